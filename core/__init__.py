@@ -1,0 +1,1 @@
+"""What Tusker does, without a screen: predict, train, evaluate, export."""

@@ -1,0 +1,255 @@
+"""The command line: the pages' verbs with the same core behind them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core import settings as settings_module
+from core.errors import BadInput, TuskerError
+from core.settings import Settings
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Name what is in a picture, and teach a computer your own classes.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of sentences.")]
+
+
+@app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="Pictures.")],
+    model: Annotated[
+        str, typer.Option(help="A backbone's name, a run's id, or a run's folder.")
+    ] = "",
+    top: Annotated[int, typer.Option(min=1, help="How many answers a picture.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Name what is in each picture."""
+    from core import models
+
+    settings = settings_module.load()
+    classifier = models.named(model, settings)
+    bad = 0
+    for path in images:
+        try:
+            answer = classifier.answer(classifier.load(_existing(path)))
+        except BadInput as refusal:
+            bad += 1
+            _complain(f"{path}: {refusal}")
+            continue
+        found = classifier.top(answer.probabilities, top)
+        if as_json:
+            _print({"file": str(path), "predictions": [vars(guess) for guess in found]})
+            continue
+        if len(images) > 1:
+            typer.echo(f"{path}")
+        for rank, guess in enumerate(found, start=1):
+            typer.echo(f"{rank}: {guess.label} with probability {guess.probability:.2f}")
+    if bad:
+        raise typer.Exit(2)
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the run; it must be new or empty.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="quick, balanced or thorough.")] = "quick",
+    backbone: Annotated[str | None, typer.Option(help="Name of the backbone.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="JSON file of settings, in place of a preset.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Teach it your own classes."""
+    from core import intake, runs
+    from core.jobs.folder import Order, State
+    from core.jobs.worker import work
+
+    settings = settings_module.load()
+    configured = _configuration(preset, config, backbone, seed)
+    path = out if out is not None else runs.new_path(settings)
+    if path.exists() and any(path.iterdir()):
+        raise BadInput(f"Expected a new or empty folder for the run, but {path} holds files.")
+    watch = None if as_json else _Watcher()
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        taken = intake.take_in(_existing(data), data.stem, Path(scratch), settings, watch and watch.step)
+        blocking = [f.sentence for f in taken.findings if f.severity == "blocks"]
+        if blocking:
+            raise BadInput(" ".join(blocking))
+        run = runs.create(configured, taken.dataset, path)
+        run.job.open(Order(kind="train", arguments={"pictures": str(intake.pictures(Path(scratch)))}))
+        began = time.monotonic()
+        state = work(run.job, settings, watch)
+        seconds = time.monotonic() - began
+    if state is not State.DONE:
+        raise TuskerError(run.job.recorded().sentence)
+    report, manifest = run.report(), run.manifest()
+    if as_json:
+        _print(
+            {
+                "test_accuracy": report.accuracy.value,
+                "test_accuracy_interval": [report.accuracy.low, report.accuracy.high],
+                "macro_f1": report.macro.f1.value,
+                "classes": list(report.classes),
+                "test_pictures": report.pictures,
+                "seconds": round(manifest.seconds, 2),
+                "seconds_with_exports": round(seconds, 2),
+                "run": str(run.path),
+            }
+        )
+        return
+    typer.echo(report.headline)
+    typer.echo(f"Run: {run.path}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A run's folder or id, or a backbone's name.")],
+    data: Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Score a model on other pictures of its classes."""
+    from core import models
+
+    settings = settings_module.load()
+    report = models.evaluate_on(model, _existing(data), settings)
+    if as_json:
+        _print(json.loads(report.to_json()))
+        return
+    typer.echo(report.headline)
+    for row in report.per_class:
+        if row.support:
+            right = row.recall.value if row.recall else 0.0
+            typer.echo(f"{row.name}: {right:.1%} of {row.support} right")
+
+
+@app.command()
+def backbones(as_json: AsJson = False) -> None:
+    """List the backbones and whether they are ready."""
+    from core.backbones import BACKBONES, serving
+
+    settings = settings_module.load()
+    for row in BACKBONES.values():
+        ready = serving.locate(row, settings) is not None
+        if as_json:
+            _print(
+                {
+                    "name": row.name,
+                    "title": row.title,
+                    "size": row.size,
+                    "parameters": row.parameters,
+                    "imagenet_top1": row.top1,
+                    "megabytes": row.megabytes,
+                    "licence": row.licence,
+                    "stages": [stage.name for stage in row.stages],
+                    "offline": row.offline,
+                    "ready": ready,
+                }
+            )
+            continue
+        where = "ready" if ready else "to be prepared" if row.offline else "downloaded on first use"
+        typer.echo(
+            f"{row.name:18} {row.size} px  {row.parameters / 1e6:5.1f} M parameters  "
+            f"{row.top1:4.1f} % top-1  {row.megabytes:5.1f} MB  {where}"
+        )
+
+
+@app.command()
+def prepare(name: Annotated[str, typer.Argument(help="Name of the backbone.")]) -> None:
+    """Get a backbone ready to answer: download its weights and convert them, once."""
+    from core.backbones import get, serving
+
+    settings = settings_module.load()
+    row = get(name)
+    typer.echo(f"{serving.prepare(row, settings, _Watcher().step)}")
+
+
+def _configuration(
+    preset: str, config: Path | None, backbone: str | None, seed: int | None
+) -> Any:
+    from core.backbones import DEFAULT
+    from core.training import config as room
+
+    if config is None:
+        return room.preset(preset, backbone=backbone or DEFAULT, seed=seed or 0)
+    read = room.read(config).model_dump(mode="json")
+    given = {"backbone": backbone, "seed": seed}
+    return room.parse(read | {key: value for key, value in given.items() if value is not None})
+
+
+class _Watcher:
+    """Says on standard error how far a job has come."""
+
+    def __init__(self) -> None:
+        self._what = ""
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """One line when a new step begins."""
+        if what != self._what:
+            self._what = what
+            typer.echo(f"{what} …", err=True)
+
+    def __call__(self, event: Any) -> None:
+        """An event of the job."""
+        if event.kind == "step":
+            self.step(event.what, event.done, event.total)
+        elif event.kind == "note":
+            typer.echo(event.sentence, err=True)
+        elif event.kind == "epoch":
+            typer.echo(
+                f"{event.phase} {event.epoch}/{event.epochs}  "
+                f"loss {event.loss:.3f}  accuracy {event.accuracy:.3f}  "
+                f"validation {event.validation_accuracy:.3f}",
+                err=True,
+            )
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise BadInput(f"Expected a file or folder at {path}, found nothing there.")
+    return path
+
+
+def _print(found: dict[str, Any]) -> None:
+    typer.echo(json.dumps(found, ensure_ascii=False))
+
+
+def _complain(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+def main(run: Callable[[], Any] = app) -> int:
+    """Run the command line; a refusal is one sentence and exit code 2, a bug keeps its traceback."""
+    logging.basicConfig(level=logging.WARNING)
+    try:
+        run()
+    except BadInput as refusal:
+        _complain(str(refusal))
+        return 2
+    except TuskerError as refusal:
+        _complain(str(refusal))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

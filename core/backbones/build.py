@@ -1,0 +1,182 @@
+"""Build a backbone in Keras: whole, without its top, or cut in two at a stage."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+import keras
+import numpy as np
+
+from core import settings as host
+from core.backbones import applications, efficientnet_lite, tiny, weights as files
+from core.backbones.table import Backbone
+from core.errors import BadConfig
+from core.settings import Settings
+
+Weights = Literal["pretrained", "random"] | Path
+
+FAMILIES: dict[str, ModuleType] = {
+    "applications": applications,
+    "efficientnet_lite": efficientnet_lite,
+    "tiny": tiny,
+}
+
+
+def trunk(
+    backbone: Backbone,
+    weights: Weights = "pretrained",
+    seed: int = 0,
+    settings: Settings | None = None,
+) -> keras.Model:
+    """The network without its top.
+
+    Args:
+        backbone: a row of the table.
+        weights: the published ones, random ones drawn from `seed`, or a file of them.
+        seed: for random weights; the same seed gives the same weights.
+        settings: says where weights are kept; by default from the environment.
+
+    Returns:
+        Model from float32 (n, size, size, 3), RGB 0–255, to the last feature map, float32
+        (n, h, w, embedding). `get_layer(stage.layer).output` is the end of each stage.
+
+    Raises:
+        WeightsUnavailable: the weights cannot be had.
+    """
+    network = _network(backbone, weights, seed, settings)
+    return keras.Model(network.input, _feature_map(network, backbone), name=backbone.name)
+
+
+def imagenet_classifier(
+    backbone: Backbone,
+    weights: Weights = "pretrained",
+    seed: int = 0,
+    settings: Settings | None = None,
+) -> keras.Model:
+    """The whole network with three outputs.
+
+    Args:
+        backbone, weights, seed, settings: as for `trunk`.
+
+    Returns:
+        Model from float32 (n, size, size, 3), RGB 0–255, to a dict of `probabilities`
+        (n, 1000), `embedding` (n, embedding) and `feature_map` (n, h, w, embedding), float32.
+
+    Raises:
+        WeightsUnavailable: the weights cannot be had.
+    """
+    network = _network(backbone, weights, seed, settings)
+    outputs = {
+        "probabilities": network.output,
+        "embedding": _pooling(network).output,
+        "feature_map": _feature_map(network, backbone),
+    }
+    return keras.Model(network.input, outputs, name=backbone.name)
+
+
+def cut_model(
+    backbone: Backbone,
+    stage: int,
+    weights: Weights = "pretrained",
+    seed: int = 0,
+    settings: Settings | None = None,
+) -> keras.Model:
+    """The network with its insides shown at the end of a stage.
+
+    Args:
+        backbone, weights, seed, settings: as for `trunk`.
+        stage: index in `backbone.stages`, not the last.
+
+    Returns:
+        Model from float32 (n, size, size, 3), RGB 0–255, to a dict of `cut`, the activation at
+        the end of that stage (n, h, w, c), and `embedding` (n, embedding), float32.
+
+    Raises:
+        BadConfig: there is no such stage, or nothing is above it.
+        WeightsUnavailable: the weights cannot be had.
+    """
+    _check(backbone, stage)
+    network = _network(backbone, weights, seed, settings)
+    outputs = {
+        "cut": network.get_layer(backbone.stages[stage].layer).output,
+        "embedding": _pooling(network).output,
+    }
+    return keras.Model(network.input, outputs, name=backbone.name)
+
+
+def top_model(backbone: Backbone, stage: int, model: keras.Model) -> keras.Model:
+    """The stages above a cut, made of the very layers of `model`.
+
+    Args:
+        backbone: the row that `model` was built from.
+        stage: index in `backbone.stages` of the stage below the cut.
+        model: what `trunk`, `cut_model` or `imagenet_classifier` gave. Training the result
+            trains it.
+
+    Returns:
+        Model from the activation at the cut, float32 (n, h, w, c), to the last feature map
+        (n, h, w, embedding).
+
+    Raises:
+        BadConfig: there is no such stage, or nothing is above it.
+    """
+    _check(backbone, stage)
+    cut = model.get_layer(backbone.stages[stage].layer).output
+    return keras.Model(cut, _feature_map(model, backbone), name=f"{backbone.name}_top")
+
+
+def _network(
+    backbone: Backbone, weights: Weights, seed: int, settings: Settings | None
+) -> keras.Model:
+    """From pictures to probabilities, filled."""
+    family = FAMILIES[backbone.recipe.family]
+    network = family.build(backbone)
+    if weights == "random" or (weights == "pretrained" and backbone.weights is None):
+        _randomise(network, seed)
+    elif weights == "pretrained":
+        family.load(network, files.fetch(backbone, settings or host.load()))
+    else:
+        family.load(network, Path(weights))
+    return network
+
+
+def _randomise(network: keras.Model, seed: int) -> None:
+    """Draw weights that keep activations in range, without touching any global seed."""
+    generator = np.random.default_rng(seed)
+    for layer in network.layers:
+        if layer.name == "rgb_to_bgr":
+            continue
+        for variable in layer.weights:
+            shape = variable.shape
+            if "seed" in variable.path:
+                continue
+            if variable.name in ("gamma", "moving_variance"):
+                value = generator.uniform(0.5, 1.5, shape)
+            elif len(shape) > 1:
+                depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+                inputs = np.prod(shape[:2] if depthwise else shape[:-1])
+                value = generator.standard_normal(shape, np.float32) / np.sqrt(inputs)
+            else:
+                value = generator.normal(0, 0.1, shape)
+            variable.assign(value)
+
+
+def _feature_map(network: keras.Model, backbone: Backbone) -> keras.KerasTensor:
+    return network.get_layer(backbone.stages[-1].layer).output
+
+
+def _pooling(network: keras.Model) -> keras.layers.Layer:
+    """The layer that makes the embedding: the last pooling over the whole map."""
+    return next(
+        layer
+        for layer in reversed(network.layers)
+        if isinstance(layer, keras.layers.GlobalAveragePooling2D)
+    )
+
+
+def _check(backbone: Backbone, stage: int) -> None:
+    if not 0 <= stage < len(backbone.stages) - 1:
+        raise BadConfig(
+            f"{backbone.title} can be cut after stages 0 to {len(backbone.stages) - 2}, "
+            f"not after {stage}."
+        )

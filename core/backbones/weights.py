@@ -1,0 +1,121 @@
+"""Find a backbone's pretrained weights: in a package, in `TUSKER_HOME`, or by download."""
+
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.request
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+from core.backbones.table import BACKBONES, Backbone
+from core.backbones.table import Weights as Source
+from core.errors import WeightsUnavailable
+from core.settings import Settings
+
+# A host without a network should say so at once, not after a minute.
+TIMEOUT_SECONDS = 10
+CHUNK = 1 << 20
+
+Progress = Callable[[str, int, int], None]
+
+
+def folder(settings: Settings) -> Path:
+    """Where downloaded weights are kept, and where a file may be put by hand."""
+    return settings.home / "weights"
+
+
+def present(backbone: Backbone, settings: Settings) -> Path | None:
+    """The file of weights if it is on this machine, else None."""
+    source = backbone.weights
+    if source is None:
+        return None
+    path = _packaged(source) if source.package else folder(settings) / source.file
+    return path if path is not None and path.is_file() else None
+
+
+def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = None) -> Path:
+    """The file of weights, downloaded if it has to be.
+
+    A file put by hand is taken as it is; a download is kept only if it is whole and has the
+    published MD5.
+
+    Args:
+        backbone: a row with weights.
+        settings: says where the file is kept.
+        progress: called with `Downloading weights`, bytes so far, bytes in all (0: not told).
+            What it raises ends the download.
+
+    Raises:
+        WeightsUnavailable: neither here nor to be downloaded. Nothing is left behind.
+    """
+    path = present(backbone, settings)
+    if path is not None:
+        return path
+    source = backbone.weights
+    if source is None:
+        raise WeightsUnavailable(f"{backbone.title} has no pretrained weights.")
+    if source.url is None:
+        raise WeightsUnavailable(
+            f"The weights of {backbone.title} come with the package {source.package}, "
+            "which is not installed. Install requirements.txt again."
+        )
+
+    target = folder(settings) / source.file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=".download-", dir=target.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _download(source, file, progress)
+        partial.chmod(0o644)
+        partial.replace(target)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise WeightsUnavailable(_sentence(backbone, target, error)) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def _packaged(source: Source) -> Path | None:
+    spec = find_spec(source.package or "")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / "models" / source.file
+
+
+def _download(source: Source, file: BinaryIO, progress: Progress | None) -> None:
+    """Write what the URL answers.
+
+    Raises:
+        OSError, HTTPException: no connection, or it was cut.
+        ValueError: the answer is not the published file.
+    """
+    assert source.url is not None
+    digest = hashlib.md5(usedforsecurity=False)  # the only sum that Keras publishes
+    # The URL is one of the table's.
+    with urllib.request.urlopen(source.url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+        total = int(answer.headers.get("Content-Length") or 0)
+        done = 0
+        while chunk := answer.read(CHUNK):
+            file.write(chunk)
+            digest.update(chunk)
+            done += len(chunk)
+            if progress is not None:
+                progress("Downloading weights", done, total)
+    if total and done != total:
+        raise ValueError(f"the download ended after {done} of {total} bytes")
+    if source.md5 is not None and digest.hexdigest() != source.md5:
+        raise ValueError("the download is not the published file")
+
+
+def _sentence(backbone: Backbone, target: Path, error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error
+    offline = ", ".join(row.name for row in BACKBONES.values() if row.offline)
+    return (
+        f"{target.name}, the weights of {backbone.title}, could not be downloaded ({reason}). "
+        f"Put the file in {target.parent} by hand, "
+        f"or choose a backbone that works offline: {offline}."
+    )

@@ -1,0 +1,147 @@
+"""Name what is in a picture with a LiteRT model: a backbone's own classes, or a trained run's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core import images
+from core.backbones import Backbone, imagenet_labels, serving
+from core.dense import DenseHead
+from core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One guess."""
+
+    label: str
+    index: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one picture.
+
+    Attributes:
+        probabilities: (k,) float32, adding up to 1.
+        embedding: (d,) float32, pooled features.
+        feature_map: (h, w, c) float32, the last activation before pooling.
+        seconds: time that the model took.
+    """
+
+    probabilities: np.ndarray
+    embedding: np.ndarray
+    feature_map: np.ndarray
+    seconds: float
+
+
+class ServingModel:
+    """A LiteRT file with the outputs probabilities, embedding and feature map.
+
+    Safe to share between threads: they take turns.
+    """
+
+    def __init__(self, path: Path, *, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._outputs = serving.outputs(self._interpreter)
+        self._lock = threading.Lock()
+
+    def run(self, picture: np.ndarray) -> Answer:
+        """(size, size, 3) uint8 RGB → Answer."""
+        with self._lock:
+            start = time.perf_counter()
+            self._interpreter.set_tensor(self._input, picture[np.newaxis].astype(np.float32))
+            self._interpreter.invoke()
+            found = {
+                name: self._interpreter.get_tensor(index)[0]
+                for name, index in self._outputs.items()
+            }
+            seconds = time.perf_counter() - start
+        return Answer(
+            found["probabilities"], found["embedding"], found["feature_map"], seconds
+        )
+
+
+Open = Callable[[Path], ServingModel]
+"""Opens a LiteRT file; whoever keeps interpreters passes its own."""
+
+
+def opened(path: Path) -> ServingModel:
+    """A serving model on two threads, the fastest for one picture at a time."""
+    return ServingModel(path, threads=2)
+
+
+def on_one_thread(path: Path) -> ServingModel:
+    """A serving model on one thread, for callers that run several side by side."""
+    return ServingModel(path, threads=1)
+
+
+class Classifier:
+    """A serving model with the names of its classes.
+
+    Attributes:
+        title: what to call it on the screen.
+        labels: names of the classes, by index.
+        size: edge of the square it sees, in pixels.
+        crop: share of a picture's shorter edge that it sees.
+    """
+
+    def __init__(
+        self,
+        model: ServingModel,
+        *,
+        title: str,
+        labels: tuple[str, ...],
+        size: int,
+        crop: float,
+        head: DenseHead | None = None,
+    ) -> None:
+        self.title, self.labels, self.size, self.crop = title, labels, size, crop
+        self._model, self._head = model, head
+
+    @classmethod
+    def of_backbone(
+        cls, backbone: Backbone, settings: Settings, open_model: Open = opened
+    ) -> Classifier:
+        """A backbone's ImageNet classifier.
+
+        Raises:
+            UnknownModel: it has not been prepared on this machine.
+        """
+        return cls(
+            open_model(serving.required(backbone, settings)),
+            title=backbone.title,
+            labels=imagenet_labels(),
+            size=backbone.size,
+            crop=backbone.crop,
+        )
+
+    def load(self, source: bytes | Path) -> np.ndarray:
+        """What the model will see of a picture: (size, size, 3) uint8. Raises BadImage."""
+        return images.load(source, self.size, self.crop)
+
+    def answer(self, picture: np.ndarray) -> Answer:
+        """What the model says of (size, size, 3) uint8 RGB."""
+        answer = self._model.run(picture)
+        if self._head is None:
+            return answer
+        start = time.perf_counter()
+        probabilities = self._head.probabilities(answer.embedding[np.newaxis])[0]
+        seconds = answer.seconds + time.perf_counter() - start
+        return Answer(probabilities, answer.embedding, answer.feature_map, seconds)
+
+    def top(self, probabilities: np.ndarray, count: int) -> tuple[Prediction, ...]:
+        """The `count` likeliest classes of (k,) probabilities, the likeliest first."""
+        order = np.argsort(-probabilities, kind="stable")[:count]
+        return tuple(Prediction(self.labels[i], int(i), float(probabilities[i])) for i in order)

@@ -1,0 +1,71 @@
+"""A head as plain arrays: pooled features in, probabilities out, no TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class DenseHead:
+    """Dense layers with ReLU between them and a softmax at the end.
+
+    Attributes:
+        layers: (kernel (inputs, units) float32, bias (units,) float32) of each layer, from the
+            features up.
+    """
+
+    layers: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+    def __post_init__(self) -> None:
+        width = None
+        for kernel, bias in self.layers:
+            if kernel.ndim != 2 or bias.shape != kernel.shape[1:] or width not in (None, len(kernel)):
+                raise ValueError(
+                    f"dense layers must chain, got {[k.shape for k, _ in self.layers]}"
+                )
+            width = kernel.shape[1]
+
+    @property
+    def inputs(self) -> int:
+        """Width of the features."""
+        return len(self.layers[0][0])
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.layers[-1][1])
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """(n, inputs) float32 → (n, classes) float32, before the softmax."""
+        for kernel, bias in self.layers[:-1]:
+            features = np.maximum(features @ kernel + bias, 0)
+        kernel, bias = self.layers[-1]
+        return features @ kernel + bias
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """(n, inputs) float32 → (n, classes) float32, each row adding up to 1."""
+        return softmax(self.logits(features))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The layers by name: `head.0.kernel`, `head.0.bias`, …"""
+        return {
+            f"head.{i}.{part}": np.ascontiguousarray(array, dtype=np.float32)
+            for i, layer in enumerate(self.layers)
+            for part, array in zip(("kernel", "bias"), layer, strict=True)
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> DenseHead:
+        """The reverse of `arrays`; other names are passed over."""
+        count = sum(name.startswith("head.") and name.endswith(".kernel") for name in arrays)
+        return cls(
+            tuple((arrays[f"head.{i}.kernel"], arrays[f"head.{i}.bias"]) for i in range(count))
+        )
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Rows of logits → rows of probabilities, without overflow."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)

@@ -1,0 +1,94 @@
+"""The confusion matrix: counted, as shares, ordered, and its worst cells."""
+
+import numpy as np
+
+from core.evaluation.intervals import Floats, Ints
+from core.evaluation.report import Confusion, Mistake
+
+WORST = 20
+"""Mistakes that a report lists."""
+
+
+def confuse(labels: Ints, predicted: Ints, classes: int) -> Confusion:
+    """Count, order and rank the confusions of n pictures.
+
+    Args:
+        labels, predicted: class indices, (n,).
+        classes: how many classes there are.
+    """
+    counts = count(labels, predicted, classes)
+    return Confusion(
+        counts=tuple(tuple(row) for row in counts.tolist()),
+        order=order(counts),
+        worst=worst(counts),
+    )
+
+
+def count(labels: Ints, predicted: Ints, classes: int) -> Ints:
+    """Pictures by true class (rows) and predicted class (columns), (k, k)."""
+    flat = np.bincount(labels * classes + predicted, minlength=classes * classes)
+    return flat.reshape(classes, classes)
+
+
+def by_row(counts: Ints) -> Floats:
+    """Shares of the pictures of each true class; a row without pictures is all zeros."""
+    total = counts.sum(axis=1, keepdims=True)
+    return counts / np.maximum(total, 1)
+
+
+def by_column(counts: Ints) -> Floats:
+    """Shares of the answers of each class; a column without answers is all zeros."""
+    total = counts.sum(axis=0, keepdims=True)
+    return counts / np.maximum(total, 1)
+
+
+def worst(counts: Ints, limit: int = WORST) -> tuple[Mistake, ...]:
+    """The cells off the diagonal that hold most pictures, then the greatest share of a class."""
+    mistakes = counts - np.diag(np.diagonal(counts))
+    shares = by_row(counts)
+    rows, columns = np.nonzero(mistakes)
+    ranked = np.lexsort((columns, rows, -shares[rows, columns], -mistakes[rows, columns]))
+    return tuple(
+        Mistake(
+            label=int(rows[i]),
+            predicted=int(columns[i]),
+            count=int(mistakes[rows[i], columns[i]]),
+            share=float(shares[rows[i], columns[i]]),
+        )
+        for i in ranked[:limit]
+    )
+
+
+def order(counts: Ints) -> tuple[int, ...]:
+    """The classes in an order that puts those taken for each other side by side.
+
+    Average-linkage clustering of the symmetric shares of confusion; each merge turns its two
+    halves so that the closest ends meet. Classes that were never confused come last, as given.
+    """
+    alike = by_row(counts)
+    alike = alike + alike.T
+    np.fill_diagonal(alike, 0)
+    groups = [[i] for i in range(len(counts))]
+    between = alike.copy()
+    sizes = np.ones(len(counts))
+    while len(groups) > 1:
+        average = between / np.outer(sizes, sizes)
+        np.fill_diagonal(average, 0)
+        a, b = sorted(divmod(int(average.argmax()), len(groups)))
+        if average[a, b] <= 0:
+            break
+        groups[a] = _join(groups[a], groups[b], alike)
+        between[a] += between[b]
+        between[:, a] += between[:, b]
+        sizes[a] += sizes[b]
+        keep = np.arange(len(groups)) != b
+        between, sizes = between[np.ix_(keep, keep)], sizes[keep]
+        del groups[b]
+    groups.sort(key=lambda group: (-len(group), min(group)))
+    return tuple(label for group in groups for label in group)
+
+
+def _join(first: list[int], second: list[int], alike: Floats) -> list[int]:
+    ways = [(first, second), (first, second[::-1]), (first[::-1], second), (second, first)]
+    left, right = max(ways, key=lambda way: alike[way[0][-1], way[1][0]])
+    return left + right

@@ -1,0 +1,86 @@
+"""ROC and precision–recall of each class against the rest, thinned for drawing."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.evaluation.intervals import Floats, Ints
+from core.evaluation.report import ClassCurves, Curve
+
+Flags = NDArray[np.bool_]
+
+POINTS = 200
+DIGITS = 4
+
+
+def class_curves(
+    labels: Ints, probabilities: Floats, *, points: int = POINTS
+) -> tuple[ClassCurves, ...]:
+    """Both curves of every class.
+
+    Args:
+        labels: class indices, (n,).
+        probabilities: (n, k).
+        points: most points of a curve; the areas are computed before thinning.
+
+    Returns:
+        k pairs; a curve that the test set cannot give (no picture of the class, or nothing
+        else) is None.
+    """
+    ranked = np.argsort(-probabilities, axis=0, kind="stable")
+    return tuple(
+        _pair(labels[order] == i, probabilities[order, i], points)
+        for i, order in enumerate(ranked.T)
+    )
+
+
+def thin(x: Floats, y: Floats, points: int) -> Ints:
+    """Indices of at most `points` of a line's points, evenly spread along its length.
+
+    The first and the last stay.
+    """
+    if len(x) <= points:
+        return np.arange(len(x))
+    length = np.concatenate([[0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    kept = np.unique(np.searchsorted(length, np.linspace(0, length[-1], points)))
+    kept[-1] = len(x) - 1
+    return kept
+
+
+def _pair(positive: Flags, score: Floats, points: int) -> ClassCurves:
+    # Equal probabilities are above a threshold together or not at all.
+    last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
+    hits: Ints = np.cumsum(positive, dtype=np.int64)[last]
+    alarms: Ints = last + 1 - hits
+    if not hits[-1]:
+        return ClassCurves(roc=None, precision_recall=None)
+    return ClassCurves(
+        roc=_roc(hits, alarms, points) if alarms[-1] else None,
+        precision_recall=_precision_recall(hits, alarms, points),
+    )
+
+
+def _roc(hits: Ints, alarms: Ints, points: int) -> Curve:
+    hits, alarms = np.append(0, hits), np.append(0, alarms)
+    x, y = alarms / alarms[-1], hits / hits[-1]
+    corners = np.append(True, (np.diff(hits, 2) != 0) | (np.diff(alarms, 2) != 0))
+    corners = np.append(corners, True)
+    return _curve(x[corners], y[corners], float(np.trapezoid(y, x)), points)
+
+
+def _precision_recall(hits: Ints, alarms: Ints, points: int) -> Curve:
+    precision, recall = hits / (hits + alarms), hits / hits[-1]
+    area = float(np.sum(np.diff(recall, prepend=0) * precision))
+    # Between two right answers precision only falls: the ends of each fall draw it.
+    rises = np.diff(hits, prepend=0) > 0
+    ends = rises | np.append(rises[1:], True)
+    x, y = np.append(0, recall[ends]), np.append(1, precision[ends])
+    return _curve(x, y, area, points)
+
+
+def _curve(x: Floats, y: Floats, area: float, points: int) -> Curve:
+    kept = thin(x, y, points)
+    return Curve(
+        x=tuple(np.round(x[kept], DIGITS).tolist()),
+        y=tuple(np.round(y[kept], DIGITS).tolist()),
+        area=min(max(area, 0.0), 1.0),
+    )

@@ -1,0 +1,76 @@
+"""Figures in words, with the digits that the number of test pictures supports."""
+
+import math
+
+from core.evaluation.report import Confusion, Estimate
+
+MOSTLY = 0.5
+OFTEN = 0.1
+"""Shares of all mistakes from which one pair of classes is worth a word in the headline."""
+
+
+def describe(estimate: Estimate | None, *, percent: bool = True) -> str:
+    """A figure with its interval: `93.5 % (88–97)`, or `0.93 (0.88–0.97)` without percent.
+
+    The interval is rounded outwards. A wide one takes digits from the figure: ±5 % and more
+    leaves whole per cents, ±0.5 % and less allows two decimals.
+    """
+    if estimate is None:
+        return "–"
+    value, low, high = figures(estimate, percent=percent)
+    return f"{value} % ({low}–{high})" if percent else f"{value} ({low}–{high})"
+
+
+def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]:
+    """The three numbers of `describe` apart, without units."""
+    scale = 100 if percent else 1
+    value, low, high = (scale * x for x in (estimate.value, estimate.low, estimate.high))
+    width = 100 * (estimate.high - estimate.low)
+    coarse = 0 if width >= 3 else 1 if width >= 0.3 else 2
+    fine = 0 if width >= 10 else 1 if width >= 1 else 2
+    if not percent:
+        coarse += 2
+        fine = coarse
+    return f"{value:.{fine}f}", _outwards(low, coarse, -1), _outwards(high, coarse, 1)
+
+
+def headline(right: int, accuracy: Estimate, classes: tuple[str, ...], confusion: Confusion) -> str:
+    """The report in one line, class names as they were given.
+
+    Example:
+        Right on 143 of 153 test pictures: 93.5 %, between 88 and 97 %; mostly confuses ants
+        with bees
+    """
+    pictures = sum(map(sum, confusion.counts))
+    value, low, high = figures(accuracy)
+    noun = "test picture" if pictures == 1 else "test pictures"
+    whole = f"all {pictures}" if right == pictures > 1 else f"{right} of {pictures}"
+    sentence = f"Right on {whole} {noun}: {value} %, between {low} and {high} %"
+    return sentence + _confused(classes, confusion, pictures - right)
+
+
+def _confused(classes: tuple[str, ...], confusion: Confusion, mistakes: int) -> str:
+    pairs: dict[tuple[int, int], int] = {}
+    for row, cells in enumerate(confusion.counts):
+        for column, count in enumerate(cells):
+            if row != column and count:
+                key = min(row, column), max(row, column)
+                pairs[key] = pairs.get(key, 0) + count
+    if not pairs:
+        return ""
+    (first, second), count = max(pairs.items(), key=lambda pair: pair[1])
+    if confusion.counts[second][first] > confusion.counts[first][second]:
+        first, second = second, first
+    if count >= MOSTLY * mistakes:
+        return f"; mostly confuses {classes[first]} with {classes[second]}"
+    if count > 1 and count >= OFTEN * mistakes:
+        return f"; most often confuses {classes[first]} with {classes[second]}"
+    return ""
+
+
+def _outwards(value: float, digits: int, direction: int) -> str:
+    scaled = value * 10**digits
+    # Rounded first, so that 88.00000000001 is not pushed to 89.
+    scaled = round(scaled, 6)
+    whole = math.floor(scaled) if direction < 0 else math.ceil(scaled)
+    return f"{whole / 10**digits:.{digits}f}"

@@ -1,0 +1,1 @@
+"""Turn a trained run into files that work elsewhere, and prove it."""

@@ -1,0 +1,215 @@
+"""Look at a picture's headers before a decoder does, for what decoders spend without limit."""
+
+import re
+import struct
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+from core.errors import BadImage
+from core.settings import Settings
+
+# What a decoder may spend on one picture, found by measuring Pillow 13 on 25 million pixels.
+SCAN_PIXELS = 600_000_000  # pixels × scans of a progressive JPEG
+PLAIN_PIXELS = 500_000  # decoders that Pillow runs in Python: plain PPM, run-length BMP
+TAG_BYTES = 16 << 20  # all tags of a TIFF or EXIF directory together
+TAG_NUMBERS = 1 << 18  # numbers among them: each becomes a Python object
+
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
+_ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
+
+Reader = Callable[[int, int], bytes]  # (offset, count) → bytes, short at the end
+Entry = tuple[int, int, int, int]  # tag, type, count, where its value is
+
+
+def check(file: IO[bytes], limits: Settings) -> None:
+    """Refuse a picture whose headers promise more work than its pixels are worth.
+
+    Args:
+        file: open for reading, at its start; left anywhere.
+
+    Raises:
+        BadImage: with what was found and what to do.
+    """
+    head = file.read(64)
+    if head.startswith(b"\xff\xd8"):
+        _check_jpeg(file)
+    elif head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        within(_webp_size(head), limits)
+    elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        _check_tags(_reader(file))
+    elif head[:2] == b"BM" and len(head) >= 34 and _u32(head, 30) in (1, 2):
+        _check_plain(_u32(head, 18), abs(struct.unpack_from("<i", head, 22)[0]))
+    elif re.match(rb"P[1-6fy]\s", head):
+        _check_ppm(head)
+
+
+def within(size: tuple[int, int], limits: Settings) -> None:
+    """Refuse more pixels than the limit, from the header alone."""
+    width, height = size
+    if width * height > limits.picture_pixels:
+        raise BadImage(
+            f"Pictures may have up to {limits.picture_pixels / 1e6:g} million pixels; this one has "
+            f"{width} × {height}. Make it smaller, or raise {Settings.variable('picture_pixels')}."
+        )
+
+
+def orientation(info: Mapping[Any, Any]) -> int:
+    """How a picture must be turned: EXIF's number, 1 to 8; 1 where nothing readable is said.
+
+    Args:
+        info: what Pillow found beside the pixels.
+
+    Source: EXIF 2.32, tag 0x0112.
+    """
+    block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
+    if isinstance(block, bytes):
+        block = block.removeprefix(b"Exif\0\0")
+        for tag, _, _, where in _entries(lambda at, count: block[at : at + count]):
+            value = struct.unpack_from(_order(block) + "H", block, where)[0] if tag == 0x112 else 0
+            if 1 <= value <= 8:
+                return int(value)
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
+    xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
+    said = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
+    return int(said[1]) if said else 1
+
+
+def _check_jpeg(file: IO[bytes]) -> None:
+    """Count scans, and weigh the EXIF and multi-picture directories as Pillow joins them."""
+    pixels, exif, at = 0, b"", 2
+    read = _reader(file)
+    while (marker := read(at, 4))[:1] == b"\xff" and len(marker) == 4:
+        kind, size = marker[1], int.from_bytes(marker[2:], "big")
+        if kind == 0xFF:
+            at += 1
+            continue
+        if kind == 0xDA:
+            break
+        body = read(at + 4, size - 2) if kind in (0xE1, 0xE2) else read(at + 4, 5)
+        if kind == 0xE1 and body.startswith(b"Exif\0\0"):
+            exif += body if not exif else body[6:]
+        elif kind == 0xE2 and body.startswith(b"MPF\0"):
+            _check_tags(_within_block(body[4:]))
+        elif 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            pixels = int.from_bytes(body[1:3], "big") * int.from_bytes(body[3:5], "big")
+        at += 2 + max(size, 2)
+    if exif:
+        _check_tags(_within_block(exif[6:]))
+    scans, last = 0, b""
+    file.seek(0)
+    while block := file.read(1 << 20):
+        scans += (last + block).count(b"\xff\xda")
+        last = block[-1:]
+    if scans * pixels > SCAN_PIXELS and scans > 20:
+        raise BadImage(
+            f"This JPEG draws its {pixels:,} pixels {scans} times over. Save it again as an "
+            "ordinary JPEG."
+        )
+
+
+def _check_tags(read: Reader) -> None:
+    """Add up what the tags of a directory, and of the directories it names, would be read as."""
+    order = _order(read(0, 4))
+    total = numbers = 0
+    todo: list[int | None] = [None]
+    for start in todo:
+        for tag, kind, count, where in _entries(read, start):
+            size = _TYPE_BYTES.get(kind, 0) * count
+            total += size
+            numbers += 0 if kind in (1, 2, 7) else count
+            if tag in (_EXIF, _GPS, _INTEROP) and count == 1 and len(todo) < 8:
+                pointer = read(where, 4)
+                todo += [struct.unpack(order + "I", pointer)[0]] if len(pointer) == 4 else []
+    if total > TAG_BYTES or numbers > TAG_NUMBERS:
+        raise BadImage(
+            f"The tags beside this picture would take {total / 2**20:.0f} MB. Save it again "
+            "without its metadata."
+        )
+
+
+def _entries(read: Reader, start: int | None = None) -> list[Entry]:
+    """Entries of one directory of a TIFF, a BigTIFF or an EXIF block; empty where there is none."""
+    head = read(0, 16)
+    if len(head) < 8:
+        return []
+    order, big = _order(head), head[2:4] in (b"+\0", b"\0+")
+    entry, width = (order + "HHQ", 20) if big else (order + "HHI", 12)
+    try:
+        if start is None:
+            start = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)[0]
+        count = struct.unpack(order + ("Q" if big else "H"), read(start, 8 if big else 2))[0]
+        first = start + (8 if big else 2)
+        block = read(first, min(count, 65_535) * width)
+    except (struct.error, OverflowError):
+        return []
+    found: list[Entry] = []
+    for at in range(0, len(block) - width + 1, width):
+        tag, kind, number = struct.unpack_from(entry, block, at)
+        inline, room = at + struct.calcsize(entry), 8 if big else 4
+        where = first + inline
+        if _TYPE_BYTES.get(kind, 0) * number > room:
+            where = struct.unpack_from(order + ("Q" if big else "I"), block, inline)[0]
+        found.append((tag, kind, number, where))
+    return found
+
+
+def _check_ppm(head: bytes) -> None:
+    """Plain text, and depths other than 8 and 16 bits, are decoded number by number in Python."""
+    words = re.sub(rb"#[^\r\n]*", b"", head).split()
+    sizes = [int(word) for word in words[1:4] if word.isdigit()]
+    plain = words[0] in (b"P1", b"P2", b"P3")
+    odd = words[0] in (b"P5", b"P6") and len(sizes) == 3 and sizes[2] not in (255, 65_535)
+    commented = b"#" in head and words[0] in (b"P5", b"P6") and len(sizes) < 3
+    if plain or odd or commented or (words[0] == b"P6" and sizes[2:] != [255]):
+        _check_plain(*(sizes[:2] if len(sizes) >= 2 else (PLAIN_PIXELS, 2)))
+
+
+def _check_plain(width: int, height: int) -> None:
+    if width * height > PLAIN_PIXELS:
+        raise BadImage(
+            f"This way of writing pixels is read only up to {PLAIN_PIXELS:,} of them; found "
+            f"{width} × {height}. Save the picture as PNG or JPEG."
+        )
+
+
+def _webp_size(head: bytes) -> tuple[int, int]:
+    """Size of the canvas, which the decoder allocates before anybody can ask for it.
+
+    Source: RFC 9649, sections 2.5 to 2.7.
+    """
+    kind = head[12:16]
+    if kind == b"VP8X":
+        return _u32(head[24:27] + b"\0", 0) + 1, _u32(head[27:30] + b"\0", 0) + 1
+    if kind == b"VP8L":
+        bits = _u32(head, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return _u32(head, 26) & 0x3FFF, _u32(head, 28) & 0x3FFF
+
+
+def _unpacked_profile(text: object) -> bytes | None:
+    """EXIF as ImageMagick writes it into PNG: hexadecimal lines below a heading."""
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:])) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def _reader(file: IO[bytes]) -> Reader:
+    def read(offset: int, count: int) -> bytes:
+        file.seek(offset)
+        return file.read(max(count, 0))
+
+    return read
+
+
+def _within_block(block: bytes) -> Reader:
+    return lambda at, count: block[at : at + count]
+
+
+def _order(head: bytes) -> str:
+    return ">" if head[:2] == b"MM" else "<"
+
+
+def _u32(data: bytes, at: int) -> int:
+    return int(struct.unpack_from("<I", data, at)[0])

@@ -1,0 +1,257 @@
+"""Turn the bytes of any picture into upright RGB pixels: the only decoder."""
+
+import io
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pillow_heif
+from PIL import Image
+
+from core import imageheaders, settings
+from core.errors import BadImage
+from core.imageheaders import within
+from core.settings import Settings
+
+# Telephones embed thumbnails that need not show the picture: they are never decoded.
+pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+
+# Each plugin is code that a stranger can reach, so only what people take photographs in.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
+READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC"
+
+SIXTEEN_BITS = 65_535.0
+STRIP_PIXELS = 1 << 20  # converted at once, so that no second whole copy is held
+
+_UPRIGHT = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """A decoded picture and what its file says about it.
+
+    Attributes:
+        pixels: (h, w, 3) uint8 RGB, upright; smaller than the picture when drafted.
+        format: Pillow's name, `JPEG`.
+        width: of the whole picture, upright, in pixels.
+        height: of the whole picture, upright, in pixels.
+    """
+
+    pixels: np.ndarray
+    format: str
+    width: int
+    height: int
+
+
+def decode(
+    source: bytes | Path, *, shorter_edge: int | None = None, limits: Settings | None = None
+) -> np.ndarray:
+    """Decode a picture by its content, whatever its name says.
+
+    EXIF orientation is applied, CMYK, grey and palettes become RGB, 16 bits are scaled to 8,
+    transparency is laid on white, and of an animation the first frame is taken.
+
+    Args:
+        source: the file's bytes, or its path.
+        shorter_edge: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as its
+            shorter edge stays at least this long, in pixels.
+        limits: settings in place of the environment's.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
+
+    Raises:
+        BadImage: not a picture, a damaged one, or one beyond the limits.
+    """
+    return look(source, shorter_edge=shorter_edge, limits=limits).pixels
+
+
+def look(
+    source: bytes | Path, *, shorter_edge: int | None = None, limits: Settings | None = None
+) -> Look:
+    """Decode a picture and keep its format and size; arguments and errors as in `decode`."""
+    limits = limits or settings.load()
+    with _refusing(), _opened(source, limits) as file:
+        imageheaders.check(file, limits)
+        file.seek(0)
+        with Image.open(file, formats=FORMATS) as image:
+            within(image.size, limits)
+            width, height = image.size
+            if shorter_edge and image.format in ("JPEG", "MPO"):
+                image.draft(None, (shorter_edge, shorter_edge))
+            for tile in image.tile:
+                left, top, right, bottom = tile[1] or (0, 0, 0, 0)
+                within((right - left, bottom - top), limits)
+            image.load()
+            within(image.size, limits)
+            pixels = _rgb(image)
+            # Pillow itself turns TIFF.
+            turn = 1 if image.format == "TIFF" else imageheaders.orientation(image.info)
+            kind = image.format or ""
+    if turn in _UPRIGHT:
+        pixels = np.ascontiguousarray(_UPRIGHT[turn](pixels))
+    if turn >= 5:
+        width, height = height, width
+    return Look(pixels, kind, width, height)
+
+
+def fit(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
+    """Cut the centre square and resize it, in one step.
+
+    Equal, within rounding, to resizing the shorter edge to `size / crop` and then cutting the
+    central `size` pixels, which is how ImageNet models are evaluated.
+
+    Args:
+        image: (h, w, 3) uint8.
+        size: edge of the answer, in pixels.
+        crop: edge of the square as a part of the shorter edge, over 0 and up to 1.
+
+    Returns:
+        (size, size, 3) uint8.
+    """
+    height, width = image.shape[:2]
+    edge = crop * min(height, width)
+    left, top = (width - edge) / 2, (height - edge) / 2
+    resized = Image.fromarray(image).resize(
+        (size, size), Image.Resampling.BICUBIC, box=(left, top, left + edge, top + edge)
+    )
+    return np.asarray(resized)
+
+
+def load(
+    source: bytes | Path, size: int, crop: float = 1.0, limits: Settings | None = None
+) -> np.ndarray:
+    """Decode and fit: the one way by which training, reports and Predict see a picture.
+
+    Returns:
+        (size, size, 3) uint8 RGB.
+
+    Raises:
+        BadImage: as in `decode`.
+    """
+    # The resize reads pixels beyond its box, so the whole shorter edge must keep its detail.
+    return fit(decode(source, shorter_edge=int(np.ceil(size / crop)), limits=limits), size, crop)
+
+
+def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
+    """Shrink a picture to show it in a list.
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        edge: the longer edge's most, in pixels.
+
+    Returns:
+        A JPEG without metadata.
+    """
+    small = Image.fromarray(image)
+    small.thumbnail((edge, edge), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn whatever a decoder raises into one sentence."""
+    try:
+        yield
+    except BadImage:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise BadImage(f"Not a picture: expected {READABLE}. Save it as one of these.") from error
+    except MemoryError as error:
+        raise BadImage("Too large to decode in the memory there is. Make it smaller.") from error
+    except Image.DecompressionBombError as error:
+        raise BadImage("Far more pixels than its size allows. Make the picture smaller.") from error
+    # Pillow's plugins raise whatever their parsing trips over; all of it means a damaged file.
+    except Exception as error:
+        raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
+
+
+@contextmanager
+def _opened(source: bytes | Path, limits: Settings) -> Iterator[IO[bytes]]:
+    """A file object, never a name: Pillow maps named files into memory, where they can change."""
+    if isinstance(source, Path):
+        if not source.is_file():
+            raise BadImage(f"No picture file at {source.name}. It may have been deleted.")
+        count = source.stat().st_size
+    else:
+        count = len(source)
+    if not count:
+        raise BadImage("Empty file. Export or download the picture again.")
+    if count > limits.picture_bytes:
+        raise BadImage(
+            f"Pictures may have up to {limits.picture_megabytes} MB; this one has "
+            f"{count / 2**20:.0f}. Save it smaller, or raise "
+            f"{Settings.variable('picture_megabytes')}."
+        )
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        yield io.BytesIO(source)
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    """Pixels of a loaded picture as (h, w, 3) uint8, converted strip by strip."""
+    width, height = image.size
+    convert = _converter(image)
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, STRIP_PIXELS // max(width, 1))
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = convert(image.crop((0, top, width, bottom)))
+    return pixels
+
+
+def _converter(image: Image.Image) -> Callable[[Image.Image], np.ndarray]:
+    """How a strip of this picture becomes an array that broadcasts to (h, w, 3) uint8."""
+    if image.mode.startswith("I;16"):
+        return lambda strip: _scaled(np.asarray(strip), 0, SIXTEEN_BITS)
+    if image.mode in ("I", "F"):
+        low, high = _range(image)
+        return lambda strip: _scaled(np.asarray(strip), low, high)
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        return _on_white
+    if image.mode == "LAB":
+        raise BadImage("Pictures in Lab colours are not read. Save it as RGB.")
+    return lambda strip: np.asarray(strip.convert("RGB"))
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    """What black and white are in a picture of 32-bit numbers, which does not say."""
+    low, high = np.asarray(image.getextrema(), np.float64).tolist()
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise BadImage("Its pixels are not all finite numbers. Save it as 8-bit PNG.")
+    usual = [255.0, SIXTEEN_BITS] if image.mode == "I" else [1.0, 255.0, SIXTEEN_BITS]
+    if image.format in ("PPM", "PNG"):
+        usual = [SIXTEEN_BITS] if image.mode == "I" else [1.0]
+    for white in usual:
+        if low >= 0 and high <= white:
+            return 0, white
+    return low, high
+
+
+def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """(h, w) numbers between `low` and `high` → (h, w, 1) uint8."""
+    grey = (values.astype(np.float32) - low) * (255 / (high - low or 1))
+    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None]
+
+
+def _on_white(strip: Image.Image) -> np.ndarray:
+    """Lay what is transparent on white."""
+    rgba = np.asarray(strip.convert("RGBA")).astype(np.uint16)
+    opacity = rgba[..., 3:]
+    return ((rgba[..., :3] * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)

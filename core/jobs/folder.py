@@ -1,0 +1,165 @@
+"""The files by which a job, its supervisor and the pages speak: status, events, cancel, log."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core import files
+from core.training.events import EventLog
+
+Kind = Literal["intake", "prepare", "train"]
+
+STATUS = "status.json"
+ORDER = "order.json"
+EVENTS = "events.jsonl"
+CANCEL = "cancel"
+LOG = "worker.log"
+LOCK = "worker.lock"
+PRIVATE = (STATUS, ORDER, CANCEL, LOCK)
+"""Files of the job and not of its result."""
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self not in (State.QUEUED, State.RUNNING)
+
+
+class Status(BaseModel):
+    """A job's state with its times (seconds since 1970) and, if it ended badly, why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State
+    kind: Kind
+    sentence: str = ""
+    queued_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it has run, or ran."""
+        if self.started_at is None:
+            return None
+        return (self.ended_at or time.time()) - self.started_at
+
+
+class Order(BaseModel):
+    """What the worker is asked to do; `arguments` are plain values."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    arguments: dict[str, Any] = {}
+
+
+class JobFolder:
+    """One job's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events = EventLog(path / EVENTS)
+
+    @property
+    def log_path(self) -> Path:
+        """What the worker printed."""
+        return self.path / LOG
+
+    @property
+    def exists(self) -> bool:
+        """Whether a job was ever ordered here."""
+        return (self.path / STATUS).is_file()
+
+    def order(self) -> Order:
+        """What was asked for."""
+        return Order.model_validate_json((self.path / ORDER).read_bytes())
+
+    def open(self, order: Order) -> None:
+        """Make the folder and put the job in it, queued. An earlier job's traces go."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name in (CANCEL, EVENTS, LOG):
+            (self.path / name).unlink(missing_ok=True)
+        files.write_text(self.path / ORDER, order.model_dump_json(indent=1))
+        self.write(Status(state=State.QUEUED, kind=order.kind, queued_at=time.time()))
+
+    def write(self, status: Status) -> None:
+        """Replace the status."""
+        files.write_text(self.path / STATUS, status.model_dump_json(indent=1))
+
+    def recorded(self) -> Status:
+        """The status as it was last written.
+
+        Raises:
+            FileNotFoundError: there is no job here.
+        """
+        try:
+            return Status.model_validate_json((self.path / STATUS).read_bytes())
+        except ValidationError:
+            return Status(
+                state=State.FAILED, kind="train", queued_at=0, sentence="Its status cannot be read."
+            )
+
+    def begin(self) -> None:
+        """Record that the work has started."""
+        self.write(
+            self.recorded().model_copy(
+                update={"state": State.RUNNING, "started_at": time.time(), "ended_at": None}
+            )
+        )
+
+    def end(self, state: State, sentence: str = "") -> None:
+        """Record how it ended."""
+        self.write(
+            self.recorded().model_copy(
+                update={"state": state, "sentence": sentence, "ended_at": time.time()}
+            )
+        )
+
+    def request_cancel(self) -> None:
+        """Ask that the job stops."""
+        (self.path / CANCEL).touch()
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether somebody asked the job to stop."""
+        return (self.path / CANCEL).exists()
+
+    def lock(self) -> FileLock:
+        """What a worker holds while it lives; the system frees it however the process ends."""
+        return FileLock(self.path / LOCK)
+
+    @property
+    def worker_lives(self) -> bool:
+        """Whether a process is at work in here."""
+        if not (self.path / LOCK).exists():
+            return False
+        try:
+            with self.lock().acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The end of what the worker printed."""
+        try:
+            text = self.log_path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])

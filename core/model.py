@@ -1,0 +1,94 @@
+"""What a trained model is on disk: `model.json`, its weights, and what it needs to answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors.numpy import load_file, save_file
+
+from core import backbones, files
+from core.backbones import serving
+from core.classifier import Classifier, Open, opened
+from core.dense import DenseHead
+from core.errors import RunDamaged
+from core.settings import Settings
+
+MODEL = "model.json"
+WEIGHTS = "weights.safetensors"
+LITERT = "classifier.tflite"
+KERAS = "classifier.keras"
+
+
+class ModelFile(BaseModel):
+    """`model.json`: all that is not an array."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    backbone: str
+    classes: tuple[str, ...]
+    size: int = Field(ge=8, le=1024)
+    crop: float = Field(gt=0, le=1)
+    hidden: tuple[int, ...] = ()
+    dropout: float = 0.0
+    cut: str | None = None
+    """The stage below the first trained one; None where the backbone stayed frozen."""
+
+    @property
+    def fine_tuned(self) -> bool:
+        """Whether layers of the backbone were trained too."""
+        return self.cut is not None
+
+
+def save(folder: Path, model: ModelFile, arrays: dict[str, np.ndarray]) -> None:
+    """Write `model.json` and the weights: the head's and those of trained backbone layers."""
+    folder.mkdir(exist_ok=True)
+    with files.replacing(folder / WEIGHTS) as temporary:
+        save_file(arrays, temporary)
+    files.write_text(folder / MODEL, model.model_dump_json(indent=1))
+
+
+def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
+    """Read what `save` wrote.
+
+    Raises:
+        RunDamaged: a file is missing or not what it should be.
+    """
+    try:
+        model = ModelFile.model_validate_json((folder / MODEL).read_bytes())
+        return model, load_file(folder / WEIGHTS)
+    except (OSError, ValueError) as error:
+        raise RunDamaged("The model of this run is damaged: its files cannot be read.") from error
+
+
+def classifier(
+    folder: Path, title: str, settings: Settings, open_model: Open = opened
+) -> Classifier:
+    """A trained model, ready to answer.
+
+    With a frozen backbone that is the backbone's serving model and the small head; otherwise the
+    model's own LiteRT file.
+
+    Raises:
+        RunDamaged: its files cannot be read.
+        UnknownModel: its backbone has not been prepared on this machine.
+    """
+    model, arrays = load(folder)
+    if model.fine_tuned:
+        file, head = folder / LITERT, None
+        if not file.is_file():
+            raise RunDamaged(f"The model of this run is damaged: {LITERT} is missing.")
+    else:
+        file = serving.required(backbones.get(model.backbone), settings)
+        head = DenseHead.from_arrays(arrays)
+    return Classifier(
+        open_model(file),
+        title=title,
+        labels=model.classes,
+        size=model.size,
+        crop=model.crop,
+        head=head,
+    )

@@ -1,0 +1,71 @@
+"""Find a model by what a person calls it: a backbone's name, a run's id, or a run's folder."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from core import backbones, batch, intake, runs
+from core.classifier import Classifier, Open, on_one_thread, opened
+from core.dataset import Example
+from core.errors import BadDataset, UnknownModel
+from core.evaluation import Report
+from core.evaluation import evaluate as score
+from core.settings import Settings
+
+
+def named(name: str, settings: Settings, open_model: Open = opened) -> Classifier:
+    """A model ready to answer.
+
+    Args:
+        name: empty for the default backbone.
+
+    Raises:
+        UnknownModel: nothing is called that, or it has not been prepared.
+        RunDamaged: the run's files are not what its manifest says.
+    """
+    name = name or backbones.DEFAULT
+    if name in backbones.BACKBONES or name == backbones.TINY.name:
+        return Classifier.of_backbone(backbones.get(name), settings, open_model)
+    if runs.RUN_ID.fullmatch(name):
+        return runs.get(settings, name).classifier(settings, open_model)
+    if Path(name).is_dir():
+        return runs.opened(Path(name)).classifier(settings, open_model)
+    raise UnknownModel(
+        f"No backbone, run or run folder is called {name!r}. "
+        f"Backbones: {', '.join(backbones.BACKBONES)}."
+    )
+
+
+def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
+    """Score a model on every picture of a zip or folder, whatever split it comes in.
+
+    Raises:
+        BadDataset: a folder is named after no class of the model.
+    """
+    classifier = named(name, settings, on_one_thread)
+    indices = {label: i for i, label in enumerate(classifier.labels)}
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        taken = intake.take_in(source, source.stem, Path(scratch), settings)
+        unknown = [name for name in taken.dataset.classes if name not in indices]
+        if unknown:
+            raise BadDataset(
+                f"Expected folders named after the model's classes, found {', '.join(unknown)}. "
+                "Rename them, or leave them out."
+            )
+        examples = taken.dataset.examples
+        folder = intake.pictures(Path(scratch))
+
+        def ask(model: Classifier, example: Example) -> np.ndarray:
+            return model.answer(model.load(folder / example.path)).probabilities
+
+        found = list(batch.each(lambda: named(name, settings, on_one_thread), examples, ask))
+    labels = [indices[taken.dataset.classes[example.label]] for example in examples]
+    return score(
+        np.array(labels),
+        np.stack(found),
+        classifier.labels,
+        names=[example.name for example in examples],
+    )

@@ -1,0 +1,279 @@
+"""Run folders: create, list, read, complete, delete. No other module knows their file names."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core import dataset as dataset_room
+from core import files, model
+from core.classifier import Classifier, Open, opened
+from core.dataset import Dataset
+from core.errors import BadInput, RunDamaged, UnknownModel
+from core.evaluation import Report
+from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
+from core.jobs.local import status as live_status
+from core.settings import Settings
+from core.training.config import TrainingConfig
+from core.training.events import Epoch, Event, Kept
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+CONFIG = "config.json"
+DATASET = "dataset.json"
+REPORT = "report.json"
+PROBABILITIES = "probabilities.npy"
+MANIFEST = "manifest.json"
+MODEL_FOLDER = "model"
+THUMBNAILS = "thumbnails"
+
+
+class Manifest(BaseModel):
+    """SHA-256 of every file of a complete run, by its path in the folder."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int = 1
+    name: str
+    completed_at: float
+    seconds: float
+    files: dict[str, str]
+
+
+class Run:
+    """One run's folder and what is in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.job = JobFolder(path)
+
+    @property
+    def id(self) -> str:
+        """Its name, which is also the permission to see it."""
+        return self.path.name
+
+    @property
+    def model_folder(self) -> Path:
+        """Where `model.json`, the weights and the exports are."""
+        return self.path / MODEL_FOLDER
+
+    def config(self) -> TrainingConfig:
+        """The settings as they were asked for."""
+        return TrainingConfig.model_validate_json(self._read(CONFIG))
+
+    def dataset(self) -> Dataset:
+        """Classes, files, split."""
+        return dataset_room.Dataset.model_validate_json(self._read(DATASET))
+
+    def write_dataset(self, dataset: Dataset) -> None:
+        """Record the dataset, now with its split."""
+        files.write_text(self.path / DATASET, dataset.model_dump_json(indent=1))
+
+    def status(self, settings: Settings) -> Status:
+        """Where it stands now."""
+        return live_status(self.job, settings)
+
+    def events(self) -> tuple[Event, ...]:
+        """What it has said so far."""
+        return self.job.events.read()
+
+    def epochs(self) -> tuple[Epoch, ...]:
+        """Every epoch of both phases, in order."""
+        return tuple(event for event in self.events() if isinstance(event, Epoch))
+
+    def kept(self) -> tuple[Kept, ...]:
+        """Which epoch each phase kept."""
+        return tuple(event for event in self.events() if isinstance(event, Kept))
+
+    @property
+    def complete(self) -> bool:
+        """Whether its report is finished; exports may still be on their way."""
+        return (self.path / MANIFEST).is_file()
+
+    def manifest(self) -> Manifest:
+        """What a complete run consists of."""
+        try:
+            return Manifest.model_validate_json((self.path / MANIFEST).read_bytes())
+        except (OSError, ValidationError) as error:
+            raise RunDamaged("This run is not complete, or its manifest is damaged.") from error
+
+    def report(self) -> Report:
+        """Its report.
+
+        Raises:
+            RunDamaged: it cannot be read.
+        """
+        return Report.from_json(self._read(REPORT))
+
+    def probabilities(self) -> np.ndarray:
+        """(n, k) float32 of the test pictures, in the order of the report."""
+        return np.load(self.path / PROBABILITIES, allow_pickle=False)
+
+    def write_report(self, report: Report, probabilities: np.ndarray) -> None:
+        """Record the report and the probabilities that it came from."""
+        with files.replacing(self.path / PROBABILITIES) as temporary, temporary.open("wb") as handle:
+            np.save(handle, probabilities.astype(np.float32))
+        files.write_text(self.path / REPORT, report.to_json())
+
+    def thumbnail(self, position: int) -> Path:
+        """The small picture of test picture number `position` of the report."""
+        return self.path / THUMBNAILS / f"{position:06d}.jpg"
+
+    def write_thumbnails(self, thumbnails: Iterable[bytes]) -> None:
+        """Keep a small picture of each test picture."""
+        (self.path / THUMBNAILS).mkdir(exist_ok=True)
+        for position, content in enumerate(thumbnails):
+            self.thumbnail(position).write_bytes(content)
+
+    def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
+        """Its model, ready to answer.
+
+        Raises:
+            RunDamaged: the model's files are not those of the manifest.
+        """
+        manifest = self.manifest()
+        for name, expected in manifest.files.items():
+            needed = name.startswith(MODEL_FOLDER) and not name.endswith(model.KERAS)
+            if needed and (
+                not (self.path / name).is_file() or files.sha256(self.path / name) != expected
+            ):
+                raise RunDamaged(f"{name} of this run is not the file that the training wrote.")
+        return model.classifier(self.model_folder, manifest.name, settings, open_model)
+
+    def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
+        """Write the manifest, last and at once: from now on the run can be used."""
+        listed = {
+            path.relative_to(self.path).as_posix(): files.sha256(path)
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file() and self._is_result(path)
+        }
+        manifest = Manifest(name=name, completed_at=completed_at, seconds=seconds, files=listed)
+        files.write_text(self.path / MANIFEST, manifest.model_dump_json(indent=1))
+
+    @staticmethod
+    def _is_result(path: Path) -> bool:
+        return path.name not in (*PRIVATE, EVENTS, LOG, MANIFEST) and not path.name.startswith(".")
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise RunDamaged(f"{name} of this run cannot be read.") from error
+
+
+class Summary(BaseModel):
+    """One line of the list of runs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    state: State
+    complete: bool
+    at: float
+    backbone: str = ""
+    classes: tuple[str, ...] = ()
+    pictures: int = 0
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    megabytes: float = 0.0
+
+
+def folder(settings: Settings) -> Path:
+    """Where the runs are."""
+    return settings.home.resolve() / "runs"
+
+
+def create(config: TrainingConfig, dataset: Dataset, path: Path) -> Run:
+    """A new run folder with its settings and its data, not yet ordered from anybody."""
+    path.mkdir(parents=True, exist_ok=True)
+    run = Run(path)
+    files.write_text(path / CONFIG, config.model_dump_json(indent=1))
+    run.write_dataset(dataset)
+    return run
+
+
+def new_path(settings: Settings) -> Path:
+    """Where a new run goes: 128 random bits, so that nobody guesses it."""
+    return folder(settings) / secrets.token_hex(16)
+
+
+def get(settings: Settings, run_id: str) -> Run:
+    """The run with this id.
+
+    Raises:
+        UnknownModel: there is none.
+    """
+    if RUN_ID.fullmatch(run_id) and (folder(settings) / run_id / CONFIG).is_file():
+        return Run(folder(settings) / run_id)
+    raise UnknownModel("No run with this id is on this machine. It may have been deleted.")
+
+
+def opened(path: Path) -> Run:
+    """The run in a folder that somebody names on the command line.
+
+    Raises:
+        BadInput: it is not a run folder.
+    """
+    if not (path / CONFIG).is_file():
+        raise BadInput(f"Expected a run folder at {path}, but it holds no {CONFIG}.")
+    return Run(path)
+
+
+def every(settings: Settings) -> tuple[Run, ...]:
+    """All runs of this machine."""
+    home = folder(settings)
+    if not home.is_dir():
+        return ()
+    return tuple(
+        Run(path)
+        for path in home.iterdir()
+        if RUN_ID.fullmatch(path.name) and (path / CONFIG).is_file()
+    )
+
+
+def summarise(run: Run, settings: Settings) -> Summary:
+    """A run in one line; one that cannot be read is called failed."""
+    name, at = "", 0.0
+    try:
+        status = run.status(settings)
+        at = status.queued_at
+        dataset = run.dataset()
+        name = dataset.name
+        line = Summary(
+            id=run.id,
+            name=name,
+            state=status.state,
+            complete=run.complete,
+            at=at,
+            backbone=run.config().backbone,
+            classes=dataset.classes,
+            pictures=len(dataset.examples),
+        )
+        if not run.complete:
+            return line
+        accuracy = run.report().accuracy
+        size = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
+        return line.model_copy(
+            update={
+                "accuracy": accuracy.value,
+                "low": accuracy.low,
+                "high": accuracy.high,
+                "megabytes": size / 1024**2,
+            }
+        )
+    except (RunDamaged, OSError, ValueError, json.JSONDecodeError):
+        return Summary(id=run.id, name=name or "Damaged run", state=State.FAILED, complete=False, at=at)
+
+
+def delete(run: Run) -> None:
+    """Remove a run and all that is in it."""
+    shutil.rmtree(run.path, ignore_errors=True)

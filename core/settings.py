@@ -1,0 +1,92 @@
+"""Read the `TUSKER_*` environment variables into one frozen object that holds every limit."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import BadConfig
+
+PREFIX = "TUSKER_"
+MEGABYTE = 1024 * 1024
+
+
+class Settings(BaseModel):
+    """What the host decides. Each field is set by `TUSKER_` and its name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(
+        default_factory=lambda: Path.home() / ".tusker",
+        description="Where runs, uploads and prepared backbones are kept.",
+    )
+    mode: Literal["public", "personal"] = Field(
+        "public",
+        description="`personal` lists every run of this machine; `public` only the visitor's own.",
+    )
+
+    archive_megabytes: int = Field(500, ge=1, description="Largest zip that is taken in.")
+    archive_entries: int = Field(20_000, ge=1, description="Most entries in a zip.")
+    expanded_megabytes: int = Field(2_000, ge=1, description="Most that a zip may expand to.")
+    expansion_ratio: int = Field(
+        100, ge=2, description="Most that an entry may expand to, times its packed size."
+    )
+    picture_megabytes: int = Field(50, ge=1, description="Largest single picture file.")
+    picture_pixels: int = Field(25_000_000, ge=1_024, description="Most pixels in a picture.")
+    classes: int = Field(200, ge=2, description="Most classes in a dataset.")
+    pictures_per_class: int = Field(5_000, ge=4, description="Most pictures in a class.")
+    pictures: int = Field(20_000, ge=8, description="Most pictures in a dataset.")
+    intake_seconds: int = Field(600, ge=1, description="Longest that taking in a dataset may last.")
+    predict_pictures: int = Field(50, ge=1, description="Most pictures answered at once.")
+
+    job_minutes: int = Field(120, ge=1, description="Longest that a training may last.")
+    queue_length: int = Field(20, ge=1, description="Most jobs that may wait.")
+    upload_hours: float = Field(
+        2.0, gt=0, description="Hours after which uploaded pictures are deleted."
+    )
+
+    @property
+    def archive_bytes(self) -> int:
+        """Largest zip that is taken in, in bytes."""
+        return self.archive_megabytes * MEGABYTE
+
+    @property
+    def expanded_bytes(self) -> int:
+        """Most that a zip may expand to, in bytes."""
+        return self.expanded_megabytes * MEGABYTE
+
+    @property
+    def picture_bytes(self) -> int:
+        """Largest single picture file, in bytes."""
+        return self.picture_megabytes * MEGABYTE
+
+    @staticmethod
+    def variable(field: str) -> str:
+        """Name of the environment variable that sets a field: `pictures` → `TUSKER_PICTURES`."""
+        return PREFIX + field.upper()
+
+
+def load(environ: dict[str, str] | None = None) -> Settings:
+    """Settings from the environment.
+
+    Args:
+        environ: variables to read in place of `os.environ`.
+
+    Raises:
+        BadConfig: a variable holds a value outside its range.
+    """
+    source = os.environ if environ is None else environ
+    given = {
+        field: source[Settings.variable(field)]
+        for field in Settings.model_fields
+        if source.get(Settings.variable(field))
+    }
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic parses the strings
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        raise BadConfig(
+            f"{Settings.variable(field)} is {given[field]!r}: {first['msg'].lower()}."
+        ) from error

@@ -1,0 +1,1 @@
+"""Teach a new head, and the top of a backbone, on somebody's own pictures."""

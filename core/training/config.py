@@ -1,0 +1,200 @@
+"""Every knob of a training, its default, its range, and the three presets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core import backbones
+from core.errors import BadConfig, UnknownModel
+
+OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
+PresetName = Literal["quick", "balanced", "thorough"]
+PRESETS: tuple[PresetName, ...] = get_args(PresetName)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Augmentation(_Part):
+    """How the views of a training picture differ from it."""
+
+    views: int = Field(2, ge=1, le=16)
+    """Renderings of each training picture. The first is the picture itself."""
+    flip: bool = True
+    """The second view is the mirror image; later ones are mirrored at random."""
+    rotation: float = Field(15.0, ge=0, le=180)
+    """Largest turn, in degrees."""
+    zoom: float = Field(0.15, ge=0, le=0.9)
+    """Largest change of scale, as a fraction."""
+    shear: float = Field(8.0, ge=0, le=45)
+    """Largest shear, in degrees."""
+    shift: float = Field(0.08, ge=0, le=0.5)
+    """Largest shift, as a fraction of the edge."""
+    brightness: float = Field(0.15, ge=0, le=0.9)
+    """Largest change of brightness, as a fraction."""
+
+    @classmethod
+    def none(cls) -> Self:
+        """Each picture once, as it is."""
+        return cls(views=1, flip=False, rotation=0, zoom=0, shear=0, shift=0, brightness=0)
+
+
+class Head(_Part):
+    """What is put on top of the pooled features."""
+
+    hidden: tuple[int, ...] = ()
+    """Units of each hidden dense layer, from the features up; none is a linear head."""
+    dropout: float = Field(0.2, ge=0, le=0.9)
+    """Share of inputs dropped before each dense layer while training."""
+    convex_start: bool = True
+    """Start a linear head from logistic regression instead of from random weights."""
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Self:
+        if len(self.hidden) > 3 or any(not 1 <= units <= 4096 for units in self.hidden):
+            raise ValueError("hidden takes at most 3 layers of 1 to 4096 units")
+        return self
+
+
+class Phase(_Part):
+    """How one phase of the training runs."""
+
+    optimizer: OptimizerName = "adam"
+    """Adam, AdamW, RMSprop, or SGD with momentum."""
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    """Step size; in the second phase the peak of the schedule."""
+    epochs: int = Field(20, ge=0, le=500)
+    """Most passes over the training pictures."""
+    patience: int = Field(5, ge=1, le=500)
+    """Epochs without a better validation loss before it stops; the best weights are kept."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Momentum of SGD; the others have their own."""
+    weight_decay: float = Field(1e-4, ge=0, le=1)
+    """Weight decay of AdamW."""
+
+
+class Unfreeze(_Part):
+    """How much of the backbone the second phase trains."""
+
+    stages: int = Field(0, ge=0, le=8)
+    """Stages from the top; 0 leaves the backbone frozen."""
+    layers: int = Field(0, ge=0, le=2000)
+    """Layers from the top, in place of stages; 0 goes by stages."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.stages and self.layers:
+            raise ValueError("give stages or layers, not both")
+        return self
+
+
+class TrainingConfig(_Part):
+    """All that a training is told, besides the pictures."""
+
+    preset: PresetName | Literal["custom"] = "custom"
+    """The preset that it came from."""
+    backbone: str = backbones.DEFAULT
+    """Name of the backbone."""
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    """Same pictures, settings, seed and machine give the same report."""
+    validation: float = Field(0.15, gt=0, le=0.5)
+    """Share of the pictures that decides when to stop."""
+    test: float = Field(0.15, gt=0, le=0.5)
+    """Share of the pictures that is kept for the report, unless a split is given."""
+    batch_size: int = Field(32, ge=1, le=512)
+    """Pictures per step."""
+    class_weights: bool = True
+    """Weigh each class inversely to its count, so that a rare one counts as much."""
+    label_smoothing: float = Field(0.0, ge=0, le=0.5)
+    """Probability taken from the true class and shared among all."""
+    augmentation: Augmentation = Augmentation()
+    head: Head = Head()
+    head_phase: Phase = Phase()
+    unfreeze: Unfreeze = Unfreeze()
+    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=3e-4, epochs=12, patience=6)
+
+    @model_validator(mode="after")
+    def _leaves_pictures_to_learn_from(self) -> Self:
+        if self.validation + self.test > 0.8:
+            raise ValueError("validation and test together may take at most 0.8 of the pictures")
+        try:
+            row = backbones.get(self.backbone)
+        except UnknownModel as error:
+            raise ValueError(str(error)) from error
+        if self.unfreeze.stages > len(row.stages) - 1:
+            raise ValueError(
+                f"{row.title} has {len(row.stages)} stages, so at most {len(row.stages) - 1} "
+                f"can be unfrozen, not {self.unfreeze.stages}"
+            )
+        return self
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether there is a second phase."""
+        return bool(self.unfreeze.stages or self.unfreeze.layers) and (
+            self.fine_tune_phase.epochs > 0
+        )
+
+
+def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> TrainingConfig:
+    """The settings of a preset.
+
+    Args:
+        name: `quick` trains the head only; `balanced` then trains the last stage;
+            `thorough` renders more views and trains two stages.
+
+    Raises:
+        BadConfig: no preset or no backbone of that name.
+    """
+    common = {"preset": name, "backbone": backbone, "seed": seed}
+    match name:
+        case "quick":
+            return parse(common)
+        case "balanced":
+            return parse(common | {"unfreeze": {"stages": 1}})
+        case "thorough":
+            return parse(
+                common
+                | {
+                    "augmentation": {"views": 6},
+                    "unfreeze": {"stages": 2},
+                    "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 20, "patience": 8},
+                }
+            )
+    raise BadConfig(f"Expected a preset out of {', '.join(PRESETS)}, found {name!r}.")
+
+
+def parse(values: object) -> TrainingConfig:
+    """A configuration from plain values.
+
+    Raises:
+        BadConfig: an unknown name or a value outside its range; the first is named.
+    """
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "configuration"
+        message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        found = "" if first["loc"] == () else f" Found {first['input']!r}."
+        raise BadConfig(f"{where}: {message}.{found}") from error
+
+
+def read(path: Path) -> TrainingConfig:
+    """A configuration from a JSON file.
+
+    Raises:
+        BadConfig: the file cannot be read, or holds what `parse` refuses.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadConfig(f"Expected a JSON file of settings at {path}, found none to read.") from error
+    except ValueError as error:
+        raise BadConfig(f"{path.name} is not JSON. Look for a missing comma or quote.") from error
+    return parse(values)

@@ -1,0 +1,273 @@
+"""Phase 1: the new head, trained on pooled features without a pass through the backbone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from core.dense import DenseHead, softmax
+from core.training.config import TrainingConfig
+from core.training.events import Emit, Epoch, Kept
+from core.training.optimizers import optimizer
+
+PHASE = "head"
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
+"""Inverse regularisation strengths that cross-validation chooses from."""
+FOLDS = 3
+ITERATIONS = 200
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Features with what they should be called.
+
+    Attributes:
+        features: (n, d) float32.
+        labels: (n,) int64.
+        owners: (n,) int64, the picture each row was rendered from.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    owners: np.ndarray
+
+
+def fit(
+    train: Batch, validation: Batch, classes: int, config: TrainingConfig, emit: Emit
+) -> DenseHead:
+    """Train the head and keep its best epoch by validation loss.
+
+    A linear head starts from multinomial logistic regression (a convex problem, solved to its
+    optimum), so that its epochs refine a good answer instead of searching for one.
+
+    Args:
+        train: all views of the training pictures.
+        validation: plain views of the validation pictures.
+    """
+    mean = train.features.mean(axis=0)
+    scale = train.features.std(axis=0) + 1e-6
+    inside = Batch((train.features - mean) / scale, train.labels, train.owners)
+    outside = Batch((validation.features - mean) / scale, validation.labels, validation.owners)
+    weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
+
+    start = _initial(inside, classes, weights, config)
+    best = _epochs(start, inside, outside, weights.astype(np.float32), config, emit)
+    return _unstandardised(best, mean, scale)
+
+
+def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Weights inverse to the counts, 1 on average over the pictures: (classes,) float64.
+
+    Source: King and Zeng (2001), as scikit-learn's `balanced`.
+    """
+    counts = np.maximum(np.bincount(labels, minlength=classes), 1)
+    return len(labels) / (classes * counts)
+
+
+def targets(labels: np.ndarray, classes: int, smoothing: float) -> np.ndarray:
+    """One-hot rows (n, classes) float32, smoothed as Szegedy et al. (2016) do."""
+    rows = np.full((len(labels), classes), smoothing / classes, np.float32)
+    rows[np.arange(len(labels)), labels] += 1 - smoothing
+    return rows
+
+
+def _initial(
+    train: Batch, classes: int, weights: np.ndarray, config: TrainingConfig
+) -> DenseHead:
+    if config.head.convex_start and not config.head.hidden:
+        return _logistic_regression(train, classes, weights, config.seed)
+    generator = np.random.default_rng(config.seed)
+    widths = [train.features.shape[1], *config.head.hidden, classes]
+    layers = []
+    for inputs, units in zip(widths[:-1], widths[1:], strict=True):
+        limit = np.sqrt(6 / (inputs + units))  # Glorot and Bengio (2010)
+        kernel = generator.uniform(-limit, limit, (inputs, units)).astype(np.float32)
+        layers.append((kernel, np.zeros(units, np.float32)))
+    return DenseHead(tuple(layers))
+
+
+def _logistic_regression(
+    train: Batch, classes: int, weights: np.ndarray, seed: int
+) -> DenseHead:
+    """Multinomial logistic regression, its strength chosen on the training pictures alone.
+
+    The penalty is the same in any rotation of the space, so the problem is solved in the span of
+    the pictures, which with few pictures is much smaller.
+    """
+    rotation = _span(train.features)
+    rows = train.features @ rotation
+    row_weights = weights[train.labels]
+
+    def solve(strength: float, chosen: np.ndarray | slice) -> LogisticRegression:
+        model = LogisticRegression(C=strength, max_iter=ITERATIONS, tol=1e-3, random_state=seed)
+        return model.fit(rows[chosen], train.labels[chosen], row_weights[chosen])
+
+    strength = _strength(train, rows, solve)
+    model = solve(strength, slice(None))
+    coefficients, intercepts = model.coef_, model.intercept_
+    if classes == 2:  # scikit-learn keeps one row for two classes
+        coefficients = np.concatenate([-coefficients, coefficients]) / 2
+        intercepts = np.concatenate([-intercepts, intercepts]) / 2
+    kernel = rotation @ coefficients.T
+    return DenseHead(((kernel.astype(np.float32), intercepts.astype(np.float32)),))
+
+
+def _span(features: np.ndarray) -> np.ndarray:
+    """An orthonormal basis (d, r) of the rows, r at most the number of rows."""
+    n, d = features.shape
+    if n >= d:
+        return np.eye(d, dtype=np.float32)
+    basis, _ = np.linalg.qr(features.T)
+    return basis
+
+
+def _strength(train: Batch, rows: np.ndarray, solve) -> float:  # type: ignore[no-untyped-def]
+    """The strength with the least cross-validated log loss; views of a picture stay together."""
+    folds = min(FOLDS, len(np.unique(train.owners)))
+    smallest = np.bincount(train.labels)
+    if folds < 2 or smallest[smallest > 0].min() < 2 * FOLDS:
+        return STRENGTHS[1]
+    losses = []
+    for strength in STRENGTHS:
+        loss = 0.0
+        for inside, outside in GroupKFold(folds, shuffle=True, random_state=0).split(
+            rows, train.labels, train.owners
+        ):
+            model = solve(strength, inside)
+            found = model.predict_log_proba(rows[outside])
+            column = np.searchsorted(model.classes_, train.labels[outside])
+            loss -= found[np.arange(len(outside)), column].sum()
+        losses.append(loss)
+    return STRENGTHS[int(np.argmin(losses))]
+
+
+def _epochs(
+    head: DenseHead,
+    train: Batch,
+    validation: Batch,
+    weights: np.ndarray,
+    config: TrainingConfig,
+    emit: Emit,
+) -> DenseHead:
+    phase = config.head_phase
+    wanted = targets(train.labels, head.classes, config.label_smoothing)
+    generator = np.random.default_rng(config.seed)
+    parameters = [np.array(array) for layer in head.layers for array in layer]
+    update = optimizer(phase)
+    best, best_loss, best_accuracy, best_epoch = head, *_score(head, validation), 0
+
+    for epoch in range(1, phase.epochs + 1):
+        start = time.monotonic()
+        loss = hits = 0.0
+        order = generator.permutation(len(train.labels))
+        for at in range(0, len(order), config.batch_size):
+            rows = order[at : at + config.batch_size]
+            batch_loss, batch_hits, gradients = _gradients(
+                parameters,
+                train.features[rows],
+                wanted[rows],
+                weights[train.labels[rows]],
+                config.head.dropout,
+                generator,
+            )
+            update(parameters, gradients)
+            loss += batch_loss * len(rows)
+            hits += batch_hits
+        current = _head(parameters)
+        validation_loss, validation_accuracy = _score(current, validation)
+        seconds = time.monotonic() - start
+        emit(
+            Epoch(
+                phase=PHASE,
+                epoch=epoch,
+                epochs=phase.epochs,
+                loss=loss / len(order),
+                accuracy=hits / len(order),
+                validation_loss=validation_loss,
+                validation_accuracy=validation_accuracy,
+                seconds=seconds,
+                pictures_per_second=len(order) / max(seconds, 1e-6),
+                seconds_left=seconds * (phase.epochs - epoch),
+            )
+        )
+        if validation_loss < best_loss or (best_epoch == 0 and config.head.hidden):
+            best, best_loss, best_accuracy, best_epoch = (
+                current,
+                validation_loss,
+                validation_accuracy,
+                epoch,
+            )
+        elif epoch - best_epoch >= phase.patience:
+            break
+    emit(
+        Kept(
+            phase=PHASE,
+            epoch=best_epoch,
+            validation_loss=best_loss,
+            validation_accuracy=best_accuracy,
+        )
+    )
+    return best
+
+
+def _head(parameters: list[np.ndarray]) -> DenseHead:
+    """A copy of the parameters, as a head."""
+    copies = [array.copy() for array in parameters]
+    return DenseHead(tuple(zip(copies[::2], copies[1::2], strict=True)))
+
+
+def _gradients(
+    parameters: list[np.ndarray],
+    features: np.ndarray,
+    wanted: np.ndarray,
+    weights: np.ndarray,
+    dropout: float,
+    generator: np.random.Generator,
+) -> tuple[float, float, list[np.ndarray]]:
+    """Mean weighted cross-entropy, number of hits, and the gradient of each parameter."""
+    inputs: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    flow = features
+    for at in range(0, len(parameters), 2):
+        if at:
+            flow = np.maximum(flow, 0)
+        mask = (generator.random(flow.shape, np.float32) >= dropout) / np.float32(1 - dropout)
+        masks.append(mask.astype(np.float32))
+        flow = flow * masks[-1]
+        inputs.append(flow)
+        flow = flow @ parameters[at] + parameters[at + 1]
+    found = softmax(flow)
+    hits = float((found.argmax(axis=1) == wanted.argmax(axis=1)).sum())
+    losses = -(wanted * np.log(np.maximum(found, 1e-12))).sum(axis=1)
+    loss = float((losses * weights).mean())
+
+    error = (found - wanted) * (weights / len(weights))[:, None]
+    gradients: list[np.ndarray] = []
+    for at in range(len(parameters) - 2, -1, -2):
+        layer = at // 2
+        gradients[:0] = [inputs[layer].T @ error, error.sum(axis=0)]
+        if at:
+            error = (error @ parameters[at].T) * masks[layer] * (inputs[layer] > 0)
+    return loss, hits, gradients
+
+
+def _score(head: DenseHead, batch: Batch) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy."""
+    found = head.probabilities(batch.features)
+    right = found[np.arange(len(batch.labels)), batch.labels]
+    return (
+        float(-np.log(np.maximum(right, 1e-12)).mean()),
+        float((found.argmax(axis=1) == batch.labels).mean()),
+    )
+
+
+def _unstandardised(head: DenseHead, mean: np.ndarray, scale: np.ndarray) -> DenseHead:
+    """The same head on features as they come: the standardisation is folded into the kernel."""
+    kernel, bias = head.layers[0]
+    folded = kernel / scale[:, None]
+    first = (folded.astype(np.float32), (bias - mean @ folded).astype(np.float32))
+    return DenseHead((first, *head.layers[1:]))

@@ -1,0 +1,81 @@
+"""Render the views of a training picture: itself, its mirror image, then random variations."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+from PIL import Image
+
+from core import images
+from core.training.config import Augmentation
+
+
+def render(
+    picture: np.ndarray, size: int, crop: float, augmentation: Augmentation, key: str
+) -> list[np.ndarray]:
+    """The views of one picture.
+
+    Args:
+        picture: (h, w, 3) uint8 RGB.
+        size: edge of a view, in pixels.
+        crop: share of the shorter edge that a view shows.
+        augmentation: how many views, and how far they may go.
+        key: what the random views are drawn from; same key, same views.
+
+    Returns:
+        `augmentation.views` arrays (size, size, 3) uint8. The first is what a prediction sees.
+    """
+    plain = images.fit(picture, size, crop)
+    views = [plain]
+    if augmentation.flip and augmentation.views > 1:
+        views.append(np.ascontiguousarray(plain[:, ::-1]))
+    if len(views) < augmentation.views:
+        generator = _generator(key)
+        canvas = _canvas(picture, size, crop)
+        while len(views) < augmentation.views:
+            views.append(_vary(canvas, size, augmentation, generator))
+    return views
+
+
+def _generator(key: str) -> np.random.Generator:
+    digest = hashlib.sha256(key.encode("utf-8")).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+
+
+def _canvas(picture: np.ndarray, size: int, crop: float) -> Image.Image:
+    """The centre square, framed by its own reflection so that a turn uncovers no blank corner."""
+    edge = round(size / crop)
+    margin = edge // 2
+    square = images.fit(picture, edge)
+    return Image.fromarray(np.pad(square, ((margin,) * 2, (margin,) * 2, (0, 0)), mode="reflect"))
+
+
+def _vary(
+    canvas: Image.Image, size: int, augmentation: Augmentation, generator: np.random.Generator
+) -> np.ndarray:
+    """One random affine view of the canvas, at a random brightness."""
+
+    def draw(limit: float) -> float:
+        return float(generator.uniform(-limit, limit))
+
+    angle = math.radians(draw(augmentation.rotation))
+    shear = math.tan(math.radians(draw(augmentation.shear)))
+    scale = math.exp(draw(math.log1p(augmentation.zoom)))
+    shift = np.array([draw(augmentation.shift), draw(augmentation.shift)]) * size
+    mirror = augmentation.flip and generator.random() < 0.5
+    brightness = 1.0 + draw(augmentation.brightness)
+
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    lean = np.array([[1.0, shear], [0.0, 1.0]])
+    flip = np.array([[-1.0 if mirror else 1.0, 0.0], [0.0, 1.0]])
+    to_canvas = scale * turn @ lean @ flip
+    centre = np.array([canvas.width / 2, canvas.height / 2])
+    offset = centre + shift - to_canvas @ np.array([size / 2, size / 2])
+    coefficients = (*to_canvas[0], offset[0], *to_canvas[1], offset[1])
+    view = canvas.transform(
+        (size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC
+    )
+    lit = np.asarray(view, dtype=np.float32) * brightness
+    return np.clip(lit + 0.5, 0, 255).astype(np.uint8)
