@@ -16,7 +16,6 @@ import typer
 
 from core import settings as settings_module
 from core.errors import BadInput, TuskerError
-from core.settings import Settings
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -91,12 +90,16 @@ def train(
         raise BadInput(f"Expected a new or empty folder for the run, but {path} holds files.")
     watch = None if as_json else _Watcher()
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        taken = intake.take_in(_existing(data), data.stem, Path(scratch), settings, watch and watch.step)
+        taken = intake.take_in(
+            _existing(data), data.stem, Path(scratch), settings, watch and watch.step
+        )
         blocking = [f.sentence for f in taken.findings if f.severity == "blocks"]
         if blocking:
             raise BadInput(" ".join(blocking))
         run = runs.create(configured, taken.dataset, path)
-        run.job.open(Order(kind="train", arguments={"pictures": str(intake.pictures(Path(scratch)))}))
+        run.job.open(
+            Order(kind="train", arguments={"pictures": str(intake.pictures(Path(scratch)))})
+        )
         began = time.monotonic()
         state = work(run.job, settings, watch)
         seconds = time.monotonic() - began
@@ -183,9 +186,7 @@ def prepare(name: Annotated[str, typer.Argument(help="Name of the backbone.")]) 
     typer.echo(f"{serving.prepare(row, settings, _Watcher().step)}")
 
 
-def _configuration(
-    preset: str, config: Path | None, backbone: str | None, seed: int | None
-) -> Any:
+def _configuration(preset: str, config: Path | None, backbone: str | None, seed: int | None) -> Any:
     from core.backbones import DEFAULT
     from core.training import config as room
 
@@ -202,7 +203,7 @@ class _Watcher:
     def __init__(self) -> None:
         self._what = ""
 
-    def step(self, what: str, done: int, total: int) -> None:
+    def step(self, what: str, _done: int, _total: int) -> None:
         """One line when a new step begins."""
         if what != self._what:
             self._what = what
@@ -238,7 +239,7 @@ def _complain(sentence: str) -> None:
 
 
 def main(run: Callable[[], Any] = app) -> int:
-    """Run the command line; a refusal is one sentence and exit code 2, a bug keeps its traceback."""
+    """Run the command line; a refusal is a sentence and exit code 2, a bug keeps its traceback."""
     logging.basicConfig(level=logging.WARNING)
     try:
         run()

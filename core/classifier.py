@@ -68,9 +68,7 @@ class ServingModel:
                 for name, index in self._outputs.items()
             }
             seconds = time.perf_counter() - start
-        return Answer(
-            found["probabilities"], found["embedding"], found["feature_map"], seconds
-        )
+        return Answer(found["probabilities"], found["embedding"], found["feature_map"], seconds)
 
 
 Open = Callable[[Path], ServingModel]

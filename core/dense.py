@@ -21,7 +21,11 @@ class DenseHead:
     def __post_init__(self) -> None:
         width = None
         for kernel, bias in self.layers:
-            if kernel.ndim != 2 or bias.shape != kernel.shape[1:] or width not in (None, len(kernel)):
+            if (
+                kernel.ndim != 2
+                or bias.shape != kernel.shape[1:]
+                or width not in (None, len(kernel))
+            ):
                 raise ValueError(
                     f"dense layers must chain, got {[k.shape for k, _ in self.layers]}"
                 )

@@ -14,7 +14,8 @@ CHUNK = 1024 * 1024
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block succeeds.
 
-    It keeps the suffix, which some writers insist on. The content is flushed to disk before it is renamed; on any error it is removed.
+    It keeps the suffix, which some writers insist on. The content is flushed to disk before it
+    is renamed; on any error it is removed.
     """
     temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
     try:

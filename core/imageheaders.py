@@ -2,7 +2,8 @@
 
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import IO, Any
 
 from core.errors import BadImage
@@ -11,14 +12,19 @@ from core.settings import Settings
 # What a decoder may spend on one picture, found by measuring Pillow 13 on 25 million pixels.
 SCAN_PIXELS = 600_000_000  # pixels × scans of a progressive JPEG
 PLAIN_PIXELS = 500_000  # decoders that Pillow runs in Python: plain PPM, run-length BMP
+# Parts of the pixel limit, for decoders that keep several copies.
+PARTS = {"WEBP": 0.5, "AVIF": 0.7}
+MOST_BLOCKS = 50_000
 TAG_BYTES = 16 << 20  # all tags of a TIFF or EXIF directory together
 TAG_NUMBERS = 1 << 18  # numbers among them: each becomes a Python object
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
+_RAW_DEPTHS = {b"P5": (255, 65_535), b"P6": (255,)}
 _ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
 
 Reader = Callable[[int, int], bytes]  # (offset, count) → bytes, short at the end
+Block = tuple[int, int, int]  # where, kind, size
 Entry = tuple[int, int, int, int]  # tag, type, count, where its value is
 
 
@@ -34,8 +40,12 @@ def check(file: IO[bytes], limits: Settings) -> None:
     head = file.read(64)
     if head.startswith(b"\xff\xd8"):
         _check_jpeg(file)
+    elif head.startswith(b"\x89PNG\r\n\x1a\n"):
+        _count_blocks(_png_chunks(_reader(file)))
+    elif head[:3] == b"GIF":
+        _count_blocks(_gif_blocks(_reader(file)))
     elif head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        within(_webp_size(head), limits)
+        within(_webp_size(head), limits, "WEBP")
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         _check_tags(_reader(file))
     elif head[:2] == b"BM" and len(head) >= 34 and _u32(head, 30) in (1, 2):
@@ -44,14 +54,20 @@ def check(file: IO[bytes], limits: Settings) -> None:
         _check_ppm(head)
 
 
-def within(size: tuple[int, int], limits: Settings) -> None:
-    """Refuse more pixels than the limit, from the header alone."""
-    width, height = size
-    if width * height > limits.picture_pixels:
+def within(size: tuple[int, int], limits: Settings, kind: str = "") -> None:
+    """Refuse more pixels than the limit for a format, from the header alone."""
+    most = limits.picture_pixels * PARTS.get(kind, 1)
+    if area(size) > most:
         raise BadImage(
-            f"Pictures may have up to {limits.picture_pixels / 1e6:g} million pixels; this one has "
-            f"{width} × {height}. Make it smaller, or raise {Settings.variable('picture_pixels')}."
+            f"Such pictures may have up to {most / 1e6:g} million pixels; this one has "
+            f"{size[0]} × {size[1]}. Make it smaller, or raise "
+            f"{Settings.variable('picture_pixels')}."
         )
+
+
+def area(size: tuple[int, int]) -> int:
+    """Width times height."""
+    return size[0] * size[1]
 
 
 def orientation(info: Mapping[Any, Any]) -> int:
@@ -65,10 +81,11 @@ def orientation(info: Mapping[Any, Any]) -> int:
     block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
     if isinstance(block, bytes):
         block = block.removeprefix(b"Exif\0\0")
-        for tag, _, _, where in _entries(lambda at, count: block[at : at + count]):
-            value = struct.unpack_from(_order(block) + "H", block, where)[0] if tag == 0x112 else 0
-            if 1 <= value <= 8:
-                return int(value)
+        for tag, kind, count, where in _entries(_within_block(block)):
+            if tag == _ORIENTATION and count == 1 and kind in (3, 4):
+                value = struct.unpack_from(_order(block) + "HI"[kind - 3], block, where)[0]
+                if 1 <= value <= 8:
+                    return int(value)
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
     said = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
@@ -77,15 +94,9 @@ def orientation(info: Mapping[Any, Any]) -> int:
 
 def _check_jpeg(file: IO[bytes]) -> None:
     """Count scans, and weigh the EXIF and multi-picture directories as Pillow joins them."""
-    pixels, exif, at = 0, b"", 2
+    pixels, exif = 0, b""
     read = _reader(file)
-    while (marker := read(at, 4))[:1] == b"\xff" and len(marker) == 4:
-        kind, size = marker[1], int.from_bytes(marker[2:], "big")
-        if kind == 0xFF:
-            at += 1
-            continue
-        if kind == 0xDA:
-            break
+    for at, kind, size in _count_blocks(_jpeg_segments(read)):
         body = read(at + 4, size - 2) if kind in (0xE1, 0xE2) else read(at + 4, 5)
         if kind == 0xE1 and body.startswith(b"Exif\0\0"):
             exif += body if not exif else body[6:]
@@ -93,7 +104,6 @@ def _check_jpeg(file: IO[bytes]) -> None:
             _check_tags(_within_block(body[4:]))
         elif 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             pixels = int.from_bytes(body[1:3], "big") * int.from_bytes(body[3:5], "big")
-        at += 2 + max(size, 2)
     if exif:
         _check_tags(_within_block(exif[6:]))
     scans, last = 0, b""
@@ -106,6 +116,44 @@ def _check_jpeg(file: IO[bytes]) -> None:
             f"This JPEG draws its {pixels:,} pixels {scans} times over. Save it again as an "
             "ordinary JPEG."
         )
+
+
+def _count_blocks(blocks: Iterator[Block]) -> list[Block]:
+    """Pillow goes through blocks one by one in Python, however many there are."""
+    found = list(islice(blocks, MOST_BLOCKS + 1))
+    if len(found) > MOST_BLOCKS:
+        raise BadImage("This picture is cut into far too many blocks. Save it again.")
+    return found
+
+
+def _jpeg_segments(read: Reader) -> Iterator[Block]:
+    """Segments up to the first scan; where each begins, its marker, its size."""
+    at = 2
+    while (marker := read(at, 4))[:1] == b"\xff" and len(marker) == 4 and marker[1] != 0xDA:
+        size = int.from_bytes(marker[2:], "big")
+        yield at, marker[1], size
+        at += 1 if marker[1] == 0xFF else 2 + max(size, 2)
+
+
+def _png_chunks(read: Reader) -> Iterator[Block]:
+    at = 8
+    while len(head := read(at, 8)) == 8:
+        size = int.from_bytes(head[:4], "big")
+        yield at, 0, size
+        at += 12 + size
+
+
+def _gif_blocks(read: Reader) -> Iterator[Block]:
+    """Extension blocks, and the pieces of each, up to the first picture."""
+    flags = read(10, 1)
+    at = 13 + (3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0)
+    while (head := read(at, 2)) and head[0] != 0x2C:
+        yield at, head[0], 0
+        at += 2 if head[0] == 0x21 else 1
+        while head[0] == 0x21 and (size := read(at, 1)) and size[0]:
+            yield at, 0, size[0]
+            at += 1 + size[0]
+        at += head[0] == 0x21
 
 
 def _check_tags(read: Reader) -> None:
@@ -159,10 +207,11 @@ def _check_ppm(head: bytes) -> None:
     words = re.sub(rb"#[^\r\n]*", b"", head).split()
     sizes = [int(word) for word in words[1:4] if word.isdigit()]
     plain = words[0] in (b"P1", b"P2", b"P3")
-    odd = words[0] in (b"P5", b"P6") and len(sizes) == 3 and sizes[2] not in (255, 65_535)
-    commented = b"#" in head and words[0] in (b"P5", b"P6") and len(sizes) < 3
-    if plain or odd or commented or (words[0] == b"P6" and sizes[2:] != [255]):
-        _check_plain(*(sizes[:2] if len(sizes) >= 2 else (PLAIN_PIXELS, 2)))
+    odd = words[0] in (b"P5", b"P6") and (len(sizes) < 3 or sizes[2] not in _RAW_DEPTHS[words[0]])
+    if len(sizes) < 2:
+        raise BadImage("The size of this picture is not at its beginning. Save it as PNG or JPEG.")
+    if plain or odd:
+        _check_plain(sizes[0], sizes[1])
 
 
 def _check_plain(width: int, height: int) -> None:

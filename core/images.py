@@ -14,7 +14,7 @@ from PIL import Image
 
 from core import imageheaders, settings
 from core.errors import BadImage
-from core.imageheaders import within
+from core.imageheaders import area, within
 from core.settings import Settings
 
 # Telephones embed thumbnails that need not show the picture: they are never decoded.
@@ -25,6 +25,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
 READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC"
 
 SIXTEEN_BITS = 65_535.0
+# Holding all coefficients, as a progressive JPEG needs, leaves room for a quarter of the pixels.
+PROGRESSIVE_PIXELS = 18_000_000
 STRIP_PIXELS = 1 << 20  # converted at once, so that no second whole copy is held
 
 _UPRIGHT = {
@@ -61,7 +63,8 @@ def decode(
     """Decode a picture by its content, whatever its name says.
 
     EXIF orientation is applied, CMYK, grey and palettes become RGB, 16 bits are scaled to 8,
-    transparency is laid on white, and of an animation the first frame is taken.
+    transparency is laid on white, and of an animation the first frame is taken. A progressive
+    JPEG of over 18 million pixels comes at half its size, to stay within 200 MB.
 
     Args:
         source: the file's bytes, or its path.
@@ -86,20 +89,11 @@ def look(
     with _refusing(), _opened(source, limits) as file:
         imageheaders.check(file, limits)
         file.seek(0)
-        with Image.open(file, formats=FORMATS) as image:
-            within(image.size, limits)
-            width, height = image.size
-            if shorter_edge and image.format in ("JPEG", "MPO"):
-                image.draft(None, (shorter_edge, shorter_edge))
-            for tile in image.tile:
-                left, top, right, bottom = tile[1] or (0, 0, 0, 0)
-                within((right - left, bottom - top), limits)
-            image.load()
-            within(image.size, limits)
-            pixels = _rgb(image)
-            # Pillow itself turns TIFF.
-            turn = 1 if image.format == "TIFF" else imageheaders.orientation(image.info)
-            kind = image.format or ""
+        image, kind, (width, height) = _loaded(file, shorter_edge, limits)
+        # Pillow itself turns TIFF.
+        turn = 1 if kind == "TIFF" else imageheaders.orientation(image.info)
+        pixels = _rgb(image)
+        del image  # turning makes a second copy; there is no room for a third
     if turn in _UPRIGHT:
         pixels = np.ascontiguousarray(_UPRIGHT[turn](pixels))
     if turn >= 5:
@@ -160,6 +154,27 @@ def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
+
+
+def _loaded(
+    file: IO[bytes], shorter_edge: int | None, limits: Settings
+) -> tuple[Image.Image, str, tuple[int, int]]:
+    """The first picture of a file as it is stored, its format, and the size the file gives."""
+    with Image.open(file, formats=FORMATS) as opened:
+        kind = "JPEG" if opened.format == "MPO" else opened.format or ""
+        size = opened.size
+        within(size, limits, kind)
+        if kind == "JPEG" and opened.info.get("progressive") and area(size) > PROGRESSIVE_PIXELS:
+            shorter_edge = min(shorter_edge or min(size), min(size) // 2)
+        if kind == "JPEG" and shorter_edge:
+            opened.draft(None, (shorter_edge, shorter_edge))
+        for tile in opened.tile:
+            left, top, right, bottom = tile[1] or (0, 0, 0, 0)
+            within((right - left, bottom - top), limits)
+        opened.load()
+        within(opened.size, limits, kind)
+        # A bare image: the decoder with its buffers goes before the next copy is made.
+        return opened._new(opened.im), kind, size
 
 
 @contextmanager

@@ -66,9 +66,8 @@ def arrange(names: Sequence[str]) -> Layout:
         part[1:-1] if split else part[:-1] for part, split in zip(parts, splits, strict=True)
     ]
     labels = _labels(folders, splits)
-    taught = {
-        label for label, split in zip(labels, splits, strict=True) if split in (None, "train")
-    }
+    placed = list(zip(labels, splits, strict=True))
+    taught = {label for label, split in placed if split in (None, "train")}
     given = any(splits)
     predefined = given and any(split not in (None, "train") for split in splits)
     relabelled = predefined and "test" not in splits

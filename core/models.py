@@ -27,12 +27,12 @@ def named(name: str, settings: Settings, open_model: Open = opened) -> Classifie
         RunDamaged: the run's files are not what its manifest says.
     """
     name = name or backbones.DEFAULT
-    if name in backbones.BACKBONES or name == backbones.TINY.name:
+    if backbones.known(name):
         return Classifier.of_backbone(backbones.get(name), settings, open_model)
     if runs.RUN_ID.fullmatch(name):
         return runs.get(settings, name).classifier(settings, open_model)
     if Path(name).is_dir():
-        return runs.opened(Path(name)).classifier(settings, open_model)
+        return runs.at(Path(name)).classifier(settings, open_model)
     raise UnknownModel(
         f"No backbone, run or run folder is called {name!r}. "
         f"Backbones: {', '.join(backbones.BACKBONES)}."

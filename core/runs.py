@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import shutil
@@ -118,7 +117,10 @@ class Run:
 
     def write_report(self, report: Report, probabilities: np.ndarray) -> None:
         """Record the report and the probabilities that it came from."""
-        with files.replacing(self.path / PROBABILITIES) as temporary, temporary.open("wb") as handle:
+        with (
+            files.replacing(self.path / PROBABILITIES) as temporary,
+            temporary.open("wb") as handle,
+        ):
             np.save(handle, probabilities.astype(np.float32))
         files.write_text(self.path / REPORT, report.to_json())
 
@@ -217,7 +219,7 @@ def get(settings: Settings, run_id: str) -> Run:
     raise UnknownModel("No run with this id is on this machine. It may have been deleted.")
 
 
-def opened(path: Path) -> Run:
+def at(path: Path) -> Run:
     """The run in a folder that somebody names on the command line.
 
     Raises:
@@ -242,10 +244,10 @@ def every(settings: Settings) -> tuple[Run, ...]:
 
 def summarise(run: Run, settings: Settings) -> Summary:
     """A run in one line; one that cannot be read is called failed."""
-    name, at = "", 0.0
+    name, begun = "", 0.0
     try:
         status = run.status(settings)
-        at = status.queued_at
+        begun = status.queued_at
         dataset = run.dataset()
         name = dataset.name
         line = Summary(
@@ -253,7 +255,7 @@ def summarise(run: Run, settings: Settings) -> Summary:
             name=name,
             state=status.state,
             complete=run.complete,
-            at=at,
+            at=begun,
             backbone=run.config().backbone,
             classes=dataset.classes,
             pictures=len(dataset.examples),
@@ -270,8 +272,10 @@ def summarise(run: Run, settings: Settings) -> Summary:
                 "megabytes": size / 1024**2,
             }
         )
-    except (RunDamaged, OSError, ValueError, json.JSONDecodeError):
-        return Summary(id=run.id, name=name or "Damaged run", state=State.FAILED, complete=False, at=at)
+    except (RunDamaged, OSError, ValueError):
+        return Summary(
+            id=run.id, name=name or "Damaged run", state=State.FAILED, complete=False, at=at
+        )
 
 
 def delete(run: Run) -> None:

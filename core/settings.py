@@ -83,7 +83,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
         if source.get(Settings.variable(field))
     }
     try:
-        return Settings(**given)  # type: ignore[arg-type]  # pydantic parses the strings
+        return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])

@@ -10,6 +10,11 @@ WRONG = "#D55E00"
 NEUTRAL = "#7F8A99"
 CLEAR = "rgba(0,0,0,0)"
 
+TEXT = "#000037"
+"""Streamlit's placeholder for strong text: its browser side puts the page's text colour in its
+place. Plotly's own choice there, a pale grey, is hard to read over cells. Anywhere else it is a
+near-black; on a dark page without Streamlit, set `layout.font.color` and the axes' tick fonts."""
+
 CLASSES = (
     "#0072B2",
     "#E69F00",

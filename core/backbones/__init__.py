@@ -1,7 +1,8 @@
 """Pretrained networks to build on: what each is, what it costs, where its weights come from."""
 
 from core.backbones.labels import imagenet_labels
-from core.backbones.table import BACKBONES, DEFAULT, Backbone, Recipe, Stage, Weights, get
+from core.backbones.row import Backbone, Recipe, Stage, Weights
+from core.backbones.table import BACKBONES, DEFAULT, get, known
 
 __all__ = [
     "BACKBONES",
@@ -12,4 +13,5 @@ __all__ = [
     "Weights",
     "get",
     "imagenet_labels",
+    "known",
 ]

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from core.backbones.table import Backbone
+from core.backbones.row import Backbone
 from core.errors import WeightsUnavailable
 
 # Mean of each channel over ImageNet, blue first, as the Caffe weights expect it.

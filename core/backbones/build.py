@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 from core import settings as host
-from core.backbones import applications, efficientnet_lite, tiny, weights as files
-from core.backbones.table import Backbone
+from core.backbones import applications, efficientnet_lite, tiny
+from core.backbones import weights as files
+from core.backbones.row import Backbone
 from core.errors import BadConfig
 from core.settings import Settings
 

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import layers
 
 from core.backbones import torch_file
-from core.backbones.table import Backbone
+from core.backbones.row import Backbone
 from core.errors import WeightsUnavailable
 
 # Kernel, repeats, output channels, expansion, stride of each group of blocks.
@@ -37,8 +38,8 @@ def build(backbone: Backbone) -> keras.Model:
     picture = keras.Input((backbone.size, backbone.size, 3), name="picture")
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(picture)
     x = _conv(x, STEM, 3, 2, "stem")
-    for number, (kernel, filters, expansion, stride) in enumerate(_blocks(backbone)):
-        x = _block(x, f"block{number}", kernel, filters, expansion, stride)
+    for number, block in enumerate(_blocks(backbone)):
+        x = _block(x, block, f"block{number}")
     x = _conv(x, HEAD, 1, 1, "head")
     x = layers.GlobalAveragePooling2D(name="embedding")(x)
     x = layers.Dense(CLASSES, activation="softmax", name="probabilities")(x)
@@ -62,14 +63,23 @@ def load(model: keras.Model, path: Path) -> None:
         ) from error
 
 
-def _blocks(backbone: Backbone) -> Iterator[tuple[int, int, int, int]]:
-    """Kernel, output channels, expansion and stride of every block."""
+class _Block(NamedTuple):
+    kernel: int
+    filters: int
+    expansion: int
+    stride: int
+
+
+def _blocks(backbone: Backbone) -> Iterator[_Block]:
+    """Every block, from the input up."""
     width, depth = backbone.recipe.width, backbone.recipe.depth
     for group, (kernel, repeats, filters, expansion, stride) in enumerate(GROUPS):
         # The Lite variants leave the repeats of the first and last group as they are.
         fixed = group in (0, len(GROUPS) - 1)
         for repeat in range(repeats if fixed else math.ceil(depth * repeats)):
-            yield kernel, _channels(filters * width), expansion, stride if repeat == 0 else 1
+            yield _Block(
+                kernel, _channels(filters * width), expansion, stride if repeat == 0 else 1
+            )
 
 
 def _channels(wanted: float) -> int:
@@ -88,10 +98,9 @@ def _conv(
     return layers.ReLU(6.0, name=f"{name}_relu")(x)
 
 
-def _block(
-    x: keras.KerasTensor, name: str, kernel: int, filters: int, expansion: int, stride: int
-) -> keras.KerasTensor:
+def _block(x: keras.KerasTensor, block: _Block, name: str) -> keras.KerasTensor:
     """An inverted residual block; its last layer is called `<name>_out`."""
+    kernel, filters, expansion, stride = block
     start, channels = x, x.shape[-1]
     residual = stride == 1 and channels == filters
     if expansion > 1:

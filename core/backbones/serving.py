@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core import files, settings as host
+from core import files
+from core import settings as host
 from core.backbones import weights
-from core.backbones.table import Backbone, get
+from core.backbones.row import Backbone
+from core.backbones.table import get
 from core.errors import NotEnoughResources, TuskerError, UnknownModel
 from core.settings import Settings
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "data"
 MODEL = "serving.tflite"
 RECORD = "serving.json"
+PARTIAL = ".prepare-"
 OUTPUTS = ("probabilities", "embedding", "feature_map")
 TOLERANCE = 1e-4
 # Share of the work behind each step, in hundredths; the download is what people wait for.
@@ -63,7 +66,7 @@ def locate(backbone: Backbone, settings: Settings) -> Path | None:
     committed = DATA / f"{backbone.name}.tflite"
     if backbone.committed is not None and _sha256(committed) == backbone.committed:
         return committed
-    folder = _folder(backbone, settings)
+    folder = kept_in(backbone, settings)
     try:
         record = Record.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError):
@@ -112,10 +115,11 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
     found = locate(backbone, settings)
     if found is not None:
         return found
-    folder = _folder(backbone, settings)
+    folder = kept_in(backbone, settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".prepare-", dir=folder) as scratch:
+        weights.sweep(folder, PARTIAL)
+        with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as scratch:
             made = Path(scratch) / MODEL
             record = _make(backbone, made, settings, progress or _silent)
             made.replace(folder / MODEL)
@@ -191,7 +195,8 @@ def _check(model: keras.Model, path: Path, size: int) -> None:
             raise RuntimeError(f"{name} of the converted {model.name} is off by {difference:.2g}")
 
 
-def _folder(backbone: Backbone, settings: Settings) -> Path:
+def kept_in(backbone: Backbone, settings: Settings) -> Path:
+    """The folder of a serving model that was prepared on this machine, and of that job."""
     return settings.home / "backbones" / backbone.name
 
 

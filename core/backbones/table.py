@@ -1,109 +1,15 @@
 """The table of backbones: one row a network, nothing to run."""
 
-from dataclasses import dataclass
-from typing import Literal
-
+from core.backbones.row import Backbone, Recipe, Stage, Weights
 from core.errors import UnknownModel
 
 DEFAULT = "efficientnet-lite0"
 KERAS_WEIGHTS = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
-@dataclass(frozen=True)
-class Stage:
-    """A run of layers that ends in a single tensor, so that the network can be cut there.
-
-    Attributes:
-        name: what the stage holds, for people.
-        layer: the Keras layer whose output ends the stage.
-    """
-
-    name: str
-    layer: str
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Where pretrained weights come from.
-
-    Attributes:
-        file: name of the file.
-        package: the installed package that holds it under `models/`, if one does.
-        url: where it is downloaded from, if it has to be.
-        md5: the MD5 of the download in hex, where its publisher gives one.
-    """
-
-    file: str
-    package: str | None = None
-    url: str | None = None
-    md5: str | None = None
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to build a network.
-
-    Attributes:
-        family: the module that builds it.
-        architecture: the class of `keras.applications`.
-        scaling: how pixels become that network's input: `caffe` (BGR less a mean), `tf`
-            (−1 to 1), `none` (the network does it itself).
-        width: multiplier of the channels of an EfficientNet-Lite.
-        depth: multiplier of its repeats.
-    """
-
-    family: Literal["efficientnet_lite", "applications", "tiny"]
-    architecture: str = ""
-    scaling: Literal["caffe", "tf", "none"] = "none"
-    width: float = 1.0
-    depth: float = 1.0
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A row of the table.
-
-    Attributes:
-        name: how it is asked for.
-        title: how it is shown.
-        recipe: how it is built.
-        size: edge of its square input, in pixels.
-        crop: share of a picture's shorter edge that the centre crop keeps, 0 to 1.
-        stages: from the input up; the last one ends in the last feature map.
-        embedding: length of the pooled last feature map.
-        parameters: of the whole ImageNet classifier, batch normalisation statistics included.
-        top1: published ImageNet top-1 accuracy, in per cent; None if it was never trained.
-        licence: SPDX identifier of the weights' licence.
-        weights: where they come from; None if they are random.
-        milliseconds: rough time a picture in LiteRT on two threads of a 2024 server.
-        megabytes: size of the serving model.
-        committed: SHA-256 of the serving model that comes with Tusker, if one does.
-    """
-
-    name: str
-    title: str
-    recipe: Recipe
-    size: int
-    crop: float
-    stages: tuple[Stage, ...]
-    embedding: int
-    parameters: int
-    top1: float | None
-    licence: str
-    weights: Weights | None
-    milliseconds: float | None
-    megabytes: float
-    committed: str | None = None
-
-    def __post_init__(self) -> None:
-        assert 0 < self.crop <= 1
-        assert len(self.stages) >= 2
-        assert len({stage.layer for stage in self.stages}) == len(self.stages)
-
-    @property
-    def offline(self) -> bool:
-        """Whether it can be had without a network."""
-        return self.weights is None or self.weights.url is None
+def known(name: str) -> bool:
+    """Whether `get` has a backbone of that name."""
+    return name in BACKBONES or name == TINY.name
 
 
 def get(name: str) -> Backbone:
@@ -225,7 +131,7 @@ _ROWS = (
         top1=74.9,
         md5="2cb95161c43110f7111970584f804107",
         milliseconds=40,
-        megabytes=102.3,
+        megabytes=102.2,
     ),
     _resnet(
         101,
@@ -234,7 +140,7 @@ _ROWS = (
         top1=76.4,
         md5="f1aeb4b969a6efcfb50fad2f0c20cfc5",
         milliseconds=75,
-        megabytes=178,
+        megabytes=178.1,
     ),
     _resnet(
         152,
@@ -243,7 +149,7 @@ _ROWS = (
         top1=76.6,
         md5="100835be76be38e30d865e96f2aaae62",
         milliseconds=110,
-        megabytes=241,
+        megabytes=240.6,
     ),
     Backbone(
         name="inceptionv3",
@@ -293,8 +199,8 @@ _ROWS = (
             url=f"{KERAS_WEIGHTS}/mobilenet_v2/"
             "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
         ),
-        milliseconds=4,
-        megabytes=14,
+        milliseconds=3,
+        megabytes=14.0,
     ),
     Backbone(
         name="efficientnetv2b0",
@@ -320,7 +226,7 @@ _ROWS = (
             url=f"{KERAS_WEIGHTS}/efficientnet_v2/efficientnetv2-b0.h5",
             md5="21ecbf6da12460d5c40bb2f29ceb2188",
         ),
-        milliseconds=9,
+        milliseconds=8,
         megabytes=28.5,
     ),
 )

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from core.backbones.table import Backbone
+from core.backbones.row import Backbone
 
 CHANNELS = (16, 24, 32)
 

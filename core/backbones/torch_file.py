@@ -41,7 +41,7 @@ class _View:
     strides: tuple[int, ...]
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """The file holds something that a file of tensors does not."""
 
 
@@ -68,7 +68,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:
             return _read(file, path.stat().st_size)
-    except _Refused as error:
+    except _RefusedError as error:
         reason = str(error)
     except OSError as error:
         reason = error.strerror or "it cannot be read"
@@ -86,50 +86,50 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
 def _read(file: BinaryIO, size: int) -> dict[str, np.ndarray]:
     if _Plain(file).load() != MAGIC or _Plain(file).load() != PROTOCOL:
-        raise _Refused("it does not begin as one")
+        raise _RefusedError("it does not begin as one")
     system = _Plain(file).load()
     if not isinstance(system, dict) or system.get("little_endian") is not True:
-        raise _Refused("it was written on a big-endian machine")
+        raise _RefusedError("it was written on a big-endian machine")
 
     tensors = _Tensors(file)
     views = tensors.load()
     keys = _Plain(file).load()
     if not isinstance(views, dict) or not isinstance(keys, list):
-        raise _Refused("it holds no table of tensors")
+        raise _RefusedError("it holds no table of tensors")
 
     values = {}
     for key in keys:
         storage = tensors.storages.get(key)
         if storage is None:
-            raise _Refused("it holds a storage that no tensor uses")
+            raise _RefusedError("it holds a storage that no tensor uses")
         count = int.from_bytes(file.read(8), "little", signed=True)
         length = count * storage.dtype.itemsize
         if count != storage.count or count < 0 or file.tell() + length > size:
-            raise _Refused("a storage is shorter than it says")
+            raise _RefusedError("a storage is shorter than it says")
         values[key] = np.frombuffer(file.read(length), storage.dtype)
     return {_name(name): _array(view, values) for name, view in views.items()}
 
 
 def _name(name: object) -> str:
     if not isinstance(name, str):
-        raise _Refused("a tensor has no name")
+        raise _RefusedError("a tensor has no name")
     return name
 
 
 def _array(view: object, values: dict[str, np.ndarray]) -> np.ndarray:
     """A copy of what the view shows, after checking that it stays inside its storage."""
     if not isinstance(view, _View):
-        raise _Refused("it holds something besides tensors")
+        raise _RefusedError("it holds something besides tensors")
     flat = values[view.storage.key]
     numbers = (view.offset, *view.shape, *view.strides)
     if any(not isinstance(n, int) or n < 0 for n in numbers) or len(view.shape) != len(
         view.strides
     ):
-        raise _Refused("a tensor has an impossible shape")
+        raise _RefusedError("a tensor has an impossible shape")
     reach = [(n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True)]
     # A stride of nought repeats a value without bound: no such view holds more than its storage.
     if math.prod(view.shape) > flat.size or view.offset + sum(reach) >= max(flat.size, 1):
-        raise _Refused("a tensor reaches outside its storage")
+        raise _RefusedError("a tensor reaches outside its storage")
     if 0 in view.shape:
         return np.zeros(view.shape, flat.dtype)
     step = flat.dtype.itemsize
@@ -143,10 +143,10 @@ class _Plain(pickle.Unpickler):
     """Numbers, strings, lists and dicts only."""
 
     def find_class(self, module: str, name: str) -> Any:
-        raise _Refused(f"it asks for {module}.{name}")
+        raise _RefusedError(f"it asks for {module}.{name}")
 
     def persistent_load(self, pid: Any) -> Any:  # noqa: ARG002  # the signature is pickle's
-        raise _Refused("it refers to a storage out of place")
+        raise _RefusedError("it refers to a storage out of place")
 
 
 class _Tensors(pickle.Unpickler):
@@ -163,15 +163,15 @@ class _Tensors(pickle.Unpickler):
             return _view
         if module == "torch" and name in DTYPES:
             return name
-        raise _Refused(f"it asks for {module}.{name}")
+        raise _RefusedError(f"it asks for {module}.{name}")
 
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _device, count, part = pid
         if kind != "storage" or part is not None or not isinstance(key, str):
-            raise _Refused("it holds a kind of storage that is not known")
+            raise _RefusedError("it holds a kind of storage that is not known")
         storage = _Storage(key, np.dtype(DTYPES[dtype]), count)
         if self.storages.setdefault(key, storage) != storage:
-            raise _Refused("two storages have the same key")
+            raise _RefusedError("two storages have the same key")
         return storage
 
 
@@ -179,5 +179,5 @@ def _view(
     storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_rest: Any
 ) -> _View:
     if not isinstance(storage, _Storage):
-        raise _Refused("a tensor has no storage")
+        raise _RefusedError("a tensor has no storage")
     return _View(storage, offset, tuple(shape), tuple(strides))

@@ -1,23 +1,29 @@
 """Find a backbone's pretrained weights: in a package, in `TUSKER_HOME`, or by download."""
 
+import contextlib
 import hashlib
 import http.client
 import os
+import shutil
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from core.backbones.table import BACKBONES, Backbone
-from core.backbones.table import Weights as Source
+from core.backbones.row import Backbone
+from core.backbones.row import Weights as Source
+from core.backbones.table import BACKBONES
 from core.errors import WeightsUnavailable
 from core.settings import Settings
 
 # A host without a network should say so at once, not after a minute.
 TIMEOUT_SECONDS = 10
 CHUNK = 1 << 20
+PARTIAL = ".download-"
+STALE_SECONDS = 3600
 
 Progress = Callable[[str, int, int], None]
 
@@ -65,7 +71,8 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
 
     target = folder(settings) / source.file
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".download-", dir=target.parent)
+    sweep(target.parent, PARTIAL)
+    descriptor, name = tempfile.mkstemp(prefix=PARTIAL, dir=target.parent)
     partial = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -77,6 +84,14 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def sweep(where: Path, prefix: str) -> None:
+    """Delete what a killed process left half-written; one that lives still writes to its own."""
+    for path in where.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _packaged(source: Source) -> Path | None:
@@ -112,10 +127,13 @@ def _download(source: Source, file: BinaryIO, progress: Progress | None) -> None
 
 
 def _sentence(backbone: Backbone, target: Path, error: Exception) -> str:
+    source = backbone.weights
+    assert source is not None
     reason = getattr(error, "reason", None) or error
+    reason = getattr(reason, "strerror", None) or reason
     offline = ", ".join(row.name for row in BACKBONES.values() if row.offline)
     return (
         f"{target.name}, the weights of {backbone.title}, could not be downloaded ({reason}). "
-        f"Put the file in {target.parent} by hand, "
+        f"Put it in {target.parent} by hand (it is {source.url}), "
         f"or choose a backbone that works offline: {offline}."
     )

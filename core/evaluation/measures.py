@@ -102,6 +102,7 @@ def averaged(counts: Ints, *, seed: int) -> tuple[Estimate, Averages, Averages]:
     Each interval holds both the stratified bootstrap's and the one that follows from the
     intervals of the classes: the first knows that classes err together, the second that a
     class without mistakes may still make one. Weighted recall is accuracy and has Wilson's.
+    With three pictures a class or fewer, F1 itself leans low, and its interval with it.
     """
     tallied = tally(counts)
     hits, support, predicted = tallied

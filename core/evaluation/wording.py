@@ -26,7 +26,7 @@ def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]
     scale = 100 if percent else 1
     value, low, high = (scale * x for x in (estimate.value, estimate.low, estimate.high))
     width = 100 * (estimate.high - estimate.low)
-    coarse = 0 if width >= 3 else 1 if width >= 0.3 else 2
+    coarse = 0 if width >= 5 else 1 if width >= 0.5 else 2
     fine = 0 if width >= 10 else 1 if width >= 1 else 2
     if not percent:
         coarse += 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,15 @@ from core.settings import Settings
 from core.training.events import Emit, Note
 
 LABELS = "labels.txt"
+MEANING = {
+    model.KERAS: "The whole model for Keras",
+    model.LITERT: "The whole model for LiteRT, on phones, in browsers and here",
+    LABELS: "Names of the classes, one a line, in the order of the outputs",
+    model.MODEL: "What the model is: backbone, size, classes",
+    model.WEIGHTS: "The weights that were trained, as plain arrays",
+    REPORT: "The report, as JSON",
+    CONFIG: "The settings, to train it again",
+}
 CHECKED = 8
 """Test pictures on which every file must agree with the report."""
 TOLERANCE = 1e-3
@@ -49,10 +59,10 @@ def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> None:
     _check(folder / model.LITERT, _litert(folder / model.LITERT, views), wanted)
 
 
-def pack(run: Run, path: Path) -> None:
-    """Write the bundle: the exports, labels, report and settings as one zip."""
+def members(run: Run) -> dict[str, Path]:
+    """The files of the bundle that exist, by their name in it."""
     folder = run.model_folder
-    members = {
+    places = {
         model.KERAS: folder / model.KERAS,
         model.LITERT: folder / model.LITERT,
         LABELS: folder / LABELS,
@@ -61,18 +71,25 @@ def pack(run: Run, path: Path) -> None:
         REPORT: run.path / REPORT,
         CONFIG: run.path / CONFIG,
     }
-    with (
-        files.replacing(path) as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as bundle,
-    ):
-        for name, member in members.items():
-            if member.is_file():
-                bundle.write(member, name)
+    return {name: place for name, place in places.items() if place.is_file()}
 
 
-def _known(
-    run: Run, saved: model.ModelFile, pictures: Path
-) -> tuple[np.ndarray, np.ndarray]:
+def sizes(run: Run) -> dict[str, int]:
+    """Bytes of each file of the bundle."""
+    return {name: place.stat().st_size for name, place in members(run).items()}
+
+
+def packed(run: Run, settings: Settings) -> bytes:
+    """The bundle as one zip. Models hardly shrink, so it is not compressed."""
+    with tempfile.TemporaryFile(dir=settings.home) as scratch:
+        with zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
+            for name, place in members(run).items():
+                archive.write(place, name)
+        scratch.seek(0)
+        return scratch.read()
+
+
+def _known(run: Run, saved: model.ModelFile, pictures: Path) -> tuple[np.ndarray, np.ndarray]:
     """Some test pictures as the model sees them, and what the report says of each."""
     examples = run.dataset().of("test")[:CHECKED]
     views = [images.load(pictures / e.path, saved.size, saved.crop) for e in examples]
@@ -82,7 +99,8 @@ def _known(
 def _keras(path: Path, views: np.ndarray) -> np.ndarray:
     import keras
 
-    network = keras.saving.load_model(path, compile=False, safe_mode=True)
+    # The file was written by this very job; one from outside is never opened.
+    network = keras.saving.load_model(path, compile=False, safe_mode=True)  # noqa: TID251
     return np.asarray(network.predict_on_batch(views.astype(np.float32)))
 
 

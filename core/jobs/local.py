@@ -108,7 +108,9 @@ def _work_off(ticket: Path, settings: Settings) -> None:
     try:
         if not folder.exists:
             return
-        while folder.worker_lives:  # an earlier dispatcher died and left its worker at work; it sees a cancel by itself
+        while (
+            folder.worker_lives
+        ):  # an earlier dispatcher died and left its worker at work; it sees a cancel by itself
             time.sleep(POLL_SECONDS)
         recorded = folder.recorded()
         if recorded.state is State.RUNNING:
@@ -223,4 +225,3 @@ def _tickets(lane: Path) -> list[Path]:
 
 def _ticket_of(folder: JobFolder, lane: Path) -> Path | None:
     return next((t for t in _tickets(lane) if t.name.endswith(f"-{folder.path.name}")), None)
-

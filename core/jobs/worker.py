@@ -26,9 +26,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
     from core import intake as room
     from core.training.events import Counter
 
-    room.take_in(
-        Path(arguments["source"]), arguments["name"], folder.path, settings, Counter(emit)
-    )
+    room.take_in(Path(arguments["source"]), arguments["name"], folder.path, settings, Counter(emit))
 
 
 def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:

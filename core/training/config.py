@@ -194,7 +194,9 @@ def read(path: Path) -> TrainingConfig:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadConfig(f"Expected a JSON file of settings at {path}, found none to read.") from error
+        raise BadConfig(
+            f"Expected a JSON file of settings at {path}, found none to read."
+        ) from error
     except ValueError as error:
         raise BadConfig(f"{path.name} is not JSON. Look for a missing comma or quote.") from error
     return parse(values)

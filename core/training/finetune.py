@@ -63,9 +63,7 @@ def unfreeze(above: keras.Model, layers: int) -> None:
     """
     kept = above.layers[-layers:] if layers else above.layers
     for layer in above.layers:
-        layer.trainable = layer in kept and not isinstance(
-            layer, keras.layers.BatchNormalization
-        )
+        layer.trainable = layer in kept and not isinstance(layer, keras.layers.BatchNormalization)
 
 
 def fit(
@@ -164,7 +162,7 @@ def _network(above: keras.Model, head: DenseHead, dropout: float) -> keras.Model
 
 def _head(network: keras.Model) -> DenseHead:
     dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
-    return DenseHead(tuple(tuple(layer.get_weights()) for layer in dense))  # type: ignore[misc]
+    return DenseHead(tuple(tuple(layer.get_weights()) for layer in dense))
 
 
 def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
@@ -186,7 +184,9 @@ def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
             return keras.optimizers.SGD(rate, momentum=phase.momentum)
 
 
-def _step(network: keras.Model, optimizer: keras.optimizers.Optimizer) -> tf.types.experimental.GenericFunction:
+def _step(
+    network: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> tf.types.experimental.GenericFunction:
     """One update in a plain graph: half the time of `fit`, whose bookkeeping it leaves out."""
     variables = network.trainable_variables
     optimizer.build(variables)
@@ -215,9 +215,7 @@ def _score(network: keras.Model, batch: Cuts, size: int) -> tuple[float, float]:
     """Mean cross-entropy and accuracy."""
     losses, hits = [], []
     for at in range(0, len(batch.labels), size):
-        logits = network(
-            tf.cast(batch.activations[at : at + size], tf.float32), training=False
-        )
+        logits = network(tf.cast(batch.activations[at : at + size], tf.float32), training=False)
         labels = tf.constant(batch.labels[at : at + size])
         losses.append(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits).numpy())
         hits.append((tf.argmax(logits, 1) == labels).numpy())

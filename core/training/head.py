@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 
@@ -75,24 +76,20 @@ def targets(labels: np.ndarray, classes: int, smoothing: float) -> np.ndarray:
     return rows
 
 
-def _initial(
-    train: Batch, classes: int, weights: np.ndarray, config: TrainingConfig
-) -> DenseHead:
+def _initial(train: Batch, classes: int, weights: np.ndarray, config: TrainingConfig) -> DenseHead:
     if config.head.convex_start and not config.head.hidden:
         return _logistic_regression(train, classes, weights, config.seed)
     generator = np.random.default_rng(config.seed)
     widths = [train.features.shape[1], *config.head.hidden, classes]
     layers = []
-    for inputs, units in zip(widths[:-1], widths[1:], strict=True):
+    for inputs, units in itertools.pairwise(widths):
         limit = np.sqrt(6 / (inputs + units))  # Glorot and Bengio (2010)
         kernel = generator.uniform(-limit, limit, (inputs, units)).astype(np.float32)
         layers.append((kernel, np.zeros(units, np.float32)))
     return DenseHead(tuple(layers))
 
 
-def _logistic_regression(
-    train: Batch, classes: int, weights: np.ndarray, seed: int
-) -> DenseHead:
+def _logistic_regression(train: Batch, classes: int, weights: np.ndarray, seed: int) -> DenseHead:
     """Multinomial logistic regression, its strength chosen on the training pictures alone.
 
     The penalty is the same in any rotation of the space, so the problem is solved in the span of

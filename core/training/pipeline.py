@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import tempfile
 import time
@@ -15,7 +16,7 @@ from core import backbones, batch, images, model
 from core import dataset as dataset_room
 from core.backbones import Backbone, serving
 from core.classifier import Classifier, on_one_thread
-from core.dataset import Dataset, Example
+from core.dataset import Dataset, Example, Split
 from core.dense import DenseHead
 from core.errors import BadDataset, Cancelled, TuskerError
 from core.evaluation import evaluate
@@ -24,7 +25,7 @@ from core.runs import Run
 from core.settings import Settings
 from core.training import features, head
 from core.training.config import Augmentation, TrainingConfig
-from core.training.events import Counter, Emit, Kept, Note
+from core.training.events import Counter, Emit, Note
 from core.training.head import Batch
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Recipe:
     settings: Settings
     emit: Emit
 
-    def of(self, split: dataset_room.Split) -> tuple[Example, ...]:
+    def of(self, split: Split) -> tuple[Example, ...]:
         """The examples of a split."""
         return self.dataset.of(split)
 
@@ -81,7 +82,8 @@ def train(run: Run, pictures: Path, settings: Settings, emit: Emit) -> None:
 
 
 def _check(recipe: Recipe) -> None:
-    for split in ("train", "validation", "test"):
+    splits: tuple[Split, ...] = ("train", "validation", "test")
+    for split in splits:
         if not recipe.of(split):
             raise BadDataset(
                 f"No picture is left for {split}: found {len(recipe.dataset.examples)} in all. "
@@ -143,11 +145,11 @@ def _looked_at(
     """Features of the training views and of the plain validation pictures."""
     count = Counter(recipe.emit)
     found = []
-    for split, augmentation in (
-        ("train", recipe.config.augmentation),
-        ("validation", Augmentation.none()),
-    ):
-        what = f"Looking at {'training' if split == 'train' else split} pictures"
+    asked: tuple[tuple[Split, str, Augmentation], ...] = (
+        ("train", "Looking at training pictures", recipe.config.augmentation),
+        ("validation", "Looking at validation pictures", Augmentation.none()),
+    )
+    for split, what, augmentation in asked:
         folder = workdir / split
         folder.mkdir(exist_ok=True)
         found.append(
@@ -159,15 +161,13 @@ def _looked_at(
                 engine,
                 folder,
                 seed=recipe.config.seed,
-                progress=lambda done, total, what=what: count(what, done, total),
+                progress=functools.partial(count, what),
             )
         )
     return found[0], found[1]
 
 
-def _fit_head(
-    recipe: Recipe, train: features.Features, validation: features.Features
-) -> DenseHead:
+def _fit_head(recipe: Recipe, train: features.Features, validation: features.Features) -> DenseHead:
     return head.fit(
         _batch(train, recipe.of("train")),
         _batch(validation, recipe.of("validation")),
@@ -228,7 +228,8 @@ def _report(recipe: Recipe, run: Run) -> None:
         small = images.thumbnail(picture) if example.split == "test" else b""
         return classifier.answer(view).probabilities, small
 
-    for split in ("validation", "test"):
+    splits: tuple[Split, ...] = ("validation", "test")
+    for split in splits:
         examples = recipe.of(split)
         rows = []
         for probabilities, small in batch.each(build, examples, ask):

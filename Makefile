@@ -1,0 +1,76 @@
+# `make run` opens the app, `make test` passes the tests. Each installs what it needs into .venv.
+
+PYTHON ?=
+ADDRESS ?= localhost
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+ARGS ?=
+
+# An environment whose Python is gone from the machine is made anew.
+$(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format unit slow corpus screenshots clean
+
+help:  ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo
+	@echo "PYTHON=python3.12 chooses the Python (3.11 to 3.13); ADDRESS=0.0.0.0 opens the app to the network."
+	@echo "ARGS='-k camera' goes to pytest. Tests that need pictures of yours read"
+	@echo "TUSKER_TEST_DATASETS, TUSKER_TEST_PHOTOS and TUSKER_TEST_CORPORA (folders; unset: skipped)."
+
+run: $(VENV)/.app  ## install what the app needs and open it
+	TUSKER_MODE=$${TUSKER_MODE:-personal} $(BIN)/streamlit run app.py --server.address=$(ADDRESS)
+
+test: lint unit  ## install what the tests need; lint, then every test but the slow ones
+
+lint: $(VENV)/.dev  ## ruff, mypy, and which room may call which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+unit: $(VENV)/.dev  ## every test but the slow ones, without the linters
+	$(BIN)/python -m pytest $(ARGS)
+
+slow: $(VENV)/.dev  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+corpus: $(VENV)/.dev  ## the tests over hostile archives and pictures
+	$(BIN)/python -m pytest -m corpus $(ARGS)
+
+screenshots: $(VENV)/.dev  ## make the pictures of the README again
+	$(BIN)/python -m tests.browser.screenshots
+
+format: $(VENV)/.dev  ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## forget the environment and the caches; runs and models stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are younger than the requirements they installed.
+$(VENV)/.app: requirements.txt | environment
+	$(PIP) install --quiet -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt | environment
+	$(PIP) install --quiet -r requirements-dev.txt
+	@touch $@ $(VENV)/.app
+
+# pip comes last in a new environment: without it, the making failed half-way.
+.PHONY: environment
+environment:
+	@set -e; { [ -x $(BIN)/python ] && [ -x $(BIN)/pip ]; } || { \
+	  fits='import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'; \
+	  for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	    if $$python -c "$$fits" 2>/dev/null; then \
+	      echo "Making $(VENV) with $$($$python --version). The first installation takes a minute or two."; \
+	      $$python -m venv --clear $(VENV); exit; \
+	    fi; \
+	  done; \
+	  echo "Tusker needs Python 3.11, 3.12 or 3.13; found $$($(or $(PYTHON),python3) --version 2>&1 | head -n 1)." >&2; \
+	  echo "Install one of them and name it: make $(or $(MAKECMDGOALS),run) PYTHON=python3.12" >&2; \
+	  exit 1; }

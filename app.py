@@ -1,0 +1,33 @@
+"""Tusker: name what is in a picture, teach it your own classes, see how far to trust it."""
+
+import streamlit as st
+
+from ui import resources
+
+st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
+resources.start()
+page = st.navigation(
+    [
+        st.Page(
+            "pages/predict.py",
+            title="Predict",
+            icon=":material/image_search:",
+            default=True,
+            help="Give it a picture and it names what it sees.",
+        ),
+        st.Page(
+            "pages/train.py",
+            title="Train",
+            icon=":material/school:",
+            help="Teach it your own classes from folders of pictures.",
+        ),
+        st.Page(
+            "pages/reports.py",
+            title="Reports",
+            icon=":material/fact_check:",
+            help="How good a trained model is, and where it fails.",
+        ),
+    ],
+    position="top",
+)
+page.run()

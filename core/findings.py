@@ -1,0 +1,121 @@
+"""What is wrong with a dataset, in sentences, and what one click can do about it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from core.archive import Skipped
+from core.dataset import Dataset, Example
+
+LEFT_OUT = "Left out on the advice of a finding."
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    BLOCKS = "blocks"
+    WARNS = "warns"
+    INFORMS = "informs"
+
+
+class Remedy(BaseModel):
+    """A change to a dataset that answers a finding. Undoing it is not applying it.
+
+    Attributes:
+        kind: `leave_out` takes out `files` and all pictures of `classes`; `merge` makes the
+            later of `classes` part of the first.
+        label: what the button says.
+        files: `Example.name` of each.
+        classes: names of classes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["leave_out", "merge"]
+    label: str
+    files: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+
+
+class Finding(BaseModel):
+    """One thing that was found.
+
+    Attributes:
+        severity: whether learning can start.
+        code: names the check, for pages and tests.
+        sentence: for people.
+        files: `Example.name` of the pictures concerned; of duplicates, those alike in a row.
+        remedy: what can be done about it at once, if anything.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    severity: Severity
+    code: str
+    sentence: str
+    files: tuple[str, ...] = ()
+    remedy: Remedy | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A dataset with what was seen of its pictures.
+
+    Attributes:
+        dataset: with groups.
+        measures: (n, 4) float32, one row an example, as in `glances.MEASURES`.
+        copies: places of examples with equal pixels, two or more in each.
+    """
+
+    dataset: Dataset
+    measures: np.ndarray
+    copies: tuple[tuple[int, ...], ...]
+
+
+def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
+    """A dataset as it is after some remedies: first classes are merged, then files left out.
+
+    The given dataset is not changed, so that applying fewer remedies to it undoes the others.
+    """
+    remedies = list(remedies)
+    name_of = {name: name for name in dataset.classes}
+    for remedy in remedies:
+        if remedy.kind == "merge" and remedy.classes:
+            into = name_of[remedy.classes[0]]
+            absorbed = {name_of[name] for name in remedy.classes if name in name_of}
+            name_of = {old: into if new in absorbed else new for old, new in name_of.items()}
+    leaving = [remedy for remedy in remedies if remedy.kind == "leave_out"]
+    files = {name for remedy in leaving for name in remedy.files}
+    classes = {name for remedy in leaving for name in remedy.classes}
+    kept: list[Example] = []
+    gone: list[Example] = []
+    for example in dataset.examples:
+        out = example.name in files or dataset.classes[example.label] in classes
+        (gone if out else kept).append(example)
+    labels = [name_of[dataset.classes[example.label]] for example in kept]
+    names = tuple(name for name in dataset.classes if name in set(labels))
+    place = {name: index for index, name in enumerate(names)}
+    examples = tuple(
+        example.model_copy(update={"label": place[label]})
+        for example, label in zip(kept, labels, strict=True)
+    )
+    skipped = tuple(Skipped(name=example.name, reason=LEFT_OUT) for example in gone)
+    return dataset.model_copy(
+        update={"classes": names, "examples": examples, "skipped": dataset.skipped + skipped}
+    )
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """Some names as prose: `ant`, `ant and bee`, `ant, bee, cow and 4 more`."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def counted(count: int, one: str = "picture", many: str = "pictures") -> str:
+    """A number and its noun: `1 picture`, `1,200 pictures`."""
+    return f"{count:,} {one if count == 1 else many}"

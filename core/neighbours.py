@@ -1,0 +1,181 @@
+"""Find pictures that show the same: re-encoded, resized, slightly cropped or mirrored copies.
+
+Two steps on the small grey pictures that are kept of all. First, every pair is compared at
+12 × 12 cells, one of the two also cut at its corners and edges, and mirrored. Then each pair
+that is alike is laid over another exactly (shift and scale on both axes), and its fine detail
+compared. Similar scenes have alike cells; only copies have alike detail.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from core.align import align, correlation, sample
+
+CELLS = 12
+CUT = 0.05  # of an edge
+WINDOWS = (  # left, top, right, bottom
+    (0.0, 0.0, 1.0, 1.0),
+    (CUT, CUT, 1.0, 1.0),
+    (0.0, CUT, 1 - CUT, 1.0),
+    (CUT, 0.0, 1.0, 1 - CUT),
+    (0.0, 0.0, 1 - CUT, 1 - CUT),
+    (CUT, CUT, 1 - CUT, 1 - CUT),
+)
+# Correlations. On 1,196 photographs of insects and flowers, planted copies had at least 0.94,
+# 0.95 and 0.83; pairs that only look alike at most 0.97, 0.94 and 0.63.
+ALIKE_CELLS, ALIKE_PICTURE, ALIKE_DETAIL = 0.9, 0.88, 0.75
+POOR_CELLS, POOR_PICTURE = 0.99, 0.995  # instead, where there is little detail
+POOR_SIGMA, POOR_DETAIL = 1.5, 0.08
+COARSE_STEPS, FINE_STEPS = 8, 3
+FLAT = 6.0  # grey levels of standard deviation below which there is nothing to compare
+PAIRS_PER_PICTURE = 3
+BLOCK = 1_024
+
+Told = Callable[[int, int], None]
+
+
+def pairs(grey: np.ndarray, tiny: np.ndarray, told: Told | None = None) -> list[tuple[int, int]]:
+    """Pairs of pictures that show the same.
+
+    Args:
+        grey: (n, 64, 64) uint8, each a whole picture squeezed into a square.
+        tiny: (n,) bool, pictures with too few pixels of their own to be told apart by detail;
+            they are not compared.
+        told: called with steps done and in all; may raise.
+
+    Returns:
+        Pairs of rows, each with the smaller first.
+    """
+    found: list[tuple[int, int]] = []
+    poor = _is_poor(grey)
+    candidates = _candidates(grey, tiny, poor, told)
+    for start in range(0, len(candidates), BLOCK // 4):
+        if told:
+            told(start, len(candidates))
+        block = candidates[start : start + BLOCK // 4]
+        first, second, mirrored = block.T
+        a = grey[first].astype(np.float32)
+        b = grey[second].astype(np.float32)
+        b[mirrored == 1] = b[mirrored == 1, :, ::-1]
+        same = _same(a, b, np.where(poor[first] | poor[second], POOR_PICTURE, ALIKE_PICTURE))
+        found += [(int(i), int(j)) for i, j in zip(first[same], second[same], strict=True)]
+    return found
+
+
+def groups(count: int, linked: list[tuple[int, int]]) -> list[list[int]]:
+    """Rows that are linked with each other, directly or through others; singles are left out."""
+    parent = list(range(count))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for one, other in linked:
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+    members: dict[int, list[int]] = {}
+    for row in range(count):
+        members.setdefault(root(row), []).append(row)
+    return [rows for rows in members.values() if len(rows) > 1]
+
+
+def _candidates(
+    grey: np.ndarray, tiny: np.ndarray, poor: np.ndarray, told: Told | None
+) -> np.ndarray:
+    """(m, 3) int: two rows whose cells are alike, and 1 where the second has to be mirrored."""
+    rows = np.flatnonzero(~tiny & (grey.reshape(len(grey), -1).std(1) >= FLAT))
+    if len(rows) < 2:
+        return np.empty((0, 3), np.int64)
+    upright = _cells(grey[rows])
+    mirrored = _cells(grey[rows][:, :, ::-1])
+    kept: list[tuple[float, int, int, int]] = []
+    for start in range(0, len(rows), BLOCK):
+        if told:
+            told(start, len(rows))
+        block = slice(start, start + BLOCK)
+        plain = upright[0][block]
+        # Either of the two may be the one that was cut.
+        straight = [plain @ w.T for w in upright] + [w[block] @ upright[0].T for w in upright[1:]]
+        turned = [plain @ w.T for w in mirrored] + [w[block] @ mirrored[0].T for w in upright[1:]]
+        alike = np.stack([np.max(straight, axis=0), np.max(turned, axis=0)])
+        flip, score = alike.argmax(0), alike.max(0)
+        later = np.arange(len(rows)) > np.arange(start, start + len(plain))[:, None]
+        either_poor = poor[rows[block]][:, None] | poor[rows]
+        alike_enough = score > np.where(either_poor, POOR_CELLS, ALIKE_CELLS)
+        one, other = np.nonzero(later & alike_enough)
+        kept += [
+            (float(score[i, j]), int(rows[start + i]), int(rows[j]), int(flip[i, j]))
+            for i, j in zip(one, other, strict=True)
+        ]
+    kept.sort(reverse=True)
+    room = np.full(len(grey), PAIRS_PER_PICTURE)
+    best_of_each = []
+    for _, first, second, mirror in kept:
+        if room[first] > 0 or room[second] > 0:
+            room[[first, second]] -= 1
+            best_of_each.append((first, second, mirror))
+    return np.array(best_of_each, np.int64).reshape(-1, 3)
+
+
+def _cells(grey: np.ndarray) -> list[np.ndarray]:
+    """For each window, (n, cells²) float32 of mean 0 and length 1."""
+    answer = []
+    for left, top, right, bottom in WINDOWS:
+        across, down = _averages(left, right, grey.shape[2]), _averages(top, bottom, grey.shape[1])
+        cells = (down @ grey.astype(np.float32) @ across.T).reshape(len(grey), -1)
+        cells -= cells.mean(1, keepdims=True)
+        answer.append(cells / (np.linalg.norm(cells, axis=1, keepdims=True) + 1e-6))
+    return answer
+
+
+def _averages(start: float, end: float, size: int) -> np.ndarray:
+    """(cells, size) weights that average the pixels between two parts of an edge."""
+    edges = np.linspace(start * size, end * size, CELLS + 1)
+    pixel = np.arange(size)
+    covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    weights = covered.clip(0)
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _is_poor(grey: np.ndarray) -> np.ndarray:
+    """(n,) bool: pictures whose detail a quarter of the resolution would hold as well.
+
+    Drawings, digits and blurred pictures; unlike ones of these agree in the little they have.
+    """
+    answer = np.zeros(len(grey), bool)
+    for start in range(0, len(grey), BLOCK):
+        block = grey[start : start + BLOCK].astype(np.float32)
+        lost = block - _smooth(block, POOR_SIGMA)
+        answer[start : start + BLOCK] = lost.std((1, 2)) < POOR_DETAIL * block.std((1, 2))
+    return answer
+
+
+def _same(a: np.ndarray, b: np.ndarray, needed: np.ndarray) -> np.ndarray:
+    """(m,) bool: whether (m, 64, 64) pictures correlate as needed, and in their detail too."""
+    at = align(_smooth(_halved(a), 1.5), _smooth(_halved(b), 1.5), COARSE_STEPS)
+    moved, inside = sample(b, at)
+    same = correlation(a, moved, inside) > needed - 0.1
+    near = np.flatnonzero(same)
+    if len(near):
+        a, b = a[near], b[near]
+        at = align(_smooth(a, 1.5), _smooth(b, 1.5), FINE_STEPS, at[near])
+        moved, inside = sample(b, at)
+        fine = correlation(a - _smooth(a, 3), sample(b - _smooth(b, 3), at)[0], inside)
+        same[near] = (correlation(a, moved, inside) > needed[near]) & (fine > ALIKE_DETAIL)
+    return same
+
+
+def _halved(pictures: np.ndarray) -> np.ndarray:
+    count, size, _ = pictures.shape
+    return pictures.reshape(count, size // 2, 2, size // 2, 2).mean((2, 4))
+
+
+def _smooth(pictures: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian blur of (m, s, s) pictures, as one matrix product an axis."""
+    place = np.arange(pictures.shape[1], dtype=np.float32)
+    weights = np.exp(-((place[:, None] - place) ** 2) / (2 * sigma**2))
+    weights /= weights.sum(1, keepdims=True)
+    return weights @ pictures @ weights.T

@@ -1,0 +1,27 @@
+"""Name what is in a picture: from a file, the camera or a sample."""
+
+import streamlit as st
+
+from ui import answers, models, pictures, resources, state
+
+settings = resources.settings()
+st.title("What is in this picture?")
+
+inputs, results = st.columns([2, 3], gap="large")
+with inputs:
+    chosen = pictures.choose(settings)
+    model = models.choose(settings)
+    st.caption(models.describe(model))
+    count = st.number_input("Answers", 1, 10, 3, key=state.COUNT)
+
+with results:
+    if not models.ready(model, settings):
+        st.stop()
+    if chosen:
+        said = answers.ask(model, chosen, count)
+        answers.show(said, resources.classifier(model))
+    elif st.session_state[state.SOURCE] == "Upload":
+        st.subheader("No picture at hand? Try one of these.")
+        pictures.show_samples()
+    else:
+        st.info("The answer will appear here.", icon=":material/arrow_back:")

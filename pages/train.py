@@ -1,0 +1,45 @@
+"""Teach it your own classes: bring pictures, choose how, watch it learn."""
+
+import streamlit as st
+
+from core import runs, samples
+from core.errors import TuskerError
+from ui import intake, launch, live, resources, settings_form, state
+
+settings = resources.settings()
+st.title("Teach it your own classes")
+
+if wanted := state.parameter(state.RUN):
+    try:
+        run = runs.get(settings, wanted)
+    except TuskerError as refusal:
+        st.warning(str(refusal))
+    else:
+        state.remember_run(run.id)
+        launch.heading(run)
+        live.show(run, settings)
+        launch.again()
+        st.stop()
+
+st.subheader("1 · Your pictures", divider="gray")
+upload = intake.current(settings)
+if upload is None:
+    intake.give(settings)
+    st.stop()
+found = intake.examined(upload, settings)
+if found is None or not intake.show(upload, found):
+    st.stop()
+
+st.subheader("2 · How to learn", divider="gray")
+config = settings_form.choose(settings, mirror=found.dataset.name != samples.DIGITS)
+
+st.subheader("3 · Start", divider="gray")
+st.button(
+    "Start learning",
+    type="primary",
+    icon=":material/play_arrow:",
+    disabled=config is None,
+    on_click=launch.start,
+    args=(upload, found, config, settings),
+)
+launch.show_refusal()

@@ -1,0 +1,119 @@
+"""Drive the system's Chromium: where it is, how it is started, when a page has settled."""
+
+import shutil
+from pathlib import Path
+
+from PIL import Image, ImageOps
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+from tests.shapes import encoded
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = (
+    "--no-sandbox",  # CI is root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+WIDE, NARROW = 1400, 400
+PATIENCE = 30_000
+"""Milliseconds that a page may take to settle."""
+
+_SETTLED = """quiet => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    const idle = app?.dataset.testScriptState === "notRunning"
+        && app.dataset.testConnectionState === "CONNECTED"
+        && !document.querySelector('[data-stale="true"]');
+    if (!idle) { delete window.idleSince; return false; }
+    window.idleSince ??= performance.now();
+    return performance.now() - window.idleSince >= quiet;
+}"""
+
+
+def find() -> str | None:
+    """Path of a Chromium on this machine; Debian's is `/usr/bin/chromium`."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def camera(picture: Image.Image, folder: Path, frames: int = 30) -> Path:
+    """A film of one still picture, for Chromium's fake camera: JPEGs one after another."""
+    still = ImageOps.pad(picture.convert("RGB"), (640, 480))
+    film = folder / "camera.mjpeg"
+    film.write_bytes(encoded(still) * frames)
+    return film
+
+
+def launch(playwright: Playwright, film: Path | None = None) -> Browser:
+    """Start Chromium without a window; `film` is what its camera sees."""
+    arguments = [*ARGUMENTS]
+    if film:
+        arguments.append(f"--use-file-for-fake-video-capture={film}")
+    return playwright.chromium.launch(executable_path=find(), args=arguments)
+
+
+def context(browser: Browser, *, width: int = WIDE, scheme: str = "light") -> BrowserContext:
+    """A visitor: a window of that width in pixels, who prefers `light` or `dark`."""
+    return browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        permissions=["camera"],
+        locale="en-GB",
+        reduced_motion="reduce",
+    )
+
+
+def settle(page: Page, *, quiet: int = 300, timeout: int = PATIENCE) -> None:
+    """Wait until the script has been idle for a while and nothing on the page is stale.
+
+    Args:
+        page: it shows the app.
+        quiet: milliseconds of idleness; covers the moment between a click and its rerun.
+        timeout: milliseconds until it is a failure.
+    """
+    page.evaluate("() => { delete window.idleSince }")
+    page.wait_for_function(_SETTLED, arg=quiet, timeout=timeout)
+
+
+def press(page: Page, label: str) -> None:
+    """Press the first button of that label, once there is one."""
+    page.get_by_role("button", name=label).first.click()
+    settle(page)
+
+
+def choose(page: Page, option: str) -> None:
+    """Choose an option of a segmented control."""
+    page.get_by_role("radio", name=option).first.click()
+    settle(page)
+
+
+def follow(page: Page, title: str) -> None:
+    """Go to another page by the navigation at the top of a wide window."""
+    page.get_by_test_id("stTopNavLink").filter(has_text=title).click()
+    page.get_by_test_id("stAppViewContainer").wait_for()
+    settle(page)
+
+
+def upload(page: Page, *files: Path, index: int = 0) -> None:
+    """Give files to the page's uploader, the first or the one of that index."""
+    chooser = page.get_by_test_id("stFileUploaderDropzoneInput").nth(index)
+    with page.expect_response(lambda response: response.request.method == "PUT"):
+        chooser.set_input_files([str(file) for file in files])
+    settle(page)
+
+
+def photograph(page: Page, path: Path) -> None:
+    """Save the whole page as PNG. It scrolls inside the window, so the window is made to fit."""
+    window = page.viewport_size
+    height = page.evaluate(
+        "() => document.querySelector('[data-testid=stMain]')?.scrollHeight ?? innerHeight"
+    )
+    page.set_viewport_size({"width": window["width"], "height": max(height, window["height"])})
+    page.wait_for_timeout(500)  # charts draw themselves anew
+    page.screenshot(path=path)
+    page.set_viewport_size(window)

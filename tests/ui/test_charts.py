@@ -1,0 +1,189 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from core.evaluation import evaluate
+from core.training.events import Epoch, Kept
+from ui import charts, palette
+from ui.drawing import literal, share
+
+NASTY = "<b>rose</b> & $x^2$ %{y} *thorn*\n" + "x" * 90
+
+
+def report(classes, pictures=300, **more):
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, len(classes), pictures)
+    given = generator.random((pictures, len(classes)))
+    given[np.arange(pictures), labels] += 0.6
+    given /= given.sum(axis=1, keepdims=True)
+    return evaluate(labels, given, classes, **more)
+
+
+def named(classes):
+    return tuple(f"class {i}" for i in range(classes))
+
+
+def epochs():
+    return [
+        Epoch(phase=phase, epoch=i, epochs=3, loss=1 / i, accuracy=0.8, seconds=1.0,
+              validation_loss=1.2 / i, validation_accuracy=0.7)
+        for phase in ("head", "fine-tune")
+        for i in (1, 2, 3)
+    ]  # fmt: skip
+
+
+def kept(phase, epoch):
+    return Kept(phase=phase, epoch=epoch, validation_loss=0.5, validation_accuracy=0.7)
+
+
+def every_figure(classes):
+    labels = np.array([0, 1] * 10)
+    given = np.tile(np.full(len(classes), 1 / len(classes)), (20, 1))
+    given[:, 0] += 0.01
+    given /= given.sum(axis=1, keepdims=True)
+    more = {"validation_labels": labels, "validation_probabilities": given, "wanted_error": 0.5}
+    found = report(classes, **more)
+    yield charts.probability_bars(classes[:3], [0.7, 0.2, 0.1][: len(classes[:3])], truth=1)
+    yield charts.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
+    for values in ("count", "row", "column"):
+        yield charts.confusion_matrix(found, values=values)
+    for measure in ("precision", "recall", "f1"):
+        yield charts.per_class(found, measure)
+    yield charts.reliability(found.certainty)
+    yield charts.coverage(found.certainty)
+    yield charts.class_curves(found)
+    yield charts.class_curves(found, "precision_recall", [0, 1])
+
+
+@pytest.mark.parametrize("size", [2, 7, 100])
+def test_every_figure_is_plain_json_without_title_or_background(size):
+    for figure in every_figure(named(size)):
+        layout = json.loads(figure.to_json())["layout"]
+        assert "title" not in layout
+        assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == palette.CLEAR
+        assert 100 < layout["height"] < 1700
+
+
+def test_names_are_shown_as_they_stand_on_every_figure():
+    for figure in every_figure((NASTY, "**bold** [link](x)", "<script>")):
+        figure.update_layout(template=None)
+        text = json.dumps(json.loads(figure.to_json()))
+        for markup in ("<b>rose", "<script", "$x", "& "):
+            assert markup not in text
+
+
+def test_a_literal_name_has_one_line_and_at_most_so_many_letters():
+    assert literal("a\n b\t<i>") == "a b &lt;i&gt;"
+    assert literal("&amp;") == "&amp;amp;"
+    assert literal("abcdefgh", 5) == "abcd…"
+    assert literal("<<<<", 4) == "&lt;" * 4
+
+
+def test_shares_never_say_all_or_nothing_falsely():
+    values = (0, 0.0004, 0.004, 0.034, 0.8532, 0.996, 0.9996, 1)
+    said = ["0 %", "< 0.1 %", "0.4 %", "3 %", "85 %", "99.6 %", "> 99.9 %", "100 %"]
+    assert [share(value) for value in values] == said
+
+
+def test_probability_bars_grow_with_their_rows_and_name_the_true_one():
+    figure = charts.probability_bars(["cat", "dog"], [0.9, 0.1], truth=1)
+    texts = [a.text for a in figure.layout.annotations]
+    assert texts == ["cat", "90 %", "dog · <i>its label</i>", "10 %"]
+    assert figure.layout.height < charts.probability_bars(named(5), [0.2] * 5).layout.height
+    assert list(figure.data[1].x) == [0.9, 0.1]
+
+
+def test_both_phases_share_an_axis_with_a_mark_between_them():
+    figure = charts.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
+    by_name = {trace.name: trace for trace in figure.data if trace.yaxis == "y"}
+    assert list(by_name["training"].x) == [1, 2, 3, 4, 5, 6]
+    assert list(by_name["kept"].x) == [2, 6]
+    assert {shape.x0 for shape in figure.layout.shapes} == {3.5}
+    assert [a.text for a in figure.layout.annotations] == ["head", "fine-tune"]
+
+
+def test_a_phase_that_kept_its_start_is_marked_where_it_started():
+    figure = charts.training_curves(epochs(), [kept("head", 0), kept("fine-tune", 0)])
+    assert list(next(t for t in figure.data if t.name == "kept").x) == [3]
+
+
+def test_curves_can_be_drawn_before_the_first_epoch_and_without_validation():
+    assert not any(len(trace.x) for trace in charts.training_curves([]).data)
+    alone = SimpleNamespace(phase="head", epoch=1, loss=1.0, accuracy=0.5,
+                            validation_loss=None, validation_accuracy=None)  # fmt: skip
+    assert {trace.name for trace in charts.training_curves([alone]).data} == {"training"}
+
+
+@pytest.mark.parametrize("clustered", [True, False])
+@pytest.mark.parametrize("size", [2, 9, 40])
+def test_every_cell_with_pictures_can_be_clicked_and_says_which_it_is(size, clustered):
+    found = report(named(size))
+    figure = charts.confusion_matrix(found, clustered=clustered)
+    squares = figure.data[-1]
+    order = found.confusion.order if clustered else range(size)
+    counts = np.array(found.confusion.counts)
+    for x, y, (label, predicted, count) in zip(
+        squares.x, squares.y, squares.customdata, strict=True
+    ):
+        assert (order[y], order[x]) == (label, predicted)
+        assert counts[label, predicted] == count
+    assert sum(count for *_, count in squares.customdata) == found.pictures
+    assert len(squares.x) == (size * size if size <= 20 else (counts > 0).sum())
+
+
+def test_shares_of_a_row_are_written_in_its_cells():
+    found = report(named(3))
+    figure = charts.confusion_matrix(found, values="row", clustered=False)
+    written = {(a.y, a.x): a.text for a in figure.layout.annotations}
+    counts = np.array(found.confusion.counts)
+    assert written[0, 0] == f"{100 * counts[0, 0] / counts[0].sum():.0f}"
+
+
+def test_bars_of_classes_start_with_the_worst_and_say_what_is_not_defined():
+    labels = np.array([0] * 10 + [1] * 10)
+    given = np.tile([0.8, 0.1, 0.1], (20, 1))
+    given[12:] = [0.1, 0.8, 0.1]
+    figure = charts.per_class(evaluate(labels, given, ("a", "b", "absent")), "recall")
+    assert list(figure.layout.yaxis.ticktext) == ["b", "a", "absent"]
+    assert list(figure.data[0].x) == [80, 100, 0]
+    assert [a.text for a in figure.layout.annotations] == ["no test pictures"]
+    assert figure.data[0].error_x.arrayminus[1] > 0
+
+
+def test_the_threshold_is_marked_on_the_coverage_curve():
+    certainty = report(named(3)).certainty
+    assert len(charts.coverage(certainty).data) == 1
+    point = certainty.coverage[len(certainty.coverage) // 2]
+    mark = charts.coverage(certainty, point.threshold).data[1]
+    assert mark.x[0] == pytest.approx(100 * point.coverage)
+    assert mark.y[0] == pytest.approx(100 * point.error)
+
+
+def test_a_class_has_the_same_colour_whatever_else_is_drawn():
+    found = report(named(12))
+    both = charts.class_curves(found, labels=[3, 11]).data
+    alone = charts.class_curves(found, "precision_recall", labels=[11]).data
+    assert both[1].line.color == alone[0].line.color == palette.class_colour(11)
+    assert both[0].line.color == both[1].line.color
+    assert both[0].line.dash != both[1].line.dash
+
+
+def test_text_takes_the_colour_that_streamlit_puts_in_for_strong_text():
+    from streamlit.elements.lib import streamlit_plotly_theme
+
+    assert palette.TEXT == streamlit_plotly_theme.GRAY_90
+
+
+@pytest.mark.parametrize("colour", [palette.ACCENT, palette.WRONG, palette.NEUTRAL])
+def test_colours_stand_out_from_a_light_and_from_a_dark_page(colour):
+    for page in ("#FFFFFF", "#0E1117"):
+        bright, dim = sorted((_luminance(colour), _luminance(page)), reverse=True)
+        assert (bright + 0.05) / (dim + 0.05) >= 3
+
+
+def _luminance(colour):
+    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])

@@ -1,0 +1,131 @@
+"""Show what a model says of pictures: one large, several as a grid."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import streamlit as st
+
+from core.classifier import Classifier, Prediction
+from core.errors import BadImage
+from ui import charts, resources, state, text
+from ui.pictures import Picture
+
+Said = tuple[Picture, tuple[Prediction, ...] | str, float]
+"""A picture, the guesses or why there are none, and the seconds it took."""
+
+
+def ask(model: str, pictures: list[Picture], count: int) -> list[Said]:
+    """Ask the model about every picture; one that cannot be read does not stop the others."""
+    classifier = resources.classifier(model)
+    said: list[Said] = []
+    for picture in pictures:
+        try:
+            probabilities, seconds = resources.answer(model, picture.content)
+            said.append((picture, classifier.top(probabilities, count), seconds))
+        except BadImage as refusal:
+            said.append((picture, str(refusal), 0.0))
+    return said
+
+
+def show(said: list[Said], classifier: Classifier) -> None:
+    """One picture with all its guesses; with several, a grid to choose it from."""
+    chosen = min(int(st.session_state.get(state.SHOWN, 0)), len(said) - 1)
+    _one(said[chosen], classifier)
+    if len(said) > 1:
+        _grid(said, chosen)
+        st.download_button(
+            "Download as CSV",
+            _csv(said),
+            file_name="predictions.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _one(said: Said, classifier: Classifier) -> None:
+    picture, guesses, seconds = said
+    if isinstance(guesses, str):
+        st.error(f"{text.plain(picture.name)}: {text.plain(guesses, 400)}")
+        return
+    left, right = st.columns([2, 3], gap="medium")
+    left.image(preview(picture.content), width="stretch", alt=f"{picture.name}: {guesses[0].label}")
+    with right:
+        st.plotly_chart(
+            charts.probability_bars(
+                [guess.label for guess in guesses], [guess.probability for guess in guesses]
+            ),
+            width="stretch",
+            config={"displayModeBar": False},
+            alt="; ".join(f"{g.label} {charts.share(g.probability)}" for g in guesses),
+        )
+        st.caption(
+            f"{text.milliseconds(seconds)} · {text.plain(classifier.title)} · "
+            f"{text.classes(len(classifier.labels))} · "
+            f"index {guesses[0].index}"
+        )
+
+
+@st.cache_data(scope="session", max_entries=64, show_spinner=False)
+def preview(content: bytes) -> bytes:
+    """A picture as the screen can show it, whatever its format: JPEG, at most 640 pixels."""
+    from core import images
+
+    return images.thumbnail(images.decode(content, shorter_edge=640), edge=640)
+
+
+def _grid(said: list[Said], chosen: int) -> None:
+    with st.grid(min_column_width=130, gap="small") as grid:
+        for number, (picture, guesses, _) in enumerate(said):
+            with grid.cell():
+                if isinstance(guesses, str):
+                    st.caption(f":material/broken_image: {text.plain(picture.name, 30)}")
+                    first = "Not readable"
+                else:
+                    st.image(preview(picture.content), width="stretch", alt=picture.name)
+                    first = (
+                        f"{guesses[0].label.split(',')[0]} {charts.share(guesses[0].probability)}"
+                    )
+                st.button(
+                    text.plain(first, 40),
+                    key=f"show {number}",
+                    type="primary" if number == chosen else "secondary",
+                    width="stretch",
+                    on_click=_show,
+                    args=(number,),
+                    help=text.plain(picture.name),
+                )
+
+
+def _show(number: int) -> None:
+    st.session_state[state.SHOWN] = number
+
+
+def _csv(said: list[Said]) -> str:
+    """One line a picture and guess; a cell that a spreadsheet would run is made text."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["file", "rank", "label", "index", "probability"])
+    for picture, guesses, _ in said:
+        name = inert(picture.name)
+        if isinstance(guesses, str):
+            writer.writerow([name, "", inert(guesses), "", ""])
+            continue
+        for rank, guess in enumerate(guesses, start=1):
+            row = [
+                name,
+                rank,
+                inert(guess.label),
+                guess.index,
+                np.format_float_positional(guess.probability, 6),
+            ]
+            writer.writerow(row)
+    return out.getvalue()
+
+
+def inert(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell[:1] in "=+-@\t\r" else cell

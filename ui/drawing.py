@@ -1,0 +1,64 @@
+"""What all charts share: text shown as it stands, and a frame that suits any page."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import plotly.graph_objects as go
+
+from ui.palette import CLEAR, NEUTRAL, TEXT, tint
+
+GRID = tint(NEUTRAL, 0.25)
+
+PERCENTS = {
+    "tickvals": [0, 25, 50, 75, 100],
+    "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"],
+    "range": [-1, 102],
+}
+"""An axis from 0 to 100 %."""
+
+
+def literal(text: str, limit: int | None = None) -> str:
+    """Text that Plotly shows as it stands: no markup, no entities, no formulas, one line."""
+    text = " ".join(text.split())
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1].rstrip() + "…"
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;")):
+        text = text.replace(sign, entity)
+    return text
+
+
+def share(value: float) -> str:
+    """A probability or share as text: `85 %`, with a decimal near the ends, never a false 100."""
+    if 0 < value < 0.001:
+        return "< 0.1 %"
+    if 0.999 < value < 1:
+        return "> 99.9 %"
+    near = 0 < value < 0.01 or 0.99 < value < 1
+    return f"{100 * value:.{1 if near else 0}f} %"
+
+
+def finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
+    """Give a figure its frame: height in pixels, no background, the page's text colour."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 4, "r": 8, "t": 8, "b": 4},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        dragmode=False,
+        font_color=TEXT,
+        hovermode="closest",
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+    )
+    figure.update_layout(**layout)
+    figure.update_xaxes(
+        gridcolor=GRID, zeroline=False, automargin=True, title_standoff=8, tickfont_color=TEXT
+    )
+    figure.update_yaxes(
+        gridcolor=GRID, zeroline=False, automargin=True, title_standoff=8, tickfont_color=TEXT
+    )
+    return figure
+
+
+def pairs(first: Iterable[Any], second: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
+    """Items of two sequences of one length."""
+    return zip(first, second, strict=True)

@@ -1,0 +1,217 @@
+"""Step 1 of training: take pictures in, and show what was found in them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from itertools import islice
+
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+from core import intake, samples, uploads
+from core.checks import Severity
+from core.errors import TuskerError
+from core.intake import Intake
+from core.jobs import State, cancel, local
+from core.settings import Settings
+from core.uploads import Upload
+from ui import state, text
+from ui.answers import inert
+
+GIVEN_BY = {
+    "Zip": ":material/folder_zip:",
+    "Folder": ":material/folder_open:",
+    "Sample": ":material/science:",
+}
+STRIP = 8
+"""Pictures shown of each class."""
+ICONS = {
+    Severity.BLOCKS: ":material/block:",
+    Severity.WARNS: ":material/warning:",
+    Severity.INFORMS: ":material/info:",
+}
+
+
+def current(settings: Settings) -> Upload | None:
+    """The upload that the address names, if it is still here."""
+    wanted = state.parameter(state.UPLOAD)
+    if not wanted:
+        return None
+    try:
+        return uploads.get(settings, wanted)
+    except TuskerError as refusal:
+        st.warning(str(refusal))
+        return None
+
+
+def give(settings: Settings) -> None:
+    """The ways to bring pictures. A finished upload goes on by itself."""
+    by = st.segmented_control(
+        "How do you bring them?",
+        list(GIVEN_BY),
+        format_func=lambda name: f"{GIVEN_BY[name]} {name}",
+        default="Zip",
+        required=True,
+        key=state.GIVEN_BY,
+        label_visibility="collapsed",
+    )
+    if state.REFUSAL in st.session_state:
+        st.error(text.plain(st.session_state[state.REFUSAL], 900), icon=":material/error:")
+    turn = st.session_state.setdefault(state.ROUND, 0)
+    if by == "Zip":
+        st.caption("One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`")
+        given = st.file_uploader(
+            "Drop a zip of class folders",
+            type="zip",
+            max_upload_size=settings.archive_megabytes,
+            key=f"zip {turn}",
+        )
+        if given is not None:
+            _take(lambda: uploads.take_zip(given, given.name.removesuffix(".zip"), settings))
+            st.rerun()
+    elif by == "Folder":
+        st.caption("Choose the folder that holds a folder for each class.")
+        files = st.file_uploader(
+            "Choose a folder of class folders",
+            accept_multiple_files="directory",
+            max_upload_size=settings.archive_megabytes,
+            key=f"folder {turn}",
+        )
+        if files:
+            _take(lambda: _take_folder(files, settings))
+            st.rerun()
+    else:
+        st.caption(
+            f"{samples.PER_CLASS * 10} handwritten digits from scikit-learn, in ten classes. "
+            "They are drawn on this machine; nothing is downloaded."
+        )
+        st.button(
+            "Use the sample",
+            type="primary",
+            icon=":material/science:",
+            on_click=_take,
+            args=(lambda: uploads.take_made(samples.digits, samples.DIGITS, settings),),
+        )
+    st.caption(
+        f"Your pictures are deleted from this host {settings.upload_hours:g} hours after you last "
+        "used them. A finished report keeps small copies of its test pictures."
+    )
+
+
+def _take_folder(files: list[UploadedFile], settings: Settings) -> Upload:
+    name = files[0].name.replace("\\", "/").split("/")[0] or "folder"
+    return uploads.take_folder(((file.name, file) for file in files), name, settings)
+
+
+def _take(bring: Callable[[], Upload]) -> None:
+    try:
+        upload = bring()
+    except TuskerError as refusal:
+        st.session_state[state.REFUSAL] = str(refusal)
+    else:
+        st.session_state.pop(state.REFUSAL, None)
+        st.query_params[state.UPLOAD] = upload.id
+    # A new key empties the uploader, so that its buffer does not stay in memory.
+    st.session_state[state.ROUND] += 1
+
+
+def examined(upload: Upload, settings: Settings) -> Intake | None:
+    """What was found, or None with the progress or the refusal on the screen."""
+    status = local.status(upload.job, settings)
+    if status.state is State.DONE:
+        return upload.intake()
+    if status.state.ended:
+        st.error(text.plain(status.sentence, 900), icon=":material/error:")
+        st.button("Choose other pictures", on_click=leave, icon=":material/arrow_back:")
+        return None
+    _watch(upload, settings)
+    return None
+
+
+@st.fragment(run_every=0.5)
+def _watch(upload: Upload, settings: Settings) -> None:
+    status = local.status(upload.job, settings)
+    if status.state.ended:
+        st.rerun()
+    steps = [event for event in upload.job.events.read() if event.kind == "step"]
+    waiting = local.position(upload.job, settings)
+    if steps:
+        last = steps[-1]
+        st.progress(
+            last.done / max(1, last.total), text=f"{last.what}: {last.done:,} of {last.total:,}"
+        )
+    else:
+        st.progress(0.0, text=f"{waiting} uploads are ahead of yours" if waiting else "Starting")
+    st.button("Cancel", key="cancel intake", on_click=cancel, args=(upload.job, settings))
+
+
+def leave() -> None:
+    """Go back to choosing pictures."""
+    for name in (state.UPLOAD, state.RUN):
+        st.query_params.pop(name, None)
+
+
+def show(upload: Upload, found: Intake) -> bool:
+    """Classes, strips, findings. Returns whether it can be learned from."""
+    dataset = found.dataset
+    megabytes = sum(example.size for example in dataset.examples) / 1024**2
+    head, change = st.columns([5, 2], vertical_alignment="center")
+    head.markdown(
+        f"**{text.plain(dataset.name)}** · {text.classes(len(dataset.classes))} · "
+        f"{text.count(len(dataset.examples), 'picture')} · {megabytes:.1f} MB"
+        + (" · comes with its own test set" if dataset.predefined else "")
+    )
+    change.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
+    _findings(upload, found)
+    _strips(upload, found)
+    return not any(finding.severity is Severity.BLOCKS for finding in found.findings)
+
+
+def _findings(upload: Upload, found: Intake) -> None:
+    by_name = {example.name: example for example in found.dataset.examples}
+    for finding in found.findings:
+        line = f"{ICONS[finding.severity]} {text.plain(finding.sentence, 400)}"
+        concerned = [by_name[name] for name in finding.files if name in by_name]
+        if not concerned:
+            st.markdown(line)
+            continue
+        with st.expander(line), st.grid(min_column_width=96, gap="small") as grid:
+            for example in islice(concerned, 24):
+                with grid.cell():
+                    st.image(
+                        str(intake.thumbnail(upload.path, example)),
+                        caption=text.plain(example.name, 40),
+                        alt=example.name,
+                    )
+    if found.dataset.skipped:
+        count = text.count(len(found.dataset.skipped), "file was skipped", "files were skipped")
+        with st.expander(f":material/visibility_off: {count}"):
+            rows = [(skipped.name, skipped.reason) for skipped in found.dataset.skipped]
+            st.dataframe(
+                {"file": [name for name, _ in rows], "why": [why for _, why in rows]},
+                hide_index=True,
+            )
+            out = io.StringIO()
+            csv.writer(out).writerows([("file", "why"), *((inert(a), inert(b)) for a, b in rows)])
+            st.download_button(
+                "Download as CSV", out.getvalue(), "skipped.csv", "text/csv", on_click="ignore"
+            )
+
+
+def _strips(upload: Upload, found: Intake) -> None:
+    dataset = found.dataset
+    most = max(dataset.count(label) for label in range(len(dataset.classes)))
+    for label, name in islice(enumerate(dataset.classes), 30):
+        number = dataset.count(label)
+        named, strip = st.columns([1, 4], vertical_alignment="center")
+        named.progress(number / most, text=f"{text.plain(name, 30)} · {number:,}")
+        first = islice((e for e in dataset.examples if e.label == label), STRIP)
+        strip.image(
+            [str(intake.thumbnail(upload.path, example)) for example in first],
+            width=72,
+            alt=[f"{name}, picture {i + 1}" for i in range(min(STRIP, number))],
+        )
+    if len(dataset.classes) > 30:
+        st.caption(f"… and {len(dataset.classes) - 30} classes more")

@@ -1,0 +1,126 @@
+"""A run while it learns: where it stands, its curves, and a way to stop it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import TuskerError
+from core.evaluation import describe
+from core.jobs import State, Status, cancel, local
+from core.runs import Run
+from core.settings import Settings
+from core.training.events import Epoch, Event, Note, Step
+from ui import charts, state, text
+
+PHASES = {"head": "Learning the head", "fine-tune": "Fine-tuning"}
+LOG_LINES = 60
+
+
+def show(run: Run, settings: Settings) -> None:
+    """The run, however it stands."""
+    status = run.status(settings)
+    if not status.state.ended and not run.complete:
+        _watch(run, settings)
+    elif run.complete:
+        finished(run, status)
+    else:
+        ended_early(run, status)
+
+
+@st.fragment(run_every=1)
+def _watch(run: Run, settings: Settings) -> None:
+    status = run.status(settings)
+    if status.state.ended or run.complete:
+        st.rerun()
+    line, stop = st.columns([5, 1], vertical_alignment="center")
+    events = run.events()
+    with line:
+        if status.state is State.QUEUED:
+            ahead = local.position(run.job, settings)
+            waiting = f"{text.count(ahead, 'training')} before yours" if ahead else "Starting"
+            st.progress(0.0, text=waiting)
+        else:
+            _progress(events, status)
+    stop.button(
+        "Cancel",
+        key=f"cancel {run.id}",
+        icon=":material/stop_circle:",
+        width="stretch",
+        on_click=cancel,
+        args=(run.job, settings),
+    )
+    curves(run)
+    st.caption("You can close this page: the training goes on, and this address leads back to it.")
+
+
+def _progress(events: tuple[Event, ...], status: Status) -> None:
+    shown = [event for event in events if isinstance(event, Step | Epoch | Note)]
+    last = shown[-1] if shown else None
+    parts: list[str] = []
+    share = 0.0
+    if isinstance(last, Note):
+        parts.append(last.sentence.rstrip("."))
+    elif isinstance(last, Step):
+        parts.append(f"{last.what}: {last.done:,} of {last.total:,}")
+        share = last.done / max(1, last.total)
+    elif isinstance(last, Epoch):
+        parts.append(f"{PHASES.get(last.phase, last.phase)}: epoch {last.epoch} of {last.epochs}")
+        share = last.epoch / last.epochs
+    rate = getattr(last, "per_second", None) or getattr(last, "pictures_per_second", None)
+    if rate:
+        parts.append(f"{rate:,.0f} pictures/s")
+    left = getattr(last, "seconds_left", None)
+    if left is not None and left >= 1:
+        parts.append(f"about {text.duration(left)} left in this step")
+    if status.seconds:
+        parts.append(f"{text.duration(status.seconds)} so far")
+    st.progress(min(1.0, share), text=" · ".join(parts) or "Starting")
+
+
+def curves(run: Run) -> None:
+    """Loss and accuracy of both phases, once there are any."""
+    epochs = run.epochs()
+    if epochs:
+        last = epochs[-1]
+        st.plotly_chart(
+            charts.training_curves(epochs, run.kept()),
+            width="stretch",
+            key=f"curves {run.id}",
+            config={"displayModeBar": False},
+            alt=f"Training curves; last epoch: accuracy {last.accuracy:.2f}, "
+            f"on validation {last.validation_accuracy or 0:.2f}",
+        )
+
+
+def finished(run: Run, status: Status) -> None:
+    """What came out, and where to go from here."""
+    try:
+        report = run.report()
+    except TuskerError as refusal:
+        st.error(str(refusal))
+        return
+    st.success(
+        f"Right on {describe(report.accuracy)} of {text.count(report.pictures, 'picture')} "
+        "it had never seen.",
+        icon=":material/check_circle:",
+    )
+    with st.container(horizontal=True):
+        if st.button("Try it", type="primary", icon=":material/image_search:"):
+            st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
+        if st.button("Read the report", icon=":material/fact_check:"):
+            st.switch_page("pages/reports.py", query_params={state.RUN: run.id})
+    curves(run)
+    if status.state in (State.QUEUED, State.RUNNING):
+        st.caption("The files to download are being made; the report has them when they are ready.")
+
+
+def ended_early(run: Run, status: Status) -> None:
+    """Cancelled, failed or interrupted: what happened, in a sentence, and the log."""
+    if status.state is State.CANCELLED:
+        st.info(text.plain(status.sentence, 600), icon=":material/cancel:")
+        return
+    st.error(text.plain(status.sentence, 900), icon=":material/error:")
+    log = run.job.log_tail(LOG_LINES)
+    if log:
+        with st.expander("Log", icon=":material/article:"):
+            st.code(log, language=None, wrap_lines=True)

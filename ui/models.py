@@ -1,0 +1,121 @@
+"""Choose a model, and get it ready where that is still to be done."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import backbones, runs
+from core.backbones import Backbone, serving
+from core.errors import TuskerError
+from core.jobs import JobFolder, State, enqueue, local
+from core.jobs.folder import Order
+from core.runs import Summary
+from core.settings import Settings
+from ui import state, text
+
+
+def visible_runs(settings: Settings) -> list[Summary]:
+    """This visitor's runs, the newest first."""
+    held = {run.id: run for run in runs.every(settings) if state.may_list(run.id, settings)}
+    wanted = state.parameter(state.RUN)
+    if wanted and wanted not in held:
+        try:
+            held[wanted] = runs.get(settings, wanted)
+            state.remember_run(wanted)
+        except TuskerError:
+            pass
+    lines = [runs.summarise(run, settings) for run in held.values()]
+    return sorted(lines, key=lambda line: -line.at)
+
+
+def choose(settings: Settings) -> str:
+    """The model list: backbones, then this visitor's own. Returns the chosen one's name."""
+    own = {line.id: line for line in visible_runs(settings) if line.complete}
+    options = (
+        [*own, *backbones.BACKBONES]
+        if state.parameter(state.RUN) in own
+        else [
+            *backbones.BACKBONES,
+            *own,
+        ]
+    )
+    wanted = state.parameter(state.RUN)
+    return st.selectbox(
+        "Model",
+        options,
+        index=options.index(wanted) if wanted in options else 0,
+        format_func=lambda name: _title(name, own),
+        key=f"{state.MODEL} {wanted}",
+    )
+
+
+def _title(name: str, own: dict[str, Summary]) -> str:
+    if name in own:
+        line = own[name]
+        classes = text.classes(len(line.classes))
+        return f"{text.plain(line.name, 40)} · taught here, {classes}"
+    return f"{backbones.get(name).title} · ImageNet"
+
+
+def describe(model: str) -> str:
+    """What a backbone costs and can do, in a line; empty for a trained model."""
+    if not backbones.known(model):
+        return ""
+    row = backbones.get(model)
+    parts = [
+        f"{row.megabytes:.0f} MB",
+        f"right on {row.top1:.0f} % of ImageNet" if row.top1 else "",
+    ]
+    if row.milliseconds:
+        parts.insert(1, f"about {row.milliseconds:.0f} ms a picture")
+    return " · ".join(part for part in parts if part)
+
+
+def ready(model: str, settings: Settings) -> bool:
+    """Whether the model can answer; if not, say what is missing and offer to prepare it."""
+    if not backbones.known(model):
+        return True
+    row = backbones.get(model)
+    if serving.locate(row, settings) is not None:
+        return True
+    job = JobFolder(serving.kept_in(row, settings))
+    state_now = local.status(job, settings).state if job.exists else None
+    if state_now in (State.QUEUED, State.RUNNING):
+        _watch(job, settings)
+        return False
+    if state_now is State.FAILED:
+        st.error(text.plain(job.recorded().sentence, 600), icon=":material/error:")
+    source = (
+        f"Its weights ({row.megabytes:.0f} MB) are downloaded, then converted: a minute or two."
+        if not row.offline
+        else "Its weights are here; converting them takes about half a minute."
+    )
+    st.info(f"{row.title} has not been used on this machine yet. {source} This happens once.")
+    st.button(
+        f"Prepare {row.title}",
+        type="primary",
+        icon=":material/download:",
+        on_click=_prepare,
+        args=(row, settings),
+    )
+    return False
+
+
+def _prepare(row: Backbone, settings: Settings) -> None:
+    order = Order(kind="prepare", arguments={"backbone": row.name})
+    try:
+        enqueue(serving.kept_in(row, settings), order, settings)
+    except TuskerError as refusal:
+        st.error(str(refusal))
+
+
+@st.fragment(run_every=1)
+def _watch(job: JobFolder, settings: Settings) -> None:
+    status = local.status(job, settings)
+    if status.state.ended:
+        st.rerun()
+    steps = [event for event in job.events.read() if event.kind == "step"]
+    if steps:
+        st.progress(steps[-1].done / max(1, steps[-1].total), text=steps[-1].what)
+    else:
+        st.progress(0.0, text="Starting")

@@ -1,0 +1,74 @@
+"""Choose pictures: by upload, by camera, or from the samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core import samples
+from core.settings import Settings
+from ui import resources, state
+
+SOURCES = {
+    "Upload": ":material/upload:",
+    "Camera": ":material/photo_camera:",
+    "Samples": ":material/photo_library:",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that somebody chose."""
+
+    name: str
+    content: bytes
+
+
+def choose(settings: Settings) -> list[Picture]:
+    """The controls, and what was chosen with them."""
+    source = st.segmented_control(
+        "Where is the picture?",
+        list(SOURCES),
+        format_func=lambda name: f"{SOURCES[name]} {name}",
+        default="Upload",
+        required=True,
+        key=state.SOURCE,
+        label_visibility="collapsed",
+    )
+    if source == "Samples":
+        show_samples()
+        name = st.session_state.get(state.SAMPLE)
+        found = resources.sample_photographs()
+        return [Picture(name, found[name])] if name in found else []
+    if source == "Camera":
+        taken = st.camera_input("Take a picture", label_visibility="collapsed")
+        return [Picture("Camera picture", taken.getvalue())] if taken else []
+    given = st.file_uploader(
+        "Drop pictures here",
+        type="image",
+        accept_multiple_files=True,
+        help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session.",
+    )
+    if len(given) > settings.predict_pictures:
+        st.warning(
+            f"Only the first {settings.predict_pictures} of {len(given)} pictures are answered. "
+            f"The host can raise {settings.variable('predict_pictures')}."
+        )
+    return [Picture(file.name, file.getvalue()) for file in given[: settings.predict_pictures]]
+
+
+def show_samples() -> None:
+    """The samples with a button each."""
+    found = resources.sample_photographs()
+    for column, (name, content) in zip(st.columns(len(found)), found.items(), strict=True):
+        column.image(content, width="stretch", alt=f"Sample picture: {name.lower()}")
+        column.button(
+            name, key=f"sample {name}", on_click=_take_sample, args=(name,), width="stretch"
+        )
+    st.caption(samples.CREDIT)
+
+
+def _take_sample(name: str) -> None:
+    st.session_state[state.SOURCE] = "Samples"
+    st.session_state[state.SAMPLE] = name

@@ -1,0 +1,65 @@
+"""The only `st.cache_*` wrappers. Nothing of a visitor's is in a cache that others share."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core import models, samples, uploads
+from core import settings as settings_module
+from core.backbones import serving
+from core.classifier import Classifier, ServingModel, opened
+from core.jobs import recover
+from core.settings import Settings
+
+
+@st.cache_resource
+def settings() -> Settings:
+    """The host's settings, read once."""
+    return settings_module.load()
+
+
+@st.cache_resource
+def start() -> None:
+    """Once a server: let queues go on where they stood, and clear what was abandoned."""
+    recover(settings())
+    uploads.sweep(settings())
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _backbone(path: Path) -> ServingModel:
+    return opened(path)
+
+
+def _open(path: Path) -> ServingModel:
+    """Interpreters of backbones are shared by all visitors; those of trained models are not."""
+    shared = serving.DATA in path.parents or settings().home / "backbones" in path.parents
+    return _backbone(path) if shared else opened(path)
+
+
+@st.cache_resource(scope="session", max_entries=2, show_spinner="Loading the model …")
+def classifier(model: str) -> Classifier:
+    """A model by name, for this visitor."""
+    return models.named(model, settings(), _open)
+
+
+@st.cache_data(scope="session", max_entries=256, show_spinner=False)
+def _answer(model: str, digest: str, _content: bytes) -> tuple[np.ndarray, float]:
+    del digest  # what the cache goes by
+    asked = classifier(model)
+    answer = asked.answer(asked.load(_content))
+    return answer.probabilities, answer.seconds
+
+
+def answer(model: str, content: bytes) -> tuple[np.ndarray, float]:
+    """Probabilities (k,) of a picture and the seconds that the model took. Raises BadImage."""
+    return _answer(model, hashlib.sha256(content).hexdigest(), content)
+
+
+@st.cache_data(show_spinner=False)
+def sample_photographs() -> dict[str, bytes]:
+    """The sample pictures by name."""
+    return samples.photographs()

@@ -1,0 +1,41 @@
+"""The only names of session-state keys and query parameters, and what they mean."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.settings import Settings
+
+# Query parameters.
+RUN = "run"
+UPLOAD = "upload"
+
+# Session-state keys.
+MINE = "runs_of_this_visit"
+SOURCE = "predict_source"
+SAMPLE = "predict_sample"
+SHOWN = "predict_shown"
+MODEL = "predict_model"
+COUNT = "predict_count"
+GIVEN_BY = "train_given_by"
+PRESET = "train_preset"
+VIEW = "view"
+REFUSAL = "train_refusal"
+ROUND = "train_round"
+
+
+def parameter(name: str) -> str:
+    """A query parameter, or an empty string."""
+    return str(st.query_params.get(name, ""))
+
+
+def remember_run(run_id: str) -> None:
+    """Count a run among those that this visit may see."""
+    mine: list[str] = st.session_state.setdefault(MINE, [])
+    if run_id not in mine:
+        mine.append(run_id)
+
+
+def may_list(run_id: str, settings: Settings) -> bool:
+    """Whether a run is shown in this visitor's lists."""
+    return settings.mode == "personal" or run_id in st.session_state.get(MINE, [])

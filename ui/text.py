@@ -1,0 +1,47 @@
+"""Turn names that strangers chose, and figures, into text that is safe and short."""
+
+from __future__ import annotations
+
+import re
+import time
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&\"'])")
+
+
+def plain(text: str, limit: int = 80) -> str:
+    """A name as Markdown that shows it letter by letter, on one line, cut in the middle."""
+    text = " ".join(text.split()) or "(no name)"
+    if len(text) > limit:
+        keep = (limit - 1) // 2
+        text = f"{text[:keep]}…{text[-keep:]}"
+    return _MARKUP.sub(r"\\\1", text)
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 picture`, `1,200 pictures`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def classes(number: int) -> str:
+    """`1 class`, `5 classes`."""
+    return count(number, "class", "classes")
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `3 min`, `1 h 20 min`."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def milliseconds(seconds: float) -> str:
+    """`4 ms`."""
+    return f"{max(1, round(seconds * 1000))} ms"
+
+
+def date(seconds: float) -> str:
+    """`22 Nov 2026, 14:05`, in the host's time."""
+    return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))
