@@ -55,13 +55,13 @@ def take_in(
     folder.mkdir(parents=True, exist_ok=True)
     dataset = datasets.read(
         source,
-        folder / PICTURES,
+        pictures(folder),
         settings,
         progress,
         name=name,
         thumbnails=folder / THUMBNAILS,
     )
-    dataset, findings = checks.examine(dataset, folder / PICTURES, progress)
+    dataset, findings = checks.examine(dataset, pictures(folder), progress)
     files.write_text(folder / DATASET, dataset.model_dump_json())
     files.write_bytes(folder / FINDINGS, _FINDINGS.dump_json(findings))
     return Intake(dataset=dataset, findings=findings)
@@ -88,7 +88,7 @@ def remedied(folder: Path, remedies: Iterable[Remedy]) -> Intake:
         BadDataset: as in `load`.
     """
     dataset = apply(load(folder).dataset, remedies)
-    return Intake(dataset=dataset, findings=checks.judge(dataset, folder / PICTURES))
+    return Intake(dataset=dataset, findings=checks.judge(dataset, pictures(folder)))
 
 
 def pictures(folder: Path) -> Path:

@@ -67,10 +67,10 @@ def arrange(names: Sequence[str]) -> Layout:
     ]
     labels = _labels(folders, splits)
     placed = list(zip(labels, splits, strict=True))
-    taught = {label for label, split in placed if split in (None, "train")}
+    taught = {label for label, split in placed if label and split in (None, "train")}
     given = any(splits)
-    predefined = given and any(split not in (None, "train") for split in splits)
-    relabelled = predefined and "test" not in splits
+    checked = {split for label, split in placed if label in taught and split not in (None, "train")}
+    predefined, relabelled = bool(checked), "test" not in checked
     places = []
     for label, split in placed:
         if given and split is None:

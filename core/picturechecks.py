@@ -12,7 +12,7 @@ from core.split import together
 TINY = 48  # shorter edge, in pixels
 ODD = 3  # times as long as wide
 DARK, BRIGHT = 55, 225  # grey levels: 99 % of the pixels below, 95 % above
-EMPTY = 8  # grey levels of standard deviation
+EMPTY = 4  # grey levels of standard deviation
 BLURRED, BLURRED_RATIO = 2.6, 0.12  # of the Laplacian, and of it to the contrast
 USUAL = 0.3  # what is true of more of the pictures than this is how the dataset is
 

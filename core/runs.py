@@ -79,6 +79,16 @@ class Run:
         """Where it stands now."""
         return live_status(self.job, settings)
 
+    @property
+    def pictures(self) -> Path | None:
+        """Where the pictures are that its job still needs; None once it has ended."""
+        try:
+            if self.job.recorded().state.ended:
+                return None
+            return Path(self.job.order().arguments["pictures"])
+        except (OSError, ValueError, KeyError):
+            return None
+
     def events(self) -> tuple[Event, ...]:
         """What it has said so far."""
         return self.job.events.read()

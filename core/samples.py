@@ -9,13 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 DIGITS = "Handwritten digits"
 PER_CLASS = 60
-EDGE = 64
+EDGE = 80
+DRAWN = 64
 PHOTOGRAPHS = {"A palace": "china.jpg", "A flower": "flower.jpg"}
 """Photographs that scikit-learn ships, by what to call them."""
+SEEN = {"A palace": "Pagoda on a hill above a lake", "A flower": "Orange dahlia in bloom"}
+"""What those who cannot see them are told."""
 CREDIT = "Photographs: danielbuechele and vultilion on Flickr, CC BY 2.0"
 
 
@@ -45,7 +48,8 @@ def _digits() -> Iterator[tuple[str, bytes]]:
     for digit in range(10):
         for number, pixels in enumerate(found.images[found.target == digit][:PER_CLASS]):
             ink = 255 - np.clip(pixels * 255 / 16, 0, 255).astype(np.uint8)
-            picture = Image.fromarray(ink).resize((EDGE, EDGE), Image.Resampling.BICUBIC)
+            drawn = Image.fromarray(ink).resize((DRAWN, DRAWN), Image.Resampling.BICUBIC)
+            picture = ImageOps.expand(drawn, (EDGE - DRAWN) // 2, fill=255)
             packed = io.BytesIO()
             picture.save(packed, "PNG")
             yield f"digits/{digit}/{number:03d}.png", packed.getvalue()

@@ -97,11 +97,7 @@ def get(settings: Settings, upload_id: str) -> Upload:
 def sweep(settings: Settings) -> None:
     """Delete uploads that nobody has used for a while and no job needs."""
     oldest = time.time() - settings.upload_hours * 3600
-    needed = {
-        Path(run.job.order().arguments["pictures"]).parent
-        for run in runs.every(settings)
-        if run.job.exists and not run.job.recorded().state.ended
-    }
+    needed = {run.pictures.parent for run in runs.every(settings) if run.pictures is not None}
     home = _home(settings)
     for path in home.iterdir() if home.is_dir() else ():
         if path.stat().st_mtime < oldest and path not in needed:

@@ -9,10 +9,12 @@ st.title("What is in this picture?")
 
 inputs, results = st.columns([2, 3], gap="large")
 with inputs:
-    chosen = pictures.choose(settings)
-    model = models.choose(settings)
+    which, how_many = st.columns([3, 1])
+    with which:
+        model = models.choose(settings)
+    count = how_many.number_input("Answers", 1, 10, 3, key=state.COUNT)
     st.caption(models.describe(model))
-    count = st.number_input("Answers", 1, 10, 3, key=state.COUNT)
+    chosen = pictures.choose(settings)
 
 with results:
     if not models.ready(model, settings):

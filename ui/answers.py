@@ -65,7 +65,7 @@ def _one(said: Said, classifier: Classifier) -> None:
         st.caption(
             f"{text.milliseconds(seconds)} · {text.plain(classifier.title)} · "
             f"{text.classes(len(classifier.labels))} · "
-            f"index {guesses[0].index}"
+            f"class index {guesses[0].index}"
         )
 
 

@@ -95,8 +95,8 @@ def give(settings: Settings) -> None:
             args=(lambda: uploads.take_made(samples.digits, samples.DIGITS, settings),),
         )
     st.caption(
-        f"Your pictures are deleted from this host {settings.upload_hours:g} hours after you last "
-        "used them. A finished report keeps small copies of its test pictures."
+        f"Your pictures are deleted here {settings.upload_hours:g} hours after you last used them. "
+        "A finished report keeps small copies of its test pictures."
     )
 
 

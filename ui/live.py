@@ -10,9 +10,13 @@ from core.jobs import State, Status, cancel, local
 from core.runs import Run
 from core.settings import Settings
 from core.training.events import Epoch, Event, Note, Step
-from ui import charts, state, text
+from ui import charts, exports, state, text
 
 PHASES = {"head": "Learning the head", "fine-tune": "Fine-tuning"}
+STARTS = {
+    "head": "its start, a logistic regression, was kept",
+    "fine-tune": "the head alone was kept",
+}
 LOG_LINES = 60
 
 
@@ -22,7 +26,7 @@ def show(run: Run, settings: Settings) -> None:
     if not status.state.ended and not run.complete:
         _watch(run, settings)
     elif run.complete:
-        finished(run, status)
+        finished(run, settings)
     else:
         ended_early(run, status)
 
@@ -92,7 +96,7 @@ def curves(run: Run) -> None:
         )
 
 
-def finished(run: Run, status: Status) -> None:
+def finished(run: Run, settings: Settings) -> None:
     """What came out, and where to go from here."""
     try:
         report = run.report()
@@ -109,9 +113,8 @@ def finished(run: Run, status: Status) -> None:
             st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
         if st.button("Read the report", icon=":material/fact_check:"):
             st.switch_page("pages/reports.py", query_params={state.RUN: run.id})
+    exports.offer(run, settings)
     curves(run)
-    if status.state in (State.QUEUED, State.RUNNING):
-        st.caption("The files to download are being made; the report has them when they are ready.")
 
 
 def ended_early(run: Run, status: Status) -> None:

@@ -27,11 +27,11 @@ class Picture:
 
 def choose(settings: Settings) -> list[Picture]:
     """The controls, and what was chosen with them."""
+    st.session_state.setdefault(state.SOURCE, "Upload")
     source = st.segmented_control(
         "Where is the picture?",
         list(SOURCES),
         format_func=lambda name: f"{SOURCES[name]} {name}",
-        default="Upload",
         required=True,
         key=state.SOURCE,
         label_visibility="collapsed",
@@ -61,11 +61,13 @@ def choose(settings: Settings) -> list[Picture]:
 def show_samples() -> None:
     """The samples with a button each."""
     found = resources.sample_photographs()
-    for column, (name, content) in zip(st.columns(len(found)), found.items(), strict=True):
-        column.image(content, width="stretch", alt=f"Sample picture: {name.lower()}")
-        column.button(
-            name, key=f"sample {name}", on_click=_take_sample, args=(name,), width="stretch"
-        )
+    with st.grid(len(found), min_column_width=120, gap="small") as grid:
+        for name, content in found.items():
+            with grid.cell():
+                st.image(content, width="stretch", alt=samples.SEEN[name])
+                st.button(
+                    name, key=f"sample {name}", on_click=_take_sample, args=(name,), width="stretch"
+                )
     st.caption(samples.CREDIT)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import streamlit as st
 
-from core import backbones, model
 from core.errors import TuskerError
 from core.evaluation import Report, describe
 from core.evaluation.report import Prediction
-from core.export import bundle
 from core.runs import Run
 from core.settings import Settings
-from ui import certainty_charts, charts, confusion_chart, live, state, text
+from ui import certainty_charts, charts, confusion_chart, exports, live, state, text
 from ui.drawing import share
 
 PAGE = 24
@@ -177,9 +174,10 @@ def training(run: Run, _: Report, __: Settings) -> None:
     """Curves of both phases and the settings they ran with."""
     live.curves(run)
     for kept in run.kept():
+        which = f"epoch {kept.epoch} was kept" if kept.epoch else live.STARTS[kept.phase]
         st.caption(
-            f"{live.PHASES.get(kept.phase, kept.phase)}: epoch {kept.epoch} was kept, "
-            f"with a validation loss of {kept.validation_loss:.3f}."
+            f"{live.PHASES[kept.phase]}: {which}, with a validation loss of "
+            f"{kept.validation_loss:.3f}."
         )
     with st.expander("Settings", icon=":material/tune:"):
         st.json(run.config().model_dump(mode="json"))
@@ -217,36 +215,7 @@ def data(run: Run, _: Report, __: Settings) -> None:
 
 def export(run: Run, _: Report, settings: Settings) -> None:
     """The files to take away."""
-    config, status = run.config(), run.status(settings)
-    if not status.state.ended:
-        st.progress(0.5, text="The files are being made. This takes a quarter of a minute or so.")
-        time.sleep(1)
-        st.rerun()
-    sizes = bundle.sizes(run)
-    if model.KERAS not in sizes or model.LITERT not in sizes:
-        st.warning("Some files could not be made. The log of the run says why.")
-    st.dataframe(
-        {
-            "File": list(sizes),
-            "What it is": [bundle.MEANING[name] for name in sizes],
-            "Megabytes": [round(size / 1024**2, 2) for size in sizes.values()],
-        },
-        hide_index=True,
-    )
-    st.download_button(
-        "Download the bundle",
-        lambda: bundle.packed(run, settings),
-        file_name=f"tusker-{run.id[:8]}.zip",
-        mime="application/zip",
-        type="primary",
-        icon=":material/download:",
-        on_click="ignore",
-    )
-    row = backbones.get(config.backbone)
-    st.caption(
-        f"The model takes RGB pictures of {row.size}×{row.size} pixels, 0 to 255; all scaling is "
-        f"inside it. Weights of {row.title}: {row.licence}."
-    )
+    exports.show(run, settings)
 
 
 VIEWS: dict[str, Callable[[Run, Report, Settings], None]] = {

@@ -15,9 +15,9 @@ from core.training.config import PRESETS, TrainingConfig
 from ui import state, text
 
 SAYS = {
-    "quick": "Quick: the head only. Seconds.",
-    "balanced": "Balanced: the head, then the last stage. A minute or so.",
-    "thorough": "Thorough: more views, two stages. Several minutes.",
+    "quick": "Only a new head on top of what it knows. Seconds.",
+    "balanced": "The head, then the last stage of the backbone. A minute or so.",
+    "thorough": "More views of each picture, two stages. Several minutes.",
 }
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
 
@@ -31,8 +31,8 @@ def choose(settings: Settings, *, mirror: bool) -> TrainingConfig | None:
     chosen = st.radio(
         "How thoroughly?",
         PRESETS,
-        format_func=lambda name: SAYS[name].split(":")[0],
-        captions=[SAYS[name].split(": ")[1] for name in PRESETS],
+        format_func=str.capitalize,
+        captions=list(SAYS.values()),
         horizontal=True,
         key=state.PRESET,
         label_visibility="collapsed",

@@ -251,6 +251,9 @@ def _evaluated(recipe: Recipe, scored: dict[str, np.ndarray]):  # type: ignore[n
         names=[example.name for example in test],
         validation_labels=np.array([example.label for example in validation]),
         validation_probabilities=scored["validation"],
+        training_counts=[
+            recipe.dataset.count(label, "train") for label in range(len(recipe.dataset.classes))
+        ],
     )
 
 

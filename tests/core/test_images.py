@@ -24,9 +24,9 @@ def scene(width: int = 96, height: int = 64) -> Image.Image:
     return Image.fromarray(rgb.astype(np.uint8))
 
 
-def saved(picture: Image.Image, format: str, **options: object) -> bytes:  # noqa: A002
+def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, format, **options)
+    picture.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -35,14 +35,14 @@ def close(a: np.ndarray, b: np.ndarray, by: float) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("format", "options", "by"),
+    ("kind", "options", "by"),
     [
         ("JPEG", {"quality": 95}, 3),
         ("JPEG", {"quality": 95, "progressive": True}, 3),
         ("PNG", {}, 0),
         ("WEBP", {"quality": 95}, 4),
         ("WEBP", {"lossless": True}, 0),
-        ("GIF", {}, 14),
+        ("GIF", {}, 14),  # 256 colours
         ("BMP", {}, 0),
         ("TIFF", {}, 0),
         ("TIFF", {"compression": "tiff_lzw"}, 0),
@@ -51,17 +51,17 @@ def close(a: np.ndarray, b: np.ndarray, by: float) -> bool:
         ("HEIF", {"quality": 95}, 4),
     ],
 )
-def test_every_format_on_the_list_is_read(format, options, by):
-    found = images.look(saved(scene(), format, **options))
+def test_every_format_on_the_list_is_read(kind, options, by):
+    found = images.look(saved(scene(), kind, **options))
     assert close(found.pixels, np.asarray(scene()), by)
-    assert (found.format, found.width, found.height) == (format, 96, 64)
+    assert (found.format, found.width, found.height) == (kind, 96, 64)
 
 
-@pytest.mark.parametrize("format", ["ICO", "TGA", "PCX", "SGI", "JPEG2000", "DDS", "PDF", "EPS"])
-def test_formats_off_the_list_are_refused(format):
+@pytest.mark.parametrize("kind", ["ICO", "TGA", "PCX", "SGI", "JPEG2000", "DDS", "PDF", "EPS"])
+def test_formats_off_the_list_are_refused(kind):
     picture = scene().resize((64, 64))
     with pytest.raises(BadImage, match="expected JPEG"):
-        images.decode(saved(picture, format))
+        images.decode(saved(picture, kind))
 
 
 def test_the_content_counts_and_not_the_name(tmp_path):
@@ -70,13 +70,13 @@ def test_the_content_counts_and_not_the_name(tmp_path):
     assert images.look(path).format == "PNG"
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_pictures_are_turned_upright(turn, format):
+def test_pictures_are_turned_upright(turn, kind):
     stored = scene()
     exif = Image.Exif()
     exif[0x0112] = turn
-    content = saved(stored, format, exif=exif, **({"quality": 95} if format != "TIFF" else {}))
+    content = saved(stored, kind, exif=exif, **({"quality": 95} if kind != "TIFF" else {}))
     upright = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -104,10 +104,10 @@ def test_cmyk_palette_and_grey_become_rgb():
     assert set(np.unique(black_white)) == {0, 255}
 
 
-@pytest.mark.parametrize("format", ["PNG", "TIFF"])
-def test_16_bits_are_scaled_and_not_clipped(format):
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bits_are_scaled_and_not_clipped(kind):
     ramp = np.linspace(0, 65_535, 256 * 8).astype(np.uint16).reshape(8, 256)
-    found = images.decode(saved(Image.fromarray(ramp), format))[..., 1]
+    found = images.decode(saved(Image.fromarray(ramp), kind))[..., 1]
     assert np.abs(found - ramp / 257).max() <= 0.51
 
 
@@ -136,18 +136,18 @@ def test_transparency_is_laid_on_white(mode):
     assert half[0, 0].tolist() == [227, 127, 127]
 
 
-@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_of_an_animation_the_first_frame_is_taken(format):
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animation_the_first_frame_is_taken(kind):
     red, blue = Image.new("RGB", (16, 16), "red"), Image.new("RGB", (16, 16), "blue")
-    options = {"lossless": True} if format == "WEBP" else {}
-    found = images.decode(saved(red, format, save_all=True, append_images=[blue], **options))
+    options = {"lossless": True} if kind == "WEBP" else {}
+    found = images.decode(saved(red, kind, save_all=True, append_images=[blue], **options))
     assert found[8, 8].tolist() == [255, 0, 0]
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "HEIF"])
-def test_truncated_pictures_are_refused(format):
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "HEIF"])
+def test_truncated_pictures_are_refused(kind):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
-    content = saved(noise, format)
+    content = saved(noise, kind)
     for part in (0.02, 0.3, 0.7):
         with pytest.raises(BadImage):
             images.decode(content[: int(part * len(content))])
@@ -180,7 +180,7 @@ def test_too_many_pixels_are_refused_from_the_header(size):
             images.decode(png_header(*size))
 
 
-def test_the_limits_are_the_settings():
+def test_picture_limits_are_the_settings():
     small = Settings(picture_pixels=2_000)
     with pytest.raises(BadImage, match="TUSKER_PICTURE_PIXELS"):
         images.decode(saved(scene(), "PNG"), limits=small)
@@ -235,20 +235,27 @@ def photograph(width: int, height: int) -> Image.Image:
     return Image.fromarray(grain).resize((width, height), Image.Resampling.BICUBIC)
 
 
-@pytest.mark.parametrize("size", [(500, 375), (375, 500), (320, 320), (150, 90), (1_001, 667)])
+def resized_and_cut(picture: Image.Image) -> np.ndarray:
+    scale = 256 / min(picture.size)
+    width, height = (round(edge * scale) for edge in picture.size)
+    resized = picture.resize((width, height), Image.Resampling.BICUBIC)
+    left, top = round((width - 224) / 2), round((height - 224) / 2)
+    return np.asarray(resized.crop((left, top, left + 224, top + 224)))
+
+
+@pytest.mark.parametrize("size", [(768, 512), (512, 1_024), (320, 320), (96, 64)])
 def test_fit_equals_resizing_to_256_and_cutting_224(size):
     picture = photograph(*size)
-    scale = 256 / min(size)
-    resized = picture.resize(
-        (max(256, round(size[0] * scale)), max(256, round(size[1] * scale))),
-        Image.Resampling.BICUBIC,
-    )
-    left, top = (resized.width - 224) / 2, (resized.height - 224) / 2
-    usual = resized.crop((round(left), round(top), round(left) + 224, round(top) + 224))
-    found = images.fit(np.asarray(picture), 224, 224 / 256)
-    assert close(found, np.asarray(usual), 1.5 if size[0] == size[1] else 6)
-    if size[0] == size[1]:
-        assert np.abs(found.astype(int) - np.asarray(usual).astype(int)).max() <= 1
+    apart = images.fit(np.asarray(picture), 224, 224 / 256).astype(int) - resized_and_cut(picture)
+    # Each of the two passes over the pixels rounds.
+    assert np.abs(apart).max() <= 2
+    assert np.abs(apart).mean() < 0.5
+
+
+@pytest.mark.parametrize("size", [(500, 375), (375, 500), (1_001, 667)])
+def test_fit_is_within_half_a_pixel_where_the_usual_way_rounds_sizes(size):
+    picture = scene(*size)
+    assert close(images.fit(np.asarray(picture), 224, 224 / 256), resized_and_cut(picture), 1)
 
 
 def test_load_is_decode_and_fit(tmp_path):

@@ -57,7 +57,7 @@ def every_figure(classes):
     yield charts.class_curves(found, "precision_recall", [0, 1])
 
 
-@pytest.mark.parametrize("size", [2, 7, 100])
+@pytest.mark.parametrize("size", [2, 100])
 def test_every_figure_is_plain_json_without_title_or_background(size):
     for figure in every_figure(named(size)):
         layout = json.loads(figure.to_json())["layout"]
@@ -117,7 +117,7 @@ def test_curves_can_be_drawn_before_the_first_epoch_and_without_validation():
 
 
 @pytest.mark.parametrize("clustered", [True, False])
-@pytest.mark.parametrize("size", [2, 9, 40])
+@pytest.mark.parametrize("size", [3, 21])
 def test_every_cell_with_pictures_can_be_clicked_and_says_which_it_is(size, clustered):
     found = report(named(size))
     figure = charts.confusion_matrix(found, clustered=clustered)

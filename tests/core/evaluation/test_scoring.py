@@ -44,7 +44,7 @@ CASES = {
 }
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+@pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
 def case(request):
     (labels, probabilities), classes = request.param
     with warnings.catch_warnings():

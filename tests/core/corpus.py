@@ -1,0 +1,124 @@
+"""Try one file after another in a process of its own, and measure what each takes.
+
+Run as `python -m tests.core.corpus SCRATCH FILE…`: prints a JSON object a file, so that whoever
+reads it knows after a crash which file was the last.
+"""
+
+import io
+import json
+import shutil
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from core import archive, dataset, images
+from core.errors import BadInput, TuskerError
+from core.settings import Settings
+
+LIMITS = Settings()
+SECRET = "outside"
+
+
+def memory(field: str) -> float:
+    """This process's `VmRSS` or `VmHWM`, in megabytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
+    raise OSError(field)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder and its bytes."""
+    return {str(p): p.read_bytes() if p.is_file() else b"" for p in sorted(folder.rglob("*"))}
+
+
+def plain_picture(seed: int) -> bytes:
+    """A readable picture."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16), (seed, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def decode(path: Path, folder: Path) -> str:
+    """A picture on its own."""
+    image = images.decode(path)
+    assert image.dtype == "uint8" and image.shape[2] == 3
+    assert images.load(path, 224, 0.875).shape == (224, 224, 3)
+    return "accepted"
+
+
+def zipped(path: Path, folder: Path) -> str:
+    """A picture within a zip of class folders: read, or listed with a reason."""
+    source = folder / "set.zip"
+    with zipfile.ZipFile(source, "w") as target:
+        target.write(path, f"a/{path.name}")
+        for number, name in enumerate(("a/1.png", "b/2.png")):
+            target.writestr(name, plain_picture(number))
+    found = dataset.read(source, folder / "out", LIMITS)
+    assert len(found.examples) + len(found.skipped) == 3
+    reasons = [skipped.reason for skipped in found.skipped]
+    return f"refused: {reasons[0]}" if reasons else "accepted"
+
+
+def extract(path: Path, folder: Path) -> str:
+    """An archive unpacked."""
+    found = archive.extract(path, folder / "out", LIMITS)
+    assert {p.name for p in (folder / "out").iterdir()} == {m.path.name for m in found.members}
+    return "accepted"
+
+
+def read(path: Path, folder: Path) -> str:
+    """An archive as a dataset."""
+    dataset.read(path, folder / "out", LIMITS)
+    return "accepted"
+
+
+WAYS: dict[str, tuple[Callable[[Path, Path], str], ...]] = {
+    "images": (decode, zipped),
+    "archives": (extract, read),
+}
+
+
+def attempt(way: Callable[[Path, Path], str], path: Path, scratch: Path) -> dict[str, object]:
+    """One file in one way: what became of it, seconds, megabytes, and whether it stayed inside."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    folder = scratch / "work"
+    folder.mkdir(parents=True)
+    (scratch / SECRET).write_bytes(b"mine")
+    Path("/proc/self/clear_refs").write_text("5")  # forget the highest memory so far
+    before, start = memory("VmRSS"), time.perf_counter()
+    try:
+        outcome = way(path, folder)
+    except BadInput as refusal:
+        outcome = f"refused: {refusal}"
+        assert not (folder / "out").exists() or way is read
+    except TuskerError as refusal:
+        outcome = f"crash: {refusal!r}"
+    except Exception as error:
+        outcome = f"crash: {type(error).__name__}: {error}"
+    seconds, megabytes = time.perf_counter() - start, memory("VmHWM") - before
+    outside = {p: c for p, c in tree(scratch).items() if not p.startswith(str(folder))}
+    escaped = outside != {str(scratch / SECRET): b"mine"} or any(
+        p.is_symlink() for p in scratch.rglob("*")
+    )
+    return {
+        "file": path.name,
+        "way": way.__name__,
+        "outcome": outcome,
+        "seconds": seconds,
+        "megabytes": megabytes,
+        "escaped": escaped,
+    }
+
+
+if __name__ == "__main__":
+    kind, scratch, *files = sys.argv[1:]
+    # What is allocated once, at the first picture, belongs to the start.
+    images.decode(plain_picture(0))
+    for file in files:
+        for way in WAYS[kind]:
+            print(json.dumps(attempt(way, Path(file), Path(scratch))), flush=True)

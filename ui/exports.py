@@ -1,0 +1,61 @@
+"""The files of a run to take away: while they are made, and when they are there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import backbones, model
+from core.export import bundle
+from core.runs import Run
+from core.settings import Settings
+from core.training.events import Note
+from ui import text
+
+
+def offer(run: Run, settings: Settings) -> None:
+    """A button for the bundle, or how far its files have come."""
+    if not run.status(settings).state.ended:
+        _watch(run, settings)
+        return
+    sizes = bundle.sizes(run)
+    missing = [name for name in (model.KERAS, model.LITERT) if name not in sizes]
+    if missing:
+        st.warning(f"{' and '.join(missing)} could not be made; the rest can be downloaded.")
+    st.download_button(
+        f"Download the bundle ({sum(sizes.values()) / 1024**2:.0f} MB)",
+        lambda: bundle.packed(run, settings),
+        file_name=f"tusker-{run.id[:8]}.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"bundle {run.id}",
+    )
+
+
+@st.fragment(run_every=1)
+def _watch(run: Run, settings: Settings) -> None:
+    if run.status(settings).state.ended:
+        st.rerun()
+    notes = [event.sentence for event in run.events() if isinstance(event, Note)]
+    said = notes[-1] if notes else "The files to download are made."
+    with st.container(horizontal=True, vertical_alignment="center"), st.spinner(said):
+        st.empty()
+
+
+def show(run: Run, settings: Settings) -> None:
+    """What the bundle holds, and the bundle."""
+    offer(run, settings)
+    sizes = bundle.sizes(run)
+    st.dataframe(
+        {
+            "File": list(sizes),
+            "What it is": [bundle.MEANING[name] for name in sizes],
+            "Megabytes": [round(size / 1024**2, 2) for size in sizes.values()],
+        },
+        hide_index=True,
+    )
+    row = backbones.get(run.config().backbone)
+    st.caption(
+        f"The model takes RGB pictures of {row.size}×{row.size} pixels, 0 to 255; all scaling is "
+        f"inside it. Weights of {text.plain(row.title)}: {row.licence}."
+    )
