@@ -10,12 +10,17 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from core import settings as settings_module
-from core.errors import BadInput, TuskerError
+from core.errors import BadDataset, BadInput, TuskerError
+
+if TYPE_CHECKING:
+    from core.checks import Finding
+    from core.dataset import Dataset
+    from core.intake import Intake
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -91,12 +96,10 @@ def train(
     watch = None if as_json else _Watcher()
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         taken = intake.take_in(
-            _existing(data), data.stem, Path(scratch), settings, watch and watch.step
+            _existing(data), data.stem, Path(scratch), settings, watch.step if watch else None
         )
-        blocking = [f.sentence for f in taken.findings if f.severity == "blocks"]
-        if blocking:
-            raise BadInput(" ".join(blocking))
-        run = runs.create(configured, taken.dataset, path)
+        dataset = _unblocked(taken, Path(scratch))
+        run = runs.create(configured, dataset, path)
         run.job.open(
             Order(kind="train", arguments={"pictures": str(intake.pictures(Path(scratch)))})
         )
@@ -195,6 +198,30 @@ def _configuration(preset: str, config: Path | None, backbone: str | None, seed:
     read = room.read(config).model_dump(mode="json")
     given = {"backbone": backbone, "seed": seed}
     return room.parse(read | {key: value for key, value in given.items() if value is not None})
+
+
+def _unblocked(taken: Intake, folder: Path) -> Dataset:
+    """The dataset without what would keep it from being learned from, saying what was left out.
+
+    Raises:
+        BadDataset: nothing can be done about a finding that blocks.
+    """
+    from core import intake
+    from core.checks import Severity
+
+    def blocking(found: Intake) -> list[Finding]:
+        return [finding for finding in found.findings if finding.severity is Severity.BLOCKS]
+
+    remedies = [finding.remedy for finding in blocking(taken) if finding.remedy is not None]
+    if remedies:
+        for finding in blocking(taken):
+            _complain(finding.sentence)
+        for remedy in remedies:
+            _complain(f"{remedy.label}: done.")
+        taken = intake.remedied(folder, remedies)
+    if blocking(taken):
+        raise BadDataset(" ".join(finding.sentence for finding in blocking(taken)))
+    return taken.dataset
 
 
 class _Watcher:

@@ -46,6 +46,9 @@ class ServingModel:
     """A LiteRT file with the outputs probabilities, embedding and feature map.
 
     Safe to share between threads: they take turns.
+
+    Attributes:
+        size: edge of the square it sees, in pixels.
     """
 
     def __init__(self, path: Path, *, threads: int) -> None:
@@ -53,7 +56,9 @@ class ServingModel:
 
         self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
         self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
+        details = self._interpreter.get_input_details()[0]
+        self._input = details["index"]
+        self.size = int(details["shape"][1])
         self._outputs = serving.outputs(self._interpreter)
         self._lock = threading.Lock()
 

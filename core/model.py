@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from core import backbones, files
@@ -60,7 +61,7 @@ def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
     try:
         model = ModelFile.model_validate_json((folder / MODEL).read_bytes())
         return model, load_file(folder / WEIGHTS)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise RunDamaged("The model of this run is damaged: its files cannot be read.") from error
 
 

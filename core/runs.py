@@ -7,18 +7,20 @@ import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core import dataset as dataset_room
 from core import files, model
+from core import manifest as manifests
 from core.classifier import Classifier, Open, opened
 from core.dataset import Dataset
 from core.errors import BadInput, RunDamaged, UnknownModel
 from core.evaluation import Report
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
 from core.jobs.local import status as live_status
+from core.manifest import MANIFEST, Manifest
 from core.settings import Settings
 from core.training.config import TrainingConfig
 from core.training.events import Epoch, Event, Kept
@@ -29,21 +31,10 @@ CONFIG = "config.json"
 DATASET = "dataset.json"
 REPORT = "report.json"
 PROBABILITIES = "probabilities.npy"
-MANIFEST = "manifest.json"
 MODEL_FOLDER = "model"
 THUMBNAILS = "thumbnails"
 
-
-class Manifest(BaseModel):
-    """SHA-256 of every file of a complete run, by its path in the folder."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: int = 1
-    name: str
-    completed_at: float
-    seconds: float
-    files: dict[str, str]
+Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
 class Run:
@@ -64,12 +55,20 @@ class Run:
         return self.path / MODEL_FOLDER
 
     def config(self) -> TrainingConfig:
-        """The settings as they were asked for."""
-        return TrainingConfig.model_validate_json(self._read(CONFIG))
+        """The settings as they were asked for.
+
+        Raises:
+            RunDamaged: they cannot be read.
+        """
+        return self._parsed(TrainingConfig, CONFIG)
 
     def dataset(self) -> Dataset:
-        """Classes, files, split."""
-        return dataset_room.Dataset.model_validate_json(self._read(DATASET))
+        """Classes, files, split.
+
+        Raises:
+            RunDamaged: it cannot be read.
+        """
+        return self._parsed(Dataset, DATASET)
 
     def write_dataset(self, dataset: Dataset) -> None:
         """Record the dataset, now with its split."""
@@ -107,23 +106,33 @@ class Run:
         return (self.path / MANIFEST).is_file()
 
     def manifest(self) -> Manifest:
-        """What a complete run consists of."""
-        try:
-            return Manifest.model_validate_json((self.path / MANIFEST).read_bytes())
-        except (OSError, ValidationError) as error:
-            raise RunDamaged("This run is not complete, or its manifest is damaged.") from error
+        """What a complete run consists of.
+
+        Raises:
+            RunDamaged: it is not complete, or its manifest cannot be read.
+        """
+        return manifests.read(self.path)
 
     def report(self) -> Report:
         """Its report.
 
         Raises:
-            RunDamaged: it cannot be read.
+            RunDamaged: it cannot be read, or is not the file of the manifest.
         """
+        if self.complete:
+            manifests.check(self.path, [REPORT])
         return Report.from_json(self._read(REPORT))
 
     def probabilities(self) -> np.ndarray:
-        """(n, k) float32 of the test pictures, in the order of the report."""
-        return np.load(self.path / PROBABILITIES, allow_pickle=False)
+        """(n, k) float32 of the test pictures, in the order of the report.
+
+        Raises:
+            RunDamaged: they cannot be read.
+        """
+        try:
+            return np.load(self.path / PROBABILITIES, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise RunDamaged(f"{PROBABILITIES} of this run cannot be read.") from error
 
     def write_report(self, report: Report, probabilities: np.ndarray) -> None:
         """Record the report and the probabilities that it came from."""
@@ -151,27 +160,25 @@ class Run:
             RunDamaged: the model's files are not those of the manifest.
         """
         manifest = self.manifest()
-        for name, expected in manifest.files.items():
-            needed = name.startswith(MODEL_FOLDER) and not name.endswith(model.KERAS)
-            if needed and (
-                not (self.path / name).is_file() or files.sha256(self.path / name) != expected
-            ):
-                raise RunDamaged(f"{name} of this run is not the file that the training wrote.")
+        inside = (name for name in manifest.files if name.startswith(f"{MODEL_FOLDER}/"))
+        manifests.check(self.path, (name for name in inside if not name.endswith(model.KERAS)))
         return model.classifier(self.model_folder, manifest.name, settings, open_model)
 
     def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
         """Write the manifest, last and at once: from now on the run can be used."""
-        listed = {
-            path.relative_to(self.path).as_posix(): files.sha256(path)
-            for path in sorted(self.path.rglob("*"))
-            if path.is_file() and self._is_result(path)
-        }
-        manifest = Manifest(name=name, completed_at=completed_at, seconds=seconds, files=listed)
-        files.write_text(self.path / MANIFEST, manifest.model_dump_json(indent=1))
+        found = [path for path in self.path.rglob("*") if path.is_file() and self._is_result(path)]
+        manifests.write(self.path, found, name=name, completed_at=completed_at, seconds=seconds)
 
-    @staticmethod
-    def _is_result(path: Path) -> bool:
-        return path.name not in (*PRIVATE, EVENTS, LOG, MANIFEST) and not path.name.startswith(".")
+    def _is_result(self, path: Path) -> bool:
+        parts = path.relative_to(self.path).parts
+        hidden = any(part.startswith(".") for part in parts)
+        return not hidden and parts[0] not in (*PRIVATE, EVENTS, LOG, MANIFEST)
+
+    def _parsed(self, kind: type[Parsed], name: str) -> Parsed:
+        try:
+            return kind.model_validate_json(self._read(name))
+        except ValidationError as error:
+            raise RunDamaged(f"{name} of this run is damaged.") from error
 
     def _read(self, name: str) -> bytes:
         try:
@@ -284,7 +291,7 @@ def summarise(run: Run, settings: Settings) -> Summary:
         )
     except (RunDamaged, OSError, ValueError):
         return Summary(
-            id=run.id, name=name or "Damaged run", state=State.FAILED, complete=False, at=at
+            id=run.id, name=name or "Damaged run", state=State.FAILED, complete=False, at=begun
         )
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from core.errors import BadConfig
 
@@ -40,11 +40,17 @@ class Settings(BaseModel):
     intake_seconds: int = Field(600, ge=1, description="Longest that taking in a dataset may last.")
     predict_pictures: int = Field(50, ge=1, description="Most pictures answered at once.")
 
-    job_minutes: int = Field(120, ge=1, description="Longest that a training may last.")
+    job_minutes: float = Field(120.0, gt=0, description="Longest that a training may last.")
     queue_length: int = Field(20, ge=1, description="Most jobs that may wait.")
     upload_hours: float = Field(
         2.0, gt=0, description="Hours after which uploaded pictures are deleted."
     )
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        # Workers run in a folder of their own: a relative path would lead them elsewhere.
+        return home.expanduser().absolute()
 
     @property
     def archive_bytes(self) -> int:

@@ -27,7 +27,10 @@ if upload is None:
     intake.give(settings)
     st.stop()
 found = intake.examined(upload, settings)
-if found is None or not intake.show(upload, found):
+if found is None:
+    st.stop()
+if not intake.show(upload, found):
+    st.info("Settle what is marked :material/block: above, then choose how to learn.")
     st.stop()
 
 st.subheader("2 · How to learn", divider="gray")

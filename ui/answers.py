@@ -8,6 +8,7 @@ import io
 import numpy as np
 import streamlit as st
 
+from core import images
 from core.classifier import Classifier, Prediction
 from core.errors import BadImage
 from ui import charts, resources, state, text
@@ -70,11 +71,16 @@ def _one(said: Said, classifier: Classifier) -> None:
 
 
 @st.cache_data(scope="session", max_entries=64, show_spinner=False)
-def preview(content: bytes) -> bytes:
-    """A picture as the screen can show it, whatever its format: JPEG, at most 640 pixels."""
-    from core import images
+def preview(content: bytes, *, square: bool = False) -> bytes:
+    """A picture as the screen can show it, whatever its format.
 
-    return images.thumbnail(images.decode(content, shorter_edge=640), edge=640)
+    Returns:
+        JPEG of at most 640 pixels, or the centre square of 200.
+    """
+    picture = images.decode(content, shorter_edge=200 if square else 640)
+    if square:
+        return images.thumbnail(images.fit(picture, 200), edge=200)
+    return images.thumbnail(picture, edge=640)
 
 
 def _grid(said: list[Said], chosen: int) -> None:
@@ -85,7 +91,9 @@ def _grid(said: list[Said], chosen: int) -> None:
                     st.caption(f":material/broken_image: {text.plain(picture.name, 30)}")
                     first = "Not readable"
                 else:
-                    st.image(preview(picture.content), width="stretch", alt=picture.name)
+                    st.image(
+                        preview(picture.content, square=True), width="stretch", alt=picture.name
+                    )
                     first = (
                         f"{guesses[0].label.split(',')[0]} {charts.share(guesses[0].probability)}"
                     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from itertools import islice
 
@@ -17,8 +15,7 @@ from core.intake import Intake
 from core.jobs import State, cancel, local
 from core.settings import Settings
 from core.uploads import Upload
-from ui import state, text
-from ui.answers import inert
+from ui import findings, state, text
 
 GIVEN_BY = {
     "Zip": ":material/folder_zip:",
@@ -27,11 +24,6 @@ GIVEN_BY = {
 }
 STRIP = 8
 """Pictures shown of each class."""
-ICONS = {
-    Severity.BLOCKS: ":material/block:",
-    Severity.WARNS: ":material/warning:",
-    Severity.INFORMS: ":material/info:",
-}
 
 
 def current(settings: Settings) -> Upload | None:
@@ -118,10 +110,11 @@ def _take(bring: Callable[[], Upload]) -> None:
 
 
 def examined(upload: Upload, settings: Settings) -> Intake | None:
-    """What was found, or None with the progress or the refusal on the screen."""
+    """What was found, with the remedies that were taken; None while there is nothing to show."""
     status = local.status(upload.job, settings)
     if status.state is State.DONE:
-        return upload.intake()
+        taken = findings.taken(upload)
+        return intake.remedied(upload.path, taken) if taken else upload.intake()
     if status.state.ended:
         st.error(text.plain(status.sentence, 900), icon=":material/error:")
         st.button("Choose other pictures", on_click=leave, icon=":material/arrow_back:")
@@ -164,40 +157,10 @@ def show(upload: Upload, found: Intake) -> bool:
         + (" · comes with its own test set" if dataset.predefined else "")
     )
     change.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
-    _findings(upload, found)
+    findings.show(upload, found)
+    findings.show_skipped(found)
     _strips(upload, found)
     return not any(finding.severity is Severity.BLOCKS for finding in found.findings)
-
-
-def _findings(upload: Upload, found: Intake) -> None:
-    by_name = {example.name: example for example in found.dataset.examples}
-    for finding in found.findings:
-        line = f"{ICONS[finding.severity]} {text.plain(finding.sentence, 400)}"
-        concerned = [by_name[name] for name in finding.files if name in by_name]
-        if not concerned:
-            st.markdown(line)
-            continue
-        with st.expander(line), st.grid(min_column_width=96, gap="small") as grid:
-            for example in islice(concerned, 24):
-                with grid.cell():
-                    st.image(
-                        str(intake.thumbnail(upload.path, example)),
-                        caption=text.plain(example.name, 40),
-                        alt=example.name,
-                    )
-    if found.dataset.skipped:
-        count = text.count(len(found.dataset.skipped), "file was skipped", "files were skipped")
-        with st.expander(f":material/visibility_off: {count}"):
-            rows = [(skipped.name, skipped.reason) for skipped in found.dataset.skipped]
-            st.dataframe(
-                {"file": [name for name, _ in rows], "why": [why for _, why in rows]},
-                hide_index=True,
-            )
-            out = io.StringIO()
-            csv.writer(out).writerows([("file", "why"), *((inert(a), inert(b)) for a, b in rows)])
-            st.download_button(
-                "Download as CSV", out.getvalue(), "skipped.csv", "text/csv", on_click="ignore"
-            )
 
 
 def _strips(upload: Upload, found: Intake) -> None:

@@ -31,13 +31,20 @@ def start() -> None:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _backbone(path: Path) -> ServingModel:
-    return opened(path)
+    return _warm(path)
 
 
 def _open(path: Path) -> ServingModel:
     """Interpreters of backbones are shared by all visitors; those of trained models are not."""
     shared = serving.DATA in path.parents or settings().home / "backbones" in path.parents
-    return _backbone(path) if shared else opened(path)
+    return _backbone(path) if shared else _warm(path)
+
+
+def _warm(path: Path) -> ServingModel:
+    """The first call of an interpreter sets it up; that is not part of the time shown."""
+    model = opened(path)
+    model.run(np.zeros((model.size, model.size, 3), np.uint8))
+    return model
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner="Loading the model …")

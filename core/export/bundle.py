@@ -33,8 +33,8 @@ TOLERANCE = 1e-3
 def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> None:
     """Write `classifier.keras`, `classifier.tflite` and `labels.txt` beside the model.
 
-    Each is opened again and must give the report's probabilities on test pictures; one that does
-    not is removed.
+    Each is opened again and must give the report's probabilities on test pictures before it gets
+    its name.
 
     Raises:
         RunDamaged: a file does not answer as the report does.
@@ -45,18 +45,17 @@ def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> None:
     saved, arrays = model.load(folder)
     plain, serving_form = keras_model.assemble(saved, arrays, settings)
     files.write_text(folder / LABELS, "".join(f"{name}\n" for name in saved.classes))
+    views, wanted = _known(run, saved, pictures)
 
-    emit(Note(sentence="classifier.keras is written."))
+    if not saved.fine_tuned:  # otherwise it is the file that the report comes from
+        emit(Note(sentence=f"{model.LITERT} is written and checked."))
+        with files.replacing(folder / model.LITERT) as temporary:
+            litert_model.convert(serving_form, temporary)
+            _check(model.LITERT, _litert(temporary, views), wanted)
+    emit(Note(sentence=f"{model.KERAS} is written and checked."))
     with files.replacing(folder / model.KERAS) as temporary:
         plain.save(temporary)
-    if not (folder / model.LITERT).is_file():
-        emit(Note(sentence="classifier.tflite is written."))
-        litert_model.convert(serving_form, folder / model.LITERT)
-
-    emit(Note(sentence="Both files are opened again and checked."))
-    views, wanted = _known(run, saved, pictures)
-    _check(folder / model.KERAS, _keras(folder / model.KERAS, views), wanted)
-    _check(folder / model.LITERT, _litert(folder / model.LITERT, views), wanted)
+        _check(model.KERAS, _keras(temporary, views), wanted)
 
 
 def members(run: Run) -> dict[str, Path]:
@@ -109,11 +108,10 @@ def _litert(path: Path, views: np.ndarray) -> np.ndarray:
     return np.stack([network.run(view).probabilities for view in views])
 
 
-def _check(path: Path, found: np.ndarray, wanted: np.ndarray) -> None:
+def _check(name: str, found: np.ndarray, wanted: np.ndarray) -> None:
     difference = float(np.abs(found - wanted).max())
     if not difference <= TOLERANCE:  # a NaN is not
-        path.unlink()
         raise RunDamaged(
-            f"{path.name} differs from the report by {difference:.4f} in probability, "
+            f"{name} differs from the report by {difference:.4f} in probability, "
             f"more than {TOLERANCE}; it was withheld."
         )

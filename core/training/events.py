@@ -14,7 +14,8 @@ STEP_SECONDS = 0.25
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    # A loss that ran away is told as it is: JSON has no word for it but a string.
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     at: float = Field(default_factory=time.time)
     """Seconds since 1970."""
@@ -90,10 +91,11 @@ class EventLog:
     def read(self) -> tuple[Event, ...]:
         """All events so far; a line that is still being written is left for next time."""
         try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+            text = self.path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return ()
-        return tuple(_parse(lines))
+        # Not `splitlines`: a class may be named with one of the other line ends of Unicode.
+        return tuple(_parse(text.split("\n")))
 
 
 def _parse(lines: Iterable[str]) -> Iterable[Event]:

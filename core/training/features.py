@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,19 +98,22 @@ def extract(
     embeddings: np.ndarray | None = None
     cuts: np.ndarray | None = None
     at = 0
-    for batch in _batches(_rendered(examples, pictures, backbone, augmentation, seed)):
-        found, cut = engine.run(batch)
-        if embeddings is None:
-            embeddings = np.empty((total, found.shape[1]), np.float32)
-            if cut is not None:
-                cuts = np.lib.format.open_memmap(
-                    workdir / "cuts.npy", "w+", np.float16, (total, *cut.shape[1:])
-                )
-        embeddings[at : at + len(found)] = found
-        if cuts is not None and cut is not None:
-            cuts[at : at + len(cut)] = cut
-        at += len(found)
-        progress(at // augmentation.views, len(examples))
+    with contextlib.closing(
+        _rendered(examples, pictures, backbone, augmentation, seed)
+    ) as rendered:  # closed at once when `progress` raises: the decoders stop with it
+        for batch in _batches(rendered):
+            found, cut = engine.run(batch)
+            if embeddings is None:
+                embeddings = np.empty((total, found.shape[1]), np.float32)
+                if cut is not None:
+                    cuts = np.lib.format.open_memmap(
+                        workdir / "cuts.npy", "w+", np.float16, (total, *cut.shape[1:])
+                    )
+            embeddings[at : at + len(found)] = found
+            if cuts is not None and cut is not None:
+                cuts[at : at + len(cut)] = cut
+            at += len(found)
+            progress(at // augmentation.views, len(examples))
     if embeddings is None:
         embeddings = np.empty((0, backbone.embedding), np.float32)
     return Features(embeddings, cuts, owners)
@@ -120,11 +125,11 @@ def _rendered(
     backbone: Backbone,
     augmentation: Augmentation,
     seed: int,
-) -> Iterator[list[np.ndarray]]:
+) -> Generator[list[np.ndarray]]:
     """Views of each example in order, decoded a few examples ahead on all cores."""
 
     def one(example: Example) -> list[np.ndarray]:
-        edge = round(backbone.size / backbone.crop)
+        edge = math.ceil(backbone.size / backbone.crop)  # as `images.load` has it
         picture = images.decode(pictures / example.path, shorter_edge=edge)
         key = f"{seed}/{example.sha256}"
         return render(picture, backbone.size, backbone.crop, augmentation, key)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import StratifiedKFold
 
 from core.dense import DenseHead, softmax
 from core.training.config import TrainingConfig
@@ -20,6 +20,8 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
 """Inverse regularisation strengths that cross-validation chooses from."""
 FOLDS = 3
 ITERATIONS = 200
+CONSTANT = 1e-6
+"""A feature that deviates less than this is taken not to change."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def fit(
         validation: plain views of the validation pictures.
     """
     mean = train.features.mean(axis=0)
-    scale = train.features.std(axis=0) + 1e-6
+    scale = _scale(train.features)
     inside = Batch((train.features - mean) / scale, train.labels, train.owners)
     outside = Batch((validation.features - mean) / scale, validation.labels, validation.owners)
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
@@ -58,6 +60,16 @@ def fit(
     start = _initial(inside, classes, weights, config)
     best = _epochs(start, inside, outside, weights.astype(np.float32), config, emit)
     return _unstandardised(best, mean, scale)
+
+
+def _scale(features: np.ndarray) -> np.ndarray:
+    """Standard deviation of each feature (d,); 1 where it never changes.
+
+    A feature that is dead in training can be alive in another picture: divided by next to
+    nothing, it would drown all others.
+    """
+    deviation = features.std(axis=0)
+    return np.where(deviation > CONSTANT, deviation, 1).astype(np.float32)
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -77,7 +89,7 @@ def targets(labels: np.ndarray, classes: int, smoothing: float) -> np.ndarray:
 
 
 def _initial(train: Batch, classes: int, weights: np.ndarray, config: TrainingConfig) -> DenseHead:
-    if config.head.convex_start and not config.head.hidden:
+    if _is_convex(config):
         return _logistic_regression(train, classes, weights, config.seed)
     generator = np.random.default_rng(config.seed)
     widths = [train.features.shape[1], *config.head.hidden, classes]
@@ -87,6 +99,11 @@ def _initial(train: Batch, classes: int, weights: np.ndarray, config: TrainingCo
         kernel = generator.uniform(-limit, limit, (inputs, units)).astype(np.float32)
         layers.append((kernel, np.zeros(units, np.float32)))
     return DenseHead(tuple(layers))
+
+
+def _is_convex(config: TrainingConfig) -> bool:
+    """Whether the start is the optimum of a convex problem."""
+    return config.head.convex_start and not config.head.hidden
 
 
 def _logistic_regression(train: Batch, classes: int, weights: np.ndarray, seed: int) -> DenseHead:
@@ -124,20 +141,19 @@ def _span(features: np.ndarray) -> np.ndarray:
 
 def _strength(train: Batch, rows: np.ndarray, solve) -> float:  # type: ignore[no-untyped-def]
     """The strength with the least cross-validated log loss; views of a picture stay together."""
-    folds = min(FOLDS, len(np.unique(train.owners)))
-    smallest = np.bincount(train.labels)
-    if folds < 2 or smallest[smallest > 0].min() < 2 * FOLDS:
-        return STRENGTHS[1]
+    owners, first = np.unique(train.owners, return_index=True)
+    labels = train.labels[first]
+    if np.unique(labels, return_counts=True)[1].min() < FOLDS:
+        return STRENGTHS[1]  # a fold would have to judge a class that it was not taught
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    held_out = [np.isin(train.owners, owners[chosen]) for _, chosen in folds.split(first, labels)]
     losses = []
     for strength in STRENGTHS:
         loss = 0.0
-        for inside, outside in GroupKFold(folds, shuffle=True, random_state=0).split(
-            rows, train.labels, train.owners
-        ):
-            model = solve(strength, inside)
-            found = model.predict_log_proba(rows[outside])
-            column = np.searchsorted(model.classes_, train.labels[outside])
-            loss -= found[np.arange(len(outside)), column].sum()
+        for outside in held_out:
+            found = solve(strength, ~outside).predict_log_proba(rows[outside])
+            column = np.searchsorted(np.unique(labels), train.labels[outside])
+            loss -= found[np.arange(len(found)), column].sum()
         losses.append(loss)
     return STRENGTHS[int(np.argmin(losses))]
 
@@ -156,6 +172,7 @@ def _epochs(
     parameters = [np.array(array) for layer in head.layers for array in layer]
     update = optimizer(phase)
     best, best_loss, best_accuracy, best_epoch = head, *_score(head, validation), 0
+    searching = not _is_convex(config)  # random weights are no answer: any epoch is better
 
     for epoch in range(1, phase.epochs + 1):
         start = time.monotonic()
@@ -191,7 +208,8 @@ def _epochs(
                 seconds_left=seconds * (phase.epochs - epoch),
             )
         )
-        if validation_loss < best_loss or (best_epoch == 0 and config.head.hidden):
+        if validation_loss < best_loss or (searching and np.isfinite(validation_loss)):
+            searching = False
             best, best_loss, best_accuracy, best_epoch = (
                 current,
                 validation_loss,

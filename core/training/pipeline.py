@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -222,7 +223,7 @@ def _report(recipe: Recipe, run: Run) -> None:
         )
 
     def ask(classifier: Classifier, example: Example) -> tuple[np.ndarray, bytes]:
-        edge = round(classifier.size / classifier.crop)
+        edge = math.ceil(classifier.size / classifier.crop)  # as `images.load` has it
         picture = images.decode(recipe.pictures / example.path, shorter_edge=edge)
         view = images.fit(picture, classifier.size, classifier.crop)
         small = images.thumbnail(picture) if example.split == "test" else b""

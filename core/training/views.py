@@ -11,6 +11,9 @@ from PIL import Image
 from core import images
 from core.training.config import Augmentation
 
+BORDER = 2
+"""Pixels that bicubic sampling reads beyond the point it is asked for."""
+
 
 def render(
     picture: np.ndarray, size: int, crop: float, augmentation: Augmentation, key: str
@@ -33,7 +36,7 @@ def render(
         views.append(np.ascontiguousarray(plain[:, ::-1]))
     if len(views) < augmentation.views:
         generator = _generator(key)
-        canvas = _canvas(picture, size, crop)
+        canvas = _canvas(picture, size, crop, augmentation)
         while len(views) < augmentation.views:
             views.append(_vary(canvas, size, augmentation, generator))
     return views
@@ -44,12 +47,20 @@ def _generator(key: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
-def _canvas(picture: np.ndarray, size: int, crop: float) -> Image.Image:
-    """The centre square, framed by its own reflection so that a turn uncovers no blank corner."""
+def _canvas(picture: np.ndarray, size: int, crop: float, augmentation: Augmentation) -> Image.Image:
+    """The centre square, framed by its own reflection so that no view uncovers a blank corner."""
     edge = round(size / crop)
-    margin = edge // 2
+    margin = max(0, math.ceil(_reach(augmentation) * size - edge / 2)) + BORDER
     square = images.fit(picture, edge)
     return Image.fromarray(np.pad(square, ((margin,) * 2, (margin,) * 2, (0, 0)), mode="reflect"))
+
+
+def _reach(augmentation: Augmentation) -> float:
+    """How far from the centre a view can look, in parts of its edge."""
+    angle = math.radians(min(augmentation.rotation, 45))
+    turned = math.cos(angle) + math.sin(angle)
+    leant = 1 + math.tan(math.radians(augmentation.shear))
+    return turned * leant * (1 + augmentation.zoom) / 2 + augmentation.shift
 
 
 def _vary(
