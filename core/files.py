@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,30 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace the content of a file at once, as UTF-8."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def own(prefix: str, pid: int | None = None) -> str:
+    """A prefix for temporary files that says whose they are: `.prepare-` → `.prepare-4711-`.
+
+    Args:
+        pid: of the process that writes them; this one's if None.
+    """
+    return f"{prefix}{os.getpid() if pid is None else pid}-"
+
+
+def forget(folder: Path, pid: int) -> None:
+    """Remove what a process that is gone left in a folder under names of its own."""
+    for path in folder.glob(own(".*-", pid) + "*"):
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder, as far as that can be done."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def sha256(path: Path) -> str:

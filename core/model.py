@@ -60,9 +60,16 @@ def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
     """
     try:
         model = ModelFile.model_validate_json((folder / MODEL).read_bytes())
-        return model, load_file(folder / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as error:
+        arrays = load_file(folder / WEIGHTS)
+        told_apart = DenseHead.from_arrays(arrays).classes
+    except (OSError, LookupError, ValueError, SafetensorError) as error:
         raise RunDamaged("The model of this run is damaged: its files cannot be read.") from error
+    if told_apart != len(model.classes):
+        raise RunDamaged(
+            f"The model of this run is damaged: {MODEL} names {len(model.classes)} classes, its "
+            f"weights tell {told_apart} apart."
+        )
+    return model, arrays
 
 
 def classifier(

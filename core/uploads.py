@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import secrets
 import shutil
 import time
-import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
-from core import intake, runs
-from core.errors import LimitExceeded, UnknownModel
+from core import archive, intake, runs
+from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
 from core.files import CHUNK
 from core.intake import Intake
-from core.jobs import JobFolder, enqueue
+from core.jobs import JobFolder, enqueue, local
 from core.jobs.folder import Order
 from core.settings import MEGABYTE, Settings
 
@@ -49,7 +50,8 @@ def take_zip(stream: IO[bytes], name: str, settings: Settings) -> Upload:
     """Store an uploaded zip and have it examined.
 
     Raises:
-        LimitExceeded: it is larger than this host allows.
+        LimitExceeded: it is larger than this host allows, or too many wait already.
+        NotEnoughResources: it does not fit on the disk.
     """
     return _take(name, settings, lambda path: _copy(stream, path, settings))
 
@@ -60,17 +62,11 @@ def take_folder(files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Set
     They are packed without compression, so that there is one way in for all uploads.
 
     Raises:
-        LimitExceeded: they are larger than this host allows.
+        BadArchive: a name that could lead out of a folder.
+        LimitExceeded: they are larger than this host allows, or too many wait already.
+        NotEnoughResources: they do not fit on the disk.
     """
-
-    def pack(path: Path) -> None:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-            for member, stream in files:
-                with archive.open(member.lstrip("/"), "w", force_zip64=True) as packed:
-                    shutil.copyfileobj(stream, packed, CHUNK)
-                _check_size(path.stat().st_size, settings)
-
-    return _take(name, settings, pack)
+    return _take(name, settings, lambda path: archive.pack(files, path, settings))
 
 
 def take_made(make: Callable[[Path], None], name: str, settings: Settings) -> Upload:
@@ -84,24 +80,48 @@ def get(settings: Settings, upload_id: str) -> Upload:
     Raises:
         UnknownModel: there is none, or it was forgotten.
     """
-    path = _home(settings) / upload_id
-    if not UPLOAD_ID.fullmatch(upload_id) or not path.is_dir():
-        raise UnknownModel(
-            "These pictures are no longer here: uploads are deleted after "
-            f"{settings.upload_hours:g} hours. Upload them again."
-        )
-    path.touch()
-    return Upload(path)
+    if UPLOAD_ID.fullmatch(upload_id):
+        path = _home(settings) / upload_id
+        # Unlike `touch`, this makes nothing where a sweep has just been.
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(path)
+            return Upload(path)
+    raise UnknownModel(
+        "These pictures are no longer here: uploads are deleted after "
+        f"{settings.upload_hours:g} hours. Upload them again."
+    )
 
 
 def sweep(settings: Settings) -> None:
     """Delete uploads that nobody has used for a while and no job needs."""
-    oldest = time.time() - settings.upload_hours * 3600
-    needed = {run.pictures.parent for run in runs.every(settings) if run.pictures is not None}
     home = _home(settings)
-    for path in home.iterdir() if home.is_dir() else ():
-        if path.stat().st_mtime < oldest and path not in needed:
+    if not home.is_dir():
+        return
+    oldest = time.time() - settings.upload_hours * 3600
+    old = {
+        path for path in home.iterdir() if UPLOAD_ID.fullmatch(path.name) and _time(path) < oldest
+    }
+    for path in old - _needed(settings) if old else ():
+        job = JobFolder(path)
+        if not job.exists or local.status(job, settings).state.ended:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _needed(settings: Settings) -> set[Path]:
+    """Uploads that a training, waiting or at work, still reads."""
+    needed = set()
+    for run in runs.every(settings):
+        with contextlib.suppress(OSError, ValueError):
+            if run.pictures is not None and not run.status(settings).state.ended:
+                needed.add(run.pictures.parent)
+    return needed
+
+
+def _time(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def _take(name: str, settings: Settings, write: Callable[[Path], None]) -> Upload:
@@ -113,6 +133,12 @@ def _take(name: str, settings: Settings, write: Callable[[Path], None]) -> Uploa
         write(given)
         arguments = {"source": str(given), "name": name}
         enqueue(upload.path, Order(kind="intake", arguments=arguments), settings)
+    except OSError as error:
+        shutil.rmtree(upload.path, ignore_errors=True)
+        raise NotEnoughResources(
+            f"The pictures could not be stored on this host ({error.strerror or error}). "
+            "Try again later, or with fewer pictures."
+        ) from error
     except BaseException:
         shutil.rmtree(upload.path, ignore_errors=True)
         raise

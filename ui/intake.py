@@ -16,6 +16,7 @@ from core.jobs import State, cancel, local
 from core.settings import Settings
 from core.uploads import Upload
 from ui import findings, state, text
+from ui.uploaded import release
 
 GIVEN_BY = {
     "Zip": ":material/folder_zip:",
@@ -62,6 +63,7 @@ def give(settings: Settings) -> None:
         )
         if given is not None:
             _take(lambda: uploads.take_zip(given, given.name.removesuffix(".zip"), settings))
+            release([given])
             st.rerun()
     elif by == "Folder":
         st.caption("Choose the folder that holds a folder for each class.")
@@ -73,6 +75,7 @@ def give(settings: Settings) -> None:
         )
         if files:
             _take(lambda: _take_folder(files, settings))
+            release(files)
             st.rerun()
     else:
         st.caption(

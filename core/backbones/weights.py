@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
+from core import files
 from core.backbones.row import Backbone
 from core.backbones.row import Weights as Source
 from core.backbones.table import BACKBONES
@@ -72,7 +73,7 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
     target = folder(settings) / source.file
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent, PARTIAL)
-    descriptor, name = tempfile.mkstemp(prefix=PARTIAL, dir=target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=files.own(PARTIAL), dir=target.parent)
     partial = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
@@ -58,7 +60,8 @@ class Status(BaseModel):
         """How long it has run, or ran."""
         if self.started_at is None:
             return None
-        return (self.ended_at or time.time()) - self.started_at
+        # Clocks are set back now and then.
+        return max(0.0, (self.ended_at or time.time()) - self.started_at)
 
 
 class Order(BaseModel):
@@ -124,17 +127,15 @@ class JobFolder:
             )
         )
 
-    def end(self, state: State, sentence: str = "") -> None:
-        """Record how it ended."""
-        self.write(
-            self.recorded().model_copy(
-                update={"state": state, "sentence": sentence, "ended_at": time.time()}
-            )
-        )
+    def end(self, state: State, sentence: str = "", *, at: float | None = None) -> None:
+        """Record how it ended, and when if not now."""
+        ended = {"state": state, "sentence": sentence, "ended_at": at or time.time()}
+        self.write(self.recorded().model_copy(update=ended))
 
     def request_cancel(self) -> None:
-        """Ask that the job stops."""
-        (self.path / CANCEL).touch()
+        """Ask that the job stops; where there is no folder any more there is nothing to stop."""
+        with suppress(FileNotFoundError):
+            (self.path / CANCEL).touch()
 
     @property
     def cancel_requested(self) -> bool:
@@ -145,21 +146,50 @@ class JobFolder:
         """What a worker holds while it lives; the system frees it however the process ends."""
         return FileLock(self.path / LOCK)
 
+    @contextmanager
+    def unattended(self, *, within: float = 0.0) -> Iterator[bool]:
+        """Whether no process is at work in here; if so, none begins during the block.
+
+        Args:
+            within: seconds to wait for others who look, which takes them no time, to be gone.
+        """
+        lock = self.lock()
+        try:
+            lock.acquire(timeout=within)
+        except (Timeout, FileNotFoundError):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
     @property
     def worker_lives(self) -> bool:
         """Whether a process is at work in here."""
         if not (self.path / LOCK).exists():
             return False
-        try:
-            with self.lock().acquire(timeout=0):
-                return False
-        except Timeout:
-            return True
+        with self.unattended() as free:
+            return not free
+
+    @property
+    def last_sign(self) -> float:
+        """When the job was last heard of, in seconds since 1970."""
+        times = []
+        for name in (STATUS, EVENTS, LOG):
+            with suppress(OSError):
+                times.append((self.path / name).stat().st_mtime)
+        return max(times, default=time.time())
+
+    def clear(self) -> None:
+        """Remove what a killed worker left half-written: files and folders with hidden names."""
+        for path in sorted(self.path.rglob(".*")):
+            files.remove(path)
 
     def log_tail(self, lines: int = 40) -> str:
         """The end of what the worker printed."""
         try:
             text = self.log_path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
+        except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import sys
@@ -10,8 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from filelock import Timeout
+
+from core import files
 from core import settings as settings_module
-from core.errors import Cancelled, TuskerError
+from core.errors import BadDataset, Cancelled, NotEnoughResources, TuskerError
 from core.jobs.folder import JobFolder, State
 from core.settings import Settings
 from core.training.events import Emit, Event
@@ -20,13 +24,29 @@ log = logging.getLogger(__name__)
 
 Work = Callable[[JobFolder, Settings, Emit, dict[str, Any]], None]
 
+LOCK_SECONDS = 10
+STOPPED = 128 + signal.SIGTERM
+"""Exit code of a worker that the system asked to end, as shells have it."""
+CANCELLED = "It was cancelled."
+SORRY = "Sorry, something went wrong that should not; it is a bug. The log says what happened."
+
+
+class Stopped(BaseException):
+    """The system asked the process to end; no `except Exception` of a library holds it up."""
+
 
 def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Take in an uploaded archive or folder."""
     from core import intake as room
     from core.training.events import Counter
 
-    room.take_in(Path(arguments["source"]), arguments["name"], folder.path, settings, Counter(emit))
+    source = Path(arguments["source"])
+    try:
+        room.take_in(source, arguments["name"], folder.path, settings, Counter(emit))
+    finally:
+        # The pictures are out of it, or it is of no use: keep the disk for others.
+        if source.parent == folder.path:
+            files.remove(source)
 
 
 def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
@@ -43,20 +63,25 @@ def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str
     from core.runs import Run
     from core.training import pipeline
 
-    pipeline.train(Run(folder.path), Path(arguments["pictures"]), settings, emit)
+    pictures = Path(arguments["pictures"])
+    if not pictures.is_dir():
+        raise BadDataset("The pictures of this run are no longer here. Upload them again.")
+    pipeline.train(Run(folder.path), pictures, settings, emit)
 
 
 WORK: dict[str, Work] = {"intake": intake, "prepare": prepare, "train": train}
 
 
-def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> State:
+def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> None:
     """Do the job ordered in a folder, in this process, and record how it ended.
 
     Args:
         watch: is told each event as well.
 
-    Returns:
-        The final state; what went wrong stands in the folder's status.
+    Raises:
+        TuskerError: why it was not done, as it now stands in the folder's status.
+        KeyboardInterrupt, Stopped: they are recorded and passed on.
+        Timeout: another process is at work in the folder.
     """
 
     def emit(event: Event) -> None:
@@ -64,36 +89,78 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> St
         if watch is not None:
             watch(event)
         if folder.cancel_requested:
-            raise Cancelled("It was cancelled.")
+            raise Cancelled(CANCELLED)
 
-    with folder.lock().acquire(timeout=10):
-        folder.begin()
-        try:
-            order = folder.order()
-            WORK[order.kind](folder, settings, emit, order.arguments)
-            folder.end(State.DONE)
-        except (Cancelled, KeyboardInterrupt):
-            folder.end(State.CANCELLED, "It was cancelled.")
-        except TuskerError as refusal:
-            folder.end(State.FAILED, str(refusal))
-        except MemoryError:
-            folder.end(
-                State.FAILED,
-                "Memory ran out. Try a smaller batch, fewer views or a smaller backbone.",
-            )
-        except Exception:
-            log.exception("the job failed")
-            folder.end(
-                State.FAILED, "Something went wrong in the worker. The log says what; it is a bug."
-            )
-        return folder.recorded().state
+    with folder.lock().acquire(timeout=LOCK_SECONDS):
+        if folder.recorded().state is State.QUEUED and not folder.cancel_requested:
+            folder.begin()
+            try:
+                order = folder.order()
+                WORK[order.kind](folder, settings, emit, order.arguments)
+            except BaseException as error:
+                _record(folder, error)
+            else:
+                folder.end(State.DONE)
+
+
+def _record(folder: JobFolder, error: BaseException) -> None:
+    """Say in the folder how the job ended, then raise what the caller is to know."""
+    if isinstance(error, Stopped) and not folder.cancel_requested:
+        raise error  # whoever stopped the process knows why
+    if isinstance(error, Cancelled | KeyboardInterrupt | Stopped):
+        folder.end(State.CANCELLED, CANCELLED)
+        raise error
+    refusal = _refusal(error)
+    folder.end(State.FAILED, str(refusal))
+    raise refusal
+
+
+def _refusal(error: BaseException) -> TuskerError:
+    if isinstance(error, TuskerError):
+        return error
+    if isinstance(error, MemoryError):
+        return NotEnoughResources(
+            "Memory ran out. Try a smaller batch, fewer views or a smaller backbone."
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NotEnoughResources("The disk is full. Delete runs that are no longer needed.")
+    log.error("the job failed", exc_info=error)
+    return TuskerError(SORRY)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise Cancelled("It was cancelled.")
+    raise Stopped
+
+
+def main(path: Path) -> int:
+    """Do the job in a folder. Returns 0 if it was done, or if another process does it."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    folder = JobFolder(path)
+    try:
+        signal.signal(signal.SIGTERM, _stop)
+        work(folder, settings_module.load(), _Diary())
+    except Timeout:
+        log.warning("another process is at work on this job")
+    except Stopped:
+        return STOPPED
+    except TuskerError as refusal:
+        log.info("%s", refusal)
+        return 1
+    return 0
+
+
+class _Diary:
+    """Keeps in the log what began when, so that a crash can be placed."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, event: Event) -> None:
+        what = getattr(event, "what", "") or getattr(event, "sentence", "")
+        if what and what != self._last:
+            self._last = what
+            log.info("%s", what)
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    signal.signal(signal.SIGTERM, _stop)
-    work(JobFolder(Path(sys.argv[1])), settings_module.load())
+    sys.exit(main(Path(sys.argv[1])))

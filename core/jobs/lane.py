@@ -1,0 +1,62 @@
+"""The queue of one kind of job: a ticket file a job, worked off by whoever holds the lock."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from core import files
+from core.jobs.folder import JobFolder, Kind
+from core.settings import Settings
+
+
+class Lane:
+    """One kind's queue on this machine."""
+
+    def __init__(self, kind: Kind, settings: Settings) -> None:
+        self.kind = kind
+        self.path = settings.home.resolve() / "queue" / kind
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def log_path(self) -> Path:
+        """Where a dispatcher says what went wrong with itself."""
+        return self.path.with_suffix(".log")
+
+    def lock(self) -> FileLock:
+        """What a dispatcher holds while it lives."""
+        return FileLock(self.path.with_suffix(".lock"))
+
+    @property
+    def held(self) -> bool:
+        """Whether a dispatcher is at work."""
+        try:
+            with self.lock().acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+    def add(self, folder: Path) -> None:
+        """Put a job at the end."""
+        # At once: a dispatcher may be looking, and must not meet half a path.
+        name = f"{time.time_ns():020d}-{folder.name}"
+        files.write_text(self.path / name, str(folder.resolve()))
+
+    def tickets(self) -> list[Path]:
+        """All tickets, the oldest first. The first may be that of a job at work."""
+        return sorted(path for path in self.path.iterdir() if not path.name.startswith("."))
+
+    def ticket_of(self, folder: JobFolder) -> Path | None:
+        """A job's ticket, if it has one."""
+        wanted = folder.path.name
+        return next((t for t in self.tickets() if t.name.partition("-")[2] == wanted), None)
+
+
+def job_of(ticket: Path) -> JobFolder | None:
+    """The job that a ticket stands for; None if somebody has withdrawn it."""
+    try:
+        return JobFolder(Path(ticket.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None

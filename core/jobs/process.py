@@ -1,0 +1,184 @@
+"""Run a worker in a process of its own, stay with it, and say how it ended if it cannot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core import files
+from core.jobs.folder import JobFolder, State, Status
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER = "core.jobs.worker"
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 3.0
+"""How long a worker may take to stop by itself after a cancel."""
+PASSED_ON = {
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV",
+    "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+}  # fmt: skip
+"""Variables that a worker gets besides the settings: no secret of the host is among them."""
+INTERRUPTED = "It was interrupted: the machine or the worker stopped."
+CANCELLED = "It was cancelled."
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What a worker may know of the host's environment."""
+    kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
+    return kept | {
+        **{settings.variable(field): str(value) for field, value in settings},
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def run(folder: JobFolder, settings: Settings) -> None:
+    """Start a worker on a job and stay until it has ended."""
+    import psutil
+
+    scratch = _scratch(folder, settings)
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    with folder.log_path.open("ab") as log:
+        worker = psutil.Popen(
+            [sys.executable, "-m", WORKER, str(folder.path)],
+            cwd=ROOT,
+            env=environment(settings) | {"TMPDIR": str(scratch)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    _stay(folder, worker, settings, settings.job_minutes * 60)
+
+
+def adopt(folder: JobFolder, settings: Settings) -> None:
+    """Stay with a worker whose dispatcher died, until it has ended; do nothing if there is none."""
+    while folder.worker_lives:
+        worker = _worker_of(folder)
+        if worker is not None:
+            so_far = folder.recorded().seconds or 0.0
+            _stay(folder, worker, settings, settings.job_minutes * 60 - so_far)
+        time.sleep(POLL_SECONDS)
+
+
+def interrupt(folder: JobFolder, settings: Settings) -> Status:
+    """Record that nobody works on a job any more, unless somebody does or it has ended."""
+    with folder.unattended() as free:
+        recorded = folder.recorded()
+        if free and not recorded.state.ended:
+            at = folder.last_sign
+            shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
+            _clear(folder, settings)
+            if folder.cancel_requested:
+                folder.end(State.CANCELLED, CANCELLED, at=at)
+            else:
+                folder.end(State.INTERRUPTED, INTERRUPTED, at=at)
+    return folder.recorded()
+
+
+def _worker_of(folder: JobFolder) -> psutil.Process | None:
+    import psutil
+
+    wanted = [WORKER, str(folder.path)]
+    found = psutil.process_iter(["cmdline"])
+    return next(
+        (process for process in found if (process.info["cmdline"] or [])[-2:] == wanted), None
+    )
+
+
+def _stay(
+    folder: JobFolder, worker: psutil.Process, settings: Settings, seconds_left: float
+) -> None:
+    import psutil
+
+    deadline = time.monotonic() + seconds_left
+    overdue = False
+    while True:
+        try:
+            code = worker.wait(POLL_SECONDS)
+            break
+        except psutil.TimeoutExpired:
+            overdue = time.monotonic() > deadline
+        # A folder that somebody deleted is a job that nobody wants.
+        if overdue or folder.cancel_requested or not folder.exists:
+            code = _stop(worker)
+            break
+    shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
+    if code != 0:
+        _clear(folder, settings, worker.pid)
+    with suppress(FileNotFoundError), folder.unattended(within=1.0) as free:
+        # If somebody is still at work, that was a second worker, which found nothing to do.
+        if free:
+            _say_how_it_ended(folder, code, overdue, settings)
+
+
+def _stop(worker: psutil.Process) -> int | None:
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        worker.terminate()
+    try:
+        return worker.wait(GRACE_SECONDS)
+    except psutil.TimeoutExpired:
+        worker.kill()
+        return worker.wait()
+
+
+def _say_how_it_ended(
+    folder: JobFolder, code: int | None, overdue: bool, settings: Settings
+) -> None:
+    state = folder.recorded().state
+    if overdue and state is not State.DONE:
+        sentence = (
+            f"It took longer than the {settings.job_minutes:g} minutes that this host allows. "
+            f"The host can raise {settings.variable('job_minutes')}."
+        )
+    elif state.ended:
+        return
+    elif folder.cancel_requested:
+        folder.end(State.CANCELLED, CANCELLED)
+        return
+    elif code in (-signal.SIGTERM, 128 + signal.SIGTERM):
+        folder.end(State.INTERRUPTED, INTERRUPTED)
+        return
+    elif code == -signal.SIGKILL:
+        sentence = (
+            "The worker was killed, most likely because memory ran out. "
+            "Try a smaller batch, fewer views or a smaller backbone."
+        )
+    else:
+        said = "" if code is None else f" with code {int(code)}"
+        sentence = f"The worker ended{said} before it was done. The log may say why."
+    with folder.log_path.open("a", encoding="utf-8") as log:
+        log.write(f"{sentence}\n")
+    folder.end(State.FAILED, sentence)
+
+
+def _scratch(folder: JobFolder, settings: Settings) -> Path:
+    """Where a worker's temporary files go, so that they can be found when it was killed."""
+    return settings.home.resolve() / "scratch" / folder.path.name
+
+
+def _clear(folder: JobFolder, settings: Settings, pid: int | None = None) -> None:
+    """Remove what a worker that was stopped left half-written."""
+    # Others may be preparing the same backbone, in the folder that is also this job's.
+    with suppress(FileNotFoundError):
+        if folder.recorded().kind != "prepare":
+            folder.clear()
+    if pid is not None:
+        for shared in (settings.home / "weights", *settings.home.glob("backbones/*")):
+            files.forget(shared, pid)

@@ -1,0 +1,68 @@
+"""What the rooms of `core` are tried with: a small prepared backbone, and runs trained on it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import backbones, runs
+from core.backbones import Backbone, serving
+from core.runs import Run
+from core.settings import Settings
+from core.training import config
+from tests.core.trainings import Taken, Trained, take_in, train
+
+
+@pytest.fixture(scope="session")
+def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the tiny backbone is prepared. Not to be changed."""
+    home = tmp_path_factory.mktemp("tiny")
+    serving.prepare(backbones.get("tiny"), Settings(home=home))
+    return home
+
+
+@pytest.fixture
+def tiny(tiny_home: Path, settings: Settings) -> Backbone:
+    """The tiny backbone, prepared in the home of this test."""
+    shutil.copytree(tiny_home, settings.home, dirs_exist_ok=True)
+    return backbones.get("tiny")
+
+
+@pytest.fixture(scope="session")
+def some_shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+    """Three classes of 14 pictures. Not to be changed."""
+    return take_in(tmp_path_factory.mktemp("shapes"), classes=3, per_class=14)
+
+
+@pytest.fixture(scope="session")
+def trainings(
+    tiny_home: Path, some_shapes: Taken, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Trained]:
+    """`trainings("quick")`: a run of that preset, trained once. Not to be changed."""
+    kept: dict[str, Trained] = {}
+
+    def trained(preset: str) -> Trained:
+        if preset not in kept:
+            path = tmp_path_factory.mktemp("runs") / ("0123456789abcdef" * 2)
+            asked = config.preset(preset, backbone="tiny")
+            home = Settings(home=tiny_home)
+            kept[preset] = train(some_shapes, asked, path, home, exports=True)
+        return kept[preset]
+
+    return trained
+
+
+@pytest.fixture
+def trained(
+    trainings: Callable[[str], Trained], tiny: Backbone, settings: Settings
+) -> Callable[..., Trained]:
+    """`trained("quick")`: a copy of such a run in the home of this test, to spoil."""
+
+    def copy(preset: str = "quick") -> Trained:
+        original = trainings(preset)
+        path = runs.new_path(settings)
+        shutil.copytree(original.run.path, path)
+        return Trained(Run(path), original.pictures, settings, original.said)
+
+    return copy

@@ -1,0 +1,175 @@
+"""The settings of a training: presets, ranges, and one sentence for what is outside them."""
+
+import json
+
+import pytest
+
+from core import backbones
+from core.errors import BadConfig
+from core.training import config
+from core.training.config import Augmentation, TrainingConfig
+
+
+def refusal(**values: object) -> str:
+    with pytest.raises(BadConfig) as refused:
+        config.parse(values)
+    return str(refused.value)
+
+
+def test_quick_trains_the_head_only():
+    quick = config.preset("quick")
+    assert not quick.fine_tunes
+    assert (quick.preset, quick.backbone, quick.seed) == ("quick", "efficientnet-lite0", 0)
+
+
+def test_each_preset_does_more_than_the_one_before():
+    quick, balanced, thorough = map(config.preset, config.PRESETS)
+    assert balanced.fine_tunes
+    assert balanced.unfreeze.stages == 1
+    assert thorough.unfreeze.stages > balanced.unfreeze.stages
+    assert thorough.augmentation.views > balanced.augmentation.views >= quick.augmentation.views
+    assert thorough.fine_tune_phase.epochs > balanced.fine_tune_phase.epochs
+
+
+@pytest.mark.parametrize("name", config.PRESETS)
+@pytest.mark.parametrize("backbone", [*backbones.BACKBONES, "tiny"])
+def test_every_preset_suits_every_backbone(name, backbone):
+    asked = config.preset(name, backbone=backbone, seed=7)
+    assert (asked.backbone, asked.seed) == (backbone, 7)
+
+
+def test_the_second_phase_is_gentler_than_the_first():
+    for name in config.PRESETS:
+        asked = config.preset(name)
+        assert asked.fine_tune_phase.learning_rate < asked.head_phase.learning_rate
+
+
+def test_a_preset_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(BadConfig, match=r"out of quick, balanced, thorough, found 'fast'\.$"):
+        config.preset("fast")
+
+
+def test_an_unknown_backbone_is_refused_with_those_there_are():
+    with pytest.raises(BadConfig, match=r"'resnet18'\. Choose one of efficientnet-lite0, "):
+        config.preset("quick", backbone="resnet18")
+
+
+def test_no_epochs_means_no_second_phase():
+    asked = config.parse({"unfreeze": {"layers": 3}, "fine_tune_phase": {"epochs": 0}})
+    assert not asked.fine_tunes
+    assert config.parse({"unfreeze": {"layers": 3}}).fine_tunes
+
+
+OUTSIDE = {
+    "seed": -1,
+    "validation": 0,
+    "test": 0.6,
+    "batch_size": 0,
+    "label_smoothing": 0.6,
+    "augmentation.views": 17,
+    "augmentation.rotation": 181,
+    "augmentation.zoom": 0.95,
+    "augmentation.shear": 46,
+    "augmentation.shift": -0.1,
+    "augmentation.brightness": 1,
+    "head.dropout": 1.0,
+    "head_phase.learning_rate": 0,
+    "head_phase.epochs": 501,
+    "head_phase.patience": 0,
+    "fine_tune_phase.momentum": 1,
+    "fine_tune_phase.weight_decay": -1,
+    "fine_tune_phase.optimizer": "lion",
+    "unfreeze.stages": 9,
+    "unfreeze.layers": -1,
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_value_outside_its_range_is_refused_by_name_with_what_was_found(name):
+    part, _, field = name.rpartition(".")
+    sentence = refusal(**({part: {field: OUTSIDE[name]}} if part else {field: OUTSIDE[name]}))
+    assert sentence.startswith(f"{name}: ")
+    assert sentence.endswith(f" Found {OUTSIDE[name]!r}.")
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("bad", ["NaN", "Infinity"])
+def test_a_learning_rate_that_is_no_number_is_refused(bad):
+    assert refusal(head_phase={"learning_rate": float(bad)}).startswith("head_phase.learning_rate")
+
+
+def test_an_unknown_name_is_refused():
+    assert refusal(learning_rate=1).startswith("learning_rate: ")
+    assert refusal(head={"units": 3}).startswith("head.units: ")
+
+
+def test_what_is_no_object_is_refused():
+    with pytest.raises(BadConfig, match=r"^configuration: .*dictionary"):
+        config.parse([1, 2])
+
+
+@pytest.mark.parametrize("hidden", [(8, 8, 8, 8), (0,), (5000,)])
+def test_hidden_layers_have_a_number_and_a_size_that_make_sense(hidden):
+    assert "at most 3 layers of 1 to 4096 units" in refusal(head={"hidden": hidden})
+
+
+def test_stages_and_layers_are_not_given_together():
+    assert "stages or layers, not both" in refusal(unfreeze={"stages": 1, "layers": 5})
+
+
+def test_some_pictures_must_be_left_to_learn_from():
+    assert "at most 0.8" in refusal(validation=0.45, test=0.45)
+
+
+def test_more_stages_than_the_backbone_has_above_its_first_are_refused():
+    sentence = refusal(backbone="tiny", unfreeze={"stages": 3})
+    assert "Tiny has 3 stages, so at most 2 can be unfrozen, not 3" in sentence
+    assert config.parse({"backbone": "tiny", "unfreeze": {"stages": 2}}).fine_tunes
+
+
+def test_settings_are_read_back_as_they_were_written(tmp_path):
+    asked = config.preset("thorough", backbone="resnet50", seed=3)
+    path = tmp_path / "config.json"
+    path.write_text(asked.model_dump_json())
+    assert config.read(path) == asked
+
+
+def test_a_file_may_name_only_what_differs(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"augmentation": {"views": 1}, "head": {"hidden": [64]}}))
+    read = config.read(path)
+    assert (read.augmentation.views, read.head.hidden) == (1, (64,))
+    assert read.batch_size == TrainingConfig().batch_size
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{'seed': 1}", "settings.json is not JSON"),
+        (b"\xff\xfe", "settings.json is not JSON"),
+        (b'{"seed": "one"}', "^seed: "),
+        (b"null", "^configuration: "),
+    ],
+)
+def test_a_file_that_holds_no_settings_is_refused(tmp_path, content, words):
+    path = tmp_path / "settings.json"
+    path.write_bytes(content)
+    with pytest.raises(BadConfig, match=words):
+        config.read(path)
+
+
+def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(BadConfig, match=f"at {path}, found none"):
+            config.read(path)
+
+
+def test_no_augmentation_is_the_picture_alone():
+    none = Augmentation.none()
+    assert none.views == 1
+    assert not any(none.model_dump(exclude={"views"}).values())
+
+
+def test_a_configuration_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        config.preset("quick").seed = 1

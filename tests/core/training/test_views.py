@@ -1,0 +1,127 @@
+"""The views of a training picture: itself, its mirror image, then random ones."""
+
+import numpy as np
+import pytest
+
+from core import images
+from core.training.config import Augmentation
+from core.training.views import render
+
+SIZE, CROP = 48, 0.875
+NOTHING = {"rotation": 0, "zoom": 0, "shear": 0, "shift": 0, "brightness": 0, "flip": False}
+
+
+@pytest.fixture(scope="module")
+def picture():
+    y, x = np.mgrid[0:90, 0:120] / 90
+    wave = np.stack([np.sin(5 * x), np.cos(4 * y), x * y], axis=-1)
+    return np.uint8(np.clip(120 + 90 * wave, 0, 255))
+
+
+def views(picture, key="key", size=SIZE, crop=CROP, **augmentation):
+    return render(picture, size, crop, Augmentation(**augmentation), key)
+
+
+def test_the_first_view_is_what_a_prediction_sees(picture):
+    for found in (views(picture, views=1), views(picture, views=5)):
+        np.testing.assert_array_equal(found[0], images.fit(picture, SIZE, CROP))
+
+
+def test_the_second_view_is_the_mirror_image_of_the_first(picture):
+    first, second = views(picture, views=2)
+    np.testing.assert_array_equal(second, first[:, ::-1])
+    assert not np.array_equal(first, second)
+
+
+def test_without_augmentation_there_is_one_view(picture):
+    (only,) = render(picture, SIZE, CROP, Augmentation.none(), "key")
+    np.testing.assert_array_equal(only, images.fit(picture, SIZE, CROP))
+
+
+def test_every_view_has_the_size_and_type_that_a_backbone_takes(picture):
+    for flip in (True, False):
+        found = views(picture, views=7, flip=flip)
+        assert len(found) == 7
+        assert {(view.shape, view.dtype.name) for view in found} == {((SIZE, SIZE, 3), "uint8")}
+
+
+def test_the_same_key_gives_the_same_views_and_another_gives_others(picture):
+    one, again, other = (views(picture, key, views=6) for key in ("a", "a", "b"))
+    assert all(np.array_equal(x, y) for x, y in zip(one, again, strict=True))
+    assert not any(np.array_equal(x, y) for x, y in zip(one[2:], other[2:], strict=True))
+    assert len({view.tobytes() for view in one}) == 6
+
+
+def test_more_views_only_add_to_fewer(picture):
+    fewer, more = views(picture, views=3), views(picture, views=5)
+    assert all(np.array_equal(x, y) for x, y in zip(fewer, more, strict=False))
+
+
+def test_a_random_view_that_may_change_nothing_is_the_picture(picture):
+    # One resize or two: rounding apart, nothing moves.
+    plain, still = views(picture, views=2, **NOTHING)
+    assert np.abs(plain.astype(int) - still).max() <= 6
+    assert np.abs(plain.astype(int) - still).mean() < 1
+
+
+def test_without_flip_nothing_is_mirrored(picture):
+    ramp = np.repeat(np.linspace(0, 255, 60).astype(np.uint8)[None, :, None], 60, 0).repeat(3, 2)
+    for view in views(ramp, views=16, flip=False):
+        assert view[:, -1].mean() > view[:, 0].mean()
+    sides = {view[:, -1].mean() > view[:, 0].mean() for view in views(ramp, views=16)[2:]}
+    assert sides == {True, False}
+
+
+@pytest.mark.parametrize(
+    "knob", [{"rotation": 90}, {"zoom": 0.5}, {"shear": 30}, {"shift": 0.3}, {"brightness": 0.5}]
+)
+def test_each_knob_changes_what_is_seen(picture, knob):
+    plain, *varied = views(picture, views=8, **NOTHING | knob)
+    assert np.mean([np.abs(plain.astype(int) - view).mean() for view in varied]) > 3
+
+
+def test_a_shift_goes_as_far_as_it_may_and_no_farther():
+    dot = np.zeros((49, 49, 3), np.uint8)
+    dot[22:27, 22:27] = 255
+    far = []
+    for view in views(dot, size=49, crop=1, views=16, **NOTHING | {"shift": 0.2})[1:]:
+        far += [abs(np.average(np.arange(49), weights=view.sum((axis, 2))) - 24) for axis in (0, 1)]
+    assert 0.15 < max(far) / 49 < 0.205
+
+
+def test_a_zoom_goes_both_ways_as_far_as_it_may_and_no_farther():
+    disc = np.zeros((96, 96, 3), np.uint8)
+    disc[32:64, 32:64] = 255
+    found = views(disc, size=96, crop=1, views=16, **NOTHING | {"zoom": 0.4})
+    edges = [np.sqrt(view.sum() / found[0].sum()) for view in found[1:]]
+    assert 1 / 1.42 < min(edges) < 0.85
+    assert 1.15 < max(edges) < 1.42
+
+
+def test_brightness_scales_the_light_and_nothing_else():
+    grey = np.full((60, 60, 3), 100, np.uint8)
+    found = [view for view in views(grey, views=16, **NOTHING | {"brightness": 0.5})[1:]]
+    assert all(np.ptp(view) == 0 for view in found)
+    levels = [int(view[0, 0, 0]) for view in found]
+    assert 50 <= min(levels) < 80
+    assert 120 < max(levels) <= 150
+
+
+@pytest.mark.parametrize("size", [32, 48])
+@pytest.mark.parametrize("crop", [0.6, 0.875, 1.0])
+@pytest.mark.parametrize(
+    "far",
+    [
+        {},
+        {"rotation": 180},
+        {"rotation": 180, "zoom": 0.9, "shear": 45, "shift": 0.5},
+        {"rotation": 0, "zoom": 0.9, "shear": 0, "shift": 0.5},
+        {"rotation": 20, "zoom": 0, "shear": 45, "shift": 0},
+    ],
+    ids=str,
+)
+def test_no_view_has_a_blank_corner_however_far_it_goes(far, crop, size):
+    grey = np.full((70, 64, 3), 200, np.uint8)
+    for key in range(4):
+        for view in views(grey, str(key), size, crop, views=16, **far | {"brightness": 0}):
+            assert view.min() >= 199

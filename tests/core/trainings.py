@@ -1,0 +1,60 @@
+"""Train in the process of the test: take shapes in, and run the whole pipeline on them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core import intake, runs
+from core.dataset import Dataset
+from core.errors import Cancelled
+from core.runs import Run
+from core.settings import Settings
+from core.training import pipeline
+from core.training.config import TrainingConfig
+from core.training.events import Event, Note
+from tests import shapes
+
+EXPORTS_BEGIN = "The files to download are made."
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Pictures that were taken in."""
+
+    dataset: Dataset
+    pictures: Path
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run, the pictures it learned from, and what was said meanwhile."""
+
+    run: Run
+    pictures: Path
+    settings: Settings
+    said: list[Event] = field(default_factory=list)
+
+
+def take_in(folder: Path, source: Path | None = None, **how: int) -> Taken:
+    """Take in a zip; by default one of shapes, for which see `shapes_zip`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = source or shapes.shapes_zip(folder, **how)
+    taken = intake.take_in(source, source.stem, folder / "intake", Settings(home=folder))
+    return Taken(taken.dataset, intake.pictures(folder / "intake"))
+
+
+def train(
+    taken: Taken, asked: TrainingConfig, path: Path, settings: Settings, *, exports: bool = False
+) -> Trained:
+    """Train a run at `path`; without exports it ends, complete, where they would begin."""
+    trained = Trained(runs.create(asked, taken.dataset, path), taken.pictures, settings)
+
+    def emit(event: Event) -> None:
+        trained.said.append(event)
+        if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN and not exports:
+            raise Cancelled("No exports.")
+
+    try:
+        pipeline.train(trained.run, trained.pictures, settings, emit)
+    except Cancelled:
+        assert not exports
+    return trained
