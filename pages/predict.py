@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from ui import answers, models, pictures, resources, state
+from ui import answers, frame, models, pictures, resources, state
 
+frame.enter()
 settings = resources.settings()
 st.title("What is in this picture?")
 

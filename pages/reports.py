@@ -4,8 +4,9 @@ import streamlit as st
 
 from core import runs
 from core.errors import TuskerError
-from ui import launch, live, report_views, resources, run_list, state
+from ui import frame, launch, live, report_views, resources, run_list, state
 
+frame.enter()
 settings = resources.settings()
 wanted = state.parameter(state.RUN)
 if not wanted:

@@ -4,8 +4,9 @@ import streamlit as st
 
 from core import runs, samples
 from core.errors import TuskerError
-from ui import intake, launch, live, resources, settings_form, state
+from ui import frame, intake, launch, live, resources, settings_form, state
 
+frame.enter()
 settings = resources.settings()
 st.title("Teach it your own classes")
 

@@ -116,7 +116,7 @@ class TrainingConfig(_Part):
     head: Head = Head()
     head_phase: Phase = Phase()
     unfreeze: Unfreeze = Unfreeze()
-    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=3e-4, epochs=12, patience=6)
+    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=1e-4, epochs=6, patience=4)
 
     @model_validator(mode="after")
     def _leaves_pictures_to_learn_from(self) -> Self:
@@ -156,14 +156,22 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
         case "quick":
             return parse(common)
         case "balanced":
-            return parse(common | {"unfreeze": {"stages": 1}})
+            return parse(
+                common
+                | {
+                    "label_smoothing": 0.1,
+                    "augmentation": {"views": 4},
+                    "unfreeze": {"stages": 1},
+                }
+            )
         case "thorough":
             return parse(
                 common
                 | {
-                    "augmentation": {"views": 6},
+                    "label_smoothing": 0.1,
+                    "augmentation": {"views": 8},
                     "unfreeze": {"stages": 2},
-                    "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 20, "patience": 8},
+                    "fine_tune_phase": {"learning_rate": 1e-4, "epochs": 12, "patience": 6},
                 }
             )
     raise BadConfig(f"Expected a preset out of {', '.join(PRESETS)}, found {name!r}.")

@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from core.backbones import Backbone, build
-from core.dense import DenseHead
+from core.dense import DenseHead, softmax
 from core.errors import BadConfig
+from core.evaluation import calibration
 from core.training.config import Phase, TrainingConfig, Unfreeze
 from core.training.events import Counter, Emit, Epoch, Kept
 from core.training.head import class_weights, targets
@@ -33,6 +34,15 @@ class Cuts:
 
     activations: np.ndarray
     labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean cross-entropy and accuracy; `tempered` is the former at the best temperature."""
+
+    loss: float
+    accuracy: float
+    tempered: float
 
 
 def cut_stage(backbone: Backbone, trunk: keras.Model, wanted: Unfreeze) -> int:
@@ -78,7 +88,9 @@ def fit(
 
     The rate warms up, then follows a cosine to zero (Loshchilov and Hutter, 2017). The weights of
     the best epoch by validation loss are put back; epoch 0, the head alone, is among them, so
-    what comes out is never worse on validation than what went in.
+    what comes out is never worse on validation than what went in. Losses are compared after
+    temperature scaling (Guo et al., 2017): label smoothing makes a network less sure than the
+    head it began with, and that alone should count neither for it nor against it.
 
     Args:
         above: from activations at the cut to the last feature map; changed in place.
@@ -98,8 +110,8 @@ def fit(
     generator = np.random.default_rng(config.seed)
     count = Counter(emit)
 
-    best_loss, best_accuracy = _score(network, validation, config.batch_size)
-    best, best_epoch = network.get_weights(), 0
+    best_score, best_epoch = _score(network, validation, config.batch_size), 0
+    best = network.get_weights()
     for epoch in range(1, phase.epochs + 1):
         start = time.monotonic()
         loss = hits = 0.0
@@ -115,7 +127,7 @@ def fit(
             loss += float(batch_loss) * len(rows)
             hits += float(batch_hits)
             count(f"Fine-tuning, epoch {epoch}", min(at + len(rows), len(order)), len(order))
-        validation_loss, validation_accuracy = _score(network, validation, config.batch_size)
+        score = _score(network, validation, config.batch_size)
         seconds = time.monotonic() - start
         emit(
             Epoch(
@@ -124,15 +136,15 @@ def fit(
                 epochs=phase.epochs,
                 loss=loss / len(order),
                 accuracy=hits / len(order),
-                validation_loss=validation_loss,
-                validation_accuracy=validation_accuracy,
+                validation_loss=score.loss,
+                validation_accuracy=score.accuracy,
                 seconds=seconds,
                 pictures_per_second=len(order) / seconds,
                 seconds_left=seconds * (phase.epochs - epoch),
             )
         )
-        if validation_loss < best_loss:
-            best_loss, best_accuracy, best_epoch = validation_loss, validation_accuracy, epoch
+        if score.tempered < best_score.tempered:
+            best_score, best_epoch = score, epoch
             best = network.get_weights()
         elif epoch - best_epoch >= phase.patience:
             break
@@ -140,8 +152,8 @@ def fit(
     kept = Kept(
         phase=PHASE,
         epoch=best_epoch,
-        validation_loss=best_loss,
-        validation_accuracy=best_accuracy,
+        validation_loss=best_score.loss,
+        validation_accuracy=best_score.accuracy,
     )
     emit(kept)
     return _head(network), kept
@@ -211,12 +223,24 @@ def _step(
     return step
 
 
-def _score(network: keras.Model, batch: Cuts, size: int) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy."""
-    losses, hits = [], []
-    for at in range(0, len(batch.labels), size):
-        logits = network(tf.cast(batch.activations[at : at + size], tf.float32), training=False)
-        labels = tf.constant(batch.labels[at : at + size])
-        losses.append(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits).numpy())
-        hits.append((tf.argmax(logits, 1) == labels).numpy())
-    return float(np.concatenate(losses).mean()), float(np.concatenate(hits).mean())
+def _score(network: keras.Model, batch: Cuts, size: int) -> Score:
+    """How the network does on a split."""
+    logits = np.concatenate(
+        [
+            network(tf.cast(batch.activations[at : at + size], tf.float32), training=False).numpy()
+            for at in range(0, len(batch.labels), size)
+        ]
+    )
+    probabilities = softmax(logits.astype(np.float64))
+    # Where every answer is right, the surer the better.
+    temperature = calibration.fit_temperature(batch.labels, probabilities) or calibration.COLDEST
+    return Score(
+        loss=_cross_entropy(batch.labels, probabilities),
+        accuracy=float((probabilities.argmax(axis=1) == batch.labels).mean()),
+        tempered=_cross_entropy(batch.labels, calibration.scale(probabilities, temperature)),
+    )
+
+
+def _cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    own = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(own, 1e-12)).mean())
