@@ -5,22 +5,32 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
+from core import arguments, terminal
 from core import settings as settings_module
-from core.errors import BadDataset, BadInput, TuskerError
+from core.errors import (
+    BadDataset,
+    BadInput,
+    Cancelled,
+    RunDamaged,
+    TuskerError,
+)
+from core.terminal import Watcher, complain
 
 if TYPE_CHECKING:
     from core.checks import Finding
     from core.dataset import Dataset
     from core.intake import Intake
+    from core.training.config import TrainingConfig
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -31,6 +41,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Name what is in a picture, and teach a computer your own classes.",
 )
+
+CANCELLED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of sentences.")]
 
@@ -52,10 +65,10 @@ def predict(
     bad = 0
     for path in images:
         try:
-            answer = classifier.answer(classifier.load(_existing(path)))
+            answer = classifier.answer(classifier.load(arguments.picture(path)))
         except BadInput as refusal:
             bad += 1
-            _complain(f"{path}: {refusal}")
+            complain(f"{path}: {refusal}")
             continue
         found = classifier.top(answer.probabilities, top)
         if as_json:
@@ -75,7 +88,9 @@ def train(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the run; it must be new or empty.")
     ] = None,
-    preset: Annotated[str, typer.Option(help="quick, balanced or thorough.")] = "quick",
+    preset: Annotated[
+        str | None, typer.Option(help="quick (if nothing is said), balanced or thorough.")
+    ] = None,
     backbone: Annotated[str | None, typer.Option(help="Name of the backbone.")] = None,
     config: Annotated[
         Path | None, typer.Option(help="JSON file of settings, in place of a preset.")
@@ -85,29 +100,25 @@ def train(
 ) -> None:
     """Teach it your own classes."""
     from core import intake, runs
-    from core.jobs.folder import Order, State
+    from core.jobs.folder import Order
     from core.jobs.worker import work
 
     settings = settings_module.load()
     configured = _configuration(preset, config, backbone, seed)
-    path = out if out is not None else runs.new_path(settings)
-    if path.exists() and any(path.iterdir()):
-        raise BadInput(f"Expected a new or empty folder for the run, but {path} holds files.")
-    watch = None if as_json else _Watcher()
+    arguments.existing(data)
+    path = arguments.new_folder(out or runs.new_path(settings), beside=data)
+    watch = Watcher(silent=as_json)
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        taken = intake.take_in(
-            _existing(data), data.stem, Path(scratch), settings, watch.step if watch else None
-        )
+        taken = intake.take_in(data, data.stem, Path(scratch), settings, watch.step)
         dataset = _unblocked(taken, Path(scratch))
         run = runs.create(configured, dataset, path)
         run.job.open(
             Order(kind="train", arguments={"pictures": str(intake.pictures(Path(scratch)))})
         )
+        terminal.divert(run.job.log_path)
         began = time.monotonic()
-        state = work(run.job, settings, watch)
+        work(run.job, settings, watch)
         seconds = time.monotonic() - began
-    if state is not State.DONE:
-        raise TuskerError(run.job.recorded().sentence)
     report, manifest = run.report(), run.manifest()
     if as_json:
         _print(
@@ -137,7 +148,7 @@ def evaluate(
     from core import models
 
     settings = settings_module.load()
-    report = models.evaluate_on(model, _existing(data), settings)
+    report = models.evaluate_on(model, arguments.existing(data), settings)
     if as_json:
         _print(json.loads(report.to_json()))
         return
@@ -186,15 +197,19 @@ def prepare(name: Annotated[str, typer.Argument(help="Name of the backbone.")]) 
 
     settings = settings_module.load()
     row = get(name)
-    typer.echo(f"{serving.prepare(row, settings, _Watcher().step)}")
+    typer.echo(f"{serving.prepare(row, settings, Watcher().step)}")
 
 
-def _configuration(preset: str, config: Path | None, backbone: str | None, seed: int | None) -> Any:
+def _configuration(
+    preset: str | None, config: Path | None, backbone: str | None, seed: int | None
+) -> TrainingConfig:
     from core.backbones import DEFAULT
     from core.training import config as room
 
     if config is None:
-        return room.preset(preset, backbone=backbone or DEFAULT, seed=seed or 0)
+        return room.preset(preset or "quick", backbone=backbone or DEFAULT, seed=seed or 0)
+    if preset is not None:
+        raise BadInput("Expected --preset or --config, found both. Leave one out.")
     read = room.read(config).model_dump(mode="json")
     given = {"backbone": backbone, "seed": seed}
     return room.parse(read | {key: value for key, value in given.items() if value is not None})
@@ -215,69 +230,50 @@ def _unblocked(taken: Intake, folder: Path) -> Dataset:
     remedies = [finding.remedy for finding in blocking(taken) if finding.remedy is not None]
     if remedies:
         for finding in blocking(taken):
-            _complain(finding.sentence)
+            complain(finding.sentence)
         for remedy in remedies:
-            _complain(f"{remedy.label}: done.")
+            complain(f"{remedy.label}: done.")
         taken = intake.remedied(folder, remedies)
     if blocking(taken):
         raise BadDataset(" ".join(finding.sentence for finding in blocking(taken)))
     return taken.dataset
 
 
-class _Watcher:
-    """Says on standard error how far a job has come."""
-
-    def __init__(self) -> None:
-        self._what = ""
-
-    def step(self, what: str, _done: int, _total: int) -> None:
-        """One line when a new step begins."""
-        if what != self._what:
-            self._what = what
-            typer.echo(f"{what} …", err=True)
-
-    def __call__(self, event: Any) -> None:
-        """An event of the job."""
-        if event.kind == "step":
-            self.step(event.what, event.done, event.total)
-        elif event.kind == "note":
-            typer.echo(event.sentence, err=True)
-        elif event.kind == "epoch":
-            typer.echo(
-                f"{event.phase} {event.epoch}/{event.epochs}  "
-                f"loss {event.loss:.3f}  accuracy {event.accuracy:.3f}  "
-                f"validation {event.validation_accuracy:.3f}",
-                err=True,
-            )
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise BadInput(f"Expected a file or folder at {path}, found nothing there.")
-    return path
-
-
 def _print(found: dict[str, Any]) -> None:
     typer.echo(json.dumps(found, ensure_ascii=False))
 
 
-def _complain(sentence: str) -> None:
-    typer.echo(sentence, err=True)
+def main(typed: list[str] | None = None) -> int:
+    """Run the command line; a refusal is a sentence and an exit code, a bug keeps its traceback.
 
+    Args:
+        typed: in place of those of the process.
 
-def main(run: Callable[[], Any] = app) -> int:
-    """Run the command line; a refusal is a sentence and exit code 2, a bug keeps its traceback."""
-    logging.basicConfig(level=logging.WARNING)
-    try:
-        run()
-    except BadInput as refusal:
-        _complain(str(refusal))
-        return 2
-    except TuskerError as refusal:
-        _complain(str(refusal))
-        return 1
-    return 0
+    Returns:
+        0, 2 for bad input, 130 for a cancel, 1 for what is wrong with this machine or with us.
+    """
+    with terminal.ours_alone():
+        logging.basicConfig(level=logging.WARNING)
+        try:
+            code = app(typed, standalone_mode=False) or 0
+        except TyperException as refusal:
+            if message := refusal.format_message():  # none where the help was shown instead
+                complain(f"{message.rstrip('.')}. See: python -m core --help")
+            return refusal.exit_code
+        except Cancelled:
+            code = CANCELLED
+        except (BadInput, RunDamaged) as refusal:
+            complain(str(refusal))
+            return 2
+        except TuskerError as refusal:
+            complain(str(refusal))
+            return 1
+        if code == CANCELLED:
+            complain("It was cancelled.")
+        return int(code)
 
 
 if __name__ == "__main__":
+    # `kill` leaves a run as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from core import backbones, batch, intake, runs
+from core import backbones
 from core.classifier import Classifier, Open, on_one_thread, opened
-from core.dataset import Example
 from core.errors import BadDataset, UnknownModel
-from core.evaluation import Report
-from core.evaluation import evaluate as score
 from core.settings import Settings
+
+# Half of the time of a prediction on the command line would go into rooms that it does not enter,
+# so they are imported where they are entered.
+if TYPE_CHECKING:
+    import numpy as np
+
+    from core.dataset import Example
+    from core.evaluation import Report
+
+NAMED = 5
+"""Unknown classes that a refusal lists by name."""
 
 
 def named(name: str, settings: Settings, open_model: Open = opened) -> Classifier:
@@ -29,6 +36,8 @@ def named(name: str, settings: Settings, open_model: Open = opened) -> Classifie
     name = name or backbones.DEFAULT
     if backbones.known(name):
         return Classifier.of_backbone(backbones.get(name), settings, open_model)
+    from core import runs
+
     if runs.RUN_ID.fullmatch(name):
         return runs.get(settings, name).classifier(settings, open_model)
     if Path(name).is_dir():
@@ -45,15 +54,21 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
     Raises:
         BadDataset: a folder is named after no class of the model.
     """
+    import numpy as np
+
+    from core import batch, intake
+    from core.evaluation import evaluate
+
     classifier = named(name, settings, on_one_thread)
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         taken = intake.take_in(source, source.stem, Path(scratch), settings)
         unknown = [name for name in taken.dataset.classes if name not in indices]
         if unknown:
+            more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             raise BadDataset(
-                f"Expected folders named after the model's classes, found {', '.join(unknown)}. "
-                "Rename them, or leave them out."
+                "Expected folders named after the model's classes, found "
+                f"{', '.join(unknown[:NAMED])}{more}. Rename them, or leave them out."
             )
         examples = taken.dataset.examples
         folder = intake.pictures(Path(scratch))
@@ -63,7 +78,7 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
 
         found = list(batch.each(lambda: named(name, settings, on_one_thread), examples, ask))
     labels = [indices[taken.dataset.classes[example.label]] for example in examples]
-    return score(
+    return evaluate(
         np.array(labels),
         np.stack(found),
         classifier.labels,

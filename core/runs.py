@@ -1,190 +1,38 @@
-"""Run folders: create, list, read, complete, delete. No other module knows their file names."""
+"""All runs of this machine: create, find, list, delete."""
 
 from __future__ import annotations
 
 import re
 import secrets
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from core import files, model
-from core import manifest as manifests
-from core.classifier import Classifier, Open, opened
+from core import files
 from core.dataset import Dataset
 from core.errors import BadInput, RunDamaged, UnknownModel
-from core.evaluation import Report
-from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
-from core.jobs.local import status as live_status
-from core.manifest import MANIFEST, Manifest
+from core.jobs.folder import State
+from core.run import CONFIG, Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
-from core.training.events import Epoch, Event, Kept
+
+__all__ = [
+    "RUN_ID",
+    "Run",
+    "Summary",
+    "at",
+    "create",
+    "delete",
+    "every",
+    "folder",
+    "get",
+    "new_path",
+    "summarise",
+]
+
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
-
-CONFIG = "config.json"
-DATASET = "dataset.json"
-REPORT = "report.json"
-PROBABILITIES = "probabilities.npy"
-MODEL_FOLDER = "model"
-THUMBNAILS = "thumbnails"
-
-Parsed = TypeVar("Parsed", bound=BaseModel)
-
-
-class Run:
-    """One run's folder and what is in it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.job = JobFolder(path)
-
-    @property
-    def id(self) -> str:
-        """Its name, which is also the permission to see it."""
-        return self.path.name
-
-    @property
-    def model_folder(self) -> Path:
-        """Where `model.json`, the weights and the exports are."""
-        return self.path / MODEL_FOLDER
-
-    def config(self) -> TrainingConfig:
-        """The settings as they were asked for.
-
-        Raises:
-            RunDamaged: they cannot be read.
-        """
-        return self._parsed(TrainingConfig, CONFIG)
-
-    def dataset(self) -> Dataset:
-        """Classes, files, split.
-
-        Raises:
-            RunDamaged: it cannot be read.
-        """
-        return self._parsed(Dataset, DATASET)
-
-    def write_dataset(self, dataset: Dataset) -> None:
-        """Record the dataset, now with its split."""
-        files.write_text(self.path / DATASET, dataset.model_dump_json(indent=1))
-
-    def status(self, settings: Settings) -> Status:
-        """Where it stands now."""
-        return live_status(self.job, settings)
-
-    @property
-    def pictures(self) -> Path | None:
-        """Where the pictures are that its job still needs; None once it has ended."""
-        try:
-            if self.job.recorded().state.ended:
-                return None
-            return Path(self.job.order().arguments["pictures"])
-        except (OSError, ValueError, KeyError):
-            return None
-
-    def events(self) -> tuple[Event, ...]:
-        """What it has said so far."""
-        return self.job.events.read()
-
-    def epochs(self) -> tuple[Epoch, ...]:
-        """Every epoch of both phases, in order."""
-        return tuple(event for event in self.events() if isinstance(event, Epoch))
-
-    def kept(self) -> tuple[Kept, ...]:
-        """Which epoch each phase kept."""
-        return tuple(event for event in self.events() if isinstance(event, Kept))
-
-    @property
-    def complete(self) -> bool:
-        """Whether its report is finished; exports may still be on their way."""
-        return (self.path / MANIFEST).is_file()
-
-    def manifest(self) -> Manifest:
-        """What a complete run consists of.
-
-        Raises:
-            RunDamaged: it is not complete, or its manifest cannot be read.
-        """
-        return manifests.read(self.path)
-
-    def report(self) -> Report:
-        """Its report.
-
-        Raises:
-            RunDamaged: it cannot be read, or is not the file of the manifest.
-        """
-        if self.complete:
-            manifests.check(self.path, [REPORT])
-        return Report.from_json(self._read(REPORT))
-
-    def probabilities(self) -> np.ndarray:
-        """(n, k) float32 of the test pictures, in the order of the report.
-
-        Raises:
-            RunDamaged: they cannot be read.
-        """
-        try:
-            return np.load(self.path / PROBABILITIES, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise RunDamaged(f"{PROBABILITIES} of this run cannot be read.") from error
-
-    def write_report(self, report: Report, probabilities: np.ndarray) -> None:
-        """Record the report and the probabilities that it came from."""
-        with (
-            files.replacing(self.path / PROBABILITIES) as temporary,
-            temporary.open("wb") as handle,
-        ):
-            np.save(handle, probabilities.astype(np.float32))
-        files.write_text(self.path / REPORT, report.to_json())
-
-    def thumbnail(self, position: int) -> Path:
-        """The small picture of test picture number `position` of the report."""
-        return self.path / THUMBNAILS / f"{position:06d}.jpg"
-
-    def write_thumbnails(self, thumbnails: Iterable[bytes]) -> None:
-        """Keep a small picture of each test picture."""
-        (self.path / THUMBNAILS).mkdir(exist_ok=True)
-        for position, content in enumerate(thumbnails):
-            self.thumbnail(position).write_bytes(content)
-
-    def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
-        """Its model, ready to answer.
-
-        Raises:
-            RunDamaged: the model's files are not those of the manifest.
-        """
-        manifest = self.manifest()
-        inside = (name for name in manifest.files if name.startswith(f"{MODEL_FOLDER}/"))
-        manifests.check(self.path, (name for name in inside if not name.endswith(model.KERAS)))
-        return model.classifier(self.model_folder, manifest.name, settings, open_model)
-
-    def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
-        """Write the manifest, last and at once: from now on the run can be used."""
-        found = [path for path in self.path.rglob("*") if path.is_file() and self._is_result(path)]
-        manifests.write(self.path, found, name=name, completed_at=completed_at, seconds=seconds)
-
-    def _is_result(self, path: Path) -> bool:
-        parts = path.relative_to(self.path).parts
-        hidden = any(part.startswith(".") for part in parts)
-        return not hidden and parts[0] not in (*PRIVATE, EVENTS, LOG, MANIFEST)
-
-    def _parsed(self, kind: type[Parsed], name: str) -> Parsed:
-        try:
-            return kind.model_validate_json(self._read(name))
-        except ValidationError as error:
-            raise RunDamaged(f"{name} of this run is damaged.") from error
-
-    def _read(self, name: str) -> bytes:
-        try:
-            return (self.path / name).read_bytes()
-        except OSError as error:
-            raise RunDamaged(f"{name} of this run cannot be read.") from error
 
 
 class Summary(BaseModel):

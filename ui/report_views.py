@@ -184,8 +184,9 @@ def training(run: Run, _: Report, __: Settings) -> None:
 
 
 def data(run: Run, _: Report, __: Settings) -> None:
-    """What it was taught on and what was left out."""
+    """What it was taught on, what was left out, and whose label is in doubt."""
     dataset = run.dataset()
+    _suspects(run, dataset.classes)
     splits = ("train", "validation", "test")
     st.dataframe(
         {
@@ -211,6 +212,30 @@ def data(run: Run, _: Report, __: Settings) -> None:
             },
             hide_index=True,
         )
+
+
+def _suspects(run: Run, classes: tuple[str, ...]) -> None:
+    suspects = run.suspects()
+    if not suspects:
+        return
+    count = text.count(
+        len(suspects),
+        "training picture may have the wrong label",
+        "training pictures may have the wrong label",
+    )
+    with (
+        st.expander(f":material/warning: {count}"),
+        st.grid(min_column_width=130, gap="small") as grid,
+    ):
+        for place, suspect in enumerate(suspects[:PAGE]):
+            with grid.cell():
+                st.image(str(run.suspect_thumbnail(place)), width="stretch", alt=suspect.name)
+                given, looks = classes[suspect.label], classes[suspect.suggested]
+                st.caption(
+                    f"In **{text.plain(given, 30)}**, looks like **{text.plain(looks, 30)}** "
+                    f"({share(suspect.probability)})",
+                    help=text.plain(suspect.name),
+                )
 
 
 def export(run: Run, _: Report, settings: Settings) -> None:

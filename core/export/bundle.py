@@ -11,7 +11,7 @@ import numpy as np
 from core import files, images, model
 from core.classifier import ServingModel
 from core.errors import RunDamaged
-from core.runs import CONFIG, REPORT, Run
+from core.run import CONFIG, REPORT, Run
 from core.settings import Settings
 from core.training.events import Emit, Note
 

@@ -155,6 +155,8 @@ class JobFolder:
         """
         lock = self.lock()
         try:
+            if not self.exists:
+                raise FileNotFoundError  # to lock it would make the folder again
             lock.acquire(timeout=within)
         except (Timeout, FileNotFoundError):
             yield False

@@ -20,7 +20,7 @@ from core.jobs.folder import JobFolder, State
 from core.settings import Settings
 from core.training.events import Emit, Event
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("core.jobs.worker")  # `__name__` is another in the process of its own
 
 Work = Callable[[JobFolder, Settings, Emit, dict[str, Any]], None]
 
@@ -96,6 +96,7 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
             folder.begin()
             try:
                 order = folder.order()
+                log.info("%s begins", order.kind)
                 WORK[order.kind](folder, settings, emit, order.arguments)
             except BaseException as error:
                 _record(folder, error)

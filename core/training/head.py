@@ -7,19 +7,15 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
 
 from core.dense import DenseHead, softmax
+from core.training import convex
 from core.training.config import TrainingConfig
 from core.training.events import Emit, Epoch, Kept
 from core.training.optimizers import optimizer
 
 PHASE = "head"
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
-"""Inverse regularisation strengths that cross-validation chooses from."""
-FOLDS = 3
-ITERATIONS = 200
 CONSTANT = 1e-6
 """A feature that deviates less than this is taken not to change."""
 
@@ -57,8 +53,10 @@ def fit(
     outside = Batch((validation.features - mean) / scale, validation.labels, validation.owners)
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
 
-    start = _initial(inside, classes, weights, config)
-    best = _epochs(start, inside, outside, weights.astype(np.float32), config, emit)
+    # Matrices of this size take several times longer on two threads of BLAS than on one.
+    with threadpool_limits(1, user_api="blas"):
+        start = _initial(inside, classes, weights, config)
+        best = _epochs(start, inside, outside, weights.astype(np.float32), config, emit)
     return _unstandardised(best, mean, scale)
 
 
@@ -90,7 +88,9 @@ def targets(labels: np.ndarray, classes: int, smoothing: float) -> np.ndarray:
 
 def _initial(train: Batch, classes: int, weights: np.ndarray, config: TrainingConfig) -> DenseHead:
     if _is_convex(config):
-        return _logistic_regression(train, classes, weights, config.seed)
+        return convex.logistic_regression(
+            train.features, train.labels, train.owners, weights, config.seed
+        )
     generator = np.random.default_rng(config.seed)
     widths = [train.features.shape[1], *config.head.hidden, classes]
     layers = []
@@ -104,58 +104,6 @@ def _initial(train: Batch, classes: int, weights: np.ndarray, config: TrainingCo
 def _is_convex(config: TrainingConfig) -> bool:
     """Whether the start is the optimum of a convex problem."""
     return config.head.convex_start and not config.head.hidden
-
-
-def _logistic_regression(train: Batch, classes: int, weights: np.ndarray, seed: int) -> DenseHead:
-    """Multinomial logistic regression, its strength chosen on the training pictures alone.
-
-    The penalty is the same in any rotation of the space, so the problem is solved in the span of
-    the pictures, which with few pictures is much smaller.
-    """
-    rotation = _span(train.features)
-    rows = train.features @ rotation
-    row_weights = weights[train.labels]
-
-    def solve(strength: float, chosen: np.ndarray | slice) -> LogisticRegression:
-        model = LogisticRegression(C=strength, max_iter=ITERATIONS, tol=1e-3, random_state=seed)
-        return model.fit(rows[chosen], train.labels[chosen], row_weights[chosen])
-
-    strength = _strength(train, rows, solve)
-    model = solve(strength, slice(None))
-    coefficients, intercepts = model.coef_, model.intercept_
-    if classes == 2:  # scikit-learn keeps one row for two classes
-        coefficients = np.concatenate([-coefficients, coefficients]) / 2
-        intercepts = np.concatenate([-intercepts, intercepts]) / 2
-    kernel = rotation @ coefficients.T
-    return DenseHead(((kernel.astype(np.float32), intercepts.astype(np.float32)),))
-
-
-def _span(features: np.ndarray) -> np.ndarray:
-    """An orthonormal basis (d, r) of the rows, r at most the number of rows."""
-    n, d = features.shape
-    if n >= d:
-        return np.eye(d, dtype=np.float32)
-    basis, _ = np.linalg.qr(features.T)
-    return basis
-
-
-def _strength(train: Batch, rows: np.ndarray, solve) -> float:  # type: ignore[no-untyped-def]
-    """The strength with the least cross-validated log loss; views of a picture stay together."""
-    owners, first = np.unique(train.owners, return_index=True)
-    labels = train.labels[first]
-    if np.unique(labels, return_counts=True)[1].min() < FOLDS:
-        return STRENGTHS[1]  # a fold would have to judge a class that it was not taught
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    held_out = [np.isin(train.owners, owners[chosen]) for _, chosen in folds.split(first, labels)]
-    losses = []
-    for strength in STRENGTHS:
-        loss = 0.0
-        for outside in held_out:
-            found = solve(strength, ~outside).predict_log_proba(rows[outside])
-            column = np.searchsorted(np.unique(labels), train.labels[outside])
-            loss -= found[np.arange(len(found)), column].sum()
-        losses.append(loss)
-    return STRENGTHS[int(np.argmin(losses))]
 
 
 def _epochs(

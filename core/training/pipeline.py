@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core import backbones, batch, images, model
+from core import backbones, batch, images, labelchecks, model
 from core import dataset as dataset_room
 from core.backbones import Backbone, serving
 from core.classifier import Classifier, on_one_thread
@@ -76,10 +76,12 @@ def train(run: Run, pictures: Path, settings: Settings, emit: Emit) -> None:
 
     with tempfile.TemporaryDirectory(prefix=".features-", dir=run.path) as workdir:
         teach = _fine_tuned if config.fine_tunes else _head_only
-        teach(recipe, run, Path(workdir))
+        seen = teach(recipe, run, Path(workdir))
     _report(recipe, run)
-    run.complete_with(dataset.name, time.time(), time.monotonic() - began)
-    _export(recipe, run, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    run.complete_with(dataset.name, time.time(), seconds)
+    _doubt(recipe, run, seen)
+    _export(recipe, run, seconds)
 
 
 def _check(recipe: Recipe) -> None:
@@ -98,16 +100,17 @@ def _check(recipe: Recipe) -> None:
         )
 
 
-def _head_only(recipe: Recipe, run: Run, workdir: Path) -> None:
-    """Phase 1 alone, without TensorFlow."""
+def _head_only(recipe: Recipe, run: Run, workdir: Path) -> features.Features:
+    """Phase 1 alone, without TensorFlow. Returns what was seen of the training pictures."""
     located = serving.required(recipe.backbone, recipe.settings)
     train, validation = _looked_at(recipe, features.ServingEngine(located), workdir)
     fitted = _fit_head(recipe, train, validation)
     _save(recipe, run, fitted, {}, cut=None)
+    return train
 
 
-def _fine_tuned(recipe: Recipe, run: Run, workdir: Path) -> None:
-    """Both phases."""
+def _fine_tuned(recipe: Recipe, run: Run, workdir: Path) -> features.Features:
+    """Both phases. Returns what was seen of the training pictures."""
     recipe.emit(Note(sentence="TensorFlow is starting."))
     from core.backbones import build
     from core.export import keras_model, litert_model
@@ -133,11 +136,12 @@ def _fine_tuned(recipe: Recipe, run: Run, workdir: Path) -> None:
             Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
         )
         _save(recipe, run, start, {}, cut=None)
-        return
+        return train
     arrays = keras_model.trained_arrays(whole, above)
     _save(recipe, run, fitted, arrays, cut=backbone.stages[stage].name)
     recipe.emit(Note(sentence="The trained network is put together."))
     litert_model.write(run.model_folder, recipe.settings)
+    return train
 
 
 def _looked_at(
@@ -256,6 +260,19 @@ def _evaluated(recipe: Recipe, scored: dict[str, np.ndarray]):  # type: ignore[n
             recipe.dataset.count(label, "train") for label in range(len(recipe.dataset.classes))
         ],
     )
+
+
+def _doubt(recipe: Recipe, run: Run, seen: features.Features) -> None:
+    """List training pictures whose label is likely wrong, with a small picture of each."""
+    recipe.emit(Note(sentence="Labels that may be wrong are looked for."))
+    examples = recipe.of("train")
+    plain = seen.embeddings[:: recipe.config.augmentation.views]
+    labels = np.array([example.label for example in examples])
+    names = [example.name for example in examples]
+    found = labelchecks.suspects(plain, labels, names, seed=recipe.config.seed)
+    paths = {example.name: recipe.pictures / example.path for example in examples}
+    small = (images.thumbnail(images.decode(paths[one.name], shorter_edge=160)) for one in found)
+    run.write_suspects(found, small)
 
 
 def _export(recipe: Recipe, run: Run, seconds: float) -> None:

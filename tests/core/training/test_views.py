@@ -100,7 +100,7 @@ def test_a_zoom_goes_both_ways_as_far_as_it_may_and_no_farther():
 
 def test_brightness_scales_the_light_and_nothing_else():
     grey = np.full((60, 60, 3), 100, np.uint8)
-    found = [view for view in views(grey, views=16, **NOTHING | {"brightness": 0.5})[1:]]
+    found = views(grey, views=16, **NOTHING | {"brightness": 0.5})[1:]
     assert all(np.ptp(view) == 0 for view in found)
     levels = [int(view[0, 0, 0]) for view in found]
     assert 50 <= min(levels) < 80

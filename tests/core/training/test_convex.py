@@ -1,0 +1,76 @@
+"""The start of a linear head is the optimum of a convex problem."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from core.training import convex
+from core.training.head import Batch, class_weights
+from tests.core.training.clouds import clusters
+
+
+def solve(train: Batch, classes: int = 3, weighted: bool = False):
+    weights = class_weights(train.labels, classes) if weighted else np.ones(classes)
+    return convex.logistic_regression(train.features, train.labels, train.owners, weights, 0)
+
+
+def log_loss(found, batch):
+    right = found.probabilities(batch.features)[np.arange(len(batch.labels)), batch.labels]
+    return -np.log(right).mean()
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+@pytest.mark.parametrize(("n", "d"), [(60, 8), (30, 90)], ids=["few features", "many features"])
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_it_is_the_logistic_regression_of_scikit_learn(monkeypatch, classes, n, d, weighted):
+    strength = 0.03
+    monkeypatch.setattr(convex, "STRENGTHS", (strength,))
+    cloud = clusters(n, classes, d)
+    keep = np.arange(n) % 7 != 1  # so that weights matter
+    train = Batch(cloud.features[keep], cloud.labels[keep], cloud.owners[keep])
+    found = solve(train, classes, weighted)
+    plain = LogisticRegression(
+        C=strength, class_weight="balanced" if weighted else None, tol=1e-8, max_iter=10_000
+    ).fit(train.features, train.labels)
+    for batch in (train, clusters(20, classes, d, seed=1)):
+        np.testing.assert_allclose(
+            found.probabilities(batch.features), plain.predict_proba(batch.features), atol=2e-3
+        )
+
+
+def test_the_strength_that_cross_validates_best_is_taken(monkeypatch):
+    train = clusters(60, spread=2)
+    found = {}
+    for strengths in ((1e-9,), (0.01,), (1e5,), (1e-9, 0.01, 1e5)):
+        monkeypatch.setattr(convex, "STRENGTHS", strengths)
+        found[strengths] = solve(train).layers[0][0]
+    np.testing.assert_array_equal(found[1e-9, 0.01, 1e5], found[(0.01,)])
+    assert not np.allclose(found[(1e-9,)], found[(0.01,)])
+    assert not np.allclose(found[(1e5,)], found[(0.01,)])
+
+
+def test_views_of_one_picture_are_never_on_both_sides_of_a_fold():
+    # Labels that cannot be learned: with views on both sides, learning by heart would win.
+    train = clusters(30, views=4)
+    chance = np.random.default_rng(0).permutation(np.arange(30) % 3)
+    noise = Batch(train.features, chance[train.owners], train.owners)
+    assert solve(noise).probabilities(train.features).max() < 0.5
+
+
+@pytest.mark.parametrize("alone", [0, 2])
+@pytest.mark.parametrize("pictures", [1, 2, 3])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_class_of_very_few_pictures_in_many_views_can_be_learned(classes, pictures, alone):
+    everything = clusters(60, classes, views=6)
+    alone = min(alone, classes - 1)
+    keep = (everything.labels != alone) | (everything.owners < classes * pictures)
+    rare = Batch(everything.features[keep], everything.labels[keep], everything.owners[keep])
+    assert len(np.unique(rare.owners[rare.labels == alone])) == pictures
+    assert log_loss(solve(rare, classes, weighted=True), rare) < 0.7
+
+
+def test_it_answers_the_same_every_time():
+    one, again = (solve(clusters(60)).layers[0] for _ in range(2))
+    for mine, other in zip(one, again, strict=True):
+        np.testing.assert_array_equal(mine, other)
+        assert mine.dtype == np.float32

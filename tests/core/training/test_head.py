@@ -1,0 +1,253 @@
+"""Phase 1: a head is fitted to pooled features, epoch by epoch."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from core.dense import DenseHead, softmax
+from core.training import head
+from core.training.config import parse
+from core.training.events import Epoch, Kept
+from core.training.head import Batch
+from tests.core.training.clouds import clusters
+
+
+def asked(**values):
+    phase = {"epochs": values.pop("epochs", 20), "patience": values.pop("patience", 5)}
+    phase |= {"learning_rate": values.pop("learning_rate", 1e-3)}
+    return parse({"head_phase": phase} | values)
+
+
+def fit(train, validation, config, classes=3):
+    said = []
+    return head.fit(train, validation, classes, config, said.append), said
+
+
+def accuracy(found, batch):
+    return (found.logits(batch.features).argmax(1) == batch.labels).mean()
+
+
+def log_loss(found, batch):
+    right = found.probabilities(batch.features)[np.arange(len(batch.labels)), batch.labels]
+    return -np.log(right).mean()
+
+
+def flipped(batch):
+    """The same features under wrong labels: what is learned makes these worse."""
+    return Batch(batch.features, (batch.labels + 1) % 3, batch.owners)
+
+
+@pytest.mark.parametrize("dropout", [0, 0.4])
+@pytest.mark.parametrize("widths", [(5, 3), (5, 7, 3), (5, 6, 4, 3)], ids=str)
+def test_gradients_are_the_numerical_ones(widths, dropout):
+    random = np.random.default_rng(3)
+    parameters = []
+    for inputs, units in itertools.pairwise(widths):
+        parameters += [0.5 * random.normal(size=(inputs, units)), random.normal(size=units)]
+    features = random.normal(size=(9, 5))
+    labels = random.integers(0, 3, 9)
+    wanted = head.targets(labels, 3, smoothing=0.2).astype(np.float64)
+    weights = np.array([0.5, 1.0, 3.0])[labels]
+
+    def ask():
+        mask = np.random.default_rng(11)  # the same inputs are dropped each time
+        return head._gradients(parameters, features, wanted, weights, dropout, mask)
+
+    gradients = ask()[2]
+    step = 1e-5
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        assert gradient.shape == parameter.shape
+        for place in np.ndindex(parameter.shape):
+            here = parameter[place]
+            parameter[place] = here + step
+            above = ask()[0]
+            parameter[place] = here - step
+            below = ask()[0]
+            parameter[place] = here
+            assert gradient[place] == pytest.approx((above - below) / (2 * step), abs=2e-6)
+
+
+def test_the_loss_is_the_weighted_smoothed_cross_entropy():
+    logits = np.array([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    wanted = np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]])
+    parameters = [np.eye(3), np.zeros(3)]
+    weights = np.array([2.0, 0.5])
+    loss, hits, _ = head._gradients(parameters, logits, wanted, weights, 0, np.random.default_rng())
+    each = -(wanted * np.log(softmax(logits))).sum(1)
+    assert loss == pytest.approx((each * weights).mean())
+    assert hits == 1
+
+
+def test_smoothing_takes_from_the_true_class_and_gives_to_all():
+    np.testing.assert_allclose(head.targets(np.array([1]), 4, 0.2), [[0.05, 0.85, 0.05, 0.05]])
+    np.testing.assert_array_equal(head.targets(np.array([2, 0]), 3, 0), [[0, 0, 1], [1, 0, 0]])
+
+
+def test_class_weights_are_inverse_to_the_counts_and_one_on_average():
+    labels = np.array([0] * 6 + [1] * 3 + [2])
+    weights = head.class_weights(labels, 3)
+    np.testing.assert_allclose(weights, [10 / 18, 10 / 9, 10 / 3])
+    assert weights[labels].mean() == pytest.approx(1)
+
+
+def test_each_epoch_is_told_with_its_losses(monkeypatch):
+    validation = clusters(30, seed=1)
+    _, said = fit(clusters(60), validation, asked(epochs=4, patience=4))
+    epochs = [event for event in said if isinstance(event, Epoch)]
+    assert [(e.phase, e.epoch, e.epochs) for e in epochs] == [("head", i, 4) for i in (1, 2, 3, 4)]
+    assert epochs[-1].validation_loss < epochs[0].validation_loss
+    assert all(0 <= e.accuracy <= 1 and 0 <= e.validation_accuracy <= 1 for e in epochs)
+    assert epochs[-1].seconds_left == 0
+    assert isinstance(said[-1], Kept)
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_it_stops_when_nothing_improves_and_gives_back_the_start(patience):
+    train, validation = clusters(60), flipped(clusters(30, seed=1))
+    found, said = fit(train, validation, asked(epochs=50, patience=patience))
+    start, _ = fit(train, validation, asked(epochs=0))
+    assert len(said) == patience + 1
+    assert said[-1].epoch == 0
+    for mine, other in zip(found.layers[0], start.layers[0], strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
+def test_the_best_epoch_is_given_back_and_patience_counts_from_it():
+    train, validation = clusters(24, spread=1.6), clusters(30, spread=1.6, seed=1)
+    found, said = fit(train, validation, asked(epochs=200, patience=6, learning_rate=0.02))
+    *epochs, kept = said
+    losses = [epoch.validation_loss for epoch in epochs]
+    assert 0 < kept.epoch < len(epochs)
+    assert kept.epoch == 1 + int(np.argmin(losses))
+    assert len(epochs) == kept.epoch + 6 < 200
+    assert log_loss(found, validation) == pytest.approx(kept.validation_loss, rel=1e-4)
+    assert accuracy(found, validation) == pytest.approx(kept.validation_accuracy)
+
+
+@pytest.mark.parametrize("start", [{"hidden": [8]}, {"convex_start": False}])
+def test_random_weights_are_never_the_answer(start):
+    config = asked(head=start, patience=2, learning_rate=0.1)
+    _, said = fit(clusters(60), flipped(clusters(30, seed=1)), config)
+    assert said[-1].epoch == 1
+    assert len(said) == 4
+
+
+def test_training_that_runs_away_gives_back_what_there_was(monkeypatch):
+    def explode(weights, gradients):
+        for weight in weights:
+            weight *= np.nan
+
+    monkeypatch.setattr(head, "optimizer", lambda _: explode)
+    for start in ({}, {"hidden": [8]}):
+        found, said = fit(clusters(60), clusters(30, seed=1), asked(head=start, patience=2))
+        assert said[-1].epoch == 0
+        assert np.isfinite(found.probabilities(clusters(9).features)).all()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+def test_every_optimizer_learns_from_random_weights(optimizer):
+    phase = {"optimizer": optimizer, "learning_rate": 0.01, "epochs": 30}
+    config = parse({"head": {"convex_start": False}, "head_phase": phase})
+    found, _ = fit(clusters(90), clusters(30, seed=1), config)
+    assert accuracy(found, clusters(90, seed=2)) > 0.9
+
+
+def test_a_hidden_head_learns_what_no_straight_line_can():
+    def crossed(seed):
+        points = np.random.default_rng(seed).uniform(-1, 1, (300, 2)).astype(np.float32)
+        return Batch(points, (points.prod(1) > 0).astype(int), np.arange(300))
+
+    train, validation, test = map(crossed, range(3))
+    rest = {"epochs": 80, "patience": 20, "learning_rate": 0.02}
+    bent, _ = fit(train, validation, asked(head={"hidden": [16], "dropout": 0}, **rest), 2)
+    straight, _ = fit(train, validation, asked(**rest), 2)
+    assert [len(bias) for _, bias in bent.layers] == [16, 2]
+    assert accuracy(bent, test) > 0.93
+    assert accuracy(straight, test) < 0.7
+
+
+def test_class_weights_make_a_rare_class_count():
+    def rare(seed):
+        cloud = clusters(200, 2, 4, spread=1.5, seed=seed)
+        keep = (cloud.labels == 0) | (np.arange(200) < 16)
+        return Batch(cloud.features[keep], cloud.labels[keep], cloud.owners[keep])
+
+    def recall(**how):
+        found, _ = fit(rare(0), rare(1), asked(**how), 2)
+        balanced = clusters(200, 2, 4, spread=1.5, seed=2)
+        return (found.logits(balanced.features).argmax(1) == 1)[balanced.labels == 1].mean()
+
+    for start in ({"convex_start": True}, {"convex_start": False}):
+        with_them = recall(class_weights=True, head=start, learning_rate=0.01)
+        without = recall(class_weights=False, head=start, learning_rate=0.01)
+        assert with_them > without + 0.15
+
+
+def test_smoothed_labels_make_it_less_certain():
+    train, validation = clusters(60, spread=0.3), clusters(30, spread=0.3, seed=1)
+    surest = [
+        fit(train, validation, asked(label_smoothing=s, epochs=60, learning_rate=0.02))[0]
+        .probabilities(validation.features)
+        .max(1)
+        .mean()
+        for s in (0, 0.4)
+    ]
+    assert surest[1] < surest[0] - 0.05
+
+
+@pytest.mark.parametrize("hidden", [(), (8,)])
+def test_the_same_seed_gives_the_same_head_and_another_gives_another(hidden):
+    def arrays(seed):
+        config = asked(seed=seed, head={"hidden": hidden})
+        return fit(clusters(60, views=2), clusters(30, seed=1), config)[0].arrays()
+
+    one, again, other = arrays(4), arrays(4), arrays(5)
+    assert all(np.array_equal(one[name], again[name]) for name in one)
+    assert not all(np.array_equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("hidden", [(), (6,)])
+def test_features_in_other_units_give_the_same_answers(hidden):
+    units, offset = np.float32(10.0) ** np.arange(-3, 3).repeat(2), np.arange(12, dtype=np.float32)
+
+    def measured(batch):
+        return Batch(batch.features * units + offset * units, batch.labels, batch.owners)
+
+    train, validation = clusters(60), clusters(30, seed=1)
+    config = asked(head={"hidden": hidden})
+    plain, _ = fit(train, validation, config)
+    other, _ = fit(measured(train), measured(validation), config)
+    np.testing.assert_allclose(
+        other.probabilities(measured(validation).features),
+        plain.probabilities(validation.features),
+        atol=2e-3,
+    )
+
+
+def test_folding_the_standardisation_into_a_head_changes_no_answer():
+    random = np.random.default_rng(0)
+    layers = tuple(
+        (random.normal(size=shape).astype(np.float32), random.normal(size=shape[1]))
+        for shape in ((12, 5), (5, 3))
+    )
+    features = 40 * random.normal(size=(20, 12)).astype(np.float32) + 7
+    mean, scale = features.mean(0), features.std(0)
+    standardised = DenseHead(layers)
+    raw = head._unstandardised(standardised, mean, scale)
+    np.testing.assert_allclose(
+        raw.logits(features), standardised.logits((features - mean) / scale), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("hidden", [(), (8,)])
+def test_a_feature_that_was_dead_in_training_does_not_drown_the_others(hidden):
+    def widened(batch, value):
+        column = np.full((len(batch.labels), 1), value, np.float32)
+        return Batch(np.hstack([batch.features, column]), batch.labels, batch.owners)
+
+    train, test = clusters(60), clusters(30, spread=0.5, seed=1)
+    config = asked(head={"hidden": hidden}, epochs=60, learning_rate=0.01)
+    found, _ = fit(widened(train, 0), widened(test, 0), config)
+    assert accuracy(found, widened(test, 0)) > 0.9
+    assert accuracy(found, widened(test, 0.5)) > 0.9

@@ -1,0 +1,107 @@
+"""Visitors, and what they find on the machine: pictures taken in, runs in every state."""
+
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import app_test
+
+from core import runs
+from core.jobs import State
+from core.jobs.folder import Order
+from core.runs import Run
+from core.settings import Settings
+from core.training import config
+from core.uploads import Upload
+from tests.core.trainings import Taken, Trained, take_in, train
+from tests.pages import visitor as visitor_room
+from tests.pages.visitor import Visitor
+from tests.shapes import draw, encoded
+
+NAMES = ("**bold** _i_", "<img src=x onerror=alert(1)>", "🐘 [link](x) $x^2$", "פיל :red[fire] `c`")
+"""Classes that people name as they like. The last two look the same, so that some are mistaken."""
+PER_CLASS = 12
+
+
+@pytest.fixture(autouse=True)
+def host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A machine in personal mode with an empty home, which no test before has used."""
+    monkeypatch.setenv("TUSKER_MODE", "personal")
+    monkeypatch.setattr(app_test, "MemoryMediaFileStorage", visitor_room.Storage)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield settings
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def visitor(host: Settings) -> Visitor:
+    """Somebody who has just come."""
+    return Visitor()
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+    """Four classes with names that are not harmless, and one file that is no picture."""
+    folder = tmp_path_factory.mktemp("pictures")
+    source = folder / "=odd_names.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for label, name in enumerate(NAMES):
+            for number in range(PER_CLASS):
+                # The number decides the picture, so the last two classes differ in nothing else.
+                content = encoded(draw(min(label, 2), 100 * label + number))
+                archive.writestr(f"{name}/{number:02}.jpg", content)
+        archive.writestr(f"{NAMES[0]}/=broken.jpg", b"no picture")
+    return take_in(folder, source)
+
+
+@pytest.fixture(scope="session")
+def trained(pictures: Taken, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A Quick training on them with the default backbone, without exports. Not to be changed."""
+    home = tmp_path_factory.mktemp("trained")
+    path = home / ("0123456789abcdef" * 2)
+    return train(pictures, config.preset("quick"), path, Settings(home=home))
+
+
+@pytest.fixture
+def run_in(trained: Trained, host: Settings) -> Callable[..., Run]:
+    """`run_in(State.FAILED, "Why.")`: a run in that state; one that is done is complete."""
+
+    def make(state: State = State.DONE, sentence: str = "") -> Run:
+        path = runs.new_path(host)
+        if state is State.DONE:
+            shutil.copytree(trained.run.path, path)
+            run = Run(path)
+        else:
+            run = runs.create(config.preset("quick"), trained.run.dataset(), path)
+        run.job.open(Order(kind="train", arguments={"pictures": str(trained.pictures)}))
+        if state is not State.QUEUED:
+            run.job.begin()
+            # Opening a job clears the log of an earlier one.
+            for event in trained.said if state is State.DONE else ():
+                run.job.events.append(event)
+        if state.ended:
+            run.job.end(state, sentence)
+        return run
+
+    return make
+
+
+@pytest.fixture
+def upload(pictures: Taken, host: Settings) -> Upload:
+    """The pictures as an upload that has been examined."""
+    examined = Upload(host.home / "uploads" / ("fedcba9876543210" * 2))
+    shutil.copytree(pictures.pictures.parent, examined.path)
+    examined.job.open(Order(kind="intake", arguments={}))
+    examined.job.begin()
+    examined.job.end(State.DONE)
+    return examined
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Callable[[int], bytes]:
+    """`picture(label)`: a JPEG of a shape."""
+    return lambda label: encoded(draw(label, seed=999, size=200))

@@ -1,0 +1,136 @@
+import csv
+import io
+from collections.abc import Callable
+
+import pytest
+
+from core import samples
+from core.backbones import get, imagenet_labels
+from core.classifier import Classifier
+from core.runs import Run
+from core.settings import Settings
+from tests.pages.visitor import Visitor
+from tests.shapes import draw, encoded
+
+BROKEN = ("broken.jpg", b"no picture")
+
+
+def _likeliest(content: bytes, settings: Settings, count: int = 3) -> list[str]:
+    model = Classifier.of_backbone(get("efficientnet-lite0"), settings)
+    probabilities = model.answer(model.load(content)).probabilities
+    return [guess.label for guess in model.top(probabilities, count)]
+
+
+def _answers(visitor: Visitor) -> list[str]:
+    """Labels of the bars, from the top."""
+    (chart,) = visitor.charts()
+    return [answer.rpartition(" ")[0].rpartition(" ")[0] for answer in chart.split("; ")]
+
+
+def test_the_first_answer_is_one_press_away(visitor: Visitor, host: Settings) -> None:
+    visitor.open()
+    assert not visitor.charts()
+    visitor.press("A flower")
+    assert _answers(visitor) == _likeliest(samples.photographs()["A flower"], host)
+    assert _answers(visitor)[0] == "daisy"
+    assert "EfficientNet-Lite0 · 1,000 classes" in visitor.reads()
+
+
+def test_an_upload_is_answered_likeliest_first(
+    visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
+) -> None:
+    visitor.open().give(("circle.jpg", picture(0)))
+    assert _answers(visitor) == _likeliest(picture(0), host)
+    assert "Download as CSV" not in visitor.buttons()
+
+
+def test_the_camera_is_answered_too(
+    visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
+) -> None:
+    visitor.open().choose("Camera")
+    assert not visitor.charts()
+    visitor.at.camera_input[0].upload("camera.jpg", picture(1))
+    assert _answers(visitor.see()) == _likeliest(picture(1), host)
+
+
+def test_the_number_of_answers_is_the_number_of_bars(visitor: Visitor) -> None:
+    visitor.open().press("A palace")
+    assert len(_answers(visitor)) == 3
+    visitor.fill("Answers", 7)
+    assert len(_answers(visitor)) == 7
+    assert len(set(_answers(visitor)) & set(imagenet_labels())) == 7
+
+
+def test_several_pictures_make_a_grid_to_choose_from(
+    visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
+) -> None:
+    visitor.open().give(("circle.jpg", picture(0)), ("cross.jpg", picture(3)))
+    first, second = (_likeliest(picture(label), host) for label in (0, 3))
+    assert _answers(visitor) == first
+    (chosen,) = [b for b in visitor.at.button if b.help and "cross" in b.help]
+    assert chosen.label.startswith(second[0].split(",")[0])
+    chosen.click()
+    assert _answers(visitor.see()) == second
+
+
+def test_several_answers_can_be_taken_away_as_csv(
+    visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
+) -> None:
+    visitor.open().give(("=1+1.jpg", picture(0)), BROKEN)
+    rows = list(csv.DictReader(io.StringIO(visitor.download("Download as CSV").decode())))
+    answered = [row for row in rows if row["label"] in imagenet_labels()]
+    assert [row["label"] for row in answered] == _likeliest(picture(0), host)
+    assert [row["rank"] for row in answered] == ["1", "2", "3"]
+    assert {row["file"] for row in answered} == {"'=1+1.jpg"}, "a spreadsheet would run it"
+    assert [row["file"] for row in rows if row not in answered] == ["broken.jpg"]
+
+
+def test_a_file_that_cannot_be_read_says_why_and_the_others_are_answered(
+    visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
+) -> None:
+    visitor.open().give(BROKEN, ("circle.jpg", picture(0)))
+    assert "broken.jpg" in visitor.reads()
+    assert "not a picture" in visitor.reads().lower() or "could not" in visitor.reads().lower()
+    (readable,) = [b for b in visitor.at.button if b.help and "circle" in b.help]
+    readable.click()
+    assert _answers(visitor.see()) == _likeliest(picture(0), host)
+
+
+def test_an_unprepared_backbone_says_what_preparing_means(visitor: Visitor) -> None:
+    visitor.open().fill("Model", "resnet50")
+    said = visitor.reads()
+    assert "ResNet50 has not been used on this machine yet" in said
+    assert "102 MB" in said
+    assert "a minute or two" in said
+    assert "Prepare ResNet50" in visitor.buttons()
+
+
+def test_more_pictures_than_the_host_allows_are_left_out_and_said_to_be(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, picture: Callable[[int], bytes]
+) -> None:
+    monkeypatch.setenv("TUSKER_PREDICT_PICTURES", "1")
+    visitor.open().give(("first.jpg", picture(0)), ("second.jpg", picture(1)))
+    assert "Only the first 1 of 2 pictures" in visitor.reads()
+    assert "TUSKER_PREDICT_PICTURES" in visitor.reads()
+    assert len(visitor.charts()) == 1
+
+
+def test_a_model_trained_here_answers_with_its_own_classes(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    visitor.open("predict", run=run.id)
+    assert visitor.at.selectbox[0].value == run.id
+    visitor.give(("triangle.png", encoded(draw(1, seed=500), "PNG")))
+    assert _answers(visitor)[0] == run.dataset().classes[1]
+    assert "4 classes" in visitor.reads()
+
+
+def test_a_model_is_called_what_its_pictures_are_called(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    visitor.open("predict")
+    (shown,) = [name for name in visitor.at.selectbox[0].options if "taught here" in name]
+    # A list of options is no Markdown: an escape would be seen.
+    assert shown.startswith(f"{run.dataset().name} · taught here")

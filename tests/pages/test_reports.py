@@ -1,0 +1,229 @@
+from collections.abc import Callable
+
+import pytest
+
+from core.evaluation import describe
+from core.jobs import State
+from core.runs import MANIFEST, REPORT, Run
+from core.settings import Settings
+from tests.pages.conftest import NAMES
+from tests.pages.visitor import Visitor
+
+VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export")
+
+
+def test_an_empty_list_leads_to_teaching(visitor: Visitor) -> None:
+    visitor.open("reports")
+    assert "Nothing has been taught yet." in visitor.reads()
+    visitor.press("Teach it your own classes")
+    assert [title.value for title in visitor.at.title] == ["Teach it your own classes"]
+
+
+def test_the_list_says_how_good_each_run_is(visitor: Visitor, run_in: Callable[..., Run]) -> None:
+    run, failed = run_in(), run_in(State.FAILED, "Memory ran out.")
+    visitor.open("reports")
+    rows = visitor.table("Name", "State", "Accuracy", "Classes", "Pictures")
+    counts = (len(run.dataset().classes), len(run.dataset().examples))
+    name, accuracy = run.dataset().name, describe(run.report().accuracy)
+    assert set(rows) == {
+        (name, "finished", accuracy, *counts),
+        (name, "failed", "–", *counts),
+    }
+    assert failed.id != run.id
+
+
+def test_figures_are_those_of_the_report(visitor: Visitor, run_in: Callable[..., Run]) -> None:
+    run = run_in()
+    report = run.report()
+    visitor.open("reports", run=run.id)
+    assert report.headline in visitor.reads()
+    shown = {metric.label: metric.value for metric in visitor.at.metric}
+    assert describe(report.accuracy) in shown.values()
+    assert describe(report.macro.f1, percent=False) in shown.values()
+    assert describe(report.baseline.accuracy) in shown.values()
+    assert visitor.table("Class", "Test pictures", "Precision", "Recall", "F1") == [
+        (s.name, s.support, describe(s.precision), describe(s.recall), describe(s.f1))
+        for s in report.per_class
+    ]
+    averages = {row[1:] for row in visitor.table("", "Precision", "Recall", "F1")}
+    assert averages == {
+        (describe(a.precision), describe(a.recall), describe(a.f1))
+        for a in (report.macro, report.weighted)
+    }
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_view_has_its_address_and_shows_names_letter_by_letter(
+    visitor: Visitor, run_in: Callable[..., Run], view: str
+) -> None:
+    run = run_in()
+    visitor.open("reports", run=run.id, view=view)
+    (control,) = [c for c in visitor.at.segmented_control if "Summary" in c.options]
+    assert control.value == view
+    assert not visitor.at.error
+    for name in NAMES:
+        assert not [text for text in visitor.marked() if name in text], "it would be rendered"
+
+
+def test_pictures_it_got_wrong_come_first_with_what_it_said(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    report = run.report()
+    wrong = [said for said in report.predictions if said.label != said.predicted]
+    assert wrong, "two classes look the same"
+    visitor.open("reports", run=run.id, view="Pictures")
+    assert f"{len(wrong)} of {report.pictures} are wrong" in visitor.reads()
+    assert len(visitor.at.image) == len(wrong)
+    for said in wrong:
+        assert report.classes[said.predicted] in visitor.reads()
+        assert f"was {report.classes[said.label]}" in visitor.reads()
+    visitor.choose("All")
+    assert len(visitor.at.image) == min(report.pictures, 24)
+
+
+def test_data_counts_every_picture_and_names_every_file_left_out(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    dataset = run.dataset()
+    visitor.open("reports", run=run.id, view="Data")
+    *classes, total = visitor.table("Class", "Train", "Validation", "Test")
+    assert [row[0] for row in classes] == list(dataset.classes)
+    assert sum(total[1:]) == len(dataset.examples)
+    assert visitor.table("File", "Why") == [(s.name, s.reason) for s in dataset.skipped]
+
+
+def test_training_says_which_epoch_was_kept_and_with_which_settings(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    visitor.open("reports", run=run.id, view="Training")
+    assert visitor.charts()
+    assert "was kept" in visitor.reads()
+    assert '"backbone"' in visitor.at.json[0].value
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (State.FAILED, "Memory ran out. Try a smaller batch."),
+        (State.CANCELLED, "It was cancelled."),
+        (State.INTERRUPTED, "It was interrupted: the machine or the worker stopped."),
+    ],
+    ids=str,
+)
+def test_a_run_that_ended_early_says_how(
+    visitor: Visitor, run_in: Callable[..., Run], state: State, sentence: str
+) -> None:
+    run = run_in(state, sentence)
+    run.job.log_path.write_text("the last words of the worker\n")
+    visitor.open("reports", run=run.id)
+    assert sentence in visitor.reads()
+    assert "Try it" not in visitor.buttons()
+    assert not visitor.charts()
+    told = [code.value for code in visitor.at.code]
+    assert told == ([] if state is State.CANCELLED else ["the last words of the worker"])
+
+
+def test_a_run_that_nobody_works_on_any_more_was_interrupted(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in(State.RUNNING)
+    visitor.open("reports", run=run.id)
+    assert "interrupted" in visitor.reads()
+
+
+def test_a_run_that_waits_says_so_and_can_be_cancelled(
+    visitor: Visitor, run_in: Callable[..., Run], host: Settings
+) -> None:
+    run = run_in(State.QUEUED)
+    visitor.open("reports", run=run.id)
+    assert "Starting" in visitor.reads() or "before yours" in visitor.reads()
+    visitor.press("Cancel")
+    assert "It was cancelled before it began." in visitor.reads()
+    assert run.status(host).state is State.CANCELLED
+
+
+def test_a_run_at_work_shows_how_far_it_is(
+    visitor: Visitor, run_in: Callable[..., Run], trained: object
+) -> None:
+    run = run_in(State.RUNNING)
+    for event in trained.said[:12]:  # type: ignore[attr-defined]
+        run.job.events.append(event)
+    with run.job.lock().acquire():
+        visitor.open("reports", run=run.id)
+        assert "so far" in visitor.reads()
+        assert "Cancel" in visitor.buttons()
+
+
+@pytest.mark.parametrize("spoiled", [REPORT, "dataset.json", "config.json", "status.json"])
+@pytest.mark.parametrize("content", [b"{", None], ids=["garbled", "missing"])
+def test_a_damaged_run_says_so_and_the_list_still_opens(
+    visitor: Visitor, run_in: Callable[..., Run], spoiled: str, content: bytes | None
+) -> None:
+    run, whole = run_in(), run_in()
+    path = run.path / spoiled
+    path.unlink() if content is None else path.write_bytes(content)
+    visitor.open("reports", run=run.id)
+    said = [*visitor.at.error, *visitor.at.warning]
+    if spoiled != "status.json":  # the report can be read without it
+        assert said, visitor.reads()
+        assert "All runs" in visitor.buttons()
+    visitor.open("reports")
+    assert describe(whole.report().accuracy) in {row[0] for row in visitor.table("Accuracy")}
+
+
+def test_a_model_that_was_changed_is_not_asked(
+    visitor: Visitor, run_in: Callable[..., Run], picture: Callable[[int], bytes]
+) -> None:
+    run = run_in()
+    weights = run.model_folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    visitor.open("predict", run=run.id).give(("circle.jpg", picture(0)))
+    assert "not the file that the training wrote" in visitor.reads()
+    assert not visitor.charts()
+
+
+def test_a_run_without_its_manifest_is_unfinished(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    (run.path / MANIFEST).unlink()
+    visitor.open("reports", run=run.id)
+    assert run.report().headline not in visitor.reads()
+    assert "Try it" not in visitor.buttons()
+    visitor.open("predict")
+    assert run.id not in visitor.at.selectbox[0].proto.options
+    assert not [name for name in visitor.at.selectbox[0].options if "taught here" in name]
+
+
+@pytest.mark.parametrize("run_id", ["0" * 32, "../../etc", "<b>", ""])
+def test_an_unknown_run_says_so_and_leads_back_to_the_list(visitor: Visitor, run_id: str) -> None:
+    visitor.open("reports", run=run_id)
+    if run_id:
+        assert "No run with this id is on this machine." in visitor.reads()
+        visitor.press("All runs")
+    assert "Nothing has been taught yet." in visitor.reads()
+
+
+def test_in_public_mode_others_runs_are_not_listed_but_a_link_opens_one(
+    run_in: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUSKER_MODE", "public")
+    run = run_in()
+    stranger = Visitor().open("reports")
+    assert "Nothing has been taught yet." in stranger.reads()
+    assert not stranger.at.dataframe
+    assert not _taught(stranger.open("predict"))
+
+    friend = Visitor().open("reports", run=run.id)
+    assert run.report().headline in friend.reads()
+    friend.press("All runs")
+    assert len(friend.table("Name")) == 1, "a run whose link was opened is of this visit"
+    assert len(_taught(friend.open("predict"))) == 1
+    assert not _taught(stranger.open("predict")), "the visits of others change nothing"
+
+
+def _taught(visitor: Visitor) -> list[str]:
+    return [name for name in visitor.at.selectbox[0].options if "taught here" in name]

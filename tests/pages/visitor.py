@@ -1,0 +1,158 @@
+"""A visitor without a browser: opens pages, presses what they show, reads what they say."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
+PATIENCE = 60.0
+"""Seconds that a page, or a job that a page waits for, may take on a busy machine."""
+MARKDOWN = ("body", "label", "help", "text", "caption")
+"""Fields of elements that a browser renders as Markdown."""
+VERBATIM = {"text", "code", "json", "dataframe", "selectbox", "multiselect", "text_input"}
+"""Elements whose values it does not."""
+SERVED: dict[str, bytes] = {}
+"""Address → content of what pages offered to show or to download."""
+
+
+class Storage(MemoryMediaFileStorage):
+    """Streamlit's, but what it served can be looked at after the run."""
+
+    def get_url(self, file_id: str) -> str:
+        """Address of a file, remembered."""
+        url = super().get_url(file_id)
+        SERVED[url] = self.get_file(file_id).content
+        return url
+
+
+class Visitor:
+    """One session of the app.
+
+    Attributes:
+        at: Streamlit's own handle, for what has no method here.
+    """
+
+    def __init__(self) -> None:
+        self.at = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
+        self._came = False
+
+    def open(self, page: str = "predict", **parameters: str) -> Self:
+        """Go to a page by its address."""
+        if not self._came:
+            self.at.run()  # until then nobody knows what pages there are
+            self._came = True
+        self.at.query_params = dict(parameters)
+        self.at.switch_page(f"{PAGES}/{page}.py")
+        return self.see()
+
+    def see(self) -> Self:
+        """Have the page drawn again, as it does by itself while a job runs."""
+        self.at.run()
+        self.at._page_hash = ""  # else a page that led to another would be gone back to
+        assert not self.at.exception, [trouble.message for trouble in self.at.exception]
+        return self
+
+    def until(self, there: Callable[[], Any]) -> Self:
+        """Look at the page until something is there."""
+        deadline = time.monotonic() + PATIENCE
+        while not there():
+            assert time.monotonic() < deadline, f"waited in vain; the page says: {self.reads()}"
+            time.sleep(0.1)
+            self.see()
+        return self
+
+    def press(self, label: str) -> Self:
+        """Press the button of that label."""
+        self.button(label).click()
+        return self.see()
+
+    def button(self, label: str) -> Any:
+        """The button of that label, as it reads."""
+        found = [button for button in self.at.button if reading(button.label) == label]
+        assert len(found) == 1, f"{len(found)} buttons called {label!r} among {self.buttons()}"
+        return found[0]
+
+    def buttons(self) -> list[str]:
+        """Labels of all buttons, as they read."""
+        return [reading(button.label) for button in (*self.at.button, *self.at.download_button)]
+
+    def choose(self, option: str, value: str = "") -> Self:
+        """Choose an option of a segmented control or radio; `value` if it is not what is shown."""
+        for control in (*self.at.segmented_control, *self.at.radio):
+            if option in map(reading, control.options):
+                control.set_value(value or option)
+                return self.see()
+        raise AssertionError(f"nothing offers {option!r}")
+
+    def fill(self, label: str, value: Any) -> Self:
+        """Give a field, by its label, a value."""
+        fields = (
+            *self.at.number_input,
+            *self.at.selectbox,
+            *self.at.text_input,
+            *self.at.checkbox,
+        )
+        found = [field for field in fields if field.label == label]
+        assert len(found) == 1, f"{len(found)} fields called {label!r}"
+        found[0].set_value(value)
+        return self.see()
+
+    def give(self, *files: tuple[str, bytes]) -> Self:
+        """Give files to the uploader of the page."""
+        uploader = self.at.file_uploader[0]
+        triples = [(name, content, "application/octet-stream") for name, content in files]
+        uploader.set_value(triples if uploader.accept_multiple_files else triples[0])
+        return self.see()
+
+    def download(self, label: str) -> bytes:
+        """What the download button of that label gives."""
+        (button,) = [b for b in self.at.download_button if reading(b.label) == label]
+        return SERVED[button.proto.url]
+
+    def marked(self) -> list[str]:
+        """Every text of the page that a browser would render as Markdown."""
+        return [text for node in self.at.main for text in _markdown(node)]
+
+    def reads(self) -> str:
+        """All text of the page as it reads, one line a text."""
+        return "\n".join(map(reading, self.marked()))
+
+    def table(self, *columns: str) -> list[tuple[Any, ...]]:
+        """Rows of the table that has these columns."""
+        for frame in self.at.dataframe:
+            if set(columns) <= set(frame.value.columns):
+                return list(frame.value[list(columns)].itertuples(index=False, name=None))
+        raise AssertionError(f"no table has the columns {columns}")
+
+    def charts(self) -> list[str]:
+        """What those who cannot see the charts are told."""
+        return [chart.proto.alt for chart in self.at.get("plotly_chart")]
+
+
+def reading(markdown: str) -> str:
+    """What a text reads like: no icons, no emphasis of the page's own, no escapes."""
+    text = re.sub(r":material/\w+:\s*", "", markdown)
+    text = re.sub(r"(?<!\\)\*\*", "", text)
+    return re.sub(r"\\([^\w\s]|_)", r"\1", text).strip()
+
+
+def _markdown(node: Any) -> Iterator[str]:
+    proto = getattr(node, "proto", None)
+    if proto is None or getattr(node, "type", "") in VERBATIM:
+        if getattr(node, "type", "") == "selectbox":
+            yield from (text for text in (proto.label, proto.help) if text)
+        return
+    for image in getattr(proto, "imgs", ()):
+        if image.caption:
+            yield image.caption
+    fields = getattr(proto, "DESCRIPTOR", None)
+    for field in fields.fields if fields else ():
+        value = getattr(proto, field.name) if field.name in MARKDOWN else None
+        if isinstance(value, str) and value:
+            yield value
