@@ -50,8 +50,9 @@ def own(prefix: str, pid: int | None = None) -> str:
 
 def forget(folder: Path, pid: int) -> None:
     """Remove what a process that is gone left in a folder under names of its own."""
-    for path in folder.glob(own(".*-", pid) + "*"):
-        remove(path)
+    for path in folder.glob(".*"):
+        if path.name.split("-")[1:2] == [str(pid)]:
+            remove(path)
 
 
 def remove(path: Path) -> None:

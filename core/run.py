@@ -194,7 +194,9 @@ class Run:
         try:
             return kind.model_validate_json(self._read(name))
         except ValidationError as error:
-            raise RunDamaged(f"{name} of this run is damaged.") from error
+            raise RunDamaged(
+                f"{name} of this run is damaged: it is not what was written."
+            ) from error
 
     def _read(self, name: str) -> bytes:
         try:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.errors import TuskerError
 from ui import answers, frame, models, pictures, resources, state
 
 frame.enter()
@@ -21,7 +22,11 @@ with results:
     if not models.ready(model, settings):
         st.stop()
     if chosen:
-        said = answers.ask(model, chosen, count)
+        try:
+            said = answers.ask(model, chosen, count)
+        except TuskerError as refusal:
+            st.error(str(refusal), icon=":material/broken_image:")
+            st.stop()
         answers.show(said, resources.classifier(model))
     elif st.session_state[state.SOURCE] == "Upload":
         st.subheader("No picture at hand? Try one of these.")

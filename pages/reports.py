@@ -26,8 +26,11 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.button("All runs", on_click=run_list.close, icon=":material/arrow_back:")
     if run.complete and st.button("Try it", icon=":material/image_search:", type="primary"):
         st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
-launch.heading(run)
-if run.complete:
-    report_views.show(run, settings)
-else:
-    live.show(run, settings)
+try:
+    launch.heading(run)
+    if run.complete:
+        report_views.show(run, settings)
+    else:
+        live.show(run, settings)
+except TuskerError as refusal:
+    st.error(str(refusal), icon=":material/broken_image:")

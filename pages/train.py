@@ -13,14 +13,13 @@ st.title("Teach it your own classes")
 if wanted := state.parameter(state.RUN):
     try:
         run = runs.get(settings, wanted)
-    except TuskerError as refusal:
-        st.warning(str(refusal))
-    else:
         state.remember_run(run.id)
         launch.heading(run)
         live.show(run, settings)
-        launch.again()
-        st.stop()
+    except TuskerError as refusal:
+        st.warning(str(refusal))
+    launch.again()
+    st.stop()
 
 st.subheader("1 · Your pictures", divider="gray")
 upload = intake.current(settings)

@@ -88,7 +88,7 @@ def _grid(said: list[Said], chosen: int) -> None:
         for number, (picture, guesses, _) in enumerate(said):
             with grid.cell():
                 if isinstance(guesses, str):
-                    st.caption(f":material/broken_image: {text.plain(picture.name, 30)}")
+                    st.caption(f":material/broken_image: {text.plain(guesses, 400)}")
                     first = "Not readable"
                 else:
                     st.image(
@@ -104,8 +104,8 @@ def _grid(said: list[Said], chosen: int) -> None:
                     width="stretch",
                     on_click=_show,
                     args=(number,),
-                    help=text.plain(picture.name),
                 )
+                st.caption(text.plain(picture.name, 30))
 
 
 def _show(number: int) -> None:

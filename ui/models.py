@@ -53,7 +53,7 @@ def _title(name: str, own: dict[str, Summary]) -> str:
     if name in own:
         line = own[name]
         classes = text.classes(len(line.classes))
-        return f"{text.plain(line.name, 40)} · taught here, {classes}"
+        return f"{text.short(line.name, 40)} · taught here, {classes}"
     return f"{backbones.get(name).title} · ImageNet"
 
 

@@ -48,6 +48,7 @@ def choose(settings: Settings) -> list[Picture]:
         "Drop pictures here",
         type="image",
         accept_multiple_files=True,
+        max_upload_size=settings.picture_megabytes,
         help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session.",
     )
     if len(given) > settings.predict_pictures:

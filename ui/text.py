@@ -8,13 +8,18 @@ import time
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&\"'])")
 
 
+def short(text: str, limit: int = 80) -> str:
+    """A name on one line, cut in the middle, for places that know no Markdown."""
+    text = " ".join(text.split()) or "(no name)"
+    if len(text) <= limit:
+        return text
+    keep = (limit - 1) // 2
+    return f"{text[:keep]}…{text[-keep:]}"
+
+
 def plain(text: str, limit: int = 80) -> str:
     """A name as Markdown that shows it letter by letter, on one line, cut in the middle."""
-    text = " ".join(text.split()) or "(no name)"
-    if len(text) > limit:
-        keep = (limit - 1) // 2
-        text = f"{text[:keep]}…{text[-keep:]}"
-    return _MARKUP.sub(r"\\\1", text)
+    return _MARKUP.sub(r"\\\1", short(text, limit))
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

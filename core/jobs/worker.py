@@ -60,12 +60,12 @@ def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, A
 
 def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Train, evaluate and export a run."""
-    from core.runs import Run
-    from core.training import pipeline
-
     pictures = Path(arguments["pictures"])
     if not pictures.is_dir():
         raise BadDataset("The pictures of this run are no longer here. Upload them again.")
+    from core.runs import Run
+    from core.training import pipeline
+
     pipeline.train(Run(folder.path), pictures, settings, emit)
 
 

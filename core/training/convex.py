@@ -80,5 +80,5 @@ def _folds(labels: np.ndarray, owners: np.ndarray) -> list[np.ndarray]:
 
 def _loss(model: LogisticRegression, rows: np.ndarray, labels: np.ndarray) -> float:
     """Summed cross-entropy; the labels are those that the model was taught."""
-    found = model.predict_log_proba(rows)
-    return float(-found[np.arange(len(labels)), labels].sum())
+    right = model.predict_proba(rows)[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(right, 1e-12)).sum())

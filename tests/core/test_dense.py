@@ -1,5 +1,7 @@
 """A head is a chain of dense layers that ends in probabilities."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ def head(*widths: int) -> DenseHead:
     return DenseHead(
         tuple(
             (random.normal(size=shape).astype(np.float32), random.normal(size=shape[1]))
-            for shape in zip(widths, widths[1:], strict=False)
+            for shape in itertools.pairwise(widths)
         )
     )
 

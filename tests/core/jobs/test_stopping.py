@@ -12,6 +12,7 @@ from core.jobs.folder import Order
 from core.runs import Run
 from core.settings import Settings
 from core.training.events import Epoch
+from tests import shapes
 from tests.core.jobs import at_work
 
 LONG = {"epochs": 500, "patience": 500}
@@ -143,17 +144,36 @@ def test_a_job_is_not_interrupted_while_somebody_works_on_it(queue: Settings) ->
 def test_a_worker_outlives_its_dispatcher_and_the_queue_goes_on(
     queue: Settings, a_zip: Path, tmp_path: Path
 ) -> None:
-    run = at_work.training(queue, tmp_path / "pictures", head={"hidden": [1024]}, head_phase=LONG)
-    behind = at_work.training(queue, tmp_path / "pictures", backbone="resnet50")
-    at_work.until(lambda: at_work.said(run.job, "Looking"))
-    at_work.kill(at_work.only(queue, "dispatch"))
-    assert local.status(run.job, queue).state is State.RUNNING
+    (tmp_path / "many").mkdir()
+    many = shapes.shapes_zip(tmp_path / "many", classes=8, per_class=40, size=32)
+    job = at_work.some_intake(queue, "many", many)
+    behind = at_work.some_intake(queue, "few", a_zip)
+    at_work.until(lambda: job.recorded().state is State.RUNNING)
+    orphan = at_work.only(queue, "worker")
+    orphan.suspend()
+    at_work.kill(*at_work.processes(queue, "dispatch"))
+    assert local.status(job, queue).state is State.RUNNING
     recover(queue)
-    at_work.until(lambda: run.complete)
-    assert behind.job.recorded().state is State.QUEUED
-    cancel(behind.job, queue)
-    stop_in_time(run.job, queue)
+    at_work.until(lambda: at_work.processes(queue, "dispatch"))
+    orphan.resume()
+    assert at_work.ended(job, queue).state is State.DONE
+    assert at_work.ended(behind, queue).state is State.DONE
+    assert job.log_tail().count("intake begins") == 1
+
+
+def test_a_worker_that_is_late_does_not_do_the_job_again(queue: Settings, a_zip: Path) -> None:
+    job = at_work.some_intake(queue, "shapes", a_zip)
+    at_work.until(lambda: at_work.processes(queue, "worker"))
+    late = at_work.only(queue, "worker")
+    late.suspend()
+    assert job.recorded().state is State.QUEUED, "it had begun already"
+    at_work.kill(at_work.only(queue, "dispatch"))
+    recover(queue)
+    assert at_work.ended(job, queue).state is State.DONE
+    late.resume()
     at_work.until(lambda: not at_work.processes(queue))
+    assert job.log_tail().count("intake begins") == 1
+    assert job.recorded().state is State.DONE
 
 
 def test_a_worker_whose_dispatcher_died_can_still_be_cancelled(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from core.training import convex
 from core.training.head import Batch, class_weights
@@ -11,12 +12,13 @@ from tests.core.training.clouds import clusters
 
 def solve(train: Batch, classes: int = 3, weighted: bool = False):
     weights = class_weights(train.labels, classes) if weighted else np.ones(classes)
-    return convex.logistic_regression(train.features, train.labels, train.owners, weights, 0)
+    with threadpool_limits(1, user_api="blas"):
+        return convex.logistic_regression(train.features, train.labels, train.owners, weights, 0)
 
 
-def log_loss(found, batch):
-    right = found.probabilities(batch.features)[np.arange(len(batch.labels)), batch.labels]
-    return -np.log(right).mean()
+def standardised(batch: Batch) -> Batch:
+    features = (batch.features - batch.features.mean(0)) / batch.features.std(0)
+    return Batch(features, batch.labels, batch.owners)
 
 
 @pytest.mark.parametrize("weighted", [True, False])
@@ -27,12 +29,12 @@ def test_it_is_the_logistic_regression_of_scikit_learn(monkeypatch, classes, n, 
     monkeypatch.setattr(convex, "STRENGTHS", (strength,))
     cloud = clusters(n, classes, d)
     keep = np.arange(n) % 7 != 1  # so that weights matter
-    train = Batch(cloud.features[keep], cloud.labels[keep], cloud.owners[keep])
+    train = standardised(Batch(cloud.features[keep], cloud.labels[keep], cloud.owners[keep]))
     found = solve(train, classes, weighted)
     plain = LogisticRegression(
         C=strength, class_weight="balanced" if weighted else None, tol=1e-8, max_iter=10_000
     ).fit(train.features, train.labels)
-    for batch in (train, clusters(20, classes, d, seed=1)):
+    for batch in (train, standardised(clusters(20, classes, d, seed=1))):
         np.testing.assert_allclose(
             found.probabilities(batch.features), plain.predict_proba(batch.features), atol=2e-3
         )
@@ -41,12 +43,12 @@ def test_it_is_the_logistic_regression_of_scikit_learn(monkeypatch, classes, n, 
 def test_the_strength_that_cross_validates_best_is_taken(monkeypatch):
     train = clusters(60, spread=2)
     found = {}
-    for strengths in ((1e-9,), (0.01,), (1e5,), (1e-9, 0.01, 1e5)):
+    for strengths in ((1e-9,), (0.01,), (100,), (1e-9, 0.01, 100)):
         monkeypatch.setattr(convex, "STRENGTHS", strengths)
         found[strengths] = solve(train).layers[0][0]
-    np.testing.assert_array_equal(found[1e-9, 0.01, 1e5], found[(0.01,)])
+    np.testing.assert_array_equal(found[1e-9, 0.01, 100], found[(0.01,)])
     assert not np.allclose(found[(1e-9,)], found[(0.01,)])
-    assert not np.allclose(found[(1e5,)], found[(0.01,)])
+    assert not np.allclose(found[(100,)], found[(0.01,)])
 
 
 def test_views_of_one_picture_are_never_on_both_sides_of_a_fold():
@@ -66,7 +68,10 @@ def test_a_class_of_very_few_pictures_in_many_views_can_be_learned(classes, pict
     keep = (everything.labels != alone) | (everything.owners < classes * pictures)
     rare = Batch(everything.features[keep], everything.labels[keep], everything.owners[keep])
     assert len(np.unique(rare.owners[rare.labels == alone])) == pictures
-    assert log_loss(solve(rare, classes, weighted=True), rare) < 0.7
+    found = solve(rare, classes, weighted=True)
+    right = found.logits(rare.features).argmax(1) == rare.labels
+    assert right.mean() > 0.8
+    assert right[rare.labels == alone].mean() > 0.8
 
 
 def test_it_answers_the_same_every_time():

@@ -1,0 +1,54 @@
+"""What a worker is given, and what it is not."""
+
+import pytest
+
+from core.jobs.process import environment
+from core.settings import Settings
+from tests.core.jobs import at_work
+
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "STREAMLIT_COOKIE_SECRET": "secret",
+    "DATABASE_URL": "postgres://me:secret@host/db",
+    "TUSKER_PASSWORD": "secret",
+}
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_worker_is_told_no_secret_of_the_host(secrets: None, settings: Settings) -> None:
+    given = environment(settings)
+    assert not SECRETS.keys() & given.keys()
+    assert "secret" not in " ".join(given.values())
+
+
+def test_no_process_of_the_queue_holds_a_secret(
+    secrets: None, queue: Settings, stalled: None
+) -> None:
+    at_work.stalled_preparation(queue)
+    at_work.until(lambda: at_work.processes(queue, "worker"))
+    at_work.until(lambda: len(at_work.processes(queue)) == 2)
+    for process in at_work.processes(queue):
+        assert not SECRETS.keys() & process.environ().keys()
+
+
+def test_a_worker_has_the_settings_of_its_host_and_not_those_of_the_environment(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core.settings import load
+
+    monkeypatch.setenv("TUSKER_PICTURES", "9")
+    ours = settings.model_copy(update={"job_minutes": 0.5, "classes": 7, "mode": "personal"})
+    assert load(environment(ours)) == ours
+
+
+def test_a_worker_can_find_the_network_s_proxy(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "http://proxy")
+        assert environment(settings)[name] == "http://proxy"

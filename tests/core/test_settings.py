@@ -1,0 +1,71 @@
+"""The host's decisions, from its environment."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from core import settings
+from core.errors import BadConfig
+from core.settings import Settings
+
+
+def test_without_variables_the_defaults_hold() -> None:
+    found = settings.load({})
+    assert found == Settings()
+    assert found.mode == "public"
+    assert found.home == Path.home() / ".tusker"
+
+
+def test_a_variable_sets_the_field_of_its_name() -> None:
+    found = settings.load({"TUSKER_PICTURES": "123", "TUSKER_UPLOAD_HOURS": "0.5"})
+    assert (found.pictures, found.upload_hours) == (123, 0.5)
+    for field in Settings.model_fields:
+        assert settings.Settings.variable(field) == f"TUSKER_{field.upper()}"
+
+
+def test_an_empty_variable_counts_as_not_set_and_strangers_are_ignored() -> None:
+    assert settings.load({"TUSKER_MODE": "", "PICTURES": "9", "TUSKER_UNHEARD": "1"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("TUSKER_PICTURES", "many", "integer"),
+        ("TUSKER_PICTURES", "3", "greater than or equal to 8"),
+        ("TUSKER_MODE", "private", "'public' or 'personal'"),
+        ("TUSKER_JOB_MINUTES", "0", "greater than 0"),
+        ("TUSKER_UPLOAD_HOURS", "-1", "greater than 0"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_variable(
+    variable: str, value: str, why: str
+) -> None:
+    with pytest.raises(BadConfig) as refusal:
+        settings.load({variable: value})
+    sentence = str(refusal.value)
+    assert sentence.startswith(f"{variable} is {value!r}: ")
+    assert why in sentence
+    assert sentence.endswith(".") and "\n" not in sentence
+
+
+def test_the_home_is_the_same_place_for_a_worker_that_runs_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    assert settings.load({"TUSKER_HOME": "data"}).home == tmp_path / "data"
+    assert settings.load({"TUSKER_HOME": "~/data"}).home == tmp_path / "me" / "data"
+
+
+def test_settings_do_not_change_and_take_no_unknown_field() -> None:
+    with pytest.raises(ValidationError):
+        Settings().pictures = 9  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        Settings(picture=9)  # type: ignore[call-arg]
+
+
+def test_megabytes_are_given_in_bytes_too() -> None:
+    found = Settings(archive_megabytes=2, expanded_megabytes=3, picture_megabytes=1)
+    assert (found.archive_bytes, found.expanded_bytes) == (2 * 1024**2, 3 * 1024**2)
+    assert found.picture_bytes == 1024**2

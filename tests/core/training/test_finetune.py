@@ -1,0 +1,239 @@
+"""Phase 2: what is above the cut is trained on kept activations, and nothing else is."""
+
+import keras
+import numpy as np
+import pytest
+
+from core.backbones import build, get
+from core.dense import DenseHead
+from core.errors import BadConfig
+from core.training import finetune
+from core.training.config import Unfreeze, parse
+from core.training.events import Epoch, Kept, Step
+from core.training.finetune import Cuts
+
+TINY = get("tiny")
+BLOCK1 = 1  # the cut: only block 2 is above
+STEM = 0
+
+
+def asked(**values):
+    phase = {"epochs": values.pop("epochs", 3), "patience": 20}
+    phase |= {"learning_rate": values.pop("learning_rate", 5e-3)} | values.pop("phase", {})
+    unfreeze = values.pop("unfreeze", {"stages": 1})
+    return parse({"backbone": "tiny", "fine_tune_phase": phase, "unfreeze": unfreeze} | values)
+
+
+def cuts(seed=0, n=24, stage=BLOCK1):
+    """Three classes that differ in which third of the channels is bright."""
+    edge, channels = {STEM: (16, 16), BLOCK1: (8, 24)}[stage]
+    labels = np.arange(n) % 3
+    maps = np.random.default_rng(seed).uniform(0, 1, (n, edge, edge, channels))
+    for row, label in zip(maps, labels, strict=True):
+        third = channels // 3
+        row[..., label * third : (label + 1) * third] *= 2
+    return Cuts(maps.astype(np.float16), labels)
+
+
+def a_head(hidden=()):
+    random = np.random.default_rng(1)
+    widths = [TINY.embedding, *hidden, 3]
+    layers = []
+    for inputs, units in zip(widths, widths[1:], strict=False):
+        kernel = random.normal(0, 0.3, (inputs, units)).astype(np.float32)
+        layers.append((kernel, np.zeros(units, np.float32)))
+    return DenseHead(tuple(layers))
+
+
+def weights(trunk):
+    """Copies, by layer and variable."""
+    return {
+        (layer.name, variable.name): variable.numpy()
+        for layer in trunk.layers
+        for variable in layer.weights
+    }
+
+
+def run(config, stage=BLOCK1, head=None, validation=None, **how):
+    """Fine-tune a fresh trunk: its weights before and after, the head, what was said."""
+    trunk = build.trunk(TINY)
+    before, said = weights(trunk), []
+    above = build.top_model(TINY, stage, trunk)
+    validation = validation or cuts(1, 12, stage)
+    head, kept = finetune.fit(
+        above, head or a_head(), cuts(0, 24, stage), validation, config, said.append
+    )
+    return Outcome(trunk, above, before, weights(trunk), head, kept, said)
+
+
+class Outcome:
+    def __init__(self, trunk, above, before, after, head, kept, said):
+        self.trunk, self.above, self.head, self.kept, self.said = trunk, above, head, kept, said
+        self.before, self.after = before, after
+
+    @property
+    def changed(self):
+        """Names of the layers that are not as they were."""
+        pairs = self.before.items()
+        return {name for (name, part), was in pairs if (self.after[name, part] != was).any()}
+
+
+def test_only_what_is_above_the_cut_is_trained_and_batch_normalisation_is_not():
+    done = run(asked())
+    assert done.kept.epoch > 0
+    assert done.changed == {"block2_conv"}
+    both = run(asked(unfreeze={"stages": 2}), STEM)
+    assert both.changed == {"block1_conv", "block2_conv"}
+
+
+def test_the_last_layers_alone_can_be_trained():
+    # The last four of block 1 and 2: a ReLU, then the convolution, normalisation and ReLU.
+    done = run(asked(unfreeze={"layers": 4}), STEM)
+    assert done.kept.epoch > 0
+    assert done.changed == {"block2_conv"}
+    assert run(asked(unfreeze={"layers": 6}), STEM).changed == {"block1_conv", "block2_conv"}
+    assert run(asked(unfreeze={"layers": 2}), STEM).changed == set()
+
+
+def test_the_head_is_trained_together_with_the_layers_and_fits_them():
+    validation = cuts(1, 12)
+    done = run(asked(), validation=validation)
+    assert not np.array_equal(done.head.layers[0][0], a_head().layers[0][0])
+    maps = np.asarray(done.above(validation.activations.astype(np.float32), training=False))
+    found = done.head.probabilities(maps.mean((1, 2)))
+    right = found[np.arange(12), validation.labels]
+    assert -np.log(right).mean() == pytest.approx(done.kept.validation_loss, rel=1e-3)
+    assert (found.argmax(1) == validation.labels).mean() == done.kept.validation_accuracy
+
+
+def test_it_learns():
+    done = run(asked(epochs=8))
+    epochs = [event for event in done.said if isinstance(event, Epoch)]
+    assert epochs[-1].loss < 0.5 * epochs[0].loss
+    assert done.kept.validation_accuracy > 0.9
+
+
+def test_what_is_said_is_an_epoch_at_a_time_with_steps_between():
+    said = run(asked(epochs=2, batch_size=10)).said
+    assert [type(event) for event in said] == [*[Step, Step, Step, Epoch] * 2, Kept]
+    steps = [(event.what, event.done, event.total) for event in said if isinstance(event, Step)]
+    assert steps[:3] == [("Fine-tuning, epoch 1", done, 24) for done in (10, 20, 24)]
+    epochs = [event for event in said if isinstance(event, Epoch)]
+    assert [(e.phase, e.epoch, e.epochs) for e in epochs] == [("fine-tune", i, 2) for i in (1, 2)]
+
+
+@pytest.mark.parametrize("hidden", [(), (5,)])
+def test_an_absurd_rate_ends_where_it_began(hidden):
+    config = asked(learning_rate=1, phase={"optimizer": "sgd", "momentum": 0.99})
+    start = a_head(hidden)
+    # What is learned is wrong for validation, so nothing can be better than the start.
+    wrong = Cuts(cuts(1, 12).activations, (cuts(1, 12).labels + 1) % 3)
+    done = run(config, head=start, validation=wrong)
+    assert done.kept.epoch == 0
+    assert done.changed == set()
+    for mine, other in zip(done.head.layers, start.layers, strict=True):
+        for array, was in zip(mine, other, strict=True):
+            np.testing.assert_array_equal(array, was)
+
+
+def test_the_best_epoch_is_put_back_and_patience_counts_from_it():
+    few = asked(epochs=40, learning_rate=0.05, phase={"patience": 2}, head={"dropout": 0.5})
+    done = run(few)
+    losses = [event.validation_loss for event in done.said if isinstance(event, Epoch)]
+    assert done.kept.epoch == 1 + int(np.argmin(losses)) < len(losses)
+    assert len(losses) == done.kept.epoch + 2 < 40
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+def test_every_optimizer_changes_the_layers(optimizer):
+    assert run(asked(epochs=2, phase={"optimizer": optimizer})).changed == {"block2_conv"}
+
+
+def test_a_head_with_hidden_layers_keeps_its_shape():
+    done = run(asked(head={"hidden": [7], "dropout": 0.3}), head=a_head((7,)))
+    assert [kernel.shape for kernel, _ in done.head.layers] == [(32, 7), (7, 3)]
+    assert done.kept.epoch > 0
+
+
+def test_the_rate_warms_up_and_falls_to_zero():
+    steps, peak = 100, 0.02
+    rate = finetune._optimizer(asked(learning_rate=peak).fine_tune_phase, steps)._learning_rate
+    at = [float(rate(step)) for step in range(steps + 1)]
+    assert at[0] == 0
+    assert np.argmax(at) == 10
+    assert max(at) == pytest.approx(peak)
+    assert (np.diff(at[:11]) > 0).all()
+    assert (np.diff(at[10:]) < 0).all()
+    assert at[-1] == pytest.approx(0, abs=1e-6)
+
+
+def trained(**values):
+    return run(asked(**values)).after["block2_conv", "kernel"]
+
+
+@pytest.mark.parametrize("knob", [{"label_smoothing": 0.3}, {"seed": 1}, {"batch_size": 6}])
+def test_each_knob_makes_a_difference(knob):
+    assert not np.array_equal(trained(), trained(**knob))
+
+
+def test_class_weights_are_those_of_the_first_phase(monkeypatch):
+    seen = []
+    weigh = finetune.class_weights
+    monkeypatch.setattr(finetune, "class_weights", lambda *a: seen.append(weigh(*a)) or seen[-1])
+    few = np.array([0] * 16 + [1] * 6 + [2] * 2)
+    monkeypatch.setattr(
+        f"{__name__}.cuts",
+        lambda seed=0, n=24, stage=BLOCK1: Cuts(
+            np.random.default_rng(seed).uniform(0, 1, (n, 8, 8, 24)).astype(np.float16), few[:n]
+        ),
+    )
+    weighted, plain = run(asked(dropout=0) if False else asked()), run(asked(class_weights=False))
+    np.testing.assert_allclose(seen, [[0.5, 4 / 3, 4]])
+    assert not np.array_equal(
+        weighted.after["block2_conv", "kernel"], plain.after["block2_conv", "kernel"]
+    )
+
+
+def test_the_same_seed_gives_the_same_network():
+    np.testing.assert_array_equal(trained(seed=3), trained(seed=3))
+
+
+# Where to cut
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stage"),
+    [
+        (Unfreeze(stages=1), 1),
+        (Unfreeze(stages=2), 0),
+        (Unfreeze(layers=1), 1),
+        (Unfreeze(layers=3), 1),
+        (Unfreeze(layers=4), 0),
+        (Unfreeze(layers=6), 0),
+    ],
+    ids=str,
+)
+def test_the_cut_is_as_high_as_what_is_to_be_trained_allows(wanted, stage):
+    assert finetune.cut_stage(TINY, build.trunk(TINY), wanted) == stage
+
+
+def test_more_layers_than_lie_above_the_first_stage_are_refused():
+    with pytest.raises(BadConfig, match="Tiny.*found 7. Ask for fewer"):
+        finetune.cut_stage(TINY, build.trunk(TINY), Unfreeze(layers=7))
+
+
+def test_nothing_is_marked_for_training_but_the_layers_asked_for():
+    trunk = build.trunk(TINY)
+    above = build.top_model(TINY, STEM, trunk)
+    finetune.unfreeze(above, 0)
+    assert [v.path for v in above.trainable_variables] == [
+        "block1_conv/kernel",
+        "block2_conv/kernel",
+    ]
+    finetune.unfreeze(above, 3)
+    assert [v.path for v in above.trainable_variables] == ["block2_conv/kernel"]
+    assert not any(
+        layer.trainable
+        for layer in trunk.layers
+        if isinstance(layer, keras.layers.BatchNormalization) and layer in above.layers
+    )
