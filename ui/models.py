@@ -92,7 +92,7 @@ def ready(model: str, settings: Settings) -> bool:
     )
     st.info(f"{row.title} has not been used on this machine yet. {source} This happens once.")
     st.button(
-        f"Prepare {row.title}",
+        "Try again" if state_now is State.FAILED else f"Prepare {row.title}",
         type="primary",
         icon=":material/download:",
         on_click=_prepare,

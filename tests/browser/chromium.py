@@ -29,7 +29,7 @@ _SETTLED = """quiet => {
     const app = document.querySelector('[data-testid="stApp"]');
     const idle = app?.dataset.testScriptState === "notRunning"
         && app.dataset.testConnectionState === "CONNECTED"
-        && !document.querySelector('[data-stale="true"]');
+        && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]');
     if (!idle) { delete window.idleSince; return false; }
     window.idleSince ??= performance.now();
     return performance.now() - window.idleSince >= quiet;
@@ -69,7 +69,7 @@ def context(browser: Browser, *, width: int = WIDE, scheme: str = "light") -> Br
 
 
 def settle(page: Page, *, quiet: int = 300, timeout: int = PATIENCE) -> None:
-    """Wait until the script has been idle for a while and nothing on the page is stale.
+    """Wait until the script has been idle for a while and nothing is stale or still being loaded.
 
     Args:
         page: it shows the app.
@@ -105,6 +105,11 @@ def upload(page: Page, *files: Path, index: int = 0) -> None:
     with page.expect_response(lambda response: response.request.method == "PUT"):
         chooser.set_input_files([str(file) for file in files])
     settle(page)
+
+
+def overflow(page: Page) -> int:
+    """Pixels by which the page is wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
 
 def photograph(page: Page, path: Path) -> None:

@@ -3,8 +3,9 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
@@ -14,17 +15,23 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 
 from tests.browser import chromium
 from tests.browser.server import Server, start
-from tests.shapes import draw
+from tests.shapes import draw, shapes_zip
 
 PAGES = pytest.StashKey[list[Page]]()
 HERE = {"127.0.0.1", "localhost"}
+LEARNING = 60_000
+"""Milliseconds that a small training may take."""
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's browser side looks for these below the page's own path first, and is refused."""
+
+
+expect.set_options(timeout=chromium.PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +39,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app, with an empty home, in personal mode."""
     with start(tmp_path_factory.mktemp("browser") / "home") as running:
         yield running
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A run that was started in the browser and has finished; its exports may be on their way.
+
+    Attributes:
+        id: of the run.
+        folder: of the run.
+        found_again: whether its link led back to it after its first tab was closed.
+    """
+
+    id: str
+    folder: Path
+    found_again: bool
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +107,32 @@ def open_page(
 def page(open_page: Callable[..., Page]) -> Page:
     """The first page, 1,400 pixels wide, light."""
     return open_page()
+
+
+@pytest.fixture(scope="session")
+def taught(
+    chrome: Browser, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Taught]:
+    """Shapes, uploaded and learned; the tab is closed on the way and the run found by its link."""
+    visitor = chromium.context(chrome)
+    first = visitor.new_page()
+    first.goto(f"{server.url}/train")
+    chromium.settle(first)
+    chromium.upload(first, shapes_zip(tmp_path_factory.mktemp("shapes")))
+    first.get_by_role("button", name="Start learning").click(timeout=LEARNING)
+    first.get_by_role("button", name="Cancel").wait_for(timeout=LEARNING)
+    link = first.url
+    visitor.close()
+
+    (run_id,) = parse_qs(urlsplit(link).query)["run"]
+    visitor = chromium.context(chrome)
+    second = visitor.new_page()
+    second.goto(link)
+    shown = second.get_by_text("3 classes · 36 pictures")
+    shown.wait_for(timeout=LEARNING)
+    second.get_by_role("button", name="Read the report").wait_for(timeout=LEARNING)
+    yield Taught(run_id, server.home / "runs" / run_id, shown.is_visible())
+    visitor.close()
 
 
 def _listen(page: Page, troubles: list[str]) -> None:

@@ -1,0 +1,95 @@
+import json
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.evaluation import Report, describe
+from tests.browser import chromium
+from tests.browser.conftest import LEARNING, Taught
+from tests.shapes import draw, encoded
+
+VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export")
+PROMISED = {"classifier.keras", "classifier.tflite", "labels.txt", "report.json", "config.json"}
+
+
+@pytest.fixture
+def report(taught: Taught) -> Report:
+    """What the file says."""
+    return Report.from_json((taught.folder / "report.json").read_bytes())
+
+
+def test_a_report_is_reached_from_the_list_and_read_through_its_views(
+    page: Page, taught: Taught, report: Report
+) -> None:
+    chromium.follow(page, "Reports")
+    page.get_by_test_id("stDataFrame").click(position={"x": 15, "y": 50})
+    expect(page.get_by_role("heading", name=report.headline)).to_be_visible()
+    expect(page.get_by_text(describe(report.accuracy), exact=True)).to_be_visible()
+    for view in VIEWS:
+        chromium.choose(page, view)
+        expect(page.get_by_role("radio", name=view)).to_be_checked()
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+        assert f"view={view}" in page.url or view == "Summary"
+
+
+def test_a_cell_of_the_matrix_shows_its_pictures(
+    open_page: Callable[..., Page], taught: Taught, report: Report
+) -> None:
+    page = open_page(f"reports?run={taught.id}&view=Confusions")
+    cell = (report.predictions[0].label, report.predictions[0].predicted)
+    row, column = (report.confusion.order.index(label) for label in cell)
+    grid = page.locator(".nsewdrag").bounding_box()
+    size = len(report.classes)
+    page.mouse.click(
+        grid["x"] + grid["width"] * (column + 0.5) / size,
+        grid["y"] + grid["height"] * (row + 0.5) / size,
+    )
+    there = [p for p in report.predictions if (p.label, p.predicted) == cell]
+    was, said = (report.classes[label] for label in cell)
+    expect(page.get_by_text(f"It was {was}, it said {said}")).to_be_visible()
+    for prediction in there:
+        expect(page.get_by_alt_text(prediction.name)).to_be_visible()
+    expect(page.get_by_test_id("stImage")).to_have_count(len(there))
+
+
+def test_every_view_fits_a_telephone(open_page: Callable[..., Page], taught: Taught) -> None:
+    page = open_page(f"reports?run={taught.id}", width=chromium.NARROW, scheme="dark")
+    for view in VIEWS:
+        chromium.choose(page, view)
+        assert chromium.overflow(page) <= 0, f"{view} is wider than the window"
+
+
+def test_the_trained_model_answers_on_the_predict_page(
+    open_page: Callable[..., Page], taught: Taught, tmp_path: Path
+) -> None:
+    page = open_page(f"reports?run={taught.id}")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("heading", name="What is in this picture?")).to_be_visible()
+    picture = tmp_path / "square.png"
+    picture.write_bytes(encoded(draw(1, seed=77), "PNG"))
+    chromium.upload(page, picture)
+    bars = page.get_by_test_id("stPlotlyChart")
+    expect(bars).to_have_attribute("aria-label", re.compile("^square "))
+
+
+def test_the_bundle_holds_the_promised_files(
+    open_page: Callable[..., Page], taught: Taught, report: Report, tmp_path: Path
+) -> None:
+    page = open_page(f"train?run={taught.id}")
+    button = page.get_by_role("button", name="Download the bundle")
+    button.wait_for(timeout=4 * LEARNING)
+    with page.expect_download() as download:
+        button.click()
+    bundle = tmp_path / "bundle.zip"
+    download.value.save_as(bundle)
+    with zipfile.ZipFile(bundle) as archive:
+        assert set(archive.namelist()) >= PROMISED
+        assert archive.testzip() is None
+        assert archive.read("labels.txt").decode().splitlines() == list(report.classes)
+        assert Report.from_json(archive.read("report.json")) == report
+        assert json.loads(archive.read("config.json"))["preset"] == "quick"

@@ -1,0 +1,67 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import chromium
+from tests.browser.conftest import LEARNING, Taught
+from tests.browser.server import Server
+from tests.shapes import draw, encoded, shapes_zip
+
+ODD = ("**bold** _i_", "<img src=x onerror=alert(1)>", "🐘 [link](x) $x^2$", "פיל :red[fire] `c`")
+STOPS_WITHIN = 5
+"""Seconds."""
+
+
+def test_a_training_that_is_cancelled_stops_at_once_and_says_so(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    chromium.follow(page, "Train")
+    chromium.upload(page, shapes_zip(tmp_path, per_class=24))
+    page.get_by_text("Thorough", exact=True).click(timeout=LEARNING)  # starts TensorFlow
+    chromium.settle(page)
+    page.get_by_role("button", name="Start learning").click()
+    expect(page.get_by_text("so far")).to_be_visible(timeout=LEARNING)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("It was cancelled.")).to_be_visible()
+    (run_id,) = parse_qs(urlsplit(page.url).query)["run"]
+    folder = server.home / "runs" / run_id
+    ended = json.loads((folder / "status.json").read_text())["ended_at"]
+    seconds = ended - (folder / "cancel").stat().st_mtime
+    print(f"stopped after {seconds:.1f} s")
+    assert seconds < STOPS_WITHIN
+
+
+def test_a_training_goes_on_when_its_tab_is_closed(taught: Taught) -> None:
+    assert taught.found_again, "the link leads back to the run"
+    assert (taught.folder / "report.json").is_file()
+
+
+def test_a_folder_of_folders_is_taken_in_and_odd_names_are_shown_as_they_are(
+    page: Page, tmp_path: Path
+) -> None:
+    alerts: list[str] = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    for label, name in enumerate(ODD):
+        folder = tmp_path / "odd names" / name
+        folder.mkdir(parents=True)
+        for number in range(4):
+            (folder / f"{number}.jpg").write_bytes(encoded(draw(label, number)))
+    chromium.follow(page, "Train")
+    chromium.choose(page, "Folder")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(tmp_path / "odd names")
+    expect(page.get_by_text("4 classes · 16 pictures")).to_be_visible(timeout=LEARNING)
+    for name in ODD:
+        expect(page.get_by_text(f"{name} · 4", exact=True)).to_be_visible()
+    assert not alerts
+
+
+def test_the_page_of_a_finished_run_fits_a_telephone(
+    open_page: Callable[..., Page], taught: Taught
+) -> None:
+    page = open_page(f"train?run={taught.id}", width=chromium.NARROW, scheme="dark")
+    expect(page.get_by_role("button", name="Read the report")).to_be_visible()
+    chromium.settle(page)
+    assert chromium.overflow(page) <= 0
