@@ -27,8 +27,10 @@ def trained(data: Path, preset: str, backbone: str, seed: int) -> dict[str, floa
             ],
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
+    if done.returncode:
+        raise SystemExit(f"{preset}, seed {seed}: {done.stderr.strip()}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

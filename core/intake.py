@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from core import checks, files
 from core import dataset as datasets
 from core.checks import Finding, Remedy
+from core.checks.findings import apply
 from core.dataset import Dataset, Example, Progress
 from core.errors import BadDataset
-from core.findings import apply
 from core.settings import Settings
 
 PICTURES, THUMBNAILS = "pictures", "thumbnails"

@@ -11,13 +11,13 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from core import files, model
 from core import manifest as manifests
+from core.checks.labels import Suspect
 from core.classifier import Classifier, Open, opened
 from core.dataset import Dataset
 from core.errors import RunDamaged
 from core.evaluation import Report
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, Status
 from core.jobs.local import status as live_status
-from core.labelchecks import Suspect
 from core.manifest import MANIFEST, Manifest
 from core.settings import Settings
 from core.training.config import TrainingConfig

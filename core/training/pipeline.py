@@ -7,15 +7,16 @@ import logging
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from core import backbones, batch, images, labelchecks, model
+from core import backbones, batch, images, model
 from core import dataset as dataset_room
 from core.backbones import Backbone, serving
+from core.checks.labels import suspects
 from core.classifier import Classifier, on_one_thread
 from core.dataset import Dataset, Example, Split
 from core.dense import DenseHead
@@ -49,7 +50,7 @@ class Recipe:
 
 
 def train(run: Run, pictures: Path, settings: Settings, emit: Emit) -> None:
-    """Split, look once, train, score, write the report; then make the exports.
+    """Split, look once, train, score, write the report; then doubt the labels and export.
 
     Args:
         run: holds the settings and the dataset; receives all that comes of them.
@@ -80,8 +81,10 @@ def train(run: Run, pictures: Path, settings: Settings, emit: Emit) -> None:
     _report(recipe, run)
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)
-    _doubt(recipe, run, seen)
-    _export(recipe, run, seconds)
+    _afterwards(recipe, "Wrong labels could not be looked for", lambda: _doubt(recipe, run, seen))
+    _afterwards(recipe, "The files to download could not be made", lambda: _export(recipe, run))
+    manifest = run.manifest()
+    run.complete_with(manifest.name, manifest.completed_at, seconds)
 
 
 def _check(recipe: Recipe) -> None:
@@ -269,25 +272,28 @@ def _doubt(recipe: Recipe, run: Run, seen: features.Features) -> None:
     plain = seen.embeddings[:: recipe.config.augmentation.views]
     labels = np.array([example.label for example in examples])
     names = [example.name for example in examples]
-    found = labelchecks.suspects(plain, labels, names, seed=recipe.config.seed)
+    found = suspects(plain, labels, names, seed=recipe.config.seed)
     paths = {example.name: recipe.pictures / example.path for example in examples}
     small = (images.thumbnail(images.decode(paths[one.name], shorter_edge=160)) for one in found)
     run.write_suspects(found, small)
 
 
-def _export(recipe: Recipe, run: Run, seconds: float) -> None:
-    """Make the files to take away. The report stands whether or not this succeeds."""
+def _export(recipe: Recipe, run: Run) -> None:
+    """Make the files to take away."""
     recipe.emit(Note(sentence="The files to download are made."))
-    try:
-        from core.export import bundle
+    from core.export import bundle
 
-        bundle.make(run, recipe.pictures, recipe.settings, recipe.emit)
+    bundle.make(run, recipe.pictures, recipe.settings, recipe.emit)
+
+
+def _afterwards(recipe: Recipe, failure: str, work: Callable[[], None]) -> None:
+    """Do what the report does not need: it stands whether or not this succeeds."""
+    try:
+        work()
     except Cancelled:
         raise
     except TuskerError as refusal:
-        recipe.emit(Note(sentence=f"The files to download could not be made: {refusal}"))
+        recipe.emit(Note(sentence=f"{failure}: {refusal}"))
     except Exception:
-        log.exception("the export failed")
-        recipe.emit(Note(sentence="The files to download could not be made; the log says why."))
-    manifest = run.manifest()
-    run.complete_with(manifest.name, manifest.completed_at, seconds)
+        log.exception(failure)
+        recipe.emit(Note(sentence=f"{failure}; the log says why."))

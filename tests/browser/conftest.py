@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     ConsoleMessage,
     Page,
     Request,
@@ -77,11 +79,17 @@ def chrome(
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def visitors(chrome: Browser) -> Callable[[int, str], BrowserContext]:
+    """`visitors(1400, "light")`: a window that keeps what it has loaded, which saves seconds."""
+    return lru_cache(lambda width, scheme: chromium.context(chrome, width=width, scheme=scheme))
+
+
 @pytest.fixture
 def open_page(
-    chrome: Browser, server: Server, request: pytest.FixtureRequest
+    visitors: Callable[[int, str], BrowserContext], server: Server, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Page]]:
-    """`open_page(path="", width=1400, scheme="light")`: a new visitor on that page, settled.
+    """`open_page(path="", width=1400, scheme="light")`: a new session on that page, settled.
 
     Fails the test if a page logged an error or asked another machine for anything.
     """
@@ -89,8 +97,7 @@ def open_page(
     troubles: list[str] = []
 
     def open_(path: str = "", *, width: int = chromium.WIDE, scheme: str = "light") -> Page:
-        visitor = chromium.context(chrome, width=width, scheme=scheme)
-        page = visitor.new_page()
+        page = visitors(width, scheme).new_page()
         pages.append(page)
         _listen(page, troubles)
         page.goto(f"{server.url}/{path}")
@@ -99,7 +106,7 @@ def open_page(
 
     yield open_
     for page in pages:
-        page.context.close()
+        page.close()
     assert not troubles, "\n".join(troubles)
 
 
@@ -111,10 +118,12 @@ def page(open_page: Callable[..., Page]) -> Page:
 
 @pytest.fixture(scope="session")
 def taught(
-    chrome: Browser, server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Taught]:
+    visitors: Callable[[int, str], BrowserContext],
+    server: Server,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Taught:
     """Shapes, uploaded and learned; the tab is closed on the way and the run found by its link."""
-    visitor = chromium.context(chrome)
+    visitor = visitors(chromium.WIDE, "light")
     first = visitor.new_page()
     first.goto(f"{server.url}/train")
     chromium.settle(first)
@@ -122,17 +131,17 @@ def taught(
     first.get_by_role("button", name="Start learning").click(timeout=LEARNING)
     first.get_by_role("button", name="Cancel").wait_for(timeout=LEARNING)
     link = first.url
-    visitor.close()
+    first.close()
 
     (run_id,) = parse_qs(urlsplit(link).query)["run"]
-    visitor = chromium.context(chrome)
     second = visitor.new_page()
     second.goto(link)
     shown = second.get_by_text("3 classes · 36 pictures")
     shown.wait_for(timeout=LEARNING)
     second.get_by_role("button", name="Read the report").wait_for(timeout=LEARNING)
-    yield Taught(run_id, server.home / "runs" / run_id, shown.is_visible())
-    visitor.close()
+    found_again = shown.is_visible()
+    second.close()
+    return Taught(run_id, server.home / "runs" / run_id, found_again)
 
 
 def _listen(page: Page, troubles: list[str]) -> None:

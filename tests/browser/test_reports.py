@@ -28,7 +28,8 @@ def test_a_report_is_reached_from_the_list_and_read_through_its_views(
     chromium.follow(page, "Reports")
     page.get_by_test_id("stDataFrame").click(position={"x": 15, "y": 50})
     expect(page.get_by_role("heading", name=report.headline)).to_be_visible()
-    expect(page.get_by_text(describe(report.accuracy), exact=True)).to_be_visible()
+    accuracy = page.get_by_test_id("stMetric").filter(has_text="Accuracy")
+    expect(accuracy).to_contain_text(describe(report.accuracy))
     for view in VIEWS:
         chromium.choose(page, view)
         expect(page.get_by_role("radio", name=view)).to_be_checked()

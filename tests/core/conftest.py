@@ -10,8 +10,7 @@ from core import backbones, runs
 from core.backbones import Backbone, serving
 from core.runs import Run
 from core.settings import Settings
-from core.training import config
-from tests.core.trainings import Taken, Trained, take_in, train
+from tests.core.trainings import Taken, Trained, asked_for, take_in, train
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +44,8 @@ def trainings(
     def trained(preset: str) -> Trained:
         if preset not in kept:
             path = tmp_path_factory.mktemp("runs") / ("0123456789abcdef" * 2)
-            asked = config.preset(preset, backbone="tiny")
             home = Settings(home=tiny_home)
-            kept[preset] = train(some_shapes, asked, path, home, exports=True)
+            kept[preset] = train(some_shapes, asked_for(preset), path, home, exports=True)
         return kept[preset]
 
     return trained

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
-from core import archive, zipcheck
+from core import archive
+from core.archive import inspection
 from core.errors import BadArchive, BadInput, LimitExceeded
 from core.settings import Settings
 from tests.core.zips import Part, build
@@ -147,7 +148,7 @@ def test_overlapping_entries_are_refused(tmp_path):
         extract(build(Part("a", b"x" * 500), Part("b", b"x" * 500, offset=0)), tmp_path)
     twice = build(Part("a", b"x" * 500), Part("b", b"x" * 500, offset=0))
     with pytest.raises(BadArchive, match="overlaps"):
-        zipcheck.inspect(io.BytesIO(twice), LIMITS)
+        inspection.inspect(io.BytesIO(twice), LIMITS)
     inner = build(Part("b"))[:36]
     quoted = Part("a", inner + b"x" * 20)
     with pytest.raises(BadArchive, match="overlaps"):
@@ -406,8 +407,8 @@ def test_no_name_leads_out_of_the_destination(given, tmp_path_factory):
 @given(name=st.text(max_size=60), windows=st.booleans())
 def test_a_clean_name_is_clean(name, windows):
     try:
-        cleaned = zipcheck.clean(name, windows=windows)
+        cleaned = inspection.clean(name, windows=windows)
     except BadArchive:
         return
-    assert zipcheck.clean(cleaned, windows=windows) == cleaned
+    assert inspection.clean(cleaned, windows=windows) == cleaned
     assert not {"", ".", ".."} & (set(cleaned.split("/")) if cleaned else set())

@@ -12,8 +12,8 @@ from PIL import Image, ImageFilter
 
 from core import checks, intake
 from core.checks import Finding, Severity
+from core.checks.findings import Remedy, apply
 from core.dataset import Dataset, split
-from core.findings import Remedy, apply
 from core.settings import Settings
 
 LIMITS = Settings()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from core import models, runs, samples
+from core.__main__ import main
 from core.jobs import JobFolder, State
 from core.jobs.process import ROOT
 from core.settings import Settings
@@ -29,6 +30,7 @@ ENDLESS = {
 }
 
 Banned = Callable[..., dict[str, str]]
+Refusal = Callable[..., str]
 
 
 def tusker(*typed: object, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -44,14 +46,24 @@ def tusker(*typed: object, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def refusal(*typed: object, **environ: str) -> str:
-    """The one sentence that is all the command line says to bad input."""
-    answer = tusker(*typed, **environ)
-    assert answer.returncode == 2, answer.stderr
-    assert answer.stdout == ""
-    assert answer.stderr.endswith(".\n") or answer.stderr.endswith("--help\n")
-    assert answer.stderr.count("\n") == 1, answer.stderr
-    return answer.stderr.strip()
+@pytest.fixture
+def refusal(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """`refusal("predict", …)`: the one sentence that is all that is said to bad input.
+
+    In this process, because there are many of them.
+    """
+
+    def refused(*typed: object) -> str:
+        code = main([str(word) for word in typed])
+        said = capfd.readouterr()
+        assert (code, said.out) == (2, ""), said.err
+        assert said.err.count("\n") == 1, said.err
+        return said.err.strip()
+
+    monkeypatch.chdir(ROOT)
+    return refused
 
 
 @pytest.fixture
@@ -184,19 +196,20 @@ def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
     ],
 )
 def test_what_predict_cannot_use_is_refused_in_a_sentence(
-    photographs: list[Path], typed: tuple[str, ...], sentence: str
+    refusal: Refusal, photographs: list[Path], typed: tuple[str, ...], sentence: str
 ) -> None:
-    said = refusal("predict", photographs[0], *typed)
-    assert sentence in said or said.endswith(f"{sentence}.")
+    assert sentence in refusal("predict", photographs[0], *typed)
 
 
-def test_an_unknown_verb_and_no_picture_are_refused_in_a_sentence() -> None:
+def test_an_unknown_verb_and_no_picture_are_refused_in_a_sentence(refusal: Refusal) -> None:
     assert "paint" in refusal("paint")
     assert "images" in refusal("predict")
 
 
-def test_a_host_that_is_set_wrong_is_told_which_variable() -> None:
-    assert refusal("backbones", TUSKER_PICTURES="many").startswith("TUSKER_PICTURES is 'many'")
+def test_a_refusal_reaches_the_shell_as_one_line_and_exit_code_2() -> None:
+    answer = tusker("backbones", TUSKER_PICTURES="many")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert re.fullmatch(r"TUSKER_PICTURES is 'many': [^\n]*\.\n", answer.stderr)
 
 
 # a trained model
@@ -216,7 +229,7 @@ def test_a_trained_model_answers_by_its_folder_and_by_its_id(
 
 
 def test_a_damaged_run_is_refused_in_a_sentence(
-    trained: Callable[..., Trained], photographs: list[Path], some_zip: Path
+    refusal: Refusal, trained: Callable[..., Trained], photographs: list[Path], some_zip: Path
 ) -> None:
     run = trained("quick").run
     weights = run.model_folder / "weights.safetensors"
@@ -239,7 +252,7 @@ def test_a_run_is_scored_on_other_pictures_of_its_classes(
     assert 0 <= report["accuracy"]["value"] <= 1
 
 
-def test_classes_that_a_model_does_not_know_are_named(some_zip: Path) -> None:
+def test_classes_that_a_model_does_not_know_are_named(refusal: Refusal, some_zip: Path) -> None:
     said = refusal("evaluate", "efficientnet-lite0", some_zip)
     assert said.startswith("Expected folders named after the model's classes, found circle, square")
 
@@ -277,11 +290,11 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     assert (answer.returncode, answer.stderr) == (0, "")
     assert {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))} == before
     headline, where = answer.stdout.splitlines()
-    assert "of" in headline
+    assert headline.startswith("Right on ")
     (run,) = runs.every(settings)
     assert where == f"Run: {run.path}"
     assert {"model/classifier.keras", "model/classifier.tflite"} <= set(run.manifest().files)
-    assert not list(Path(run.job.order().arguments["pictures"]).parent.parent.glob("nothing"))
+    assert not Path(run.job.order().arguments["pictures"]).parent.exists()
 
 
 @pytest.mark.parametrize(
@@ -306,7 +319,12 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     ],
 )
 def test_what_train_cannot_use_is_refused_in_a_sentence(
-    typed: tuple[str, ...], sentence: str, some_zip: Path, tmp_path: Path, settings: Settings
+    refusal: Refusal,
+    typed: tuple[str, ...],
+    sentence: str,
+    some_zip: Path,
+    tmp_path: Path,
+    settings: Settings,
 ) -> None:
     config = tmp_path / "config.json"
     config.write_text('{"head_phase": {"epochs": -3}}')
@@ -366,11 +384,13 @@ def test_backbones_are_listed_with_what_they_cost() -> None:
 
 
 def test_without_a_network_a_download_is_refused_with_the_way_round_it(
-    settings: Settings,
+    refusal: Refusal, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A proxy at a port where nobody listens.
-    nowhere = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
-    said = refusal("prepare", "resnet50", no_proxy="", NO_PROXY="", **nowhere)
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    said = refusal("prepare", "resnet50")
     assert said.startswith("resnet50_weights_tf_dim_ordering_tf_kernels.h5, ")
     assert f"Put it in {settings.home / 'weights'} by hand" in said
     assert said.endswith("works offline: efficientnet-lite0, efficientnet-lite2.")
@@ -383,5 +403,5 @@ def test_a_backbone_that_is_there_already_says_where() -> None:
     assert Path(answer.stdout.strip()).is_file()
 
 
-def test_an_unknown_backbone_is_refused_in_a_sentence() -> None:
+def test_an_unknown_backbone_is_refused_in_a_sentence(refusal: Refusal) -> None:
     assert "resnet51" in refusal("prepare", "resnet51")

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from core import archive, dataset, intake
+from core.dataset import reading
 from core.errors import BadArchive, BadDataset, Cancelled, LimitExceeded
 from core.settings import Settings
 
@@ -216,7 +217,7 @@ def test_looking_at_pictures_ends_at_the_limit_of_time(tmp_path, monkeypatch):
     start = time.monotonic()
     found = archive.extract(path, tmp_path / "pictures", LIMITS)
     with pytest.raises(LimitExceeded, match="TUSKER_INTAKE_SECONDS"):
-        dataset._look_at(found.members, None, LIMITS, deadline=start, progress=None)
+        reading._look_at(found.members, None, LIMITS, deadline=start, progress=None)
 
 
 def test_an_intake_is_kept_and_read_again(tmp_path):

@@ -112,7 +112,7 @@ def test_a_name_that_climbs_is_refused_and_escapes_nowhere(host: Settings, name:
 def test_an_upload_that_is_too_large_is_given_up_while_it_is_copied(host: Settings) -> None:
     host = host.model_copy(update={"archive_megabytes": 3})
     endless = Endless()
-    with pytest.raises(LimitExceeded, match="at most 3 MB.*TUSKER_ARCHIVE_MEGABYTES"):
+    with pytest.raises(LimitExceeded, match=r"at most 3 MB.*TUSKER_ARCHIVE_MEGABYTES"):
         uploads.take_zip(endless, "endless", host)  # type: ignore[arg-type]
     assert endless.taken <= 5 * MEGABYTE
     assert stored(host) == []

@@ -8,7 +8,7 @@ from core.dataset import Dataset
 from core.errors import Cancelled
 from core.runs import Run
 from core.settings import Settings
-from core.training import pipeline
+from core.training import config, pipeline
 from core.training.config import TrainingConfig
 from core.training.events import Event, Note
 from tests import shapes
@@ -32,6 +32,13 @@ class Trained:
     pictures: Path
     settings: Settings
     said: list[Event] = field(default_factory=list)
+
+
+def asked_for(preset: str, **values: object) -> TrainingConfig:
+    """A preset for the tiny backbone, whose random weights have farther to go than learned ones."""
+    asked = config.preset(preset, backbone="tiny").model_dump(mode="json")
+    asked["fine_tune_phase"] |= {"learning_rate": 3e-3, "epochs": 8}
+    return config.parse(asked | values)
 
 
 def take_in(folder: Path, source: Path | None = None, **how: int) -> Taken:

@@ -134,7 +134,7 @@ def test_what_is_said_is_an_epoch_at_a_time_with_steps_between():
 
 
 def test_an_absurd_rate_ends_where_it_began():
-    config = asked(learning_rate=1, phase={"optimizer": "sgd", "momentum": 0.99})
+    config = asked(learning_rate=1)
     start = fitted_head()
     done = run(config, head=start)
     epochs = [event for event in done.said if isinstance(event, Epoch)]
@@ -212,7 +212,7 @@ def test_class_weights_are_those_of_the_first_phase(monkeypatch):
         run(asked(class_weights=on, epochs=1), train=train).said[-2].loss for on in (True, False)
     )
     np.testing.assert_allclose(seen, [[0.5, 4 / 3, 4]])
-    assert weighted != pytest.approx(plain, rel=0.05)
+    assert weighted != pytest.approx(plain, rel=0.02)
 
 
 def test_the_same_seed_gives_the_same_network(plain):

@@ -5,10 +5,10 @@ import unicodedata
 from pathlib import PurePosixPath
 from typing import IO
 
-from core import zipdirectory
+from core.archive import directory
+from core.archive.directory import AGAIN, Entry
 from core.errors import BadArchive, LimitExceeded
 from core.settings import MEGABYTE, Settings
-from core.zipdirectory import AGAIN, Entry
 
 # Below these sizes a high ratio is an empty picture, not an attack.
 RATIO_ENTRY_BYTES = 4 * MEGABYTE
@@ -36,10 +36,10 @@ def inspect(file: IO[bytes], settings: Settings) -> tuple[list[tuple[str, Entry,
             f"{length / MEGABYTE:.0f}. Make the pictures smaller, or raise "
             f"{Settings.variable('archive_megabytes')}."
         )
-    directory = zipdirectory.find(file, settings)
-    listed = list(zipdirectory.entries(file, directory))
+    found = directory.find(file, settings)
+    listed = list(directory.entries(file, found))
     _check_sizes(listed, length, settings)
-    ends = _ends(listed, directory.start)
+    ends = _ends(listed, found.start)
     wanted, clutter = [], []
     seen: dict[str, str] = {}
     for entry, end in zip(listed, ends, strict=True):

@@ -11,36 +11,37 @@ from pathlib import Path
 
 import numpy as np
 
-from core import classchecks, neighbours, picturechecks, settings
+from core import settings
+from core.checks import classes as of_classes
+from core.checks import neighbours
+from core.checks import pictures as of_pictures
+from core.checks.findings import Case, Finding, Severity
 from core.dataset import Dataset, Progress
+from core.dataset.glances import Glances, glance
 from core.errors import BadImage
-from core.findings import Case, Finding, Remedy, Severity, apply
-from core.glances import Glances, glance
-
-__all__ = ["CHECKS", "Case", "Finding", "Remedy", "Severity", "apply", "examine", "judge"]
 
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
 FLAT = 8  # grey levels of standard deviation below which equal pixels mean nothing
 
 CHECKS: tuple[Callable[[Case], Finding | None], ...] = (
-    classchecks.two_classes,
-    classchecks.too_few,
-    picturechecks.in_two_classes,
-    classchecks.few,
-    classchecks.imbalance,
-    classchecks.similar_names,
-    picturechecks.leaks,
-    picturechecks.copies,
-    picturechecks.near_copies,
-    picturechecks.alike_in_two_classes,
-    picturechecks.dark,
-    picturechecks.bright,
-    picturechecks.empty,
-    picturechecks.blurred,
-    picturechecks.tiny,
-    picturechecks.odd_shape,
-    picturechecks.unreadable,
-    picturechecks.at_a_glance,
+    of_classes.two_classes,
+    of_classes.too_few,
+    of_pictures.in_two_classes,
+    of_classes.few,
+    of_classes.imbalance,
+    of_classes.similar_names,
+    of_pictures.leaks,
+    of_pictures.copies,
+    of_pictures.near_copies,
+    of_pictures.alike_in_two_classes,
+    of_pictures.dark,
+    of_pictures.bright,
+    of_pictures.empty,
+    of_pictures.blurred,
+    of_pictures.tiny,
+    of_pictures.odd_shape,
+    of_pictures.unreadable,
+    of_pictures.at_a_glance,
 )
 
 

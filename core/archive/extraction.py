@@ -17,11 +17,11 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
-from core import zipdirectory
+from core.archive import directory
+from core.archive.directory import AGAIN, Entry
+from core.archive.inspection import DEFLATED, clean, inspect
 from core.errors import BadArchive, LimitExceeded, NotEnoughResources
 from core.settings import MEGABYTE, Settings
-from core.zipcheck import DEFLATED, clean, inspect
-from core.zipdirectory import AGAIN, Entry
 
 Progress = Callable[[str, int, int], None]
 
@@ -145,7 +145,7 @@ def _unpack(
     file: IO[bytes], entry: Entry, end: int, path: Path, *, deadline: float, settings: Settings
 ) -> str | None:
     """Write one entry's bytes; a reason where it has to be left out."""
-    start = zipdirectory.content(file, entry)
+    start = directory.content(file, entry)
     if start + entry.packed > end:
         raise BadArchive(f"{entry.name} overlaps something else in this zip. {AGAIN}")
     if entry.size > settings.picture_bytes:

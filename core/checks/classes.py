@@ -4,8 +4,8 @@ from collections import defaultdict
 
 import numpy as np
 
+from core.checks.findings import Case, Finding, Remedy, Severity, counted, listed
 from core.dataset import Dataset
-from core.findings import Case, Finding, Remedy, Severity, counted, listed
 
 FEWEST = 3  # pictures of a class: one for each part
 FEW = 20  # below this a class is learned and scored poorly

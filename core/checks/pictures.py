@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from core.archive import CLUTTERED
-from core.findings import LEFT_OUT, Case, Finding, Remedy, Severity, counted
-from core.split import together
+from core.checks.findings import LEFT_OUT, Case, Finding, Remedy, Severity, counted
+from core.dataset.splitting import together
 
 TINY = 48  # shorter edge, in pixels
 ODD = 3  # times as long as wide

@@ -12,9 +12,10 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from core import imageheaders, settings
+from core import settings
 from core.errors import BadImage
-from core.imageheaders import area, within
+from core.images import headers
+from core.images.headers import area, within
 from core.settings import Settings
 
 # Telephones embed thumbnails that need not show the picture: they are never decoded.
@@ -87,11 +88,11 @@ def look(
     """Decode a picture and keep its format and size; arguments and errors as in `decode`."""
     limits = limits or settings.load()
     with _refusing(), _opened(source, limits) as file:
-        imageheaders.check(file, limits)
+        headers.check(file, limits)
         file.seek(0)
         image, kind, (width, height) = _loaded(file, shorter_edge, limits)
         # Pillow itself turns TIFF.
-        turn = 1 if kind == "TIFF" else imageheaders.orientation(image.info)
+        turn = 1 if kind == "TIFF" else headers.orientation(image.info)
         pixels = _rgb(image)
         del image  # turning makes a second copy; there is no room for a third
     if turn in _UPRIGHT:

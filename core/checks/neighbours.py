@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from core.align import align, correlation, sample
+from core.checks.alignment import align, correlation, sample
 
 CELLS = 12
 CUT = 0.05  # of an edge

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from core.dataset.examples import Dataset, Example
+from core.dataset.layout import Split
 from core.errors import BadConfig
-
-if TYPE_CHECKING:
-    from core.dataset import Dataset, Example, Split
 
 Unit = list[int]  # pictures that stay together, by place in the dataset
 

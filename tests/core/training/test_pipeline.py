@@ -1,0 +1,414 @@
+"""A whole training: from pictures to a finished run, and what may go wrong on the way."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from core import checks, images, runs
+from core.classifier import ServingModel
+from core.dataset import Dataset
+from core.errors import BadDataset, Cancelled
+from core.export import bundle
+from core.files import sha256
+from core.jobs.folder import PRIVATE
+from core.training import features, pipeline
+from core.training.config import parse
+from core.training.events import Epoch, Kept, Note, Step
+from tests import shapes
+from tests.core.trainings import EXPORTS_BEGIN, Taken, asked_for, take_in, train
+
+ROOT = Path(__file__).parents[3]
+BOTH = pytest.mark.parametrize("preset", ["quick", "balanced"])
+QUICK = asked_for("quick")
+
+
+def files(run):
+    found = (path for path in run.path.rglob("*") if path.is_file())
+    return {path.relative_to(run.path).as_posix() for path in found}
+
+
+def notes(trained):
+    return [event.sentence for event in trained.said if isinstance(event, Note)]
+
+
+def some(dataset: Dataset, keep) -> Dataset:
+    """The examples whose place among those of their class `keep(label, place)` accepts."""
+    seen = [0] * len(dataset.classes)
+    kept = []
+    for example in dataset.examples:
+        if keep(example.label, seen[example.label]):
+            kept.append(example)
+        seen[example.label] += 1
+    return dataset.model_copy(update={"examples": tuple(kept)})
+
+
+# What comes of it
+
+
+@BOTH
+def test_a_run_is_complete_with_every_file(trained, preset):
+    run = trained(preset).run
+    pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
+    model = {"classifier.keras", "classifier.tflite", "labels.txt", "model.json"}
+    model |= {"weights.safetensors"}
+    assert files(run) == pictures | {f"model/{name}" for name in model} | {
+        "config.json",
+        "dataset.json",
+        "manifest.json",
+        "probabilities.npy",
+        "report.json",
+        "suspects.json",
+    }
+    assert run.complete
+
+
+@BOTH
+def test_the_manifest_lists_every_file_with_its_hash(trained, preset):
+    run = trained(preset).run
+    manifest = run.manifest()
+    assert set(manifest.files) == files(run) - {*PRIVATE, "manifest.json"}
+    assert all(sha256(run.path / name) == value for name, value in manifest.files.items())
+    assert manifest.name == "shapes"
+    assert 0 < manifest.seconds < 300
+
+
+@BOTH
+def test_report_run_litert_and_keras_answer_the_same(trained, preset):
+    done = trained(preset)
+    run = done.run
+    report, classifier = run.report(), run.classifier(done.settings)
+    test = run.dataset().of("test")
+    views = np.stack([classifier.load(done.pictures / example.path) for example in test])
+
+    litert = ServingModel(run.model_folder / "classifier.tflite", threads=1)
+    network = keras.saving.load_model(run.model_folder / "classifier.keras")  # noqa: TID251
+    answers = {
+        "run": np.stack([classifier.answer(view).probabilities for view in views]),
+        "litert": np.stack([litert.run(view).probabilities for view in views]),
+        "keras": np.asarray(network.predict_on_batch(views.astype(np.float32))),
+        "report": np.zeros((len(test), 3)),
+    }
+    for row, prediction in zip(answers["report"], report.predictions, strict=True):
+        for label, probability in prediction.top:
+            row[label] = probability
+    for name, found in answers.items():
+        np.testing.assert_allclose(found, run.probabilities(), atol=1e-3, err_msg=name)
+        assert [int(row.argmax()) for row in found] == [p.predicted for p in report.predictions]
+
+    labels = (run.model_folder / "labels.txt").read_text().splitlines()
+    assert tuple(labels) == report.classes == classifier.labels == run.dataset().classes
+    assert [p.name for p in report.predictions] == [example.name for example in test]
+    assert [p.label for p in report.predictions] == [example.label for example in test]
+
+
+@BOTH
+def test_what_was_learned_is_better_than_chance(trained, preset):
+    assert trained(preset).run.report().accuracy.value > 0.6
+
+
+def test_quick_keeps_the_backbone_and_balanced_trains_its_top(trained):
+    from core import model
+
+    quick, balanced = (model.load(trained(name).run.model_folder) for name in ("quick", "balanced"))
+    assert not quick[0].fine_tuned
+    assert set(quick[1]) == {"head.0.kernel", "head.0.bias"}
+    assert balanced[0].cut == "block 1"
+    assert {name.split(".")[0] for name in balanced[1]} == {"head", "trunk"}
+
+
+@BOTH
+def test_the_settings_are_kept_as_they_were_asked_for(trained, preset):
+    assert trained(preset).run.config() == asked_for(preset)
+
+
+def test_the_split_is_written_down(trained):
+    dataset = trained().run.dataset()
+    sizes = {split: len(dataset.of(split)) for split in ("train", "validation", "test")}
+    assert sizes == {"train": 30, "validation": 6, "test": 6}
+    assert trained().run.report().pictures == 6
+
+
+def test_it_says_what_it_does_in_order(trained):
+    done = trained("balanced")
+    steps = list(dict.fromkeys(event.what for event in done.said if isinstance(event, Step)))
+    assert steps[:3] == [
+        "Looking at training pictures",
+        "Looking at validation pictures",
+        "Fine-tuning, epoch 1",
+    ]
+    assert steps[-2:] == ["Scoring validation pictures", "Scoring test pictures"]
+    phases = [event.phase for event in done.said if isinstance(event, Epoch)]
+    assert phases == sorted(phases, reverse=True), "head, then fine-tune"
+    assert [event.phase for event in done.said if isinstance(event, Kept)] == ["head", "fine-tune"]
+    assert notes(done).index(EXPORTS_BEGIN) > notes(done).index("TensorFlow is starting.")
+
+
+# Quick without TensorFlow
+
+WATCH = """
+import sys
+from pathlib import Path
+from core import settings
+from core.errors import Cancelled
+from core.run import Run
+from core.training import pipeline
+
+run = Run(Path(sys.argv[1]))
+heavy = lambda: sorted({"tensorflow", "keras"} & set(sys.modules))
+
+def watch(event):
+    if getattr(event, "sentence", "") == sys.argv[3]:
+        print(run.complete, run.report().pictures, heavy())
+        raise Cancelled("Seen enough.")
+
+try:
+    pipeline.train(run, Path(sys.argv[2]), settings.load(), watch)
+except Cancelled:
+    pass
+"""
+
+
+def test_quick_imports_no_tensorflow_before_its_report_is_there(tiny, settings, some_shapes):
+    run = runs.create(QUICK, some_shapes.dataset, runs.new_path(settings))
+    watched = subprocess.run(
+        [sys.executable, "-c", WATCH, run.path, some_shapes.pictures, EXPORTS_BEGIN],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert watched.stdout.strip() == "True 6 []", watched.stderr
+
+
+# Splits
+
+
+def test_a_given_split_is_used_as_it_stands(tiny, settings, tmp_path):
+    given = tmp_path / "given.zip"
+    with zipfile.ZipFile(given, "w") as archive:
+        for split, count in (("train", 6), ("val", 2), ("test", 3)):
+            for label in range(2):
+                for number in range(count):
+                    picture = shapes.encoded(shapes.draw(label, 100 * count + number))
+                    archive.writestr(f"{split}/{shapes.NAMES[label]}/{number}.jpg", picture)
+    done = train(take_in(tmp_path / "in", given), QUICK, tmp_path / "run", settings)
+    dataset = done.run.dataset()
+    for split, folder in (("train", "train"), ("validation", "val"), ("test", "test")):
+        assert {example.name.split("/")[0] for example in dataset.of(split)} == {folder}
+    assert len(dataset.of("validation")) == 4
+    assert {p.name.split("/")[0] for p in done.run.report().predictions} == {"test"}
+
+
+@BOTH
+def test_no_validation_or_test_picture_is_among_the_training_features(
+    tiny, settings, some_shapes, tmp_path, monkeypatch, preset
+):
+    looked = []
+    extract = features.extract
+
+    def watched(examples, *rest, **how):
+        looked.append({example.sha256 for example in examples})
+        return extract(examples, *rest, **how)
+
+    def stop(*_):
+        raise Cancelled("Seen enough.")
+
+    monkeypatch.setattr(features, "extract", watched)
+    monkeypatch.setattr(pipeline, "_fit_head", stop)
+    train(some_shapes, asked_for(preset), tmp_path / "run", settings)
+    dataset = runs.Run(tmp_path / "run").dataset()
+    hashes = {
+        split: {example.sha256 for example in dataset.of(split)}
+        for split in ("train", "validation", "test")
+    }
+    assert looked == [hashes["train"], hashes["validation"]]
+    assert not hashes["train"] & (hashes["validation"] | hashes["test"])
+
+
+def test_the_seed_decides_the_split(tiny, settings, some_shapes, tmp_path):
+    tested = []
+    for seed in (0, 0, 1):
+        path = tmp_path / str(len(tested))
+        run = train(some_shapes, asked_for("quick", seed=seed), path, settings).run
+        tested.append(({e.name for e in run.dataset().of("test")}, run.probabilities().tobytes()))
+    assert tested[0] == tested[1]
+    assert tested[0][0] != tested[2][0]
+
+
+def test_a_fine_tuned_run_comes_out_the_same_again(
+    trained, tiny, settings, some_shapes, tmp_path
+):
+    again = train(some_shapes, asked_for("balanced"), tmp_path / "again", settings)
+    first = trained("balanced")
+    np.testing.assert_allclose(
+        again.run.probabilities(), first.run.probabilities(), rtol=1e-5, atol=1e-6
+    )
+
+
+# Few pictures
+
+
+def refusal(dataset, taken, tmp_path, settings):
+    with pytest.raises(BadDataset) as refused:
+        train(Taken(dataset, taken.pictures), QUICK, tmp_path / "run", settings)
+    run = runs.Run(tmp_path / "run")
+    assert not run.complete
+    assert files(run) == {"config.json", "dataset.json"}
+    return str(refused.value)
+
+
+def test_too_few_pictures_are_refused_in_a_sentence(tiny, settings, some_shapes, tmp_path):
+    few = some(some_shapes.dataset, lambda _, place: place < 2)
+    sentence = refusal(few, some_shapes, tmp_path, settings)
+    assert sentence.startswith("No picture is left for validation: found 6 in all. Add pictures")
+
+
+def test_a_class_with_nothing_to_learn_from_is_refused_by_name(
+    tiny, settings, some_shapes, tmp_path
+):
+    examples = tuple(
+        example.model_copy(
+            update={"split": "test" if example.label == 1 or place % 3 == 0 else "train"}
+        )
+        for place, example in enumerate(some_shapes.dataset.examples)
+    )
+    given = some_shapes.dataset.model_copy(update={"examples": examples, "predefined": True})
+    name = given.classes[1]
+    sentence = refusal(given, some_shapes, tmp_path, settings)
+    assert sentence.startswith(f"No training picture is left of {name}. Add pictures")
+
+
+def test_a_class_of_one_picture_is_learned_from_many_views_of_it(
+    tiny, settings, some_shapes, tmp_path
+):
+    rare = some(some_shapes.dataset, lambda label, place: label != 2 or place == 0)
+    asked = asked_for("quick", augmentation={"views": 8})
+    done = train(Taken(rare, some_shapes.pictures), asked, tmp_path / "run", settings)
+    assert done.run.complete
+    assert done.run.dataset().count(2, "train") == 1
+
+
+# What may go wrong
+
+
+def test_cancelling_leaves_an_unfinished_run_without_features(tiny, settings, some_shapes, tmp_path):
+    run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
+
+    def stop(event):
+        if isinstance(event, Epoch):
+            assert list(run.path.glob(".features-*"))
+            raise Cancelled("Stop.")
+
+    with pytest.raises(Cancelled):
+        pipeline.train(run, some_shapes.pictures, settings, stop)
+    assert not run.complete
+    assert files(run) == {"config.json", "dataset.json"}
+    assert not list(run.path.glob(".*"))
+
+
+def test_a_run_is_complete_before_its_exports(tiny, settings, some_shapes, tmp_path):
+    run = train(some_shapes, QUICK, tmp_path / "run", settings).run
+    assert run.complete
+    assert run.report().pictures == 6
+    assert run.classifier(settings).labels == some_shapes.dataset.classes
+    assert set(run.manifest().files) >= {"report.json", "model/weights.safetensors"}
+
+
+def test_a_file_that_differs_from_the_report_is_withheld_and_the_report_stands(
+    trained, monkeypatch
+):
+    done = trained()
+    folder = done.run.model_folder
+    for name in ("classifier.keras", "classifier.tflite"):
+        (folder / name).unlink()
+    monkeypatch.setattr(bundle, "TOLERANCE", -1.0)
+    said = []
+    recipe = pipeline.Recipe(
+        done.run.config(), done.run.dataset(), done.pictures, None, done.settings, said.append
+    )
+    pipeline._afterwards(recipe, "No files", lambda: pipeline._export(recipe, done.run))
+    assert "No files: classifier.tflite differs from the report by " in said[-1].sentence
+    assert {path.name for path in folder.iterdir()} == {
+        "labels.txt",
+        "model.json",
+        "weights.safetensors",
+    }
+
+
+@pytest.mark.parametrize("what", ["_export", "_doubt"])
+def test_a_fault_after_the_report_is_told_and_the_run_stays_complete(
+    tiny, settings, some_shapes, tmp_path, monkeypatch, what
+):
+    def fault(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pipeline, what, fault)
+    done = train(some_shapes, QUICK, tmp_path / "run", settings)
+    assert any(sentence.endswith("; the log says why.") for sentence in notes(done))
+    assert done.run.report().pictures == 6
+
+
+def test_fine_tuning_that_does_no_good_leaves_the_head_alone(tiny, settings, some_shapes, tmp_path):
+    from core import model
+
+    phase = {"learning_rate": 1, "epochs": 2}
+    done = train(
+        some_shapes, asked_for("balanced", fine_tune_phase=phase), tmp_path / "run", settings
+    )
+    assert "Fine-tuning was no better on validation, so the head alone was kept." in notes(done)
+    saved, arrays = model.load(done.run.model_folder)
+    assert not saved.fine_tuned
+    assert not (done.run.model_folder / "classifier.tflite").exists()
+    quick = train(
+        some_shapes, asked_for("balanced", unfreeze={}), tmp_path / "quick", settings
+    )
+    np.testing.assert_allclose(
+        done.run.probabilities(), quick.run.probabilities(), atol=1e-4
+    )
+
+
+def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tmp_path):
+    asked = asked_for("quick", head={"hidden": [8], "dropout": 0.1})
+    done = train(some_shapes, asked, tmp_path / "run", settings)
+    classifier = done.run.classifier(settings)
+    for example, row in zip(
+        done.run.dataset().of("test"), done.run.probabilities(), strict=True
+    ):
+        view = images.load(done.pictures / example.path, classifier.size, classifier.crop)
+        np.testing.assert_allclose(classifier.answer(view).probabilities, row, atol=1e-6)
+
+
+def test_more_layers_than_there_are_is_a_refusal_and_not_a_crash(
+    tiny, settings, some_shapes, tmp_path
+):
+    from core.errors import BadConfig
+
+    asked = parse({"backbone": "tiny", "unfreeze": {"layers": 50}})
+    with pytest.raises(BadConfig, match="Ask for fewer"):
+        train(some_shapes, asked, tmp_path / "run", settings)
+
+
+def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, tmp_path, tiny_home):
+    done = train(some_shapes, QUICK, tmp_path / "run", settings)
+    assert notes(done)[0] == "Tiny is prepared first. This happens once."
+    assert done.run.complete
+
+
+def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
+    tiny, settings, some_shapes, tmp_path, monkeypatch
+):
+    doubted = some_shapes.dataset.of  # keeps the dataset alive
+    del doubted
+    monkeypatch.setattr(checks.labels, "SURE", 0.0)
+    done = train(some_shapes, QUICK, tmp_path / "run", settings)
+    for place, suspect in enumerate(done.run.suspects()):
+        assert suspect.name in {example.name for example in done.run.dataset().of("train")}
+        assert done.run.suspect_thumbnail(place).is_file()
