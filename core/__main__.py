@@ -117,7 +117,8 @@ def train(
         )
         terminal.divert(run.job.log_path)
         began = time.monotonic()
-        work(run.job, settings, watch)
+        with terminal.heeding(run.job.request_cancel):
+            work(run.job, settings, watch)
         seconds = time.monotonic() - began
     report, manifest = run.report(), run.manifest()
     if as_json:

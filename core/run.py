@@ -126,11 +126,13 @@ class Run:
         """(n, k) float32 of the test pictures, in the order of the report.
 
         Raises:
-            RunDamaged: they cannot be read.
+            RunDamaged: they cannot be read, or are not those of the manifest.
         """
+        if self.complete:
+            manifests.check(self.path, [PROBABILITIES])
         try:
             return np.load(self.path / PROBABILITIES, allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise RunDamaged(f"{PROBABILITIES} of this run cannot be read.") from error
 
     def write_report(self, report: Report, probabilities: np.ndarray) -> None:

@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,13 @@ CREDIT = "Photographs: danielbuechele and vultilion on Flickr, CC BY 2.0"
 
 @lru_cache(maxsize=1)
 def photographs() -> dict[str, bytes]:
-    """Two photographs that come with scikit-learn: name → JPEG."""
-    from importlib.resources import files
+    """Two photographs that come with scikit-learn: name → JPEG.
 
-    folder = files("sklearn.datasets.images")
+    The package is found and not imported: that takes a second and a hundred megabytes.
+    """
+    spec = find_spec("sklearn")
+    assert spec is not None and spec.origin is not None
+    folder = Path(spec.origin).parent / "datasets" / "images"
     return {name: (folder / file).read_bytes() for name, file in PHOTOGRAPHS.items()}
 
 

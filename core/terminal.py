@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import typer
@@ -43,6 +45,32 @@ def divert(path: Path) -> None:
     """Let native libraries write to a file from now on."""
     with path.open("ab") as target:
         os.dup2(target.fileno(), 2)
+
+
+@contextmanager
+def heeding(cancel: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C and `kill` call `cancel` during the block, besides raising KeyboardInterrupt.
+
+    What a signal raises is lost where Python happens to be in the callback of a weak reference;
+    the work then ends when it next looks whether it was cancelled.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        cancel()
+        raise KeyboardInterrupt
+
+    def drop(lost: sys.UnraisableHookArgs) -> None:
+        if lost.exc_type is not KeyboardInterrupt:
+            sys.__unraisablehook__(lost)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook, sys.unraisablehook = sys.unraisablehook, drop
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def complain(sentence: str) -> None:

@@ -20,7 +20,7 @@ def trained_arrays(trunk: keras.Model, above: keras.Model) -> dict[str, np.ndarr
     """
     trained = {id(layer) for layer in above.layers if layer.trainable}
     return {
-        f"trunk.{place}.{variable.name}": np.asarray(variable)
+        f"trunk.{place}.{variable.name}": variable.numpy()
         for place, layer in enumerate(trunk.layers)
         if id(layer) in trained
         for variable in layer.trainable_variables

@@ -19,7 +19,7 @@ from core.jobs import JobFolder, State
 from core.jobs.process import ROOT
 from core.settings import Settings
 from tests import shapes
-from tests.core.jobs.at_work import hidden, until
+from tests.core.jobs.at_work import hidden, said, until
 from tests.core.trainings import Trained
 
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "scipy", "h5py", "streamlit", "plotly")
@@ -338,22 +338,18 @@ def test_what_train_cannot_use_is_refused_in_a_sentence(
 def interrupted(path: Path, some_zip: Path, config: Path, number: int) -> tuple[int, str]:
     """Start a training that takes hours and stop it with a signal once it learns."""
     typed = [sys.executable, "-m", "core", "train", some_zip, "--out", path, "--config", config]
-    process = subprocess.Popen(
-        typed,
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Where the tests run in the background of a shell, Ctrl-C is switched off for them.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    # In the background of a shell, Ctrl-C is switched off for the tests and what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(typed, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     try:
         job = JobFolder(path)
-        until(lambda: any("validation" in e.model_dump_json() for e in job.events.read()))
+        until(lambda: process.poll() is not None or said(job, "validation pictures"))
         process.send_signal(number)
-        _, said = process.communicate(timeout=10)
+        _, complaint = process.communicate(timeout=10)
     finally:
         process.kill()
-    return process.returncode, said
+    return process.returncode, complaint
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import pytest
 
-from core import checks, images, runs
+from core import checks, images, model, runs
 from core.classifier import ServingModel
 from core.dataset import Dataset
-from core.errors import BadDataset, Cancelled
+from core.errors import BadConfig, BadDataset, Cancelled
 from core.export import bundle
 from core.files import sha256
 from core.jobs.folder import PRIVATE
@@ -48,16 +48,13 @@ def some(dataset: Dataset, keep) -> Dataset:
     return dataset.model_copy(update={"examples": tuple(kept)})
 
 
-# What comes of it
-
-
 @BOTH
 def test_a_run_is_complete_with_every_file(trained, preset):
     run = trained(preset).run
     pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
-    model = {"classifier.keras", "classifier.tflite", "labels.txt", "model.json"}
-    model |= {"weights.safetensors"}
-    assert files(run) == pictures | {f"model/{name}" for name in model} | {
+    inside = {"classifier.keras", "classifier.tflite", "labels.txt"}
+    inside |= {"model.json", "weights.safetensors"}
+    assert files(run) == pictures | {f"model/{name}" for name in inside} | {
         "config.json",
         "dataset.json",
         "manifest.json",
@@ -87,7 +84,7 @@ def test_report_run_litert_and_keras_answer_the_same(trained, preset):
     views = np.stack([classifier.load(done.pictures / example.path) for example in test])
 
     litert = ServingModel(run.model_folder / "classifier.tflite", threads=1)
-    network = keras.saving.load_model(run.model_folder / "classifier.keras")  # noqa: TID251
+    network = keras.saving.load_model(run.model_folder / "classifier.keras")
     answers = {
         "run": np.stack([classifier.answer(view).probabilities for view in views]),
         "litert": np.stack([litert.run(view).probabilities for view in views]),
@@ -113,8 +110,6 @@ def test_what_was_learned_is_better_than_chance(trained, preset):
 
 
 def test_quick_keeps_the_backbone_and_balanced_trains_its_top(trained):
-    from core import model
-
     quick, balanced = (model.load(trained(name).run.model_folder) for name in ("quick", "balanced"))
     assert not quick[0].fine_tuned
     assert set(quick[1]) == {"head.0.kernel", "head.0.bias"}
@@ -148,8 +143,6 @@ def test_it_says_what_it_does_in_order(trained):
     assert [event.phase for event in done.said if isinstance(event, Kept)] == ["head", "fine-tune"]
     assert notes(done).index(EXPORTS_BEGIN) > notes(done).index("TensorFlow is starting.")
 
-
-# Quick without TensorFlow
 
 WATCH = """
 import sys
@@ -186,9 +179,6 @@ def test_quick_imports_no_tensorflow_before_its_report_is_there(tiny, settings, 
         check=True,
     )
     assert watched.stdout.strip() == "True 6 []", watched.stderr
-
-
-# Splits
 
 
 def test_a_given_split_is_used_as_it_stands(tiny, settings, tmp_path):
@@ -243,17 +233,12 @@ def test_the_seed_decides_the_split(tiny, settings, some_shapes, tmp_path):
     assert tested[0][0] != tested[2][0]
 
 
-def test_a_fine_tuned_run_comes_out_the_same_again(
-    trained, tiny, settings, some_shapes, tmp_path
-):
+def test_a_fine_tuned_run_comes_out_the_same_again(trained, tiny, settings, some_shapes, tmp_path):
     again = train(some_shapes, asked_for("balanced"), tmp_path / "again", settings)
     first = trained("balanced")
     np.testing.assert_allclose(
         again.run.probabilities(), first.run.probabilities(), rtol=1e-5, atol=1e-6
     )
-
-
-# Few pictures
 
 
 def refusal(dataset, taken, tmp_path, settings):
@@ -296,10 +281,9 @@ def test_a_class_of_one_picture_is_learned_from_many_views_of_it(
     assert done.run.dataset().count(2, "train") == 1
 
 
-# What may go wrong
-
-
-def test_cancelling_leaves_an_unfinished_run_without_features(tiny, settings, some_shapes, tmp_path):
+def test_cancelling_leaves_an_unfinished_run_without_features(
+    tiny, settings, some_shapes, tmp_path
+):
     run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
 
     def stop(event):
@@ -357,31 +341,23 @@ def test_a_fault_after_the_report_is_told_and_the_run_stays_complete(
 
 
 def test_fine_tuning_that_does_no_good_leaves_the_head_alone(tiny, settings, some_shapes, tmp_path):
-    from core import model
-
     phase = {"learning_rate": 1, "epochs": 2}
     done = train(
         some_shapes, asked_for("balanced", fine_tune_phase=phase), tmp_path / "run", settings
     )
     assert "Fine-tuning was no better on validation, so the head alone was kept." in notes(done)
-    saved, arrays = model.load(done.run.model_folder)
+    saved, _ = model.load(done.run.model_folder)
     assert not saved.fine_tuned
     assert not (done.run.model_folder / "classifier.tflite").exists()
-    quick = train(
-        some_shapes, asked_for("balanced", unfreeze={}), tmp_path / "quick", settings
-    )
-    np.testing.assert_allclose(
-        done.run.probabilities(), quick.run.probabilities(), atol=1e-4
-    )
+    quick = train(some_shapes, asked_for("balanced", unfreeze={}), tmp_path / "quick", settings)
+    np.testing.assert_allclose(done.run.probabilities(), quick.run.probabilities(), atol=1e-4)
 
 
 def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tmp_path):
     asked = asked_for("quick", head={"hidden": [8], "dropout": 0.1})
     done = train(some_shapes, asked, tmp_path / "run", settings)
     classifier = done.run.classifier(settings)
-    for example, row in zip(
-        done.run.dataset().of("test"), done.run.probabilities(), strict=True
-    ):
+    for example, row in zip(done.run.dataset().of("test"), done.run.probabilities(), strict=True):
         view = images.load(done.pictures / example.path, classifier.size, classifier.crop)
         np.testing.assert_allclose(classifier.answer(view).probabilities, row, atol=1e-6)
 
@@ -389,14 +365,12 @@ def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tm
 def test_more_layers_than_there_are_is_a_refusal_and_not_a_crash(
     tiny, settings, some_shapes, tmp_path
 ):
-    from core.errors import BadConfig
-
     asked = parse({"backbone": "tiny", "unfreeze": {"layers": 50}})
     with pytest.raises(BadConfig, match="Ask for fewer"):
         train(some_shapes, asked, tmp_path / "run", settings)
 
 
-def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, tmp_path, tiny_home):
+def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, tmp_path):
     done = train(some_shapes, QUICK, tmp_path / "run", settings)
     assert notes(done)[0] == "Tiny is prepared first. This happens once."
     assert done.run.complete
@@ -405,10 +379,18 @@ def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, t
 def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
     tiny, settings, some_shapes, tmp_path, monkeypatch
 ):
-    doubted = some_shapes.dataset.of  # keeps the dataset alive
-    del doubted
     monkeypatch.setattr(checks.labels, "SURE", 0.0)
-    done = train(some_shapes, QUICK, tmp_path / "run", settings)
-    for place, suspect in enumerate(done.run.suspects()):
-        assert suspect.name in {example.name for example in done.run.dataset().of("train")}
-        assert done.run.suspect_thumbnail(place).is_file()
+    wrong = {some_shapes.dataset.examples[place].name for place in (1, 15, 30)}
+    examples = tuple(
+        example.model_copy(update={"label": (example.label + 1) % 3})
+        if example.name in wrong
+        else example
+        for example in some_shapes.dataset.examples
+    )
+    spoiled = some_shapes.dataset.model_copy(update={"examples": examples})
+    done = train(Taken(spoiled, some_shapes.pictures), QUICK, tmp_path / "run", settings)
+    taught = {example.name for example in done.run.dataset().of("train")}
+    listed = [suspect.name for suspect in done.run.suspects()]
+    assert wrong & taught
+    assert wrong & taught <= set(listed) <= taught
+    assert all(done.run.suspect_thumbnail(place).is_file() for place in range(len(listed)))
