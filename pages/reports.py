@@ -2,26 +2,17 @@
 
 import streamlit as st
 
-from core import runs
 from core.errors import TuskerError
 from ui import frame, launch, live, report_views, resources, run_list, state
 
 frame.enter()
 settings = resources.settings()
-wanted = state.parameter(state.RUN)
-if not wanted:
+run = launch.wanted(settings)
+if run is None:
     st.title("How good is it, and where does it fail?")
     run_list.show(settings)
     st.stop()
 
-try:
-    run = runs.get(settings, wanted)
-except TuskerError as refusal:
-    st.warning(str(refusal))
-    st.button("All runs", on_click=run_list.close, icon=":material/arrow_back:")
-    st.stop()
-
-state.remember_run(run.id)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.button("All runs", on_click=run_list.close, icon=":material/arrow_back:")
     if run.complete and st.button("Try it", icon=":material/image_search:", type="primary"):

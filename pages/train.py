@@ -2,22 +2,20 @@
 
 import streamlit as st
 
-from core import runs, samples
+from core import samples
 from core.errors import TuskerError
-from ui import frame, intake, launch, live, resources, settings_form, state
+from ui import frame, intake, launch, live, resources, settings_form
 
 frame.enter()
 settings = resources.settings()
 st.title("Teach it your own classes")
 
-if wanted := state.parameter(state.RUN):
+if (run := launch.wanted(settings)) is not None:
     try:
-        run = runs.get(settings, wanted)
-        state.remember_run(run.id)
         launch.heading(run)
         live.show(run, settings)
     except TuskerError as refusal:
-        st.warning(str(refusal))
+        st.error(str(refusal), icon=":material/broken_image:")
     launch.again()
     st.stop()
 

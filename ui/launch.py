@@ -31,6 +31,20 @@ def start(upload: Upload, found: Intake, config: TrainingConfig, settings: Setti
     st.query_params[state.RUN] = run.id
 
 
+def wanted(settings: Settings) -> Run | None:
+    """The run that the address names, from now on one of this visit; says so if there is none."""
+    run_id = state.parameter(state.RUN)
+    if not run_id:
+        return None
+    try:
+        run = runs.get(settings, run_id)
+    except TuskerError as refusal:
+        st.warning(str(refusal))
+        return None
+    state.remember_run(run.id)
+    return run
+
+
 def show_refusal() -> None:
     """Why the last start was refused, if it was."""
     if state.REFUSAL in st.session_state:

@@ -280,20 +280,18 @@ def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
 
 
 def test_a_folder_is_learned_from_in_place_and_not_touched(
-    some_zip: Path, tmp_path: Path, settings: Settings, tiny_home: Path
+    some_zip: Path, tmp_path: Path, settings: Settings, banned: Banned
 ) -> None:
-    shutil.copytree(tiny_home, settings.home)
     pictures = tmp_path / "pictures"
     shutil.unpack_archive(some_zip, pictures)
     before = {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))}
-    answer = tusker("train", pictures, "--backbone", "tiny")
-    assert (answer.returncode, answer.stderr) == (0, "")
+    answer = tusker("train", pictures, **banned("tensorflow", "keras"))
+    assert answer.returncode == 0, answer.stderr
     assert {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))} == before
     headline, where = answer.stdout.splitlines()
     assert headline.startswith("Right on ")
     (run,) = runs.every(settings)
     assert where == f"Run: {run.path}"
-    assert {"model/classifier.keras", "model/classifier.tflite"} <= set(run.manifest().files)
     assert not Path(run.job.order().arguments["pictures"]).parent.exists()
 
 

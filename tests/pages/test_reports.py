@@ -4,7 +4,7 @@ import pytest
 
 from core.evaluation import describe
 from core.jobs import State
-from core.runs import MANIFEST, REPORT, Run
+from core.run import MANIFEST, REPORT, Run
 from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor

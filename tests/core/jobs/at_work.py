@@ -44,9 +44,10 @@ def processes(settings: Settings, module: str = "") -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            line = " ".join(process.cmdline())
+            if f"core.jobs.{module}" not in " ".join(process.cmdline()):
+                continue
             mine = process.environ().get("TUSKER_HOME") == str(settings.home)
-            if mine and f"core.jobs.{module}" in line and lives(process):
+            if mine and lives(process):
                 found.append(process)
     return sorted(found, key=lambda process: process.create_time())
 

@@ -166,7 +166,9 @@ def test_a_job_that_is_deleted_at_work_is_stopped_and_the_next_one_begins(
     first = at_work.training(queue, tmp_path / "pictures", backbone="resnet50")
     at_work.until(lambda: at_work.said(first.job, "Downloading"))
     second = at_work.training(queue, tmp_path / "pictures", backbone="resnet50")
+    worker = at_work.only(queue, "worker")
     runs.delete(first)
+    at_work.until(lambda: not at_work.lives(worker), within=5)
     at_work.until(lambda: second.job.recorded().state is State.RUNNING)
     assert not first.path.exists()
 

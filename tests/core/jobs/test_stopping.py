@@ -9,6 +9,7 @@ import pytest
 from core.backbones import Backbone
 from core.jobs import JobFolder, State, cancel, enqueue, local, recover, worker
 from core.jobs.folder import Order
+from core.jobs.process import interrupt
 from core.runs import Run
 from core.settings import Settings
 from core.training.events import Epoch
@@ -137,6 +138,7 @@ def test_a_job_is_not_interrupted_while_somebody_works_on_it(queue: Settings) ->
     with job.lock():
         job.begin()
         assert local.status(job, queue).state is State.RUNNING
+        assert interrupt(job, queue).state is State.RUNNING
         assert job.worker_lives
     assert not job.worker_lives
 
@@ -156,8 +158,9 @@ def test_a_worker_outlives_its_dispatcher_and_the_queue_goes_on(
     recover(queue)
     at_work.until(lambda: at_work.processes(queue, "dispatch"))
     orphan.resume()
-    assert at_work.ended(job, queue).state is State.DONE
-    assert at_work.ended(behind, queue).state is State.DONE
+    first, second = at_work.ended(job, queue), at_work.ended(behind, queue)
+    assert (first.state, second.state) == (State.DONE, State.DONE)
+    assert first.ended_at <= second.started_at, "the second did not wait for the orphan"
     assert job.log_tail().count("intake begins") == 1
 
 

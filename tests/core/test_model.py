@@ -1,0 +1,102 @@
+"""A trained model on disk: what is written is what is read, or it is damage."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from core import model
+from core.errors import RunDamaged, UnknownModel
+from core.model import ModelFile
+
+CLASSES = ("ant", "bee", "ćma")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A linear head for the tiny backbone."""
+    random = np.random.default_rng(0)
+    arrays = {
+        "head.0.kernel": random.normal(size=(32, 3)).astype(np.float32),
+        "head.0.bias": random.normal(size=3).astype(np.float32),
+    }
+    saved = ModelFile(backbone="tiny", classes=CLASSES, size=32, crop=1.0)
+    model.save(tmp_path / "model", saved, arrays)
+    return tmp_path / "model"
+
+
+def test_what_is_saved_is_loaded(folder):
+    saved, arrays = model.load(folder)
+    assert saved == ModelFile(backbone="tiny", classes=CLASSES, size=32, crop=1.0)
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "head.0.kernel": (32, 3),
+        "head.0.bias": (3,),
+    }
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "weights.safetensors"]
+
+
+def test_a_head_answers_on_top_of_the_serving_model(folder, tiny, settings):
+    found = model.classifier(folder, "Insects", settings)
+    assert (found.title, found.labels, found.size, found.crop) == ("Insects", CLASSES, 32, 1.0)
+    answer = found.answer(np.full((32, 32, 3), 90, np.uint8))
+    _, arrays = model.load(folder)
+    logits = answer.embedding @ arrays["head.0.kernel"] + arrays["head.0.bias"]
+    powers = np.exp(logits - logits.max())
+    np.testing.assert_allclose(answer.probabilities, powers / powers.sum(), atol=1e-6)
+
+
+def test_without_its_backbone_it_says_what_to_prepare(folder, settings):
+    with pytest.raises(UnknownModel, match="python -m core prepare tiny"):
+        model.classifier(folder, "Insects", settings)
+
+
+def test_a_fine_tuned_model_without_its_own_file_is_damage(folder, tiny, settings):
+    saved, arrays = model.load(folder)
+    model.save(folder, saved.model_copy(update={"cut": "block 1"}), arrays)
+    with pytest.raises(RunDamaged, match=r"classifier\.tflite is missing"):
+        model.classifier(folder, "Insects", settings)
+
+
+@pytest.mark.parametrize("name", [model.MODEL, model.WEIGHTS])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\x80" * 64, b"\xff" * 8])
+def test_files_that_are_not_a_model_are_damage(folder, name, content):
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(RunDamaged, match="cannot be read"):
+        model.load(folder)
+
+
+def test_weights_cut_short_are_damage(folder):
+    path = folder / model.WEIGHTS
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(RunDamaged, match="cannot be read"):
+        model.load(folder)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {},
+        {"head.0.kernel": np.zeros((32, 3), np.float32)},
+        {"head.1.kernel": np.zeros((32, 3)), "head.1.bias": np.zeros(3)},
+        {"head.0.kernel": np.zeros((32, 3)), "head.0.bias": np.zeros(4)},
+    ],
+)
+def test_weights_that_are_no_head_are_damage(folder, arrays):
+    save_file(arrays, folder / model.WEIGHTS)
+    with pytest.raises(RunDamaged, match="cannot be read"):
+        model.load(folder)
+
+
+def test_a_head_for_another_number_of_classes_is_damage(folder):
+    saved, arrays = model.load(folder)
+    model.save(folder, saved.model_copy(update={"classes": ("ant", "bee")}), arrays)
+    with pytest.raises(RunDamaged, match=r"names 2 classes, its weights tell 3 apart"):
+        model.load(folder)
+
+
+def test_a_model_of_a_later_version_is_not_guessed_at(folder):
+    path = folder / model.MODEL
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(RunDamaged):
+        model.load(folder)
