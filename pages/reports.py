@@ -9,6 +9,9 @@ frame.enter()
 settings = resources.settings()
 run = launch.wanted(settings)
 if run is None:
+    if state.parameter(state.RUN):
+        st.button("All runs", on_click=run_list.close, icon=":material/arrow_back:")
+        st.stop()
     st.title("How good is it, and where does it fail?")
     run_list.show(settings)
     st.stop()

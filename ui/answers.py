@@ -104,6 +104,7 @@ def _grid(said: list[Said], chosen: int) -> None:
                     width="stretch",
                     on_click=_show,
                     args=(number,),
+                    help=text.plain(picture.name),
                 )
                 st.caption(text.plain(picture.name, 30))
 

@@ -143,6 +143,7 @@ def main(path: Path) -> int:
     except Timeout:
         log.warning("another process is at work on this job")
     except Stopped:
+        log.info("stopped")
         return STOPPED
     except TuskerError as refusal:
         log.info("%s", refusal)

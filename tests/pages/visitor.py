@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest, app_test
 
 ROOT = Path(__file__).parents[2]
 PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
@@ -19,6 +20,17 @@ VERBATIM = {"text", "code", "json", "dataframe", "selectbox", "multiselect", "te
 """Elements whose values it does not."""
 SERVED: dict[str, bytes] = {}
 """Address → content of what pages offered to show or to download."""
+
+
+class Entered(PagesManager):
+    """A server that somebody has opened at `/` before; `ui/frame.py` says why that matters."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+
+app_test.PagesManager = Entered
 
 
 class Storage(MemoryMediaFileStorage):

@@ -72,6 +72,7 @@ def test_a_download_is_cancelled_and_leaves_no_part_of_it(queue: Settings, stall
     at_work.until(lambda: list((queue.home / "weights").glob(".download-*")))
     stop_in_time(job, queue)
     at_work.until(lambda: not at_work.processes(queue))
+    assert job.log_tail().endswith("stopped"), "it had to be killed"
     assert list((queue.home / "weights").iterdir()) == []
     assert at_work.hidden(queue.home / "backbones") == []
 
