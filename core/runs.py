@@ -44,6 +44,7 @@ class Summary(BaseModel):
     name: str
     state: State
     complete: bool
+    damaged: bool = False
     at: float
     backbone: str = ""
     classes: tuple[str, ...] = ()
@@ -108,7 +109,7 @@ def every(settings: Settings) -> tuple[Run, ...]:
 
 
 def summarise(run: Run, settings: Settings) -> Summary:
-    """A run in one line; one that cannot be read is called failed."""
+    """A run in one line; one that cannot be read is called damaged."""
     name, begun = "", 0.0
     try:
         status = run.status(settings)
@@ -139,7 +140,12 @@ def summarise(run: Run, settings: Settings) -> Summary:
         )
     except (RunDamaged, OSError, ValueError):
         return Summary(
-            id=run.id, name=name or "Damaged run", state=State.FAILED, complete=False, at=begun
+            id=run.id,
+            name=name or "Damaged run",
+            state=State.FAILED,
+            complete=False,
+            damaged=True,
+            at=begun,
         )
 
 

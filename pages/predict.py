@@ -15,7 +15,7 @@ with inputs:
     with which:
         model = models.choose(settings)
     count = how_many.number_input("Answers", 1, 10, 3, key=state.COUNT)
-    st.caption(models.describe(model))
+    st.caption(models.describe(model, settings))
     chosen = pictures.choose(settings)
 
 with results:
@@ -32,4 +32,4 @@ with results:
         st.subheader("No picture at hand? Try one of these.")
         pictures.show_samples()
     else:
-        st.info("The answer will appear here.", icon=":material/arrow_back:")
+        st.info("The answer will appear here.")

@@ -16,10 +16,7 @@ if run is None:
     run_list.show(settings)
     st.stop()
 
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.button("All runs", on_click=run_list.close, icon=":material/arrow_back:")
-    if run.complete and st.button("Try it", icon=":material/image_search:", type="primary"):
-        st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
+st.button("All runs", on_click=run_list.close, icon=":material/arrow_back:")
 try:
     launch.heading(run)
     if run.complete:

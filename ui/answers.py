@@ -52,9 +52,12 @@ def _one(said: Said, classifier: Classifier) -> None:
     if isinstance(guesses, str):
         st.error(f"{text.plain(picture.name)}: {text.plain(guesses, 400)}")
         return
-    left, right = st.columns([2, 3], gap="medium")
-    left.image(preview(picture.content), width="stretch", alt=f"{picture.name}: {guesses[0].label}")
-    with right:
+    # The bars come first where the columns stand below each other.
+    left, right = st.columns([3, 2], gap="medium")
+    right.image(
+        preview(picture.content), width="stretch", alt=f"{picture.name}: {guesses[0].label}"
+    )
+    with left:
         st.plotly_chart(
             charts.probability_bars(
                 [guess.label for guess in guesses], [guess.probability for guess in guesses]

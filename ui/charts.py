@@ -139,7 +139,7 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
                 hovertemplate=f"{unit}<br>%{{customdata[0]}}, epoch %{{customdata[1]}}"
                 f"<extra>{name}</extra>",
             )
-    marks = [(starts[k.phase] + k.epoch, k) for k in kept if k.phase in starts]
+    marks = [(starts[k.phase] + k.epoch, k) for k in kept if k.phase in starts and k.epoch]
     marks = [(position, k) for position, k in marks if position > 0]
     for row, field, scale in ((1, "validation_accuracy", 100), (2, "validation_loss", 1)):
         if marks:

@@ -38,8 +38,7 @@ def _watch(run: Run, settings: Settings) -> None:
         st.rerun()
     notes = [event.sentence for event in run.events() if isinstance(event, Note)]
     said = notes[-1] if notes else "The files to download are made."
-    with st.container(horizontal=True, vertical_alignment="center"), st.spinner(said):
-        st.empty()
+    st.caption(f":material/hourglass_top: {said} This goes on by itself.")
 
 
 def show(run: Run, settings: Settings) -> None:
@@ -50,7 +49,7 @@ def show(run: Run, settings: Settings) -> None:
         {
             "File": list(sizes),
             "What it is": [bundle.MEANING[name] for name in sizes],
-            "Megabytes": [round(size / 1024**2, 2) for size in sizes.values()],
+            "Size": [text.size(size) for size in sizes.values()],
         },
         hide_index=True,
     )

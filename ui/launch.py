@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import runs
+from core import backbones, runs
 from core.errors import TuskerError
 from core.intake import Intake
 from core.jobs import enqueue
@@ -57,7 +57,8 @@ def heading(run: Run) -> None:
     preset = "" if config.preset == "custom" else f" · {config.preset}"
     st.markdown(
         f"**{text.plain(dataset.name)}** · {text.classes(len(dataset.classes))} · "
-        f"{text.count(len(dataset.examples), 'picture')} · {config.backbone}{preset}"
+        f"{text.count(len(dataset.examples), 'picture')} · "
+        f"{backbones.get(config.backbone).title}{preset}"
     )
 
 

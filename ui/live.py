@@ -71,12 +71,13 @@ def _progress(events: tuple[Event, ...], status: Status) -> None:
         parts.append(f"{PHASES.get(last.phase, last.phase)}: epoch {last.epoch} of {last.epochs}")
         share = last.epoch / last.epochs
     rate = getattr(last, "per_second", None) or getattr(last, "pictures_per_second", None)
-    if rate:
+    stored = isinstance(last, Epoch) and last.phase == "head"  # no picture is looked at any more
+    if rate and not stored:
         parts.append(f"{rate:,.0f} pictures/s")
     left = getattr(last, "seconds_left", None)
     if left is not None and left >= 1:
         parts.append(f"about {text.duration(left)} left in this step")
-    if status.seconds:
+    if status.seconds and status.seconds >= 1:
         parts.append(f"{text.duration(status.seconds)} so far")
     st.progress(min(1.0, share), text=" · ".join(parts) or "Starting")
 

@@ -7,6 +7,7 @@ import streamlit as st
 from core import backbones, runs
 from core.backbones import Backbone, serving
 from core.errors import TuskerError
+from core.evaluation import describe as describe_estimate
 from core.jobs import JobFolder, State, enqueue, local
 from core.jobs.folder import Order
 from core.runs import Summary
@@ -57,10 +58,11 @@ def _title(name: str, own: dict[str, Summary]) -> str:
     return f"{backbones.get(name).title} · ImageNet"
 
 
-def describe(model: str) -> str:
-    """What a backbone costs and can do, in a line; empty for a trained model."""
+def describe(model: str, settings: Settings) -> str:
+    """What a model costs and can do, in a line."""
     if not backbones.known(model):
-        return ""
+        report = runs.get(settings, model).report()
+        return f"Right on {describe_estimate(report.accuracy)} of {report.pictures} test pictures"
     row = backbones.get(model)
     parts = [
         f"{row.megabytes:.0f} MB",
@@ -85,12 +87,13 @@ def ready(model: str, settings: Settings) -> bool:
         return False
     if state_now is State.FAILED:
         st.error(text.plain(job.recorded().sentence, 600), icon=":material/error:")
-    source = (
-        f"Its weights ({row.megabytes:.0f} MB) are downloaded, then converted: a minute or two."
-        if not row.offline
-        else "Its weights are here; converting them takes about half a minute."
-    )
-    st.info(f"{row.title} has not been used on this machine yet. {source} This happens once.")
+    else:
+        source = (
+            f"Its weights ({row.megabytes:.0f} MB) are downloaded, then converted: a minute or two."
+            if not row.offline
+            else "Its weights are here; converting them takes about half a minute."
+        )
+        st.info(f"{row.title} has not been used on this machine yet. {source} This happens once.")
     st.button(
         "Try again" if state_now is State.FAILED else f"Prepare {row.title}",
         type="primary",

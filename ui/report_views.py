@@ -24,7 +24,7 @@ def summary(_run: Run, report: Report, _: Settings) -> None:
     gain = report.baseline
     with st.container(horizontal=True):
         st.metric("Accuracy", describe(report.accuracy), border=True)
-        st.metric("Macro F1", describe(report.macro.f1, percent=False), border=True)
+        st.metric("Macro F1", describe(report.macro.f1), border=True)
         st.metric(
             "Always guessing the commonest",
             describe(gain.accuracy),
@@ -81,6 +81,7 @@ def confusions(run: Run, report: Report, _: Settings) -> None:
     clicked = st.plotly_chart(
         confusion_chart.confusion_matrix(report, values=values),
         config=PLAIN,
+        width="stretch" if len(report.classes) > 6 else 200 + 140 * len(report.classes),
         on_select="rerun",
         selection_mode="points",
         key=f"matrix {run.id} {values}",
@@ -95,16 +96,14 @@ def confusions(run: Run, report: Report, _: Settings) -> None:
         f"It was **{text.plain(report.classes[label])}**, "
         f"it said **{text.plain(report.classes[predicted])}**"
     )
-    _gallery(
-        run,
-        report,
-        [
-            place
-            for place, said in enumerate(report.predictions)
-            if (said.label, said.predicted) == (label, predicted)
-        ],
-        "cell",
-    )
+    places = [
+        place
+        for place, said in enumerate(report.predictions)
+        if (said.label, said.predicted) == (label, predicted)
+    ]
+    if not places:
+        st.caption("No pictures.")
+    _gallery(run, report, places, "cell")
 
 
 ORDERS: dict[str, Callable[[Prediction], tuple[bool, float]]] = {
@@ -127,7 +126,7 @@ def pictures(run: Run, report: Report, _: Settings) -> None:
         for place, said in enumerate(report.predictions)
         if only == "All" or said.label != said.predicted
     ]
-    st.caption(f"{text.count(len(chosen), 'picture')} · {wrong} of {report.pictures} are wrong")
+    st.caption(f"{text.count(len(chosen), 'picture')} · {wrong} of {report.pictures} wrong")
     chosen.sort(key=lambda place: ORDERS[order](report.predictions[place]))
     _gallery(run, report, chosen, "pictures")
 
@@ -157,6 +156,16 @@ def _one(run: Run, report: Report, place: int, said: Prediction) -> None:
 
 def certainty(_: Run, report: Report, __: Settings) -> None:
     """How far the probabilities can be believed."""
+    off = describe(report.certainty.before.error)
+    if report.certainty.temperature is None:
+        st.caption(f"Its probabilities are off by {off} on average.")
+    else:
+        st.caption(
+            f"Its probabilities are off by {off} on average. Divided by a temperature of "
+            f"{report.certainty.temperature:.2f}, fitted on validation pictures, they would be off "
+            f"by {describe(report.certainty.after.error if report.certainty.after else None)}. "
+            "Predict shows them undivided."
+        )
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**When it says 90 %, is it right 90 times in 100?**")
@@ -204,7 +213,9 @@ def data(run: Run, _: Report, __: Settings) -> None:
     if dataset.predefined:
         st.caption("The upload came with its own test pictures; they were used as they were.")
     if dataset.skipped:
-        st.caption(f"{text.count(len(dataset.skipped), 'file was skipped', 'files were skipped')}.")
+        st.caption(
+            f"{text.count(len(dataset.skipped), 'file was left out', 'files were left out')}."
+        )
         st.dataframe(
             {
                 "File": [skipped.name for skipped in dataset.skipped],
@@ -261,7 +272,10 @@ def show(run: Run, settings: Settings) -> None:
     except TuskerError as refusal:
         st.error(str(refusal), icon=":material/broken_image:")
         return
-    st.subheader(text.plain(report.headline, 400))
+    headline, action = st.columns([5, 1], vertical_alignment="center")
+    headline.subheader(text.plain(report.headline, 400))
+    if action.button("Try it", icon=":material/image_search:", type="primary", width="stretch"):
+        st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
     view = st.segmented_control(
         "View",
         list(VIEWS),

@@ -37,22 +37,23 @@ def show(settings: Settings) -> None:
             "Name": [line.name for line in lines],
             "State": [_state(line) for line in lines],
             "Accuracy": [_accuracy(line) for line in lines],
-            "Classes": [len(line.classes) for line in lines],
-            "Pictures": [line.pictures for line in lines],
+            "Classes": [len(line.classes) or None for line in lines],
+            "Pictures": [line.pictures or None for line in lines],
             "Backbone": [_backbone(line) for line in lines],
             "Begun": [text.date(line.at) for line in lines],
             "MB": [round(line.megabytes, 1) for line in lines],
         },
         hide_index=True,
         on_select="rerun",
-        selection_mode="single-row",
+        selection_mode=["single-row", "single-cell"],
         key="runs",
     )
-    rows = chosen["selection"]["rows"]
+    picked = chosen["selection"]
+    rows = [*picked["rows"], *(row for row, _ in picked["cells"])]
     if rows:
         open_run(lines[rows[0]].id)
         st.rerun()
-    st.caption("Choose a row to open it.")
+    st.caption("Click a run to open it.")
 
 
 def open_run(run_id: str) -> None:
@@ -66,6 +67,8 @@ def close() -> None:
 
 
 def _state(line: Summary) -> str:
+    if line.damaged:
+        return "damaged"
     return SAYS[State.DONE] if line.complete else SAYS[line.state]
 
 

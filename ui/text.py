@@ -47,6 +47,14 @@ def milliseconds(seconds: float) -> str:
     return f"{max(1, round(seconds * 1000))} ms"
 
 
+def size(number: int) -> str:
+    """Bytes as `0.3 kB`, `28 kB` or `18.6 MB`."""
+    kilobytes = number / 1024
+    if kilobytes < 1000:
+        return f"{kilobytes:.{0 if kilobytes >= 10 else 1}f} kB"
+    return f"{kilobytes / 1024:.1f} MB"
+
+
 def date(seconds: float) -> str:
     """`22 Nov 2026, 14:05`, in the host's time."""
     return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -125,23 +126,37 @@ def taught(
     """Shapes, uploaded and learned; the tab is closed on the way and the run found by its link."""
     visitor = visitors(chromium.WIDE, "light")
     first = visitor.new_page()
-    first.goto(f"{server.url}/train")
-    chromium.settle(first)
-    chromium.upload(first, shapes_zip(tmp_path_factory.mktemp("shapes")))
-    first.get_by_role("button", name="Start learning").click(timeout=LEARNING)
-    first.get_by_role("button", name="Cancel").wait_for(timeout=LEARNING)
-    link = first.url
+    with _witnessed(first):
+        first.goto(f"{server.url}/train")
+        chromium.settle(first)
+        chromium.upload(first, shapes_zip(tmp_path_factory.mktemp("shapes")))
+        first.get_by_role("button", name="Start learning").click(timeout=LEARNING)
+        first.wait_for_url("**run=**", timeout=LEARNING)
+        link = first.url
     first.close()
 
     (run_id,) = parse_qs(urlsplit(link).query)["run"]
     second = visitor.new_page()
-    second.goto(link)
-    shown = second.get_by_text("3 classes · 36 pictures")
-    shown.wait_for(timeout=LEARNING)
-    second.get_by_role("button", name="Read the report").wait_for(timeout=LEARNING)
+    with _witnessed(second):
+        second.goto(link)
+        shown = second.get_by_text("3 classes · 36 pictures")
+        shown.wait_for(timeout=LEARNING)
+        second.get_by_role("button", name="Read the report").wait_for(timeout=LEARNING)
     found_again = shown.is_visible()
     second.close()
     return Taught(run_id, server.home / "runs" / run_id, found_again)
+
+
+@contextmanager
+def _witnessed(page: Page) -> Iterator[None]:
+    """Keep what a page showed when a fixture failed on it."""
+    try:
+        yield
+    except Exception as error:
+        file = Path(tempfile.mkdtemp(prefix="tusker-failed-")) / "fixture.png"
+        chromium.photograph(page, file)
+        error.add_note(f"{page.url} looked like {file}")
+        raise
 
 
 def _listen(page: Page, troubles: list[str]) -> None:

@@ -77,7 +77,7 @@ def banned(tmp_path: Path) -> Banned:
             "import sys\n"
             "class Ban:\n"
             "    def find_spec(self, name, path=None, target=None):\n"
-            f"        if name.partition('.')[0] in {roots!r}:\n"
+            f"        if name in {roots!r} or name.partition('.')[0] in {roots!r}:\n"
             "            raise ImportError(f'{name} is not to be imported here')\n"
             "sys.meta_path.insert(0, Ban())\n"
         )

@@ -65,6 +65,7 @@ class Endless(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         assert 0 < size <= 8 * MEGABYTE, "it was to be read in pieces"
         self.taken += size
+        assert self.taken < 64 * MEGABYTE, "nobody gave up"
         return bytes(size)
 
 
