@@ -140,7 +140,6 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
                 f"<extra>{name}</extra>",
             )
     marks = [(starts[k.phase] + k.epoch, k) for k in kept if k.phase in starts and k.epoch]
-    marks = [(position, k) for position, k in marks if position > 0]
     for row, field, scale in ((1, "validation_accuracy", 100), (2, "validation_loss", 1)):
         if marks:
             figure.add_scatter(

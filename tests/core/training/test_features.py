@@ -129,6 +129,32 @@ def test_an_engine_is_given_each_view_once(extract, keras_engine):
     assert counting.views == 3 * len(examples)
 
 
+def test_no_more_is_decoded_ahead_than_memory_holds(extract, keras_engine, monkeypatch):
+    decoded, ahead = [], []
+    decode = images.decode
+
+    class Slow:
+        given = 0
+
+        def run(self, views):
+            time.sleep(0.02)
+            self.given += len(views)
+            ahead.append(len(decoded) - self.given)
+            return keras_engine.run(views)
+
+    def counting(source, **how):
+        decoded.append(source)
+        return decode(source, **how)
+
+    monkeypatch.setattr(images, "decode", counting)
+    monkeypatch.setattr(features, "CORES", 2)
+    examples = extract(keras_engine, Augmentation.none())[0] * 20
+    decoded.clear()
+    extract(Slow(), Augmentation.none(), examples=examples)
+    assert len(decoded) == 280
+    assert max(ahead) <= 2 * features.BATCH + 2
+
+
 def test_cuts_are_kept_on_disk_in_half_precision(extract, keras_engine, tiny, tmp_path):
     examples, found = extract(keras_engine, Augmentation.none())
     assert isinstance(found.cuts, np.memmap)
