@@ -63,7 +63,8 @@ def open_run(run_id: str) -> None:
 
 def close() -> None:
     """Go back to the list."""
-    st.query_params.clear()
+    # Not `clear`: the view is bound to its own parameter, and Streamlit then refuses.
+    st.query_params.pop(state.RUN, None)
 
 
 def _state(line: Summary) -> str:

@@ -103,17 +103,17 @@ def _check(recipe: Recipe) -> None:
         )
 
 
-def _head_only(recipe: Recipe, run: Run, workdir: Path) -> features.Features:
-    """Phase 1 alone, without TensorFlow. Returns what was seen of the training pictures."""
+def _head_only(recipe: Recipe, run: Run, workdir: Path) -> np.ndarray:
+    """Phase 1 alone, without TensorFlow. Returns the embeddings of the training views."""
     located = serving.required(recipe.backbone, recipe.settings)
     train, validation = _looked_at(recipe, features.ServingEngine(located), workdir)
     fitted = _fit_head(recipe, train, validation)
     _save(recipe, run, fitted, {}, cut=None)
-    return train
+    return train.embeddings
 
 
-def _fine_tuned(recipe: Recipe, run: Run, workdir: Path) -> features.Features:
-    """Both phases. Returns what was seen of the training pictures."""
+def _fine_tuned(recipe: Recipe, run: Run, workdir: Path) -> np.ndarray:
+    """Both phases. Returns the embeddings of the training views."""
     recipe.emit(Note(sentence="TensorFlow is starting."))
     from core.backbones import build
     from core.export import keras_model, litert_model
@@ -139,12 +139,12 @@ def _fine_tuned(recipe: Recipe, run: Run, workdir: Path) -> features.Features:
             Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
         )
         _save(recipe, run, start, {}, cut=None)
-        return train
+        return train.embeddings
     arrays = keras_model.trained_arrays(whole, above)
     _save(recipe, run, fitted, arrays, cut=backbone.stages[stage].name)
     recipe.emit(Note(sentence="The trained network is put together."))
     litert_model.write(run.model_folder, recipe.settings)
-    return train
+    return train.embeddings
 
 
 def _looked_at(
@@ -265,11 +265,11 @@ def _evaluated(recipe: Recipe, scored: dict[str, np.ndarray]):  # type: ignore[n
     )
 
 
-def _doubt(recipe: Recipe, run: Run, seen: features.Features) -> None:
+def _doubt(recipe: Recipe, run: Run, seen: np.ndarray) -> None:
     """List training pictures whose label is likely wrong, with a small picture of each."""
     recipe.emit(Note(sentence="Labels that may be wrong are looked for."))
     examples = recipe.of("train")
-    plain = seen.embeddings[:: recipe.config.augmentation.views]
+    plain = seen[:: recipe.config.augmentation.views]
     labels = np.array([example.label for example in examples])
     names = [example.name for example in examples]
     found = suspects(plain, labels, names, seed=recipe.config.seed)

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -41,10 +40,3 @@ def test_a_sample_can_be_reached_and_pressed_from_the_keyboard(page: Page) -> No
     assert page.evaluate(focused) == "A flower", f"not reached by {MANY} presses of Tab"
     page.keyboard.press("Enter")
     expect(_answer(page)).to_have_attribute("aria-label", "daisy 36 %; mushroom 5 %; bee 5 %")
-
-
-def test_the_answer_is_within_the_window_of_a_telephone(open_page: Callable[..., Page]) -> None:
-    page = open_page(width=chromium.NARROW, scheme="dark")
-    page.get_by_role("button", name="A palace").click()
-    expect(_answer(page)).to_have_count(1)
-    assert chromium.overflow(page) <= 0

@@ -26,7 +26,7 @@ def test_a_report_is_reached_from_the_list_and_read_through_its_views(
     page: Page, taught: Taught, report: Report
 ) -> None:
     chromium.follow(page, "Reports")
-    page.get_by_test_id("stDataFrame").click(position={"x": 15, "y": 50})
+    page.get_by_test_id("stDataFrame").click(position={"x": 90, "y": 50})  # the first one's name
     expect(page.get_by_role("heading", name=report.headline)).to_be_visible()
     accuracy = page.get_by_test_id("stMetric").filter(has_text="Accuracy")
     expect(accuracy).to_contain_text(describe(report.accuracy))
@@ -36,6 +36,9 @@ def test_a_report_is_reached_from_the_list_and_read_through_its_views(
         expect(page.get_by_test_id("stException")).to_have_count(0)
         expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
         assert f"view={view}" in page.url or view == "Summary"
+    chromium.press(page, "All runs")
+    expect(page.get_by_role("heading", name="How good is it")).to_be_visible()
+    assert taught.id not in page.url, "the list stays until a run is clicked"
 
 
 def test_a_cell_of_the_matrix_shows_its_pictures(
@@ -58,11 +61,17 @@ def test_a_cell_of_the_matrix_shows_its_pictures(
     expect(page.get_by_test_id("stImage")).to_have_count(len(there))
 
 
-def test_every_view_fits_a_telephone(open_page: Callable[..., Page], taught: Taught) -> None:
+def test_every_view_of_a_run_fits_a_telephone(
+    open_page: Callable[..., Page], taught: Taught
+) -> None:
     page = open_page(f"reports?run={taught.id}", width=chromium.NARROW, scheme="dark")
     for view in VIEWS:
         chromium.choose(page, view)
         assert chromium.overflow(page) <= 0, f"{view} is wider than the window"
+    page.goto(page.url.replace("/reports", "/train"))
+    expect(page.get_by_role("button", name="Read the report")).to_be_visible()
+    chromium.settle(page)
+    assert chromium.overflow(page) <= 0
 
 
 def test_the_trained_model_answers_on_the_predict_page(

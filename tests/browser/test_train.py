@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,12 +55,3 @@ def test_a_folder_of_folders_is_taken_in_and_odd_names_are_shown_as_they_are(
     for name in ODD:
         expect(page.get_by_text(f"{name} · 4", exact=True)).to_be_visible()
     assert not alerts
-
-
-def test_the_page_of_a_finished_run_fits_a_telephone(
-    open_page: Callable[..., Page], taught: Taught
-) -> None:
-    page = open_page(f"train?run={taught.id}", width=chromium.NARROW, scheme="dark")
-    expect(page.get_by_role("button", name="Read the report")).to_be_visible()
-    chromium.settle(page)
-    assert chromium.overflow(page) <= 0

@@ -64,4 +64,6 @@ def train(
         pipeline.train(trained.run, trained.pictures, settings, emit)
     except Cancelled:
         assert not exports
+    else:
+        assert exports, "cancelling was ignored"
     return trained

@@ -174,15 +174,25 @@ def test_a_damaged_run_says_so_and_the_list_still_opens(
     assert describe(whole.report().accuracy) in {row[0] for row in visitor.table("Accuracy")}
 
 
+@pytest.mark.parametrize("changed", ["model/weights.safetensors", "model/model.json"])
 def test_a_model_that_was_changed_is_not_asked(
-    visitor: Visitor, run_in: Callable[..., Run], picture: Callable[[int], bytes]
+    visitor: Visitor, run_in: Callable[..., Run], picture: Callable[[int], bytes], changed: str
 ) -> None:
     run = run_in()
-    weights = run.model_folder / "weights.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    path = run.path / changed
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
     visitor.open("predict", run=run.id).give(("circle.jpg", picture(0)))
     assert "not the file that the training wrote" in visitor.reads()
     assert not visitor.charts()
+
+
+def test_a_run_whose_report_is_damaged_cannot_be_chosen_to_predict(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    (run.path / REPORT).write_bytes(b"{")
+    visitor.open("predict", run=run.id)
+    assert not _taught(visitor)
 
 
 def test_a_run_without_its_manifest_is_unfinished(

@@ -195,6 +195,18 @@ def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(
     assert visitor.at.selectbox[0].value == run.id
 
 
+def test_while_the_files_to_download_are_made_the_page_says_so(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    run.job.begin()
+    with run.job.lock().acquire():
+        visitor.open("train", run=run.id)
+        assert "files to download are" in visitor.reads()
+        assert "Try it" in visitor.buttons(), "nobody has to wait for them"
+        assert not visitor.at.download_button
+
+
 def test_an_unknown_run_says_so_and_the_page_can_be_used(visitor: Visitor) -> None:
     visitor.open("train", run="0" * 32)
     assert "No run with this id" in visitor.reads()

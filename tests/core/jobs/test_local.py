@@ -28,7 +28,8 @@ def test_a_job_goes_from_queued_through_running_to_done(queue: Settings, a_zip: 
         state = local.status(job, queue).state
         if state is not seen[-1]:
             seen.append(state)
-    assert seen == [State.QUEUED, State.RUNNING, State.DONE]
+    # It runs for a moment only, which a busy machine may not look at.
+    assert seen in ([State.QUEUED, State.RUNNING, State.DONE], [State.QUEUED, State.DONE])
     status = job.recorded()
     assert status.started_at is not None and status.ended_at is not None
     assert status.queued_at <= status.started_at <= status.ended_at

@@ -298,6 +298,23 @@ def test_cancelling_leaves_an_unfinished_run_without_features(
     assert not list(run.path.glob(".*"))
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no list of mapped files here")
+def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, some_shapes, tmp_path):
+    run = runs.create(asked_for("balanced"), some_shapes.dataset, tmp_path / "run")
+    mapped = {}
+
+    def watch(event):
+        if isinstance(event, Step):
+            mapped[event.what] = "cuts.npy" in Path("/proc/self/maps").read_text()
+            if event.what.startswith("Scoring"):
+                raise Cancelled("Seen enough.")
+
+    with pytest.raises(Cancelled):
+        pipeline.train(run, some_shapes.pictures, settings, watch)
+    assert mapped["Fine-tuning, epoch 1"]
+    assert not mapped["Scoring validation pictures"]
+
+
 def test_a_run_is_complete_before_its_exports(tiny, settings, some_shapes, tmp_path):
     run = train(some_shapes, QUICK, tmp_path / "run", settings).run
     assert run.complete
@@ -335,7 +352,7 @@ def test_a_fault_after_the_report_is_told_and_the_run_stays_complete(
         raise ZeroDivisionError
 
     monkeypatch.setattr(pipeline, what, fault)
-    done = train(some_shapes, QUICK, tmp_path / "run", settings)
+    done = train(some_shapes, QUICK, tmp_path / "run", settings, exports=what == "_export")
     assert any(sentence.endswith("; the log says why.") for sentence in notes(done))
     assert done.run.report().pictures == 6
 
