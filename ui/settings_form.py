@@ -15,9 +15,9 @@ from core.training.config import PRESETS, TrainingConfig
 from ui import state, text
 
 SAYS = {
-    "quick": "Only a new head on top of what it knows. Seconds.",
-    "balanced": "The head, then the last stage of the backbone. A minute or so.",
-    "thorough": "More views of each picture, two stages. Several minutes.",
+    "quick": "Only a new head on top of what it knows. The quickest.",
+    "balanced": "The head, then the last stage of the backbone. Some ten times longer.",
+    "thorough": "More views of each picture, two stages. Longer still.",
 }
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
 

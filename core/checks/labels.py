@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 FOLDS = 5
-STRENGTH = 1e-3
+STRENGTH = 1e-2
 """Inverse regularisation strength; strong, so that a wrong label is not learned by heart."""
 SURE = 0.8
 """How sure the model must be of another class: a doubt that is often wrong is not looked at."""
@@ -76,9 +76,11 @@ def _out_of_fold(embeddings: np.ndarray, labels: np.ndarray, folds: int, seed: i
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=100, class_weight="balanced")
     )
     parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    return cross_val_predict(model, embeddings, labels, cv=parts, method="predict_proba")
+    with threadpool_limits(1):  # as for the head: more threads only wait for each other
+        return cross_val_predict(model, embeddings, labels, cv=parts, method="predict_proba")

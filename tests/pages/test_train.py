@@ -211,3 +211,23 @@ def test_an_unknown_run_says_so_and_the_page_can_be_used(visitor: Visitor) -> No
     visitor.open("train", run="0" * 32)
     assert "No run with this id" in visitor.reads()
     assert visitor.at.file_uploader
+
+
+def test_a_remedy_is_taken_and_undone_at_a_press_each(visitor: Visitor) -> None:
+    same = encoded(draw(0, size=64, seed=99))
+    pictures = {
+        f"{name}/{i}.png": encoded(draw(label, size=64, seed=i))
+        for label, name in enumerate("ab")
+        for i in range(4)
+    }
+    visitor.open("train").give(
+        ("twice.zip", _zip(**pictures, **{"a/x.png": same, "b/x.png": same}))
+    )
+    visitor.until(lambda: "in two classes" in visitor.reads())
+    assert _steps(visitor) == [*STEPS[:1]], "it blocks"
+    visitor.press("Leave out 2 pictures")
+    assert _steps(visitor) == [*STEPS]
+    assert "8 pictures" in visitor.reads()
+    visitor.press("Undo")
+    assert _steps(visitor) == [*STEPS[:1]]
+    assert "10 pictures" in visitor.reads()

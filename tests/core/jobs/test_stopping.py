@@ -155,8 +155,9 @@ def test_a_worker_outlives_its_dispatcher_and_the_queue_goes_on(
     many = shapes.shapes_zip(tmp_path / "many", classes=8, per_class=40, size=32)
     job = at_work.some_intake(queue, "many", many)
     behind = at_work.some_intake(queue, "few", a_zip)
-    at_work.until(lambda: job.recorded().state is State.RUNNING)
+    at_work.until(lambda: at_work.processes(queue, "worker"))
     orphan = at_work.only(queue, "worker")
+    at_work.until(lambda: job.recorded().state is State.RUNNING)
     orphan.suspend()
     at_work.kill(*at_work.processes(queue, "dispatch"))
     assert local.status(job, queue).state is State.RUNNING

@@ -1,0 +1,47 @@
+import numpy as np
+
+from core.checks.labels import SURE, suspects
+
+
+def clouds(classes: int, each: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures as points around the centre of their class, far from the others'."""
+    generator = np.random.default_rng(0)
+    centres = generator.normal(0, 4, (classes, 256))
+    labels = np.repeat(np.arange(classes), each)
+    points = centres[labels] + generator.normal(0, 1, (len(labels), 256))
+    return points.astype(np.float32), labels
+
+
+def names(count: int) -> list[str]:
+    return [f"{place}.jpg" for place in range(count)]
+
+
+def test_planted_wrong_labels_are_found_with_the_class_they_look_like():
+    points, true = clouds(3, 40)
+    given = true.copy()
+    planted = [3, 50, 100]
+    given[planted] = (true[planted] + 1) % 3
+    found = suspects(points, given, names(len(given)), seed=0)
+    assert {one.name for one in found} == {f"{place}.jpg" for place in planted}
+    for one in found:
+        place = int(one.name.removesuffix(".jpg"))
+        assert (one.label, one.suggested) == (given[place], true[place])
+        assert one.probability >= SURE
+
+
+def test_right_labels_raise_no_doubt():
+    points, labels = clouds(3, 40)
+    assert suspects(points, labels, names(len(labels)), seed=0) == ()
+
+
+def test_a_class_with_a_single_picture_leaves_nothing_to_judge_by():
+    points, labels = clouds(2, 20)
+    assert suspects(points[:21], labels[:21], names(21), seed=0) == ()
+
+
+def test_the_same_pictures_give_the_same_doubts():
+    points, labels = clouds(4, 20)
+    labels[[5, 30]] = labels[[30, 5]]
+    first, second = (suspects(points, labels, names(80), seed=1) for _ in range(2))
+    assert first == second
+    assert len(first) == 2
