@@ -161,10 +161,10 @@ def certainty(_: Run, report: Report, __: Settings) -> None:
         st.caption(f"Its probabilities are off by {off} on average.")
     else:
         st.caption(
-            f"Its probabilities are off by {off} on average. Divided by a temperature of "
+            f"Its probabilities are off by {off} on average. Scaled by a temperature of "
             f"{report.certainty.temperature:.2f}, fitted on validation pictures, they would be off "
             f"by {describe(report.certainty.after.error if report.certainty.after else None)}. "
-            "Predict shows them undivided."
+            "Predict shows them unscaled."
         )
     left, right = st.columns(2, gap="large")
     with left:

@@ -24,6 +24,8 @@ WORKER = "core.jobs.worker"
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 3.0
 """How long a worker may take to stop by itself after a cancel."""
+KILL_SECONDS = 60.0
+"""How long the system may take to end a worker that was killed."""
 PASSED_ON = {
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV",
     "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE",
@@ -109,7 +111,7 @@ def _stay(
     overdue = False
     while True:
         try:
-            code = worker.wait(POLL_SECONDS)
+            code = _wait(worker, POLL_SECONDS)
             break
         except psutil.TimeoutExpired:
             overdue = time.monotonic() > deadline
@@ -132,10 +134,31 @@ def _stop(worker: psutil.Process) -> int | None:
     with suppress(psutil.NoSuchProcess):
         worker.terminate()
     try:
-        return worker.wait(GRACE_SECONDS)
+        return _wait(worker, GRACE_SECONDS)
     except psutil.TimeoutExpired:
         worker.kill()
-        return worker.wait()
+        return _wait(worker, KILL_SECONDS)
+
+
+def _wait(worker: psutil.Process, seconds: float) -> int | None:
+    """The exit code of a process that ends in time; None where it is not ours to know.
+
+    Raises:
+        psutil.TimeoutExpired: it has not ended.
+    """
+    import psutil
+
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return worker.wait(POLL_SECONDS)
+        except psutil.TimeoutExpired:
+            # In a container without an init, nobody ever reaps what a dead dispatcher left.
+            with suppress(psutil.NoSuchProcess):
+                if worker.status() == psutil.STATUS_ZOMBIE:
+                    return None
+            if time.monotonic() > deadline:
+                raise
 
 
 def _say_how_it_ended(

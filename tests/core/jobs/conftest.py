@@ -1,14 +1,19 @@
 """A queue of this test's own, and a network on which nothing ever comes."""
 
+import ctypes
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core.settings import Settings
 from tests import shapes
 from tests.core.jobs import at_work
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @pytest.fixture
@@ -28,6 +33,21 @@ def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         yield
+
+
+@pytest.fixture
+def unreaped() -> Iterator[None]:
+    """As in a container without an init: what a dead dispatcher leaves is a zombie for good."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    control = ctypes.CDLL(None).prctl
+    control(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    yield
+    control(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    for child in psutil.Process().children():
+        if child.status() == psutil.STATUS_ZOMBIE:
+            child.wait()
 
 
 @pytest.fixture

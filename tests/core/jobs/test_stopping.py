@@ -149,7 +149,7 @@ def test_a_job_is_not_interrupted_while_somebody_works_on_it(queue: Settings) ->
 
 
 def test_a_worker_outlives_its_dispatcher_and_the_queue_goes_on(
-    queue: Settings, a_zip: Path, tmp_path: Path
+    queue: Settings, unreaped: None, a_zip: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "many").mkdir()
     many = shapes.shapes_zip(tmp_path / "many", classes=8, per_class=40, size=32)
@@ -186,7 +186,7 @@ def test_a_worker_that_comes_late_does_not_do_the_job_again(queue: Settings, a_z
 
 
 def test_a_worker_whose_dispatcher_died_can_still_be_cancelled(
-    queue: Settings, stalled: None
+    queue: Settings, unreaped: None, stalled: None
 ) -> None:
     job = at_work.stalled_preparation(queue)
     at_work.until(lambda: at_work.said(job, "Downloading"))
