@@ -154,11 +154,23 @@ def _wait(worker: psutil.Process, seconds: float) -> int | None:
             return worker.wait(POLL_SECONDS)
         except psutil.TimeoutExpired:
             # In a container without an init, nobody ever reaps what a dead dispatcher left.
-            with suppress(psutil.NoSuchProcess):
-                if worker.status() == psutil.STATUS_ZOMBIE:
+            if _is_zombie(worker):
+                # One of our own has only just ended, and then this reaps it.
+                try:
+                    return worker.wait(POLL_SECONDS)
+                except psutil.TimeoutExpired:
                     return None
             if time.monotonic() > deadline:
                 raise
+
+
+def _is_zombie(worker: psutil.Process) -> bool:
+    import psutil
+
+    try:
+        return worker.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _say_how_it_ended(

@@ -102,7 +102,7 @@ def test_a_killed_worker_has_failed_with_a_sentence_and_a_log(
     status = at_work.ended(run.job, queue)
     assert status.state is State.FAILED
     assert status.sentence.startswith("The worker was killed, most likely because memory ran out.")
-    assert "Looking at validation pictures" in run.job.log_tail()
+    assert "Looking at training pictures" in run.job.log_tail()
     assert status.sentence in run.job.log_tail()
     assert_nothing_is_left(run, queue)
 
