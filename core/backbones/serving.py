@@ -90,6 +90,12 @@ def required(backbone: Backbone, settings: Settings) -> Path:
     return path
 
 
+def digest(backbone: Backbone, settings: Settings) -> str | None:
+    """SHA-256 of the serving model that `locate` finds, in hex; None if there is none."""
+    path = locate(backbone, settings)
+    return None if path is None else _sha256(path)
+
+
 def outputs(interpreter: Any) -> dict[str, int]:
     """Name → tensor index of the outputs of a LiteRT interpreter, by its signature."""
     details = interpreter.get_signature_runner().get_output_details()

@@ -52,7 +52,7 @@ def _lite(
                 Stage(f"blocks {start}–{end}", f"block{end}_out")
                 for start, end in zip(starts[1:], ends[1:], strict=False)
             ),
-            Stage(f"blocks {starts[-1]} and up, head convolution", "head_relu"),
+            Stage(f"block {starts[-1]}, head convolution", "head_relu"),
         ),
         embedding=1280,
         parameters=parameters,
@@ -104,7 +104,7 @@ _ROWS = (
     _lite(
         0,
         size=224,
-        ends=(0, 2, 4, 7, 10),
+        ends=(0, 2, 4, 7, 10, 14),
         parameters=4_694_024,
         scale=(1.0, 1.0),
         top1=75.1,
@@ -116,7 +116,7 @@ _ROWS = (
     _lite(
         2,
         size=260,
-        ends=(0, 3, 6, 10, 14),
+        ends=(0, 3, 6, 10, 14, 19),
         parameters=6_150_168,
         scale=(1.1, 1.2),
         top1=77.6,

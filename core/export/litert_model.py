@@ -6,22 +6,8 @@ from pathlib import Path
 
 import keras
 
-from core import files, model
+from core import files
 from core.backbones import serving
-from core.export import keras_model
-from core.settings import Settings
-
-
-def write(folder: Path, settings: Settings) -> None:
-    """Make `classifier.tflite` from the weights beside it.
-
-    Raises:
-        RunDamaged: the weights cannot be read.
-        WeightsUnavailable: the backbone's weights cannot be had.
-    """
-    saved, arrays = model.load(folder)
-    _, serving_form = keras_model.assemble(saved, arrays, settings)
-    convert(serving_form, folder / model.LITERT)
 
 
 def convert(serving_form: keras.Model, path: Path) -> None:

@@ -13,7 +13,7 @@ from core.dense import DenseHead
 from core.errors import RunDamaged
 from core.export import keras_model
 from core.model import ModelFile
-from core.training import finetune
+from core.training import stages
 
 TINY = backbones.get("tiny")
 CLASSES = ("ant", "bee", "fly")
@@ -41,7 +41,7 @@ def tuned():
     """A trunk whose last block is not as it was, and the model above its cut."""
     trunk = build.trunk(TINY)
     above = build.top_model(TINY, 1, trunk)
-    finetune.unfreeze(above, 0)
+    stages.unfreeze(above, 0)
     kernel = trunk.get_layer("block2_conv").kernel
     kernel.assign(kernel + 0.1)
     return trunk, above
