@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import queue
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from core import ahead
 from core.classifier import Classifier
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-CORES = os.cpu_count() or 1
 
 
 def each(
@@ -30,7 +27,7 @@ def each(
     Yields:
         Results in the order of the items.
     """
-    count = max(1, min(CORES, len(items)))
+    count = max(1, min(ahead.cores(), len(items)))
     idle: queue.SimpleQueue[Classifier] = queue.SimpleQueue()
     for _ in range(count):
         idle.put(build())
@@ -42,15 +39,4 @@ def each(
         finally:
             idle.put(classifier)
 
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(count, thread_name_prefix="predict") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(one, item))
-                if len(waiting) > 4 * count:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    yield from ahead.results(one, items, threads=count, most=4 * count, name="predict")

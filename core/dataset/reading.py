@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
-from core import archive
+from core import ahead, archive
 from core.archive import Extraction, Member, Skipped
 from core.archive.inspection import is_clutter
 from core.dataset import layout
@@ -21,7 +21,7 @@ from core.settings import Settings
 
 Progress = Callable[[str, int, int], None]
 
-LOOKERS = min(4, os.cpu_count() or 1)  # threads; decoding releases the interpreter's lock
+LOOKERS = min(4, ahead.cores())  # threads; decoding releases the interpreter's lock
 LINK = "A link or a device. Put the picture itself in its place."
 REPORT_EVERY = 0.2  # seconds between two calls of progress
 

@@ -61,11 +61,12 @@ def proportion(successes: int, trials: int) -> Estimate:
     return around(successes / trials, float(low), float(high))
 
 
-def paired_difference(only_first: int, only_second: int, trials: int) -> Estimate:
+def paired_difference(only_first: float, only_second: float, trials: int) -> Estimate:
     """How much more often the first of two answers is right, on the same pictures.
 
     Args:
-        only_first, only_second: pictures that only the one got right.
+        only_first, only_second: pictures that only the one got right; a part of a picture where
+            answers are averages, which makes the interval too wide rather than too narrow.
         trials: pictures in all.
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial

@@ -88,18 +88,12 @@ def look(
     """Decode a picture and keep its format and size; arguments and errors as in `decode`."""
     limits = limits or settings.load()
     with _refusing(), _opened(source, limits) as file:
-        headers.check(file, limits)
-        file.seek(0)
-        image, kind, (width, height) = _loaded(file, shorter_edge, limits)
-        # Pillow itself turns TIFF.
-        turn = 1 if kind == "TIFF" else headers.orientation(image.info)
+        image, kind, (width, height), turn = _checked(file, shorter_edge, limits)
         pixels = _rgb(image)
         del image  # turning makes a second copy; there is no room for a third
-    if turn in _UPRIGHT:
-        pixels = np.ascontiguousarray(_UPRIGHT[turn](pixels))
     if turn >= 5:
         width, height = height, width
-    return Look(pixels, kind, width, height)
+    return Look(_turned(pixels, turn), kind, width, height)
 
 
 def fit(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
@@ -116,13 +110,7 @@ def fit(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
     Returns:
         (size, size, 3) uint8.
     """
-    height, width = image.shape[:2]
-    edge = crop * min(height, width)
-    left, top = (width - edge) / 2, (height - edge) / 2
-    resized = Image.fromarray(image).resize(
-        (size, size), Image.Resampling.BICUBIC, box=(left, top, left + edge, top + edge)
-    )
-    return np.asarray(resized)
+    return _fitted(Image.fromarray(image), size, crop)
 
 
 def load(
@@ -136,8 +124,15 @@ def load(
     Raises:
         BadImage: as in `decode`.
     """
+    limits = limits or settings.load()
     # The resize reads pixels beyond its box, so the whole shorter edge must keep its detail.
-    return fit(decode(source, shorter_edge=int(np.ceil(size / crop)), limits=limits), size, crop)
+    shorter_edge = int(np.ceil(size / crop))
+    with _refusing(), _opened(source, limits) as file:
+        image, _, _, turn = _checked(file, shorter_edge, limits)
+        if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
+            return _fitted(image, size, crop)  # what most are need not become an array first
+        pixels = _rgb(image)
+    return fit(_turned(pixels, turn), size, crop)
 
 
 def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
@@ -155,6 +150,29 @@ def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
+
+
+def _checked(
+    file: IO[bytes], shorter_edge: int | None, limits: Settings
+) -> tuple[Image.Image, str, tuple[int, int], int]:
+    """What `_loaded` gives of a file whose headers are in order, and how it must be turned."""
+    headers.check(file, limits)
+    file.seek(0)
+    image, kind, size = _loaded(file, shorter_edge, limits)
+    # Pillow itself turns TIFF.
+    return image, kind, size, 1 if kind == "TIFF" else headers.orientation(image.info)
+
+
+def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:
+    return np.ascontiguousarray(_UPRIGHT[turn](pixels)) if turn in _UPRIGHT else pixels
+
+
+def _fitted(image: Image.Image, size: int, crop: float) -> np.ndarray:
+    width, height = image.size
+    edge = crop * min(height, width)
+    left, top = (width - edge) / 2, (height - edge) / 2
+    box = (left, top, left + edge, top + edge)
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
 def _loaded(

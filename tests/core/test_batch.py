@@ -24,7 +24,7 @@ class Answering:
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch):
-    monkeypatch.setattr(batch, "CORES", 2)
+    monkeypatch.setattr(batch.ahead, "cores", lambda: 2)
 
 
 def alive():

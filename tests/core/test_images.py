@@ -258,13 +258,19 @@ def test_fit_is_within_half_a_pixel_where_the_usual_way_rounds_sizes(size):
     assert close(images.fit(np.asarray(picture), 224, 224 / 256), resized_and_cut(picture), 1)
 
 
-def test_load_is_decode_and_fit(tmp_path):
-    path = tmp_path / "a.png"
-    path.write_bytes(saved(photograph(500, 375), "PNG"))
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
+@pytest.mark.parametrize("turn", [1, 6])
+def test_load_is_decode_and_fit(tmp_path, mode, turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    path = tmp_path / "a"
+    path.write_bytes(saved(photograph(500, 375).convert(mode), kind, exif=exif))
     expected = images.fit(images.decode(path), 224, 0.875)
-    assert np.array_equal(images.load(path, 224, 0.875), expected)
-    assert expected.shape == (224, 224, 3)
-    assert expected.dtype == np.uint8
+    found = images.load(path, 224, 0.875)
+    np.testing.assert_array_equal(found, expected)
+    assert found.shape == (224, 224, 3)
+    assert found.dtype == np.uint8
 
 
 def test_drafting_changes_little_and_never_goes_below_the_edge():
