@@ -19,8 +19,11 @@ from core.settings import Settings
 
 MODEL = "model.json"
 WEIGHTS = "weights.safetensors"
+SERVING = "serving.tflite"
 LITERT = "classifier.tflite"
 KERAS = "classifier.keras"
+ANSWERING = (MODEL, WEIGHTS, SERVING)
+"""Files that a prediction is made with; the others are exports."""
 
 
 class ModelFile(BaseModel):
@@ -77,8 +80,7 @@ def classifier(
 ) -> Classifier:
     """A trained model, ready to answer.
 
-    With a frozen backbone that is the backbone's serving model and the small head; otherwise the
-    model's own LiteRT file.
+    That is a serving model, the backbone's own or the one of its retrained layers, and the head.
 
     Raises:
         RunDamaged: its files cannot be read.
@@ -86,17 +88,16 @@ def classifier(
     """
     model, arrays = load(folder)
     if model.fine_tuned:
-        file, head = folder / LITERT, None
+        file = folder / SERVING
         if not file.is_file():
-            raise RunDamaged(f"The model of this run is damaged: {LITERT} is missing.")
+            raise RunDamaged(f"The model of this run is damaged: {SERVING} is missing.")
     else:
         file = serving.required(backbones.get(model.backbone), settings)
-        head = DenseHead.from_arrays(arrays)
     return Classifier(
         open_model(file),
         title=title,
         labels=model.classes,
         size=model.size,
         crop=model.crop,
-        head=head,
+        head=DenseHead.from_arrays(arrays),
     )

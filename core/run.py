@@ -16,6 +16,7 @@ from core.classifier import Classifier, Open, opened
 from core.dataset import Dataset
 from core.errors import RunDamaged
 from core.evaluation import Report
+from core.evaluation.learning_curve import LearningCurve
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, Status
 from core.jobs.local import status as live_status
 from core.manifest import MANIFEST, Manifest
@@ -30,6 +31,7 @@ PROBABILITIES = "probabilities.npy"
 MODEL_FOLDER = "model"
 THUMBNAILS = "thumbnails"
 SUSPECTS = "suspects.json"
+LEARNING_CURVE = "learning_curve.json"
 
 _SUSPECTS = TypeAdapter(tuple[Suspect, ...])
 
@@ -171,6 +173,17 @@ class Run:
             self.suspect_thumbnail(position).write_bytes(content)
         files.write_bytes(self.path / SUSPECTS, _SUSPECTS.dump_json(suspects))
 
+    def learning_curve(self) -> LearningCurve | None:
+        """Whether more pictures would help; None before it was worked out, or if it was not."""
+        try:
+            return LearningCurve.from_json((self.path / LEARNING_CURVE).read_bytes())
+        except (OSError, RunDamaged):
+            return None
+
+    def write_learning_curve(self, curve: LearningCurve) -> None:
+        """Keep the learning curve."""
+        files.write_text(self.path / LEARNING_CURVE, curve.to_json())
+
     def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
         """Its model, ready to answer.
 
@@ -178,8 +191,8 @@ class Run:
             RunDamaged: the model's files are not those of the manifest.
         """
         manifest = self.manifest()
-        inside = (name for name in manifest.files if name.startswith(f"{MODEL_FOLDER}/"))
-        manifests.check(self.path, (name for name in inside if not name.endswith(model.KERAS)))
+        needed = (f"{MODEL_FOLDER}/{name}" for name in model.ANSWERING)
+        manifests.check(self.path, (name for name in needed if name in manifest.files))
         return model.classifier(self.model_folder, manifest.name, settings, open_model)
 
     def complete_with(self, name: str, completed_at: float, seconds: float) -> None:

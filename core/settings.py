@@ -40,6 +40,9 @@ class Settings(BaseModel):
     intake_seconds: int = Field(600, ge=1, description="Longest that taking in a dataset may last.")
     predict_pictures: int = Field(50, ge=1, description="Most pictures answered at once.")
 
+    features_megabytes: int = Field(
+        2_000, ge=0, description="Most that is kept of features, to train again sooner."
+    )
     job_minutes: float = Field(120.0, gt=0, description="Longest that a training may last.")
     queue_length: int = Field(20, ge=1, description="Most jobs that may wait.")
     upload_hours: float = Field(
@@ -66,6 +69,11 @@ class Settings(BaseModel):
     def picture_bytes(self) -> int:
         """Largest single picture file, in bytes."""
         return self.picture_megabytes * MEGABYTE
+
+    @property
+    def features_bytes(self) -> int:
+        """Most that is kept of features, in bytes."""
+        return self.features_megabytes * MEGABYTE
 
     @staticmethod
     def variable(field: str) -> str:

@@ -30,6 +30,8 @@ class Upload:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.job = JobFolder(path)
+        # A queue tells its jobs apart by the names of their folders.
+        self.comparison = JobFolder(path / f"comparison-{path.name}")
 
     @property
     def id(self) -> str:
@@ -102,8 +104,8 @@ def sweep(settings: Settings) -> None:
         path for path in home.iterdir() if UPLOAD_ID.fullmatch(path.name) and _time(path) < oldest
     }
     for path in old - _needed(settings) if old else ():
-        job = JobFolder(path)
-        if not job.exists or local.status(job, settings).state.ended:
+        jobs = (Upload(path).job, Upload(path).comparison)
+        if all(not job.exists or local.status(job, settings).state.ended for job in jobs):
             shutil.rmtree(path, ignore_errors=True)
 
 

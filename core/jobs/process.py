@@ -153,22 +153,21 @@ def _wait(worker: psutil.Process, seconds: float) -> int | None:
         try:
             return worker.wait(POLL_SECONDS)
         except psutil.TimeoutExpired:
-            # In a container without an init, nobody ever reaps what a dead dispatcher left.
-            if _is_zombie(worker):
-                # One of our own has only just ended, and then this reaps it.
-                try:
-                    return worker.wait(POLL_SECONDS)
-                except psutil.TimeoutExpired:
-                    return None
+            if _is_left_dead(worker):
+                return None
             if time.monotonic() > deadline:
                 raise
 
 
-def _is_zombie(worker: psutil.Process) -> bool:
+def _is_left_dead(worker: psutil.Process) -> bool:
+    """Whether a process has ended but nobody reaps it, as in a container without an init.
+
+    One of our own is no such case: it is ours to reap, once its last thread is gone.
+    """
     import psutil
 
     try:
-        return worker.status() == psutil.STATUS_ZOMBIE
+        return worker.status() == psutil.STATUS_ZOMBIE and worker.ppid() != os.getpid()
     except psutil.NoSuchProcess:
         return False
 

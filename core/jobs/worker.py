@@ -36,8 +36,10 @@ class Stopped(BaseException):
 
 
 def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
-    """Take in an uploaded archive or folder."""
+    """Take in an uploaded archive or folder, and see how fast this machine is with it."""
+    from core import backbones
     from core import intake as room
+    from core.training import pace
     from core.training.events import Counter
 
     source = Path(arguments["source"])
@@ -47,6 +49,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
         # The pictures are out of it, or it is of no use: keep the disk for others.
         if source.parent == folder.path:
             files.remove(source)
+    pace.measure(folder.path, backbones.get(backbones.DEFAULT), settings)
 
 
 def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
@@ -58,18 +61,45 @@ def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, A
     serving.prepare(backbones.get(arguments["backbone"]), settings, Counter(emit))
 
 
+def measure(_: JobFolder, settings: Settings, _emit: Emit, arguments: dict[str, Any]) -> None:
+    """See how fast this machine is with an upload's pictures and another backbone."""
+    from core import backbones
+    from core.training import pace
+
+    pace.measure(Path(arguments["upload"]), backbones.get(arguments["backbone"]), settings)
+
+
+def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
+    """Compare backbones on an upload's pictures."""
+    from core import comparisons
+    from core.training.events import Counter
+
+    comparisons.work(folder.path, _pictures(arguments, "comparison"), settings, Counter(emit))
+
+
 def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Train, evaluate and export a run."""
-    pictures = Path(arguments["pictures"])
-    if not pictures.is_dir():
-        raise BadDataset("The pictures of this run are no longer here. Upload them again.")
+    pictures = _pictures(arguments, "run")
     from core.runs import Run
     from core.training import pipeline
 
     pipeline.train(Run(folder.path), pictures, settings, emit)
 
 
-WORK: dict[str, Work] = {"intake": intake, "prepare": prepare, "train": train}
+def _pictures(arguments: dict[str, Any], what: str) -> Path:
+    pictures = Path(arguments["pictures"])
+    if not pictures.is_dir():
+        raise BadDataset(f"The pictures of this {what} are no longer here. Upload them again.")
+    return pictures
+
+
+WORK: dict[str, Work] = {
+    "intake": intake,
+    "prepare": prepare,
+    "measure": measure,
+    "compare": compare,
+    "train": train,
+}
 
 
 def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> None:

@@ -23,7 +23,7 @@ class _Part(BaseModel):
 class Augmentation(_Part):
     """How the views of a training picture differ from it."""
 
-    views: int = Field(2, ge=1, le=16)
+    views: int = Field(1, ge=1, le=16)
     """Renderings of each training picture. The first is the picture itself."""
     flip: bool = True
     """The second view is the mirror image; later ones are mirrored at random."""
@@ -106,6 +106,8 @@ class TrainingConfig(_Part):
     """Share of the pictures that decides when to stop."""
     test: float = Field(0.15, gt=0, le=0.5)
     """Share of the pictures that is kept for the report, unless a split is given."""
+    crop: float = Field(0.94, ge=0.5, le=1)
+    """Share of a picture's shorter edge that the model sees, from the centre."""
     batch_size: int = Field(32, ge=1, le=512)
     """Pictures per step."""
     class_weights: bool = True
@@ -116,7 +118,7 @@ class TrainingConfig(_Part):
     head: Head = Head()
     head_phase: Phase = Phase()
     unfreeze: Unfreeze = Unfreeze()
-    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=1e-4, epochs=6, patience=4)
+    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=3e-4, epochs=5, patience=3)
 
     @model_validator(mode="after")
     def _leaves_pictures_to_learn_from(self) -> Self:
@@ -132,6 +134,15 @@ class TrainingConfig(_Part):
                 f"can be unfrozen, not {self.unfreeze.stages}"
             )
         return self
+
+    @property
+    def head_views(self) -> int:
+        """Views of each picture that the head is fitted to.
+
+        Others than the plain one teach a linear head nothing; where the backbone is trained too,
+        they are for that.
+        """
+        return 1 if self.fine_tunes and not self.head.hidden else self.augmentation.views
 
     @property
     def fine_tunes(self) -> bool:
@@ -160,7 +171,7 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
                 common
                 | {
                     "label_smoothing": 0.1,
-                    "augmentation": {"views": 4},
+                    "augmentation": {"views": 2},
                     "unfreeze": {"stages": 1},
                 }
             )
@@ -171,7 +182,11 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
                     "label_smoothing": 0.1,
                     "augmentation": {"views": 8},
                     "unfreeze": {"stages": 2},
-                    "fine_tune_phase": {"learning_rate": 1e-4, "epochs": 12, "patience": 6},
+                    "fine_tune_phase": {
+                        "learning_rate": 3e-4,
+                        "epochs": 16,
+                        "patience": 8,
+                    },
                 }
             )
     raise BadConfig(f"Expected a preset out of {', '.join(PRESETS)}, found {name!r}.")

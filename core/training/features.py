@@ -4,71 +4,72 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from core import images
+from core import ahead, images
 from core.backbones import Backbone
-from core.classifier import ServingModel, on_one_thread
 from core.dataset import Example
+from core.training.cache import FeatureCache, Shelf
 from core.training.config import Augmentation
-from core.training.views import render
-
-BATCH = 16
-"""Views that an engine is given at a time."""
-CORES = os.cpu_count() or 1
+from core.training.engines import Engine
+from core.training.views import render, view_names
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is kept of each view.
+    """What is kept of the views of some pictures.
 
     Attributes:
-        embeddings: (n, d) float32, pooled features.
-        cuts: (n, h, w, c) float16, activations below the stages to be trained; None without them.
-        owners: (n,) int64, index of the example that a view was rendered from.
+        embeddings: (n, views, d) float32, pooled features.
+        passed: views that went through the backbone this time.
+        reused: views that had done so before.
     """
 
     embeddings: np.ndarray
+    passed: int
+    reused: int
+    _cuts: tuple[np.ndarray, ...] = ()
+    _places: np.ndarray | None = None
+
+    def cuts(self, pictures: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """Activations at the cut, (m, h, w, c) float16, read from memory-mapped files.
+
+        Args:
+            pictures: (m,) int64, which pictures.
+            views: (m,) int64, which view of each.
+        """
+        assert self._places is not None, "the engine kept no activations"
+        found = np.empty((len(pictures), *self._cuts[0].shape[1:]), np.float16)
+        for view in np.unique(views):
+            chosen = views == view
+            found[chosen] = self._cuts[view][self._places[pictures[chosen], view]]
+        return found
+
+
+@dataclass(frozen=True)
+class _Shelves:
+    """Where the arrays of one view are kept; `cut` is None if activations are not wanted."""
+
+    embedding: Shelf
+    cut: Shelf | None
+
+    def __contains__(self, picture: str) -> bool:
+        return picture in self.embedding and (self.cut is None or picture in self.cut)
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """Some views of some pictures after their pass."""
+
+    pictures: list[str]
+    views: list[int]
+    embeddings: np.ndarray
     cuts: np.ndarray | None
-    owners: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.owners)
-
-
-class Engine(Protocol):
-    """The frozen layers, however they are run."""
-
-    def run(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """(n, size, size, 3) uint8 → embeddings (n, d) float32 and cuts, or None."""
-
-
-class ServingEngine:
-    """The serving model on as many interpreters as there are cores, one view each at a time."""
-
-    def __init__(self, model: Path) -> None:
-        self._models = [on_one_thread(model) for _ in range(CORES)]
-        self._pool = ThreadPoolExecutor(CORES, thread_name_prefix="interpreter")
-
-    def run(self, views: np.ndarray) -> tuple[np.ndarray, None]:
-        """Embeddings of a batch of views."""
-        shares = np.array_split(views, CORES)
-        parts = self._pool.map(_embed, self._models, shares)
-        return np.concatenate([part for part in parts if len(part)]), None
-
-
-def _embed(model: ServingModel, views: np.ndarray) -> np.ndarray:
-    if not len(views):
-        return np.empty((0, 0), np.float32)
-    return np.stack([model.run(view).embedding for view in views])
+    done: int
 
 
 def extract(
@@ -77,84 +78,121 @@ def extract(
     backbone: Backbone,
     augmentation: Augmentation,
     engine: Engine,
-    workdir: Path,
+    cache: FeatureCache,
     *,
     seed: int,
     progress: Callable[[int, int], None],
+    crop: float | None = None,
 ) -> Features:
-    """Push every view of every example through the frozen layers, once.
+    """Push every view that the cache does not know through the frozen layers, once.
+
+    Decoding, rendering and the pass overlap on all cores. What has passed is in the cache a few
+    pictures later, so that a job that is stopped goes on from there.
 
     Args:
         examples: pictures to look at; their `path` is relative to `pictures`.
         engine: what runs the frozen layers.
-        workdir: cut activations are kept here in a memory-mapped file.
         progress: told (pictures done, pictures in all); may raise `Cancelled`.
+        crop: share of a picture's shorter edge that a view shows; the backbone's own if None.
 
     Returns:
-        Features in the order of the examples, the views of one beside each other.
+        Features in the order of the examples.
+
+    Raises:
+        BadImage: a picture cannot be read any more.
     """
-    total = len(examples) * augmentation.views
-    owners = np.repeat(np.arange(len(examples)), augmentation.views)
-    embeddings: np.ndarray | None = None
-    cuts: np.ndarray | None = None
-    at = 0
+    crop = backbone.crop if crop is None else crop
+    shelves = [
+        _open(cache, engine, name, backbone) for name in view_names(augmentation, seed, crop)
+    ]
+    wanted: dict[str, tuple[Example, list[int]]] = {}
+    for example in examples:
+        missing = [n for n, shelf in enumerate(shelves) if example.sha256 not in shelf]
+        if missing:
+            wanted[example.sha256] = example, missing
+
+    def look(chunk: list[tuple[Example, list[int]]]) -> _Passed:
+        rendered: list[np.ndarray] = []
+        for example, numbers in chunk:
+            if numbers == [0]:
+                rendered.append(images.load(pictures / example.path, backbone.size, crop))
+                continue
+            edge = math.ceil(backbone.size / crop)  # as `images.load` has it
+            picture = images.decode(pictures / example.path, shorter_edge=edge)
+            key = f"{seed}/{example.sha256}"
+            rendered += render(picture, backbone.size, crop, augmentation, key, numbers)
+        embeddings, cuts = engine.run(np.stack(rendered))
+        names = [example.sha256 for example, numbers in chunk for _ in numbers]
+        views = [number for _, numbers in chunk for number in numbers]
+        return _Passed(names, views, embeddings, cuts, len(chunk))
+
+    passed, known = 0, len(examples) - len(wanted)
+    done = known
+    if not wanted:
+        progress(done, len(examples))
+    chunks = _chunks(list(wanted.values()), engine.batch)
+    lanes = engine.lanes
     with contextlib.closing(
-        _rendered(examples, pictures, backbone, augmentation, seed)
-    ) as rendered:  # closed at once when `progress` raises: the decoders stop with it
-        for batch in _batches(rendered):
-            found, cut = engine.run(batch)
-            if embeddings is None:
-                embeddings = np.empty((total, found.shape[1]), np.float32)
-                if cut is not None:
-                    cuts = np.lib.format.open_memmap(
-                        workdir / "cuts.npy", "w+", np.float16, (total, *cut.shape[1:])
-                    )
-            embeddings[at : at + len(found)] = found
-            if cuts is not None and cut is not None:
-                cuts[at : at + len(cut)] = cut
-            at += len(found)
-            progress(at // augmentation.views, len(examples))
-    if embeddings is None:
-        embeddings = np.empty((0, backbone.embedding), np.float32)
-    return Features(embeddings, cuts, owners)
+        ahead.results(look, chunks, threads=lanes, most=2 * lanes, name="look")
+    ) as results:
+        for result in results:  # closed at once when `progress` raises: its threads end with it
+            _keep(result, shelves)
+            passed += len(result.views)
+            done += result.done
+            progress(done, len(examples))
+    return _gathered(examples, shelves, backbone, passed)
 
 
-def _rendered(
-    examples: Sequence[Example],
-    pictures: Path,
-    backbone: Backbone,
-    augmentation: Augmentation,
-    seed: int,
-) -> Generator[list[np.ndarray]]:
-    """Views of each example in order, decoded a few examples ahead on all cores."""
-
-    def one(example: Example) -> list[np.ndarray]:
-        edge = math.ceil(backbone.size / backbone.crop)  # as `images.load` has it
-        picture = images.decode(pictures / example.path, shorter_edge=edge)
-        key = f"{seed}/{example.sha256}"
-        return render(picture, backbone.size, backbone.crop, augmentation, key)
-
-    ahead = max(2 * CORES, 2 * BATCH // augmentation.views)
-    waiting: deque[Future[list[np.ndarray]]] = deque()
-    with ThreadPoolExecutor(CORES, thread_name_prefix="decoder") as pool:
-        try:
-            for example in examples:
-                waiting.append(pool.submit(one, example))
-                if len(waiting) > ahead:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+def _open(cache: FeatureCache, engine: Engine, view: str, backbone: Backbone) -> _Shelves:
+    embedding = cache.shelf(engine.name, view, "embedding", (backbone.embedding,), np.float32)
+    if engine.cut is None:
+        return _Shelves(embedding, None)
+    cut = cache.shelf(engine.name, view, engine.cut, engine.cut_shape, np.float16)
+    return _Shelves(embedding, cut)
 
 
-def _batches(rendered: Iterator[list[np.ndarray]]) -> Iterator[np.ndarray]:
-    batch: list[np.ndarray] = []
-    for views in rendered:
-        batch.extend(views)
-        while len(batch) >= BATCH:
-            yield np.stack(batch[:BATCH])
-            batch = batch[BATCH:]
-    if batch:
-        yield np.stack(batch)
+def _chunks(
+    wanted: list[tuple[Example, list[int]]], views: int
+) -> Iterator[list[tuple[Example, list[int]]]]:
+    """Pictures whose views together are about as many as an engine likes to be given."""
+    chunk: list[tuple[Example, list[int]]] = []
+    count = 0
+    for example, numbers in wanted:
+        chunk.append((example, numbers))
+        count += len(numbers)
+        if count >= views:
+            yield chunk
+            chunk, count = [], 0
+    if chunk:
+        yield chunk
+
+
+def _keep(result: _Passed, shelves: Sequence[_Shelves]) -> None:
+    """File what has passed. A view that was known in part is filed only where it was not."""
+    for number, shelf in enumerate(shelves):
+        rows = [row for row, view in enumerate(result.views) if view == number]
+        _append(shelf.embedding, result.pictures, rows, result.embeddings)
+        if shelf.cut is not None and result.cuts is not None:
+            _append(shelf.cut, result.pictures, rows, result.cuts)
+
+
+def _append(shelf: Shelf, pictures: list[str], rows: list[int], arrays: np.ndarray) -> None:
+    new = [row for row in rows if pictures[row] not in shelf]
+    if new:
+        shelf.append([pictures[row] for row in new], arrays[new])
+
+
+def _gathered(
+    examples: Sequence[Example], shelves: Sequence[_Shelves], backbone: Backbone, passed: int
+) -> Features:
+    names = [example.sha256 for example in examples]
+    embeddings = np.empty((len(names), len(shelves), backbone.embedding), np.float32)
+    places = np.empty((len(names), len(shelves)), np.int64)
+    cuts = []
+    for number, shelf in enumerate(shelves):
+        embeddings[:, number] = shelf.embedding.rows()[shelf.embedding.places(names)]
+        if shelf.cut is not None:
+            cuts.append(shelf.cut.rows())
+            places[:, number] = shelf.cut.places(names)
+    reused = len(names) * len(shelves) - passed
+    return Features(embeddings, passed, reused, tuple(cuts), places if cuts else None)

@@ -11,29 +11,19 @@ import numpy as np
 import tensorflow as tf
 
 from core.backbones import Backbone, build
+from core.backbones.litert_file import Retrained
 from core.dense import DenseHead, softmax
-from core.errors import BadConfig
 from core.evaluation import calibration
-from core.training.config import Phase, TrainingConfig, Unfreeze
+from core.settings import Settings
+from core.training import stages
+from core.training.config import Phase, TrainingConfig
 from core.training.events import Counter, Emit, Epoch, Kept
+from core.training.features import Features
 from core.training.head import class_weights, targets
 
 PHASE = "fine-tune"
 WARM_UP = 0.1
 """Share of the steps in which the rate rises from zero to its peak."""
-
-
-@dataclass(frozen=True)
-class Cuts:
-    """Activations at the cut with what they should be called.
-
-    Attributes:
-        activations: (n, h, w, c) float16, may be memory-mapped.
-        labels: (n,) int64.
-    """
-
-    activations: np.ndarray
-    labels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -45,136 +35,179 @@ class Score:
     tempered: float
 
 
-def cut_stage(backbone: Backbone, trunk: keras.Model, wanted: Unfreeze) -> int:
-    """The highest stage whose end lies below everything that phase 2 is to train.
+class Tuner:
+    """The stages above a cut with a head, ready to be trained.
 
-    Returns:
-        Index in `backbone.stages`.
-
-    Raises:
-        BadConfig: no cut of this backbone lies below that many layers.
+    It is made before the features are there, as TensorFlow needs seconds for it.
     """
-    stages = len(backbone.stages)
-    if not wanted.layers:
-        return stages - 1 - wanted.stages
-    for stage in range(stages - 2, -1, -1):
-        if len(build.top_model(backbone, stage, trunk).layers) - 1 >= wanted.layers:
-            return stage
-    raise BadConfig(
-        f"Expected fewer layers to train in {backbone.title} than lie above its first stage, "
-        f"found {wanted.layers}. Ask for fewer."
-    )
 
+    def __init__(
+        self,
+        backbone: Backbone,
+        config: TrainingConfig,
+        classes: int,
+        pictures: int,
+        settings: Settings,
+    ) -> None:
+        """Build and trace the network.
 
-def unfreeze(above: keras.Model, layers: int) -> None:
-    """Mark what phase 2 trains: all of `above`, or its last `layers`; never batch normalisation.
+        Args:
+            classes: that it is to tell apart.
+            pictures: that it will be trained on; they set the length of the schedule.
 
-    A frozen `BatchNormalization` of Keras also runs in inference mode, so its statistics stay.
-    """
-    kept = above.layers[-layers:] if layers else above.layers
-    for layer in above.layers:
-        layer.trainable = layer in kept and not isinstance(layer, keras.layers.BatchNormalization)
+        Raises:
+            BadConfig: no cut lies below all that is to be trained.
+            WeightsUnavailable: the backbone's weights cannot be had.
+        """
+        self._config = config
+        self.trunk = build.trunk(backbone, settings=settings)
+        self.stage = stages.cut_stage(backbone, self.trunk, config.unfreeze)
+        self.above = build.top_model(backbone, self.stage, self.trunk)
+        stages.unfreeze(self.above, config.unfreeze.layers)
+        self._before = [layer.get_weights() for layer in stages.trained(self.above)]
+        widths = [backbone.embedding, *config.head.hidden, classes]
+        self._network = stages.network(self.above, widths, config.head.dropout, config.seed)
+        phase = config.fine_tune_phase
+        self.epochs = 0
+        self._steps = math.ceil(pictures / config.batch_size)
+        optimizer = _optimizer(phase, self._steps * phase.epochs)
+        self._step = _step(self._network, optimizer)
+        self._logits = _logits(self._network)
+        self._step.get_concrete_function()
+        self._logits.get_concrete_function()
 
+    def fit(
+        self,
+        head: DenseHead,
+        train: Features,
+        train_labels: np.ndarray,
+        validation: Features,
+        validation_labels: np.ndarray,
+        emit: Emit,
+    ) -> tuple[DenseHead, Kept]:
+        """Train the stages and the head together, from where phase 1 left them.
 
-def fit(
-    above: keras.Model,
-    head: DenseHead,
-    train: Cuts,
-    validation: Cuts,
-    config: TrainingConfig,
-    emit: Emit,
-) -> tuple[DenseHead, Kept]:
-    """Train `above` and the head together, from where phase 1 left them.
+        An epoch shows each picture once, in another of its views than the epoch before. The rate
+        warms up, then follows a cosine to zero (Loshchilov and Hutter, 2017). The weights of the
+        best epoch by validation loss are put back; epoch 0, the head alone, is among them, so
+        what comes out is never worse on validation than what went in. Losses are compared after
+        temperature scaling (Guo et al., 2017): label smoothing makes a network less sure than the
+        head it began with, and that alone should count neither for it nor against it.
 
-    The rate warms up, then follows a cosine to zero (Loshchilov and Hutter, 2017). The weights of
-    the best epoch by validation loss are put back; epoch 0, the head alone, is among them, so
-    what comes out is never worse on validation than what went in. Losses are compared after
-    temperature scaling (Guo et al., 2017): label smoothing makes a network less sure than the
-    head it began with, and that alone should count neither for it nor against it.
+        Args:
+            head: the head of phase 1.
+            train, validation: features with activations at the cut.
+            train_labels, validation_labels: (n,) int64.
 
-    Args:
-        above: from activations at the cut to the last feature map; changed in place.
-        head: the head of phase 1.
+        Returns:
+            The head that belongs to `above` now, and which epoch was kept.
+        """
+        network, config = self._network, self._config
+        for layer, (kernel, bias) in zip(stages.dense(network), head.layers, strict=True):
+            layer.set_weights([kernel, bias])
+        phase = config.fine_tune_phase
+        count = Counter(emit)
+        weights = class_weights(train_labels, head.classes) if config.class_weights else None
+        wanted = targets(train_labels, head.classes, config.label_smoothing)
+        generator = np.random.default_rng(config.seed)
+        pictures, views = train.embeddings.shape[:2]
+        turns = np.stack([generator.permutation(views) for _ in range(pictures)])
 
-    Returns:
-        The head that belongs to `above` now, and which epoch was kept.
-    """
-    keras.utils.set_random_seed(config.seed)
-    unfreeze(above, config.unfreeze.layers)
-    network = _network(above, head, config.head.dropout)
-    phase = config.fine_tune_phase
-    steps = math.ceil(len(train.labels) / config.batch_size)
-    step = _step(network, _optimizer(phase, steps * phase.epochs))
-    weights = class_weights(train.labels, head.classes) if config.class_weights else None
-    wanted = targets(train.labels, head.classes, config.label_smoothing)
-    generator = np.random.default_rng(config.seed)
-    count = Counter(emit)
-
-    best_score, best_epoch = _score(network, validation, config.batch_size), 0
-    best = network.get_weights()
-    for epoch in range(1, phase.epochs + 1):
-        start = time.monotonic()
-        loss = hits = 0.0
-        order = generator.permutation(len(train.labels))
-        for at in range(0, len(order), config.batch_size):
-            rows = np.sort(order[at : at + config.batch_size])
-            row_weights = np.ones(len(rows)) if weights is None else weights[train.labels[rows]]
-            batch_loss, batch_hits = step(
-                tf.cast(train.activations[rows], tf.float32),
-                tf.constant(wanted[rows]),
-                tf.constant(row_weights, tf.float32),
+        best_score, best_epoch = self._score(validation, validation_labels), 0
+        best = network.get_weights()
+        for epoch in range(1, phase.epochs + 1):
+            self.epochs = epoch
+            start = time.monotonic()
+            loss = hits = 0.0
+            order = generator.permutation(pictures)
+            for at in range(0, pictures, config.batch_size):
+                rows = np.sort(order[at : at + config.batch_size])
+                activations = train.cuts(rows, turns[rows, (epoch - 1) % views])
+                row_weights = np.ones(len(rows)) if weights is None else weights[train_labels[rows]]
+                batch_loss, batch_hits = self._step(
+                    tf.constant(activations.astype(np.float32)),
+                    tf.constant(wanted[rows]),
+                    tf.constant(row_weights, tf.float32),
+                )
+                loss += float(batch_loss) * len(rows)
+                hits += float(batch_hits)
+                count(f"Fine-tuning, epoch {epoch}", min(at + len(rows), pictures), pictures)
+            score = self._score(validation, validation_labels)
+            seconds = time.monotonic() - start
+            emit(
+                Epoch(
+                    phase=PHASE,
+                    epoch=epoch,
+                    epochs=phase.epochs,
+                    loss=loss / pictures,
+                    accuracy=hits / pictures,
+                    validation_loss=score.loss,
+                    validation_accuracy=score.accuracy,
+                    seconds=seconds,
+                    pictures_per_second=pictures / seconds,
+                    seconds_left=seconds * (phase.epochs - epoch),
+                )
             )
-            loss += float(batch_loss) * len(rows)
-            hits += float(batch_hits)
-            count(f"Fine-tuning, epoch {epoch}", min(at + len(rows), len(order)), len(order))
-        score = _score(network, validation, config.batch_size)
-        seconds = time.monotonic() - start
-        emit(
-            Epoch(
-                phase=PHASE,
-                epoch=epoch,
-                epochs=phase.epochs,
-                loss=loss / len(order),
-                accuracy=hits / len(order),
-                validation_loss=score.loss,
-                validation_accuracy=score.accuracy,
-                seconds=seconds,
-                pictures_per_second=len(order) / seconds,
-                seconds_left=seconds * (phase.epochs - epoch),
-            )
+            if score.tempered < best_score.tempered:
+                best_score, best_epoch = score, epoch
+                best = network.get_weights()
+            elif epoch - best_epoch >= phase.patience:
+                break
+        network.set_weights(best)
+        kept = Kept(
+            phase=PHASE,
+            epoch=best_epoch,
+            validation_loss=best_score.loss,
+            validation_accuracy=best_score.accuracy,
         )
-        if score.tempered < best_score.tempered:
-            best_score, best_epoch = score, epoch
-            best = network.get_weights()
-        elif epoch - best_epoch >= phase.patience:
-            break
-    network.set_weights(best)
-    kept = Kept(
-        phase=PHASE,
-        epoch=best_epoch,
-        validation_loss=best_score.loss,
-        validation_accuracy=best_score.accuracy,
-    )
-    emit(kept)
-    return _head(network), kept
+        emit(kept)
+        return DenseHead(tuple(tuple(layer.get_weights()) for layer in stages.dense(network))), kept
 
+    def retrained(self) -> list[Retrained]:
+        """The layers of the backbone that were trained, before and after.
 
-def _network(above: keras.Model, head: DenseHead, dropout: float) -> keras.Model:
-    """`above`, pooling and the head with its weights; ends in logits."""
-    inputs = keras.Input(above.input.shape[1:])
-    x = keras.layers.GlobalAveragePooling2D()(above(inputs))
-    for number, (kernel, bias) in enumerate(head.layers):
-        last = number == len(head.layers) - 1
-        x = keras.layers.Dropout(dropout)(x)
-        dense = keras.layers.Dense(len(bias), activation=None if last else "relu")
-        x = dense(x)
-        dense.set_weights([kernel, bias])
-    return keras.Model(inputs, x)
+        Raises:
+            LookupError: a layer is not a convolution.
+        """
+        found = []
+        for layer, before in zip(stages.trained(self.above), self._before, strict=True):
+            if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+                raise LookupError(f"{layer.name} is not a convolution")
+            depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+            (kernel, *bias), (new_kernel, *new_bias) = before, layer.get_weights()
+            found.append(Retrained(kernel, new_kernel, depthwise, *bias, *new_bias))
+        return found
 
+    def embedding(self, view: np.ndarray) -> np.ndarray:
+        """What the whole trained network makes of (size, size, 3) uint8: (d,) float32."""
+        return (
+            self.trunk(view[np.newaxis].astype(np.float32), training=False).numpy()[0].mean((0, 1))
+        )
 
-def _head(network: keras.Model) -> DenseHead:
-    dense = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
-    return DenseHead(tuple(tuple(layer.get_weights()) for layer in dense))
+    def probabilities(self, features: Features) -> np.ndarray:
+        """What the network says of the plain views of a split: (n, classes) float64."""
+        size = self._config.batch_size
+        rows = np.arange(len(features.embeddings))
+        logits = np.concatenate(
+            [
+                self._logits(
+                    tf.constant(features.cuts(chunk, np.zeros_like(chunk)).astype(np.float32))
+                ).numpy()
+                for chunk in (rows[at : at + size] for at in range(0, len(rows), size))
+            ]
+        )
+        return softmax(logits.astype(np.float64))
+
+    def _score(self, features: Features, labels: np.ndarray) -> Score:
+        """How the network does on the plain views of a split."""
+        probabilities = self.probabilities(features)
+        # Where every answer is right, the surer the better.
+        temperature = calibration.fit_temperature(labels, probabilities) or calibration.COLDEST
+        return Score(
+            loss=_cross_entropy(labels, probabilities),
+            accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
+            tempered=_cross_entropy(labels, calibration.scale(probabilities, temperature)),
+        )
 
 
 def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
@@ -223,21 +256,11 @@ def _step(
     return step
 
 
-def _score(network: keras.Model, batch: Cuts, size: int) -> Score:
-    """How the network does on a split."""
-    logits = np.concatenate(
-        [
-            network(tf.cast(batch.activations[at : at + size], tf.float32), training=False).numpy()
-            for at in range(0, len(batch.labels), size)
-        ]
-    )
-    probabilities = softmax(logits.astype(np.float64))
-    # Where every answer is right, the surer the better.
-    temperature = calibration.fit_temperature(batch.labels, probabilities) or calibration.COLDEST
-    return Score(
-        loss=_cross_entropy(batch.labels, probabilities),
-        accuracy=float((probabilities.argmax(axis=1) == batch.labels).mean()),
-        tempered=_cross_entropy(batch.labels, calibration.scale(probabilities, temperature)),
+def _logits(network: keras.Model) -> tf.types.experimental.GenericFunction:
+    shape = network.input.shape[1:]
+    return tf.function(
+        lambda activations: network(activations, training=False),
+        input_signature=[tf.TensorSpec((None, *shape), tf.float32)],
     )
 
 

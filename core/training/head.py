@@ -14,10 +14,9 @@ from core.training import convex
 from core.training.config import TrainingConfig
 from core.training.events import Emit, Epoch, Kept
 from core.training.optimizers import optimizer
+from core.training.scaling import scaling
 
 PHASE = "head"
-CONSTANT = 1e-6
-"""A feature that deviates less than this is taken not to change."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ def fit(
         train: all views of the training pictures.
         validation: plain views of the validation pictures.
     """
-    mean = train.features.mean(axis=0)
-    scale = _scale(train.features)
+    mean, scale = scaling(train.features)
     inside = Batch((train.features - mean) / scale, train.labels, train.owners)
     outside = Batch((validation.features - mean) / scale, validation.labels, validation.owners)
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
@@ -57,17 +55,7 @@ def fit(
     with threadpool_limits(1, user_api="blas"):
         start = _initial(inside, classes, weights, config)
         best = _epochs(start, inside, outside, weights.astype(np.float32), config, emit)
-    return _unstandardised(best, mean, scale)
-
-
-def _scale(features: np.ndarray) -> np.ndarray:
-    """Standard deviation of each feature (d,); 1 where it never changes.
-
-    A feature that is dead in training can be alive in another picture: divided by next to
-    nothing, it would drown all others.
-    """
-    deviation = features.std(axis=0)
-    return np.where(deviation > CONSTANT, deviation, 1).astype(np.float32)
+    return _unscaled(best, mean, scale)
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -228,8 +216,8 @@ def _score(head: DenseHead, batch: Batch) -> tuple[float, float]:
     )
 
 
-def _unstandardised(head: DenseHead, mean: np.ndarray, scale: np.ndarray) -> DenseHead:
-    """The same head on features as they come: the standardisation is folded into the kernel."""
+def _unscaled(head: DenseHead, mean: np.ndarray, scale: np.ndarray) -> DenseHead:
+    """The same head on features as they come: the scaling is folded into the kernel."""
     kernel, bias = head.layers[0]
     folded = kernel / scale[:, None]
     first = (folded.astype(np.float32), (bias - mean @ folded).astype(np.float32))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -11,12 +13,17 @@ from PIL import Image
 from core import images
 from core.training.config import Augmentation
 
-BORDER = 2
-"""Pixels that bicubic sampling reads beyond the point it is asked for."""
+BORDER = 1
+"""Pixels that bilinear sampling reads beyond the point it is asked for."""
 
 
 def render(
-    picture: np.ndarray, size: int, crop: float, augmentation: Augmentation, key: str
+    picture: np.ndarray,
+    size: int,
+    crop: float,
+    augmentation: Augmentation,
+    key: str,
+    wanted: Sequence[int] | None = None,
 ) -> list[np.ndarray]:
     """The views of one picture.
 
@@ -26,20 +33,33 @@ def render(
         crop: share of the shorter edge that a view shows.
         augmentation: how many views, and how far they may go.
         key: what the random views are drawn from; same key, same views.
+        wanted: numbers of the views to render; all of them if None.
 
     Returns:
-        `augmentation.views` arrays (size, size, 3) uint8. The first is what a prediction sees.
+        Arrays (size, size, 3) uint8, in the order wanted. View 0 is what a prediction sees.
     """
-    plain = images.fit(picture, size, crop)
-    views = [plain]
-    if augmentation.flip and augmentation.views > 1:
-        views.append(np.ascontiguousarray(plain[:, ::-1]))
-    if len(views) < augmentation.views:
-        generator = _generator(key)
-        canvas = _canvas(picture, size, crop, augmentation)
-        while len(views) < augmentation.views:
-            views.append(_vary(canvas, size, augmentation, generator))
-    return views
+    numbers = range(augmentation.views) if wanted is None else wanted
+    plain = functools.cache(lambda: images.fit(picture, size, crop))
+    canvas = functools.cache(lambda: _canvas(picture, size, crop, augmentation))
+
+    def one(number: int) -> np.ndarray:
+        if number == 0:
+            return plain()
+        if number == 1 and augmentation.flip:
+            return np.ascontiguousarray(plain()[:, ::-1])
+        return _vary(canvas(), size, augmentation, _generator(f"{key}/{number}"))
+
+    return [one(number) for number in numbers]
+
+
+def view_names(augmentation: Augmentation, seed: int, crop: float) -> list[str]:
+    """What each view is filed under: the same name and picture, the same view."""
+    ranges = augmentation.model_dump_json(exclude={"views"})
+    drawn = hashlib.sha256(f"{ranges}/{crop}/{seed}".encode()).hexdigest()[:12]
+    given = ["plain", "mirror"] if augmentation.flip else ["plain"]
+    fixed = [f"{name}-{crop:.4f}" for name in given]
+    random = [f"random-{drawn}-{number}" for number in range(len(given), augmentation.views)]
+    return [*fixed, *random][: augmentation.views]
 
 
 def _generator(key: str) -> np.random.Generator:
@@ -85,8 +105,9 @@ def _vary(
     centre = np.array([canvas.width / 2, canvas.height / 2])
     offset = centre + shift - to_canvas @ np.array([size / 2, size / 2])
     coefficients = (*to_canvas[0], offset[0], *to_canvas[1], offset[1])
+    # Bicubic takes twice as long, and a view is not meant to be sharper than its picture.
     view = canvas.transform(
-        (size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BICUBIC
+        (size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
     )
     lit = np.asarray(view, dtype=np.float32) * brightness
     return np.clip(lit + 0.5, 0, 255).astype(np.uint8)

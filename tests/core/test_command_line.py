@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from core import models, runs, samples
-from core.__main__ import main
+from core.__main__ import _settings, main
+from core.backbones import Backbone
 from core.jobs import JobFolder, State
 from core.jobs.process import ROOT
 from core.settings import Settings
+from core.training import bakeoff, comparison
+from core.training.cache import cache_folder
 from tests import shapes
 from tests.core.jobs.at_work import hidden, said, until
 from tests.core.trainings import Trained
@@ -212,6 +215,31 @@ def test_a_refusal_reaches_the_shell_as_one_line_and_exit_code_2() -> None:
     assert re.fullmatch(r"TUSKER_PICTURES is 'many': [^\n]*\.\n", answer.stderr)
 
 
+# compare
+
+
+def test_backbones_are_compared_in_a_table_or_as_json(
+    tiny: Backbone,
+    some_zip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(bakeoff, "at_hand", lambda _: (tiny,))
+    assert main(["compare", str(some_zip), "--json", "--seed", "3"]) == 0
+    found = comparison.Comparison.model_validate_json(capfd.readouterr().out)
+    assert (found.terms.seed, found.pictures + found.held_out) == (3, 16)
+    assert [one.backbone for one in found.contenders] == [tiny.name]
+    assert main(["compare", str(some_zip), "--seed", "3"]) == 0
+    head, row, sentence = capfd.readouterr().out.splitlines()
+    assert head.split()[0] == "backbone"
+    assert row.split()[0] == tiny.name
+    assert sentence.startswith("Tiny, the only one at hand, was right on ")
+
+
+def test_what_compare_cannot_use_is_refused_in_a_sentence(refusal: Refusal, tmp_path: Path) -> None:
+    assert "found nothing there" in refusal("compare", tmp_path / "gone.zip")
+
+
 # a trained model
 
 
@@ -268,6 +296,7 @@ def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
         "train", some_zip, "--out", out, "--seed", 3, "--json", **banned("tensorflow", "keras")
     )
     assert answer.returncode == 0, answer.stderr
+    assert "to a scored model" not in answer.stderr
     found = json.loads(answer.stdout.splitlines()[-1])
     assert found.keys() >= {"test_accuracy", "macro_f1", "classes", "seconds", "run"}
     assert found["classes"] == ["circle", "square"]
@@ -279,6 +308,20 @@ def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
     assert run.job.recorded().state is State.DONE
 
 
+def test_every_preset_is_foreseen_in_a_sentence_or_as_json(some_zip: Path) -> None:
+    answer = tusker("estimate", some_zip)
+    assert answer.returncode == 0, answer.stderr
+    names = [line.partition(": About ")[0] for line in answer.stdout.splitlines()]
+    assert names == ["Quick", "Balanced", "Thorough"]
+
+    answer = tusker("estimate", some_zip, "--preset", "balanced", "--json")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    found = json.loads(answer.stdout)
+    assert found["preset"] == "balanced"
+    assert 0 < found["scored"]["low"] < found["scored"]["value"] < found["scored"]["high"]
+    assert found["memory"]["value"] > found["disk"]["value"] > 0
+
+
 def test_a_folder_is_learned_from_in_place_and_not_touched(
     some_zip: Path, tmp_path: Path, settings: Settings, banned: Banned
 ) -> None:
@@ -287,6 +330,7 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     before = {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))}
     answer = tusker("train", pictures, **banned("tensorflow", "keras"))
     assert answer.returncode == 0, answer.stderr
+    assert "to a scored model" in answer.stderr
     assert {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))} == before
     headline, where = answer.stdout.splitlines()
     assert headline.startswith("Right on ")
@@ -356,7 +400,9 @@ def test_a_training_that_is_interrupted_is_cancelled_and_leaves_nothing_half_wri
 ) -> None:
     config, path = tmp_path / "config.json", tmp_path / "run"
     config.write_text(json.dumps(ENDLESS))
-    assert interrupted(path, some_zip, config, number) == (130, "It was cancelled.\n")
+    code, said_last = interrupted(path, some_zip, config, number)
+    assert code == 130
+    assert said_last.splitlines()[1:] == ["It was cancelled."], "after the estimate"
     run = runs.at(path)
     assert run.job.recorded().state is State.CANCELLED
     assert not run.complete
@@ -399,3 +445,10 @@ def test_a_backbone_that_is_there_already_says_where() -> None:
 
 def test_an_unknown_backbone_is_refused_in_a_sentence(refusal: Refusal) -> None:
     assert "resnet51" in refusal("prepare", "resnet51")
+
+
+def test_features_are_kept_in_the_home_whatever_the_mode_of_the_pages(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUSKER_MODE", "public")
+    assert cache_folder(tmp_path, _settings()) == settings.home / "features"

@@ -1,10 +1,15 @@
 """A trained model on disk: what is written is what is read, or it is damage."""
 
+import shutil
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from core import model
+from core.backbones import serving
+from core.backbones.litert_file import LitertFile
+from core.dense import DenseHead
 from core.errors import RunDamaged, UnknownModel
 from core.model import ModelFile
 
@@ -52,8 +57,22 @@ def test_without_its_backbone_it_says_what_to_prepare(folder, settings):
 def test_a_fine_tuned_model_without_its_own_file_is_damage(folder, tiny, settings):
     saved, arrays = model.load(folder)
     model.save(folder, saved.model_copy(update={"cut": "block 1"}), arrays)
-    with pytest.raises(RunDamaged, match=r"classifier\.tflite is missing"):
+    with pytest.raises(RunDamaged, match=r"serving\.tflite is missing"):
         model.classifier(folder, "Insects", settings)
+
+
+def test_a_fine_tuned_model_answers_through_its_own_file_and_its_head(folder, tiny, settings):
+    saved, arrays = model.load(folder)
+    model.save(folder, saved.model_copy(update={"cut": "block 1"}), arrays)
+    picture = np.full((32, 32, 3), 90, np.uint8)
+    network = LitertFile(serving.required(tiny, settings))
+    network.keep("embedding", "feature_map")
+    network.write(folder / model.SERVING)
+    shutil.rmtree(serving.kept_in(tiny, settings))  # the backbone's is not needed for it
+    answer = model.classifier(folder, "Insects", settings).answer(picture)
+    head = DenseHead.from_arrays(arrays)
+    np.testing.assert_array_equal(answer.probabilities, head.probabilities(answer.embedding))
+    np.testing.assert_allclose(answer.feature_map.mean((0, 1)), answer.embedding, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", [model.MODEL, model.WEIGHTS])

@@ -11,7 +11,8 @@ from core.run import Run
 from core.training.events import Epoch, Kept, Note
 from tests.core.trainings import asked_for
 
-MODEL = ("model/model.json", "model/weights.safetensors", "model/classifier.tflite")
+MODEL = ("model/model.json", "model/weights.safetensors")
+SERVING = "model/serving.tflite"
 
 
 def flip(path):
@@ -21,8 +22,11 @@ def flip(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", MODEL)
-@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize(
+    ("preset", "name"),
+    [(preset, name) for preset in ("quick", "balanced") for name in MODEL]
+    + [("balanced", SERVING)],
+)
 def test_a_changed_file_of_the_model_is_damage(trained, preset, name):
     done = trained(preset)
     done.run.classifier(done.settings)
@@ -31,17 +35,19 @@ def test_a_changed_file_of_the_model_is_damage(trained, preset, name):
         done.run.classifier(done.settings)
 
 
-@pytest.mark.parametrize("name", MODEL)
+@pytest.mark.parametrize("name", [*MODEL, SERVING])
 def test_a_missing_file_of_the_model_is_damage(trained, name):
-    done = trained()
+    done = trained("balanced")
     (done.run.path / name).unlink()
     with pytest.raises(RunDamaged, match=f"^{name} of this run is not the file"):
         done.run.classifier(done.settings)
 
 
-def test_the_keras_file_is_not_needed_to_answer(trained):
-    done = trained()
-    flip(done.run.model_folder / "classifier.keras")
+@pytest.mark.parametrize("name", ["classifier.keras", "classifier.tflite"])
+@pytest.mark.parametrize("preset", ["quick", "balanced"])
+def test_an_export_is_not_needed_to_answer(trained, preset, name):
+    done = trained(preset)
+    flip(done.run.model_folder / name)
     assert done.run.classifier(done.settings).labels == done.run.dataset().classes
 
 
@@ -94,6 +100,7 @@ def test_files_that_are_gone_are_damage(settings, some_shapes):
         with pytest.raises(RunDamaged):
             read()
     assert run.suspects() == ()
+    assert run.learning_curve() is None
 
 
 def test_probabilities_and_report_are_read_as_written(trained):
@@ -106,13 +113,22 @@ def test_probabilities_and_report_are_read_as_written(trained):
     assert run.report() == report
 
 
+def test_a_learning_curve_is_read_as_written_and_a_damaged_one_is_none(trained):
+    run = trained().run
+    curve = run.learning_curve()
+    run.write_learning_curve(curve)
+    assert run.learning_curve() == curve
+    (run.path / "learning_curve.json").write_text("{")
+    assert run.learning_curve() is None
+
+
 def test_what_belongs_to_the_job_is_not_in_the_manifest(trained):
     run = trained().run
     run.job.open(Order(kind="train", arguments={}))
     run.job.events.append(Note(sentence="It begins."))
     run.job.log_path.write_text("hm")
-    (run.path / ".features-1" / "train").mkdir(parents=True)
-    (run.path / ".features-1" / "train" / "cuts.npy").write_bytes(b"big")
+    (run.path / ".half-made").mkdir()
+    (run.path / ".half-made" / "serving.tflite").write_bytes(b"big")
     before = run.manifest().files
     run.complete_with("again", 1, 2)
     assert run.manifest().files == before

@@ -38,7 +38,7 @@ def asked_for(preset: str, **values: object) -> TrainingConfig:
     """A preset for the tiny backbone, whose random weights have farther to go than learned ones."""
     asked = config.preset(preset, backbone="tiny").model_dump(mode="json")
     asked["fine_tune_phase"] |= {"learning_rate": 3e-3, "epochs": 8}
-    return config.parse(asked | values)
+    return config.parse(asked | {"batch_size": 8} | values)  # few pictures, and still some steps
 
 
 def take_in(folder: Path, source: Path | None = None, **how: int) -> Taken:
@@ -50,9 +50,19 @@ def take_in(folder: Path, source: Path | None = None, **how: int) -> Taken:
 
 
 def train(
-    taken: Taken, asked: TrainingConfig, path: Path, settings: Settings, *, exports: bool = False
+    taken: Taken,
+    asked: TrainingConfig,
+    path: Path,
+    settings: Settings,
+    *,
+    exports: bool = False,
+    features: Path | None = None,
 ) -> Trained:
-    """Train a run at `path`; without exports it ends, complete, where they would begin."""
+    """Train a run at `path`; without exports it ends, complete, where they would begin.
+
+    Features are kept beside the run, for it alone, unless a folder is given.
+    """
+    features = features or path.with_name(f"features-of-{path.name}")
     trained = Trained(runs.create(asked, taken.dataset, path), taken.pictures, settings)
 
     def emit(event: Event) -> None:
@@ -61,7 +71,7 @@ def train(
             raise Cancelled("No exports.")
 
     try:
-        pipeline.train(trained.run, trained.pictures, settings, emit)
+        pipeline.train(trained.run, trained.pictures, settings, emit, features)
     except Cancelled:
         assert not exports
     else:

@@ -15,6 +15,7 @@ from core.jobs.lane import Lane
 from core.jobs.process import ROOT, environment, interrupt
 from core.runs import Run
 from core.settings import Settings
+from core.training.cache import cache_folder
 from core.training.events import Epoch
 from tests import shapes
 from tests.core.jobs import at_work
@@ -45,9 +46,10 @@ def assert_nothing_is_left(run: Run, settings: Settings) -> None:
 def test_a_training_is_cancelled_while_the_head_learns(queue: Settings, tmp_path: Path) -> None:
     run = at_work.training(queue, tmp_path / "pictures", **ENDLESS)
     at_work.until(lambda: at_work.said(run.job, "validation pictures"))
-    assert at_work.hidden(run.path), "the features should be in a hidden folder by now"
     stop_in_time(run.job, queue)
     assert_nothing_is_left(run, queue)
+    kept = cache_folder(Path(run.job.order().arguments["pictures"]), queue)
+    assert list(kept.rglob("rows")), "the features should be kept for the next time"
 
 
 def test_a_training_is_cancelled_while_tensorflow_is_imported(

@@ -3,20 +3,21 @@
 import dataclasses
 import itertools
 
-import keras
 import numpy as np
 import pytest
 
 from core.backbones import build, get
 from core.dense import DenseHead
-from core.errors import BadConfig
+from core.settings import Settings
 from core.training import finetune
-from core.training.config import Unfreeze, parse
+from core.training.config import parse
 from core.training.convex import logistic_regression
 from core.training.events import Epoch, Kept, Step
-from core.training.finetune import Cuts
+from core.training.features import Features
+from core.training.finetune import Tuner
 
 TINY = get("tiny")
+HOME = Settings()  # the tiny backbone has no weights to fetch
 BLOCK1 = 1  # the cut: only block 2 is above
 STEM = 0
 
@@ -28,15 +29,23 @@ def asked(**values):
     return parse({"backbone": "tiny", "fine_tune_phase": phase, "unfreeze": unfreeze} | values)
 
 
-def cuts(seed=0, n=24, stage=BLOCK1):
+def cuts(seed=0, n=24, stage=BLOCK1, views=1):
     """Three classes that differ in which third of the channels is bright."""
     edge, channels = {STEM: (16, 16), BLOCK1: (8, 24)}[stage]
     labels = np.arange(n) % 3
-    maps = np.random.default_rng(seed).uniform(0, 1, (n, edge, edge, channels))
-    for row, label in zip(maps, labels, strict=True):
-        third = channels // 3
-        row[..., label * third : (label + 1) * third] *= 2
-    return Cuts(maps.astype(np.float16), labels)
+    maps = np.random.default_rng(seed).uniform(0, 1, (views, n, edge, edge, channels))
+    third = channels // 3
+    for place, label in enumerate(labels):
+        maps[:, place, ..., label * third : (label + 1) * third] *= 2
+    places = np.tile(np.arange(n)[:, None], (1, views))
+    embeddings = np.zeros((n, views, TINY.embedding), np.float32)  # of no use in phase 2
+    return Features(embeddings, 0, 0, tuple(maps.astype(np.float16)), places), labels
+
+
+def activations(features):
+    """Those of the plain view, float32."""
+    n = len(features.embeddings)
+    return features.cuts(np.arange(n), np.zeros(n, np.int64)).astype(np.float32)
 
 
 def a_head(hidden=()):
@@ -51,11 +60,10 @@ def a_head(hidden=()):
 
 def fitted_head():
     """The head that phase 1 would make of these cuts."""
-    train = cuts()
+    train, labels = cuts()
     above = build.top_model(TINY, BLOCK1, build.trunk(TINY))
-    maps = np.asarray(above(train.activations.astype(np.float32), training=False))
-    plain = np.ones(3)
-    return logistic_regression(maps.mean((1, 2)), train.labels, np.arange(24), plain, seed=0)
+    maps = np.asarray(above(activations(train), training=False))
+    return logistic_regression(maps.mean((1, 2)), labels, np.arange(24), np.ones(3), seed=0)
 
 
 def weights(trunk):
@@ -69,18 +77,18 @@ def weights(trunk):
 
 def run(config, stage=BLOCK1, head=None, train=None, validation=None):
     """Fine-tune a fresh trunk: its weights before and after, the head, what was said."""
-    trunk = build.trunk(TINY)
-    before, said = weights(trunk), []
-    above = build.top_model(TINY, stage, trunk)
     train, validation = train or cuts(0, 24, stage), validation or cuts(1, 12, stage)
-    head, kept = finetune.fit(above, head or a_head(), train, validation, config, said.append)
-    return Outcome(trunk, above, before, weights(trunk), head, kept, said)
+    tuner = Tuner(TINY, config, classes=3, pictures=len(train[1]), settings=HOME)
+    assert tuner.stage == stage
+    before, said = weights(tuner.trunk), []
+    head, kept = tuner.fit(head or a_head(), *train, *validation, said.append)
+    return Outcome(tuner, before, weights(tuner.trunk), head, kept, said)
 
 
 class Outcome:
-    def __init__(self, trunk, above, before, after, head, kept, said):
-        self.trunk, self.above, self.head, self.kept, self.said = trunk, above, head, kept, said
-        self.before, self.after = before, after
+    def __init__(self, tuner, before, after, head, kept, said):
+        self.tuner, self.above, self.head, self.kept = tuner, tuner.above, head, kept
+        self.before, self.after, self.said = before, after, said
 
     @property
     def changed(self):
@@ -103,18 +111,18 @@ def test_the_last_layers_alone_can_be_trained():
     assert done.kept.epoch > 0
     assert done.changed == {"block2_conv"}
     assert run(asked(unfreeze={"layers": 6}), STEM).changed == {"block1_conv", "block2_conv"}
-    assert run(asked(unfreeze={"layers": 2}), STEM).changed == set()
+    assert run(asked(unfreeze={"layers": 2})).changed == set()
 
 
 def test_the_head_is_trained_together_with_the_layers_and_fits_them():
-    validation = cuts(1, 12)
-    done = run(asked(), validation=validation)
+    validation, labels = cuts(1, 12)
+    done = run(asked(), validation=(validation, labels))
     assert not np.array_equal(done.head.layers[0][0], a_head().layers[0][0])
-    maps = np.asarray(done.above(validation.activations.astype(np.float32), training=False))
+    maps = np.asarray(done.above(activations(validation), training=False))
     found = done.head.probabilities(maps.mean((1, 2)))
-    right = found[np.arange(12), validation.labels]
+    right = found[np.arange(12), labels]
     assert -np.log(right).mean() == pytest.approx(done.kept.validation_loss, rel=1e-3)
-    assert (found.argmax(1) == validation.labels).mean() == done.kept.validation_accuracy
+    assert (found.argmax(1) == labels).mean() == done.kept.validation_accuracy
 
 
 def test_it_learns():
@@ -147,14 +155,14 @@ def test_an_absurd_rate_ends_where_it_began():
 
 
 def test_the_best_epoch_is_put_back_and_patience_counts_from_it(monkeypatch):
-    score, seen = finetune._score, []
+    score, seen = Tuner._score, []
 
-    def scripted(network, *rest):
-        seen.append(network.get_weights())
+    def scripted(tuner, *rest):
+        seen.append(tuner._network.get_weights())
         loss = [5, 6, 3, 2, 4, 3, 2, 1][len(seen) - 1]
-        return dataclasses.replace(score(network, *rest), loss=loss, tempered=loss)
+        return dataclasses.replace(score(tuner, *rest), loss=loss, tempered=loss)
 
-    monkeypatch.setattr(finetune, "_score", scripted)
+    monkeypatch.setattr(Tuner, "_score", scripted)
     done = run(asked(epochs=7, phase={"patience": 3}))
     assert (done.kept.epoch, done.kept.validation_loss) == (3, 2)
     assert sum(isinstance(event, Epoch) for event in done.said) == 6
@@ -207,7 +215,7 @@ def test_class_weights_are_those_of_the_first_phase(monkeypatch):
 
     monkeypatch.setattr(finetune, "class_weights", watched)
     rare = np.array([0] * 16 + [1] * 6 + [2] * 2)
-    train = Cuts(cuts().activations, rare)
+    train = cuts()[0], rare
     weighted, plain = (
         run(asked(class_weights=on, epochs=1), train=train).said[-2].loss for on in (True, False)
     )
@@ -219,39 +227,58 @@ def test_the_same_seed_gives_the_same_network(plain):
     np.testing.assert_array_equal(run(asked()).after["block2_conv", "kernel"], plain)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "stage"),
-    [
-        (Unfreeze(stages=1), 1),
-        (Unfreeze(stages=2), 0),
-        (Unfreeze(layers=1), 1),
-        (Unfreeze(layers=3), 1),
-        (Unfreeze(layers=4), 0),
-        (Unfreeze(layers=6), 0),
-    ],
-    ids=str,
-)
-def test_the_cut_is_as_high_as_what_is_to_be_trained_allows(wanted, stage):
-    assert finetune.cut_stage(TINY, build.trunk(TINY), wanted) == stage
+class Watched:
+    """Features that remember which activations were asked for."""
+
+    def __init__(self, features):
+        self.embeddings, self._features, self.asked = features.embeddings, features, []
+
+    def cuts(self, pictures, views):
+        self.asked.append(list(zip(pictures.tolist(), views.tolist(), strict=True)))
+        return self._features.cuts(pictures, views)
 
 
-def test_more_layers_than_lie_above_the_first_stage_are_refused():
-    with pytest.raises(BadConfig, match=r"Tiny.*found 7\. Ask for fewer"):
-        finetune.cut_stage(TINY, build.trunk(TINY), Unfreeze(layers=7))
+def test_an_epoch_shows_each_picture_once_each_time_in_another_view():
+    features, labels = cuts(views=3)
+    watched = Watched(features)
+    run(asked(epochs=7, batch_size=10), train=(watched, labels))
+    steps = [watched.asked[at : at + 3] for at in range(0, len(watched.asked), 3)]
+    epochs = [[pair for batch in batches for pair in batch] for batches in steps]
+    assert len(epochs) == 7
+    assert len({tuple(epoch) for epoch in epochs}) == 7, "the order is always the same"
+    for epoch in epochs:
+        assert sorted(picture for picture, _ in epoch) == list(range(24))
+        assert len({view for _, view in epoch}) > 1, "all pictures in the same view"
+    shown = [dict(epoch) for epoch in epochs]
+    for picture in range(24):
+        views = [epoch[picture] for epoch in shown]
+        assert set(views[:3]) == {0, 1, 2}
+        assert views[3:6] == views[:3]
 
 
-def test_nothing_is_marked_for_training_but_the_layers_asked_for():
-    trunk = build.trunk(TINY)
-    above = build.top_model(TINY, STEM, trunk)
-    finetune.unfreeze(above, 0)
-    assert [v.path for v in above.trainable_variables] == [
-        "block1_conv/kernel",
-        "block2_conv/kernel",
-    ]
-    finetune.unfreeze(above, 3)
-    assert [v.path for v in above.trainable_variables] == ["block2_conv/kernel"]
-    assert not any(
-        layer.trainable
-        for layer in trunk.layers
-        if isinstance(layer, keras.layers.BatchNormalization) and layer in above.layers
-    )
+def test_validation_sees_plain_views_alone():
+    features, labels = cuts(1, 12, views=2)
+    watched = Watched(features)
+    run(asked(epochs=1, batch_size=5), validation=(watched, labels))
+    assert [pair for batch in watched.asked for pair in batch] == 2 * [(i, 0) for i in range(12)]
+
+
+def test_what_was_retrained_is_told_before_and_after():
+    done = run(asked(unfreeze={"stages": 2}), STEM)
+    one, two = done.tuner.retrained()
+    for layer, found in (("block1_conv", one), ("block2_conv", two)):
+        np.testing.assert_array_equal(found.kernel, done.before[layer, "kernel"])
+        np.testing.assert_array_equal(found.new_kernel, done.after[layer, "kernel"])
+        assert (found.depthwise, found.bias, found.new_bias) == (False, None, None)
+        assert not np.array_equal(found.kernel, found.new_kernel)
+
+
+def test_the_whole_trained_network_can_be_asked():
+    done = run(asked())
+    view = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    fresh = build.trunk(TINY)
+    was = np.asarray(fresh(view[None].astype(np.float32), training=False)).mean((0, 1, 2))
+    fresh.get_layer("block2_conv").set_weights([done.after["block2_conv", "kernel"]])
+    now = np.asarray(fresh(view[None].astype(np.float32), training=False))[0].mean((0, 1))
+    np.testing.assert_allclose(done.tuner.embedding(view), now, atol=1e-6)
+    assert not np.allclose(now, was, atol=1e-3)

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from core.backbones import build, get
+from core.settings import Settings
 from core.training.keras_engine import KerasEngine
 
 TINY = get("tiny")
+HOME = Settings()  # the tiny backbone has no weights to fetch
 
 
 def noise(count):
@@ -18,7 +20,13 @@ def noise(count):
 def test_the_cut_is_the_end_of_the_stage_and_the_embedding_that_of_the_whole(stage, shape):
     trunk = build.trunk(TINY)
     views = noise(5)
-    embeddings, cuts = KerasEngine(TINY, stage, trunk).run(views)
+    engine = KerasEngine(TINY, stage, "tensorflow", HOME)
+    assert (engine.name, engine.cut, engine.cut_shape) == (
+        "tensorflow",
+        TINY.stages[stage].layer,
+        shape,
+    )
+    embeddings, cuts = engine.run(views)
     assert (embeddings.dtype, cuts.dtype) == (np.float32, np.float16)
     assert cuts.shape == (5, *shape)
     below = keras.Model(trunk.input, trunk.get_layer(TINY.stages[stage].layer).output)
@@ -28,9 +36,29 @@ def test_the_cut_is_the_end_of_the_stage_and_the_embedding_that_of_the_whole(sta
     np.testing.assert_allclose(embeddings, whole, rtol=1e-5, atol=1e-5)
 
 
+def test_without_a_stage_it_keeps_the_embedding_alone():
+    engine = KerasEngine(TINY, None, "tensorflow", HOME)
+    assert (engine.cut, engine.cut_shape) == (None, ())
+    embeddings, cuts = engine.run(noise(3))
+    assert cuts is None
+    np.testing.assert_array_equal(embeddings, KerasEngine(TINY, 1, "with", HOME).run(noise(3))[0])
+
+
 def test_batches_of_any_size_are_answered_alike():
-    engine = KerasEngine(TINY, 1, build.trunk(TINY))
+    engine = KerasEngine(TINY, 1, "tensorflow", HOME)
     together = engine.run(noise(7))
     apart = [engine.run(noise(7)[place : place + 1]) for place in range(7)]
     for one, several in zip(zip(*apart, strict=True), together, strict=True):
         np.testing.assert_allclose(np.concatenate(one), several, rtol=1e-3, atol=1e-4)
+
+
+def test_half_precision_is_close_and_leaves_that_of_others_alone():
+    policy = keras.config.dtype_policy()
+    half = KerasEngine(TINY, 1, "half", HOME, "mixed_bfloat16")
+    assert keras.config.dtype_policy() == policy
+    embeddings, cuts = half.run(noise(8))
+    exact, exact_cuts = KerasEngine(TINY, 1, "whole", HOME).run(noise(8))
+    assert (embeddings.dtype, cuts.dtype) == (np.float32, np.float16)
+    for found, expected in ((embeddings, exact), (cuts, exact_cuts)):
+        off = np.sqrt(((found.astype("f4") - expected) ** 2).mean() / (expected**2.0).mean())
+        assert 0 < off < 0.02

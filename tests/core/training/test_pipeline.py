@@ -1,6 +1,7 @@
 """A whole training: from pictures to a finished run, and what may go wrong on the way."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -54,9 +55,12 @@ def test_a_run_is_complete_with_every_file(trained, preset):
     pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
     inside = {"classifier.keras", "classifier.tflite", "labels.txt"}
     inside |= {"model.json", "weights.safetensors"}
+    if preset == "balanced":  # its backbone is its own, and so is what serves it
+        inside.add("serving.tflite")
     assert files(run) == pictures | {f"model/{name}" for name in inside} | {
         "config.json",
         "dataset.json",
+        "learning_curve.json",
         "manifest.json",
         "probabilities.npy",
         "report.json",
@@ -137,11 +141,11 @@ def test_it_says_what_it_does_in_order(trained):
         "Looking at validation pictures",
         "Fine-tuning, epoch 1",
     ]
-    assert steps[-2:] == ["Scoring validation pictures", "Scoring test pictures"]
+    assert steps[-1] == "Scoring test pictures"
     phases = [event.phase for event in done.said if isinstance(event, Epoch)]
     assert phases == sorted(phases, reverse=True), "head, then fine-tune"
     assert [event.phase for event in done.said if isinstance(event, Kept)] == ["head", "fine-tune"]
-    assert notes(done).index(EXPORTS_BEGIN) > notes(done).index("TensorFlow is starting.")
+    assert notes(done)[-3] == EXPORTS_BEGIN
 
 
 WATCH = """
@@ -161,16 +165,18 @@ def watch(event):
         raise Cancelled("Seen enough.")
 
 try:
-    pipeline.train(run, Path(sys.argv[2]), settings.load(), watch)
+    pipeline.train(run, Path(sys.argv[2]), settings.load(), watch, Path(sys.argv[4]))
 except Cancelled:
     pass
 """
 
 
-def test_quick_imports_no_tensorflow_before_its_report_is_there(tiny, settings, some_shapes):
+def test_quick_imports_no_tensorflow_before_its_report_is_there(
+    tiny, settings, some_shapes, tmp_path
+):
     run = runs.create(QUICK, some_shapes.dataset, runs.new_path(settings))
     watched = subprocess.run(
-        [sys.executable, "-c", WATCH, run.path, some_shapes.pictures, EXPORTS_BEGIN],
+        [sys.executable, "-c", WATCH, run.path, some_shapes.pictures, EXPORTS_BEGIN, tmp_path],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -219,7 +225,9 @@ def test_no_validation_or_test_picture_is_among_the_training_features(
         split: {example.sha256 for example in dataset.of(split)}
         for split in ("train", "validation", "test")
     }
-    assert looked == [hashes["train"], hashes["validation"]]
+    # The head alone is scored from features; what was fine-tuned is shown the pictures again.
+    tested = [hashes["test"]] if preset == "quick" else []
+    assert looked == [hashes["train"], hashes["validation"], *tested]
     assert not hashes["train"] & (hashes["validation"] | hashes["test"])
 
 
@@ -281,21 +289,40 @@ def test_a_class_of_one_picture_is_learned_from_many_views_of_it(
     assert done.run.dataset().count(2, "train") == 1
 
 
-def test_cancelling_leaves_an_unfinished_run_without_features(
+def test_cancelling_leaves_an_unfinished_run_and_keeps_what_was_looked_at(
     tiny, settings, some_shapes, tmp_path
 ):
     run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
 
     def stop(event):
         if isinstance(event, Epoch):
-            assert list(run.path.glob(".features-*"))
             raise Cancelled("Stop.")
 
     with pytest.raises(Cancelled):
-        pipeline.train(run, some_shapes.pictures, settings, stop)
+        pipeline.train(run, some_shapes.pictures, settings, stop, tmp_path / "features")
     assert not run.complete
     assert files(run) == {"config.json", "dataset.json"}
     assert not list(run.path.glob(".*"))
+    again = train(some_shapes, QUICK, tmp_path / "again", settings, features=tmp_path / "features")
+    assert "42 of 42 views were known from before; 0 went through the backbone." in notes(again)
+
+
+@pytest.mark.parametrize("mode", ["personal", "public"])
+def test_features_are_kept_where_the_mode_has_them(tiny, settings, some_shapes, tmp_path, mode):
+    intake = tmp_path / "upload"
+    shutil.copytree(some_shapes.pictures, intake / "pictures")
+    run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
+
+    def stop(event):
+        if isinstance(event, Epoch):
+            raise Cancelled("Seen enough.")
+
+    with pytest.raises(Cancelled):
+        settings = settings.model_copy(update={"mode": mode})
+        pipeline.train(run, intake / "pictures", settings, stop)
+    places = {"personal": settings.home / "features", "public": intake / "features"}
+    assert {name for name, place in places.items() if place.exists()} == {mode}
+    assert list(places[mode].glob("v*/plain*/embedding/rows"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no list of mapped files here")
@@ -305,14 +332,14 @@ def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, some_sha
 
     def watch(event):
         if isinstance(event, Step):
-            mapped[event.what] = "cuts.npy" in Path("/proc/self/maps").read_text()
+            mapped[event.what] = "block1_relu/rows" in Path("/proc/self/maps").read_text()
             if event.what.startswith("Scoring"):
                 raise Cancelled("Seen enough.")
 
     with pytest.raises(Cancelled):
-        pipeline.train(run, some_shapes.pictures, settings, watch)
+        pipeline.train(run, some_shapes.pictures, settings, watch, tmp_path / "features")
     assert mapped["Fine-tuning, epoch 1"]
-    assert not mapped["Scoring validation pictures"]
+    assert not mapped["Scoring test pictures"]
 
 
 def test_a_run_is_complete_before_its_exports(tiny, settings, some_shapes, tmp_path):
@@ -333,7 +360,8 @@ def test_a_file_that_differs_from_the_report_is_withheld_and_the_report_stands(
     monkeypatch.setattr(bundle, "TOLERANCE", -1.0)
     said = []
     recipe = pipeline.Recipe(
-        done.run.config(), done.run.dataset(), done.pictures, None, done.settings, said.append
+        *(done.run.config(), done.run.dataset(), done.pictures),
+        *(None, done.settings, None, said.append),
     )
     pipeline._afterwards(recipe, "No files", lambda: pipeline._export(recipe, done.run))
     assert "No files: classifier.tflite differs from the report by " in said[-1].sentence
@@ -344,7 +372,7 @@ def test_a_file_that_differs_from_the_report_is_withheld_and_the_report_stands(
     }
 
 
-@pytest.mark.parametrize("what", ["_export", "_doubt"])
+@pytest.mark.parametrize("what", ["_export", "_doubt", "_ask"])
 def test_a_fault_after_the_report_is_told_and_the_run_stays_complete(
     tiny, settings, some_shapes, tmp_path, monkeypatch, what
 ):
@@ -366,7 +394,9 @@ def test_fine_tuning_that_does_no_good_leaves_the_head_alone(tiny, settings, som
     saved, _ = model.load(done.run.model_folder)
     assert not saved.fine_tuned
     assert not (done.run.model_folder / "classifier.tflite").exists()
-    quick = train(some_shapes, asked_for("balanced", unfreeze={}), tmp_path / "quick", settings)
+    # The head of a fine-tuning learns from the plain pictures.
+    alone = asked_for("balanced", unfreeze={}, augmentation={"views": 1})
+    quick = train(some_shapes, alone, tmp_path / "quick", settings)
     np.testing.assert_allclose(done.run.probabilities(), quick.run.probabilities(), atol=1e-4)
 
 
@@ -411,3 +441,13 @@ def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
     assert wrong & taught
     assert wrong & taught <= set(listed) <= taught
     assert all(done.run.suspect_thumbnail(place).is_file() for place in range(len(listed)))
+
+
+@BOTH
+def test_the_learning_curve_is_of_the_pictures_that_are_not_tested(trained, preset):
+    run = trained(preset).run
+    dataset, curve = run.dataset(), run.learning_curve()
+    assert curve.classes == dataset.classes
+    assert curve.pictures == len(dataset.of("train")) + len(dataset.of("validation"))
+    assert curve.points[-1].taught == round(0.8 * curve.pictures)
+    assert curve.sentence

@@ -1,0 +1,44 @@
+"""Count the views of a training that were seen before, so that nobody expects to wait for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core import backbones
+from core.backbones import serving
+from core.dataset import Dataset
+from core.settings import Settings
+from core.training import resources
+from core.training.cache import VERSION, FeatureCache, cache_folder
+from core.training.config import TrainingConfig
+from core.training.views import view_names
+
+EMBEDDING = "embedding"
+
+
+def views(dataset: Dataset, config: TrainingConfig, pictures: Path, settings: Settings) -> int:
+    """Views that lie in the feature cache, by the engine that knows the most of them.
+
+    Args:
+        dataset: need not be split yet.
+        pictures: folder that the dataset's paths are relative to.
+    """
+    backbone = backbones.get(config.backbone)
+    digest = serving.digest(backbone, settings)
+    cache = FeatureCache(cache_folder(pictures, settings))
+    if digest is None:
+        return 0
+    array = EMBEDDING
+    if config.fine_tunes:
+        array = backbone.stages[resources.cut_stage(config)].layer
+    prefix = f"v{VERSION}-"
+    engines = cache.folder.glob(f"{prefix}{backbone.name}-{digest[:12]}-*")
+    wanted = {example.sha256 for example in dataset.examples}
+    counted = [
+        sum(
+            len(wanted & cache.known(engine.name.removeprefix(prefix), name, array))
+            for name in view_names(config.augmentation, config.seed, config.crop)
+        )
+        for engine in engines
+    ]
+    return min(max(counted, default=0), resources.views(dataset, config))

@@ -1,0 +1,62 @@
+"""The network of phase 2: the stages above the cut, what of them is trained, and the head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from core.backbones import Backbone, build
+from core.errors import BadConfig
+from core.training.config import Unfreeze
+
+
+def cut_stage(backbone: Backbone, trunk: keras.Model, wanted: Unfreeze) -> int:
+    """The highest stage whose end lies below all that is to be trained.
+
+    Returns:
+        Index in `backbone.stages`.
+
+    Raises:
+        BadConfig: no cut of this backbone lies below that many layers.
+    """
+    if not wanted.layers:
+        return len(backbone.stages) - 1 - wanted.stages
+    for stage in range(len(backbone.stages) - 2, -1, -1):
+        if len(build.top_model(backbone, stage, trunk).layers) - 1 >= wanted.layers:
+            return stage
+    raise BadConfig(
+        f"Expected fewer layers to train in {backbone.title} than lie above its first stage, "
+        f"found {wanted.layers}. Ask for fewer."
+    )
+
+
+def unfreeze(above: keras.Model, layers: int) -> None:
+    """Mark what phase 2 trains: all of `above`, or its last `layers`; never batch normalisation.
+
+    A frozen `BatchNormalization` of Keras also runs in inference mode, so its statistics stay.
+    """
+    kept = above.layers[-layers:] if layers else above.layers
+    for layer in above.layers:
+        layer.trainable = layer in kept and not isinstance(layer, keras.layers.BatchNormalization)
+
+
+def network(above: keras.Model, widths: Sequence[int], dropout: float, seed: int) -> keras.Model:
+    """`above`, pooling and a head; ends in logits."""
+    inputs = keras.Input(above.input.shape[1:])
+    x = keras.layers.GlobalAveragePooling2D()(above(inputs))
+    for number, units in enumerate(widths[1:]):
+        last = number == len(widths) - 2
+        x = keras.layers.Dropout(dropout, seed=seed + number)(x)
+        x = keras.layers.Dense(units, activation=None if last else "relu")(x)
+    return keras.Model(inputs, x)
+
+
+def trained(above: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that are to be trained, from the cut up."""
+    return [layer for layer in above.layers if layer.trainable_variables]
+
+
+def dense(network: keras.Model) -> list[keras.layers.Dense]:
+    """The layers of the head, from the features up."""
+    return [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]

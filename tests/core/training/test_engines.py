@@ -1,0 +1,99 @@
+"""The frozen layers, run in LiteRT or in TensorFlow, give the same."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from core.backbones import serving
+from core.backbones.litert_file import LitertFile
+from core.classifier import Classifier
+from core.errors import UnknownModel
+from core.training import engines
+from core.training.engines import litert
+
+SHAPES = {0: (16, 16, 16), 1: (8, 8, 24)}
+
+
+def noise(count, size=32):
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3)).astype(np.uint8)
+
+
+def test_embeddings_are_those_that_a_prediction_has(tiny, settings):
+    embeddings, cuts = litert(tiny, None, settings).run(noise(5))
+    assert cuts is None
+    assert embeddings.dtype == np.float32
+    classifier = Classifier.of_backbone(tiny, settings)
+    for view, embedding in zip(noise(5), embeddings, strict=True):
+        np.testing.assert_array_equal(embedding, classifier.answer(view).embedding)
+
+
+@pytest.mark.parametrize("stage", SHAPES)
+def test_both_engines_see_the_same(tiny, settings, stage):
+    from core.training.keras_engine import KerasEngine
+
+    light, heavy = litert(tiny, stage, settings), KerasEngine(tiny, stage, "heavy", settings)
+    assert light.cut == heavy.cut == tiny.stages[stage].layer
+    assert light.cut_shape == heavy.cut_shape == SHAPES[stage]
+    (embeddings, cuts), (expected, expected_cuts) = light.run(noise(6)), heavy.run(noise(6))
+    assert (cuts.dtype, cuts.shape) == (np.float16, (6, *SHAPES[stage]))
+    np.testing.assert_allclose(embeddings, expected, atol=1e-5)
+    np.testing.assert_allclose(cuts, expected_cuts, rtol=2e-3, atol=1e-3)
+
+
+def test_the_same_name_gives_the_same_embeddings_whether_or_not_activations_are_kept(
+    tiny, settings
+):
+    found = [litert(tiny, stage, settings) for stage in (None, 0, 1)]
+    assert len({engine.name for engine in found}) == 1
+    plain, *others = (engine.run(noise(4))[0] for engine in found)
+    for other in others:
+        np.testing.assert_array_equal(other, plain)
+
+
+def test_another_serving_model_has_another_name(tiny, settings, monkeypatch):
+    first = litert(tiny, None, settings).name
+    monkeypatch.setattr(serving, "digest", lambda *_: "f" * 64)
+    assert litert(tiny, None, settings).name != first
+
+
+def test_an_opened_file_is_kept_and_used_again(tiny, settings, monkeypatch):
+    litert(tiny, 1, settings)
+    (kept,) = serving.kept_in(tiny, settings).glob("*-block1_relu.tflite")
+    before = kept.stat()
+
+    def never(*_):
+        raise AssertionError("it was opened again")
+
+    monkeypatch.setattr(LitertFile, "write", never)
+    again = litert(tiny, 1, settings)
+    assert again.cut_shape == SHAPES[1]
+    assert (kept.stat().st_mtime_ns, kept.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+    with pytest.raises(AssertionError, match="opened again"):
+        litert(tiny, 0, settings)
+    assert serving.locate(tiny, settings), "the serving model itself was spoiled"
+
+
+def test_a_backbone_that_is_not_prepared_is_refused(settings):
+    from core.backbones import get
+
+    with pytest.raises(UnknownModel, match="python -m core prepare tiny"):
+        litert(get("tiny"), 1, settings)
+
+
+def test_several_callers_are_served_at_once_and_each_gets_its_own(tiny, settings):
+    engine = litert(tiny, 1, settings)
+    views = noise(64)
+    alone = engine.run(views)
+    with ThreadPoolExecutor(4 * engine.lanes) as pool:
+        shares = list(pool.map(lambda view: engine.run(view[None]), views))
+    for found, expected in zip(zip(*shares, strict=True), alone, strict=True):
+        np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+def test_a_caller_that_fails_leaves_its_interpreter_to_the_next(tiny, settings):
+    engine = engines.LitertEngine(serving.required(tiny, settings), "tiny", lanes=1)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="could not broadcast"):
+            engine.run(noise(1, size=16))
+    assert engine.run(noise(1))[0].shape == (1, 32)

@@ -1,0 +1,118 @@
+"""The minimum that is found is the minimum there is."""
+
+import numpy as np
+import pytest
+
+from core.training import lbfgs
+
+RANDOM = np.random.default_rng(0)
+
+
+class Counted:
+    """An objective that knows how often it was asked."""
+
+    def __init__(self, objective):
+        self.objective, self.calls = objective, 0
+
+    def __call__(self, point):
+        self.calls += 1
+        return self.objective(point)
+
+
+def quadratic(d=30, condition=1e4):
+    """Half x·A·x − b·x, and where it is least."""
+    rotation = np.linalg.qr(RANDOM.normal(size=(d, d)))[0]
+    matrix = rotation @ np.diag(np.geomspace(1, condition, d)) @ rotation.T
+    best = RANDOM.normal(size=d)
+
+    def objective(point):
+        slope = matrix @ (point - best)
+        return float((point - best) @ slope) / 2, slope
+
+    return objective, best
+
+
+def rosenbrock(point):
+    a, b = point[:-1], point[1:]
+    gradient = np.zeros_like(point)
+    gradient[:-1] = -400 * a * (b - a**2) - 2 * (1 - a)
+    gradient[1:] += 200 * (b - a**2)
+    return float((100 * (b - a**2) ** 2 + (1 - a) ** 2).sum()), gradient
+
+
+def logistic(rows, labels, penalty):
+    """Mean logistic loss of labels −1 and 1, and half the squared length."""
+
+    def objective(point):
+        margins = labels * (rows @ point)
+        loss = float(np.logaddexp(0, -margins).mean()) + penalty / 2 * float(point @ point)
+        shares = -labels / (1 + np.exp(margins)) / len(labels)
+        return loss, rows.T @ shares + penalty * point
+
+    return objective
+
+
+def test_a_quadratic_is_solved_however_narrow_its_valley_is():
+    objective, best = quadratic()
+    found = lbfgs.minimise(objective, np.zeros(30), iterations=1000, tolerance=1e-8)
+    np.testing.assert_allclose(found, best, atol=1e-6)
+
+
+@pytest.mark.parametrize("d", [2, 10])
+def test_a_bent_valley_is_followed_to_its_end(d):
+    start = np.tile([-1.2, 1.0], d // 2)
+    found = lbfgs.minimise(rosenbrock, start, iterations=1000, tolerance=1e-7)
+    np.testing.assert_allclose(found, np.ones(d), atol=1e-5)
+
+
+def test_a_logistic_regression_is_the_one_of_newton():
+    rows = RANDOM.normal(size=(200, 8))
+    labels = np.where(rows @ RANDOM.normal(size=8) + RANDOM.normal(size=200) > 0, 1.0, -1.0)
+    objective = logistic(rows, labels, 0.01)
+    newton = np.zeros(8)
+    for _ in range(20):
+        right = 1 / (1 + np.exp(-labels * (rows @ newton)))
+        curve = (rows.T * (right * (1 - right)) / 200) @ rows + 0.01 * np.eye(8)
+        newton -= np.linalg.solve(curve, objective(newton)[1])
+    assert np.abs(objective(newton)[1]).max() < 1e-12
+    found = lbfgs.minimise(objective, np.zeros(8), iterations=200, tolerance=1e-9)
+    np.testing.assert_allclose(found, newton, atol=1e-7)
+
+
+def test_it_stops_as_soon_as_the_slope_is_within_tolerance():
+    objective, best = quadratic()
+    calls = []
+    for tolerance in (1e-1, 1e-4, 1e-7):
+        counted = Counted(objective)
+        found = lbfgs.minimise(counted, np.zeros(30), iterations=1000, tolerance=tolerance)
+        assert np.abs(objective(found)[1]).max() <= tolerance
+        calls.append(counted.calls)
+    assert calls == sorted(set(calls))
+    there = Counted(objective)
+    np.testing.assert_array_equal(
+        lbfgs.minimise(there, best, iterations=1000, tolerance=1e-6), best
+    )
+    assert there.calls == 1
+
+
+def test_no_step_goes_up_and_no_more_are_made_than_allowed():
+    values = [
+        rosenbrock(lbfgs.minimise(rosenbrock, np.zeros(4), iterations=count, tolerance=0))[0]
+        for count in range(12)
+    ]
+    assert values == sorted(values, reverse=True)
+    assert values[0] == rosenbrock(np.zeros(4))[0]
+    assert len(set(values)) == 12
+
+
+def test_where_rounding_ends_all_progress_it_ends():
+    counted = Counted(lambda point: (float(point @ point) + 1e12, 2 * point))
+    found = lbfgs.minimise(counted, np.full(3, 1e-3), iterations=10_000, tolerance=0)
+    assert np.isfinite(found).all()
+    assert counted.calls < 200
+
+
+def test_the_start_is_left_as_it_was():
+    start = np.zeros(4)
+    lbfgs.minimise(rosenbrock, start, iterations=50, tolerance=1e-6)
+    np.testing.assert_array_equal(start, np.zeros(4))
