@@ -7,10 +7,10 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -18,19 +18,13 @@ from typer.exceptions import TyperException
 from core import arguments, terminal
 from core import settings as settings_module
 from core.errors import (
-    BadDataset,
     BadInput,
     Cancelled,
     RunDamaged,
     TuskerError,
 )
+from core.settings import Settings
 from core.terminal import Watcher, complain
-
-if TYPE_CHECKING:
-    from core.checks import Finding
-    from core.dataset import Dataset
-    from core.intake import Intake
-    from core.training.config import TrainingConfig
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -60,7 +54,7 @@ def predict(
     """Name what is in each picture."""
     from core import models
 
-    settings = settings_module.load()
+    settings = _settings()
     classifier = models.named(model, settings)
     bad = 0
     for path in images:
@@ -99,22 +93,22 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Teach it your own classes."""
-    from core import intake, runs
+    from core import runs
     from core.jobs.folder import Order
     from core.jobs.worker import work
+    from core.training import estimate as foresee
 
-    settings = settings_module.load()
-    configured = _configuration(preset, config, backbone, seed)
+    settings = _settings()
+    configured = arguments.configuration(preset, config, backbone, seed)
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), beside=data)
     watch = Watcher(silent=as_json)
-    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        taken = intake.take_in(data, data.stem, Path(scratch), settings, watch.step)
-        dataset = _unblocked(taken, Path(scratch))
+    with arguments.taken_in(data, settings, watch.step, complain) as (dataset, pictures):
+        if not as_json:
+            (found,) = foresee.measured(dataset, pictures, [configured], settings)
+            complain(found.sentence)
         run = runs.create(configured, dataset, path)
-        run.job.open(
-            Order(kind="train", arguments={"pictures": str(intake.pictures(Path(scratch)))})
-        )
+        run.job.open(Order(kind="train", arguments={"pictures": str(pictures)}))
         terminal.divert(run.job.log_path)
         began = time.monotonic()
         with terminal.heeding(run.job.request_cancel):
@@ -140,6 +134,58 @@ def train(
 
 
 @app.command()
+def estimate(
+    data: Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")],
+    preset: Annotated[str | None, typer.Option(help="One of them; all if nothing is said.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="Name of the backbone.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="JSON file of settings, in place of a preset.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how long teaching would take on this machine, and how much memory and disk."""
+    from core.training import estimate as room
+    from core.training.config import PRESETS
+
+    settings = _settings()
+    presets = (preset,) if preset or config else PRESETS
+    asked = [arguments.configuration(name, config, backbone, None) for name in presets]
+    watch = Watcher(silent=as_json)
+    with arguments.taken_in(arguments.existing(data), settings, watch.step, complain) as taken:
+        found = room.measured(*taken, asked, settings)
+    for configured, foreseen in zip(asked, found, strict=True):
+        if as_json:
+            _print({"preset": configured.preset} | asdict(foreseen))
+        else:
+            typer.echo(f"{configured.preset.capitalize()}: {foreseen.sentence}")
+
+
+@app.command()
+def compare(
+    data: Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")],
+    config: Annotated[
+        Path | None, typer.Option(help="JSON file of settings; its shares and seed are used.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the backbones at hand on your pictures, before you train on one."""
+    from core.training import bakeoff, comparison
+
+    settings = _settings()
+    configured = arguments.configuration(None, config, None, seed)
+    arguments.existing(data)
+    watch = Watcher(silent=as_json)
+    with arguments.taken_in(data, settings, watch.step, complain) as (dataset, pictures):
+        found = bakeoff.compare(dataset, pictures, configured, settings, watch.step)
+    if as_json:
+        _print(found.model_dump(mode="json"))
+        return
+    for line in comparison.table(found):
+        typer.echo(line)
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A run's folder or id, or a backbone's name.")],
     data: Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")],
@@ -148,7 +194,7 @@ def evaluate(
     """Score a model on other pictures of its classes."""
     from core import models
 
-    settings = settings_module.load()
+    settings = _settings()
     report = models.evaluate_on(model, arguments.existing(data), settings)
     if as_json:
         _print(json.loads(report.to_json()))
@@ -165,7 +211,7 @@ def backbones(as_json: AsJson = False) -> None:
     """List the backbones and whether they are ready."""
     from core.backbones import BACKBONES, serving
 
-    settings = settings_module.load()
+    settings = _settings()
     for row in BACKBONES.values():
         ready = serving.locate(row, settings) is not None
         if as_json:
@@ -196,48 +242,14 @@ def prepare(name: Annotated[str, typer.Argument(help="Name of the backbone.")]) 
     """Get a backbone ready to answer: download its weights and convert them, once."""
     from core.backbones import get, serving
 
-    settings = settings_module.load()
+    settings = _settings()
     row = get(name)
     typer.echo(f"{serving.prepare(row, settings, Watcher().step)}")
 
 
-def _configuration(
-    preset: str | None, config: Path | None, backbone: str | None, seed: int | None
-) -> TrainingConfig:
-    from core.backbones import DEFAULT
-    from core.training import config as room
-
-    if config is None:
-        return room.preset(preset or "quick", backbone=backbone or DEFAULT, seed=seed or 0)
-    if preset is not None:
-        raise BadInput("Expected --preset or --config, found both. Leave one out.")
-    read = room.read(config).model_dump(mode="json")
-    given = {"backbone": backbone, "seed": seed}
-    return room.parse(read | {key: value for key, value in given.items() if value is not None})
-
-
-def _unblocked(taken: Intake, folder: Path) -> Dataset:
-    """The dataset without what would keep it from being learned from, saying what was left out.
-
-    Raises:
-        BadDataset: nothing can be done about a finding that blocks.
-    """
-    from core import intake
-    from core.checks import Severity
-
-    def blocking(found: Intake) -> list[Finding]:
-        return [finding for finding in found.findings if finding.severity is Severity.BLOCKS]
-
-    remedies = [finding.remedy for finding in blocking(taken) if finding.remedy is not None]
-    if remedies:
-        for finding in blocking(taken):
-            complain(finding.sentence)
-        for remedy in remedies:
-            complain(f"{remedy.label}: done.")
-        taken = intake.remedied(folder, remedies)
-    if blocking(taken):
-        raise BadDataset(" ".join(finding.sentence for finding in blocking(taken)))
-    return taken.dataset
+def _settings() -> Settings:
+    """Those of the environment; whoever types commands has the machine to themselves."""
+    return settings_module.load().model_copy(update={"mode": "personal"})
 
 
 def _print(found: dict[str, Any]) -> None:

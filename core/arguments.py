@@ -1,9 +1,22 @@
 """Files and folders that somebody typed, checked before any work begins."""
 
-import os
-from pathlib import Path
+from __future__ import annotations
 
-from core.errors import BadInput
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import BadDataset, BadInput
+
+if TYPE_CHECKING:
+    from core.checks import Finding
+    from core.dataset import Dataset, Progress
+    from core.intake import Intake
+    from core.settings import Settings
+    from core.training.config import TrainingConfig
 
 
 def existing(path: Path) -> Path:
@@ -45,6 +58,66 @@ def new_folder(path: Path, *, beside: Path) -> Path:
     if beside.is_dir() and beside.resolve() in (whole.resolve(), *whole.resolve().parents):
         raise BadInput(f"Expected a folder for the run outside the pictures, found {path}.")
     return path
+
+
+@contextmanager
+def taken_in(
+    data: Path, settings: Settings, progress: Progress, say: Callable[[str], None]
+) -> Iterator[tuple[Dataset, Path]]:
+    """The dataset that somebody named and the folder of its pictures, both gone after the block.
+
+    Raises:
+        BadInput: it cannot be learned from; its sentence says why.
+    """
+    from core import intake
+
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        taken = intake.take_in(data, data.stem, Path(scratch), settings, progress)
+        yield unblocked(taken, Path(scratch), say), intake.pictures(Path(scratch))
+
+
+def configuration(
+    preset: str | None, config: Path | None, backbone: str | None, seed: int | None
+) -> TrainingConfig:
+    """The settings that somebody asked for: a preset, Quick if none is named, or a file.
+
+    Raises:
+        BadInput: both are named, or they are not what they should be.
+    """
+    from core.backbones import DEFAULT
+    from core.training import config as room
+
+    if config is None:
+        return room.preset(preset or "quick", backbone=backbone or DEFAULT, seed=seed or 0)
+    if preset is not None:
+        raise BadInput("Expected --preset or --config, found both. Leave one out.")
+    read = room.read(config).model_dump(mode="json")
+    given = {"backbone": backbone, "seed": seed}
+    return room.parse(read | {key: value for key, value in given.items() if value is not None})
+
+
+def unblocked(taken: Intake, folder: Path, say: Callable[[str], None]) -> Dataset:
+    """The dataset without what would keep it from being learned from, saying what was left out.
+
+    Raises:
+        BadDataset: nothing can be done about a finding that blocks.
+    """
+    from core import intake
+    from core.checks import Severity
+
+    def blocking(found: Intake) -> list[Finding]:
+        return [finding for finding in found.findings if finding.severity is Severity.BLOCKS]
+
+    remedies = [finding.remedy for finding in blocking(taken) if finding.remedy is not None]
+    if remedies:
+        for finding in blocking(taken):
+            say(finding.sentence)
+        for remedy in remedies:
+            say(f"{remedy.label}: done.")
+        taken = intake.remedied(folder, remedies)
+    if blocking(taken):
+        raise BadDataset(" ".join(finding.sentence for finding in blocking(taken)))
+    return taken.dataset
 
 
 def _found(path: Path) -> bool:

@@ -4,7 +4,8 @@ import streamlit as st
 
 from core import samples
 from core.errors import TuskerError
-from ui import frame, intake, launch, live, resources, settings_form
+from ui import bakeoff, frame, intake, launch, live, resources, settings_form
+from ui.forecast import Forecast
 
 frame.enter()
 settings = resources.settings()
@@ -32,14 +33,17 @@ if not intake.show(upload, found):
     st.stop()
 
 st.subheader("2 · How to learn", divider="gray")
-config = settings_form.choose(settings, mirror=found.dataset.name != samples.DIGITS)
+forecast = Forecast(upload, found, settings)
+config = settings_form.choose(settings, forecast, mirror=found.dataset.name != samples.DIGITS)
+startable = config is not None and forecast.show(config)
+bakeoff.offer(upload, found, config, settings)
 
 st.subheader("3 · Start", divider="gray")
 st.button(
     "Start learning",
     type="primary",
     icon=":material/play_arrow:",
-    disabled=config is None,
+    disabled=not startable,
     on_click=launch.start,
     args=(upload, found, config, settings),
 )

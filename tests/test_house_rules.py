@@ -20,6 +20,7 @@ MAY_IMPORT_TENSORFLOW = {
     "core/export/litert_model.py",
     "core/training/finetune.py",
     "core/training/keras_engine.py",
+    "core/training/stages.py",
 }
 PAGE_LINES, MODULE_LINES = 110, 300
 ON_A_PAGE = {"streamlit", "core", "ui"}

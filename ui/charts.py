@@ -12,14 +12,18 @@ from plotly.subplots import make_subplots
 from core.evaluation.report import Estimate, Report
 from core.evaluation.wording import describe
 from ui.certainty_charts import class_curves, coverage, reliability
+from ui.comparison_chart import accuracy_by_time
 from ui.confusion_chart import confusion_matrix
 from ui.drawing import PERCENTS, finish, literal, pairs, share
+from ui.learning_chart import learning_curve
 from ui.palette import ACCENT, NEUTRAL, WRONG, tint
 
 __all__ = [
+    "accuracy_by_time",
     "class_curves",
     "confusion_matrix",
     "coverage",
+    "learning_curve",
     "per_class",
     "probability_bars",
     "reliability",

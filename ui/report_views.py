@@ -11,7 +11,7 @@ from core.evaluation import Report, describe
 from core.evaluation.report import Prediction
 from core.runs import Run
 from core.settings import Settings
-from ui import certainty_charts, charts, confusion_chart, exports, live, state, text
+from ui import certainty_charts, charts, confusion_chart, exports, learning, live, state, text
 from ui.drawing import share
 
 PAGE = 24
@@ -180,7 +180,7 @@ def certainty(_: Run, report: Report, __: Settings) -> None:
 
 
 def training(run: Run, _: Report, __: Settings) -> None:
-    """Curves of both phases and the settings they ran with."""
+    """Curves of both phases, whether more pictures would help, and the settings."""
     live.curves(run)
     for kept in run.kept():
         which = f"epoch {kept.epoch} was kept" if kept.epoch else live.STARTS[kept.phase]
@@ -188,6 +188,7 @@ def training(run: Run, _: Report, __: Settings) -> None:
             f"{live.PHASES[kept.phase]}: {which}, with a validation loss of "
             f"{kept.validation_loss:.3f}."
         )
+    learning.show(run)
     with st.expander("Settings", icon=":material/tune:"):
         st.json(run.config().model_dump(mode="json"))
 

@@ -13,26 +13,23 @@ from core.settings import Settings
 from core.training import config as room
 from core.training.config import PRESETS, TrainingConfig
 from ui import state, text
+from ui.forecast import Forecast
 
-SAYS = {
-    "quick": "Only a new head on top of what it knows. The quickest.",
-    "balanced": "The head, then the last stage of the backbone. Some ten times longer.",
-    "thorough": "More views of each picture, two stages. Longer still.",
-}
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
 
 
-def choose(settings: Settings, *, mirror: bool) -> TrainingConfig | None:
+def choose(settings: Settings, forecast: Forecast, *, mirror: bool) -> TrainingConfig | None:
     """The controls, and the configuration they make; None where they do not fit together.
 
     Args:
+        forecast: knows how long each preset takes.
         mirror: whether a mirror image still shows the same class.
     """
     chosen = st.radio(
         "How thoroughly?",
         PRESETS,
         format_func=str.capitalize,
-        captions=list(SAYS.values()),
+        captions=forecast.captions(),
         horizontal=True,
         key=state.PRESET,
         label_visibility="collapsed",
@@ -62,7 +59,8 @@ def _advanced(start: TrainingConfig, settings: Settings, *, mirror: bool) -> dic
             list(backbones.BACKBONES),
             format_func=lambda name: _backbone_title(name, settings),
             help="The pretrained network that the new head is put on.",
-            key=f"{key} backbone",
+            key=state.BACKBONE,  # of all presets, so that a comparison can set it
+            persist_state="session",
         )
         left, right = st.columns(2)
         with left:
@@ -92,6 +90,14 @@ def _advanced(start: TrainingConfig, settings: Settings, *, mirror: bool) -> dic
             )
             seed = number(
                 "Seed", start.seed, 0, 2**31 - 1, help="The same seed gives the same result."
+            )
+            crop = number(
+                "Crop (share of the shorter edge)",
+                start.crop,
+                0.5,
+                1.0,
+                step=0.02,
+                help="How much of a picture the model sees, from the centre.",
             )
             smoothing = number(
                 "Label smoothing",
@@ -166,6 +172,7 @@ def _advanced(start: TrainingConfig, settings: Settings, *, mirror: bool) -> dic
         "seed": seed,
         "validation": validation,
         "test": test,
+        "crop": crop,
         "batch_size": batch,
         "class_weights": weights,
         "label_smoothing": smoothing,

@@ -19,9 +19,11 @@ MODEL = "predict_model"
 COUNT = "predict_count"
 GIVEN_BY = "train_given_by"
 PRESET = "train_preset"
+BACKBONE = "train_backbone"
 REMEDIES = "train_remedies"
 VIEW = "view"
 REFUSAL = "train_refusal"
+COMPARE_REFUSAL = "train_compare_refusal"
 ROUND = "train_round"
 
 

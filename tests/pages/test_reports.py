@@ -4,7 +4,7 @@ import pytest
 
 from core.evaluation import describe
 from core.jobs import State
-from core.run import MANIFEST, REPORT, Run
+from core.run import LEARNING_CURVE, MANIFEST, REPORT, Run
 from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
@@ -104,6 +104,32 @@ def test_training_says_which_epoch_was_kept_and_with_which_settings(
     assert '"backbone"' in visitor.at.json[0].value
 
 
+def test_training_says_whether_more_pictures_would_help(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    curve = run.learning_curve()
+    assert curve is not None
+    named = curve.model_copy(update={"sentence": f"Begin with {NAMES[0]} and {NAMES[1]}."})
+    run.write_learning_curve(named)
+    visitor.open("reports", run=run.id, view="Training")
+    assert named.sentence in visitor.reads()
+    assert not [text for text in visitor.marked() if NAMES[0] in text], "it would be rendered"
+    assert any(alt.startswith("Learning curve: ") for alt in visitor.charts())
+    rows = visitor.table("Class", "Found", "By the last doubling")
+    assert {name for name, *_ in rows} == set(NAMES)
+
+
+def test_a_run_without_a_learning_curve_says_nothing_about_it(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    (run.path / LEARNING_CURVE).unlink()
+    visitor.open("reports", run=run.id, view="Training")
+    assert "more pictures" not in visitor.reads()
+    assert len(visitor.charts()) == 1
+
+
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
@@ -149,7 +175,9 @@ def test_a_run_at_work_shows_how_far_it_is(
     visitor: Visitor, run_in: Callable[..., Run], trained: object
 ) -> None:
     run = run_in(State.RUNNING)
-    for event in trained.said[:12]:  # type: ignore[attr-defined]
+    said = trained.said  # type: ignore[attr-defined]
+    first = next(place for place, event in enumerate(said) if event.kind == "epoch")
+    for event in said[: first + 1]:
         run.job.events.append(event)
     with run.job.lock().acquire():
         visitor.open("reports", run=run.id)

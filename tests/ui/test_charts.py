@@ -5,6 +5,10 @@ import numpy as np
 import pytest
 
 from core.evaluation import evaluate
+from core.evaluation.advice import Point
+from core.evaluation.intervals import proportion
+from core.evaluation.learning_curve import LearningCurve
+from core.training.comparison import Comparison, Contender, Terms
 from core.training.events import Epoch, Kept
 from ui import charts, palette
 from ui.drawing import literal, share
@@ -38,6 +42,40 @@ def kept(phase, epoch):
     return Kept(phase=phase, epoch=epoch, validation_loss=0.5, validation_accuracy=0.7)
 
 
+def comparison():
+    terms = Terms(seed=0, validation=0.1, test=0.1, crop=0.9, pictures="")
+    figures = (("resnet50", 90, 40.0, 102.0), ("efficientnet-lite0", 80, 4.0, 18.6))
+    contenders = [
+        Contender(
+            backbone=name,
+            right=right,
+            accuracy=proportion(right, 100),
+            behind=None,
+            milliseconds=milliseconds,
+            megabytes=megabytes,
+        )
+        for name, right, milliseconds, megabytes in figures
+    ]
+    return Comparison(terms=terms, pictures=100, held_out=9, contenders=tuple(contenders))
+
+
+def learned(classes):
+    points = [
+        Point(taught=8 * 2**i, per_class=4 * 2**i, accuracy=proportion(60 + 10 * i, 100))
+        for i in range(3)
+    ]
+    return LearningCurve(
+        classes=classes,
+        pictures=100,
+        points=tuple(points),
+        gain=proportion(10, 100),
+        trends=(),
+        wanted=(),
+        verdict="rising",
+        sentence="",
+    )
+
+
 def every_figure(classes):
     labels = np.array([0, 1] * 10)
     given = np.tile(np.full(len(classes), 1 / len(classes)), (20, 1))
@@ -53,6 +91,8 @@ def every_figure(classes):
         yield charts.per_class(found, measure)
     yield charts.reliability(found.certainty)
     yield charts.coverage(found.certainty)
+    yield charts.accuracy_by_time(comparison())
+    yield charts.learning_curve(learned(classes))
     yield charts.class_curves(found)
     yield charts.class_curves(found, "precision_recall", [0, 1])
 
@@ -168,6 +208,28 @@ def test_a_class_has_the_same_colour_whatever_else_is_drawn():
     assert both[1].line.color == alone[0].line.color == palette.class_colour(11)
     assert both[0].line.color == both[1].line.color
     assert both[0].line.dash != both[1].line.dash
+
+
+def test_a_backbone_is_a_point_with_its_interval_and_the_one_in_use_is_filled():
+    first, second = charts.accuracy_by_time(comparison(), "efficientnet-lite0").data
+    assert (first.name, list(first.x), list(first.y)) == ("ResNet50", [40.0], [90.0])
+    assert first.y[0] + first.error_y.array[0] == pytest.approx(100 * proportion(90, 100).high)
+    assert first.y[0] - first.error_y.arrayminus[0] == pytest.approx(100 * proportion(90, 100).low)
+    assert first.customdata[0][2] == "102.0", "its size, for those who point at it"
+    assert first.marker.symbol.endswith("-open")
+    assert not second.marker.symbol.endswith("-open")
+    assert first.marker.color != second.marker.color
+    assert first.marker.symbol.removesuffix("-open") != second.marker.symbol
+
+
+def test_a_learning_curve_has_its_points_in_a_band_of_their_intervals():
+    figure = charts.learning_curve(learned(("a", "b")))
+    band, line = figure.data
+    assert list(line.x) == [4, 8, 16]
+    assert list(line.y) == [60, 70, 80]
+    assert list(figure.layout.xaxis.ticktext) == ["4", "8", "16"]
+    high, low = band.y[:3], band.y[:2:-1]
+    assert all(b < y < a for a, y, b in zip(high, line.y, low, strict=True))
 
 
 def test_text_takes_the_colour_that_streamlit_puts_in_for_strong_text():

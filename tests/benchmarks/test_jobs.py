@@ -1,0 +1,55 @@
+"""Trainings in processes and homes of their own."""
+
+import zipfile
+
+import pytest
+
+from benchmarks import jobs
+from core.settings import Settings
+from core.training import config
+from tests import shapes
+
+
+def test_homes_share_prepared_backbones_and_nothing_that_is_learned(tmp_path):
+    first = jobs.new_home(tmp_path / "prepared")
+    (first.home / "backbones" / "tiny").mkdir(parents=True)
+    (first.home / "features").mkdir()
+    (first.home / jobs.MEASURED).write_text("{}")
+    second = jobs.new_home(tmp_path / "second", first.home)
+    assert (second.home / "backbones" / "tiny").is_dir()
+    assert (second.home / jobs.MEASURED).read_text() == "{}"
+    assert not (second.home / "features").exists()
+    assert second.mode == "personal"
+
+
+def test_limits_are_raised_and_never_lowered(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUSKER_PICTURES", "50000")
+    settings = jobs.new_home(tmp_path / "home", pictures=40_000, classes=300)
+    assert (settings.pictures, settings.classes) == (50_000, 300)
+
+
+def test_a_picture_in_two_classes_is_left_out_and_the_rest_is_taken(tmp_path):
+    path = shapes.shapes_zip(tmp_path, classes=2, per_class=8)
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in ("circle", "square"):
+            archive.writestr(f"{name}/both.jpg", shapes.encoded(shapes.draw(5, 99)))
+    taken = jobs.take_in(path, tmp_path / "in", Settings(home=tmp_path))
+    assert len(taken.dataset.examples) == 16
+    assert not any("both" in example.name for example in taken.dataset.examples)
+
+
+@pytest.mark.slow
+def test_a_model_is_scored_before_its_exports_are_made(tmp_path, prepared, taken):
+    home = jobs.new_home(tmp_path / "home", prepared)
+    seen = []
+    done = jobs.train(
+        taken,
+        config.preset("quick", backbone="tiny"),
+        home,
+        lambda pid, scored: seen.append((pid, scored)),
+    )
+    assert 0 < done.first_event < done.scored < done.exporting < done.ended
+    assert done.run.report().pictures == 6
+    assert (done.run.model_folder / "classifier.tflite").is_file()
+    assert len({pid for pid, _ in seen}) == 1
+    assert [scored for _, scored in seen] == sorted(scored for _, scored in seen)

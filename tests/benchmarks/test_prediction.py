@@ -1,0 +1,51 @@
+"""One prediction against its bare parts."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import pictures, prediction
+from core import backbones, images
+from core.classifier import Classifier
+
+
+@pytest.fixture
+def photo(tmp_path):
+    return pictures.photographs(tmp_path, 1)[0]
+
+
+def test_calls_take_turns_and_those_that_warm_up_are_not_counted():
+    order = []
+    calls = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
+    found = prediction.interleaved(calls, rounds=2, warm_up=1)
+    assert order == ["a", "b"] * 3
+    assert set(found) == {"a", "b"}
+
+
+def test_the_bare_parts_do_what_the_whole_does(photo, settings):
+    backbone = backbones.get(backbones.DEFAULT)
+    classifier = Classifier.of_backbone(backbone, settings)
+    content = photo.read_bytes()
+    parts = prediction.bare(backbone, settings, content)
+    np.testing.assert_array_equal(
+        np.asarray(parts["resize"]()), images.load(content, backbone.size, backbone.crop)
+    )
+    answer = classifier.answer(classifier.load(content))
+    np.testing.assert_allclose(parts["interpreter"]()[0], answer.probabilities, atol=1e-5)
+    assert len(prediction.named(classifier, content)()) == prediction.TOP
+
+
+def test_the_whole_is_compared_with_the_sum_of_its_parts(photo, settings):
+    figures = prediction.against_parts(photo, settings, rounds=2)
+    ratio = figures["bytes to labels, to the sum of its parts"]
+    assert ratio.at_most == 1.3
+    assert ratio.value > 0.5
+
+
+@pytest.mark.slow
+def test_it_ends_in_one_line(capsys):
+    prediction.main(["--rounds", "2", "--processes", "1", "--json"])
+    line = json.loads(capsys.readouterr().out)
+    assert line["figures"]["process: times faster"]["at_least"] == 6
+    assert line["figures"]["times faster than model.predict"]["at_least"] == 3

@@ -1,0 +1,42 @@
+"""The table and the line that every benchmark ends with."""
+
+import json
+
+from benchmarks.report import Figure, show
+
+FIGURES = {
+    "seconds": Figure(2.5),
+    "ratio": Figure(16.0, at_least=15.0),
+    "memory": Figure(900.0, at_most=1500.0),
+}
+
+
+def test_with_json_there_is_one_line_with_measured_asked_and_pass(capsys):
+    assert show(FIGURES, as_json=True, notes=["Told."]) == 0
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    line = json.loads(out)
+    assert line["pass"] is True
+    assert line["notes"] == ["Told."]
+    assert line["figures"]["ratio"] == {"measured": 16.0, "at_least": 15.0, "at_most": None}
+
+
+def test_one_figure_that_falls_short_fails_the_whole(capsys):
+    assert show(FIGURES | {"speed": Figure(2.0, at_least=3.0)}, as_json=True) == 1
+    assert json.loads(capsys.readouterr().out)["pass"] is False
+
+
+def test_the_table_says_what_was_asked_and_what_falls_short(capsys):
+    show(FIGURES | {"speed": Figure(2.0, at_least=3.0)}, as_json=False, notes=["Told."])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["seconds", "2.5"]
+    assert "asked: at most 1500" in lines[2]
+    assert "short of it" in lines[3]
+    assert lines[4] == "Told."
+
+
+def test_what_never_came_about_keeps_no_bound(capsys):
+    assert not Figure(None, at_least=1.0).kept
+    assert Figure(None).kept
+    show({"sooner": Figure(None, at_least=12.0)}, as_json=False)
+    assert "never" in capsys.readouterr().out

@@ -1,0 +1,129 @@
+"""The comparison of the presets with the usual recipe."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import recipe, training
+from benchmarks.training import Course, Recipe, Tusker
+from core import backbones
+from core import dataset as dataset_room
+from tests import shapes
+
+LINES = [
+    {"at": 105.0, "what": "imported"},
+    {"at": 107.0, "what": "built"},
+    {"at": 110.0, "what": "frozen epoch", "epoch": 1, "accuracy": 0.5},
+    {"at": 158.0, "what": "frozen epoch", "epoch": 2, "accuracy": 0.9},
+    {"at": 158.5, "what": "frozen fitted"},
+    {"at": 160.5, "what": "frozen scored", "accuracy": 0.94},
+    {"at": 190.0, "what": "tuned epoch", "epoch": 1, "accuracy": 0.95},
+    {"at": 190.1, "what": "tuned"},
+    {"at": 192.5, "what": "tuned scored", "accuracy": 0.93},
+]
+USUAL = Recipe.told(100.0, map(json.dumps, LINES))
+QUICK = Tusker(0.5, 3.5, 12.0, ((2.0, 0.9), (2.5, 0.94)), 0.95)
+BALANCED = Tusker(0.5, 9.0, 12.0, ((2.2, 0.9), (8.8, 0.96)), 0.925)
+COURSE = Course(USUAL, QUICK, BALANCED)
+
+
+def test_the_recipe_is_not_charged_for_scoring_twice():
+    assert USUAL.start == 5.0
+    assert USUAL.frozen == 60.5
+    assert USUAL.whole == 90.5
+    assert USUAL.last_epoch == 88.0
+    assert USUAL.validation_accuracy == 0.95
+    assert (USUAL.frozen_accuracy, USUAL.accuracy) == (0.94, 0.93)
+
+
+def test_sooner_counts_whichever_preset_gets_there_first():
+    assert COURSE.sooner == pytest.approx(88.0 / 8.8)
+    sure = replace(QUICK, accuracies=((2.0, 0.95),))
+    assert replace(COURSE, quick=sure).sooner == pytest.approx(44.0)
+
+
+def test_an_accuracy_that_is_never_reached_falls_short():
+    never = replace(COURSE, balanced=replace(BALANCED, accuracies=((2.2, 0.9),)))
+    figures = training.figures([never], random=False)
+    assert never.sooner == 0
+    assert figures["sooner"].value is None
+    assert not figures["sooner"].kept
+
+
+def test_ratios_are_medians_over_seeds_and_accuracies_are_means():
+    slow = replace(COURSE, quick=replace(QUICK, scored=100.0, accuracy=0.65))
+    figures = training.figures([COURSE, slow, COURSE], random=False)
+    assert figures["quick_ratio"].value == pytest.approx(60.5 / 3.5)
+    assert figures["balanced_ratio"].value == pytest.approx(90.5 / 9.0)
+    assert figures["quick: test accuracy"].value == pytest.approx(0.85)
+    assert figures["quick_ratio"].kept
+    assert not figures["quick less frozen"].kept
+    assert figures["balanced less final"].kept
+
+
+def test_random_weights_are_asked_for_times_only():
+    figures = training.figures([COURSE], random=True)
+    assert figures["quick_ratio"].at_least == 5
+    assert figures["balanced_ratio"].at_least == 4
+    assert not any("accuracy" in name or name == "sooner" for name in figures)
+
+
+@pytest.fixture
+def tree(taken, tmp_path):
+    """The pictures, split and laid out as the recipe reads them."""
+    dataset = dataset_room.split(taken.dataset, validation=0.15, test=0.15, seed=0)
+    training.lay_out(dataset, taken.pictures, tmp_path / "tree")
+    return dataset, tmp_path / "tree"
+
+
+def test_the_recipe_gets_the_very_split_with_a_folder_for_every_class(tree):
+    dataset, folder = tree
+    for split in training.SPLITS:
+        classes = sorted(path.name for path in (folder / split).iterdir())
+        assert classes == ["0000", "0001", "0002"]
+        found = [path for path in sorted((folder / split).rglob("*.jpg")) if path.is_file()]
+        assert len(found) == len(dataset.of(split))
+
+
+@pytest.mark.slow
+def test_the_recipe_says_where_it_is_in_order(tree, capsys):
+    _, folder = tree
+    arguments = [str(folder), "--backbone", "tiny", "--cut", "block1_relu"]
+    assert recipe.main(arguments) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert list(dict.fromkeys(line["what"] for line in lines)) == [
+        *("imported", "built", "frozen epoch", "frozen fitted", "frozen scored"),
+        *("tuned epoch", "tuned", "tuned scored"),
+    ]
+    assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
+    assert sum(line["what"] == "frozen epoch" for line in lines) == recipe.FROZEN_EPOCHS
+    assert sum(line["what"] == "tuned epoch" for line in lines) == recipe.TUNED_EPOCHS
+    assert all(0 <= line.get("accuracy", 0) <= 1 for line in lines)
+
+
+def test_the_recipe_trains_what_is_above_the_cut_except_normalisation():
+    from core.backbones import build
+
+    trunk = build.trunk(backbones.get("tiny"))
+    recipe.network(trunk, 3)
+    assert not trunk.trainable_variables
+    recipe.unfreeze(trunk, "block1_relu")
+    assert [variable.path for variable in trunk.trainable_variables] == ["block2_conv/kernel"]
+
+
+def test_data_has_to_be_named(capsys):
+    with pytest.raises(SystemExit):
+        training.main(["--seeds", "1"])
+    assert "--data" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_whole_comparison_ends_in_one_line(tmp_path, capsys):
+    data = shapes.shapes_zip(tmp_path, per_class=14)
+    training.main(["--data", str(data), "--backbone", "tiny", "--seeds", "1", "--json"])
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    line = json.loads(out)
+    assert {"quick_ratio", "balanced_ratio", "sooner"} <= set(line["figures"])
+    assert isinstance(line["pass"], bool)
