@@ -6,6 +6,7 @@ import errno
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -28,6 +29,9 @@ LOCK_SECONDS = 10
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a worker that the system asked to end, as shells have it."""
 CANCELLED = "It was cancelled."
+STOPPING = threading.Event()
+"""Set once the system has asked: libraries turn what a signal raises while they are imported into
+errors of their own."""
 SORRY = "Sorry, something went wrong that should not; it is a bug. The log says what happened."
 
 
@@ -136,11 +140,12 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
 
 def _record(folder: JobFolder, error: BaseException) -> None:
     """Say in the folder how the job ended, then raise what the caller is to know."""
-    if isinstance(error, Stopped) and not folder.cancel_requested:
-        raise error  # whoever stopped the process knows why
-    if isinstance(error, Cancelled | KeyboardInterrupt | Stopped):
+    if isinstance(error, Cancelled | KeyboardInterrupt) or folder.cancel_requested:
         folder.end(State.CANCELLED, CANCELLED)
-        raise error
+        ours = isinstance(error, Cancelled | KeyboardInterrupt | Stopped)
+        raise error if ours else Cancelled(CANCELLED) from error
+    if isinstance(error, Stopped) or STOPPING.is_set():
+        raise Stopped from error  # whoever stopped the process knows why
     refusal = _refusal(error)
     folder.end(State.FAILED, str(refusal))
     raise refusal
@@ -160,6 +165,7 @@ def _refusal(error: BaseException) -> TuskerError:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
+    STOPPING.set()
     raise Stopped
 
 

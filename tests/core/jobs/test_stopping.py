@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -251,6 +253,48 @@ def test_a_cancel_that_comes_before_the_worker_begins_is_heard(queue: Settings) 
     job.request_cancel()
     worker.work(job, queue)
     assert job.recorded().started_at is None
+
+
+def turned_into_an_import_error(*_: object) -> None:
+    """What a library makes of a signal that arrives while it is imported."""
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    except BaseException as error:
+        raise ImportError("install optree") from error
+
+
+@pytest.fixture
+def misheard(queue: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[JobFolder]:
+    """A job whose worker is asked to stop in the middle of an import."""
+    monkeypatch.setitem(worker.WORK, "train", turned_into_an_import_error)
+    handler = signal.getsignal(signal.SIGTERM)
+    job = JobFolder(queue.home / "runs" / "misheard")
+    job.open(Order(kind="train"))
+    yield job
+    signal.signal(signal.SIGTERM, handler)
+    worker.STOPPING.clear()
+
+
+def test_a_cancel_that_a_library_takes_for_an_error_is_a_cancel(
+    misheard: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = JobFolder.begin
+
+    def begin_and_be_cancelled(job: JobFolder) -> None:
+        begin(job)
+        job.request_cancel()
+
+    monkeypatch.setattr(JobFolder, "begin", begin_and_be_cancelled)
+    assert worker.main(misheard.path) == 1
+    assert misheard.recorded().state is State.CANCELLED
+
+
+def test_an_end_that_a_library_takes_for_an_error_is_no_bug_of_the_job(
+    misheard: JobFolder,
+) -> None:
+    assert worker.main(misheard.path) == worker.STOPPED
+    assert misheard.recorded().state is State.RUNNING
 
 
 def test_an_ended_job_is_not_cancelled_afterwards(queue: Settings) -> None:
