@@ -75,43 +75,13 @@ def imagenet_classifier(
     return keras.Model(network.input, outputs, name=backbone.name)
 
 
-def cut_model(
-    backbone: Backbone,
-    stage: int,
-    weights: Weights = "pretrained",
-    seed: int = 0,
-    settings: Settings | None = None,
-) -> keras.Model:
-    """The network with its insides shown at the end of a stage.
-
-    Args:
-        backbone, weights, seed, settings: as for `trunk`.
-        stage: index in `backbone.stages`, not the last.
-
-    Returns:
-        Model from float32 (n, size, size, 3), RGB 0–255, to a dict of `cut`, the activation at
-        the end of that stage (n, h, w, c), and `embedding` (n, embedding), float32.
-
-    Raises:
-        BadConfig: there is no such stage, or nothing is above it.
-        WeightsUnavailable: the weights cannot be had.
-    """
-    _check(backbone, stage)
-    network = _network(backbone, weights, seed, settings)
-    outputs = {
-        "cut": network.get_layer(backbone.stages[stage].layer).output,
-        "embedding": _pooling(network).output,
-    }
-    return keras.Model(network.input, outputs, name=backbone.name)
-
-
 def top_model(backbone: Backbone, stage: int, model: keras.Model) -> keras.Model:
     """The stages above a cut, made of the very layers of `model`.
 
     Args:
         backbone: the row that `model` was built from.
         stage: index in `backbone.stages` of the stage below the cut.
-        model: what `trunk`, `cut_model` or `imagenet_classifier` gave. Training the result
+        model: what `trunk` or `imagenet_classifier` gave. Training the result
             trains it.
 
     Returns:

@@ -30,18 +30,6 @@ def test_a_network_cut_in_two_answers_as_it_does_whole(name):
         np.testing.assert_allclose(top(below(pictures)), whole, rtol=1e-5, atol=1e-5)
 
 
-def test_a_cut_model_gives_the_activation_and_the_embedding():
-    backbone = get("tiny")
-    model = build.cut_model(backbone, 1, "random")
-    pictures = noise(backbone, 3)
-    found = model(pictures, training=False)
-    whole = build.trunk(backbone, "random")(pictures, training=False)
-    top = build.top_model(backbone, 1, model)
-    assert found["cut"].shape == (3, 8, 8, 24)
-    np.testing.assert_allclose(found["embedding"], np.mean(whole, axis=(1, 2)), atol=1e-5)
-    np.testing.assert_allclose(top(found["cut"]), whole, atol=1e-5)
-
-
 def test_training_the_top_trains_the_trunk():
     backbone = get("tiny")
     trunk = build.trunk(backbone, "random")
@@ -69,7 +57,7 @@ def test_training_the_top_trains_the_trunk():
 @pytest.mark.parametrize("stage", [-1, 2, 9])
 def test_a_cut_with_nothing_above_it_is_refused(stage):
     with pytest.raises(BadConfig, match=f"after stages 0 to 1, not after {stage}"):
-        build.cut_model(get("tiny"), stage)
+        build.top_model(get("tiny"), stage, build.trunk(get("tiny"), "random"))
 
 
 def test_random_weights_come_from_the_seed_and_from_nothing_else():
