@@ -15,7 +15,7 @@ from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.learning_curve import learning_curve as curve_of
 from core.training import convex
 from core.training.head import class_weights
-from core.training.scaling import scaling
+from core.training.scaling import scaled, scaling
 
 FOLDS = 5
 STRENGTHS = (1e-3, 1e-2)
@@ -87,9 +87,9 @@ def teach(
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
         head = convex.logistic_regression(
-            (embeddings - mean) / scale, places, groups, weights, seed
+            scaled(embeddings, mean, scale), places, groups, weights, seed
         )
-    return lambda others: present[head.logits((others - mean) / scale).argmax(axis=1)]
+    return lambda others: present[head.logits(scaled(others, mean, scale)).argmax(axis=1)]
 
 
 def learning_curve(
@@ -116,10 +116,10 @@ def learning_curve(
             found[:, :, present] = 1
             return found
         mean, scale = scaling(taught)
-        rows, rotation = (taught - mean) / scale, None
+        rows, rotation = scaled(taught, mean, scale), None
         if 2 * len(taught) < taught.shape[1]:  # with more, finding the span takes longer
             rows, rotation = convex.spanned(rows)
-        others = (asked - mean) / scale
+        others = scaled(asked, mean, scale)
         others = others if rotation is None else others @ rotation
         weights = class_weights(places, len(present))
         start = None

@@ -14,7 +14,7 @@ from core.training import convex
 from core.training.config import TrainingConfig
 from core.training.events import Emit, Epoch, Kept
 from core.training.optimizers import optimizer
-from core.training.scaling import scaling
+from core.training.scaling import scaled, scaling
 
 PHASE = "head"
 
@@ -47,8 +47,8 @@ def fit(
         validation: plain views of the validation pictures.
     """
     mean, scale = scaling(train.features)
-    inside = Batch((train.features - mean) / scale, train.labels, train.owners)
-    outside = Batch((validation.features - mean) / scale, validation.labels, validation.owners)
+    inside = Batch(scaled(train.features, mean, scale), train.labels, train.owners)
+    outside = Batch(scaled(validation.features, mean, scale), validation.labels, validation.owners)
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
 
     # Matrices of this size take several times longer on two threads of BLAS than on one.
