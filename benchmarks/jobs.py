@@ -24,7 +24,7 @@ from core.training.config import TrainingConfig
 POLL_SECONDS = 0.01
 LINKED = ("backbones", "weights")
 MEASURED = "measurements.json"
-EXPORTS_BEGIN = "The files to download are made."
+EXPORTS_BEGIN = "The files to download are being made."
 
 Watch = Callable[[int, bool], None]
 """Is told the worker's process id and whether the model is scored, every few milliseconds."""

@@ -37,7 +37,7 @@ def _watch(run: Run, settings: Settings) -> None:
     if run.status(settings).state.ended:
         st.rerun()
     notes = [event.sentence for event in run.events() if isinstance(event, Note)]
-    said = notes[-1] if notes else "The files to download are made."
+    said = notes[-1] if notes else "The files to download are being made."
     st.caption(f":material/hourglass_top: {said} This goes on by itself.")
 
 

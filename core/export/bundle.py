@@ -47,11 +47,11 @@ def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> None:
     files.write_text(folder / LABELS, "".join(f"{name}\n" for name in saved.classes))
     views, wanted = _known(run, saved, pictures)
 
-    emit(Note(sentence=f"{model.LITERT} is written and checked."))
+    emit(Note(sentence=f"{model.LITERT} is being written and checked."))
     with files.replacing(folder / model.LITERT) as temporary:
         litert_model.convert(serving_form, temporary)
         _check(model.LITERT, _litert(temporary, views), wanted)
-    emit(Note(sentence=f"{model.KERAS} is written and checked."))
+    emit(Note(sentence=f"{model.KERAS} is being written and checked."))
     with files.replacing(folder / model.KERAS) as temporary:
         plain.save(temporary)
         _check(model.KERAS, _keras(temporary, views), wanted)

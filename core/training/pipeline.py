@@ -229,7 +229,7 @@ def _doubt(recipe: Recipe, run: Run, seen: Seen) -> None:
     """List training pictures whose label is likely wrong, with a small picture of each."""
     from core.checks.labels import suspects
 
-    recipe.emit(Note(sentence="Labels that may be wrong are looked for."))
+    recipe.emit(Note(sentence="Looking for labels that may be wrong."))
     examples = recipe.of("train")
     names = [example.name for example in examples]
     found = suspects(seen["train"], recipe.labels("train"), names, seed=recipe.config.seed)
@@ -240,7 +240,7 @@ def _doubt(recipe: Recipe, run: Run, seen: Seen) -> None:
 
 def _ask(recipe: Recipe, run: Run, seen: Seen) -> None:
     """Find out whether more pictures would help."""
-    recipe.emit(Note(sentence="Whether more pictures would help is worked out."))
+    recipe.emit(Note(sentence="Working out whether more pictures would help."))
     examples = [example for split in NOT_TESTED for example in recipe.of(split)]
     run.write_learning_curve(
         cross_validation.learning_curve(
@@ -255,7 +255,7 @@ def _ask(recipe: Recipe, run: Run, seen: Seen) -> None:
 
 def _export(recipe: Recipe, run: Run) -> None:
     """Make the files to take away."""
-    recipe.emit(Note(sentence="The files to download are made."))
+    recipe.emit(Note(sentence="The files to download are being made."))
     estimate.check_exports(recipe.config)
     from core.export import bundle
 

@@ -13,7 +13,7 @@ from core.training.config import TrainingConfig
 from core.training.events import Event, Note
 from tests import shapes
 
-EXPORTS_BEGIN = "The files to download are made."
+EXPORTS_BEGIN = "The files to download are being made."
 
 
 @dataclass(frozen=True)
