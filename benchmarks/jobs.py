@@ -20,11 +20,11 @@ from core.jobs.process import ROOT, WORKER, environment
 from core.run import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
+from core.training.events import EXPORTS_BEGIN
 
 POLL_SECONDS = 0.01
 LINKED = ("backbones", "weights")
 MEASURED = "measurements.json"
-EXPORTS_BEGIN = "The files to download are being made."
 
 Watch = Callable[[int, bool], None]
 """Is told the worker's process id and whether the model is scored, every few milliseconds."""

@@ -39,6 +39,12 @@ app = typer.Typer(
 CANCELLED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
+Data = Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")]
+BackboneName = Annotated[str | None, typer.Option(help="Name of the backbone.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option(help="JSON file of settings, in place of a preset.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of sentences.")]
 
 
@@ -78,18 +84,16 @@ def predict(
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")],
+    data: Data,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the run; it must be new or empty.")
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="quick (if nothing is said), balanced or thorough.")
     ] = None,
-    backbone: Annotated[str | None, typer.Option(help="Name of the backbone.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="JSON file of settings, in place of a preset.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    backbone: BackboneName = None,
+    config: ConfigFile = None,
+    seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
     """Teach it your own classes."""
@@ -135,12 +139,10 @@ def train(
 
 @app.command()
 def estimate(
-    data: Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")],
+    data: Data,
     preset: Annotated[str | None, typer.Option(help="One of them; all if nothing is said.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="Name of the backbone.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="JSON file of settings, in place of a preset.")
-    ] = None,
+    backbone: BackboneName = None,
+    config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Say how long teaching would take on this machine, and how much memory and disk."""
@@ -162,11 +164,11 @@ def estimate(
 
 @app.command()
 def compare(
-    data: Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")],
+    data: Data,
     config: Annotated[
         Path | None, typer.Option(help="JSON file of settings; its shares and seed are used.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")] = None,
+    seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare the backbones at hand on your pictures, before you train on one."""
@@ -188,7 +190,7 @@ def compare(
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A run's folder or id, or a backbone's name.")],
-    data: Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")],
+    data: Data,
     as_json: AsJson = False,
 ) -> None:
     """Score a model on other pictures of its classes."""

@@ -8,7 +8,7 @@ from core import backbones, model
 from core.export import bundle
 from core.runs import Run
 from core.settings import Settings
-from core.training.events import Note
+from core.training.events import EXPORTS_BEGIN, Note
 from ui import text
 
 
@@ -37,7 +37,7 @@ def _watch(run: Run, settings: Settings) -> None:
     if run.status(settings).state.ended:
         st.rerun()
     notes = [event.sentence for event in run.events() if isinstance(event, Note)]
-    said = notes[-1] if notes else "The files to download are being made."
+    said = notes[-1] if notes else EXPORTS_BEGIN
     st.caption(f":material/hourglass_top: {said} This goes on by itself.")
 
 

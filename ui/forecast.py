@@ -43,7 +43,7 @@ class Forecast:
         said = []
         for name, does in SAYS.items():
             with contextlib.suppress(TuskerError):  # a backbone with fewer stages
-                foreseen = self._of(room.preset(name, backbone=backbone))
+                foreseen, _ = self._of(room.preset(name, backbone=backbone))
                 if foreseen is not None:
                     does = f"**≈ {text.plain(estimate.duration(foreseen.scored.value))}** · {does}"
             said.append(does)
@@ -57,7 +57,7 @@ class Forecast:
             st.error(text.plain(str(refusal), 600), icon=":material/memory:")
             return False
         backbone = backbones.get(config.backbone)
-        foreseen, alone = self._of(config), self._of(config, alone=True)
+        foreseen, alone = self._of(config)
         if foreseen is None or alone is None:
             if self._measuring(backbone):
                 _watch(self._job(backbone), self.settings)
@@ -89,14 +89,18 @@ class Forecast:
                 icon=":material/memory:",
             )
 
-    def _of(self, config: TrainingConfig, *, alone: bool = False) -> Estimate | None:
+    def _of(self, config: TrainingConfig) -> tuple[Estimate, Estimate] | tuple[None, None]:
+        """On the machine as crowded as it was, and if it were free; None before it is measured."""
         found = self._pace(backbones.get(config.backbone))
         if found is None:
-            return None
-        found = found.alone if alone else found
+            return None, None
         dataset = self.found.dataset
         seen = known.views(dataset, config, self.upload.pictures, self.settings)
-        return estimate.estimate(dataset, config, found, self.settings, known=seen)
+        crowded, alone = (
+            estimate.estimate(dataset, config, pace, self.settings, known=seen)
+            for pace in (found, found.alone)
+        )
+        return crowded, alone
 
     def _pace(self, backbone: Backbone) -> Pace | None:
         """The measured pace, or, where measuring it has failed, one by the table."""

@@ -124,6 +124,8 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
             watch(event)
         if folder.cancel_requested:
             raise Cancelled(CANCELLED)
+        if STOPPING.is_set():
+            raise Stopped
 
     with folder.lock().acquire(timeout=LOCK_SECONDS):
         if folder.recorded().state is State.QUEUED and not folder.cancel_requested:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from core import backbones, files
 from core.dataset import Dataset
 from core.evaluation import Estimate, describe
+from core.evaluation.report import Part
 from core.training.config import TrainingConfig
 
 RESULT = "bakeoff.json"
@@ -19,11 +20,7 @@ FASTER = 0.8
 """A backbone is called faster if it takes less than this share of the other's time."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Terms(_Frozen):
+class Terms(Part):
     """What a comparison was made on; under other terms, other pictures or views are compared."""
 
     seed: int
@@ -34,7 +31,7 @@ class Terms(_Frozen):
     """SHA-256 over the pictures, their labels and groups."""
 
 
-class Contender(_Frozen):
+class Contender(Part):
     """How a backbone did.
 
     `right` is out of the pictures that took part, each answered by a head not taught on it.
@@ -55,14 +52,14 @@ class Contender(_Frozen):
         return self.behind is None or self.behind.low <= 0
 
 
-class Absent(_Frozen):
+class Absent(Part):
     """A backbone that could not be compared, and why."""
 
     backbone: str
     why: str
 
 
-class Comparison(_Frozen):
+class Comparison(Part):
     """The contenders, the best first."""
 
     version: Literal[1] = 1

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+EXPORTS_BEGIN = "The files to download are being made."
+"""The note with which a training leaves the report behind."""
 STEP_SECONDS = 0.25
 """A step is written at most this often, besides the first and the last of its kind."""
 

@@ -15,7 +15,7 @@ from core.backbones.litert_file import Retrained
 from core.dense import DenseHead, softmax
 from core.evaluation import calibration
 from core.settings import Settings
-from core.training import stages
+from core.training import resources, stages
 from core.training.config import Phase, TrainingConfig
 from core.training.events import Counter, Emit, Epoch, Kept
 from core.training.features import Features
@@ -61,8 +61,7 @@ class Tuner:
         """
         self._config = config
         self.trunk = build.trunk(backbone, settings=settings)
-        self.stage = stages.cut_stage(backbone, self.trunk, config.unfreeze)
-        self.above = build.top_model(backbone, self.stage, self.trunk)
+        self.above = build.top_model(backbone, resources.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
         self._before = [layer.get_weights() for layer in stages.trained(self.above)]
         widths = [backbone.embedding, *config.head.hidden, classes]

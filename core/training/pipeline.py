@@ -28,10 +28,11 @@ from core.training import (
     estimate,
     head,
     measurements,
+    resources,
     scoring,
     terms,
 )
-from core.training.events import Counter, Emit, Note
+from core.training.events import EXPORTS_BEGIN, Counter, Emit, Note
 from core.training.features import Features
 from core.training.head import Batch
 from core.training.looking import look
@@ -114,11 +115,7 @@ def _head_only(recipe: Recipe, run: Run) -> Seen:
 def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
     """Both phases."""
     making = _beside(lambda: _tuner(recipe))
-    if recipe.config.unfreeze.layers:  # how high to cut is for the network to say
-        recipe.emit(Note(sentence="TensorFlow is starting."))
-        stage = making.result().stage
-    else:
-        stage = len(recipe.backbone.stages) - 1 - recipe.config.unfreeze.stages
+    stage = resources.cut_stage(recipe.config)
     found = look(recipe, ("train", "validation"), stage)
     start = _fit_head(recipe, found["train"], found["validation"])
     if not making.done():
@@ -255,7 +252,7 @@ def _ask(recipe: Recipe, run: Run, seen: Seen) -> None:
 
 def _export(recipe: Recipe, run: Run) -> None:
     """Make the files to take away."""
-    recipe.emit(Note(sentence="The files to download are being made."))
+    recipe.emit(Note(sentence=EXPORTS_BEGIN))
     estimate.check_exports(recipe.config)
     from core.export import bundle
 

@@ -13,7 +13,7 @@ from core import backbones
 from core.backbones import Backbone, costs
 from core.backbones.costs import Cost
 from core.dataset import Dataset
-from core.errors import NotEnoughResources
+from core.errors import BadConfig, NotEnoughResources
 from core.settings import MEGABYTE, Settings
 from core.training.config import TrainingConfig
 
@@ -75,9 +75,16 @@ def views(dataset: Dataset, config: TrainingConfig) -> int:
 
 
 def cut_stage(config: TrainingConfig) -> int:
-    """Index of the stage that fine-tuning is cut after, as `stages.cut_stage` finds it."""
-    stages = costs.of(backbones.get(config.backbone))
-    wanted = config.unfreeze
+    """The highest stage whose end lies below all that fine-tuning is to train.
+
+    Returns:
+        Index in the backbone's stages.
+
+    Raises:
+        BadConfig: no cut of this backbone lies below that many layers.
+    """
+    backbone, wanted = backbones.get(config.backbone), config.unfreeze
+    stages = costs.of(backbone)
     if not wanted.layers:
         return len(stages) - 1 - wanted.stages
     layers = 0
@@ -85,7 +92,10 @@ def cut_stage(config: TrainingConfig) -> int:
         layers += stages[stage + 1].layers
         if layers >= wanted.layers:
             return stage
-    return 0
+    raise BadConfig(
+        f"Expected at most {layers} layers to train in {backbone.title}, which are all above its "
+        f"first stage; found {wanted.layers}. Ask for fewer."
+    )
 
 
 def above(config: TrainingConfig) -> Cost:

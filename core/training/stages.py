@@ -6,30 +6,6 @@ from collections.abc import Sequence
 
 import keras
 
-from core.backbones import Backbone, build
-from core.errors import BadConfig
-from core.training.config import Unfreeze
-
-
-def cut_stage(backbone: Backbone, trunk: keras.Model, wanted: Unfreeze) -> int:
-    """The highest stage whose end lies below all that is to be trained.
-
-    Returns:
-        Index in `backbone.stages`.
-
-    Raises:
-        BadConfig: no cut of this backbone lies below that many layers.
-    """
-    if not wanted.layers:
-        return len(backbone.stages) - 1 - wanted.stages
-    for stage in range(len(backbone.stages) - 2, -1, -1):
-        if len(build.top_model(backbone, stage, trunk).layers) - 1 >= wanted.layers:
-            return stage
-    raise BadConfig(
-        f"Expected fewer layers to train in {backbone.title} than lie above its first stage, "
-        f"found {wanted.layers}. Ask for fewer."
-    )
-
 
 def unfreeze(above: keras.Model, layers: int) -> None:
     """Mark what phase 2 trains: all of `above`, or its last `layers`; never batch normalisation.

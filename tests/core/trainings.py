@@ -10,10 +10,8 @@ from core.runs import Run
 from core.settings import Settings
 from core.training import config, pipeline
 from core.training.config import TrainingConfig
-from core.training.events import Event, Note
+from core.training.events import EXPORTS_BEGIN, Event, Note
 from tests import shapes
-
-EXPORTS_BEGIN = "The files to download are being made."
 
 
 @dataclass(frozen=True)

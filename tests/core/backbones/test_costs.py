@@ -24,9 +24,8 @@ def work(layer: keras.layers.Layer) -> int:
     return 0
 
 
-def counted(backbone: Backbone) -> list[Cost]:
+def counted(backbone: Backbone, network: keras.Model) -> list[Cost]:
     """The cost of each stage, from the network itself."""
-    network = build.FAMILIES[backbone.recipe.family].build(backbone)
     below: set[str] = set()
     found = []
     for stage in backbone.stages:
@@ -55,10 +54,14 @@ def counted(backbone: Backbone) -> list[Cost]:
 )
 def test_the_table_says_what_each_stage_costs(name: str) -> None:
     backbone = backbones.get(name)
-    for written, found in zip(costs.of(backbone), counted(backbone), strict=True):
+    network = build.FAMILIES[backbone.recipe.family].build(backbone)
+    for written, found in zip(costs.of(backbone), counted(backbone, network), strict=True):
         assert (written.shape, written.layers) == (found.shape, found.layers)
         for what in ("work", "values", "parameters"):
             assert getattr(written, what) == pytest.approx(getattr(found, what), rel=6e-3), found
+    for stage in range(len(backbone.stages) - 1):
+        above = build.top_model(backbone, stage, network).layers[1:]
+        assert len(above) == costs.between(backbone, stage + 1).layers
 
 
 def test_stages_add_up() -> None:

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,7 @@ from core.jobs.process import ROOT, environment, interrupt
 from core.runs import Run
 from core.settings import Settings
 from core.training.cache import cache_folder
-from core.training.events import Epoch
+from core.training.events import Emit, Epoch, Note
 from tests import shapes
 from tests.core.jobs import at_work
 
@@ -295,6 +296,18 @@ def test_an_end_that_a_library_takes_for_an_error_is_no_bug_of_the_job(
 ) -> None:
     assert worker.main(misheard.path) == worker.STOPPED
     assert misheard.recorded().state is State.RUNNING
+
+
+def test_an_end_that_is_swallowed_is_heard_at_the_next_event(
+    misheard: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swallowed(_folder: JobFolder, _settings: Settings, emit: Emit, _: object) -> None:
+        with suppress(ImportError):
+            turned_into_an_import_error()
+        emit(Note(sentence="It goes on."))
+
+    monkeypatch.setitem(worker.WORK, "train", swallowed)
+    assert worker.main(misheard.path) == worker.STOPPED
 
 
 def test_an_ended_job_is_not_cancelled_afterwards(queue: Settings) -> None:

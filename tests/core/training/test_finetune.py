@@ -9,7 +9,7 @@ import pytest
 from core.backbones import build, get
 from core.dense import DenseHead
 from core.settings import Settings
-from core.training import finetune
+from core.training import finetune, resources
 from core.training.config import parse
 from core.training.convex import logistic_regression
 from core.training.events import Epoch, Kept, Step
@@ -79,7 +79,7 @@ def run(config, stage=BLOCK1, head=None, train=None, validation=None):
     """Fine-tune a fresh trunk: its weights before and after, the head, what was said."""
     train, validation = train or cuts(0, 24, stage), validation or cuts(1, 12, stage)
     tuner = Tuner(TINY, config, classes=3, pictures=len(train[1]), settings=HOME)
-    assert tuner.stage == stage
+    assert resources.cut_stage(config) == stage
     before, said = weights(tuner.trunk), []
     head, kept = tuner.fit(head or a_head(), *train, *validation, said.append)
     return Outcome(tuner, before, weights(tuner.trunk), head, kept, said)

@@ -9,12 +9,12 @@ import pytest
 
 from core import backbones
 from core import dataset as datasets
-from core.backbones import build, costs
+from core.backbones import costs
 from core.dataset import Dataset, Example
-from core.errors import NotEnoughResources
+from core.errors import BadConfig, NotEnoughResources
 from core.settings import MEGABYTE, Settings
 from core.training import config as room
-from core.training import resources, stages
+from core.training import resources
 from core.training.config import TrainingConfig
 from tests.core.trainings import Taken
 
@@ -57,12 +57,28 @@ def test_a_test_set_that_was_given_is_counted() -> None:
     assert abs(found.validation - len(dealt.of("validation"))) <= 4
 
 
-@pytest.mark.parametrize("unfreeze", [{"stages": 1}, {"stages": 2}, {"layers": 3}, {"layers": 5}])
-def test_the_cut_is_where_fine_tuning_makes_it(unfreeze: dict[str, int]) -> None:
-    tiny = backbones.get("tiny")
-    asked = room.parse({"backbone": "tiny", "unfreeze": unfreeze})
-    made = stages.cut_stage(tiny, build.trunk(tiny), asked.unfreeze)
-    assert resources.cut_stage(asked) == made
+@pytest.mark.parametrize(
+    ("unfreeze", "stage"),
+    [
+        ({"stages": 1}, 1),
+        ({"stages": 2}, 0),
+        ({"layers": 1}, 1),
+        ({"layers": 3}, 1),
+        ({"layers": 4}, 0),
+        ({"layers": 6}, 0),
+    ],
+    ids=str,
+)
+def test_the_cut_is_as_high_as_what_is_to_be_trained_allows(
+    unfreeze: dict[str, int], stage: int
+) -> None:
+    assert resources.cut_stage(room.parse({"backbone": "tiny", "unfreeze": unfreeze})) == stage
+
+
+def test_more_layers_than_lie_above_the_first_stage_are_refused() -> None:
+    asked = room.parse({"backbone": "tiny", "unfreeze": {"layers": 7}})
+    with pytest.raises(BadConfig, match=r"at most 6 layers.*Tiny.*found 7\. Ask for fewer"):
+        resources.cut_stage(asked)
 
 
 def test_what_is_kept_on_disk_grows_with_views_and_with_fine_tuning() -> None:

@@ -1,35 +1,12 @@
-"""How high the network is cut, and what of it phase 2 may change."""
+"""What phase 2 may change of the network above a cut."""
 
 import keras
 import pytest
 
 from core.backbones import build, get
-from core.errors import BadConfig
 from core.training import stages
-from core.training.config import Unfreeze
 
 TINY = get("tiny")
-
-
-@pytest.mark.parametrize(
-    ("wanted", "stage"),
-    [
-        (Unfreeze(stages=1), 1),
-        (Unfreeze(stages=2), 0),
-        (Unfreeze(layers=1), 1),
-        (Unfreeze(layers=3), 1),
-        (Unfreeze(layers=4), 0),
-        (Unfreeze(layers=6), 0),
-    ],
-    ids=str,
-)
-def test_the_cut_is_as_high_as_what_is_to_be_trained_allows(wanted, stage):
-    assert stages.cut_stage(TINY, build.trunk(TINY), wanted) == stage
-
-
-def test_more_layers_than_lie_above_the_first_stage_are_refused():
-    with pytest.raises(BadConfig, match=r"Tiny.*found 7\. Ask for fewer"):
-        stages.cut_stage(TINY, build.trunk(TINY), Unfreeze(layers=7))
 
 
 def test_nothing_is_marked_for_training_but_the_layers_asked_for():
