@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
-from core import images
+from core import heatmap, images
 from core.backbones import Backbone, imagenet_labels, serving
 from core.dense import DenseHead
+from core.novelty import Novelty
 from core.settings import Settings
+
+
+class Verdict(StrEnum):
+    """What to make of an answer."""
+
+    SURE = "sure"
+    NOT_SURE = "not sure"
+    UNLIKE = "unlike anything it was taught"
 
 
 @dataclass(frozen=True)
@@ -34,12 +44,14 @@ class Answer:
         embedding: (d,) float32, pooled features.
         feature_map: (h, w, c) float32, the last activation before pooling.
         seconds: time that the model took.
+        strangeness: over 1 where the picture is unlike those it was taught; None if not known.
     """
 
     probabilities: np.ndarray
     embedding: np.ndarray
     feature_map: np.ndarray
     seconds: float
+    strangeness: float | None = None
 
 
 class ServingModel:
@@ -100,6 +112,7 @@ class Classifier:
         labels: names of the classes, by index.
         size: edge of the square it sees, in pixels.
         crop: share of a picture's shorter edge that it sees.
+        threshold: probability below which it is not sure.
     """
 
     def __init__(
@@ -111,9 +124,12 @@ class Classifier:
         size: int,
         crop: float,
         head: DenseHead | None = None,
+        novelty: Novelty | None = None,
+        threshold: float = 0.0,
     ) -> None:
         self.title, self.labels, self.size, self.crop = title, labels, size, crop
-        self._model, self._head = model, head
+        self.threshold = threshold
+        self._model, self._head, self._novelty = model, head, novelty
 
     @classmethod
     def of_backbone(
@@ -142,9 +158,32 @@ class Classifier:
         if self._head is None:
             return answer
         start = time.perf_counter()
-        probabilities = self._head.probabilities(answer.embedding[np.newaxis])[0]
+        features = answer.embedding[np.newaxis]
+        probabilities = self._head.probabilities(features)[0]
+        strangeness = None
+        if self._novelty is not None:
+            strangeness = float(self._novelty.strangeness(features)[0])
         seconds = answer.seconds + time.perf_counter() - start
-        return Answer(probabilities, answer.embedding, answer.feature_map, seconds)
+        return replace(
+            answer, probabilities=probabilities, strangeness=strangeness, seconds=seconds
+        )
+
+    def verdict(self, answer: Answer) -> Verdict:
+        """Whether the answer is worth anything."""
+        if answer.strangeness is not None and answer.strangeness > 1:
+            return Verdict.UNLIKE
+        sure = float(answer.probabilities.max()) >= self.threshold
+        return Verdict.SURE if sure else Verdict.NOT_SURE
+
+    def heatmaps(self, answer: Answer, classes: Sequence[int]) -> np.ndarray:
+        """Where it saw evidence for classes: (m, h, w) float32 for m class indices.
+
+        Raises:
+            LookupError: the head of this model is not known.
+        """
+        if self._head is None:
+            raise LookupError("the head of this model is inside its file")
+        return heatmap.activation(answer.feature_map, self._head, classes)
 
     def top(self, probabilities: np.ndarray, count: int) -> tuple[Prediction, ...]:
         """The `count` likeliest classes of (k,) probabilities, the likeliest first."""

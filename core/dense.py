@@ -52,6 +52,15 @@ class DenseHead:
         """(n, inputs) float32 → (n, classes) float32, each row adding up to 1."""
         return softmax(self.logits(features))
 
+    def tempered(self, temperature: float) -> DenseHead:
+        """The same head with its logits divided by a temperature."""
+        kernel, bias = self.layers[-1]
+        cooled = (
+            (kernel / temperature).astype(np.float32),
+            (bias / temperature).astype(np.float32),
+        )
+        return DenseHead((*self.layers[:-1], cooled))
+
     def arrays(self) -> dict[str, np.ndarray]:
         """The layers by name: `head.0.kernel`, `head.0.bias`, …"""
         return {

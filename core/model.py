@@ -15,14 +15,16 @@ from core.backbones import serving
 from core.classifier import Classifier, Open, opened
 from core.dense import DenseHead
 from core.errors import RunDamaged
+from core.novelty import Novelty
 from core.settings import Settings
 
 MODEL = "model.json"
 WEIGHTS = "weights.safetensors"
 SERVING = "serving.tflite"
+NOVELTY = "novelty.safetensors"
 LITERT = "classifier.tflite"
 KERAS = "classifier.keras"
-ANSWERING = (MODEL, WEIGHTS, SERVING)
+ANSWERING = (MODEL, WEIGHTS, SERVING, NOVELTY)
 """Files that a prediction is made with; the others are exports."""
 
 
@@ -38,6 +40,8 @@ class ModelFile(BaseModel):
     crop: float = Field(gt=0, le=1)
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
+    temperature: float | None = None
+    """What the logits were divided by; the weights of the head have it in them."""
     cut: str | None = None
     """The stage below the first trained one; None where the backbone stayed frozen."""
 
@@ -75,12 +79,40 @@ def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
     return model, arrays
 
 
+def save_novelty(folder: Path, novelty: Novelty) -> None:
+    """Keep what tells pictures apart that are unlike those it was taught."""
+    with files.replacing(folder / NOVELTY) as temporary:
+        save_file(novelty.arrays(), temporary)
+
+
+def load_novelty(folder: Path) -> Novelty | None:
+    """Read what `save_novelty` wrote; None if it did not.
+
+    Raises:
+        RunDamaged: the file is not what it should be.
+    """
+    if not (folder / NOVELTY).is_file():
+        return None
+    try:
+        return Novelty.from_arrays(load_file(folder / NOVELTY))
+    except (OSError, LookupError, ValueError, SafetensorError) as error:
+        raise RunDamaged(f"The model of this run is damaged: {NOVELTY} cannot be read.") from error
+
+
 def classifier(
-    folder: Path, title: str, settings: Settings, open_model: Open = opened
+    folder: Path,
+    title: str,
+    settings: Settings,
+    open_model: Open = opened,
+    *,
+    threshold: float = 0.0,
 ) -> Classifier:
     """A trained model, ready to answer.
 
     That is a serving model, the backbone's own or the one of its retrained layers, and the head.
+
+    Args:
+        threshold: probability below which it is not sure.
 
     Raises:
         RunDamaged: its files cannot be read.
@@ -100,4 +132,6 @@ def classifier(
         size=model.size,
         crop=model.crop,
         head=DenseHead.from_arrays(arrays),
+        novelty=load_novelty(folder),
+        threshold=threshold,
     )

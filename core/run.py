@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from core import annotations as owned
 from core import files, model
 from core import manifest as manifests
+from core.annotations import Annotations
+from core.checks import Finding
 from core.checks.labels import Suspect
 from core.classifier import Classifier, Open, opened
 from core.dataset import Dataset
 from core.errors import RunDamaged
 from core.evaluation import Report
 from core.evaluation.learning_curve import LearningCurve
+from core.evaluation.report import Footprint, Unlike
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, Status
 from core.jobs.local import status as live_status
 from core.manifest import MANIFEST, Manifest
@@ -32,8 +36,16 @@ MODEL_FOLDER = "model"
 THUMBNAILS = "thumbnails"
 SUSPECTS = "suspects.json"
 LEARNING_CURVE = "learning_curve.json"
+FINDINGS = "findings.json"
+HEATMAPS = "heatmaps.npy"
+UNLIKE = "unlike.json"
+FOOTPRINT = "footprint.json"
+
+OWNERS = (owned.ANNOTATIONS, owned.LOCK)
+"""Files of whoever owns the run, which no manifest lists."""
 
 _SUSPECTS = TypeAdapter(tuple[Suspect, ...])
+_FINDINGS = TypeAdapter(tuple[Finding, ...])
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -114,6 +126,14 @@ class Run:
         """
         return manifests.read(self.path)
 
+    @property
+    def changed_at(self) -> tuple[int, ...]:
+        """Times at which report and manifest were written, in ns; 0 for one that is not there."""
+        return tuple(
+            path.stat().st_mtime_ns if path.exists() else 0
+            for path in (self.path / REPORT, self.path / MANIFEST)
+        )
+
     def report(self) -> Report:
         """Its report.
 
@@ -184,6 +204,66 @@ class Run:
         """Keep the learning curve."""
         files.write_text(self.path / LEARNING_CURVE, curve.to_json())
 
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found wrong with its pictures before it began; none where nothing was kept."""
+        try:
+            return _FINDINGS.validate_json((self.path / FINDINGS).read_bytes())
+        except (OSError, ValidationError):
+            return ()
+
+    def write_findings(self, findings: tuple[Finding, ...]) -> None:
+        """Keep the findings."""
+        files.write_bytes(self.path / FINDINGS, _FINDINGS.dump_json(findings))
+
+    def heatmaps(self) -> np.ndarray | None:
+        """(n, 2, h, w) uint8 of the test pictures, as `heatmap.packed` makes them.
+
+        The first speaks for what was said, the second for what it was. None before they were made.
+        """
+        try:
+            return np.load(self.path / HEATMAPS, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+
+    def write_heatmaps(self, heatmaps: np.ndarray) -> None:
+        """Keep the heat maps."""
+        with files.replacing(self.path / HEATMAPS) as temporary, temporary.open("wb") as handle:
+            np.save(handle, heatmaps)
+
+    def unlike(self) -> Unlike | None:
+        """How strange the test pictures are to it; None before that was measured."""
+        return self._optional(Unlike, UNLIKE)
+
+    def write_unlike(self, unlike: Unlike) -> None:
+        """Keep how strange the test pictures are."""
+        files.write_text(self.path / UNLIKE, unlike.model_dump_json())
+
+    def footprint(self) -> Footprint | None:
+        """What its model takes; None before that was measured."""
+        return self._optional(Footprint, FOOTPRINT)
+
+    def write_footprint(self, footprint: Footprint) -> None:
+        """Keep what the model takes."""
+        files.write_text(self.path / FOOTPRINT, footprint.model_dump_json())
+
+    def annotations(self) -> Annotations:
+        """What its owner added."""
+        return owned.read(self.path)
+
+    def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
+        """Change what the owner added; two tabs may do so at once."""
+        with owned.lock(self.path):
+            owned.write(self.path, change(owned.read(self.path)))
+
+    @property
+    def title(self) -> str:
+        """Its name: the owner's, or else that of the pictures.
+
+        Raises:
+            RunDamaged: the dataset cannot be read.
+        """
+        return self.annotations().name or self.dataset().name
+
     def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
         """Its model, ready to answer.
 
@@ -193,7 +273,14 @@ class Run:
         manifest = self.manifest()
         needed = (f"{MODEL_FOLDER}/{name}" for name in model.ANSWERING)
         manifests.check(self.path, (name for name in needed if name in manifest.files))
-        return model.classifier(self.model_folder, manifest.name, settings, open_model)
+        said = self.annotations()
+        return model.classifier(
+            self.model_folder,
+            said.name or manifest.name,
+            settings,
+            open_model,
+            threshold=said.threshold,
+        )
 
     def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
         """Write the manifest, last and at once: from now on the run can be used."""
@@ -203,7 +290,7 @@ class Run:
     def _is_result(self, path: Path) -> bool:
         parts = path.relative_to(self.path).parts
         hidden = any(part.startswith(".") for part in parts)
-        return not hidden and parts[0] not in (*PRIVATE, EVENTS, LOG, MANIFEST)
+        return not hidden and parts[0] not in (*PRIVATE, *OWNERS, EVENTS, LOG, MANIFEST)
 
     def _parsed(self, kind: type[Parsed], name: str) -> Parsed:
         try:
@@ -212,6 +299,12 @@ class Run:
             raise RunDamaged(
                 f"{name} of this run is damaged: it is not what was written."
             ) from error
+
+    def _optional(self, kind: type[Parsed], name: str) -> Parsed | None:
+        try:
+            return kind.model_validate_json((self.path / name).read_bytes())
+        except (OSError, ValidationError):
+            return None
 
     def _read(self, name: str) -> bytes:
         try:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import TuskerError
-from ui import frame, launch, live, report_views, resources, run_list, state
+from ui import frame, launch, live, report, resources, run_list, state
 
 frame.enter()
 settings = resources.settings()
@@ -20,7 +20,7 @@ st.button("All runs", on_click=run_list.close, icon=":material/arrow_back:")
 try:
     launch.heading(run)
     if run.complete:
-        report_views.show(run, settings)
+        report.show(run, settings)
     else:
         live.show(run, settings)
 except TuskerError as refusal:

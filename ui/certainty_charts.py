@@ -61,11 +61,9 @@ def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
 
     Args:
         certainty: of a report.
-        threshold: marked on the line; the report's own where left out.
+        threshold: marked on the line; not at all where left out.
     """
     points = certainty.coverage
-    if threshold is None and certainty.threshold is not None:
-        threshold = certainty.threshold.value
     figure = go.Figure(
         go.Scatter(
             x=[100 * p.coverage for p in points],

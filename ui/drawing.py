@@ -7,6 +7,9 @@ import plotly.graph_objects as go
 
 from ui.palette import CLEAR, NEUTRAL, TEXT, tint
 
+PLAIN = {"displayModeBar": False}
+"""How Streamlit is to show a figure: without Plotly's buttons."""
+
 GRID = tint(NEUTRAL, 0.25)
 
 PERCENTS = {

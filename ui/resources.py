@@ -12,7 +12,9 @@ from core import models, samples, uploads
 from core import settings as settings_module
 from core.backbones import serving
 from core.classifier import Classifier, ServingModel, opened
+from core.evaluation import Report
 from core.jobs import recover
+from core.run import Run
 from core.settings import Settings
 
 
@@ -51,6 +53,21 @@ def _warm(path: Path) -> ServingModel:
 def classifier(model: str) -> Classifier:
     """A model by name, for this visitor."""
     return models.named(model, settings(), _open)
+
+
+def report(run: Run) -> Report:
+    """The report of a run, read once a visit and again when the file has changed.
+
+    Raises:
+        RunDamaged: it cannot be read, or is not the file of the manifest.
+    """
+    return _report(str(run.path), run.changed_at, run)
+
+
+@st.cache_resource(scope="session", max_entries=3, show_spinner=False)
+def _report(path: str, changed_at: tuple[int, ...], _run: Run) -> Report:
+    del path, changed_at  # what the cache goes by
+    return _run.report()
 
 
 @st.cache_data(scope="session", max_entries=256, show_spinner=False)

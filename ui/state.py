@@ -9,6 +9,8 @@ from core.settings import Settings
 # Query parameters.
 RUN = "run"
 UPLOAD = "upload"
+VIEW = "view"
+COMPARE = "compare"
 
 # Session-state keys.
 MINE = "runs_of_this_visit"
@@ -21,7 +23,6 @@ GIVEN_BY = "train_given_by"
 PRESET = "train_preset"
 BACKBONE = "train_backbone"
 REMEDIES = "train_remedies"
-VIEW = "view"
 REFUSAL = "train_refusal"
 COMPARE_REFUSAL = "train_compare_refusal"
 ROUND = "train_round"

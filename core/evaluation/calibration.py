@@ -1,16 +1,21 @@
 """Whether the probabilities mean what they say, and how to make them."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from core.evaluation import intervals
 from core.evaluation.curves import thin
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.report import Bin, CoveragePoint, Reliability
+from core.evaluation.report import Bin, CoveragePoint, Reliability, Threshold
 
 BINS = 10
 COLDEST, HOTTEST = 0.05, 20.0
 TINY = 1e-30
 POINTS = 200
+AIMS = (1.0, 0.98, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
+"""Shares of the pictures that somebody may want answered."""
 
 
 def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
@@ -112,22 +117,41 @@ def coverage(
     )
 
 
-def choose_threshold(labels: Ints, probabilities: Floats, wanted: float) -> float | None:
-    """The lowest probability at which the answers are wrong in at most `wanted` of cases.
+def choices(
+    validation: Floats, labels: Ints, probabilities: Floats, *, aims: Sequence[float] = AIMS
+) -> tuple[Threshold, ...]:
+    """Thresholds that answer a given share of the validation pictures, and what they give on test.
+
+    They are chosen by validation pictures alone, so that the error on the test set stays honest.
 
     Args:
-        labels: class indices of validation pictures, (n,).
-        probabilities: (n, k).
-        wanted: error, 0 to 1.
-
-    Returns:
-        The threshold; answers at or above it count. None where none keeps to the error.
+        validation: (m, k) probabilities; without a row there is nothing to choose by.
+        labels: class indices of the test pictures, (n,), n at least 1.
+        probabilities: (n, k) of the test pictures.
+        aims: shares, from 1 down. Those that lead to the same threshold are listed once.
     """
-    if not len(labels):
-        return None
-    thresholds, _, error = _selective(labels, probabilities)
-    fit = np.flatnonzero(error <= wanted)
-    return float(thresholds[fit[-1]]) if len(fit) else None
+    if not len(validation):
+        return ()
+    surest_first = np.sort(validation.max(axis=1))[::-1]
+    found: dict[float, Threshold] = {}
+    for aim in aims:
+        least = math.ceil(aim * len(surest_first)) - 1
+        value = 0.0 if aim >= 1 else float(surest_first[least])
+        found.setdefault(value, at_threshold(labels, probabilities, value, aim))
+    return tuple(found.values())
+
+
+def at_threshold(labels: Ints, probabilities: Floats, value: float, aim: float) -> Threshold:
+    """What of (n, k) probabilities is answered at a threshold, and how often that is wrong."""
+    answered = probabilities.max(axis=1) >= value
+    wrong = probabilities.argmax(axis=1)[answered] != labels[answered]
+    count = int(answered.sum())
+    return Threshold(
+        aim=aim,
+        value=value,
+        coverage=intervals.proportion(count, len(labels)),
+        error=intervals.proportion(int(wrong.sum()), count) if count else None,
+    )
 
 
 def _selective(labels: Ints, probabilities: Floats) -> tuple[Floats, Floats, Floats]:

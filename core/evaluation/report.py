@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from core.errors import RunDamaged
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a field is added, dropped or changes its meaning."""
 
 
@@ -127,14 +127,14 @@ class CoveragePoint(NamedTuple):
 
 
 class Threshold(Part):
-    """A probability below which the answer is "not sure", chosen on validation pictures.
+    """A probability below which the answer is "not sure".
 
-    `wanted` is the error asked for; `coverage` and `error` are what it gives on the test set
-    (`error` is None where no test picture reaches the threshold).
+    `aim` is the share of validation pictures that reach `value`; `coverage` and `error` are what
+    it gives on the test set (`error` is None where no test picture reaches it).
     """
 
+    aim: float
     value: float
-    wanted: float
     coverage: Estimate
     error: Estimate | None
 
@@ -142,15 +142,18 @@ class Threshold(Part):
 class Certainty(Part):
     """How far the probabilities can be believed.
 
-    `temperature` was fitted on validation; it and `after` are None where there was nothing to
-    fit it on. `coverage` is of the probabilities after scaling where there is one.
+    `temperature` was fitted on validation and is part of the model. `after` is of the answers as
+    the model gives them, `before` of what they would be without it; where there was nothing to fit
+    it on, it and `after` are None and `before` is of the answers. `coverage` is of the answers.
+    `choices` are thresholds to choose from, from the one that answers everything to the strictest;
+    none without validation pictures.
     """
 
     before: Reliability
     after: Reliability | None
     temperature: float | None
     coverage: tuple[CoveragePoint, ...]
-    threshold: Threshold | None
+    choices: tuple[Threshold, ...]
 
 
 class Curve(Part):
@@ -170,6 +173,29 @@ class ClassCurves(Part):
 
     roc: Curve | None
     precision_recall: Curve | None
+
+
+class Unlike(Part):
+    """How a novelty detector takes the test pictures, all of which show what was taught.
+
+    `strangeness` is of each test picture, in the order of the report: over 1 it would be called
+    unlike anything the model was taught. `false_alarms` is the share of those.
+    """
+
+    strangeness: tuple[float, ...]
+    false_alarms: Estimate
+
+
+class Footprint(Part):
+    """What a model takes: time on the machine that trained it, space, size.
+
+    `milliseconds` is the median of a picture, decoding left out; `megabytes` what must be read
+    to answer, in units of 1024²; `parameters` counts backbone and head.
+    """
+
+    milliseconds: float
+    megabytes: float
+    parameters: int
 
 
 class Report(Part):

@@ -17,7 +17,6 @@ from core.evaluation.report import (
     Estimate,
     Prediction,
     Report,
-    Threshold,
 )
 from core.evaluation.wording import headline
 
@@ -33,24 +32,25 @@ def evaluate(
     classes: Sequence[str],
     names: Sequence[str] | None = None,
     *,
-    validation_labels: ArrayLike | None = None,
-    validation_probabilities: ArrayLike | None = None,
+    temperature: float | None = None,
+    uncalibrated: ArrayLike | None = None,
+    validation: ArrayLike | None = None,
     training_counts: ArrayLike | None = None,
-    wanted_error: float | None = None,
     seed: int = 0,
 ) -> Report:
     """Score a model on its test pictures.
 
     Args:
         labels: true class of each picture, ints 0 to k - 1, (n,).
-        probabilities: floats 0 to 1, rows that sum to 1, (n, k).
+        probabilities: what the model answers: floats 0 to 1, rows that sum to 1, (n, k).
         classes: names of the k classes, k at least 2.
         names: of the pictures, (n,); their numbers from 1 where left out.
-        validation_labels, validation_probabilities: of the validation pictures, (m,) and (m, k);
-            temperature and threshold are fitted on them, and left out without them.
+        temperature, uncalibrated: the temperature that is part of the model, and the answers
+            (n, k) that it would give without; both or neither.
+        validation: answers on the validation pictures, (m, k); thresholds are chosen by them,
+            and there are none without.
         training_counts: training pictures by class, (k,); says which class is the commonest.
             Left out, the test pictures do.
-        wanted_error: share of wrong answers for which a threshold is chosen; None for none.
         seed: of every bootstrap. Equal input and seed give an equal report.
 
     Raises:
@@ -59,7 +59,7 @@ def evaluate(
         ValueError: shapes or ranges that do not fit each other.
     """
     classes = tuple(classes)
-    truth, given, epsilon = _checked(labels, probabilities, len(classes), "test")
+    truth, given, epsilon = _checked(labels, probabilities, len(classes))
     if not len(truth):
         raise BadDataset(
             "Expected at least one test picture, found none. Give the test set a share of the "
@@ -68,13 +68,8 @@ def evaluate(
     names = tuple(names) if names is not None else tuple(map(str, range(1, len(truth) + 1)))
     if len(names) != len(truth):
         raise ValueError(f"expected {len(truth)} names, one a picture; found {len(names)}")
-    if (validation_labels is None) != (validation_probabilities is None):
-        raise ValueError("expected validation labels and probabilities together, found one")
-    validation = (
-        _checked(validation_labels, validation_probabilities, len(classes), "validation")[:2]
-        if validation_labels is not None and validation_probabilities is not None
-        else None
-    )
+    if (temperature is None) != (uncalibrated is None):
+        raise ValueError("expected a temperature and answers without it together, found one")
 
     predicted = given.argmax(axis=1)
     right = int((predicted == truth).sum())
@@ -97,36 +92,41 @@ def evaluate(
         baseline=_baseline(truth, predicted, training_counts, len(classes)),
         confusion=confusion,
         predictions=_predictions(names, truth, predicted, given),
-        certainty=_certainty(truth, given, validation, wanted_error, seed),
+        certainty=_certainty(truth, given, temperature, uncalibrated, validation, seed),
         curves=class_curves(truth, given),
     )
 
 
 def _checked(
-    labels: ArrayLike | None, probabilities: ArrayLike | None, classes: int, which: str
+    labels: ArrayLike, probabilities: ArrayLike, classes: int
 ) -> tuple[Ints, Floats, float]:
     truth, given = np.asarray(labels), np.asarray(probabilities)
     if classes < 2:
         raise ValueError(f"expected at least 2 classes, found {classes}")
     if truth.ndim != 1 or (truth.size and truth.dtype.kind not in "iu"):
-        raise ValueError(f"expected {which} labels as ints (n,), found {truth.dtype} {truth.shape}")
-    if given.shape != (len(truth), classes):
-        raise ValueError(
-            f"expected {which} probabilities {(len(truth), classes)}, found {given.shape}"
-        )
+        raise ValueError(f"expected labels as ints (n,), found {truth.dtype} {truth.shape}")
+    if truth.size and (truth.min() < 0 or truth.max() >= classes):
+        raise ValueError(f"expected labels 0 to {classes - 1}, found {truth.max()}")
     epsilon = float(np.finfo(given.dtype if given.dtype.kind == "f" else float).eps)
-    given = given.astype(np.float64)
-    if not np.isfinite(given).all():
-        bad = int((~np.isfinite(given)).any(axis=1).sum())
+    return truth.astype(np.int64), _rows(given, (len(truth), classes), "test"), epsilon
+
+
+def _rows(given: ArrayLike, shape: tuple[int, int], which: str) -> Floats:
+    """Probabilities as float64, of that shape; a length of -1 may be any."""
+    found = np.asarray(given).astype(np.float64)
+    if found.ndim != 2 or any(
+        want not in (-1, got) for want, got in zip(shape, found.shape, strict=True)
+    ):
+        raise ValueError(f"expected {which} probabilities {shape}, found {found.shape}")
+    if not np.isfinite(found).all():
+        bad = int((~np.isfinite(found)).any(axis=1).sum())
         raise BadInput(
-            f"Expected a probability for every class, found none for {bad} of {len(given)} "
+            f"Expected a probability for every class, found none for {bad} of {len(found)} "
             f"{which} pictures. The training has gone astray: try a lower learning rate."
         )
-    if truth.size and (truth.min() < 0 or truth.max() >= classes):
-        raise ValueError(f"expected {which} labels 0 to {classes - 1}, found {truth.max()}")
-    if given.size and (given.min() < 0 or np.abs(given.sum(axis=1) - 1).max() > 1e-3):
+    if found.size and (found.min() < 0 or np.abs(found.sum(axis=1) - 1).max() > 1e-3):
         raise ValueError(f"expected {which} probabilities of 0 to 1, in rows that sum to 1")
-    return truth.astype(np.int64), given, epsilon
+    return found
 
 
 def _top(labels: Ints, probabilities: Floats) -> tuple[Estimate, ...]:
@@ -187,33 +187,23 @@ def _predictions(
 def _certainty(
     labels: Ints,
     probabilities: Floats,
-    validation: tuple[Ints, Floats] | None,
-    wanted_error: float | None,
+    temperature: float | None,
+    uncalibrated: ArrayLike | None,
+    validation: ArrayLike | None,
     seed: int,
 ) -> Certainty:
-    temperature = calibration.fit_temperature(*validation) if validation else None
-    scaled = calibration.scale(probabilities, temperature) if temperature else probabilities
-    threshold = None
-    if validation and wanted_error is not None:
-        chosen_on = calibration.scale(validation[1], temperature) if temperature else validation[1]
-        value = calibration.choose_threshold(validation[0], chosen_on, wanted_error)
-        threshold = None if value is None else _threshold(labels, scaled, value, wanted_error)
+    as_answered = calibration.reliability(labels, probabilities, seed=seed)
+    before, after = as_answered, None
+    if uncalibrated is not None:
+        rows = _rows(uncalibrated, probabilities.shape, "test")
+        before, after = calibration.reliability(labels, rows, seed=seed), as_answered
+    chosen_by = np.empty((0, probabilities.shape[1]))
+    if validation is not None:
+        chosen_by = _rows(validation, (-1, probabilities.shape[1]), "validation")
     return Certainty(
-        before=calibration.reliability(labels, probabilities, seed=seed),
-        after=calibration.reliability(labels, scaled, seed=seed) if temperature else None,
+        before=before,
+        after=after,
         temperature=temperature,
-        coverage=calibration.coverage(labels, scaled),
-        threshold=threshold,
-    )
-
-
-def _threshold(labels: Ints, probabilities: Floats, value: float, wanted: float) -> Threshold:
-    answered = probabilities.max(axis=1) >= value
-    wrong = probabilities.argmax(axis=1)[answered] != labels[answered]
-    count = int(answered.sum())
-    return Threshold(
-        value=value,
-        wanted=wanted,
-        coverage=intervals.proportion(count, len(labels)),
-        error=intervals.proportion(int(wrong.sum()), count) if count else None,
+        coverage=calibration.coverage(labels, probabilities),
+        choices=calibration.choices(chosen_by, labels, probabilities),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,18 +12,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from core import backbones, images, model
+from core import backbones, model
 from core import dataset as dataset_room
 from core.backbones import serving
 from core.dataset import Split
 from core.dense import DenseHead
-from core.errors import Cancelled, TuskerError
 from core.model import ModelFile
 from core.runs import Run
 from core.settings import Settings
 from core.training import (
+    afterwards,
     cache,
-    cross_validation,
     estimate,
     head,
     measurements,
@@ -32,7 +30,9 @@ from core.training import (
     scoring,
     terms,
 )
-from core.training.events import EXPORTS_BEGIN, Counter, Emit, Note
+from core.training.afterwards import Seen
+from core.training.answering import Answering, calibrate
+from core.training.events import Counter, Emit, Note
 from core.training.features import Features
 from core.training.head import Batch
 from core.training.looking import look
@@ -41,18 +41,14 @@ from core.training.recipe import Recipe
 if TYPE_CHECKING:
     from core.training.finetune import Tuner
 
-log = logging.getLogger(__name__)
-
 Result = TypeVar("Result")
-Seen = dict[Split, np.ndarray]
-"""Embeddings (n, d) float32 of the plain pictures, training and validation."""
 NOT_TESTED: tuple[Split, ...] = ("train", "validation")
 
 
 def train(
     run: Run, pictures: Path, settings: Settings, emit: Emit, features: Path | None = None
 ) -> None:
-    """Split, look once, train, score, write the report; then doubt the labels, and so on.
+    """Split, look once, train, score, write the report; then what follows a finished report.
 
     Args:
         run: holds the settings and the dataset; receives all that comes of them.
@@ -83,9 +79,7 @@ def train(
         seen = teach(recipe, run)
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)
-    _afterwards(recipe, "Wrong labels could not be looked for", lambda: _doubt(recipe, run, seen))
-    _afterwards(recipe, "The learning curve could not be drawn", lambda: _ask(recipe, run, seen))
-    _afterwards(recipe, "The files to download could not be made", lambda: _export(recipe, run))
+    afterwards.follow(recipe, run, seen)
     manifest = run.manifest()
     run.complete_with(manifest.name, manifest.completed_at, seconds)
 
@@ -107,9 +101,11 @@ def _head_only(recipe: Recipe, run: Run) -> Seen:
     """Phase 1 alone, without TensorFlow."""
     found = look(recipe, ("train", "validation", "test"), None)
     fitted = _fit_head(recipe, found["train"], found["validation"])
-    _save(recipe, run, fitted, {}, cut=None)
-    scoring.from_embeddings(recipe, run, fitted, found)
-    return _plain(found)
+    plain = {split: features.embeddings[:, 0] for split, features in found.items()}
+    answering = _calibrated(recipe, fitted, fitted.probabilities(plain["validation"]))
+    _save(recipe, run, answering, {}, cut=None)
+    tested = scoring.from_embeddings(recipe, run, answering, plain["test"])
+    return Seen(plain["train"], plain["validation"], tested)
 
 
 def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
@@ -136,25 +132,26 @@ def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
         recipe.emit(
             Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
         )
-        _save(recipe, run, start, {}, cut=None)
-        validation = start.probabilities(found["validation"].embeddings[:, 0])
+        answering = _calibrated(
+            recipe, start, start.probabilities(found["validation"].embeddings[:, 0])
+        )
+        _save(recipe, run, answering, {}, cut=None)
     else:
         from core.export import keras_model
         from core.training import retraining
 
         arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
-        _save(recipe, run, fitted, arrays, cut=recipe.backbone.stages[stage].name)
+        answering = _calibrated(recipe, fitted, tuner.probabilities(found["validation"]))
+        _save(recipe, run, answering, arrays, cut=recipe.backbone.stages[stage].name)
         retraining.write(recipe, tuner, run.model_folder / model.SERVING)
-        validation = tuner.probabilities(found["validation"])
-    seen = _plain(found)
+    # A copy, so that nothing else of the features is kept in memory.
+    train, validation = (found[split].embeddings[:, 0].copy() for split in NOT_TESTED)
     del found, tuner, making  # activations and TensorFlow's buffers are not needed any more
-    scoring.from_pictures(recipe, run, validation)
-    return seen
+    return Seen(train, validation, scoring.from_pictures(recipe, run, answering))
 
 
-def _plain(found: dict[Split, Features]) -> Seen:
-    """A copy, so that nothing else is kept in memory."""
-    return {split: found[split].embeddings[:, 0].copy() for split in NOT_TESTED}
+def _calibrated(recipe: Recipe, head: DenseHead, validation: np.ndarray) -> Answering:
+    return calibrate(head, validation, recipe.labels("validation"))
 
 
 def _tuner(recipe: Recipe) -> Tuner:
@@ -205,7 +202,7 @@ def _batch(found: Features, labels: np.ndarray, views: int) -> Batch:
 
 
 def _save(
-    recipe: Recipe, run: Run, fitted: DenseHead, arrays: dict[str, np.ndarray], cut: str | None
+    recipe: Recipe, run: Run, answering: Answering, arrays: dict[str, np.ndarray], cut: str | None
 ) -> None:
     model.save(
         run.model_folder,
@@ -214,62 +211,10 @@ def _save(
             classes=recipe.dataset.classes,
             size=recipe.backbone.size,
             crop=recipe.config.crop,
-            hidden=tuple(len(bias) for _, bias in fitted.layers[:-1]),
+            hidden=tuple(len(bias) for _, bias in answering.head.layers[:-1]),
             dropout=recipe.config.head.dropout,
+            temperature=answering.temperature,
             cut=cut,
         ),
-        fitted.arrays() | arrays,
+        answering.head.arrays() | arrays,
     )
-
-
-def _doubt(recipe: Recipe, run: Run, seen: Seen) -> None:
-    """List training pictures whose label is likely wrong, with a small picture of each."""
-    from core.checks.labels import suspects
-
-    recipe.emit(Note(sentence="Looking for labels that may be wrong."))
-    examples = recipe.of("train")
-    names = [example.name for example in examples]
-    found = suspects(seen["train"], recipe.labels("train"), names, seed=recipe.config.seed)
-    paths = {example.name: recipe.pictures / example.path for example in examples}
-    small = (images.thumbnail(images.decode(paths[one.name], shorter_edge=160)) for one in found)
-    run.write_suspects(found, small)
-
-
-def _ask(recipe: Recipe, run: Run, seen: Seen) -> None:
-    """Find out whether more pictures would help."""
-    recipe.emit(Note(sentence="Working out whether more pictures would help."))
-    examples = [example for split in NOT_TESTED for example in recipe.of(split)]
-    run.write_learning_curve(
-        cross_validation.learning_curve(
-            np.concatenate([seen[split] for split in NOT_TESTED]),
-            np.concatenate([recipe.labels(split) for split in NOT_TESTED]),
-            cross_validation.groups(examples),
-            recipe.dataset.classes,
-            recipe.config.seed,
-        )
-    )
-
-
-def _export(recipe: Recipe, run: Run) -> None:
-    """Make the files to take away."""
-    recipe.emit(Note(sentence=EXPORTS_BEGIN))
-    estimate.check_exports(recipe.config)
-    from core.export import bundle
-
-    began = time.process_time()
-    bundle.make(run, recipe.pictures, recipe.settings, recipe.emit)
-    key = terms.exports_key(recipe.config, recipe.settings)
-    measurements.remember(recipe.settings, key, time.process_time() - began)
-
-
-def _afterwards(recipe: Recipe, failure: str, work: Callable[[], None]) -> None:
-    """Do what the report does not need: it stands whether or not this succeeds."""
-    try:
-        work()
-    except Cancelled:
-        raise
-    except TuskerError as refusal:
-        recipe.emit(Note(sentence=f"{failure}: {refusal}"))
-    except Exception:
-        log.exception(failure)
-        recipe.emit(Note(sentence=f"{failure}; the log says why."))

@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from core import batch, images, intake, model
+from core import batch, heatmap, images, intake, model
 from core.classifier import Classifier, on_one_thread
-from core.dataset import Example, Split
-from core.dense import DenseHead
+from core.dataset import Example
 from core.evaluation import evaluate
 from core.evaluation.report import Report
 from core.run import Run
+from core.training.answering import Answering
 from core.training.events import Counter
-from core.training.features import Features
 from core.training.recipe import Recipe
 
 
+@dataclass(frozen=True)
+class Tested:
+    """What the model made of the test pictures besides its answers.
+
+    Attributes:
+        embeddings: (n, d) float32.
+        heatmaps: (n, 2, h, w) uint8, as `heatmap.pair` makes them; None before anybody looked.
+    """
+
+    embeddings: np.ndarray
+    heatmaps: np.ndarray | None = None
+
+
 def from_embeddings(
-    recipe: Recipe, run: Run, head: DenseHead, found: Mapping[Split, Features]
-) -> None:
+    recipe: Recipe, run: Run, answering: Answering, embeddings: np.ndarray
+) -> Tested:
     """Write the report of a frozen backbone.
 
     The embeddings are those of the serving model, and a prediction applies the head to them in
     this same way, so the pictures need not pass again.
 
     Args:
-        found: features of the plain view of each split that is scored.
+        embeddings: (n, d) float32 of the test pictures.
     """
-    validation, test = (
-        head.probabilities(found[split].embeddings[:, 0]) for split in ("validation", "test")
-    )
-    _write(recipe, run, validation, test)
+    _write(recipe, run, answering, answering.head.probabilities(embeddings), embeddings)
+    return Tested(embeddings)
 
 
-def from_pictures(recipe: Recipe, run: Run, validation: np.ndarray) -> None:
-    """Write the report of a run whose backbone was trained: the test pictures pass through it.
+def from_pictures(recipe: Recipe, run: Run, answering: Answering) -> Tested:
+    """Write the report of a run whose backbone was trained: the test pictures pass through it."""
+    probabilities, tested = look(recipe, run, "Scoring test pictures")
+    _write(recipe, run, answering, probabilities, tested.embeddings)
+    return tested
+
+
+def look(recipe: Recipe, run: Run, what: str) -> tuple[np.ndarray, Tested]:
+    """Show the test pictures to the run's model, as a visitor would.
 
     Args:
-        validation: (n, k), what training found on the validation pictures; it sets the
-            temperature, and no score comes from it.
+        what: what to call it while it goes on.
+
+    Returns:
+        Probabilities (n, k) float32, and the rest.
     """
     count = Counter(recipe.emit)
 
@@ -49,20 +68,30 @@ def from_pictures(recipe: Recipe, run: Run, validation: np.ndarray) -> None:
             run.model_folder, recipe.dataset.name, recipe.settings, on_one_thread
         )
 
-    def ask(classifier: Classifier, example: Example) -> np.ndarray:
-        return classifier.answer(classifier.load(recipe.pictures / example.path)).probabilities
+    def ask(classifier: Classifier, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        answer = classifier.answer(classifier.load(recipe.pictures / example.path))
+        seen = classifier.heatmaps(answer, (int(answer.probabilities.argmax()), example.label))
+        return answer.probabilities, answer.embedding, heatmap.packed(seen)
 
     examples = recipe.of("test")
     rows = []
-    for probabilities in batch.each(build, examples, ask):
-        rows.append(probabilities)
-        count("Scoring test pictures", len(rows), len(examples))
-    _write(recipe, run, validation, np.stack(rows))
+    for row in batch.each(build, examples, ask):
+        rows.append(row)
+        count(what, len(rows), len(examples))
+    probabilities, embeddings, heatmaps = (np.stack(part) for part in zip(*rows, strict=True))
+    return probabilities, Tested(embeddings, heatmaps)
 
 
-def _write(recipe: Recipe, run: Run, validation: np.ndarray, test: np.ndarray) -> None:
+def _write(
+    recipe: Recipe,
+    run: Run,
+    answering: Answering,
+    probabilities: np.ndarray,
+    embeddings: np.ndarray,
+) -> None:
     run.write_thumbnails(_thumbnail(recipe, example) for example in recipe.of("test"))
-    run.write_report(_evaluated(recipe, validation, test), test)
+    report = _evaluated(recipe, answering, probabilities, embeddings)
+    run.write_report(report, probabilities)
 
 
 def _thumbnail(recipe: Recipe, example: Example) -> bytes:
@@ -74,14 +103,18 @@ def _thumbnail(recipe: Recipe, example: Example) -> bytes:
         return images.thumbnail(images.decode(path, shorter_edge=160))
 
 
-def _evaluated(recipe: Recipe, validation: np.ndarray, test: np.ndarray) -> Report:
+def _evaluated(
+    recipe: Recipe, answering: Answering, probabilities: np.ndarray, embeddings: np.ndarray
+) -> Report:
     counts = np.bincount(recipe.labels("train"), minlength=len(recipe.dataset.classes))
+    without = None if answering.temperature is None else answering.raw.probabilities(embeddings)
     return evaluate(
         recipe.labels("test"),
-        test,
+        probabilities,
         recipe.dataset.classes,
         names=[example.name for example in recipe.of("test")],
-        validation_labels=recipe.labels("validation"),
-        validation_probabilities=validation,
+        temperature=answering.temperature,
+        uncalibrated=without,
+        validation=answering.validation,
         training_counts=counts.tolist(),
     )
