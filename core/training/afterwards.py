@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import numpy as np
@@ -58,18 +59,23 @@ def follow(recipe: Recipe, run: Run, seen: Seen) -> None:
         ("Unknown pictures could not be told apart", _tell_unlike),
         ("Heat maps could not be drawn", _draw),
         ("Its speed could not be measured", _measure),
-        ("The files to download could not be made", _export),
+        ("The files to download could not be made", export),
     )
     for failure, step in steps:
-        try:
-            step(recipe, run, seen)
-        except Cancelled:
-            raise
-        except TuskerError as refusal:
-            recipe.emit(Note(sentence=f"{failure}: {refusal}"))
-        except Exception:
-            log.exception(failure)
-            recipe.emit(Note(sentence=f"{failure}; the log says why."))
+        attempt(recipe, failure, partial(step, recipe, run, seen))
+
+
+def attempt(recipe: Recipe, failure: str, work: Callable[[], None]) -> None:
+    """Do a piece of work, and say so if it fails. Only `Cancelled` is raised."""
+    try:
+        work()
+    except Cancelled:
+        raise
+    except TuskerError as refusal:
+        recipe.emit(Note(sentence=f"{failure}: {refusal}"))
+    except Exception:
+        log.exception(failure)
+        recipe.emit(Note(sentence=f"{failure}; the log says why."))
 
 
 def _doubt(recipe: Recipe, run: Run, seen: Seen) -> None:
@@ -179,7 +185,7 @@ def _measure(recipe: Recipe, run: Run, _: Seen) -> None:
     )
 
 
-def _export(recipe: Recipe, run: Run, _: Seen) -> None:
+def export(recipe: Recipe, run: Run, _: Seen | None = None) -> None:
     """Make the files to take away."""
     recipe.emit(Note(sentence=EXPORTS_BEGIN))
     estimate.check_exports(recipe.config)

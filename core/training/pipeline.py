@@ -101,7 +101,9 @@ def _head_only(recipe: Recipe, run: Run) -> Seen:
     """Phase 1 alone, without TensorFlow."""
     found = look(recipe, ("train", "validation", "test"), None)
     fitted = _fit_head(recipe, found["train"], found["validation"])
-    plain = {split: features.embeddings[:, 0] for split, features in found.items()}
+    # Copies, so that nothing else of the features is kept in memory.
+    plain = {split: features.embeddings[:, 0].copy() for split, features in found.items()}
+    del found
     answering = _calibrated(recipe, fitted, fitted.probabilities(plain["validation"]))
     _save(recipe, run, answering, {}, cut=None)
     tested = scoring.from_embeddings(recipe, run, answering, plain["test"])

@@ -93,19 +93,36 @@ def test_coverage_counts_what_a_threshold_lets_through(answers):
     assert thinned[-1] == points[-1]
 
 
-def test_the_threshold_answers_as_many_as_the_wanted_error_allows(answers):
+def test_thresholds_are_chosen_by_validation_and_measured_on_the_test(answers):
     labels, probabilities = answers
-    confidence = probabilities.max(axis=1)
-    wrong = probabilities.argmax(axis=1) != labels
-    found = calibration.choose_threshold(labels, probabilities, 0.1)
-    assert wrong[confidence >= found].mean() <= 0.1
-    for looser in confidence[confidence < found]:
-        assert wrong[confidence >= looser].mean() > 0.1
-    assert calibration.choose_threshold(labels, probabilities, 1.0) == confidence.min()
+    validation, test = probabilities[:200], probabilities[200:]
+    found = calibration.choices(validation, labels[200:], test, aims=(1.0, 0.9, 0.5))
+    assert [choice.aim for choice in found] == [1.0, 0.9, 0.5]
+    confidence = test.max(axis=1)
+    for choice in found:
+        assert (validation.max(axis=1) >= choice.value).mean() >= choice.aim
+        assert (validation.max(axis=1) > choice.value).mean() < choice.aim or choice.aim == 1
+        answered = confidence >= choice.value
+        assert choice.coverage.value == pytest.approx(answered.mean())
+        wrong = test.argmax(axis=1)[answered] != labels[200:][answered]
+        assert choice.error.value == pytest.approx(wrong.mean())
+    assert found[0].value == 0 and found[0].coverage.value == 1
+    assert found[-1].error.value < found[0].error.value
 
 
 def test_equal_probabilities_are_answered_together():
-    given = np.tile([0.8, 0.2], (4, 1))
-    assert len(calibration.coverage(np.array([0, 0, 0, 1]), given)) == 1
-    assert calibration.choose_threshold(np.array([0, 0, 0, 1]), given, 0.1) is None
-    assert calibration.choose_threshold(np.array([0, 0, 0, 1]), given, 0.25) == 0.8
+    labels, given = np.array([0, 0, 0, 1]), np.tile([0.8, 0.2], (4, 1))
+    assert len(calibration.coverage(labels, given)) == 1
+    everything, strict = calibration.choices(given, labels, given)
+    assert (everything.value, strict.value) == (0, 0.8)
+    assert everything.coverage.value == strict.coverage.value == 1
+
+
+def test_a_threshold_that_no_test_picture_reaches_has_no_error():
+    sure, unsure = np.array([[0.99, 0.01]]), np.array([[0.6, 0.4]])
+    strict = calibration.choices(sure, np.array([0]), unsure)[-1]
+    assert (strict.value, strict.coverage.value, strict.error) == (0.99, 0, None)
+
+
+def test_without_validation_pictures_there_is_nothing_to_choose_by():
+    assert calibration.choices(np.empty((0, 2)), np.array([0]), np.array([[0.6, 0.4]])) == ()

@@ -171,24 +171,37 @@ def test_the_baseline_guesses_the_commonest_class_of_training():
     assert report.baseline.gain.value == 0.5
 
 
-def test_temperature_and_threshold_are_chosen_on_validation():
-    labels, probabilities = fake(400, 4, seed=1)
-    sharpened = probabilities.astype(float) ** 3
-    sharpened /= sharpened.sum(axis=1, keepdims=True)
-    without = evaluate(labels[:200], sharpened[:200], named(4)).certainty
-    assert (without.temperature, without.after, without.threshold) == (None, None, None)
+def test_certainty_tells_the_answers_from_what_they_were_before_the_temperature():
+    labels, unsure = fake(400, 4, seed=1)
+    # By Bayes' rule these pictures deserve twice the logits, and not six times.
+    probabilities, before = (
+        sharp / sharp.sum(axis=1, keepdims=True)
+        for sharp in (unsure.astype(float) ** n for n in (2, 6))
+    )
+    without = evaluate(labels[:200], before[:200], named(4)).certainty
+    assert (without.temperature, without.after, without.choices) == (None, None, ())
     found = evaluate(
         labels[:200],
-        sharpened[:200],
+        probabilities[:200],
         named(4),
-        validation_labels=labels[200:],
-        validation_probabilities=sharpened[200:],
-        wanted_error=0.1,
+        temperature=3.0,
+        uncalibrated=before[:200],
+        validation=probabilities[200:],
     ).certainty
-    # Bayes' rule for these pictures is twice the logits, so that half of the 3 is too much.
-    assert found.temperature == pytest.approx(3 / 2, rel=0.25)
+    assert found.before == without.before
     assert found.after.error.value < found.before.error.value
-    assert found.threshold.error.value < 0.2 < found.threshold.coverage.value
+    assert found.temperature == 3
+    assert (
+        found.coverage == evaluate(labels[:200], probabilities[:200], named(4)).certainty.coverage
+    )
+    assert found.choices[0].coverage.value == 1
+    assert found.choices[-1].error.value < found.choices[0].error.value
+
+
+def test_a_temperature_comes_with_the_answers_without_it():
+    labels, probabilities = fake(9, 3)
+    with pytest.raises(ValueError, match="together"):
+        evaluate(labels, probabilities, named(3), temperature=2.0)
 
 
 def test_an_empty_test_set_is_refused_in_a_sentence():
@@ -231,8 +244,9 @@ def test_five_thousand_pictures_of_a_hundred_classes_take_under_two_seconds():
         labels,
         probabilities,
         named(100),
-        validation_labels=validation[0],
-        validation_probabilities=validation[1],
+        temperature=1.1,
+        uncalibrated=probabilities,
+        validation=validation[1],
     )
     assert time.perf_counter() - start < 2
     assert len(report.to_json()) < 2_000_000

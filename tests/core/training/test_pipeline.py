@@ -18,7 +18,7 @@ from core.errors import BadConfig, BadDataset, Cancelled
 from core.export import bundle
 from core.files import sha256
 from core.jobs.folder import PRIVATE
-from core.training import features, pipeline
+from core.training import afterwards, features, pipeline
 from core.training.config import parse
 from core.training.events import Epoch, Kept, Note, Step
 from tests import shapes
@@ -54,17 +54,20 @@ def test_a_run_is_complete_with_every_file(trained, preset):
     run = trained(preset).run
     pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
     inside = {"classifier.keras", "classifier.tflite", "labels.txt"}
-    inside |= {"model.json", "weights.safetensors"}
+    inside |= {"model.json", "weights.safetensors", "novelty.safetensors"}
     if preset == "balanced":  # its backbone is its own, and so is what serves it
         inside.add("serving.tflite")
     assert files(run) == pictures | {f"model/{name}" for name in inside} | {
         "config.json",
         "dataset.json",
+        "footprint.json",
+        "heatmaps.npy",
         "learning_curve.json",
         "manifest.json",
         "probabilities.npy",
         "report.json",
         "suspects.json",
+        "unlike.json",
     }
     assert run.complete
 
@@ -141,7 +144,7 @@ def test_it_says_what_it_does_in_order(trained):
         "Looking at validation pictures",
         "Fine-tuning, epoch 1",
     ]
-    assert steps[-1] == "Scoring test pictures"
+    assert steps[-2:] == ["Scoring test pictures", "Learning what its pictures have in common"]
     phases = [event.phase for event in done.said if isinstance(event, Epoch)]
     assert phases == sorted(phases, reverse=True), "head, then fine-tune"
     assert [event.phase for event in done.said if isinstance(event, Kept)] == ["head", "fine-tune"]
@@ -363,24 +366,25 @@ def test_a_file_that_differs_from_the_report_is_withheld_and_the_report_stands(
         *(done.run.config(), done.run.dataset(), done.pictures),
         *(None, done.settings, None, said.append),
     )
-    pipeline._afterwards(recipe, "No files", lambda: pipeline._export(recipe, done.run))
+    afterwards.attempt(recipe, "No files", lambda: afterwards.export(recipe, done.run))
     assert "No files: classifier.tflite differs from the report by " in said[-1].sentence
     assert {path.name for path in folder.iterdir()} == {
         "labels.txt",
         "model.json",
+        "novelty.safetensors",
         "weights.safetensors",
     }
 
 
-@pytest.mark.parametrize("what", ["_export", "_doubt", "_ask"])
+@pytest.mark.parametrize("what", ["export", "_doubt", "_ask", "_tell_unlike", "_draw", "_measure"])
 def test_a_fault_after_the_report_is_told_and_the_run_stays_complete(
     tiny, settings, some_shapes, tmp_path, monkeypatch, what
 ):
     def fault(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(pipeline, what, fault)
-    done = train(some_shapes, QUICK, tmp_path / "run", settings, exports=what == "_export")
+    monkeypatch.setattr(afterwards, what, fault)
+    done = train(some_shapes, QUICK, tmp_path / "run", settings, exports=what == "export")
     assert any(sentence.endswith("; the log says why.") for sentence in notes(done))
     assert done.run.report().pictures == 6
 

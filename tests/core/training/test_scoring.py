@@ -9,6 +9,7 @@ from PIL import Image
 from core import intake, model
 from core.dense import DenseHead
 from core.training import scoring
+from core.training.answering import Answering
 from core.training.cache import FeatureCache
 from core.training.looking import look
 from core.training.recipe import Recipe
@@ -34,12 +35,18 @@ def test_from_embeddings_and_from_pictures_is_the_same(tiny, settings, some_shap
     recipe = Recipe(
         *(run.config(), run.dataset(), done.pictures, tiny, settings, cache), lambda _: None
     )
-    validation = np.full((len(recipe.of("validation")), 3), 1 / 3)
-    scoring.from_pictures(recipe, run, validation)
+    saved, arrays = model.load(run.model_folder)
+    head = DenseHead.from_arrays(arrays)
+    found = look(recipe, EVERY, None)
+    embeddings = {split: found[split].embeddings[:, 0] for split in EVERY}
+    raw = head if saved.temperature is None else head.tempered(1 / saved.temperature)
+    answering = Answering(
+        head, raw, saved.temperature, head.probabilities(embeddings["validation"])
+    )
+    scoring.from_pictures(recipe, run, answering)
     (run.path / "manifest.json").unlink()  # it is of the report that was replaced
     np.testing.assert_allclose(run.probabilities(), first, atol=1e-6)
-    head = DenseHead.from_arrays(model.load(run.model_folder)[1])
-    scoring.from_embeddings(recipe, run, head, look(recipe, EVERY, None))
+    scoring.from_embeddings(recipe, run, answering, embeddings["test"])
     np.testing.assert_array_equal(run.probabilities(), first)
 
 
