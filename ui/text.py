@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&\"'])")
+from core.markdown import plain, short
 
-
-def short(text: str, limit: int = 80) -> str:
-    """A name on one line, cut in the middle, for places that know no Markdown."""
-    text = " ".join(text.split()) or "(no name)"
-    if len(text) <= limit:
-        return text
-    keep = (limit - 1) // 2
-    return f"{text[:keep]}…{text[-keep:]}"
-
-
-def plain(text: str, limit: int = 80) -> str:
-    """A name as Markdown that shows it letter by letter, on one line, cut in the middle."""
-    return _MARKUP.sub(r"\\\1", short(text, limit))
+__all__ = ["classes", "count", "date", "duration", "milliseconds", "plain", "short", "size"]
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
