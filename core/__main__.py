@@ -17,12 +17,8 @@ from typer.exceptions import TyperException
 
 from core import arguments, terminal
 from core import settings as settings_module
-from core.errors import (
-    BadInput,
-    Cancelled,
-    RunDamaged,
-    TuskerError,
-)
+from core.arguments import AsJson, BackboneName, ConfigFile, Data, Seed
+from core.errors import BadInput, Cancelled, RunDamaged, TuskerError
 from core.settings import Settings
 from core.terminal import Watcher, complain
 
@@ -38,14 +34,6 @@ app = typer.Typer(
 
 CANCELLED = 130
 """Exit code after Ctrl-C, as shells have it."""
-
-Data = Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")]
-BackboneName = Annotated[str | None, typer.Option(help="Name of the backbone.")]
-ConfigFile = Annotated[
-    Path | None, typer.Option(help="JSON file of settings, in place of a preset.")
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of sentences.")]
 
 
 @app.command()
@@ -70,12 +58,20 @@ def predict(
             bad += 1
             complain(f"{path}: {refusal}")
             continue
-        found = classifier.top(answer.probabilities, top)
+        found, verdict = classifier.top(answer.probabilities, top), classifier.verdict(answer)
         if as_json:
-            _print({"file": str(path), "predictions": [vars(guess) for guess in found]})
+            _print(
+                {
+                    "file": str(path),
+                    "predictions": [vars(guess) for guess in found],
+                    "verdict": verdict,
+                }
+            )
             continue
         if len(images) > 1:
             typer.echo(f"{path}")
+        if verdict != "sure":
+            typer.echo(f"{verdict.capitalize()}; it would guess:")
         for rank, guess in enumerate(found, start=1):
             typer.echo(f"{rank}: {guess.label} with probability {guess.probability:.2f}")
     if bad:
@@ -206,6 +202,14 @@ def evaluate(
         if row.support:
             right = row.recall.value if row.recall else 0.0
             typer.echo(f"{row.name}: {right:.1%} of {row.support} right")
+
+
+@app.command()
+def card(run: Annotated[str, typer.Argument(help="A run's folder or id.")]) -> None:
+    """Print the model card of a run, as Markdown."""
+    from core import card as room
+
+    typer.echo(room.card(arguments.run(run, _settings())), nl=False)
 
 
 @app.command()

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
 from core import images
-from core.classifier import Classifier, Prediction
+from core.classifier import Classifier, Prediction, Verdict
 from core.errors import BadImage
 from ui import charts, resources, state, text
 from ui.pictures import Picture
 
-Said = tuple[Picture, tuple[Prediction, ...] | str, float]
-"""A picture, the guesses or why there are none, and the seconds it took."""
+SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Unlike what it knows"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was said of a picture.
+
+    Attributes:
+        guesses: the likeliest first; none where it could not be read.
+        verdict: what to make of the first guess.
+        seconds: that the model took.
+        refusal: why it could not be read; empty if it could.
+    """
+
+    picture: Picture
+    guesses: tuple[Prediction, ...] = ()
+    verdict: Verdict = Verdict.SURE
+    seconds: float = 0.0
+    refusal: str = ""
 
 
 def ask(model: str, pictures: list[Picture], count: int) -> list[Said]:
@@ -24,10 +42,12 @@ def ask(model: str, pictures: list[Picture], count: int) -> list[Said]:
     said: list[Said] = []
     for picture in pictures:
         try:
-            probabilities, seconds = resources.answer(model, picture.content)
-            said.append((picture, classifier.top(probabilities, count), seconds))
+            answer = resources.answer(model, picture.content)
         except BadImage as refusal:
-            said.append((picture, str(refusal), 0.0))
+            said.append(Said(picture, refusal=str(refusal)))
+            continue
+        guesses = classifier.top(answer.probabilities, count)
+        said.append(Said(picture, guesses, classifier.verdict(answer), answer.seconds))
     return said
 
 
@@ -48,9 +68,9 @@ def show(said: list[Said], classifier: Classifier) -> None:
 
 
 def _one(said: Said, classifier: Classifier) -> None:
-    picture, guesses, seconds = said
-    if isinstance(guesses, str):
-        st.error(f"{text.plain(picture.name)}: {text.plain(guesses, 400)}")
+    picture, guesses = said.picture, said.guesses
+    if said.refusal:
+        st.error(f"{text.plain(picture.name)}: {text.plain(said.refusal, 400)}")
         return
     # The bars come first where the columns stand below each other.
     left, right = st.columns([3, 2], gap="medium")
@@ -58,6 +78,7 @@ def _one(said: Said, classifier: Classifier) -> None:
         preview(picture.content), width="stretch", alt=f"{picture.name}: {guesses[0].label}"
     )
     with left:
+        _warn(said, classifier)
         st.plotly_chart(
             charts.probability_bars(
                 [guess.label for guess in guesses], [guess.probability for guess in guesses]
@@ -67,10 +88,36 @@ def _one(said: Said, classifier: Classifier) -> None:
             alt="; ".join(f"{g.label} {charts.share(g.probability)}" for g in guesses),
         )
         st.caption(
-            f"{text.milliseconds(seconds)} · {text.plain(classifier.title)} · "
+            f"{text.milliseconds(said.seconds)} · {text.plain(classifier.title)} · "
             f"{text.classes(len(classifier.labels))} · "
             f"class index {guesses[0].index}"
         )
+
+
+def _warn(said: Said, classifier: Classifier) -> None:
+    """Say so where the guesses below should not be believed."""
+    if said.verdict is Verdict.UNLIKE:
+        st.info(
+            "**Unlike anything it was taught.** It can answer only with its own classes; these "
+            "would be its guesses.",
+            icon=":material/help:",
+        )
+    elif said.verdict is Verdict.NOT_SURE:
+        st.info(
+            f"**Not sure.** Its best guess has {charts.share(said.guesses[0].probability)}, and "
+            f"this model does not answer below {charts.share(classifier.threshold)}.",
+            icon=":material/help:",
+        )
+
+
+def first_answer(said: Said) -> str:
+    """The answer in a few words."""
+    if said.refusal:
+        return "Not readable"
+    if said.verdict is not Verdict.SURE:
+        return SHORT[said.verdict]
+    best = said.guesses[0]
+    return f"{best.label.split(',')[0]} {charts.share(best.probability)}"
 
 
 @st.cache_data(scope="session", max_entries=64, show_spinner=False)
@@ -88,20 +135,17 @@ def preview(content: bytes, *, square: bool = False) -> bytes:
 
 def _grid(said: list[Said], chosen: int) -> None:
     with st.grid(min_column_width=130, gap="small") as grid:
-        for number, (picture, guesses, _) in enumerate(said):
+        for number, one in enumerate(said):
             with grid.cell():
-                if isinstance(guesses, str):
-                    st.caption(f":material/broken_image: {text.plain(guesses, 400)}")
-                    first = "Not readable"
+                picture = one.picture
+                if one.refusal:
+                    st.caption(f":material/broken_image: {text.plain(one.refusal, 400)}")
                 else:
                     st.image(
                         preview(picture.content, square=True), width="stretch", alt=picture.name
                     )
-                    first = (
-                        f"{guesses[0].label.split(',')[0]} {charts.share(guesses[0].probability)}"
-                    )
                 st.button(
-                    text.plain(first, 40),
+                    text.plain(first_answer(one), 40),
                     key=f"show {number}",
                     type="primary" if number == chosen else "secondary",
                     width="stretch",
@@ -120,19 +164,20 @@ def _csv(said: list[Said]) -> str:
     """One line a picture and guess; a cell that a spreadsheet would run is made text."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["file", "rank", "label", "index", "probability"])
-    for picture, guesses, _ in said:
-        name = inert(picture.name)
-        if isinstance(guesses, str):
-            writer.writerow([name, "", inert(guesses), "", ""])
+    writer.writerow(["file", "rank", "label", "index", "probability", "verdict"])
+    for one in said:
+        name = inert(one.picture.name)
+        if one.refusal:
+            writer.writerow([name, "", inert(one.refusal), "", "", ""])
             continue
-        for rank, guess in enumerate(guesses, start=1):
+        for rank, guess in enumerate(one.guesses, start=1):
             row = [
                 name,
                 rank,
                 inert(guess.label),
                 guess.index,
                 np.format_float_positional(guess.probability, 6),
+                one.verdict.value,
             ]
             writer.writerow(row)
     return out.getvalue()

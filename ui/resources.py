@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from core import models, samples, uploads
+from core import backbones, models, runs, samples, uploads
 from core import settings as settings_module
 from core.backbones import serving
-from core.classifier import Classifier, ServingModel, opened
+from core.classifier import Answer, Classifier, ServingModel, opened
 from core.evaluation import Report
 from core.jobs import recover
 from core.run import Run
@@ -49,10 +50,20 @@ def _warm(path: Path) -> ServingModel:
     return model
 
 
-@st.cache_resource(scope="session", max_entries=2, show_spinner="Loading the model …")
 def classifier(model: str) -> Classifier:
-    """A model by name, for this visitor."""
+    """A model by name, for this visitor, with the name and threshold that it has now."""
+    return _classifier(model, "" if backbones.known(model) else _annotations(model))
+
+
+@st.cache_resource(scope="session", max_entries=2, show_spinner="Loading the model …")
+def _classifier(model: str, annotations: str) -> Classifier:
+    del annotations  # where they change, so does what the model is called and when it is sure
     return models.named(model, settings(), _open)
+
+
+def _annotations(model: str) -> str:
+    said = runs.get(settings(), model).annotations()
+    return said.model_dump_json(include={"name", "threshold"})
 
 
 def report(run: Run) -> Report:
@@ -71,15 +82,16 @@ def _report(path: str, changed_at: tuple[int, ...], _run: Run) -> Report:
 
 
 @st.cache_data(scope="session", max_entries=256, show_spinner=False)
-def _answer(model: str, digest: str, _content: bytes) -> tuple[np.ndarray, float]:
+def _answer(model: str, digest: str, _content: bytes) -> Answer:
     del digest  # what the cache goes by
     asked = classifier(model)
-    answer = asked.answer(asked.load(_content))
-    return answer.probabilities, answer.seconds
+    found = asked.answer(asked.load(_content))
+    # Feature maps of many pictures would fill the memory.
+    return replace(found, feature_map=np.empty((0, 0, 0), np.float32))
 
 
-def answer(model: str, content: bytes) -> tuple[np.ndarray, float]:
-    """Probabilities (k,) of a picture and the seconds that the model took. Raises BadImage."""
+def answer(model: str, content: bytes) -> Answer:
+    """What a model says of a picture, without the feature map. Raises BadImage."""
     return _answer(model, hashlib.sha256(content).hexdigest(), content)
 
 
