@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from core.evaluation import intervals, measures
+from core.evaluation import differences
+from core.evaluation.differences import Difference
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.measures import Means, Tally
-from core.evaluation.report import Estimate, Report
-from core.evaluation.significance import ALPHA, from_draws, holm, mcnemar
-
-FEWEST = 10
-"""Pictures below which a bootstrap of their losses sees too little to be believed."""
+from core.evaluation.report import Report
+from core.evaluation.significance import holm
 
 
 @dataclass(frozen=True)
@@ -42,26 +39,6 @@ class Answered:
             )
 
 
-@dataclass(frozen=True)
-class Difference:
-    """How much higher the second's figure is than the first's.
-
-    Attributes:
-        estimate: second less first.
-        p: how likely chance alone makes so large a difference between two that are equally good.
-        adjusted: `p`, made larger where several comparisons were made.
-    """
-
-    estimate: Estimate
-    p: float
-    adjusted: float
-
-    @property
-    def beyond_chance(self) -> bool:
-        """Whether it is more than chance explains."""
-        return self.adjusted < ALPHA
-
-
 class Place(NamedTuple):
     """Where one picture stands in both reports."""
 
@@ -77,7 +54,7 @@ class Paired:
         pictures: how many.
         both, only_first, only_second, neither: pictures by who was right.
         accuracy, balanced_accuracy, macro_f1: the second's less the first's.
-        log_loss: likewise, so that less than 0 is better; None below `FEWEST` pictures.
+        log_loss: likewise, so that less than 0 is better; None below `differences.FEWEST` pictures.
         righted: pictures that the first got wrong and the second right, in the first's order.
         wronged: the other way round.
         comparisons: how many were made together, for which `adjusted` makes up.
@@ -130,37 +107,27 @@ def compare(first: Answered, second: Answered, *, seed: int = 0) -> Paired | Apa
         first, second: what each answered.
         seed: of the bootstraps. Equal input and seed give an equal result.
     """
-    there, here = _ordered(first), _ordered(second)
     if apart := _apart(first, second):
         return apart
-    places = [one for _, one in sorted(zip(there, here, strict=True))]
+    places = [there for _, there in sorted(zip(_ordered(first), _ordered(second), strict=True))]
     names = first.report.classes
     columns = [second.report.classes.index(name) for name in names]
-    labels = np.array([said.label for said in first.report.predictions])
-    one, two = (
-        np.array([said.predicted for said in answered.report.predictions])
-        for answered in (first, second)
-    )
-    two = np.argsort(columns)[two[places]]
+    labels, one = _said(first)
+    two = np.argsort(columns)[_said(second)[1][places]]
     ours, theirs = one == labels, two == labels
     only_first, only_second = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    p = mcnemar(only_first, only_second)
-    balanced, macro = _averages(labels, one, two, len(names), seed)
-    losses = _losses(second.probabilities[places][:, columns], labels) - _losses(
-        first.probabilities, labels
-    )
+    balanced, macro = differences.of_averages(labels, one, two, len(names), seed=seed)
+    given = second.probabilities[places][:, columns]
     return Paired(
         pictures=len(labels),
         both=int((ours & theirs).sum()),
         only_first=only_first,
         only_second=only_second,
         neither=int((~ours & ~theirs).sum()),
-        accuracy=Difference(
-            intervals.paired_difference(only_second, only_first, len(labels)), p, p
-        ),
+        accuracy=differences.of_accuracy(only_first, only_second, len(labels)),
         balanced_accuracy=balanced,
         macro_f1=macro,
-        log_loss=_mean(losses, seed) if len(losses) >= FEWEST else None,
+        log_loss=differences.of_log_loss(labels, first.probabilities, given, seed=seed),
         righted=tuple(Place(int(i), places[i]) for i in np.flatnonzero(theirs & ~ours)),
         wronged=tuple(Place(int(i), places[i]) for i in np.flatnonzero(ours & ~theirs)),
     )
@@ -171,15 +138,18 @@ def against(
 ) -> tuple[Paired | Apart, ...]:
     """Compare each of several models with one; p-values make up for there being several."""
     found = [compare(reference, other, seed=seed) for other in others]
-    paired = [(i, one) for i, one in enumerate(found) if isinstance(one, Paired)]
+    paired = [one for one in found if isinstance(one, Paired)]
+    changes: list[dict[str, Any]] = [{} for _ in paired]
     for name in DIFFERENCES:
-        known = [(i, found_) for i, one in paired if (found_ := getattr(one, name)) is not None]
-        for (i, difference), adjusted in zip(
-            known, holm([difference.p for _, difference in known]), strict=True
-        ):
-            changed = {name: replace(difference, adjusted=adjusted), "comparisons": len(paired)}
-            found[i] = replace(found[i], **changed)
-    return tuple(found)
+        known = [(i, getattr(one, name)) for i, one in enumerate(paired) if getattr(one, name)]
+        adjusted = holm([difference.p for _, difference in known])
+        for (i, difference), p in zip(known, adjusted, strict=True):
+            changes[i][name] = replace(difference, adjusted=p)
+    done = iter(
+        replace(one, comparisons=len(paired), **change)
+        for one, change in zip(paired, changes, strict=True)
+    )
+    return tuple(next(done) if isinstance(one, Paired) else one for one in found)
 
 
 def _ordered(answered: Answered) -> list[int]:
@@ -190,6 +160,12 @@ def _ordered(answered: Answered) -> list[int]:
 def _identity(answered: Answered, place: int) -> tuple[str, str]:
     report = answered.report
     return answered.keys[place], report.classes[report.predictions[place].label]
+
+
+def _said(answered: Answered) -> tuple[Ints, Ints]:
+    """What each picture is and was called, (n,) each."""
+    said = answered.report.predictions
+    return np.array([one.label for one in said]), np.array([one.predicted for one in said])
 
 
 def _apart(first: Answered, second: Answered) -> Apart | None:
@@ -207,43 +183,3 @@ def _apart(first: Answered, second: Answered) -> Apart | None:
         relabelled=shared - alike.total(),
         other_classes=other_classes,
     )
-
-
-def _averages(
-    labels: Ints, one: Ints, two: Ints, classes: int, seed: int
-) -> tuple[Difference, Difference]:
-    """Balanced accuracy and macro F1, from test sets drawn class by class, both answers together.
-
-    As in `intervals.paired_difference`, one picture more that only the first gets right and one
-    that only the second does, shared out among the classes, keep the draws from being certain of
-    a difference, or of none, that few pictures show.
-
-    Args:
-        labels, one, two: what each picture is and was called by each, (n,).
-    """
-    cells, counts = np.unique((labels * classes + one) * classes + two, return_counts=True)
-    present = np.unique(labels)
-    beside = (present + 1) % classes  # a wrong answer, no matter which
-    cells = np.concatenate(
-        (
-            cells,
-            (present * classes + present) * classes + beside,
-            (present * classes + beside) * classes + present,
-        )
-    )
-    weights = np.concatenate((counts, np.full(2 * len(present), 1 / len(present))))
-    label, first, second = np.unravel_index(cells, (classes,) * 3)
-    generator = np.random.default_rng(seed)
-    drawn = np.zeros((intervals.RESAMPLES, len(cells)))
-    for name, size in zip(present, np.bincount(labels)[present], strict=True):
-        inside = np.flatnonzero(label == name)
-        shares = weights[inside] / weights[inside].sum()
-        drawn[:, inside] = generator.multinomial(size, shares, size=len(drawn))
-    support = np.bincount(labels, minlength=classes)
-
-    def figures(answers: Ints, times: Floats) -> Means:
-        called = times @ np.eye(classes)[answers]
-        hits = times @ (np.eye(classes)[label] * (answers == label)[:, None])
-        tally = Tally(*(np.rint(part).astype(np.int64) for part in (hits, called)))
-        return tally
-    raise NotImplementedError
