@@ -1,4 +1,4 @@
-"""Files and folders that somebody typed, checked before any work begins."""
+"""What can be typed, and what was: files and folders, checked before any work begins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from core.errors import BadDataset, BadInput
 
@@ -15,8 +17,17 @@ if TYPE_CHECKING:
     from core.checks import Finding
     from core.dataset import Dataset, Progress
     from core.intake import Intake
+    from core.run import Run
     from core.settings import Settings
     from core.training.config import TrainingConfig
+
+Data = Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")]
+BackboneName = Annotated[str | None, typer.Option(help="Name of the backbone.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option(help="JSON file of settings, in place of a preset.")
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of sentences.")]
 
 
 def existing(path: Path) -> Path:
@@ -41,6 +52,17 @@ def picture(path: Path) -> Path:
     if path.is_dir():
         raise BadInput("Expected a picture, found a folder.")
     return path
+
+
+def run(name: str, settings: Settings) -> Run:
+    """A run by its id or its folder.
+
+    Raises:
+        BadInput: there is none.
+    """
+    from core import runs
+
+    return runs.get(settings, name) if runs.RUN_ID.fullmatch(name) else runs.at(Path(name))
 
 
 def new_folder(path: Path, *, beside: Path) -> Path:

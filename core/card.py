@@ -148,6 +148,7 @@ def card(run: Run, found: Facts | None = None) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     words.filters |= {
         "figure": lambda estimate: _Ours(describe(estimate)),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core import models, runs, samples
+from core import card, models, runs, samples
 from core.__main__ import _settings, main
 from core.backbones import Backbone
 from core.jobs import JobFolder, State
@@ -286,6 +286,25 @@ def test_classes_that_a_model_does_not_know_are_named(refusal: Refusal, some_zip
 
 
 # train
+
+
+def test_the_card_of_a_run_is_printed_by_its_folder_and_by_its_id(
+    trained: Callable[..., Trained], capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = trained("quick").run
+    for name in (str(run.path), run.id):
+        assert main(["card", name]) == 0
+        assert capfd.readouterr().out == card.card(run)
+
+
+def test_a_folder_that_is_no_run_and_one_that_is_unfinished_have_no_card(
+    refusal: Refusal, trained: Callable[..., Trained], tmp_path: Path
+) -> None:
+    assert "Expected a run folder" in refusal("card", tmp_path)
+    assert "No run with this id" in refusal("card", "0" * 32)
+    run = trained("quick").run
+    (run.path / "manifest.json").unlink()
+    assert "not complete" in refusal("card", run.path)
 
 
 def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
