@@ -58,19 +58,19 @@ def of_averages(
     wrong = (present + 1) % classes  # which wrong answer is no matter
     added = [(present, present, wrong), (present, wrong, present)]
     cells = np.concatenate([seen, *(np.ravel_multi_index(cell, shape) for cell in added)])
-    counts: Floats = np.zeros(len(cells))
+    counts: Ints = np.zeros(len(cells), np.int64)
     counts[: len(seen)] = times
     weights = np.where(counts > 0, counts, 1 / len(present))
     label, first, second = np.unravel_index(cells, shape)
 
     generator = np.random.default_rng(seed)
-    drawn = np.zeros((intervals.RESAMPLES, len(cells)))
+    drawn: Ints = np.zeros((intervals.RESAMPLES, len(cells)), np.int64)
     for name, size in zip(present, sizes, strict=True):
         inside = np.flatnonzero(label == name)
         shares = weights[inside] / weights[inside].sum()
         drawn[:, inside] = generator.multinomial(size, shares, size=len(drawn))
 
-    def second_less_first(times: Floats) -> Means:
+    def second_less_first(times: Ints) -> Means:
         figures = [_figures(label, answer, times, classes) for answer in (first, second)]
         return Means(*(theirs - ours for ours, theirs in zip(*figures, strict=True)))
 
@@ -95,11 +95,21 @@ def of_log_loss(labels: Ints, first: Floats, second: Floats, *, seed: int) -> Di
     return _difference(float(values.mean()), draws)
 
 
-def _figures(label: Ints, answer: Ints, times: Floats, classes: int) -> Means:
+def _figures(label: Ints, answer: Ints, times: Ints, classes: int) -> Means:
     """Averages where cells (c,) of one label and one answer occur so many times, (m, c)."""
-    each = np.eye(classes)
-    rows = (each[label] * (label == answer)[:, None], each[label], each[answer])
-    return measures.means(Tally(*(np.rint(times @ row).astype(np.int64) for row in rows)))
+    hits = _summed(times * (label == answer), label, classes)
+    return measures.means(
+        Tally(hits, _summed(times, label, classes), _summed(times, answer, classes))
+    )
+
+
+def _summed(times: Ints, by: Ints, classes: int) -> Ints:
+    """Columns (m, c) added up by the class (c,) of each, (m, k)."""
+    order = np.argsort(by, kind="stable")
+    present, starts = np.unique(by[order], return_index=True)
+    found = np.zeros((len(times), classes), np.int64)
+    found[:, present] = np.add.reduceat(times[:, order], starts, axis=1)
+    return found
 
 
 def _losses(probabilities: Floats, labels: Ints) -> Floats:
