@@ -46,10 +46,7 @@ def confusion_matrix(
         most = max(float(shown[inside].max()), float(shown.max()) / 4)
         # The square root lets single mistakes be seen beside hundreds.
         figure.add_heatmap(
-            z=[
-                [round(float(np.sqrt(v / most)), 3) if i else None for v, i in pairs(row, where)]
-                for row, where in pairs(shown, inside)
-            ],
+            z=np.where(inside, np.sqrt(shown / most), np.nan).astype(np.float32),
             zmin=0,
             zmax=1,
             showscale=False,

@@ -13,7 +13,7 @@ from core.runs import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
 from core.uploads import Upload
-from ui import state, text
+from ui import resources, state, text
 
 
 def start(upload: Upload, found: Intake, config: TrainingConfig, settings: Settings) -> None:
@@ -53,7 +53,7 @@ def show_refusal() -> None:
 
 def heading(run: Run) -> None:
     """Which pictures and which settings a run is about."""
-    dataset, config = run.dataset(), run.config()
+    dataset, config = resources.dataset(run), run.config()
     preset = "" if config.preset == "custom" else f" · {config.preset}"
     st.markdown(
         f"**{text.plain(dataset.name)}** · {text.classes(len(dataset.classes))} · "

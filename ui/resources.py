@@ -13,7 +13,10 @@ from core import backbones, models, runs, samples, uploads
 from core import settings as settings_module
 from core.backbones import serving
 from core.classifier import Answer, Classifier, ServingModel, opened
-from core.evaluation import Report
+from core.dataset import Dataset
+from core.evaluation import Report, browsing
+from core.evaluation.browsing import Rows
+from core.evaluation.report import Unlike
 from core.jobs import recover
 from core.run import Run
 from core.settings import Settings
@@ -79,6 +82,35 @@ def report(run: Run) -> Report:
 def _report(path: str, changed_at: tuple[int, ...], _run: Run) -> Report:
     del path, changed_at  # what the cache goes by
     return _run.report()
+
+
+def dataset(run: Run) -> Dataset:
+    """The dataset of a run; of a complete one it is read once a visit.
+
+    Raises:
+        RunDamaged: it cannot be read.
+    """
+    return _dataset(str(run.path), run.changed_at, run) if run.complete else run.dataset()
+
+
+@st.cache_resource(scope="session", max_entries=1, show_spinner=False)
+def _dataset(path: str, changed_at: tuple[int, ...], _run: Run) -> Dataset:
+    del path, changed_at  # what the cache goes by
+    return _run.dataset()
+
+
+def rows(run: Run) -> Rows:
+    """The test pictures of a run as arrays, made once a visit. Raises RunDamaged."""
+    unlike = run.unlike()
+    return _rows(str(run.path), run.changed_at, unlike is not None, report(run), unlike)
+
+
+@st.cache_resource(scope="session", max_entries=3, show_spinner=False)
+def _rows(
+    path: str, changed_at: tuple[int, ...], told: bool, _report: Report, _unlike: Unlike | None
+) -> Rows:
+    del path, changed_at, told  # what the cache goes by
+    return browsing.rows(_report, _unlike)
 
 
 @st.cache_data(scope="session", max_entries=256, show_spinner=False)

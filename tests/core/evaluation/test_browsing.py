@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from core.evaluation import evaluate
+from core.evaluation.browsing import ORDERS, Wanted, find, rows
+from core.evaluation.intervals import proportion
+from core.evaluation.report import Unlike
+
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+SAID = np.array([0, 1, 1, 1, 0, 2])
+SURE = np.array([0.9, 0.6, 0.8, 0.5, 0.7, 0.95])
+NAMES = ("ant/A.JPG", "ant/b.jpg", "ant/c.jpg", "bee/a.jpg", "bee/d.jpg", "İ/e.jpg")
+
+
+@pytest.fixture
+def found():
+    given = np.repeat((1 - SURE)[:, None] / 2, 3, axis=1)
+    given[np.arange(6), SAID] = SURE
+    report = evaluate(LABELS, given, ("ant", "bee", "cat"), NAMES)
+    strange = (0.2, 0.3, 1.2, 0.4, 0.5, 0.6)
+    return rows(report, Unlike(strangeness=strange, false_alarms=proportion(1, 6)))
+
+
+def names_of(found, order="Surest", **wanted):
+    return find(found, Wanted(**wanted), order).tolist()
+
+
+def test_wrong_ones_come_first_with_those_of_one_confusion_together(found):
+    assert names_of(found, "Wrong first") == [2, 1, 4, 3, 0, 5]
+
+
+def test_the_most_surely_wrong_come_first_whatever_the_confusion(found):
+    assert names_of(found, "Most surely wrong") == [2, 4, 1, 3, 0, 5]
+
+
+def test_pictures_are_ordered_by_how_sure_it_was(found):
+    assert names_of(found, "Surest") == [5, 0, 2, 4, 1, 3]
+    assert names_of(found, "Least sure") == names_of(found, "Surest")[::-1]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "places"),
+    [
+        ({"label": 0}, {0, 1, 2}),
+        ({"predicted": 0}, {0, 4}),
+        ({"right": False}, {1, 2, 4}),
+        ({"right": True}, {0, 3, 5}),
+        ({"low": 0.7, "high": 0.9}, {0, 2, 4}),
+        ({"text": "a.jpg"}, {0, 3}),
+        ({"label": 0, "right": False, "text": "C."}, {2}),
+        ({"verdict": "unlike"}, {2}),
+        ({"verdict": "not sure", "threshold": 0.65}, {1, 3}),
+        ({"verdict": "sure", "threshold": 0.65}, {0, 4, 5}),
+    ],
+    ids=str,
+)
+def test_only_what_is_wanted_is_found(found, wanted, places):
+    for order in ORDERS:
+        assert set(names_of(found, order, **wanted)) == places
+
+
+def test_the_pictures_of_a_cell_begin_with_the_surest(found):
+    assert found.cell(0, 1).tolist() == [2, 1]
+    assert found.cell(2, 0).tolist() == []
