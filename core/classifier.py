@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,7 @@ class ServingModel:
     def __init__(self, path: Path, *, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
+        self._path = path
         self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
         self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]
@@ -73,6 +75,17 @@ class ServingModel:
         self.size = int(details["shape"][1])
         self._outputs = serving.outputs(self._interpreter)
         self._lock = threading.Lock()
+
+    @cached_property
+    def head(self) -> DenseHead:
+        """What makes its probabilities of its embedding, read when first asked for.
+
+        Raises:
+            LookupError: that is not just dense layers.
+        """
+        from core.backbones.litert_file import LitertFile
+
+        return LitertFile(self._path).head()
 
     def run(self, picture: np.ndarray) -> Answer:
         """(size, size, 3) uint8 RGB → Answer."""
@@ -179,11 +192,10 @@ class Classifier:
         """Where it saw evidence for classes: (m, h, w) float32 for m class indices.
 
         Raises:
-            LookupError: the head of this model is not known.
+            LookupError: its head is not made of dense layers alone.
         """
-        if self._head is None:
-            raise LookupError("the head of this model is inside its file")
-        return heatmap.activation(answer.feature_map, self._head, classes)
+        head = self._model.head if self._head is None else self._head
+        return heatmap.activation(answer.feature_map, head, classes)
 
     def top(self, probabilities: np.ndarray, count: int) -> tuple[Prediction, ...]:
         """The `count` likeliest classes of (k,) probabilities, the likeliest first."""

@@ -1,4 +1,4 @@
-"""Change LiteRT files without TensorFlow: show the inside of a network, put retrained weights in.
+"""Read and change LiteRT files without TensorFlow: the inside of a network, its head, its weights.
 
 A LiteRT file is a FlatBuffer (schema: `tensorflow/compiler/mlir/lite/schema/schema.fbs`). Adding an
 output or exchanging a kernel takes hundredths of a second, converting the network again ten.
@@ -6,6 +6,7 @@ output or exchanging a kernel takes hundredths of a second, converting the netwo
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core import files
+from core.dense import DenseHead
 
 MAGIC = b"TFL3"
 FIT = 1e-4
@@ -50,7 +52,10 @@ class LitertFile:
     """One LiteRT file with a single subgraph, in memory."""
 
     def __init__(self, path: Path) -> None:
-        self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+        with path.open("rb") as handle:
+            # Of a large file only what is looked at gets into memory.
+            content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         (self._graph,) = self._model.subgraphs
         self._named = {
             output.name.decode(): output for output in self._model.signatureDefs[0].outputs
@@ -70,6 +75,34 @@ class LitertFile:
                 if len(tensor.shape) == 4 and named.search(tensor.name.decode().split(";")[0]):
                     return int(index)
         raise LookupError(f"the LiteRT file has no tensor of layer {layer!r}")
+
+    def head(self) -> DenseHead:
+        """The layers that make the output `probabilities` of the output `embedding`.
+
+        Raises:
+            LookupError: it lacks one of these, or something else than dense layers with ReLU and a
+                softmax lies between them.
+        """
+        if not {"embedding", "probabilities"} <= set(self._named):
+            raise LookupError(f"the LiteRT file has only the outputs {', '.join(self._named)}")
+        embedding = self._named["embedding"].tensorIndex
+        operator, kind = self._making(self._named["probabilities"].tensorIndex)
+        if kind != schema.BuiltinOperator.SOFTMAX or operator.builtinOptions.beta != 1:
+            raise LookupError("the LiteRT file does not end in a softmax")
+        layers: list[tuple[np.ndarray, np.ndarray]] = []
+        while operator.inputs[0] != embedding:
+            operator, kind = self._making(operator.inputs[0])
+            kernel = self._constant(operator.inputs[1]) if len(operator.inputs) > 1 else None
+            if kind != schema.BuiltinOperator.FULLY_CONNECTED or kernel is None:
+                raise LookupError("more than dense layers lies above the embedding")
+            activation = schema.ActivationFunctionType
+            expected = activation.RELU if layers else activation.NONE
+            if operator.builtinOptions.fusedActivationFunction != expected:
+                raise LookupError("a dense layer has another activation than ReLU")
+            bias = self._constant(operator.inputs[2]) if len(operator.inputs) > 2 else None
+            bias = np.zeros(len(kernel), np.float32) if bias is None else bias
+            layers.insert(0, (kernel.T, bias))
+        return DenseHead(tuple(layers))
 
     def keep(self, *names: str, inside: Mapping[str, int] | None = None) -> None:
         """Leave only some outputs, and only what they are computed from.
@@ -134,6 +167,15 @@ class LitertFile:
             raise LookupError(f"the layer {layer.kernel.shape} has no bias in the file")
         moved = bias + factors * (layer.new_bias - layer.bias)
         self._store(operator.inputs[2], moved, bias.shape)
+
+    def _making(self, tensor: int) -> tuple[Any, int]:
+        """The operation that a tensor comes from, and its kind."""
+        for operator in self._graph.operators:
+            if tensor in operator.outputs:
+                code = self._model.operatorCodes[operator.opcodeIndex]
+                # Kinds below 127 stand in the older field, the others in the newer.
+                return operator, max(code.builtinCode, code.deprecatedBuiltinCode)
+        raise LookupError("the probabilities do not come from the embedding")
 
     def _constant(self, index: int) -> np.ndarray | None:
         """A float32 tensor that is part of the file, in its own shape."""

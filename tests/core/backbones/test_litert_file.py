@@ -167,6 +167,63 @@ def test_retrained_layers_answer_as_they_do_in_keras(network, stage, tmp_path, s
     check_retraining(path, backbone, trunk, stage, picture, tmp_path / "retrained.tflite")
 
 
+@BOTH
+def test_the_head_inside_a_file_makes_its_very_probabilities(network, scene):
+    backbone, path, _ = network
+    found = answer(path, images.fit(scene, backbone.size))
+    head = LitertFile(path).head()
+    assert (head.inputs, head.classes) == (backbone.embedding, 1000)
+    np.testing.assert_allclose(
+        head.probabilities(found["embedding"][None])[0], found["probabilities"], atol=1e-5
+    )
+
+
+def topped(path, *above):
+    """Write a LiteRT file of 16-pixel pictures with these layers above its embedding."""
+    picture = keras.Input((16, 16, 3))
+    x = embedding = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3)(picture))
+    for layer in above:
+        x = layer(x)
+    model = keras.Model(picture, {"embedding": embedding, "probabilities": x})
+    build._randomise(model, seed=4)
+    serving.convert(model, path, (16, 16, 3))
+    return path
+
+
+def test_hidden_layers_are_part_of_the_head(tmp_path):
+    hidden = layers.Dense(9, activation="relu"), layers.Dense(8, activation="relu", use_bias=False)
+    path = topped(tmp_path / "deep.tflite", *hidden, layers.Dense(5, activation="softmax"))
+    head = LitertFile(path).head()
+    assert [kernel.shape for kernel, _ in head.layers] == [(6, 9), (9, 8), (8, 5)]
+    for seed in range(3):
+        found = answer(path, np.random.default_rng(seed).normal(0, 3, (16, 16, 3)))
+        np.testing.assert_allclose(
+            head.probabilities(found["embedding"][None])[0], found["probabilities"], atol=1e-5
+        )
+
+
+@pytest.mark.parametrize(
+    ("above", "why"),
+    [
+        ([layers.Dense(5, activation="sigmoid")], "does not end in a softmax"),
+        ([layers.Dense(8, activation="tanh"), layers.Dense(5, "softmax")], "more than dense"),
+        ([layers.Dense(8), layers.Dense(8, "relu6"), layers.Dense(5, "softmax")], "another activ"),
+    ],
+    ids=lambda value: None if isinstance(value, list) else value,
+)
+def test_a_head_that_is_not_just_dense_layers_is_not_known(above, why, tmp_path):
+    with pytest.raises(LookupError, match=why):
+        LitertFile(topped(tmp_path / "other.tflite", *above)).head()
+
+
+def test_a_file_without_probabilities_has_no_head(tiny_file, tmp_path):
+    file = LitertFile(tiny_file)
+    file.keep("embedding", "feature_map")
+    file.write(tmp_path / "trunk.tflite")
+    with pytest.raises(LookupError, match="only the outputs embedding, feature_map"):
+        LitertFile(tmp_path / "trunk.tflite").head()
+
+
 @pytest.fixture(scope="module")
 def small():
     """Both kinds of convolution, with and without bias and normalisation, 16-pixel pictures."""
@@ -262,3 +319,5 @@ def test_every_other_network_is_opened_and_retrained_too(name, tmp_path):
     check_stages(path, backbone, trunk, picture, tmp_path / "opened.tflite")
     middle = len(backbone.stages) // 2
     check_retraining(path, backbone, trunk, middle, picture, tmp_path / "retrained.tflite")
+    found, head = answer(path, picture), LitertFile(path).head()
+    agree(head.probabilities(found["embedding"][None])[0], found["probabilities"], 1e-5)
