@@ -103,11 +103,12 @@ def train(
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), beside=data)
     watch = Watcher(silent=as_json)
-    with arguments.taken_in(data, settings, watch.step, complain) as (dataset, pictures):
+    with arguments.taken_in(data, settings, watch.step, complain) as (taken, pictures):
         if not as_json:
-            (found,) = foresee.measured(dataset, pictures, [configured], settings)
+            (found,) = foresee.measured(taken.dataset, pictures, [configured], settings)
             complain(found.sentence)
-        run = runs.create(configured, dataset, path)
+        run = runs.create(configured, taken.dataset, path)
+        run.write_findings(taken.findings)
         run.job.open(Order(kind="train", arguments={"pictures": str(pictures)}))
         terminal.divert(run.job.log_path)
         began = time.monotonic()
@@ -149,8 +150,11 @@ def estimate(
     presets = (preset,) if preset or config else PRESETS
     asked = [arguments.configuration(name, config, backbone, None) for name in presets]
     watch = Watcher(silent=as_json)
-    with arguments.taken_in(arguments.existing(data), settings, watch.step, complain) as taken:
-        found = room.measured(*taken, asked, settings)
+    with arguments.taken_in(arguments.existing(data), settings, watch.step, complain) as (
+        taken,
+        pictures,
+    ):
+        found = room.measured(taken.dataset, pictures, asked, settings)
     for configured, foreseen in zip(asked, found, strict=True):
         if as_json:
             _print({"preset": configured.preset} | asdict(foreseen))
@@ -174,8 +178,8 @@ def compare(
     configured = arguments.configuration(None, config, None, seed)
     arguments.existing(data)
     watch = Watcher(silent=as_json)
-    with arguments.taken_in(data, settings, watch.step, complain) as (dataset, pictures):
-        found = bakeoff.compare(dataset, pictures, configured, settings, watch.step)
+    with arguments.taken_in(data, settings, watch.step, complain) as (taken, pictures):
+        found = bakeoff.compare(taken.dataset, pictures, configured, settings, watch.step)
     if as_json:
         _print(found.model_dump(mode="json"))
         return

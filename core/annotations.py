@@ -8,13 +8,11 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core import files
-from core.dataset import Dataset, Skipped
 
 ANNOTATIONS = "annotations.json"
 LOCK = "annotations.lock"
 LOCK_SECONDS = 5
 NAME_LENGTH, TAG_LENGTH, TAGS = 80, 24, 12
-LEFT_OUT = "Left out after the report was read."
 
 
 class Correction(BaseModel):
@@ -88,26 +86,3 @@ def write(folder: Path, annotations: Annotations) -> None:
 def lock(folder: Path) -> FileLock:
     """Held while they are read, changed and written: two tabs may do so at once."""
     return FileLock(folder / LOCK, timeout=LOCK_SECONDS)
-
-
-def correct(dataset: Dataset, corrections: tuple[Correction, ...]) -> Dataset:
-    """A dataset as it is after some corrections; parts stay as they were dealt.
-
-    Pictures are known by their bytes, so every copy is corrected. Test pictures are left as they
-    are: a test that was changed after the report was read would prove nothing.
-    """
-    wanted = {one.sha256: one.label for one in corrections}
-    place = {name: label for label, name in enumerate(dataset.classes)}
-    kept, gone = [], []
-    for example in dataset.examples:
-        if example.sha256 not in wanted or example.split == "test":
-            kept.append(example)
-            continue
-        name = wanted[example.sha256]
-        if name is None:
-            gone.append(Skipped(name=example.name, reason=LEFT_OUT))
-        else:
-            label = place.get(name, example.label)
-            kept.append(example.model_copy(update={"label": label}))
-    update = {"examples": tuple(kept), "skipped": (*dataset.skipped, *gone)}
-    return dataset.model_copy(update=update)

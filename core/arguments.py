@@ -15,7 +15,7 @@ from core.errors import BadDataset, BadInput
 
 if TYPE_CHECKING:
     from core.checks import Finding
-    from core.dataset import Dataset, Progress
+    from core.dataset import Progress
     from core.intake import Intake
     from core.run import Run
     from core.settings import Settings
@@ -85,8 +85,8 @@ def new_folder(path: Path, *, beside: Path) -> Path:
 @contextmanager
 def taken_in(
     data: Path, settings: Settings, progress: Progress, say: Callable[[str], None]
-) -> Iterator[tuple[Dataset, Path]]:
-    """The dataset that somebody named and the folder of its pictures, both gone after the block.
+) -> Iterator[tuple[Intake, Path]]:
+    """What somebody named, taken in, and the folder of its pictures, both gone after the block.
 
     Raises:
         BadInput: it cannot be learned from; its sentence says why.
@@ -118,8 +118,8 @@ def configuration(
     return room.parse(read | {key: value for key, value in given.items() if value is not None})
 
 
-def unblocked(taken: Intake, folder: Path, say: Callable[[str], None]) -> Dataset:
-    """The dataset without what would keep it from being learned from, saying what was left out.
+def unblocked(taken: Intake, folder: Path, say: Callable[[str], None]) -> Intake:
+    """What was taken in, without what keeps it from being learned from; says what was left out.
 
     Raises:
         BadDataset: nothing can be done about a finding that blocks.
@@ -139,7 +139,7 @@ def unblocked(taken: Intake, folder: Path, say: Callable[[str], None]) -> Datase
         taken = intake.remedied(folder, remedies)
     if blocking(taken):
         raise BadDataset(" ".join(finding.sentence for finding in blocking(taken)))
-    return taken.dataset
+    return taken
 
 
 def _found(path: Path) -> bool:

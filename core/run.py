@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core import annotations as owned
 from core import files, model
 from core import manifest as manifests
 from core.annotations import Annotations
-from core.checks import Finding
-from core.checks.labels import Suspect
 from core.classifier import Classifier, Open, opened
 from core.dataset import Dataset
 from core.errors import RunDamaged
 from core.evaluation import Report
-from core.evaluation.learning_curve import LearningCurve
-from core.evaluation.report import Footprint, Unlike
+from core.extras import THUMBNAILS, Extras
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, Status
 from core.jobs.local import status as live_status
 from core.manifest import MANIFEST, Manifest
@@ -33,28 +30,18 @@ DATASET = "dataset.json"
 REPORT = "report.json"
 PROBABILITIES = "probabilities.npy"
 MODEL_FOLDER = "model"
-THUMBNAILS = "thumbnails"
-SUSPECTS = "suspects.json"
-LEARNING_CURVE = "learning_curve.json"
-FINDINGS = "findings.json"
-HEATMAPS = "heatmaps.npy"
-UNLIKE = "unlike.json"
-FOOTPRINT = "footprint.json"
 
 OWNERS = (owned.ANNOTATIONS, owned.LOCK)
 """Files of whoever owns the run, which no manifest lists."""
 
-_SUSPECTS = TypeAdapter(tuple[Suspect, ...])
-_FINDINGS = TypeAdapter(tuple[Finding, ...])
-
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
-class Run:
+class Run(Extras):
     """One run's folder and what is in it."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self.job = JobFolder(path)
 
     @property
@@ -100,6 +87,15 @@ class Run:
             return Path(self.job.order().arguments["pictures"])
         except (OSError, ValueError, KeyError):
             return None
+
+    @property
+    def source(self) -> Path | None:
+        """Where the pictures are that it was trained on; None where they are gone."""
+        try:
+            pictures = Path(self.job.order().arguments["pictures"])
+        except (OSError, ValueError, KeyError):
+            return None
+        return pictures if pictures.is_dir() else None
 
     def events(self) -> tuple[Event, ...]:
         """What it has said so far."""
@@ -176,76 +172,6 @@ class Run:
         for position, content in enumerate(thumbnails):
             self.thumbnail(position).write_bytes(content)
 
-    def suspects(self) -> tuple[Suspect, ...]:
-        """Training pictures whose label is likely wrong; none before they were looked for."""
-        try:
-            return _SUSPECTS.validate_json((self.path / SUSPECTS).read_bytes())
-        except (OSError, ValidationError):
-            return ()
-
-    def suspect_thumbnail(self, position: int) -> Path:
-        """The small picture of suspect number `position`."""
-        return self.path / THUMBNAILS / f"suspect-{position:06d}.jpg"
-
-    def write_suspects(self, suspects: tuple[Suspect, ...], thumbnails: Iterable[bytes]) -> None:
-        """Keep the suspects with a small picture of each."""
-        for position, content in enumerate(thumbnails):
-            self.suspect_thumbnail(position).write_bytes(content)
-        files.write_bytes(self.path / SUSPECTS, _SUSPECTS.dump_json(suspects))
-
-    def learning_curve(self) -> LearningCurve | None:
-        """Whether more pictures would help; None before it was worked out, or if it was not."""
-        try:
-            return LearningCurve.from_json((self.path / LEARNING_CURVE).read_bytes())
-        except (OSError, RunDamaged):
-            return None
-
-    def write_learning_curve(self, curve: LearningCurve) -> None:
-        """Keep the learning curve."""
-        files.write_text(self.path / LEARNING_CURVE, curve.to_json())
-
-    def findings(self) -> tuple[Finding, ...]:
-        """What was found wrong with its pictures before it began; none where nothing was kept."""
-        try:
-            return _FINDINGS.validate_json((self.path / FINDINGS).read_bytes())
-        except (OSError, ValidationError):
-            return ()
-
-    def write_findings(self, findings: tuple[Finding, ...]) -> None:
-        """Keep the findings."""
-        files.write_bytes(self.path / FINDINGS, _FINDINGS.dump_json(findings))
-
-    def heatmaps(self) -> np.ndarray | None:
-        """(n, 2, h, w) uint8 of the test pictures, as `heatmap.packed` makes them.
-
-        The first speaks for what was said, the second for what it was. None before they were made.
-        """
-        try:
-            return np.load(self.path / HEATMAPS, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            return None
-
-    def write_heatmaps(self, heatmaps: np.ndarray) -> None:
-        """Keep the heat maps."""
-        with files.replacing(self.path / HEATMAPS) as temporary, temporary.open("wb") as handle:
-            np.save(handle, heatmaps)
-
-    def unlike(self) -> Unlike | None:
-        """How strange the test pictures are to it; None before that was measured."""
-        return self._optional(Unlike, UNLIKE)
-
-    def write_unlike(self, unlike: Unlike) -> None:
-        """Keep how strange the test pictures are."""
-        files.write_text(self.path / UNLIKE, unlike.model_dump_json())
-
-    def footprint(self) -> Footprint | None:
-        """What its model takes; None before that was measured."""
-        return self._optional(Footprint, FOOTPRINT)
-
-    def write_footprint(self, footprint: Footprint) -> None:
-        """Keep what the model takes."""
-        files.write_text(self.path / FOOTPRINT, footprint.model_dump_json())
-
     def annotations(self) -> Annotations:
         """What its owner added."""
         return owned.read(self.path)
@@ -299,12 +225,6 @@ class Run:
             raise RunDamaged(
                 f"{name} of this run is damaged: it is not what was written."
             ) from error
-
-    def _optional(self, kind: type[Parsed], name: str) -> Parsed | None:
-        try:
-            return kind.model_validate_json((self.path / name).read_bytes())
-        except (OSError, ValidationError):
-            return None
 
     def _read(self, name: str) -> bytes:
         try:

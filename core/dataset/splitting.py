@@ -22,8 +22,9 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
     picture in each part that is asked for; with two, training and test have one; a single one
     is trained on. The order of the pictures does not matter, only their bytes and the seed.
 
-    A predefined split is kept. Where it lacks validation pictures, as large a part of its
-    training pictures is taken for validation as would have been without it.
+    A dataset that was dealt before is kept as it is. So is a predefined split; where it lacks
+    validation pictures, as large a part of its training pictures is taken for validation as
+    would have been without it.
 
     Args:
         dataset: as read, or as examined.
@@ -39,6 +40,9 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
             f"Validation and test must be parts from 0 that leave some to train on; found "
             f"{validation:g} and {test:g}."
         )
+    dealt = {example.split for example in dataset.examples}
+    if "validation" in dealt and None not in dealt:
+        return dataset
     parts: list[Split | None] = [e.split if dataset.predefined else None for e in dataset.examples]
     shares: dict[Split, float] = {"test": test, "validation": validation}
     if dataset.predefined:

@@ -10,7 +10,8 @@ from core import card
 from core.checks import Finding, Severity
 from core.evaluation import Estimate, describe
 from core.evaluation.report import Footprint, Unlike
-from core.run import FOOTPRINT, LEARNING_CURVE, SUSPECTS, UNLIKE, Run
+from core.extras import FOOTPRINT, LEARNING_CURVE, SUSPECTS, UNLIKE
+from core.run import Run
 from tests.core.trainings import Trained
 
 NASTY = ("**bold** | _cell_", "<img src=x onerror=alert(1)>", "[link](javascript:x) `c` $x^2$\n# h")

@@ -3,8 +3,9 @@ from collections.abc import Callable
 import pytest
 
 from core.evaluation import describe
+from core.extras import LEARNING_CURVE
 from core.jobs import State
-from core.run import LEARNING_CURVE, MANIFEST, REPORT, Run
+from core.run import MANIFEST, REPORT, Run
 from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
