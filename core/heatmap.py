@@ -12,9 +12,9 @@ from core.dense import DenseHead
 DIMMED = 0.55
 """What is left of the brightness where the model saw nothing."""
 
-RAMP = ("#57157E", "#A3296F", "#DA4D3B", "#F68A1D", "#FCC63A", "#F9FBB0")
+RAMP = ("#7E03A8", "#A82296", "#CC4778", "#E66C5C", "#F89540", "#FDC527", "#F0F921")
 """From little evidence to most, ever lighter, so that its order survives any kind of sight: the
-upper part of the map "inferno" (S. van der Walt and N. Smith, 2015)."""
+upper part of the map "plasma" (S. van der Walt and N. Smith, 2015)."""
 
 
 def activation(feature_map: np.ndarray, head: DenseHead, classes: Sequence[int]) -> np.ndarray:
@@ -56,8 +56,9 @@ def overlay(picture: np.ndarray, heat: np.ndarray, *, crop: float, strength: flo
     """Lay a map over the picture that it explains.
 
     The map covers what the model saw, the centre square; what lies outside is dimmed. The more
-    evidence at a place, the lighter its colour and the less of the picture shows through; where
-    there is none, the picture is as it was.
+    evidence at a place, the lighter its colour, the less of the picture shows through, and the
+    greyer that is, lest its own colours be taken for the map's. Where there is no evidence the
+    picture is as it was.
 
     Args:
         picture: (H, W, 3) uint8 RGB, the whole of it at any size.
@@ -71,21 +72,29 @@ def overlay(picture: np.ndarray, heat: np.ndarray, *, crop: float, strength: flo
     height, width = picture.shape[:2]
     edge = max(1, round(crop * min(height, width)))
     top, left = (height - edge) // 2, (width - edge) // 2
-    evidence = np.asarray(heat, np.float32) / (255 if heat.dtype == np.uint8 else 1)
-    wide = Image.fromarray(evidence).resize((edge, edge), Image.Resampling.BICUBIC)
-    levels = np.clip(255 * np.asarray(wide) + 0.5, 0, 255).astype(np.uint8)
+    seen = Image.fromarray(picture[top : top + edge, left : left + edge])
+    if heat.dtype != np.uint8:
+        heat = np.round(255 * np.clip(heat, 0, 1)).astype(np.uint8)
+    evidence = Image.fromarray(heat).resize(seen.size, Image.Resampling.BICUBIC)
+    # A root, so that the edge of what is covered can be seen.
+    cover = strength * np.linspace(0, 1, 256) ** 0.7
+    greyed = Image.composite(seen.convert("L").convert("RGB"), seen, _mask(evidence, 1.6 * cover))
+    covered = Image.composite(_coloured(evidence), greyed, _mask(evidence, cover))
     laid = np.array(Image.fromarray(picture).point([round(DIMMED * i) for i in range(256)] * 3))
-    covered = strength * np.arange(256, dtype=np.float32)[:, None] / 255
-    # Of 256 levels each, so that a pixel costs two look-ups.
-    colours, rest = (covered * _colours())[levels], (1 - covered)[levels]
-    square = picture[top : top + edge, left : left + edge] * rest + colours
-    laid[top : top + edge, left : left + edge] = np.round(square)
+    laid[top : top + edge, left : left + edge] = np.asarray(covered)
     return laid
 
 
-def _colours() -> np.ndarray:
-    """The ramp in (256, 3) float32, RGB 0–255."""
-    anchors = np.array([list(bytes.fromhex(colour[1:])) for colour in RAMP], np.float32)
+def _mask(evidence: Image.Image, shares: np.ndarray) -> Image.Image:
+    """How much is laid on, by one of 256 shares for each level of evidence."""
+    return evidence.point(np.round(255 * np.minimum(shares, 1)).astype(int).tolist())
+
+
+def _coloured(evidence: Image.Image) -> Image.Image:
+    """Evidence in the colours of the ramp."""
+    anchors = np.array([list(bytes.fromhex(colour[1:])) for colour in RAMP])
     places = np.linspace(0, len(anchors) - 1, 256)
     parts = [np.interp(places, range(len(anchors)), channel) for channel in anchors.T]
-    return np.stack(parts, axis=1).astype(np.float32)
+    painted = evidence.copy()
+    painted.putpalette(np.round(np.stack(parts, axis=1)).astype(np.uint8).tobytes())
+    return painted.convert("RGB")
