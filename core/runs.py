@@ -1,20 +1,21 @@
-"""All runs of this machine: create, find, list, delete."""
+"""All runs of this machine: create, find, list, discard, delete."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import secrets
 import shutil
+import time
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
-from core import files
+from core import files, samples
 from core.dataset import Dataset
-from core.errors import BadInput, RunDamaged, UnknownModel
-from core.jobs.folder import State
+from core.errors import BadInput, UnknownModel
 from core.run import CONFIG, Run
 from core.settings import Settings
+from core.summary import Summary, summarise
 from core.training.config import TrainingConfig
 
 __all__ = [
@@ -24,35 +25,24 @@ __all__ = [
     "at",
     "create",
     "delete",
+    "discard",
     "every",
     "folder",
     "get",
     "new_path",
+    "restore",
+    "sample",
     "summarise",
+    "sweep",
 ]
 
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
-
-
-class Summary(BaseModel):
-    """One line of the list of runs."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    name: str
-    state: State
-    complete: bool
-    damaged: bool = False
-    at: float
-    backbone: str = ""
-    classes: tuple[str, ...] = ()
-    pictures: int = 0
-    accuracy: float | None = None
-    low: float | None = None
-    high: float | None = None
-    megabytes: float = 0.0
+TRASH = ".trash-"
+"""What the folder of a discarded run is called before its id."""
+TRASH_MINUTES = 60
+"""How long a discarded run can be brought back."""
+AT_WORK = "This run is still at work. Cancel it first, then delete it."
 
 
 def folder(settings: Settings) -> Path:
@@ -80,8 +70,10 @@ def get(settings: Settings, run_id: str) -> Run:
     Raises:
         UnknownModel: there is none.
     """
-    if RUN_ID.fullmatch(run_id) and (folder(settings) / run_id / CONFIG).is_file():
-        return Run(folder(settings) / run_id)
+    if RUN_ID.fullmatch(run_id):
+        path = samples.RUN if run_id == samples.RUN.name else folder(settings) / run_id
+        if (path / CONFIG).is_file():
+            return Run(path)
     raise UnknownModel("No run with this id is on this machine. It may have been deleted.")
 
 
@@ -108,47 +100,58 @@ def every(settings: Settings) -> tuple[Run, ...]:
     )
 
 
-def summarise(run: Run, settings: Settings) -> Summary:
-    """A run in one line; one that cannot be read is called damaged."""
-    name, begun = "", 0.0
-    try:
-        status = run.status(settings)
-        begun = status.queued_at
-        dataset = run.dataset()
-        name = dataset.name
-        line = Summary(
-            id=run.id,
-            name=name,
-            state=status.state,
-            complete=run.complete,
-            at=begun,
-            backbone=run.config().backbone,
-            classes=dataset.classes,
-            pictures=len(dataset.examples),
-        )
-        if not run.complete:
-            return line
-        accuracy = run.report().accuracy
-        size = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
-        return line.model_copy(
-            update={
-                "accuracy": accuracy.value,
-                "low": accuracy.low,
-                "high": accuracy.high,
-                "megabytes": size / 1024**2,
-            }
-        )
-    except (RunDamaged, OSError, ValueError):
-        return Summary(
-            id=run.id,
-            name=name or "Damaged run",
-            state=State.FAILED,
-            complete=False,
-            damaged=True,
-            at=begun,
-        )
+def sample() -> Run:
+    """The finished run that comes with Tusker: anybody's to read, nobody's to change."""
+    return Run(samples.RUN)
+
+
+def discard(run: Run, settings: Settings) -> None:
+    """Take a run off every list; until `sweep` comes by, `restore` brings it back.
+
+    Raises:
+        BadInput: it is still at work, or it comes with Tusker.
+    """
+    if run.path == samples.RUN:
+        raise BadInput("The sample comes with Tusker and cannot be deleted.")
+    sweep(settings)
+    if not run.job.exists:
+        _throw_away(run)
+        return
+    if not run.status(settings).state.ended:
+        raise BadInput(AT_WORK)
+    with run.job.unattended(within=1.0) as free:
+        if not free:
+            raise BadInput(AT_WORK)
+        _throw_away(run)
+
+
+def restore(run_id: str, settings: Settings) -> Run:
+    """Bring a run back that was discarded.
+
+    Raises:
+        UnknownModel: it has been removed for good.
+    """
+    home = folder(settings)
+    if RUN_ID.fullmatch(run_id) and (home / (TRASH + run_id)).is_dir():
+        return Run((home / (TRASH + run_id)).rename(home / run_id))
+    raise UnknownModel("This run has been removed for good; it can no longer be brought back.")
+
+
+def sweep(settings: Settings) -> None:
+    """Remove for good what was discarded a while ago."""
+    oldest = time.time() - TRASH_MINUTES * 60
+    for path in folder(settings).glob(f"{TRASH}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                files.remove(path)
+
+
+def _throw_away(run: Run) -> None:
+    with contextlib.suppress(FileNotFoundError):  # another tab was faster
+        os.utime(run.path)  # from now on it is as old as its deletion
+        run.path.rename(run.path.with_name(TRASH + run.id))
 
 
 def delete(run: Run) -> None:
-    """Remove a run and all that is in it."""
+    """Remove a run and all that is in it, for good."""
     shutil.rmtree(run.path, ignore_errors=True)

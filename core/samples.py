@@ -20,6 +20,8 @@ PHOTOGRAPHS = {"A palace": "china.jpg", "A flower": "flower.jpg"}
 """Photographs that scikit-learn ships, by what to call them."""
 SEEN = {"A palace": "Pagoda on a hill above a lake", "A flower": "Orange dahlia in bloom"}
 """What those who cannot see them are told."""
+RUN = Path(__file__).with_name("data") / "d1610000000000000000000000000000"
+"""A finished run on the digits; `python -m core.sample_run` makes it."""
 CREDIT = "Photographs: danielbuechele and vultilion on Flickr, CC BY 2.0"
 
 

@@ -120,7 +120,7 @@ def test_a_damaged_run_is_summed_up_too(trained, name, content):
         return  # unfinished; all defaults
     assert line.state is State.FAILED
     # How the job ended is one thing, what it left behind another.
-    assert (line.accuracy is None) == (name != "status.json" or content is None)
+    assert line.damaged == (line.accuracy is None) == (name != "status.json")
 
 
 def test_a_deleted_run_is_gone_and_the_others_stay(settings, queued, some_shapes):
