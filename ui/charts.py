@@ -4,7 +4,7 @@ Figures have no title and no background; the page gives them. Text takes the pag
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -102,7 +102,9 @@ def probability_bars(
             )
     figure.update_xaxes(range=[0, 1], visible=False, fixedrange=True)
     figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
-    return finish(figure, height=44 * len(rows) + 16, barmode="overlay", showlegend=False)
+    margin = {"l": 4, "r": 8, "t": 8, "b": 4}
+    height = 44 * len(rows) + 16
+    return finish(figure, height=height, margin=margin, barmode="overlay", showlegend=False)
 
 
 def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Figure:
@@ -176,7 +178,8 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
         )
     figure.update_xaxes(range=[0.5, max(len(epochs), 1) + 0.5], dtick=_step(len(epochs)))
     figure.update_xaxes(title_text="epoch", row=2, col=1)
-    figure.update_yaxes(title_text="accuracy", ticksuffix=" %", row=1, col=1)
+    shares = [y for trace in figure.data if trace.yaxis == "y" for y in trace.y if y is not None]
+    figure.update_yaxes(title_text="accuracy", **_up_to_all(shares), row=1, col=1)
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)
     return finish(figure, height=430, legend_y=1.07)
 
@@ -232,9 +235,22 @@ def per_class(report: Report, measure: Measure = "f1", *, worst_first: bool = Tr
         fixedrange=True,
         tickfont_size=12 if len(rows) <= 40 else 10,
     )
-    # Room at the right for half of the last tick.
-    margin = {"l": 4, "r": 24, "t": 8, "b": 4}
-    return finish(figure, margin=margin, height=(26 if len(rows) <= 40 else 15) * len(rows) + 50)
+    return finish(figure, height=(26 if len(rows) <= 40 else 15) * len(rows) + 50)
+
+
+def _up_to_all(shares: Sequence[float]) -> dict[str, Any]:
+    """An axis for per cents that begins below the least of them and ends at 100 at most."""
+    low, high = min(shares, default=0), max(shares, default=100)
+    room = max((high - low) / 12, 1)
+    ends = max(0, low - room), min(100, high + room)
+    step = next(step for step in (1, 2, 5, 10, 20, 25) if (ends[1] - ends[0]) / step <= 6)
+    ticks = [step * i for i in range(100 // step + 1) if ends[0] <= step * i <= ends[1]]
+    return {
+        "tickvals": ticks,
+        "ticktext": [f"{tick} %" for tick in ticks],
+        # Room for half of a marker at the end, but no tick beyond it.
+        "range": [ends[0], ends[1] + (ends[1] - ends[0]) / 40],
+    }
 
 
 def _step(epochs: int) -> int:

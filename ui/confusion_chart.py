@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from core.evaluation.confusion import by_column, by_row
 from core.evaluation.report import Report
 from ui.drawing import finish, literal, pairs, share
-from ui.palette import ACCENT, CLEAR, NEUTRAL, WRONG, tint
+from ui.palette import ACCENT, CLEAR, NEUTRAL, TEXT, WRONG, tint
 
 Share = Literal["count", "row", "column"]
 
@@ -19,7 +19,11 @@ NAMED = 30
 
 
 def confusion_matrix(
-    report: Report, *, values: Share = "count", clustered: bool = True
+    report: Report,
+    *,
+    values: Share = "count",
+    clustered: bool = True,
+    chosen: tuple[int, int] | None = None,
 ) -> go.Figure:
     """True classes down, predicted classes across, right answers and mistakes in two colours.
 
@@ -31,6 +35,7 @@ def confusion_matrix(
         report: of at least two classes.
         values: what cells show: pictures, or per cent of their row or column.
         clustered: classes that are taken for each other stand together; else as given.
+        chosen: true and predicted class of a cell to put a frame around.
     """
     places = list(report.confusion.order) if clustered else list(range(len(report.classes)))
     counts = np.array(report.confusion.counts)[np.ix_(places, places)]
@@ -91,6 +96,18 @@ def confusion_matrix(
             }
             for r, c in pairs(*np.nonzero(counts))
         ]
+    if chosen is not None:
+        row, column = (places.index(label) for label in chosen)
+        # At least as large as can be seen, where cells are small.
+        around = max(0.5, size / 100)
+        figure.add_shape(
+            type="rect",
+            x0=column - around,
+            x1=column + around,
+            y0=row - around,
+            y1=row + around,
+            line={"color": TEXT, "width": 2},
+        )
     ticks = {"tickmode": "array", "tickvals": list(range(size)), "showgrid": False, "ticks": ""}
     small = 12 if size <= NUMBERED else 10 if size <= 50 else 9
     figure.update_xaxes(

@@ -44,7 +44,8 @@ def finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     """Give a figure its frame: height in pixels, no background, the page's text colour."""
     figure.update_layout(
         height=height,
-        margin={"l": 4, "r": 8, "t": 8, "b": 4},
+        # At the right, room for half of the last tick of an axis, which may be `100 %`.
+        margin={"l": 4, "r": 24, "t": 8, "b": 4},
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         dragmode=False,

@@ -81,8 +81,7 @@ def every_figure(classes):
     given = np.tile(np.full(len(classes), 1 / len(classes)), (20, 1))
     given[:, 0] += 0.01
     given /= given.sum(axis=1, keepdims=True)
-    more = {"validation_labels": labels, "validation_probabilities": given, "wanted_error": 0.5}
-    found = report(classes, **more)
+    found = report(classes, validation=given)
     yield charts.probability_bars(classes[:3], [0.7, 0.2, 0.1][: len(classes[:3])], truth=1)
     yield charts.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
     for values in ("count", "row", "column"):

@@ -1,37 +1,100 @@
-"""Test pictures with what was said of each."""
+"""Test pictures with what was said of them, a page at a time; each opens closer."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from core.evaluation.report import Prediction
-from ui import text
+from ui import state, text
 from ui.drawing import share
+from ui.report import picture
 from ui.report.opened import Opened
 
 PAGE = 24
 """Pictures on a page of a gallery."""
+NAMED = 3
+"""Answers that a card lists."""
 
 
-def show(opened: Opened, places: list[int], key: str) -> None:
-    """Test pictures by their place in the report, a page at a time."""
-    pages = max(1, -(-len(places) // PAGE))
-    page = st.pagination(pages, key=f"page {key}") if pages > 1 else 1
-    with st.grid(min_column_width=130, gap="small", key=f"gallery {key}") as grid:
-        for place in places[(page - 1) * PAGE : page * PAGE]:
+def show(opened: Opened, places: Sequence[int], key: str) -> None:
+    """Pictures by their place in the report, as small as they stay clear.
+
+    Args:
+        opened: the report.
+        places: of the pictures, in the order to show.
+        key: of this gallery; `state.PAGE` keeps the page in the address.
+    """
+    _pages(opened, places, key, 130, _tile)
+
+
+def cards(opened: Opened, places: Sequence[int], key: str) -> None:
+    """Pictures, each beside where the model looked, with its likeliest answers."""
+    if opened.run.heatmaps() is None:
+        st.caption(
+            "Heat maps of this run are not there; they are made once its report is finished."
+        )
+    _pages(opened, places, key, 240, _card)
+
+
+def _pages(
+    opened: Opened,
+    places: Sequence[int],
+    key: str,
+    width: int,
+    draw: Callable[[Opened, int, Prediction], None],
+) -> None:
+    page = _page(len(places), key)
+    shown = places[(page - 1) * PAGE : page * PAGE]
+    pressed: int | None = None
+    with st.grid(min_column_width=width, gap="small", key=f"gallery {key}") as grid:
+        for place in shown:
             said = opened.report.predictions[place]
             with grid.cell():
-                _one(opened, place, said)
+                draw(opened, place, said)
+                if _button(opened, said, f"{key} {place}"):
+                    pressed = place
+                if said.label != said.predicted and draw is _tile:
+                    st.caption(f"was **{text.plain(opened.report.classes[said.label], 30)}**")
+    if pressed is not None:
+        picture.open_at(opened, list(map(int, places)), pressed)
 
 
-def _one(opened: Opened, place: int, said: Prediction) -> None:
+def _page(count: int, key: str) -> int:
+    pages = max(1, -(-count // PAGE))
+    if pages == 1:
+        return 1
+    if key == state.PAGE:
+        if st.session_state.get(key, 1) > pages:
+            st.session_state[key] = 1
+        return st.pagination(pages, key=key, bind="query-params")
+    return st.pagination(pages, key=f"page {key} of {pages}")
+
+
+def _button(opened: Opened, said: Prediction, key: str) -> bool:
+    right = said.label == said.predicted
+    named = text.plain(opened.report.classes[said.predicted], 30)
+    return st.button(
+        f"{named} {share(said.probability)}",
+        icon=":material/check:" if right else ":material/close:",
+        key=f"open {key}",
+        width="stretch",
+        help=text.plain(said.name),
+    )
+
+
+def _tile(opened: Opened, place: int, said: Prediction) -> None:
     thumbnail = opened.run.thumbnail(place)
     if thumbnail.is_file():
         st.image(str(thumbnail), width="stretch", alt=said.name)
-    named = text.plain(opened.report.classes[said.predicted], 30)
-    if said.label == said.predicted:
-        line = f":material/check: {named} {share(said.probability)}"
-    else:
-        was = text.plain(opened.report.classes[said.label], 30)
-        line = f":material/close: {named} {share(said.probability)}, was **{was}**"
-    st.caption(line, help=text.plain(said.name))
+
+
+def _card(opened: Opened, place: int, said: Prediction) -> None:
+    shown = picture.beside_its_heat_map(opened, place)
+    if shown is not None:
+        st.image(shown, width="stretch", alt=f"{said.name}, and where the model looked")
+    for label, probability in said.top[:NAMED]:
+        named = text.plain(opened.report.classes[label], 30)
+        its = " · its label" if label == said.label else ""
+        st.progress(min(1.0, probability), text=f"{named} {share(probability)}{its}")
