@@ -2,26 +2,39 @@
 
 import streamlit as st
 
+from core import runs
 from core.errors import TuskerError
-from ui import frame, launch, live, report, resources, run_list, state
+from ui import compare, frame, launch, live, owner, report, resources, run_list, state
 
 frame.enter()
 settings = resources.settings()
+comparing = bool(state.parameter(state.COMPARE))
+if comparing and not state.parameter(state.RUN):
+    st.button("All runs", on_click=compare.leave, icon=":material/arrow_back:")
+    compare.show(compare.wanted(settings), settings)
+    st.stop()
+
 run = launch.wanted(settings)
 if run is None:
     if state.parameter(state.RUN):
-        st.button("All runs", on_click=run_list.close, icon=":material/arrow_back:")
+        run_list.unknown()
         st.stop()
     st.title("How good is it, and where does it fail?")
     run_list.show(settings)
+    owner.answer(settings)
     st.stop()
 
-st.button("All runs", on_click=run_list.close, icon=":material/arrow_back:")
+back = "Back to comparing" if comparing else "All runs"
+st.button(back, on_click=run_list.close, icon=":material/arrow_back:")
+owner.heading(run, settings)
 try:
-    launch.heading(run)
-    if run.complete:
+    if runs.summarise(run, settings).damaged:
+        live.damaged(run, settings)
+    elif run.complete:
         report.show(run, settings)
     else:
         live.show(run, settings)
+        launch.again(run, settings)
 except TuskerError as refusal:
-    st.error(str(refusal), icon=":material/broken_image:")
+    live.damaged(run, settings, str(refusal))
+owner.answer(settings)

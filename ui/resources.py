@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from core import backbones, models, runs, samples, uploads
+from core import backbones, models, runs, samples, side_by_side, uploads
 from core import settings as settings_module
 from core.backbones import serving
 from core.classifier import Answer, Classifier, ServingModel, opened
 from core.dataset import Dataset
-from core.evaluation import Report, browsing
+from core.evaluation import Report, browsing, pairing
 from core.evaluation.browsing import Rows
+from core.evaluation.pairing import Answered, Apart, Paired
 from core.evaluation.report import Unlike
 from core.jobs import recover
 from core.run import Run
 from core.settings import Settings
+from core.side_by_side import Measured
 
 
 @st.cache_resource
@@ -33,6 +36,7 @@ def start() -> None:
     """Once a server: let queues go on where they stood, and clear what was abandoned."""
     recover(settings())
     uploads.sweep(settings())
+    runs.sweep(settings())
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
@@ -111,6 +115,31 @@ def _rows(
 ) -> Rows:
     del path, changed_at, told  # what the cache goes by
     return browsing.rows(_report, _unlike)
+
+
+def measured(run: Run) -> Measured:
+    """What a complete run is compared by, read once a visit. Raises RunDamaged."""
+    return _measured(str(run.path), run.changed_at, run)
+
+
+@st.cache_resource(scope="session", max_entries=side_by_side.MOST, show_spinner=False)
+def _measured(path: str, changed_at: tuple[int, ...], _run: Run) -> Measured:
+    del path, changed_at  # what the cache goes by
+    return side_by_side.measured(_run)
+
+
+def pairings(compared: Sequence[Run]) -> tuple[Paired | Apart, ...]:
+    """Each of several runs compared with the first, once a visit. Raises RunDamaged."""
+    key = tuple((str(run.path), run.changed_at) for run in compared)
+    return _pairings(key, [measured(run).answered for run in compared])
+
+
+@st.cache_resource(scope="session", max_entries=2, show_spinner="Comparing …")
+def _pairings(
+    key: tuple[tuple[str, tuple[int, ...]], ...], _answered: list[Answered]
+) -> tuple[Paired | Apart, ...]:
+    del key  # what the cache goes by
+    return pairing.against(_answered[0], _answered[1:])
 
 
 @st.cache_data(scope="session", max_entries=256, show_spinner=False)

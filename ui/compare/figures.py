@@ -1,0 +1,180 @@
+"""The figures of runs side by side, by run, by class and by setting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from core import backbones
+from core.evaluation import describe
+from core.evaluation.differences import Difference
+from core.evaluation.pairing import Apart, Paired
+from core.evaluation.report import Estimate
+from core.side_by_side import differing
+from ui import pairing_chart, text
+from ui.compare.side import Side
+from ui.drawing import PLAIN
+
+BETTER, WORSE = ":material/thumb_up: better", ":material/thumb_down: worse"
+BEST = ":material/thumb_up: best"
+SLOWER = 1.5
+"""Times as long that a busy machine alone may make a model take."""
+
+
+def show(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
+    """Every figure of every run, and the accuracies as a chart."""
+    table, chart = st.columns([3, 2], gap="large")
+    with table:
+        _table(sides, found)
+    with chart:
+        st.plotly_chart(
+            pairing_chart.accuracies(
+                [side.name for side in sides], [side.report.accuracy for side in sides]
+            ),
+            key="accuracies",
+            config=PLAIN,
+            alt="Accuracy: "
+            + "; ".join(f"{side.letter} {describe(side.report.accuracy)}" for side in sides),
+        )
+        st.caption(
+            "Each interval is of one run by itself. On the same pictures a difference can be sure "
+            "though intervals overlap: the sentences above go by that."
+        )
+
+
+def by_class(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
+    """Recall of each class, side by side."""
+    st.subheader("Of the pictures of a class, how many does each find?", divider="gray")
+    names = dict.fromkeys(name for side in sides for name in side.report.classes)
+    scores = [{score.name: score for score in side.report.per_class} for side in sides]
+    supports: dict[str, list[int]] = {}
+    if all(isinstance(one, Paired) for one in found):
+        supports["Test pictures"] = [scores[0][name].support for name in names]
+    st.dataframe(
+        {
+            "Class": list(names),
+            **supports,
+            **{
+                f"Recall of {side.letter}": [
+                    describe(by_name[name].recall) if name in by_name else "–" for name in names
+                ]
+                for side, by_name in zip(sides, scores, strict=True)
+            },
+        },
+        hide_index=True,
+        alt="Recall of each class by run",
+    )
+
+
+def settings(sides: Sequence[Side]) -> None:
+    """What the runs were asked for that is not the same in all."""
+    st.subheader("Which settings differ?", divider="gray")
+    apart = differing([side.measured.config for side in sides])
+    if not apart:
+        st.caption("None: they were asked for the same.")
+        return
+    st.table(
+        {
+            "Setting": [_setting(name) for name in apart],
+            **{
+                f"**{side.letter}**": [_value(values[place]) for values in apart.values()]
+                for place, side in enumerate(sides)
+            },
+        },
+        border="horizontal",
+        width="content",
+        alt="Settings that differ",
+    )
+
+
+def _table(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
+    reports = [side.report for side in sides]
+    errors = [(one.certainty.after or one.certainty.before).error for one in reports]
+    sizes = [side.measured.footprint for side in sides]
+    configs = [side.measured.config for side in sides]
+    times = [size.milliseconds if size else None for size in sizes]
+    megabytes = [size.megabytes if size else None for size in sizes]
+    rows = {
+        "Accuracy": _marked([describe(one.accuracy) for one in reports], found, "accuracy"),
+        "Balanced accuracy": _marked(
+            [describe(one.balanced_accuracy) for one in reports], found, "balanced_accuracy"
+        ),
+        "Macro F1": _marked([_plain(one.macro.f1) for one in reports], found, "macro_f1"),
+        "Log loss": _marked([_plain(one.log_loss) for one in reports], found, "log_loss"),
+        "Calibration error": [describe(error) for error in errors],
+        "A picture takes": _least(times, "{:.1f} ms", SLOWER, "fastest"),
+        "To read before answering": _least(megabytes, "{:.1f} MB", 1.01, "smallest"),
+        "Test pictures": [f"{one.pictures:,}" for one in reports],
+        "Pictures trained on": [f"{side.measured.learned_from:,}" for side in sides],
+        "Backbone": [text.plain(_backbone(config.backbone)) for config in configs],
+        "Preset": [config.preset.capitalize() for config in configs],
+        "Training took": [text.duration(side.measured.manifest.seconds) for side in sides],
+        "Finished": [text.date(side.measured.manifest.completed_at) for side in sides],
+    }
+    st.table(
+        {
+            "": list(rows),
+            **{
+                f"**{side.letter}** · {text.plain(side.run.title, 24)}": [
+                    cells[place] for cells in rows.values()
+                ]
+                for place, side in enumerate(sides)
+            },
+        },
+        border="horizontal",
+        alt="The figures of each run",
+    )
+    st.caption(
+        f"Better and worse are said against {sides[0].letter}, and only where the difference is "
+        "more than chance; of the calibration error that is not tested."
+    )
+
+
+def _marked(cells: list[str], found: Sequence[Paired | Apart], name: str) -> list[str]:
+    """Cells of which those that differ from the first by more than chance say so."""
+    signs = [0 if isinstance(one, Apart) else _sign(getattr(one, name), name) for one in found]
+    first = f"{cells[0]}  {BEST}" if all(sign < 0 for sign in signs) else cells[0]
+    words = {1: f"  {BETTER}", 0: "", -1: f"  {WORSE}"}
+    return [first, *(cell + words[sign] for cell, sign in zip(cells[1:], signs, strict=True))]
+
+
+def _sign(difference: Difference | None, name: str) -> int:
+    """1 for better, -1 for worse, 0 where it may be chance."""
+    if difference is None or not difference.beyond_chance:
+        return 0
+    higher = difference.estimate.value > 0
+    return 1 if higher != (name == "log_loss") else -1
+
+
+def _least(values: Sequence[float | None], form: str, times: float, word: str) -> list[str]:
+    """Cells of which the least says so, where each other is at least so many times as much."""
+    cells = ["–" if value is None else form.format(value) for value in values]
+    known = [(value, place) for place, value in enumerate(values) if value is not None]
+    ranked = sorted(known)
+    if len(ranked) == len(values) and ranked[1][0] >= times * ranked[0][0]:
+        cells[ranked[0][1]] += f"  :material/check: {word}"
+    return cells
+
+
+def _plain(found: Estimate) -> str:
+    return describe(found, percent=False)
+
+
+def _backbone(name: str) -> str:
+    return backbones.get(name).title if backbones.known(name) else name
+
+
+def _setting(name: str) -> str:
+    """`augmentation.views` as `Augmentation: views`."""
+    *group, last = name.replace("_", " ").split(".")
+    return f"{': '.join([*group, last])}".capitalize()
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return text.plain(str(value))

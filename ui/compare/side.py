@@ -1,0 +1,33 @@
+"""A run as one column of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.evaluation.report import Report
+from core.run import Run
+from core.side_by_side import Measured
+from ui import text
+
+
+@dataclass(frozen=True)
+class Side:
+    """A run, what was measured of it, and what it is called meanwhile.
+
+    Attributes:
+        letter: A for the reference, with which the others are compared.
+    """
+
+    letter: str
+    run: Run
+    measured: Measured
+
+    @property
+    def report(self) -> Report:
+        """Its report."""
+        return self.measured.report
+
+    @property
+    def name(self) -> str:
+        """`A · roses`, for places that know no Markdown."""
+        return f"{self.letter} · {text.short(self.run.title, 40)}"
