@@ -107,7 +107,7 @@ def facts(run: Run) -> Facts:
     missed = [score for score in report.per_class if score.recall and score.recall.value < 1]
     missed.sort(key=lambda score: score.recall.value if score.recall else 1.0)
     return Facts(
-        title=run.title,
+        title=run.annotations().name or dataset.name,
         day=_day(manifest.completed_at),
         seconds=manifest.seconds,
         report=report,

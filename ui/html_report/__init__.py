@@ -1,0 +1,120 @@
+"""A run's report as one HTML file: pictures and charts inside, and no request to anywhere.
+
+Names in it come from strangers and the file is opened on somebody else's machine, so there are two
+locks: everything is escaped, and the page's own policy runs no script but the two written here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from core import card
+from core.card import Facts
+from core.evaluation import describe
+from core.run import Run
+from ui import text
+from ui.drawing import share
+from ui.html_report import drawings, snapshots
+
+HERE = Path(__file__).parent
+TEMPLATE, STYLE, SCRIPT = "report.html.j2", "report.css", "report.js"
+MISTAKES, FILES = 10, 50
+"""Most rows of the commonest mistakes, and of the files that were left out."""
+PROSE = 900
+"""Letters of a sentence with names in it before it is cut."""
+
+
+def render(run: Run) -> str:
+    """The whole report of a complete run.
+
+    Raises:
+        RunDamaged: the run is not complete, or one of its files cannot be read.
+    """
+    found = card.facts(run)
+    words = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    words.filters |= {
+        "figure": lambda estimate: _unbroken(describe(estimate)),
+        "share": lambda value: _unbroken(share(value)),
+        "prose": lambda sentence: text.short(sentence, PROSE).replace(" %", "\N{NO-BREAK SPACE}%"),
+        "many": text.count,
+        "lasted": text.duration,
+        "oneline": text.short,
+    }
+    plotly, script = (_script(content) for content in (get_plotlyjs(), _read(SCRIPT)))
+    return words.get_template(
+        TEMPLATE
+    ).render(
+        vars(found),
+        policy=_policy(plotly, script),
+        style=Markup(_read(STYLE)),  # noqa: S704 - these four are ours, or escaped by hand
+        plotly=Markup(plotly),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        card=Markup(_card(run, found)),  # noqa: S704
+        charts=drawings.draw(run, found),
+        pictures=snapshots.choose(run, found),
+        settings=_flat(found.config.model_dump(mode="json")),
+        mistakes=found.report.confusion.worst[:MISTAKES],
+        files=FILES,
+    )
+
+
+def _unbroken(figure: str) -> str:
+    """A figure that stays on one line: `93.5 %`."""
+    return figure.replace(" %", "\N{NO-BREAK SPACE}%").replace("> ", ">\N{NO-BREAK SPACE}")
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _script(content: str) -> str:
+    """A script as a parser hands it on: what is hashed must be what is run."""
+    content = content.replace("\r\n", "\n").replace("\r", "\n")
+    assert "</script" not in content.lower()
+    assert "<!--" not in content
+    return content
+
+
+def _policy(*scripts: str) -> str:
+    hashes = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    listed = " ".join(f"'sha256-{base64.b64encode(found).decode()}'" for found in hashes)
+    # Plotly writes styles into the elements that it makes.
+    return (
+        f"default-src 'none'; script-src {listed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _card(run: Run, found: Facts) -> str:
+    """The model card as HTML, its headings two levels down: the report has its own."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = reader.parse(card.card(run, found))
+    for token in tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{int(token.tag[1]) + 2}"
+    return reader.renderer.render(tokens, reader.options, {})
+
+
+def _flat(settings: dict[str, object], above: str = "") -> list[tuple[str, str]]:
+    """Settings in one list, those of a part named after it: `head.dropout`."""
+    rows: list[tuple[str, str]] = []
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{above}{name}.")
+        else:
+            rows.append((above + name, value if isinstance(value, str) else json.dumps(value)))
+    return rows
