@@ -30,6 +30,7 @@ __all__ = [
     "folder",
     "get",
     "new_path",
+    "restorable",
     "restore",
     "sample",
     "summarise",
@@ -125,6 +126,11 @@ def discard(run: Run, settings: Settings) -> None:
         _throw_away(run)
 
 
+def restorable(run_id: str, settings: Settings) -> bool:
+    """Whether a discarded run can still be brought back."""
+    return bool(RUN_ID.fullmatch(run_id)) and (folder(settings) / (TRASH + run_id)).is_dir()
+
+
 def restore(run_id: str, settings: Settings) -> Run:
     """Bring a run back that was discarded.
 
@@ -132,7 +138,7 @@ def restore(run_id: str, settings: Settings) -> Run:
         UnknownModel: it has been removed for good.
     """
     home = folder(settings)
-    if RUN_ID.fullmatch(run_id) and (home / (TRASH + run_id)).is_dir():
+    if restorable(run_id, settings):
         return Run((home / (TRASH + run_id)).rename(home / run_id))
     raise UnknownModel("This run has been removed for good; it can no longer be brought back.")
 

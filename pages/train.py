@@ -17,7 +17,7 @@ if (run := launch.wanted(settings)) is not None:
         live.show(run, settings)
     except TuskerError as refusal:
         st.error(str(refusal), icon=":material/broken_image:")
-    launch.again()
+    launch.again(run, settings)
     st.stop()
 
 st.subheader("1 · Your pictures", divider="gray")

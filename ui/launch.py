@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from core import backbones, runs
+from core import backbones, runs, uploads
+from core.checks import Finding
+from core.dataset import Dataset
 from core.errors import TuskerError
 from core.intake import Intake
 from core.jobs import enqueue
@@ -17,8 +21,26 @@ from ui import resources, state, text
 
 
 def start(upload: Upload, found: Intake, config: TrainingConfig, settings: Settings) -> None:
-    """Create the run, put it in the queue, and let the address lead to it."""
-    run = runs.create(config, found.dataset, runs.new_path(settings))
+    """Train on an examined upload."""
+    begin(found.dataset, config, upload, settings, found.findings)
+
+
+def begin(
+    dataset: Dataset,
+    config: TrainingConfig,
+    upload: Upload,
+    settings: Settings,
+    findings: tuple[Finding, ...] = (),
+) -> None:
+    """Create a run of this visit, put it in the queue, and let the address lead to it.
+
+    Args:
+        dataset: its paths are relative to the pictures of the upload.
+        findings: what was found about the pictures; kept for the report.
+    """
+    runs.sweep(settings)
+    run = runs.create(config, dataset, runs.new_path(settings))
+    run.write_findings(findings)
     order = Order(kind="train", arguments={"pictures": str(upload.pictures)})
     try:
         enqueue(run.path, order, settings)
@@ -27,7 +49,7 @@ def start(upload: Upload, found: Intake, config: TrainingConfig, settings: Setti
         st.session_state[state.REFUSAL] = str(refusal)
         return
     st.session_state.pop(state.REFUSAL, None)
-    state.remember_run(run.id)
+    state.own_run(run.id)
     st.query_params[state.RUN] = run.id
 
 
@@ -56,24 +78,51 @@ def heading(run: Run) -> None:
     dataset, config = resources.dataset(run), run.config()
     preset = "" if config.preset == "custom" else f" · {config.preset}"
     st.markdown(
-        f"**{text.plain(dataset.name)}** · {text.classes(len(dataset.classes))} · "
+        f"**{text.plain(run.annotations().name or dataset.name)}** · "
+        f"{text.classes(len(dataset.classes))} · "
         f"{text.count(len(dataset.examples), 'picture')} · "
         f"{backbones.get(config.backbone).title}{preset}"
     )
 
 
-def again() -> None:
-    """Ways on from a run: the same pictures with other settings, or other pictures."""
+def again(run: Run, settings: Settings) -> None:
+    """Ways on from a run: the same once more, the same with other settings, other pictures."""
+    upload = pictures(run, settings)
+    ended_early = not run.complete and run.status(settings).state.ended
     with st.container(horizontal=True):
-        if state.parameter(state.UPLOAD):
-            st.button("Same pictures, other settings", icon=":material/tune:", on_click=_leave_run)
-        st.button("Other pictures", icon=":material/swap_horiz:", on_click=_leave_all)
+        if upload is not None and ended_early:
+            st.button(
+                "Start again with the same settings",
+                type="primary",
+                icon=":material/replay:",
+                on_click=_repeat,
+                args=(run, upload, settings),
+            )
+        if upload is not None and st.button(
+            "Same pictures, other settings", icon=":material/tune:"
+        ):
+            st.switch_page("pages/train.py", query_params={state.UPLOAD: upload.id})
+        if st.button("Other pictures", icon=":material/swap_horiz:"):
+            st.switch_page("pages/train.py")
+    if ended_early and upload is None:
+        st.caption("Its pictures are no longer here. To try again, upload them again.")
+    show_refusal()
 
 
-def _leave_run() -> None:
-    st.query_params.pop(state.RUN, None)
+def pictures(run: Run, settings: Settings) -> Upload | None:
+    """The upload that a run of this visitor learned from, while it is still here."""
+    if not state.may_change(run.id, settings):
+        return None
+    try:
+        named = Path(run.job.order().arguments["pictures"])
+        upload = uploads.get(settings, named.parent.name)
+    except (OSError, ValueError, KeyError, TuskerError):
+        return None
+    return upload if upload.pictures == named else None
 
 
-def _leave_all() -> None:
-    for name in (state.RUN, state.UPLOAD):
-        st.query_params.pop(name, None)
+def _repeat(run: Run, upload: Upload, settings: Settings) -> None:
+    try:
+        begin(run.dataset(), run.config(), upload, settings, run.findings())
+    except TuskerError as refusal:  # damaged meanwhile
+        st.session_state[state.REFUSAL] = str(refusal)

@@ -1,4 +1,4 @@
-"""A run while it learns: where it stands, its curves, and a way to stop it."""
+"""A run that is not finished: how it stands, its curves, what was kept, and what can be done."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ STARTS = {
     "fine-tune": "the head alone was kept",
 }
 LOG_LINES = 60
+KEPT = {
+    State.CANCELLED: "No model came of it. Its settings were kept.",
+    State.FAILED: "No model came of it. Its settings and its log were kept.",
+    State.INTERRUPTED: "No model came of it: a training that stops in the middle cannot go on. "
+    "Its settings and its log were kept.",
+}
+FEATURES = "What it had seen of the pictures is kept while they are, so another start is faster."
 
 
 def show(run: Run, settings: Settings) -> None:
@@ -36,15 +43,16 @@ def _watch(run: Run, settings: Settings) -> None:
     status = run.status(settings)
     if status.state.ended or run.complete:
         st.rerun()
+    waits = status.state is State.QUEUED
+    st.subheader("It waits for its turn" if waits else "It is learning")
     line, stop = st.columns([5, 1], vertical_alignment="center")
-    events = run.events()
     with line:
-        if status.state is State.QUEUED:
+        if waits:
             ahead = local.position(run.job, settings)
             waiting = f"{text.count(ahead, 'training')} before yours" if ahead else "Starting"
             st.progress(0.0, text=waiting)
         else:
-            _progress(events, status)
+            _progress(run.events(), status)
     stop.button(
         "Cancel",
         key=f"cancel {run.id}",
@@ -54,7 +62,8 @@ def _watch(run: Run, settings: Settings) -> None:
         args=(run.job, settings),
     )
     curves(run)
-    st.caption("You can close this page: the training goes on, and this address leads back to it.")
+    goes_on = "it begins by itself" if waits else "the training goes on"
+    st.caption(f"You can close this page: {goes_on}, and this address leads back to it.")
 
 
 def _progress(events: tuple[Event, ...], status: Status) -> None:
@@ -119,11 +128,50 @@ def finished(run: Run, settings: Settings) -> None:
 
 
 def ended_early(run: Run, status: Status) -> None:
-    """Cancelled, failed or interrupted: what happened, in a sentence, and the log."""
+    """Cancelled, failed or interrupted: what happened, what was kept, how far it came."""
+    kept = f"{KEPT[status.state]} {FEATURES}" if run.epochs() else KEPT[status.state]
     if status.state is State.CANCELLED:
+        st.subheader("It was cancelled")
         st.info(text.plain(status.sentence, 600), icon=":material/cancel:")
-        return
-    st.error(text.plain(status.sentence, 900), icon=":material/error:")
+    elif status.state is State.INTERRUPTED:
+        st.subheader("It was interrupted")
+        st.warning(text.plain(status.sentence, 900), icon=":material/power_off:")
+    else:
+        st.subheader("It failed")
+        st.error(text.plain(status.sentence, 900), icon=":material/error:")
+    st.markdown(kept)
+    curves(run)
+    if status.state is not State.CANCELLED:
+        _log(run)
+
+
+def damaged(run: Run, settings: Settings, why: str = "") -> None:
+    """A run whose files are not those that the training wrote."""
+    st.subheader("It is damaged")
+    said = why or _trouble(run)
+    st.error(text.plain(said, 600), icon=":material/broken_image:")
+    st.markdown(
+        "A file was changed, cut short or lost after the training had written it. What cannot be "
+        "trusted is not shown, and its model is not asked. The files that are left stay as they "
+        "are until you delete the run."
+    )
+    if settings.mode == "personal":
+        st.caption("If you have a copy of its folder, put it back here:")
+        st.code(str(run.path), language=None, wrap_lines=True)
+    _log(run)
+
+
+def _trouble(run: Run) -> str:
+    """Which of its files cannot be read, in a sentence."""
+    for read in (run.config, run.dataset, run.manifest, run.report):
+        try:
+            read()
+        except TuskerError as refusal:
+            return str(refusal)
+    return "Its files are not those that the training wrote."
+
+
+def _log(run: Run) -> None:
     log = run.job.log_tail(LOG_LINES)
     if log:
         with st.expander("Log", icon=":material/article:"):

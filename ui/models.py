@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
 from core import backbones, runs
@@ -16,17 +18,18 @@ from ui import state, text
 
 
 def visible_runs(settings: Settings) -> list[Summary]:
-    """This visitor's runs, the newest first."""
+    """This visitor's runs, the newest first, then the sample."""
     held = {run.id: run for run in runs.every(settings) if state.may_list(run.id, settings)}
+    sample = runs.sample()
     wanted = state.parameter(state.RUN)
-    if wanted and wanted not in held:
-        try:
+    if wanted and wanted not in (*held, sample.id):
+        with contextlib.suppress(TuskerError):
             held[wanted] = runs.get(settings, wanted)
             state.remember_run(wanted)
-        except TuskerError:
-            pass
-    lines = [runs.summarise(run, settings) for run in held.values()]
-    return sorted(lines, key=lambda line: -line.at)
+    lines = [runs.summarise(run, settings) for run in (*held.values(), sample)]
+    # A checkout may lack the sample.
+    lines = [line for line in lines if not (line.sample and line.damaged)]
+    return sorted(lines, key=lambda line: (line.sample, -line.at))
 
 
 def choose(settings: Settings) -> str:
@@ -54,7 +57,8 @@ def _title(name: str, own: dict[str, Summary]) -> str:
     if name in own:
         line = own[name]
         classes = text.classes(len(line.classes))
-        return f"{text.short(line.name, 40)} · taught here, {classes}"
+        origin = "sample" if line.sample else "taught here"
+        return f"{text.short(line.name, 40)} · {origin}, {classes}"
     return f"{backbones.get(name).title} · ImageNet"
 
 

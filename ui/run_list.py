@@ -1,64 +1,54 @@
-"""The list of this visitor's runs, and the way into one."""
+"""The list of this visitor's runs: find one, open it, choose some to compare."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import streamlit as st
 
-from core import backbones
 from core.evaluation import describe
-from core.evaluation.report import Estimate
-from core.jobs import State
 from core.runs import Summary
 from core.settings import Settings
-from ui import models, state, text
+from ui import models, owner, run_line, state, text
+from ui.run_line import DAMAGED, SAYS
 
-SAYS = {
-    State.QUEUED: "waiting",
-    State.RUNNING: "learning",
-    State.DONE: "finished",
-    State.FAILED: "failed",
-    State.CANCELLED: "cancelled",
-    State.INTERRUPTED: "interrupted",
+ANY = "any"
+ORDERS: dict[str, Callable[[Summary], Any]] = {
+    "Newest first": lambda line: -line.at,
+    "Oldest first": lambda line: line.at,
+    "Most accurate first": lambda line: -(line.accuracy if line.accuracy is not None else -1),
+    "By name": lambda line: line.name.casefold(),
+    "Most pictures first": lambda line: -line.pictures,
+    "Largest first": lambda line: -line.megabytes,
 }
+SHOWN = 20
+"""Runs on a page of the list."""
+CHOSEN = "choose {}"
+"""Key of the tick of a run that is to be compared."""
 
 
 def show(settings: Settings) -> None:
-    """The list, the newest first, or where to begin."""
+    """The runs that the filters leave, the newest first, or where to begin."""
     lines = models.visible_runs(settings)
-    if not lines:
-        st.info("Nothing has been taught yet.", icon=":material/school:")
-        if st.button("Teach it your own classes", type="primary", icon=":material/school:"):
-            st.switch_page("pages/train.py")
-        if settings.mode == "public":
-            st.caption("You see the runs of this visit, and those whose link you open.")
+    owner.offer_undo(settings)
+    if all(line.sample for line in lines):
+        _begin(settings)
+        for line in lines:
+            _row(line, settings, comparable=False)
         return
-    chosen = st.dataframe(
-        {
-            "Name": [line.name for line in lines],
-            "State": [_state(line) for line in lines],
-            "Accuracy": [_accuracy(line) for line in lines],
-            "Classes": [len(line.classes) or None for line in lines],
-            "Pictures": [line.pictures or None for line in lines],
-            "Backbone": [_backbone(line) for line in lines],
-            "Begun": [text.date(line.at) for line in lines],
-            "MB": [round(line.megabytes, 1) for line in lines],
-        },
-        hide_index=True,
-        on_select="rerun",
-        selection_mode=["single-row", "single-cell"],
-        key="runs",
-    )
-    picked = chosen["selection"]
-    rows = [*picked["rows"], *(row for row, _ in picked["cells"])]
-    if rows:
-        open_run(lines[rows[0]].id)
-        st.rerun()
-    st.caption("Click a run to open it.")
-
-
-def open_run(run_id: str) -> None:
-    """Let the address lead to a run."""
-    st.query_params[state.RUN] = run_id
+    found = _filtered(lines)
+    comparable = sum(line.complete for line in lines) > 1
+    _head(found, lines, comparable=comparable)
+    if not found:
+        st.info("No run is like that.", icon=":material/search_off:")
+        st.button("Show all runs", icon=":material/filter_alt_off:", on_click=_clear)
+    pages = -(-len(found) // SHOWN)
+    page = st.pagination(pages, key=state.LIST_PAGE, bind="query-params") if pages > 1 else 1
+    for line in found[(page - 1) * SHOWN : page * SHOWN]:
+        _row(line, settings, comparable=comparable and line.complete)
+    if settings.mode == "public":
+        st.caption("You see the runs of this visit, and those whose link you open.")
 
 
 def close() -> None:
@@ -67,17 +57,135 @@ def close() -> None:
     st.query_params.pop(state.RUN, None)
 
 
-def _state(line: Summary) -> str:
-    if line.damaged:
-        return "damaged"
-    return SAYS[State.DONE] if line.complete else SAYS[line.state]
+def unknown() -> None:
+    """What somebody sees whose link leads to no run."""
+    st.button("All runs", on_click=close, icon=":material/arrow_back:")
+    st.title("This run is not here")
+    st.markdown(
+        "Its link may have been cut short on the way, or the run was deleted. A deleted run cannot "
+        "be opened by anybody; nothing of it is shown."
+    )
 
 
-def _accuracy(line: Summary) -> str:
-    if line.accuracy is None or line.low is None or line.high is None:
-        return "–"
-    return describe(Estimate(value=line.accuracy, low=line.low, high=line.high))
+def _begin(settings: Settings) -> None:
+    """What somebody sees who has taught nothing yet."""
+    st.info("Nothing has been taught yet.", icon=":material/school:")
+    if st.button("Teach it your own classes", type="primary", icon=":material/school:"):
+        st.switch_page("pages/train.py")
+    if settings.mode == "public":
+        st.caption("You see the runs of this visit, and those whose link you open.")
+    st.markdown("Until then, here is a finished report to read:")
 
 
-def _backbone(line: Summary) -> str:
-    return backbones.get(line.backbone).title if backbones.known(line.backbone) else "–"
+def _filtered(lines: list[Summary]) -> list[Summary]:
+    """The runs that are asked for, in the order asked for; the sample comes last."""
+    tags = sorted({tag for line in lines for tag in line.tags}, key=str.casefold)
+    with st.container(horizontal=True):
+        words = st.text_input(
+            "Find",
+            key=state.FIND,
+            type="search",
+            placeholder="Name, class or tag",
+            live=True,
+            bind="query-params",
+        )
+        wanted = st.selectbox(
+            "State",
+            [ANY, *SAYS.values(), DAMAGED],
+            key=state.STATE,
+            width=150,
+            bind="query-params",
+        )
+        needed = (
+            st.multiselect(
+                "Tags", tags, key=state.TAG, placeholder=ANY, width=200, bind="query-params"
+            )
+            if tags
+            else []
+        )
+        by = st.selectbox("Order", list(ORDERS), key=state.SORT, width=190, bind="query-params")
+    found = [
+        line
+        for line in lines
+        if wanted in (ANY, run_line.says(line))
+        and set(needed) <= {*line.tags}
+        and _like(line, words or "")
+    ]
+    return sorted(found, key=lambda line: (line.sample, ORDERS[by](line)))
+
+
+def _like(line: Summary, words: str) -> bool:
+    """Whether every word occurs in its name, data, classes or tags, or begins its id."""
+    texts = [text.casefold() for text in (line.name, line.data, *line.classes, *line.tags)]
+    return all(
+        any(word in text for text in texts) or line.id.startswith(word)
+        for word in words.casefold().split()
+    )
+
+
+def _clear() -> None:
+    for key, nothing in ((state.FIND, ""), (state.STATE, ANY), (state.TAG, [])):
+        st.session_state[key] = nothing
+
+
+def _head(found: list[Summary], lines: list[Summary], *, comparable: bool) -> None:
+    """How many there are, and a way to compare those that are ticked."""
+    count, compare = st.columns([3, 2], vertical_alignment="center")
+    own = len(lines)
+    count.caption(
+        text.count(own, "run") if len(found) == own else f"{len(found)} of {text.count(own, 'run')}"
+    )
+    if not comparable:
+        return
+    ticked = [line.id for line in lines if st.session_state.get(CHOSEN.format(line.id))]
+    with compare.container(horizontal=True, horizontal_alignment="right"):
+        if ticked:
+            st.button("Clear", type="tertiary", on_click=_untick, args=(ticked,))
+        st.button(
+            f"Compare {text.count(len(ticked), 'run')}" if len(ticked) > 1 else "Compare",
+            icon=":material/compare_arrows:",
+            type="primary" if len(ticked) > 1 else "secondary",
+            disabled=len(ticked) < 2,
+            help=None if len(ticked) > 1 else "Tick two runs or more below.",
+            on_click=_compare,
+            args=(ticked,),
+        )
+
+
+def _compare(run_ids: Iterable[str]) -> None:
+    st.query_params[state.COMPARE] = ",".join(run_ids)
+
+
+def _untick(run_ids: Iterable[str]) -> None:
+    for run_id in run_ids:
+        st.session_state[CHOSEN.format(run_id)] = False
+
+
+def _row(line: Summary, settings: Settings, *, comparable: bool) -> None:
+    name = text.plain(line.name, 60)
+    with st.container(border=True):
+        left, right = st.columns([5, 2], vertical_alignment="center")
+        with left.container(gap="xsmall"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                if comparable:
+                    st.checkbox(
+                        f"Compare {name}",
+                        key=CHOSEN.format(line.id),
+                        label_visibility="collapsed",
+                        persist_state="page",
+                    )
+                st.page_link(
+                    "pages/reports.py",
+                    label=f"**{name}**",
+                    icon=":material/chevron_right:",
+                    icon_position="right",
+                    query_params={state.RUN: line.id},
+                )
+                run_line.marks(line)
+            st.caption(run_line.details(line))
+        with right.container(
+            horizontal=True, horizontal_alignment="right", vertical_alignment="center"
+        ):
+            if (estimate := line.estimate) is not None:
+                st.markdown(f"**{describe(estimate)}** right", width="content")
+            owner.controls(line, settings)

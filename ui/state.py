@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core import samples
 from core.settings import Settings
 
 # Query parameters.
@@ -21,9 +22,18 @@ SURENESS = "sure"
 ANSWERED = "answered"
 FILE = "file"
 PAGE = "page"
+FIND = "find"
+SORT = "sort"
+STATE = "state"
+TAG = "tag"
+LIST_PAGE = "list"
 
 # Session-state keys.
 MINE = "runs_of_this_visit"
+STARTED = "runs_started_in_this_visit"
+ASKED = "owner_asked"
+DELETED = "owner_deleted"
+TROUBLE = "owner_trouble"
 SOURCE = "predict_source"
 SAMPLE = "predict_sample"
 SHOWN = "predict_shown"
@@ -59,3 +69,20 @@ def remember_run(run_id: str) -> None:
 def may_list(run_id: str, settings: Settings) -> bool:
     """Whether a run is shown in this visitor's lists."""
     return settings.mode == "personal" or run_id in st.session_state.get(MINE, [])
+
+
+def own_run(run_id: str) -> None:
+    """Count a run among those that this visit started: it may change and delete them."""
+    remember_run(run_id)
+    started: list[str] = st.session_state.setdefault(STARTED, [])
+    started.append(run_id)
+
+
+def may_change(run_id: str, settings: Settings) -> bool:
+    """Whether this visitor may rename, correct or delete a run; a link alone gives no such right.
+
+    The sample is nobody's.
+    """
+    if run_id == samples.RUN.name:
+        return False
+    return settings.mode == "personal" or run_id in st.session_state.get(STARTED, [])

@@ -29,7 +29,8 @@ def show(run: Run, settings: Settings) -> None:
     Raises:
         RunDamaged: the report cannot be read.
     """
-    opened = Opened(run, resources.report(run), settings)
+    mine = state.may_change(run.id, settings)
+    opened = Opened(run, resources.report(run), settings, mine)
     headline, action = st.columns([5, 1], vertical_alignment="center")
     headline.subheader(text.plain(opened.report.headline, 400))
     if action.button("Try it", icon=":material/image_search:", type="primary", width="stretch"):
