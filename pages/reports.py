@@ -14,27 +14,27 @@ if comparing and not state.parameter(state.RUN):
     compare.show(compare.wanted(settings), settings)
     st.stop()
 
-run = launch.wanted(settings)
+run = launch.wanted(settings, run_list.unknown)
 if run is None:
-    if state.parameter(state.RUN):
-        run_list.unknown()
-        st.stop()
-    st.title("How good is it, and where does it fail?")
-    run_list.show(settings)
-    owner.answer(settings)
+    if not state.parameter(state.RUN):
+        st.title("How good is it, and where does it fail?")
+        run_list.show(settings)
+        owner.answer(settings)
     st.stop()
 
 back = "Back to comparing" if comparing else "All runs"
 st.button(back, on_click=run_list.close, icon=":material/arrow_back:")
 owner.heading(run, settings)
+line = runs.summarise(run, settings)
 try:
-    if runs.summarise(run, settings).damaged:
+    if line.damaged:
         live.damaged(run, settings)
-    elif run.complete:
+    elif line.complete:
         report.show(run, settings)
     else:
         live.show(run, settings)
-        launch.again(run, settings)
 except TuskerError as refusal:
     live.damaged(run, settings, str(refusal))
+if line.state.ended and not line.complete:
+    launch.again(run, settings)
 owner.answer(settings)

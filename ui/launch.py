@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -18,6 +19,11 @@ from core.settings import Settings
 from core.training.config import TrainingConfig
 from core.uploads import Upload
 from ui import resources, state, text
+
+KEPT = (
+    "What it had worked out about the pictures is kept as long as they are, so another start is "
+    "faster."
+)
 
 
 def start(upload: Upload, found: Intake, config: TrainingConfig, settings: Settings) -> None:
@@ -53,15 +59,20 @@ def begin(
     st.query_params[state.RUN] = run.id
 
 
-def wanted(settings: Settings) -> Run | None:
-    """The run that the address names, from now on one of this visit; says so if there is none."""
+def wanted(settings: Settings, absent: Callable[[str], object] = st.warning) -> Run | None:
+    """The run that the address names, from now on one of this visit.
+
+    Args:
+        settings: those of the host.
+        absent: says so where there is none.
+    """
     run_id = state.parameter(state.RUN)
     if not run_id:
         return None
     try:
         run = runs.get(settings, run_id)
     except TuskerError as refusal:
-        st.warning(str(refusal))
+        absent(str(refusal))
         return None
     state.remember_run(run.id)
     return run
@@ -87,8 +98,8 @@ def heading(run: Run) -> None:
 
 def again(run: Run, settings: Settings) -> None:
     """Ways on from a run: the same once more, the same with other settings, other pictures."""
-    upload = pictures(run, settings)
-    ended_early = not run.complete and run.status(settings).state.ended
+    upload, line = pictures(run, settings), runs.summarise(run, settings)
+    ended_early = line.damaged or (line.state.ended and not line.complete)
     with st.container(horizontal=True):
         if upload is not None and ended_early:
             st.button(
@@ -106,6 +117,8 @@ def again(run: Run, settings: Settings) -> None:
             st.switch_page("pages/train.py")
     if ended_early and upload is None:
         st.caption("Its pictures are no longer here. To try again, upload them again.")
+    elif ended_early and run.epochs():
+        st.caption(KEPT)
     show_refusal()
 
 

@@ -24,7 +24,6 @@ KEPT = {
     State.INTERRUPTED: "No model came of it: a training that stops in the middle cannot go on. "
     "Its settings and its log were kept.",
 }
-FEATURES = "What it had seen of the pictures is kept while they are, so another start is faster."
 
 
 def show(run: Run, settings: Settings) -> None:
@@ -129,17 +128,16 @@ def finished(run: Run, settings: Settings) -> None:
 
 def ended_early(run: Run, status: Status) -> None:
     """Cancelled, failed or interrupted: what happened, what was kept, how far it came."""
-    kept = f"{KEPT[status.state]} {FEATURES}" if run.epochs() else KEPT[status.state]
     if status.state is State.CANCELLED:
-        st.subheader("It was cancelled")
+        st.subheader("It was stopped")
         st.info(text.plain(status.sentence, 600), icon=":material/cancel:")
     elif status.state is State.INTERRUPTED:
-        st.subheader("It was interrupted")
+        st.subheader("It broke off")
         st.warning(text.plain(status.sentence, 900), icon=":material/power_off:")
     else:
         st.subheader("It failed")
         st.error(text.plain(status.sentence, 900), icon=":material/error:")
-    st.markdown(kept)
+    st.markdown(KEPT[status.state])
     curves(run)
     if status.state is not State.CANCELLED:
         _log(run)

@@ -57,13 +57,14 @@ def close() -> None:
     st.query_params.pop(state.RUN, None)
 
 
-def unknown() -> None:
+def unknown(refusal: str) -> None:
     """What somebody sees whose link leads to no run."""
     st.button("All runs", on_click=close, icon=":material/arrow_back:")
     st.title("This run is not here")
+    st.warning(text.plain(refusal, 200), icon=":material/link_off:")
     st.markdown(
-        "Its link may have been cut short on the way, or the run was deleted. A deleted run cannot "
-        "be opened by anybody; nothing of it is shown."
+        "Its link may have been cut short on the way: it ends in 32 letters and digits. Or whoever "
+        "taught it has deleted it; then ask them for another."
     )
 
 
@@ -98,7 +99,7 @@ def _filtered(lines: list[Summary]) -> list[Summary]:
         )
         needed = (
             st.multiselect(
-                "Tags", tags, key=state.TAG, placeholder=ANY, width=200, bind="query-params"
+                "Tags", tags, key=state.TAG, placeholder=ANY, width=150, bind="query-params"
             )
             if tags
             else []
