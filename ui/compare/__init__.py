@@ -13,7 +13,7 @@ from core.jobs import State
 from core.run import Run
 from core.settings import Settings
 from core.side_by_side import MOST
-from ui import resources, run_list, state, text
+from ui import resources, run_line, run_list, state, text
 from ui.compare import changes, figures, verdicts
 from ui.compare.side import Side
 
@@ -40,7 +40,7 @@ def show(runs: Sequence[Run], settings: Settings) -> None:
     """The runs beside each other; the first is the one that the others are compared with."""
     sides = _opened(runs, settings)
     if len(sides) < 2:
-        left = f"one is left: {text.plain(sides[0].run.title)}" if sides else "none is left"
+        left = f"one is left: {text.plain(sides[0].title)}" if sides else "none is left"
         st.info(f"Two runs are needed to compare; {left}. Choose others from the list.")
         return
     st.title("Which one is better?")
@@ -88,7 +88,7 @@ def _title(run: Run) -> str:
 def _unfinished(run: Run, settings: Settings) -> str:
     status = run.status(settings).state
     if status in (State.QUEUED, State.RUNNING):
-        return f"{_title(run)} is {run_list.SAYS[status]}; it can be compared once it has finished."
+        return f"{_title(run)} is {run_line.SAYS[status]}; it can be compared once it has finished."
     return f"{_title(run)} has no report: it was not finished."
 
 
@@ -103,16 +103,16 @@ def _named(sides: list[Side]) -> None:
 def _card(side: Side, sides: list[Side]) -> None:
     st.page_link(
         "pages/reports.py",
-        label=f"**{side.letter}** · {text.plain(side.run.title, 40)}",
+        label=f"**{side.letter}** · {text.plain(side.title, 40)}",
         icon=":material/fact_check:",
         query_params={state.RUN: side.run.id, state.COMPARE: state.parameter(state.COMPARE)},
         help="Read its report.",
     )
     if side is sides[0]:
-        st.caption(":material/flag: The others are compared with this one.")
+        st.caption(":material/flag: The reference: the others are compared with it.")
         return
     st.button(
-        "Compare with this one",
+        "Make it the reference",
         icon=":material/flag:",
         key=f"reference {side.run.id}",
         on_click=_refer_to,

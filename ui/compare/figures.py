@@ -19,8 +19,8 @@ from ui.drawing import PLAIN
 
 BETTER, WORSE = ":material/thumb_up: better", ":material/thumb_down: worse"
 BEST = ":material/thumb_up: best"
-SLOWER = 1.5
-"""Times as long that a busy machine alone may make a model take."""
+SAME = 1.01
+"""Sizes closer than by this factor are as good as equal."""
 
 
 def show(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
@@ -94,8 +94,6 @@ def _table(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
     errors = [(one.certainty.after or one.certainty.before).error for one in reports]
     sizes = [side.measured.footprint for side in sides]
     configs = [side.measured.config for side in sides]
-    times = [size.milliseconds if size else None for size in sizes]
-    megabytes = [size.megabytes if size else None for size in sizes]
     rows = {
         "Accuracy": _marked([describe(one.accuracy) for one in reports], found, "accuracy"),
         "Balanced accuracy": _marked(
@@ -104,8 +102,8 @@ def _table(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
         "Macro F1": _marked([_plain(one.macro.f1) for one in reports], found, "macro_f1"),
         "Log loss": _marked([_plain(one.log_loss) for one in reports], found, "log_loss"),
         "Calibration error": [describe(error) for error in errors],
-        "A picture takes": _least(times, "{:.1f} ms", SLOWER, "fastest"),
-        "To read before answering": _least(megabytes, "{:.1f} MB", 1.01, "smallest"),
+        "A picture takes": [f"{size.milliseconds:.1f} ms" if size else "–" for size in sizes],
+        "Model size": _sizes([size.megabytes if size else None for size in sizes]),
         "Test pictures": [f"{one.pictures:,}" for one in reports],
         "Pictures trained on": [f"{side.measured.learned_from:,}" for side in sides],
         "Backbone": [text.plain(_backbone(config.backbone)) for config in configs],
@@ -117,7 +115,7 @@ def _table(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
         {
             "": list(rows),
             **{
-                f"**{side.letter}** · {text.plain(side.run.title, 24)}": [
+                f"**{side.letter}** · {text.plain(side.title, 24)}": [
                     cells[place] for cells in rows.values()
                 ]
                 for place, side in enumerate(sides)
@@ -128,7 +126,8 @@ def _table(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
     )
     st.caption(
         f"Better and worse are said against {sides[0].letter}, and only where the difference is "
-        "more than chance; of the calibration error that is not tested."
+        "more than chance. The calibration error is not tested for that; times depend on what "
+        "else the machine had to do."
     )
 
 
@@ -148,13 +147,14 @@ def _sign(difference: Difference | None, name: str) -> int:
     return 1 if higher != (name == "log_loss") else -1
 
 
-def _least(values: Sequence[float | None], form: str, times: float, word: str) -> list[str]:
-    """Cells of which the least says so, where each other is at least so many times as much."""
-    cells = ["–" if value is None else form.format(value) for value in values]
-    known = [(value, place) for place, value in enumerate(values) if value is not None]
-    ranked = sorted(known)
-    if len(ranked) == len(values) and ranked[1][0] >= times * ranked[0][0]:
-        cells[ranked[0][1]] += f"  :material/check: {word}"
+def _sizes(megabytes: Sequence[float | None]) -> list[str]:
+    """Sizes of which the smallest says so, if the others are larger."""
+    cells = ["–" if size is None else f"{size:.1f} MB" for size in megabytes]
+    known = [size for size in megabytes if size is not None]
+    if len(known) == len(megabytes):
+        smallest, next_one, *_ = sorted(known)
+        if next_one > SAME * smallest:
+            cells[megabytes.index(smallest)] += "  :material/check: smallest"
     return cells
 
 

@@ -28,6 +28,11 @@ class Side:
         return self.measured.report
 
     @property
+    def title(self) -> str:
+        """Its own name: the owner's, or else that of the pictures."""
+        return self.run.annotations().name or self.measured.manifest.name
+
+    @property
     def name(self) -> str:
         """`A · roses`, for places that know no Markdown."""
-        return f"{self.letter} · {text.short(self.run.title, 40)}"
+        return f"{self.letter} · {text.short(self.title, 40)}"

@@ -18,7 +18,11 @@ def show(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
     """A verdict on each run but the first, and the figures that it rests on."""
     first, *others = sides
     for side, one in zip(others, found, strict=True):
-        st.subheader(text.plain(verdict(one, first.letter, side.letter), 400))
+        sentence = text.plain(verdict(one, first.letter, side.letter), 400)
+        if isinstance(one, Paired):
+            st.subheader(sentence)
+        else:
+            st.markdown(f":material/link_off: {sentence}")
     pairs = [
         (side, one) for side, one in zip(others, found, strict=True) if isinstance(one, Paired)
     ]

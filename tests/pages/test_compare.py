@@ -1,0 +1,242 @@
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.dataset import Dataset
+from core.evaluation import describe, evaluate
+from core.jobs import State
+from core.run import CONFIG, DATASET, REPORT, Run
+from tests.pages.conftest import NAMES
+from tests.pages.visitor import Visitor, reading
+from ui import state
+
+NASTY = "**bold** [x](y) $z^2$"
+
+
+@pytest.fixture
+def right_on(run_in: Callable[..., Run]) -> Callable[..., Run]:
+    """`right_on([0, 1])`: a finished run that gets these test pictures right, and no others."""
+
+    def make(places: Iterable[int], *, sure: float = 0.7) -> Run:
+        run = run_in()
+        report, right = run.report(), set(places)
+        classes = len(report.classes)
+        given = np.full((report.pictures, classes), (1 - sure) / (classes - 1), np.float32)
+        labels = [said.label for said in report.predictions]
+        for place, label in enumerate(labels):
+            given[place, label if place in right else (label + 1) % classes] = sure
+        names = [said.name for said in report.predictions]
+        run.write_report(evaluate(labels, given, report.classes, names), given)
+        seal(run)
+        return run
+
+    return make
+
+
+def seal(run: Run) -> None:
+    """Let the manifest list the files as they are now."""
+    manifest = run.manifest()
+    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+
+
+def compare(visitor: Visitor, *runs: Run) -> Visitor:
+    """Open the comparison of these runs, the first as the reference."""
+    return visitor.open("reports", compare=",".join(run.id for run in runs))
+
+
+def cells(visitor: Visitor, column: str) -> dict[str, list[str]]:
+    """Rows of the table that begins with this column, as they read, by their first cell."""
+    for table in visitor.at.table:
+        frame = table.value
+        if reading(frame.columns[0]) == column:
+            rows = [[reading(str(cell)) for cell in row] for row in frame.to_numpy()]
+            return {row[0]: row[1:] for row in rows}
+    raise AssertionError(f"no table begins with {column!r}")
+
+
+def pictures(visitor: Visitor) -> list[str]:
+    """Names of the pictures that are shown."""
+    return [image.alt for images in visitor.at.get("image") for image in images.proto.imgs]
+
+
+def test_the_better_run_is_named_with_its_figures(
+    visitor: Visitor, right_on: Callable[..., Run]
+) -> None:
+    worse, better = right_on([]), right_on(range(7))
+    compare(visitor, worse, better)
+    pictures = worse.report().pictures
+    assert f"B is better than A: right on 7 more of {pictures} pictures (p = 0.016)." in (
+        visitor.reads()
+    )
+    rows = cells(visitor, "")
+    accuracies = [describe(run.report().accuracy) for run in (worse, better)]
+    assert rows["Accuracy"][0] == accuracies[0]
+    assert rows["Accuracy"][1].split()[-1] == "better"
+    assert rows["Accuracy"][1].startswith(accuracies[1])
+    assert rows["Macro F1"][1].endswith("better")
+    assert rows["Model size"][0] == rows["Model size"][1], "equal, so neither is called smaller"
+    assert rows["Pictures trained on"] == [str(len(worse.dataset().of("train")))] * 2
+    assert cells(visitor, "Against A")["B"][:2] == ["7", "0"]
+    assert f"A {accuracies[0]}; B {accuracies[1]}" in visitor.charts()[0]
+    recalls = visitor.table("Class", "Recall of A", "Recall of B")
+    assert [row[0] for row in recalls] == list(worse.report().classes)
+    assert recalls[0][1] == describe(worse.report().per_class[0].recall)
+
+
+def test_another_reference_turns_the_comparison_round(
+    visitor: Visitor, right_on: Callable[..., Run]
+) -> None:
+    worse, better = right_on([]), right_on(range(7))
+    compare(visitor, worse, better).press("Make it the reference")
+    assert visitor.at.query_params[state.COMPARE] == f"{better.id},{worse.id}"
+    assert "B is worse than A: right on 7 fewer" in visitor.reads()
+    rows = cells(visitor, "")
+    assert rows["Accuracy"][0].endswith("best") and rows["Accuracy"][1].endswith("worse")
+
+
+def test_no_figure_is_called_better_for_what_may_be_chance(
+    visitor: Visitor, right_on: Callable[..., Run]
+) -> None:
+    compare(visitor, right_on([0, 1, 2, 3]), right_on([0, 1, 2, 4, 5]))
+    assert "No difference that" in visitor.reads()
+    assert "A is right on 4, B on 5" in visitor.reads()
+    said = str(cells(visitor, ""))
+    assert not any(word in said for word in ("better", "worse", "best", "smallest"))
+
+
+def test_pictures_that_changed_are_shown_with_what_each_said(
+    visitor: Visitor, right_on: Callable[..., Run]
+) -> None:
+    first, second = right_on([0, 1, 2]), right_on([2, 3], sure=0.9)
+    compare(visitor, first, second)
+    said, classes = first.report().predictions, first.report().classes
+    assert pictures(visitor) == [said[3].name]
+    wrong = (said[3].label + 1) % len(classes)
+    caption = " ".join(visitor.reads().split())
+    assert f"A {classes[wrong]} 70 % B {classes[said[3].label]} 90 %" in caption
+    visitor.choose("Now wrong (2)", "Now wrong")
+    assert set(pictures(visitor)) == {said[0].name, said[1].name}
+    assert "A was right, B is wrong: 2 pictures." in visitor.reads()
+
+
+def test_of_three_runs_each_is_compared_with_the_first_and_p_is_adjusted(
+    visitor: Visitor, right_on: Callable[..., Run]
+) -> None:
+    runs = [right_on([]), right_on(range(7)), right_on([7])]
+    compare(visitor, *runs)
+    assert "(p = 0.031, adjusted for 2 comparisons)" in visitor.reads()
+    assert "Holm" in visitor.reads()
+    assert cells(visitor, "Against A")["C"][-1] == "p = 1"
+    visitor.choose("C")
+    assert pictures(visitor) == [runs[0].report().predictions[7].name]
+
+
+def test_other_test_pictures_are_not_paired(visitor: Visitor, right_on: Callable[..., Run]) -> None:
+    first, second = right_on([]), right_on(range(7))
+    dataset = second.dataset()
+    changed = dataset.of("test")[0].model_copy(update={"sha256": "f" * 64})
+    replace(second, dataset, changed)
+    compare(visitor, first, second)
+    count = first.report().pictures
+    assert (
+        f"No paired test of A and B: of their {count} and {count} test pictures {count - 1} are "
+        "the same." in visitor.reads()
+    )
+    assert "Which pictures changed?" not in visitor.reads()
+    assert "better" not in str(cells(visitor, ""))
+
+
+def test_only_settings_that_differ_are_listed(
+    visitor: Visitor, right_on: Callable[..., Run]
+) -> None:
+    first, second = right_on([0]), right_on([0])
+    assert "None: they were asked for the same." in compare(visitor, first, second).reads()
+    asked = second.config()
+    views = asked.augmentation.model_copy(update={"views": 3})
+    (second.path / CONFIG).write_text(
+        asked.model_copy(update={"augmentation": views, "crop": 0.9}).model_dump_json()
+    )
+    seal(second)
+    compare(visitor, first, second)
+    assert cells(visitor, "Setting") == {
+        "Crop": [str(first.config().crop), "0.9"],
+        "Augmentation: views": [str(first.config().augmentation.views), "3"],
+    }
+
+
+def test_names_are_shown_as_they_are(visitor: Visitor, right_on: Callable[..., Run]) -> None:
+    first, second = right_on([0]), right_on([1])
+    first.annotate(lambda said: said.named(NASTY))
+    compare(visitor, first, second)
+    links = [link.proto.label for link in visitor.at.get("page_link")]
+    assert [reading(label) for label in links] == [f"A · {NASTY}", f"B · {second.title}"]
+    (figures,) = [t.value for t in visitor.at.table if not t.value.columns[0]]
+    assert [reading(name) for name in figures.columns[1:]] == [
+        f"A · {NASTY}",
+        f"B · {second.title}",
+    ]
+    assert any(name in visitor.reads() for name in NAMES)
+
+
+def test_unknown_and_damaged_and_unfinished_runs_are_named_and_the_rest_is_compared(
+    visitor: Visitor, right_on: Callable[..., Run], run_in: Callable[..., Run]
+) -> None:
+    first, second, damaged, failed = right_on([0]), right_on([1]), run_in(), run_in(State.FAILED)
+    (damaged.path / REPORT).write_bytes(b"{")
+    damaged.annotate(lambda said: said.named("hurt"))
+    failed.annotate(lambda said: said.named("failed"))
+    ids = ("0" * 32, failed.id, damaged.id, first.id, "../..", second.id, first.id)
+    visitor.open("reports", compare=", ".join(ids))
+    said = visitor.reads()
+    assert said.count("No run with this id is on this machine.") == 1
+    assert "hurt: report.json of this run is not the file that the training wrote." in said
+    assert "failed has no report: it was not finished." in said
+    assert "A is right on 1, B on 1" in said
+    assert len(visitor.at.get("page_link")) == 2
+
+
+@pytest.mark.parametrize("given", [",", "x", "{0}", "{0},{0}", "{0},x"])
+def test_fewer_than_two_runs_lead_back_to_the_list(
+    visitor: Visitor, right_on: Callable[..., Run], given: str
+) -> None:
+    run = right_on([0])
+    visitor.open("reports", compare=given.format(run.id))
+    left = f"one is left: {run.title}" if "{0}" in given else "none is left"
+    assert f"Two runs are needed to compare; {left}." in visitor.reads()
+    visitor.press("All runs")
+    assert state.COMPARE not in visitor.at.query_params
+    assert [title.value for title in visitor.at.title] == [
+        "How good is it, and where does it fail?"
+    ]
+
+
+def test_a_report_that_was_opened_from_it_leads_back(
+    visitor: Visitor, right_on: Callable[..., Run]
+) -> None:
+    runs = right_on([0]), right_on([1])
+    compare(visitor, *runs)
+    asked = ",".join(run.id for run in runs)
+    visitor.open("reports", run=runs[1].id, compare=asked)
+    assert runs[1].report().headline in visitor.reads()
+    visitor.press("Back to comparing")
+    assert "A is right on 1, B on 1" in visitor.reads()
+
+
+def test_in_public_mode_a_link_makes_its_runs_those_of_this_visit(
+    right_on: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUSKER_MODE", "public")
+    runs = right_on([0]), right_on([1])
+    friend = compare(Visitor(), *runs)
+    assert "A is right on 1, B on 1" in friend.reads()
+    assert set(friend.at.session_state[state.MINE]) == {run.id for run in runs}
+
+
+def replace(run: Run, dataset: Dataset, changed: Any) -> None:
+    """Put another example in place of the one of that name."""
+    examples = [changed if one.name == changed.name else one for one in dataset.examples]
+    content = dataset.model_copy(update={"examples": tuple(examples)}).model_dump_json()
+    (run.path / DATASET).write_text(content)
+    seal(run)
