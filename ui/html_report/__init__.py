@@ -28,6 +28,8 @@ HERE = Path(__file__).parent
 TEMPLATE, STYLE, SCRIPT = "report.html.j2", "report.css", "report.js"
 MISTAKES, FILES = 10, 50
 """Most rows of the commonest mistakes, and of the files that were left out."""
+TALL = 600
+"""Pixels from which a chart scrolls inside the page."""
 PROSE = 900
 """Letters of a sentence with names in it before it is cut."""
 
@@ -69,6 +71,7 @@ def render(run: Run) -> str:
         settings=_flat(found.config.model_dump(mode="json")),
         mistakes=found.report.confusion.worst[:MISTAKES],
         files=FILES,
+        tall=TALL,
     )
 
 
