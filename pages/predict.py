@@ -27,7 +27,7 @@ with results:
         except TuskerError as refusal:
             st.error(str(refusal), icon=":material/broken_image:")
             st.stop()
-        answers.show(said, resources.classifier(model))
+        answers.show(said, model)
     elif st.session_state[state.SOURCE] == "Upload":
         st.subheader("No picture at hand? Try one of these.")
         pictures.show_samples()

@@ -12,7 +12,7 @@ import streamlit as st
 from core import images
 from core.classifier import Classifier, Prediction, Verdict
 from core.errors import BadImage
-from ui import charts, resources, state, text
+from ui import charts, resources, state, text, why
 from ui.pictures import Picture
 
 SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Unlike what it knows"}
@@ -51,10 +51,10 @@ def ask(model: str, pictures: list[Picture], count: int) -> list[Said]:
     return said
 
 
-def show(said: list[Said], classifier: Classifier) -> None:
+def show(said: list[Said], model: str) -> None:
     """One picture with all its guesses; with several, a grid to choose it from."""
     chosen = min(int(st.session_state.get(state.SHOWN, 0)), len(said) - 1)
-    _one(said[chosen], classifier)
+    _one(said[chosen], model)
     if len(said) > 1:
         _grid(said, chosen)
         st.download_button(
@@ -67,16 +67,16 @@ def show(said: list[Said], classifier: Classifier) -> None:
         )
 
 
-def _one(said: Said, classifier: Classifier) -> None:
+def _one(said: Said, model: str) -> None:
     picture, guesses = said.picture, said.guesses
+    classifier = resources.classifier(model)
     if said.refusal:
         st.error(f"{text.plain(picture.name)}: {text.plain(said.refusal, 400)}")
         return
     # The bars come first where the columns stand below each other.
     left, right = st.columns([3, 2], gap="medium")
-    right.image(
-        preview(picture.content), width="stretch", alt=f"{picture.name}: {guesses[0].label}"
-    )
+    shown = preview(picture.content)
+    right.image(shown, width="stretch", alt=f"{picture.name}: {guesses[0].label}")
     with left:
         _warn(said, classifier)
         st.plotly_chart(
@@ -92,6 +92,7 @@ def _one(said: Said, classifier: Classifier) -> None:
             f"{text.classes(len(classifier.labels))} · "
             f"class index {guesses[0].index}"
         )
+    why.offer(model, picture, shown, guesses)
 
 
 def _warn(said: Said, classifier: Classifier) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from core import backbones, models, runs, samples, side_by_side, uploads
+from core import backbones, heatmap, models, runs, samples, side_by_side, uploads
 from core import settings as settings_module
 from core.backbones import serving
 from core.classifier import Answer, Classifier, ServingModel, opened
@@ -154,6 +154,23 @@ def _answer(model: str, digest: str, _content: bytes) -> Answer:
 def answer(model: str, content: bytes) -> Answer:
     """What a model says of a picture, without the feature map. Raises BadImage."""
     return _answer(model, hashlib.sha256(content).hexdigest(), content)
+
+
+@st.cache_data(scope="session", max_entries=64, show_spinner=False)
+def _heatmaps(model: str, digest: str, classes: tuple[int, ...], _content: bytes) -> np.ndarray:
+    del digest  # what the cache goes by
+    asked = classifier(model)
+    return heatmap.packed(asked.heatmaps(asked.answer(asked.load(_content)), classes))
+
+
+def heatmaps(model: str, content: bytes, classes: Iterable[int]) -> np.ndarray:
+    """Where a model sees evidence for classes in a picture: (m, h, w) uint8 on one scale.
+
+    Raises:
+        BadImage: it cannot be read.
+        LookupError: such maps cannot be had of this model.
+    """
+    return _heatmaps(model, hashlib.sha256(content).hexdigest(), tuple(classes), content)
 
 
 @st.cache_data(show_spinner=False)
