@@ -101,6 +101,6 @@ def _unseen(pixels: np.ndarray, crop: float) -> str:
 
 def _where(heat: np.ndarray) -> str:
     """Which ninth of the map its highest place is in, in words."""
-    row, column = np.unravel_index(heat.argmax(), heat.shape)
-    height, width = heat.shape
-    return NINTHS[3 * row // height][3 * column // width]
+    place = np.unravel_index(heat.argmax(), heat.shape)
+    row, column = (int(3 * (at + 0.5) / edge) for at, edge in zip(place, heat.shape, strict=True))
+    return NINTHS[row][column]

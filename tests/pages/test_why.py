@@ -1,0 +1,143 @@
+"""Asking the Predict page why: where the model saw evidence for an answer."""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import heatmap, samples
+from core.classifier import ServingModel
+from core.runs import Run
+from tests.pages.visitor import SERVED, Visitor
+from tests.shapes import draw, encoded
+from ui import state
+
+
+def _maps(visitor: Visitor) -> list[tuple[str, np.ndarray]]:
+    """Alternative text and pixels of the heat maps that are shown."""
+    found = [one for shown in visitor.at.get("image") for one in shown.proto.imgs]
+    return [
+        (one.alt, np.asarray(Image.open(io.BytesIO(SERVED[one.url])).convert("RGB")).astype(int))
+        for one in found
+        if one.alt.startswith("Heat map")
+    ]
+
+
+def _ask_why(visitor: Visitor) -> Visitor:
+    visitor.at.session_state[state.WHY] = True
+    return visitor.see()
+
+
+def _strength(visitor: Visitor, per_cent: int) -> None:
+    visitor.at.slider(key=state.WHY_STRENGTH).set_value(per_cent)
+    visitor.see()
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows by one whenever a model is asked about a picture."""
+    times: list[None] = []
+    run = ServingModel.run
+    monkeypatch.setattr(
+        ServingModel, "run", lambda self, shown: (times.append(None), run(self, shown))[1]
+    )
+    return times
+
+
+def test_a_heat_map_costs_nothing_before_it_is_asked_for_and_one_look_after(
+    visitor: Visitor, asked: list[None]
+) -> None:
+    visitor.open().press("A flower")
+    before = len(asked)
+    assert not _maps(visitor.see())
+    assert len(asked) == before
+    ((alt, _),) = _maps(_ask_why(visitor))
+    assert "for daisy" in alt
+    assert len(asked) == before + 1
+    _strength(visitor, 30)
+    visitor.fill("Answer to explain", 2)
+    assert len(_maps(visitor)) == 1
+    assert len(asked) == before + 1
+
+
+def test_any_answer_can_be_explained_the_first_one_at_first(visitor: Visitor) -> None:
+    _ask_why(visitor.open().press("A flower"))
+    ((first, before),) = _maps(visitor)
+    assert "A flower for daisy" in first
+    assert "Bright: places that speak for daisy" in visitor.reads()
+    visitor.fill("Answer to explain", 1)
+    ((second, after),) = _maps(visitor)
+    assert "A flower for mushroom" in second
+    assert "Bright: places that speak for mushroom" in visitor.reads()
+    assert (before != after).any()
+    visitor.press("A palace")
+    ((other, _),) = _maps(visitor)
+    assert "A palace for palace" in other
+
+
+def test_the_map_lies_over_what_the_model_saw_and_the_rest_is_dimmed(visitor: Visitor) -> None:
+    whole = Image.open(io.BytesIO(samples.photographs()["A flower"])).convert("RGB")
+    whole.thumbnail((640, 640), Image.Resampling.BICUBIC)
+    picture = np.asarray(whole).astype(int)
+    edge = round(0.875 * min(picture.shape[:2]))
+    top, left = (picture.shape[0] - edge) // 2, (picture.shape[1] - edge) // 2
+    outside = np.ones(picture.shape[:2], bool)
+    outside[top : top + edge, left : left + edge] = False
+    _ask_why(visitor.open().press("A flower"))
+    assert "It does not see what is dimmed" in visitor.reads()
+    for per_cent in (100, 0):
+        _strength(visitor, per_cent)
+        ((_, laid),) = _maps(visitor)
+        off = np.abs(laid[outside] - heatmap.DIMMED * picture[outside]).mean()
+        assert off < 6, "JPEG loses a little"
+        moved = np.abs(laid[~outside] - picture[~outside]).mean()
+        assert (moved > 15) == (per_cent > 0)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "where"),
+    [(30, 30, "at the upper left"), (280, 30, "at the upper right"), (150, 280, "at the bottom")],
+    ids=str,
+)
+def test_evidence_is_where_the_thing_is(visitor: Visitor, x: int, y: int, where: str) -> None:
+    flower = Image.open(io.BytesIO(samples.photographs()["A flower"])).convert("RGB")
+    height = flower.height
+    blossom = flower.crop((100, 0, 100 + height, height)).resize((140, 140))
+    picture = Image.new("RGB", (440, 440), (128, 128, 128))
+    picture.paste(blossom, (x, y))
+    _ask_why(visitor.open().give(("planted.png", encoded(picture, "PNG"))))
+    ((alt, _),) = _maps(visitor)
+    assert alt.endswith(f"strongest {where}")
+
+
+def test_a_model_trained_here_explains_its_own_classes(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    visitor.open("predict", run=run.id)
+    _ask_why(visitor.give(("triangle.png", encoded(draw(1, seed=500), "PNG"))))
+    name = run.dataset().classes[1]
+    assert f"places that speak for {name}" in visitor.reads()
+    ((alt, _),) = _maps(visitor)
+    assert f"triangle.png for {name}" in alt
+
+
+def test_a_picture_that_cannot_be_read_needs_no_explanation(visitor: Visitor) -> None:
+    _ask_why(visitor.open().give(("broken.jpg", b"no picture")))
+    assert not _maps(visitor)
+    assert "Why?" not in visitor.reads()
+
+
+def test_a_model_that_cannot_be_explained_says_so(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_model: ServingModel) -> None:
+        raise LookupError("more than dense layers lies above the embedding")
+
+    monkeypatch.setattr(ServingModel, "head", property(unknown))
+    _ask_why(visitor.open().press("A palace"))
+    assert "The heat map of this model cannot be drawn" in visitor.reads()
+    assert not _maps(visitor)
+    assert [chart for chart in visitor.charts() if chart.startswith("palace")]
