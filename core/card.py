@@ -17,6 +17,7 @@ from core import backbones, markdown
 from core.backbones import Backbone
 from core.checks import Finding
 from core.checks.labels import Suspect
+from core.corrections import Origin, origin
 from core.dataset import Dataset
 from core.dataset.splitting import together
 from core.evaluation import Report, describe, intervals
@@ -68,6 +69,7 @@ class Facts:
         parts: pictures to train, to validate and to test.
         alike: pictures that look the same as another one.
         astride: those of them that have such another one in another part.
+        origin: the run that it was trained again from. Its id is for nobody else's eyes.
         phases: in the order they ran.
         threshold: in force, with what it gives on the test pictures; None where there is none.
         worst: classes whose pictures are found least often, if any is missed.
@@ -85,6 +87,7 @@ class Facts:
     parts: tuple[int, int, int]
     alike: int
     astride: int
+    origin: Origin | None
     findings: tuple[Finding, ...]
     suspects: tuple[Suspect, ...]
     phases: tuple[PhaseSaid, ...]
@@ -118,6 +121,7 @@ def facts(run: Run) -> Facts:
         parts=tuple(len(dataset.of(split)) for split in SPLITS),  # type: ignore[arg-type]
         alike=alike,
         astride=astride,
+        origin=origin(run),
         findings=run.findings(),
         suspects=run.suspects(),
         phases=_phases(run.epochs(), run.kept()),

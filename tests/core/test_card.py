@@ -7,14 +7,17 @@ import pytest
 from markdown_it import MarkdownIt
 
 from core import card
+from core.annotations import Correction
 from core.checks import Finding, Severity
+from core.corrections import Origin
 from core.evaluation import Estimate, describe
 from core.evaluation.report import Footprint, Unlike
 from core.extras import FOOTPRINT, LEARNING_CURVE, SUSPECTS, UNLIKE
 from core.run import Run
+from tests import hostile
 from tests.core.trainings import Trained
 
-NASTY = ("**bold** | _cell_", "<img src=x onerror=alert(1)>", "[link](javascript:x) `c` $x^2$\n# h")
+NASTY = hostile.CLASSES[:3]
 PARTS = {"train": "To learn from", "validation": "To decide when to stop", "test": "To test"}
 
 
@@ -22,22 +25,6 @@ def reads(markdown: str) -> str:
     """What a reader sees of it, without its marks."""
     rendered = MarkdownIt("commonmark").enable("table").render(markdown)
     return html.unescape(re.sub(r"<[^<>]+>", " ", rendered))
-
-
-def renamed(run: Run, classes: tuple[str, ...], title: str) -> Run:
-    """The run as it would be if its classes were called so."""
-    dataset = run.dataset().model_copy(update={"classes": classes, "name": title})
-    report = run.report()
-    scores = zip(report.per_class, classes, strict=True)
-    update = {
-        "classes": classes,
-        "headline": f"Mostly confuses {classes[0]} with {classes[1]}",
-        "per_class": tuple(score.model_copy(update={"name": name}) for score, name in scores),
-    }
-    run.write_dataset(dataset)
-    run.write_report(report.model_copy(update=update), run.probabilities())
-    run.complete_with(title, 1e9, 8.0)
-    return run
 
 
 @pytest.fixture
@@ -73,11 +60,11 @@ def test_classes_are_listed_with_their_pictures_in_each_part(run: Run) -> None:
 
 
 def test_names_are_shown_letter_by_letter(run: Run) -> None:
-    said = card.card(renamed(run, NASTY, "# title <b>x</b>"))
+    said = card.card(hostile.renamed(run, NASTY))
     rendered = MarkdownIt("commonmark").enable("table").render(said)
     assert "<img" not in rendered
     assert "<a " not in rendered
-    for name in (*NASTY, "# title <b>x</b>"):
+    for name in (*NASTY, hostile.TITLE):
         assert " ".join(name.split()) in reads(said)
 
 
@@ -153,6 +140,14 @@ def test_pictures_that_look_the_same_are_counted_where_they_are(run: Run) -> Non
 
     assert "2 pictures look the same as another one. Pictures" in alike("train", "train")
     assert "2 of them have their like in another part" in alike("train", "test")
+
+
+def test_what_a_run_was_trained_again_from_is_named_and_its_address_is_not(run: Run) -> None:
+    said = Correction(sha256="0" * 64, name="a.jpg", label=None)
+    before = Origin(run="f" * 32, name=NASTY[0], corrections=(said,))
+    run.write_origin(before.model_dump_json())
+    assert f"Trained again from “{NASTY[0]}”, with 1 picture corrected" in reads(card.card(run))
+    assert before.run not in card.card(run)
 
 
 def test_the_address_of_a_run_is_not_given_away(run: Run) -> None:

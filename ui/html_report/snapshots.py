@@ -65,7 +65,7 @@ class Chosen:
 class _Room:
     """How much may still be taken in."""
 
-    left: int = BYTES
+    left: int
     full: bool = field(default=False, init=False)
 
     def takes(self, *addresses: str) -> bool:
@@ -81,7 +81,7 @@ def choose(run: Run, found: Facts) -> Chosen:
     wrong = [i for i, said in enumerate(predictions) if said.label != said.predicted]
     right = [i for i, said in enumerate(predictions) if said.label == said.predicted]
     wrong.sort(key=lambda place: -predictions[place].probability)
-    room = _Room()
+    room = _Room(BYTES)
     some_right = _some_of_each(right, predictions)
     return Chosen(
         right=_snapshots(run, found, some_right, room),
