@@ -101,12 +101,15 @@ def _named(sides: list[Side]) -> None:
 
 
 def _card(side: Side, sides: list[Side]) -> None:
-    st.page_link(
-        "pages/reports.py",
-        label=f"**{side.letter}** · {text.plain(side.title, 40)}",
+    # Not `st.page_link`: to the page that it stands on it leaves the address as it was.
+    st.button(
+        f"**{side.letter}** · {text.plain(side.title, 40)}",
         icon=":material/fact_check:",
-        query_params={state.RUN: side.run.id, state.COMPARE: state.parameter(state.COMPARE)},
+        type="tertiary",
+        key=f"open {side.run.id}",
         help="Read its report.",
+        on_click=_open,
+        args=(side.run.id,),
     )
     if side is sides[0]:
         st.caption(":material/flag: The reference: the others are compared with it.")
@@ -118,6 +121,10 @@ def _card(side: Side, sides: list[Side]) -> None:
         on_click=_refer_to,
         args=(side.run.id,),
     )
+
+
+def _open(run_id: str) -> None:
+    st.query_params[state.RUN] = run_id
 
 
 def _refer_to(run_id: str) -> None:
