@@ -37,7 +37,8 @@ def _reliability(opened: Opened) -> None:
     if found.after is None or found.temperature is None:
         st.caption(
             "Expected calibration error: its probabilities are off by "
-            f"{describe(found.before.error)} on average. No temperature was fitted: it was right on every validation picture."
+            f"{describe(found.before.error)} on average. No temperature was fitted: it was right "
+            "on every validation picture."
         )
         return
     st.caption(

@@ -1,71 +1,90 @@
-"""What it was taught on, what was left out, whose label is in doubt."""
+"""What it was taught on: counts, what was found, what was left out, whose label is in doubt."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from core import corrections
+from core.checks import Severity
+from core.dataset import Dataset
 from core.run import Run
-from ui import text
-from ui.drawing import share
+from ui import resources, state, text
+from ui.findings import ICONS
+from ui.report import doubts
 from ui.report.opened import Opened
-
-SHOWN = 24
-"""Suspects shown."""
 
 
 def show(opened: Opened) -> None:
-    """What it was taught on, what was left out, and whose label is in doubt."""
+    """All of it."""
     run = opened.run
-    dataset = run.dataset()
-    _suspects(run, dataset.classes)
+    dataset = resources.dataset(run)
+    _origin(opened, run)
+    doubts.show(opened, dataset)
+    _counts(dataset)
+    _findings(run)
+    _skipped(dataset)
+
+
+def _origin(opened: Opened, run: Run) -> None:
+    """Which run it was trained again from, for those who may see that one."""
+    found = corrections.origin(run)
+    if found is None:
+        return
+    changed = text.count(len(found.corrections), "correction")
+    st.markdown(f"Trained again from **{text.plain(found.name)}** with {changed}.")
+    if not state.may_list(found.run, opened.settings):
+        return
+    with st.container(horizontal=True):
+        if st.button("Open that run", icon=":material/fact_check:"):
+            st.switch_page("pages/reports.py", query_params={state.RUN: found.run})
+        if st.button("Compare with it", icon=":material/compare_arrows:"):
+            both = f"{found.run},{run.id}"
+            st.switch_page("pages/reports.py", query_params={state.COMPARE: both})
+
+
+def _counts(dataset: Dataset) -> None:
+    st.subheader("Pictures by class")
     splits = ("train", "validation", "test")
+    counts = {name: [0] * len(dataset.classes) for name in splits}
+    for example in dataset.examples:
+        if example.split is not None:
+            counts[example.split][example.label] += 1
     st.dataframe(
         {
             "Class": [*dataset.classes, "All"],
-            **{
-                split.capitalize(): [
-                    *(dataset.count(label, split) for label in range(len(dataset.classes))),
-                    len(dataset.of(split)),
-                ]
-                for split in splits
-            },
+            **{name.capitalize(): [*counts[name], sum(counts[name])] for name in splits},
         },
         hide_index=True,
     )
-    if dataset.predefined:
-        st.caption("The upload came with its own test pictures; they were used as they were.")
-    if dataset.skipped:
-        st.caption(
-            f"{text.count(len(dataset.skipped), 'file was left out', 'files were left out')}."
-        )
-        st.dataframe(
-            {
-                "File": [skipped.name for skipped in dataset.skipped],
-                "Why": [skipped.reason for skipped in dataset.skipped],
-            },
-            hide_index=True,
-        )
-
-
-def _suspects(run: Run, classes: tuple[str, ...]) -> None:
-    suspects = run.suspects()
-    if not suspects:
-        return
-    count = text.count(
-        len(suspects),
-        "training picture may have the wrong label",
-        "training pictures may have the wrong label",
+    st.caption(
+        "The upload came with its own test pictures; they were used as they were."
+        if dataset.predefined
+        else "Pictures that look the same are always in the same part."
     )
-    with (
-        st.expander(f":material/warning: {count}"),
-        st.grid(min_column_width=130, gap="small") as grid,
-    ):
-        for place, suspect in enumerate(suspects[:SHOWN]):
-            with grid.cell():
-                st.image(str(run.suspect_thumbnail(place)), width="stretch", alt=suspect.name)
-                given, looks = classes[suspect.label], classes[suspect.suggested]
-                st.caption(
-                    f"In **{text.plain(given, 30)}**, looks like **{text.plain(looks, 30)}** "
-                    f"({share(suspect.probability)})",
-                    help=text.plain(suspect.name),
-                )
+
+
+def _findings(run: Run) -> None:
+    found = run.findings()
+    if not found:
+        return
+    st.subheader("What was found before it learned")
+    for finding in found:
+        said = f"{ICONS[finding.severity]} {text.plain(finding.sentence, 400)}"
+        if not finding.files or finding.severity is Severity.INFORMS:
+            st.markdown(said)
+            continue
+        with st.expander(said):
+            st.dataframe({"File": list(finding.files)}, hide_index=True)
+
+
+def _skipped(dataset: Dataset) -> None:
+    if not dataset.skipped:
+        return
+    st.subheader(text.count(len(dataset.skipped), "file was left out", "files were left out"))
+    st.dataframe(
+        {
+            "File": [skipped.name for skipped in dataset.skipped],
+            "Why": [skipped.reason for skipped in dataset.skipped],
+        },
+        hide_index=True,
+    )

@@ -1,0 +1,75 @@
+"""Choose from where on a model had better not answer, and meet that choice on Predict."""
+
+from collections.abc import Callable
+
+from core.annotations import Annotations
+from core.evaluation import describe
+from core.evaluation.report import Threshold
+from core.run import Run
+from tests.core.trainings import Trained
+from tests.pages.visitor import Visitor
+
+
+def strict(run: Run) -> Threshold:
+    return run.report().certainty.choices[-1]
+
+
+def test_a_threshold_becomes_part_of_the_model_and_predict_keeps_to_it(
+    visitor: Visitor, run_in: Callable[..., Run], trained: Trained
+) -> None:
+    run = run_in()
+    known = (trained.pictures / run.dataset().of("train")[0].path).read_bytes()
+    choice = strict(run)
+    visitor.open("reports", run=run.id, view="Certainty")
+    assert "This model answers every picture." in visitor.reads()
+    (slider,) = visitor.at.select_slider
+    slider.set_value(choice.aim)
+    visitor.see()
+    assert describe(choice.coverage) in visitor.reads()
+    assert run.annotations().threshold == 0, "looking changes nothing"
+    (label,) = (label for label in visitor.buttons() if label.startswith("Say “not sure” below"))
+    visitor.press(label)
+    assert (run.annotations().threshold, run.annotations().aim) == (choice.value, choice.aim)
+
+    visitor.open("predict", run=run.id).give(("known.jpg", known))
+    assert "Not sure." not in visitor.reads()
+    run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
+    visitor.see()
+    assert "Not sure." in visitor.reads()
+    assert visitor.charts(), "its guesses are shown all the same"
+
+
+def test_answering_always_takes_the_threshold_back(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    choice = strict(run)
+    run.annotate(lambda _: Annotations(threshold=choice.value, aim=choice.aim))
+    visitor.open("reports", run=run.id, view="Certainty")
+    (slider,) = visitor.at.select_slider
+    assert slider.value == choice.aim
+    slider.set_value(1.0)
+    visitor.see()
+    visitor.press("Always answer")
+    assert run.annotations().threshold == 0
+
+
+def test_false_alarms_are_counted_and_shown(visitor: Visitor, run_in: Callable[..., Run]) -> None:
+    run = run_in()
+    found = run.unlike()
+    assert found is not None
+    strange = (1.5, *found.strangeness[1:])
+    run.write_unlike(found.model_copy(update={"strangeness": strange}))
+    visitor.open("reports", run=run.id, view="Certainty")
+    assert describe(found.false_alarms) in visitor.reads()
+    flagged = sum(value > 1 for value in strange)
+    assert f"({flagged} of {len(strange)})" in visitor.reads()
+
+
+def test_a_picture_of_something_else_is_called_unlike(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    visitor.open("predict", run=run.id)
+    visitor.choose("Samples").press("A palace")
+    assert "Unlike anything it was taught." in visitor.reads()

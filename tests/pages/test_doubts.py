@@ -1,0 +1,83 @@
+"""Correct a label that is in doubt, think again, and train again."""
+
+from collections.abc import Callable
+
+from core import corrections, runs
+from core.checks.labels import Suspect
+from core.run import Run
+from core.settings import Settings
+from tests.pages.visitor import Visitor
+
+
+def doubted(run: Run, number: int = 2) -> list[Suspect]:
+    """Some of its training pictures are in doubt."""
+    taught = run.dataset().of("train")[:number]
+    found = tuple(
+        Suspect(name=e.name, label=e.label, suggested=(e.label + 1) % 4, probability=0.9)
+        for e in taught
+    )
+    run.write_suspects(found, [run.thumbnail(0).read_bytes()] * number)
+    return list(found)
+
+
+def doubts(visitor: Visitor) -> list:
+    return [box for box in visitor.at.selectbox if str(box.key).startswith("doubt")]
+
+
+def test_a_label_is_corrected_and_the_correction_undone(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    first, second = doubted(run)
+    visitor.open("reports", run=run.id, view="Data")
+    assert "2 training pictures may have the wrong label" in visitor.reads()
+    classes = run.dataset().classes
+    doubts(visitor)[0].set_value(first.suggested)
+    visitor.see()
+    doubts(visitor)[1].set_value(-2)
+    visitor.see()
+    made = {one.name: one.label for one in run.annotations().corrections}
+    assert made == {first.name: classes[first.suggested], second.name: None}
+    assert "Train again with 2 corrections" in visitor.buttons()
+    visitor.at.button(f"undo {run.annotations().corrections[0].sha256}").click()
+    visitor.see()
+    assert [one.name for one in run.annotations().corrections] == [second.name]
+    doubts(visitor)[1].set_value(-1)
+    visitor.see()
+    assert run.annotations().corrections == ()
+    assert not [label for label in visitor.buttons() if label.startswith("Train again")]
+
+
+def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
+    visitor: Visitor, run_in: Callable[..., Run], host: Settings
+) -> None:
+    run = run_in()
+    (first,) = doubted(run, 1)
+    visitor.open("reports", run=run.id, view="Data")
+    doubts(visitor)[0].set_value(first.suggested)
+    visitor.see()
+    visitor.press("Train again with 1 correction")
+    (again,) = (other for other in runs.every(host) if other.id != run.id)
+    assert visitor.at.query_params["run"] in (again.id, [again.id])
+    visitor.until(lambda: again.complete)
+    visitor.open("reports", run=again.id, view="Data")
+    assert "Trained again from" in visitor.reads()
+    assert "Compare with it" in visitor.buttons()
+    by_name = {e.name: e.label for e in again.dataset().examples}
+    assert by_name[first.name] == first.suggested
+    assert corrections.origin(again).run == run.id  # type: ignore[union-attr]
+
+
+def test_where_the_pictures_are_gone_the_page_says_what_to_do(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in()
+    (first,) = doubted(run, 1)
+    order = run.job.order()
+    moved = order.model_copy(update={"arguments": {"pictures": "/nowhere"}})
+    (run.path / "order.json").write_text(moved.model_dump_json())
+    visitor.open("reports", run=run.id, view="Data")
+    doubts(visitor)[0].set_value(first.suggested)
+    visitor.see()
+    assert "no longer on this host" in visitor.reads()
+    assert not [label for label in visitor.buttons() if label.startswith("Train again")]
