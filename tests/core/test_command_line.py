@@ -127,6 +127,21 @@ def test_a_prediction_is_lines_of_rank_label_and_probability(
     assert lines == expected(photographs[0], settings)
 
 
+def test_a_model_that_is_not_sure_or_meets_something_else_says_so(
+    trained: Callable[..., Trained], photographs: list[Path]
+) -> None:
+    done = trained()
+    run = done.run
+    known = done.pictures / run.dataset().of("train")[0].path
+    run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
+    lines = tusker("predict", known, "--model", run.path).stdout.splitlines()
+    assert lines[0] == "Not sure; it would guess:"
+    assert len(lines) == 4
+    said = json.loads(tusker("predict", photographs[0], "--model", run.path, "--json").stdout)
+    assert said["verdict"] == "unlike anything it was taught"
+    assert len(said["predictions"]) == 3
+
+
 def test_a_prediction_needs_nothing_heavy_and_little_time(
     photographs: list[Path], banned: Banned
 ) -> None:
