@@ -156,5 +156,5 @@ def _train(opened: Opened) -> None:
     except TuskerError as refusal:
         st.session_state[state.REFUSAL] = str(refusal)
         return
-    state.remember_run(again.id)
+    state.own_run(again.id)
     st.query_params[state.RUN] = again.id
