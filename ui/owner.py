@@ -70,7 +70,8 @@ def offer_undo(settings: Settings) -> None:
     if not deleted:
         return
     run_id, name = deleted[-1]
-    with st.container(horizontal=True, vertical_alignment="center", border=True):
+    # In sight wherever the list was scrolled to.
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/delete: **{text.plain(name, 60)}** was deleted.", width="content")
         st.button("Undo", icon=":material/undo:", on_click=_undo, args=(run_id, settings))
 
@@ -84,8 +85,15 @@ def _drop() -> None:
     st.session_state.pop(state.ASKED, None)
 
 
+def _close_when_answered() -> None:
+    """First in a dialog: a press in it draws it anew, and nothing else."""
+    if state.ASKED not in st.session_state:
+        st.rerun()
+
+
 @st.dialog("Name and tags", icon=":material/edit:", on_dismiss=_drop)
 def _edit(run: Run, settings: Settings) -> None:
+    _close_when_answered()
     said, line = run.annotations(), runs.summarise(run, settings)
     with st.form("name and tags", border=False):
         st.text_input(
@@ -108,8 +116,7 @@ def _edit(run: Run, settings: Settings) -> None:
         )
         if state.TROUBLE in st.session_state:
             st.error(st.session_state[state.TROUBLE], icon=":material/error:")
-        if st.form_submit_button("Save", type="primary", on_click=_save, args=(run,)):
-            st.rerun()
+        st.form_submit_button("Save", type="primary", on_click=_save, args=(run,))
 
 
 def _known_tags(settings: Settings) -> set[str]:
@@ -131,14 +138,12 @@ def _save(run: Run) -> None:
 
 @st.dialog("Delete this run?", icon=":material/delete:", on_dismiss=_drop)
 def _delete(run: Run, settings: Settings) -> None:
+    _close_when_answered()
     line = runs.summarise(run, settings)
     named = f"**{text.plain(line.name, 60)}**"
     if not (line.damaged or line.state.ended):
         st.markdown(f"{named} is still at work. Cancel it first, then delete it.")
-        if st.button(
-            "Cancel it", icon=":material/stop_circle:", on_click=_stop, args=(run, settings)
-        ):
-            st.rerun()
+        st.button("Cancel it", icon=":material/stop_circle:", on_click=_stop, args=(run, settings))
         return
     lost = "its model and its report" if line.complete else "its settings and what it has recorded"
     size = text.size(round(line.megabytes * MEGABYTE))
@@ -148,16 +153,14 @@ def _delete(run: Run, settings: Settings) -> None:
         f"{runs.TRASH_MINUTES} minutes, as long as you stay on these pages."
     )
     with st.container(horizontal=True):
-        if st.button("Keep it", on_click=_drop):
-            st.rerun()
-        if st.button(
+        st.button("Keep it", on_click=_drop)
+        st.button(
             "Delete it",
             type="primary",
             icon=":material/delete:",
             on_click=_remove,
             args=(run, line.name, settings),
-        ):
-            st.rerun()
+        )
 
 
 def _stop(run: Run, settings: Settings) -> None:

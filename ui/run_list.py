@@ -51,6 +51,10 @@ def show(settings: Settings) -> None:
         st.caption("You see the runs of this visit, and those whose link you open.")
 
 
+def _open(run_id: str) -> None:
+    st.query_params[state.RUN] = run_id
+
+
 def close() -> None:
     """Go back to the list."""
     # Not `clear`: the view is bound to its own parameter, and Streamlit then refuses.
@@ -131,25 +135,29 @@ def _clear() -> None:
 
 def _head(found: list[Summary], lines: list[Summary], *, comparable: bool) -> None:
     """How many there are, and a way to compare those that are ticked."""
-    count, compare = st.columns([3, 2], vertical_alignment="center")
-    own = len(lines)
-    count.caption(
-        text.count(own, "run") if len(found) == own else f"{len(found)} of {text.count(own, 'run')}"
-    )
-    if not comparable:
-        return
+    own = text.count(len(lines), "run")
+    count = own if len(found) == len(lines) else f"{len(found)} of {own}"
+    st.caption(f"{count} · Tick two or more to compare them." if comparable else count)
     ticked = [line.id for line in lines if st.session_state.get(CHOSEN.format(line.id))]
-    with compare.container(horizontal=True, horizontal_alignment="right"):
-        if ticked:
-            st.button("Clear", type="tertiary", on_click=_untick, args=(ticked,))
+    if not (comparable and ticked):
+        return
+    # In sight of whatever was ticked, however long the list.
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center"):
+        enough = len(ticked) > 1
         st.button(
-            f"Compare {text.count(len(ticked), 'run')}" if len(ticked) > 1 else "Compare",
+            f"Compare {len(ticked)} runs" if enough else "Compare",
             icon=":material/compare_arrows:",
-            type="primary" if len(ticked) > 1 else "secondary",
-            disabled=len(ticked) < 2,
-            help=None if len(ticked) > 1 else "Tick two runs or more below.",
+            type="primary",
+            disabled=not enough,
             on_click=_compare,
             args=(ticked,),
+        )
+        st.button("Clear", on_click=_untick, args=(ticked,))
+        st.caption(
+            f"{text.count(len(ticked), 'run')} ticked"
+            if enough
+            else "One run ticked; tick another to compare them.",
+            width="content",
         )
 
 
@@ -175,12 +183,15 @@ def _row(line: Summary, settings: Settings, *, comparable: bool) -> None:
                         label_visibility="collapsed",
                         persist_state="page",
                     )
-                st.page_link(
-                    "pages/reports.py",
-                    label=f"**{name}**",
+                # A link to the page that is shown already would lose the run from the address.
+                st.button(
+                    f"**{name}**",
+                    key=f"open {line.id}",
+                    type="tertiary",
                     icon=":material/chevron_right:",
                     icon_position="right",
-                    query_params={state.RUN: line.id},
+                    on_click=_open,
+                    args=(line.id,),
                 )
                 run_line.marks(line)
             st.caption(run_line.details(line))
