@@ -111,6 +111,8 @@ def _card(side: Side, sides: list[Side]) -> None:
         on_click=_open,
         args=(side.run.id,),
     )
+    preset, finished = side.measured.config.preset, side.measured.manifest.completed_at
+    st.caption(f"{preset.capitalize()} · {text.date(finished)}")
     if side is sides[0]:
         st.caption(":material/flag: The reference: the others are compared with it.")
         return

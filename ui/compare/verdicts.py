@@ -41,9 +41,9 @@ def show(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
             "Now wrong": [f"{one.only_first:,}" for _, one in pairs],
             "Accuracy": [_points(one.accuracy.estimate) for _, one in pairs],
             "Macro F1": [_signed(one.macro_f1.estimate) for _, one in pairs],
-            "p": [chance(one.accuracy.p) for _, one in pairs],
+            "p": [_number(one.accuracy.p) for _, one in pairs],
             **(
-                {"Adjusted p": [chance(one.accuracy.adjusted) for _, one in pairs]}
+                {"Adjusted p": [_number(one.accuracy.adjusted) for _, one in pairs]}
                 if several
                 else {}
             ),
@@ -57,6 +57,10 @@ def show(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
         + ("Several runs were compared, so p is adjusted (Holm–Bonferroni). " if several else "")
         + "It is about these models: trained again with another seed, each would be a little other."
     )
+
+
+def _number(p: float) -> str:
+    return chance(p).removeprefix("p ").removeprefix("= ")
 
 
 def _points(found: Estimate) -> str:

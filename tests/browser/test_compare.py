@@ -1,0 +1,66 @@
+import shutil
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.evaluation import evaluate
+from core.run import Run
+from tests.browser import chromium
+from tests.browser.conftest import Taught
+
+
+@pytest.fixture
+def rivals(taught: Taught) -> Iterator[tuple[Run, Run]]:
+    """The run twice more: wrong on its first test picture, and right on all."""
+    found = [Run(taught.folder.with_name(start + taught.id[4:])) for start in ("bad0", "900d")]
+    for run, wrong in zip(found, (1, 0), strict=True):
+        # Without what is still being written: exports, and what takes another's place.
+        ignored = shutil.ignore_patterns("model", ".*")
+        shutil.copytree(taught.folder, run.path, ignore=ignored)
+        _answer(run, wrong)
+    yield found[0], found[1]
+    for run in found:  # other tests read the list
+        shutil.rmtree(run.path)
+
+
+def _answer(run: Run, wrong: int) -> None:
+    """Let a run be wrong on its first so many test pictures, and right on the others."""
+    report, manifest = run.report(), run.manifest()
+    labels = np.array([said.label for said in report.predictions])
+    said = np.where(np.arange(len(labels)) < wrong, (labels + 1) % len(report.classes), labels)
+    given = np.full((len(labels), len(report.classes)), 0.1, np.float32)
+    given[np.arange(len(labels)), said] = 1 - 0.1 * (len(report.classes) - 1)
+    names = [one.name for one in report.predictions]
+    run.write_report(evaluate(labels, given, report.classes, names), given)
+    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+
+
+def test_runs_are_compared_by_a_link_their_pictures_seen_and_their_reports_read(
+    open_page: Callable[..., Page], rivals: tuple[Run, Run]
+) -> None:
+    bad, good = rivals
+    picture = bad.report().predictions[0].name
+    page = open_page(f"reports?compare={bad.id},{good.id}")
+    expect(page.get_by_text("No difference that")).to_be_visible()
+    expect(page.get_by_text("Now right (1)")).to_be_visible()
+    expect(page.get_by_alt_text(picture)).to_be_visible()
+    chromium.press(page, "Make it the reference")
+    assert page.url.index(good.id) < page.url.index(bad.id)
+    expect(page.get_by_text("Now wrong (1)")).to_be_visible()
+
+    page.get_by_role("button", name=f"B · {bad.title}").click()
+    expect(page.get_by_role("heading", name=bad.report().headline)).to_be_visible()
+    assert f"run={bad.id}" in page.url
+    chromium.press(page, "Back to comparing")
+    expect(page.get_by_alt_text(picture)).to_be_visible()
+
+
+def test_a_comparison_fits_a_telephone(
+    open_page: Callable[..., Page], rivals: tuple[Run, Run]
+) -> None:
+    ids = ",".join(run.id for run in rivals)
+    page = open_page(f"reports?compare={ids}", width=chromium.NARROW, scheme="dark")
+    expect(page.get_by_role("heading", name="Which one is better?")).to_be_visible()
+    assert chromium.overflow(page) <= 0
