@@ -19,7 +19,11 @@ def show(opened: Opened) -> None:
     """Three groups, each with what it is for; files are made when they are asked for."""
     run = opened.run
     st.subheader("The model")
-    _costs(run.footprint())
+    found = run.footprint()
+    if found is not None:
+        _costs(found)
+    elif run.status(opened.settings).state.ended:
+        st.caption("Its speed and size were not measured.")
     exports.show(run, opened.settings)
     st.subheader("The report")
     _report(opened)
@@ -27,11 +31,8 @@ def show(opened: Opened) -> None:
     _card(run)
 
 
-def _costs(found: Footprint | None) -> None:
+def _costs(found: Footprint) -> None:
     """What the model takes, and what that means."""
-    if found is None:
-        st.caption("Its speed and size were not measured.")
-        return
     time = f"{found.milliseconds:.{0 if found.milliseconds >= 10 else 1}f} ms"
     millions = f"{found.parameters / 1e6:.1f} million"
     with st.container(horizontal=True):
