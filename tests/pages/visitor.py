@@ -129,7 +129,7 @@ class Visitor:
 
     def marked(self) -> list[str]:
         """Every text of the page that a browser would render as Markdown."""
-        return [text for node in self.at.main for text in _markdown(node)]
+        return [text for node in self.at._tree for text in _markdown(node)]
 
     def reads(self) -> str:
         """All text of the page as it reads, one line a text."""
