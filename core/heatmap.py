@@ -47,7 +47,10 @@ def activation(feature_map: np.ndarray, head: DenseHead, classes: Sequence[int])
 
 
 def packed(maps: np.ndarray) -> np.ndarray:
-    """Maps (m, h, w) as uint8: what speaks for each class, 255 being the most in any of them."""
+    """Maps, (m, h, w) or one of them, as uint8 on one scale.
+
+    Kept is what speaks for each class; 255 is the most in any of them.
+    """
     positive = np.maximum(maps, 0)
     return np.round(255 * positive / max(float(positive.max()), 1e-12)).astype(np.uint8)
 

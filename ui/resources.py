@@ -160,11 +160,13 @@ def answer(model: str, content: bytes) -> Answer:
 def _heatmaps(model: str, digest: str, classes: tuple[int, ...], _content: bytes) -> np.ndarray:
     del digest  # what the cache goes by
     asked = classifier(model)
-    return heatmap.packed(asked.heatmaps(asked.answer(asked.load(_content)), classes))
+    maps = asked.heatmaps(asked.answer(asked.load(_content)), classes)
+    # They are looked at one at a time, and the likeliest answer need not have the highest place.
+    return np.stack([heatmap.packed(one) for one in maps])
 
 
 def heatmaps(model: str, content: bytes, classes: Iterable[int]) -> np.ndarray:
-    """Where a model sees evidence for classes in a picture: (m, h, w) uint8 on one scale.
+    """Where a model sees evidence for classes in a picture: (m, h, w) uint8, each on its own scale.
 
     Raises:
         BadImage: it cannot be read.

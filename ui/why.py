@@ -81,7 +81,7 @@ def _explain(
 
 
 def _named(guess: Prediction) -> str:
-    return f"{text.short(guess.label, 40)} · {share(guess.probability)}"
+    return f"{text.short(guess.label, 30)} · {share(guess.probability)}"
 
 
 def _reading(label: str, heat: np.ndarray) -> str:

@@ -72,6 +72,9 @@ def test_any_answer_can_be_explained_the_first_one_at_first(visitor: Visitor) ->
     assert "A flower for mushroom" in second
     assert "Bright: places that speak for mushroom" in visitor.reads()
     assert (before != after).any()
+    for pixels in (before, after):
+        # Yellow, however faint the evidence for it is beside that for another.
+        assert (pixels[..., 0] + pixels[..., 1] - 2 * pixels[..., 2]).max() > 250
     visitor.press("A palace")
     ((other, _),) = _maps(visitor)
     assert "A palace for palace" in other
