@@ -4,7 +4,7 @@ Figures have no title and no background; the page gives them. Text takes the pag
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -14,7 +14,7 @@ from core.evaluation.wording import describe
 from ui.certainty_charts import class_curves, coverage, reliability
 from ui.comparison_chart import accuracy_by_time
 from ui.confusion_chart import confusion_matrix
-from ui.drawing import PERCENTS, finish, literal, pairs, share
+from ui.drawing import PERCENTS, finish, literal, pairs, per_cents, share
 from ui.learning_chart import learning_curve
 from ui.palette import ACCENT, NEUTRAL, WRONG, tint
 
@@ -158,6 +158,7 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
                 showlegend=row == 1,
                 mode="markers",
                 marker={"symbol": "circle-open", "size": 14, "color": WRONG, "line_width": 2.5},
+                cliponaxis=False,
                 hovertemplate="the weights of this epoch were kept<extra></extra>",
             )
     for phase, start in starts.items():
@@ -179,7 +180,7 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
     figure.update_xaxes(range=[0.5, max(len(epochs), 1) + 0.5], dtick=_step(len(epochs)))
     figure.update_xaxes(title_text="epoch", row=2, col=1)
     shares = [y for trace in figure.data if trace.yaxis == "y" for y in trace.y if y is not None]
-    figure.update_yaxes(title_text="accuracy", **_up_to_all(shares), row=1, col=1)
+    figure.update_yaxes(title_text="accuracy", **per_cents(shares), row=1, col=1)
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)
     return finish(figure, height=430, legend_y=1.07)
 
@@ -236,21 +237,6 @@ def per_class(report: Report, measure: Measure = "f1", *, worst_first: bool = Tr
         tickfont_size=12 if len(rows) <= 40 else 10,
     )
     return finish(figure, height=(26 if len(rows) <= 40 else 15) * len(rows) + 50)
-
-
-def _up_to_all(shares: Sequence[float]) -> dict[str, Any]:
-    """An axis for per cents that begins below the least of them and ends at 100 at most."""
-    low, high = min(shares, default=0), max(shares, default=100)
-    room = max((high - low) / 12, 1)
-    ends = max(0, low - room), min(100, high + room)
-    step = next(step for step in (1, 2, 5, 10, 20, 25) if (ends[1] - ends[0]) / step <= 6)
-    ticks = [step * i for i in range(100 // step + 1) if ends[0] <= step * i <= ends[1]]
-    return {
-        "tickvals": ticks,
-        "ticktext": [f"{tick} %" for tick in ticks],
-        # Room for half of a marker at the end, but no tick beyond it.
-        "range": [ends[0], ends[1] + (ends[1] - ends[0]) / 40],
-    }
 
 
 def _step(epochs: int) -> int:

@@ -45,6 +45,8 @@ def confusion_matrix(
     names = [report.classes[i] for i in places]
     diagonal = np.eye(size, dtype=bool)
     gap = 2 if size <= NUMBERED else 1 if size <= 50 else 0
+    # Small cells without a number have to be seen from afar.
+    weakest, strongest = (0.15, 0.7) if size <= NUMBERED else (0.4, 0.95)
     figure = go.Figure()
     for colour, inside in ((WRONG, ~diagonal), (ACCENT, diagonal)):
         # A mistake is as strong as a right answer only where it is a quarter as frequent.
@@ -60,8 +62,8 @@ def confusion_matrix(
             ygap=gap,
             colorscale=[
                 [0, tint(NEUTRAL, 0.1)],
-                [0.001, tint(colour, 0.15)],
-                [1, tint(colour, 0.7)],
+                [0.001, tint(colour, weakest)],
+                [1, tint(colour, strongest)],
             ],
         )
     every = size <= NUMBERED
@@ -125,11 +127,19 @@ def confusion_matrix(
         ticktext=[literal(name, 14) for name in names],
         range=[size - 0.5, -0.5],
         title_text="It was",
+        tickangle=0,
         tickfont_size=small,
     )
     # A click anywhere in a cell is nearest to its own square where every cell has one.
     figure.update_layout(hoverdistance=-1 if every else 4)
-    return finish(figure, height=150 + size * _row_height(size), showlegend=False)
+    finish(figure, height=150 + size * _row_height(size), showlegend=False)
+    if not every:
+        # Plotly would draw all of it anew for each margin that it finds out by itself.
+        top = 100 if size <= NAMED else 36
+        figure.update_layout(margin={"l": 104, "t": top, "r": 8, "b": 8})
+        figure.update_xaxes(automargin=False)
+        figure.update_yaxes(automargin=False)
+    return figure
 
 
 def _row_height(size: int) -> int:

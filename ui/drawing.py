@@ -63,6 +63,22 @@ def finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
+def per_cents(shares: Iterable[float]) -> dict[str, Any]:
+    """An axis that begins below the least of some per cents, and has no tick beyond 100 %."""
+    known = list(shares)
+    low, high = min(known, default=0), max(known, default=100)
+    room = max((high - low) / 12, 1)
+    low, high = max(0, low - room), min(100, high + room)
+    step = next(step for step in (1, 2, 5, 10, 20) if (high - low) / step <= 6)
+    ticks = [tick for tick in range(0, 101, step) if low <= tick <= high]
+    return {
+        "tickvals": ticks,
+        "ticktext": [f"{tick} %" for tick in ticks],
+        # Room for half of a marker at the end.
+        "range": [low, high + (high - low) / 40],
+    }
+
+
 def pairs(first: Iterable[Any], second: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
     """Items of two sequences of one length."""
     return zip(first, second, strict=True)

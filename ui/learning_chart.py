@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.wording import describe
-from ui.drawing import finish, literal
+from ui.drawing import finish, literal, per_cents
 from ui.palette import ACCENT, CLEAR, tint
 
 ROOM = 24
@@ -50,12 +50,6 @@ def learning_curve(curve: LearningCurve) -> go.Figure:
         ticktext=[f"{value:,.0f}" for value in x],
         fixedrange=True,
     )
-    figure.update_yaxes(
-        title_text="right",
-        ticksuffix=" %",
-        range=[max(0.0, min(low) - 3), min(101.0, max(high) + 3)],
-        fixedrange=True,
-        nticks=6,
-    )
+    figure.update_yaxes(title_text="right", **per_cents([*low, *high]), fixedrange=True)
     finish(figure, height=300)
     return figure.update_yaxes(title_standoff=ROOM)

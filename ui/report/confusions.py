@@ -50,9 +50,9 @@ def _matrix(opened: Opened, chosen: Cell | None) -> None:
         default="count",
         required=True,
     )
-    figure = confusion_chart.confusion_matrix(report, values=values, chosen=chosen)
-    tall = figure.layout.height > HEIGHT
     key = f"matrix {run.id} {values}"
+    figure = confusion_chart.confusion_matrix(report, values=values, chosen=_framed(key, chosen))
+    tall = figure.layout.height > HEIGHT
     with st.container(height=HEIGHT if tall else "content", border=tall):
         st.plotly_chart(
             figure,
@@ -65,11 +65,27 @@ def _matrix(opened: Opened, chosen: Cell | None) -> None:
         )
 
 
+def _framed(key: str, chosen: Cell | None) -> Cell | None:
+    """The chosen cell, unless the matrix itself marks it: a frame means drawing it all anew."""
+    if not st.session_state.get(state.FRAMED) and _marked(key) == chosen:
+        return None
+    st.session_state[state.FRAMED] = chosen is not None
+    return chosen
+
+
+def _marked(key: str) -> Cell | None:
+    """The cell of the matrix that was clicked, as long as nothing else is chosen."""
+    points = st.session_state.get(key, {}).get("selection", {}).get("points", [])
+    if not points:
+        return None
+    label, predicted, _count = points[0]["customdata"]
+    return label, predicted
+
+
 def _clicked(key: str) -> None:
-    points = st.session_state[key]["selection"]["points"]
-    if points:
-        label, predicted, _count = points[0]["customdata"]
-        _choose((label, predicted))
+    cell = _marked(key)
+    if cell is not None:
+        _choose(cell)
 
 
 def _worst(opened: Opened, chosen: Cell | None) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.evaluation.report import Prediction
 from ui import state, text
 from ui.drawing import share
 from ui.report import picture
@@ -43,20 +42,15 @@ def _pages(
     places: Sequence[int],
     key: str,
     width: int,
-    draw: Callable[[Opened, int, Prediction], None],
+    draw: Callable[[Opened, int, str], bool],
 ) -> None:
     page = _page(len(places), key)
-    shown = places[(page - 1) * PAGE : page * PAGE]
     pressed: int | None = None
     with st.grid(min_column_width=width, gap="small", key=f"gallery {key}") as grid:
-        for place in shown:
-            said = opened.report.predictions[place]
+        for place in places[(page - 1) * PAGE : page * PAGE]:
             with grid.cell():
-                draw(opened, place, said)
-                if _button(opened, said, f"{key} {place}"):
+                if draw(opened, place, f"open {key} {place}"):
                     pressed = place
-                if said.label != said.predicted and draw is _tile:
-                    st.caption(f"was **{text.plain(opened.report.classes[said.label], 30)}**")
     if pressed is not None:
         picture.open_at(opened, list(map(int, places)), pressed)
 
@@ -72,25 +66,29 @@ def _page(count: int, key: str) -> int:
     return st.pagination(pages, key=f"page {key} of {pages}")
 
 
-def _button(opened: Opened, said: Prediction, key: str) -> bool:
+def _tile(opened: Opened, place: int, key: str) -> bool:
+    """A picture over what was said of it; whether it is to be opened."""
+    said, classes = opened.report.predictions[place], opened.report.classes
     right = said.label == said.predicted
-    named = text.plain(opened.report.classes[said.predicted], 30)
-    return st.button(
-        f"{named} {share(said.probability)}",
-        icon=":material/check:" if right else ":material/close:",
-        key=f"open {key}",
-        width="stretch",
-        help=text.plain(said.name),
-    )
-
-
-def _tile(opened: Opened, place: int, said: Prediction) -> None:
     thumbnail = opened.run.thumbnail(place)
     if thumbnail.is_file():
         st.image(str(thumbnail), width="stretch", alt=said.name)
+    pressed = st.button(
+        f"{text.plain(classes[said.predicted], 30)} {share(said.probability)}",
+        icon=":material/check:" if right else ":material/close:",
+        key=key,
+        width="stretch",
+        wrap=True,  # or the number behind a long name is cut off
+        help=text.plain(said.name),
+    )
+    if not right:
+        st.caption(f"was **{text.plain(classes[said.label], 30)}**")
+    return pressed
 
 
-def _card(opened: Opened, place: int, said: Prediction) -> None:
+def _card(opened: Opened, place: int, key: str) -> bool:
+    """A picture beside its heat map, over its likeliest answers; whether it is to be opened."""
+    said = opened.report.predictions[place]
     shown = picture.beside_its_heat_map(opened, place)
     if shown is not None:
         st.image(shown, width="stretch", alt=f"{said.name}, and where the model looked")
@@ -98,3 +96,10 @@ def _card(opened: Opened, place: int, said: Prediction) -> None:
         named = text.plain(opened.report.classes[label], 30)
         its = " · its label" if label == said.label else ""
         st.progress(min(1.0, probability), text=f"{named} {share(probability)}{its}")
+    return st.button(
+        "Look closer",
+        icon=":material/zoom_in:",
+        key=key,
+        width="stretch",
+        help=text.plain(said.name),
+    )

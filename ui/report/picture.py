@@ -19,6 +19,8 @@ EDGE = 320
 STRENGTH = 0.7
 """How much a heat map covers at first."""
 BARS = 5
+GAP, GREY = 4, 128
+"""Pixels between a picture and its heat map, and their shade, for light and dark pages."""
 
 
 def open_at(opened: Opened, places: Sequence[int], place: int) -> None:
@@ -27,7 +29,7 @@ def open_at(opened: Opened, places: Sequence[int], place: int) -> None:
     _dialog(opened, places)
 
 
-@st.dialog("What it made of this picture", width="large")
+@st.dialog("What it made of this picture", width=860)
 def _dialog(opened: Opened, places: Sequence[int]) -> None:
     place = st.session_state.get(state.PICTURE, places[0])
     at = places.index(place) if place in places else 0
@@ -57,8 +59,8 @@ def beside_its_heat_map(opened: Opened, place: int) -> bytes | None:
         return images.thumbnail(pixels)
     crop = opened.run.config().crop
     laid = heatmap.overlay(pixels, maps[place, 0], crop=crop, strength=STRENGTH)
-    gap = np.full((len(pixels), 6, 3), 255, np.uint8)
-    return images.thumbnail(np.hstack([pixels, gap, laid]), edge=EDGE + 6)
+    gap = np.full((len(pixels), GAP, 3), GREY, np.uint8)
+    return images.thumbnail(np.hstack([pixels, gap, laid]), edge=EDGE + GAP)
 
 
 def _pixels(opened: Opened, place: int) -> np.ndarray | None:

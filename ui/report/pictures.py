@@ -51,23 +51,22 @@ def _asked(opened: Opened, rows: Rows) -> tuple[Wanted, str]:
     """What the filters ask for; each is in the address."""
     classes = list(opened.report.classes)
     threshold = opened.run.annotations().threshold
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        only = st.segmented_control(
-            "Show",
-            list(ONLY),
-            default="All",
-            required=True,
-            key=state.ONLY,
-            bind="query-params",
-            on_change=_first_page,
-        )
+    only = st.segmented_control(
+        "Show",
+        list(ONLY),
+        default="All",
+        required=True,
+        key=state.ONLY,
+        bind="query-params",
+        on_change=_first_page,
+    )
+    with st.grid(3, min_column_width=160, gap="small", vertical_alignment="bottom"):
         order = st.selectbox(
             "Order",
             list(ORDERS),
             key=state.ORDER,
             bind="query-params",
             on_change=_first_page,
-            width=220,
         )
         label = _class("It was", classes, state.CLASS)
         predicted = _class("It said", classes, state.CALLED)
@@ -77,7 +76,6 @@ def _asked(opened: Opened, rows: Rows) -> tuple[Wanted, str]:
             bind="query-params",
             on_change=_first_page,
             placeholder="Part of its name",
-            width=220,
         )
         verdict: Verdict | None = None
         if threshold > 0 or rows.strangeness is not None:
@@ -89,7 +87,6 @@ def _asked(opened: Opened, rows: Rows) -> tuple[Wanted, str]:
                 bind="query-params",
                 on_change=_first_page,
                 placeholder="Anything",
-                width=220,
                 help=f"“Not sure” below {share(threshold)}, which is set under Certainty."
                 if threshold > 0
                 else "It is never “not sure”: no threshold is set under Certainty.",
@@ -103,7 +100,6 @@ def _asked(opened: Opened, rows: Rows) -> tuple[Wanted, str]:
             key=state.SURENESS,
             bind="query-params",
             on_change=_first_page,
-            width=220,
         )
     wanted = Wanted(
         label=None if label is None else classes.index(label),
@@ -128,7 +124,6 @@ def _class(label: str, classes: list[str], key: str) -> str | None:
         on_change=_first_page,
         placeholder="Any class",
         filter_mode="contains",
-        width=220,
     )
 
 

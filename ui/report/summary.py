@@ -21,6 +21,8 @@ DRAWN = 8
 """Classes whose curves are drawn at first: those with the smallest area."""
 TABLE_HEIGHT = 420
 """Pixels of the table of classes before it scrolls."""
+COARSE = 0.1
+"""Width of an interval from which a figure has whole per cents."""
 
 Kind = Literal["roc", "precision_recall"]
 
@@ -89,7 +91,7 @@ def _all(report: Report) -> None:
     for rank, estimate in enumerate(report.top, start=1):
         if rank in (2, 3, 5):
             meaning = f"Pictures whose label is among its {rank} likeliest answers."
-            lines.append((f"Top {rank}", describe(estimate), meaning))
+            lines.append((f"Top-{rank} accuracy", describe(estimate), meaning))
     for name, averages, how in (
         ("Macro", report.macro, "every class counts alike"),
         ("Weighted", report.weighted, "a class counts by its pictures"),
@@ -195,7 +197,7 @@ def _classes(report: Report) -> None:
         found: list[Estimate | None] = [getattr(score, name) for score in scores]
         columns[title] = [None if one is None else 100 * one.value for one in found]
         columns[f"{title} between"] = [between(one) for one in found]
-        shown[title] = st.column_config.NumberColumn(format="%.1f %%")
+        shown[title] = st.column_config.NumberColumn(format=_digits(found))
     with table:
         st.dataframe(
             columns,
@@ -208,6 +210,12 @@ def _classes(report: Report) -> None:
             "Precision: of the pictures it called so, how many were. "
             "Recall: of the pictures that were, how many it called so. F1: both in one figure."
         )
+
+
+def _digits(found: list[Estimate | None]) -> str:
+    """Per cents with the digits that most of some figures support."""
+    widths = sorted(one.high - one.low for one in found if one is not None)
+    return "%.1f %%" if widths and widths[len(widths) // 2] < COARSE else "%.0f %%"
 
 
 def between(estimate: Estimate | None) -> str:
