@@ -23,7 +23,7 @@ class Tested:
 
     Attributes:
         embeddings: (n, d) float32.
-        heatmaps: (n, 2, h, w) uint8, as `heatmap.pair` makes them; None before anybody looked.
+        heatmaps: (n, 2, h, w) uint8, as `heatmap.packed` makes them; None before anybody looked.
     """
 
     embeddings: np.ndarray

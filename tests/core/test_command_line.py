@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from core import card, models, runs, samples
-from core.__main__ import _settings, main
+from core.__main__ import main
 from core.backbones import Backbone
+from core.commands.host import host
 from core.jobs import JobFolder, State
 from core.jobs.process import ROOT
 from core.settings import Settings
@@ -485,4 +486,4 @@ def test_features_are_kept_in_the_home_whatever_the_mode_of_the_pages(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    assert cache_folder(tmp_path, _settings()) == settings.home / "features"
+    assert cache_folder(tmp_path, host()) == settings.home / "features"

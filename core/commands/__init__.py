@@ -1,0 +1,19 @@
+"""The verbs of the command line, a function each; `python -m core` lists them in this order."""
+
+from core.commands.asking import evaluate, predict
+from core.commands.telling import backbones, card, prepare
+from core.commands.training import compare, estimate, train
+
+COMMANDS = (predict, train, estimate, compare, evaluate, card, backbones, prepare)
+
+__all__ = [
+    "COMMANDS",
+    "backbones",
+    "card",
+    "compare",
+    "estimate",
+    "evaluate",
+    "predict",
+    "prepare",
+    "train",
+]

@@ -1,0 +1,76 @@
+"""Ask a model: about pictures, or about pictures whose class is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core import arguments
+from core.arguments import AsJson, Data
+from core.commands.host import host, show
+from core.errors import BadInput
+from core.terminal import complain
+
+
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="Pictures.")],
+    model: Annotated[
+        str, typer.Option(help="A backbone's name, a run's id, or a run's folder.")
+    ] = "",
+    top: Annotated[int, typer.Option(min=1, help="How many answers a picture.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Name what is in each picture."""
+    from core import models
+
+    settings = host()
+    classifier = models.named(model, settings)
+    bad = 0
+    for path in images:
+        try:
+            answer = classifier.answer(classifier.load(arguments.picture(path)))
+        except BadInput as refusal:
+            bad += 1
+            complain(f"{path}: {refusal}")
+            continue
+        found, verdict = classifier.top(answer.probabilities, top), classifier.verdict(answer)
+        if as_json:
+            show(
+                {
+                    "file": str(path),
+                    "predictions": [vars(guess) for guess in found],
+                    "verdict": verdict,
+                }
+            )
+            continue
+        if len(images) > 1:
+            typer.echo(f"{path}")
+        if verdict != "sure":
+            typer.echo(f"{verdict.capitalize()}; it would guess:")
+        for rank, guess in enumerate(found, start=1):
+            typer.echo(f"{rank}: {guess.label} with probability {guess.probability:.2f}")
+    if bad:
+        raise typer.Exit(2)
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A run's folder or id, or a backbone's name.")],
+    data: Data,
+    as_json: AsJson = False,
+) -> None:
+    """Score a model on other pictures of its classes."""
+    from core import models
+
+    settings = host()
+    report = models.evaluate_on(model, arguments.existing(data), settings)
+    if as_json:
+        show(json.loads(report.to_json()))
+        return
+    typer.echo(report.headline)
+    for row in report.per_class:
+        if row.support:
+            right = row.recall.value if row.recall else 0.0
+            typer.echo(f"{row.name}: {right:.1%} of {row.support} right")
