@@ -85,6 +85,8 @@ def summarise(run: Run, settings: Settings) -> Summary:
     try:
         status = run.status(settings)
         at = status.queued_at
+        if status.state is State.DONE and not line.complete:  # its manifest is lost
+            line = _damaged(line.data, line.megabytes)
         state = State.FAILED if line.damaged else status.state
     except (OSError, ValueError):
         if not line.complete:  # a finished one can be read without

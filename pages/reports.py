@@ -27,9 +27,7 @@ st.button(back, on_click=run_list.close, icon=":material/arrow_back:")
 owner.heading(run, settings)
 line = runs.summarise(run, settings)
 try:
-    if line.damaged:
-        live.damaged(run, settings)
-    elif line.complete:
+    if line.complete:
         report.show(run, settings)
     else:
         live.show(run, settings)

@@ -16,7 +16,7 @@ if (run := launch.wanted(settings)) is not None:
         launch.heading(run)
         live.show(run, settings)
     except TuskerError as refusal:
-        st.error(str(refusal), icon=":material/broken_image:")
+        live.damaged(run, settings, str(refusal))
     launch.again(run, settings)
     st.stop()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core import runs
 from core.errors import TuskerError
 from core.evaluation import describe
 from core.jobs import State, Status, cancel, local
@@ -28,13 +29,15 @@ KEPT = {
 
 def show(run: Run, settings: Settings) -> None:
     """The run, however it stands."""
-    status = run.status(settings)
-    if not status.state.ended and not run.complete:
-        _watch(run, settings)
-    elif run.complete:
+    line = runs.summarise(run, settings)
+    if line.damaged:
+        damaged(run, settings)
+    elif line.complete:
         finished(run, settings)
+    elif line.state.ended:
+        ended_early(run, run.status(settings))
     else:
-        ended_early(run, status)
+        _watch(run, settings)
 
 
 @st.fragment(run_every=1)

@@ -1,10 +1,12 @@
 """All runs of a machine: making, finding, listing and deleting them."""
 
+import os
 import re
+import time
 
 import pytest
 
-from core import runs
+from core import runs, samples
 from core.errors import BadInput, UnknownModel
 from core.jobs import State
 from core.jobs.folder import Order
@@ -78,54 +80,94 @@ def test_on_a_new_machine_there_are_no_runs(settings):
     assert runs.every(settings) == ()
 
 
-def test_an_unfinished_run_is_summed_up(settings, queued):
-    line = runs.summarise(queued, settings)
-    assert (line.id, line.name, line.state) == (queued.id, "shapes", State.QUEUED)
-    assert not line.complete
-    assert line.at == queued.job.recorded().queued_at
-    assert (line.pictures, len(line.classes), line.backbone) == (42, 3, "tiny")
-    assert line.accuracy is None
-
-
-def test_a_finished_run_is_summed_up_with_its_accuracy(trained):
-    done = trained()
-    done.run.job.open(Order(kind="train", arguments={}))
-    done.run.job.end(State.DONE)
-    line = runs.summarise(done.run, done.settings)
-    accuracy = done.run.report().accuracy
-    assert (line.accuracy, line.low, line.high) == (accuracy.value, accuracy.low, accuracy.high)
-    assert line.complete
-    assert line.state is State.DONE
-    size = sum(path.stat().st_size for path in done.run.path.rglob("*") if path.is_file())
-    assert line.megabytes == pytest.approx(size / 2**20)
-
-
-@pytest.mark.parametrize(
-    "name", ["status.json", "config.json", "dataset.json", "report.json", "manifest.json"]
-)
-@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff"])
-def test_a_damaged_run_is_summed_up_too(trained, name, content):
-    done = trained()
-    done.run.job.open(Order(kind="train", arguments={}))
-    done.run.job.end(State.DONE)
-    path = done.run.path / name
-    if content is None:
-        path.unlink()
-    else:
-        path.write_bytes(content)
-    line = runs.summarise(done.run, done.settings)
-    assert line.id == done.run.id
-    assert line.name in ("shapes", "Damaged run")
-    if (name, content) in {("manifest.json", None), ("config.json", b"{}")}:
-        return  # unfinished; all defaults
-    assert line.state is State.FAILED
-    # How the job ended is one thing, what it left behind another.
-    assert line.damaged == (line.accuracy is None) == (name != "status.json")
-
-
 def test_a_deleted_run_is_gone_and_the_others_stay(settings, queued, some_shapes):
     other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
     runs.delete(queued)
     assert not queued.path.exists()
     assert [run.id for run in runs.every(settings)] == [other.id]
     runs.delete(queued)
+
+
+def _old(path, minutes):
+    past = time.time() - minutes * 60
+    os.utime(path, (past, past))
+
+
+@pytest.fixture
+def ended(settings, queued):
+    """The run after it was cancelled."""
+    queued.job.end(State.CANCELLED, "It was cancelled.")
+    return queued
+
+
+def test_a_discarded_run_is_on_no_list_and_comes_back_whole(settings, ended):
+    before = {path.name: path.read_bytes() for path in ended.path.iterdir() if path.is_file()}
+    runs.discard(ended, settings)
+    assert runs.every(settings) == ()
+    with pytest.raises(UnknownModel):
+        runs.get(settings, ended.id)
+    assert runs.restorable(ended.id, settings)
+    back = runs.restore(ended.id, settings)
+    assert [run.id for run in runs.every(settings)] == [back.id] == [ended.id]
+    after = {path.name: path.read_bytes() for path in back.path.iterdir() if path.is_file()}
+    assert {name: after[name] for name in before} == before
+    assert not runs.restorable(ended.id, settings)
+
+
+def test_what_was_discarded_a_while_ago_goes_for_good(settings, ended, some_shapes):
+    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    _old(ended.path, 3 * runs.TRASH_MINUTES)
+    runs.discard(ended, settings)
+    runs.sweep(settings)
+    assert runs.restorable(ended.id, settings), "it was old before it was discarded"
+    _old(runs.folder(settings) / f"{runs.TRASH}{ended.id}", runs.TRASH_MINUTES + 1)
+    _old(other.path, 3 * runs.TRASH_MINUTES)
+    runs.sweep(settings)
+    assert not runs.restorable(ended.id, settings)
+    assert [run.id for run in runs.every(settings)] == [other.id]
+    with pytest.raises(UnknownModel, match="removed for good"):
+        runs.restore(ended.id, settings)
+
+
+def test_discarding_one_run_sweeps_away_those_of_long_ago(settings, ended, some_shapes):
+    runs.discard(ended, settings)
+    _old(runs.folder(settings) / f"{runs.TRASH}{ended.id}", runs.TRASH_MINUTES + 1)
+    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    runs.discard(other, settings)
+    assert runs.restorable(other.id, settings)
+    assert not runs.restorable(ended.id, settings)
+
+
+def test_a_run_that_waits_is_not_discarded(settings, queued):
+    with pytest.raises(BadInput, match="Cancel it first"):
+        runs.discard(queued, settings)
+    assert queued.path.is_dir()
+
+
+def test_a_run_that_a_process_still_works_on_is_not_discarded(settings, ended):
+    with ended.job.lock().acquire(), pytest.raises(BadInput, match="Cancel it first"):
+        runs.discard(ended, settings)
+    assert ended.path.is_dir()
+
+
+def test_a_run_without_a_job_can_be_discarded(settings, some_shapes):
+    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    runs.discard(run, settings)
+    runs.discard(run, settings)  # another tab was faster
+    assert runs.every(settings) == ()
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../etc", "0" * 32, "{id}/x"])
+def test_nothing_but_a_discarded_run_is_restored(settings, ended, name):
+    runs.discard(ended, settings)
+    with pytest.raises(UnknownModel):
+        runs.restore(name.format(id=ended.id), settings)
+
+
+def test_the_sample_is_found_on_every_machine_and_cannot_be_discarded(settings):
+    sample = runs.get(settings, samples.RUN.name)
+    assert sample.path == samples.RUN == runs.sample().path
+    assert runs.every(settings) == ()
+    with pytest.raises(BadInput, match="comes with Tusker"):
+        runs.discard(sample, settings)
+    assert sample.path.is_dir()
