@@ -176,7 +176,8 @@ def test_json_is_one_object_a_picture(photographs: list[Path]) -> None:
     objects = [json.loads(line) for line in answer.stdout.splitlines()]
     assert [found["file"] for found in objects] == [str(path) for path in photographs]
     for found in objects:
-        assert found.keys() == {"file", "predictions"}
+        assert found.keys() == {"file", "predictions", "verdict"}
+        assert found["verdict"] == "sure"
         first, second = found["predictions"]
         assert first.keys() == {"label", "index", "probability"}
         assert 1 >= first["probability"] >= second["probability"] >= 0
@@ -260,11 +261,10 @@ def test_what_compare_cannot_use_is_refused_in_a_sentence(refusal: Refusal, tmp_
 
 
 def test_a_trained_model_answers_by_its_folder_and_by_its_id(
-    trained: Callable[..., Trained], settings: Settings, tmp_path: Path
+    trained: Callable[..., Trained], settings: Settings
 ) -> None:
-    run = trained("quick").run
-    path = tmp_path / "shape.png"
-    shapes.draw(1, seed=99).save(path)
+    run, pictures = (done := trained("quick")).run, done.pictures
+    path = pictures / run.dataset().of("train")[0].path
     wanted = expected(path, settings, run.id)
     for name in (run.path, run.id):
         answer = tusker("predict", path, "--model", name)
