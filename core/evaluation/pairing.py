@@ -73,6 +73,18 @@ class Paired:
     wronged: tuple[Place, ...]
     comparisons: int = 1
 
+    def favours(self, figure: str) -> int:
+        """Whom a figure of `DIFFERENCES` speaks for by more than chance.
+
+        Returns:
+            1 for the second, -1 for the first, 0 for neither.
+        """
+        found: Difference | None = getattr(self, figure)
+        if found is None or not found.beyond_chance:
+            return 0
+        higher = found.estimate.value > 0
+        return 1 if higher != (figure == "log_loss") else -1
+
 
 @dataclass(frozen=True)
 class Apart:

@@ -9,7 +9,6 @@ import streamlit as st
 
 from core import backbones
 from core.evaluation import describe
-from core.evaluation.differences import Difference
 from core.evaluation.pairing import Apart, Paired
 from core.evaluation.report import Estimate
 from core.side_by_side import differing
@@ -133,18 +132,10 @@ def _table(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
 
 def _marked(cells: list[str], found: Sequence[Paired | Apart], name: str) -> list[str]:
     """Cells of which those that differ from the first by more than chance say so."""
-    signs = [0 if isinstance(one, Apart) else _sign(getattr(one, name), name) for one in found]
+    signs = [0 if isinstance(one, Apart) else one.favours(name) for one in found]
     first = f"{cells[0]}  {BEST}" if all(sign < 0 for sign in signs) else cells[0]
     words = {1: f"  {BETTER}", 0: "", -1: f"  {WORSE}"}
     return [first, *(cell + words[sign] for cell, sign in zip(cells[1:], signs, strict=True))]
-
-
-def _sign(difference: Difference | None, name: str) -> int:
-    """1 for better, -1 for worse, 0 where it may be chance."""
-    if difference is None or not difference.beyond_chance:
-        return 0
-    higher = difference.estimate.value > 0
-    return 1 if higher != (name == "log_loss") else -1
 
 
 def _sizes(megabytes: Sequence[float | None]) -> list[str]:

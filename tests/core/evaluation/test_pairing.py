@@ -4,7 +4,7 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from core.evaluation import differences, evaluate, significance
-from core.evaluation.pairing import Answered, Apart, Paired, against, compare
+from core.evaluation.pairing import DIFFERENCES, Answered, Apart, Paired, against, compare
 from core.evaluation.verdict import chance, verdict
 
 CLASSES = ("rose", "tulip", "daisy")
@@ -83,6 +83,18 @@ def test_all_changes_one_way_are_more_than_chance_and_are_named():
     assert back.wronged == tuple((i, i) for i in range(8, 16))
     assert verdict(back, "A", "B") == (
         "B is worse than A: right on 8 fewer of 20 pictures (p = 0.008)."
+    )
+
+
+def test_each_figure_says_whom_it_favours_and_less_log_loss_is_better():
+    worse, better = with_right(*range(8)), with_right(*range(16))
+    for figure in DIFFERENCES:
+        assert compare(worse, better).favours(figure) == 1
+        assert compare(better, worse).favours(figure) == -1
+        assert compare(worse, worse).favours(figure) == 0
+    assert (
+        compare(answered(["rose"], ["tulip"]), answered(["rose"], ["rose"])).favours("log_loss")
+        == 0
     )
 
 
