@@ -99,7 +99,7 @@ def make(settings: Settings, *, classes: int = CLASSES, test: int = TEST, seed: 
         )
     )
     run.write_footprint(Footprint(milliseconds=4.1, megabytes=18.9, parameters=3_500_000))
-    _follow(run, random, names)
+    _follow(run, names)
     run.complete_with("made up", time.time(), 300.0)
     run.job.end(State.DONE)
     return run
@@ -140,7 +140,7 @@ def _thumbnail(label: int, number: int) -> bytes:
     return images.thumbnail(np.asarray(draw(label % 8, number, size=160))[20:140])
 
 
-def _follow(run: Run, random: np.random.Generator, names: tuple[str, ...]) -> None:
+def _follow(run: Run, names: tuple[str, ...]) -> None:
     """Epochs, a learning curve, labels in doubt: what the other views show."""
     for phase, epochs in (("head", 20), ("fine-tune", 16)):
         for epoch in range(1, epochs + 1):
@@ -200,7 +200,7 @@ def visit(clock: Clock, rounds: int) -> None:
     page = clock.page
 
     def choose(option: str) -> Callable[[], None]:
-        return lambda: page.get_by_role("radio", name=option, exact=True).first.click()
+        return page.get_by_role("radio", name=option, exact=True).first.click
 
     for number in range(rounds):
         for view in VIEWS:

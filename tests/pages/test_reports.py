@@ -2,7 +2,6 @@ from collections.abc import Callable
 
 import pytest
 
-from core.evaluation import describe
 from core.extras import LEARNING_CURVE
 from core.jobs import State
 from core.run import MANIFEST, REPORT, Run
@@ -11,26 +10,6 @@ from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
 
 VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export")
-
-
-def test_figures_are_those_of_the_report(visitor: Visitor, run_in: Callable[..., Run]) -> None:
-    run = run_in()
-    report = run.report()
-    visitor.open("reports", run=run.id)
-    assert report.headline in visitor.reads()
-    shown = {metric.label: metric.value for metric in visitor.at.metric}
-    assert describe(report.accuracy) in shown.values()
-    assert describe(report.macro.f1) in shown.values()
-    assert describe(report.baseline.accuracy) in shown.values()
-    assert visitor.table("Class", "Test pictures", "Precision", "Recall", "F1") == [
-        (s.name, s.support, describe(s.precision), describe(s.recall), describe(s.f1))
-        for s in report.per_class
-    ]
-    averages = {row[1:] for row in visitor.table("", "Precision", "Recall", "F1")}
-    assert averages == {
-        (describe(a.precision), describe(a.recall), describe(a.f1))
-        for a in (report.macro, report.weighted)
-    }
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -44,23 +23,6 @@ def test_each_view_has_its_address_and_shows_names_letter_by_letter(
     assert not visitor.at.error
     for name in NAMES:
         assert not [text for text in visitor.marked() if name in text], "it would be rendered"
-
-
-def test_pictures_it_got_wrong_come_first_with_what_it_said(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
-    report = run.report()
-    wrong = [said for said in report.predictions if said.label != said.predicted]
-    assert wrong, "two classes look the same"
-    visitor.open("reports", run=run.id, view="Pictures")
-    assert f"{len(wrong)} of {report.pictures} wrong" in visitor.reads()
-    assert len(visitor.at.image) == len(wrong)
-    for said in wrong:
-        assert report.classes[said.predicted] in visitor.reads()
-        assert f"was {report.classes[said.label]}" in visitor.reads()
-    visitor.choose("All")
-    assert len(visitor.at.image) == min(report.pictures, 24)
 
 
 def test_data_counts_every_picture_and_names_every_file_left_out(

@@ -1,0 +1,255 @@
+import csv
+import io
+from collections.abc import Callable
+
+import pytest
+
+from core.evaluation import browsing, describe
+from core.evaluation.report import Report
+from core.extras import HEATMAPS
+from core.run import Run
+from core.settings import Settings
+from tests.pages.conftest import NAMES
+from tests.pages.visitor import Visitor, _markdown, reading
+from ui.report import pictures
+from ui.report.opened import Opened
+from ui.report.summary import between, points
+
+
+@pytest.fixture
+def run(run_in: Callable[..., Run]) -> Run:
+    return run_in()
+
+
+@pytest.fixture
+def report(run: Run) -> Report:
+    return run.report()
+
+
+def everything(visitor: Visitor) -> list[str]:
+    """Every text that a browser would render as Markdown, that of a dialog too."""
+    return [text for node in visitor.at._tree for text in _markdown(node)]
+
+
+def test_the_figures_that_matter_come_first(visitor: Visitor, run: Run, report: Report) -> None:
+    visitor.open("reports", run=run.id)
+    assert report.headline in visitor.reads()
+    assert [(metric.label, metric.value) for metric in visitor.at.metric] == [
+        ("Accuracy", describe(report.accuracy)),
+        ("Macro F1", describe(report.macro.f1)),
+        ("Always guessing the commonest", describe(report.baseline.accuracy)),
+        ("Better than that by", points(report.baseline.gain)),
+    ]
+
+
+def test_every_figure_is_listed_with_its_interval(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    visitor.open("reports", run=run.id)
+    (table,) = visitor.at.table
+    shown = dict(zip(table.value["Figure"], table.value["With its interval"], strict=True))
+    assert shown == {
+        "Accuracy": describe(report.accuracy),
+        "Balanced accuracy": describe(report.balanced_accuracy),
+        "Top-2 accuracy": describe(report.top[1]),
+        "Top-3 accuracy": describe(report.top[2]),
+        "Macro precision": describe(report.macro.precision),
+        "Macro recall": describe(report.macro.recall),
+        "Macro F1": describe(report.macro.f1),
+        "Weighted precision": describe(report.weighted.precision),
+        "Weighted recall": describe(report.weighted.recall),
+        "Weighted F1": describe(report.weighted.f1),
+        "Log loss": describe(report.log_loss, percent=False),
+    }
+
+
+def test_classes_are_listed_with_numbers_that_can_be_sorted(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    visitor.open("reports", run=run.id)
+    rows = visitor.table("Class", "Pictures", "Called so", "Recall", "Recall between")
+    for row, score in zip(rows, report.per_class, strict=True):
+        assert score.recall is not None
+        assert row[:3] == (score.name, score.support, score.predicted)
+        assert row[3] == pytest.approx(100 * score.recall.value)
+        assert row[4] == between(score.recall)
+
+
+def test_curves_of_classes_are_drawn_once_they_are_asked_for(visitor: Visitor, run: Run) -> None:
+    visitor.open("reports", run=run.id)
+    assert not [alt for alt in visitor.charts() if alt.startswith("ROC")]
+    visitor.at.session_state["report_curves"] = True
+    visitor.see()
+    assert [alt for alt in visitor.charts() if alt == f"ROC of {len(NAMES)} classes"]
+    visitor.choose("Precision–recall", "precision_recall")
+    assert [alt for alt in visitor.charts() if alt.startswith("Precision–recall of")]
+
+
+def test_a_pair_of_the_summary_leads_to_its_cell(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    worst = report.confusion.worst[0]
+    visitor.open("reports", run=run.id)
+    was, said = report.classes[worst.label], report.classes[worst.predicted]
+    (button,) = [b for b in visitor.at.button if b.key == f"pair {worst.label} {worst.predicted}"]
+    button.click()
+    visitor.see()
+    address = visitor.at.query_params
+    assert (address["was"], address["said"]) == (str(worst.label), str(worst.predicted))
+    assert f"It was {was}, it said {said}: {worst.count} picture" in visitor.reads()
+
+
+def test_the_address_opens_a_cell_with_its_pictures_and_what_was_said(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    first = report.predictions[0]
+    cell = (first.label, first.predicted)
+    visitor.open("reports", run=run.id, view="Confusions", was=str(cell[0]), said=str(cell[1]))
+    there = [p for p in report.predictions if (p.label, p.predicted) == cell]
+    assert len(visitor.at.image) == len(there)
+    assert len([b for b in visitor.buttons() if b == "Look closer"]) == len(there)
+    for said in there:
+        for label, _ in said.top[:3]:
+            assert report.classes[label][:20] in visitor.reads()
+
+
+@pytest.mark.parametrize(
+    "address", [{"was": "0"}, {"was": "0", "said": "99"}, {"was": "-1", "said": "²"}], ids=str
+)
+def test_an_address_that_names_no_cell_opens_none(
+    visitor: Visitor, run: Run, address: dict[str, str]
+) -> None:
+    visitor.open("reports", run=run.id, view="Confusions", **address)
+    assert "Click a cell, or choose both classes" in visitor.reads()
+    assert not visitor.at.image
+
+
+def test_without_a_mouse_a_cell_is_chosen_by_its_classes_or_from_the_commonest(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    visitor.open("reports", run=run.id, view="Confusions")
+    for label, value in (("It was", 0), ("It said", 1)):
+        (field,) = [box for box in visitor.at.selectbox if box.label == label]
+        field.set_value(value)
+        visitor.see()
+    assert f"It was {NAMES[0]}, it said {NAMES[1]}" in visitor.reads()
+    worst = report.confusion.worst[0]
+    (button,) = [b for b in visitor.at.button if b.key == f"worst {(worst.label, worst.predicted)}"]
+    button.click()
+    visitor.see()
+    assert visitor.at.query_params["was"] == str(worst.label)
+    assert len(visitor.at.image) == worst.count
+
+
+def test_a_run_without_heat_maps_says_so_and_shows_the_pictures(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    (run.path / HEATMAPS).unlink()
+    first = report.predictions[0]
+    visitor.open(
+        "reports", run=run.id, view="Confusions", was=str(first.label), said=str(first.predicted)
+    )
+    assert "Heat maps of this run are not there" in visitor.reads()
+    assert visitor.at.image
+
+
+def test_every_picture_is_there_and_those_it_got_wrong_come_first(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    wrong = [said for said in report.predictions if said.label != said.predicted]
+    assert wrong, "two classes look the same"
+    visitor.open("reports", run=run.id, view="Pictures")
+    assert f"{report.pictures} pictures of {report.pictures}, {len(wrong)} wrong" in visitor.reads()
+    assert len(visitor.at.image) == min(report.pictures, 24)
+    names = [image.proto.imgs[0].alt or image.proto.alt for image in visitor.at.image]
+    assert set(names[: len(wrong)]) == {said.name for said in wrong}
+    for said in wrong:
+        assert f"was {report.classes[said.label]}" in visitor.reads()
+
+
+@pytest.mark.parametrize("only", ["Wrong", "Right"])
+def test_the_address_holds_the_filters(
+    visitor: Visitor, run: Run, report: Report, only: str
+) -> None:
+    named = report.predictions[0].name.rpartition("/")[2]
+    visitor.open(
+        "reports", run=run.id, view="Pictures", only=only, file=named, order="Least sure",
+        **{"class": report.classes[report.predictions[0].label]},
+    )  # fmt: skip
+    expected = [
+        said
+        for said in report.predictions
+        if (said.label == said.predicted) == (only == "Right")
+        and said.label == report.predictions[0].label
+        and named in said.name
+    ]
+    assert len(visitor.at.image) == len(expected)
+    assert f" of {report.pictures}" in visitor.reads()
+
+
+def test_a_filter_can_be_of_how_sure_it_was_and_of_what_it_would_answer(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    middle = sorted(said.probability for said in report.predictions)[report.pictures // 2]
+    run.annotate(lambda said: said.model_copy(update={"threshold": middle}))
+    strange = run.unlike()
+    visitor.open("reports", run=run.id, view="Pictures", answered="not sure")
+    unsure = [
+        said
+        for place, said in enumerate(report.predictions)
+        if said.probability < middle and (strange is None or strange.strangeness[place] <= 1)
+    ]
+    assert f"{len(unsure)} picture" in visitor.reads()
+    assert len(visitor.at.image) == len(unsure)
+    sure = [said for said in report.predictions if said.probability <= 0.6]
+    visitor.fill("It would answer", None)
+    visitor.at.slider[0].set_value((0, 60))
+    visitor.see()
+    assert len(visitor.at.image) == len(sure)
+
+
+def test_the_csv_holds_what_the_filter_found_and_nothing_that_a_spreadsheet_runs(
+    run: Run, report: Report, host: Settings
+) -> None:
+    spoiled = report.predictions[0].model_copy(update={"name": "=HYPERLINK(1)"})
+    report = report.model_copy(update={"predictions": (spoiled, *report.predictions[1:])})
+    rows = browsing.rows(report, run.unlike())
+    text = pictures.table(Opened(run, report, host), rows, [2, 0])
+    second, first = csv.DictReader(io.StringIO(text))
+    assert first["file"] == "'=HYPERLINK(1)"
+    assert second["file"] == report.predictions[2].name
+    assert second["label"] == report.classes[report.predictions[2].label]
+    assert second["said"] == second["answer 1"]
+    assert float(second["probability"]) == report.predictions[2].probability
+    assert second["right"] == ("yes" if second["label"] == second["said"] else "no")
+
+
+def test_a_picture_opens_closer_with_the_names_letter_by_letter(
+    visitor: Visitor, run: Run, report: Report
+) -> None:
+    visitor.open("reports", run=run.id, view="Pictures", only="Wrong")
+    (button, *_) = [b for b in visitor.at.button if b.key and b.key.startswith("open ")]
+    place = int(button.key.split()[-1])
+    button.click()
+    visitor.see()
+    said = report.predictions[place]
+    told = "\n".join(map(reading, everything(visitor)))
+    was, called = report.classes[said.label], report.classes[said.predicted]
+    assert f"It said {called}; its label is {was}." in told
+    assert f"What speaks for {called}" in told
+    assert f"What speaks for {was}" in told
+    assert not [text for text in everything(visitor) for name in NAMES if name in text]
+
+
+@pytest.mark.parametrize("view", ["Summary", "Confusions", "Pictures", "Training"])
+def test_views_stand_without_small_pictures_and_what_follows_a_report(
+    visitor: Visitor, run: Run, report: Report, view: str
+) -> None:
+    for file in run.path.glob("thumbnails/*"):
+        file.unlink()
+    for name in (HEATMAPS, "unlike.json", "learning_curve.json"):
+        (run.path / name).unlink(missing_ok=True)
+    cell = report.predictions[0]
+    address = {"was": str(cell.label), "said": str(cell.predicted)}
+    visitor.open("reports", run=run.id, view=view, **address)
+    assert not visitor.at.error
