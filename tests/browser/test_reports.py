@@ -1,11 +1,13 @@
 import json
 import re
+import secrets
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from core.evaluation import Report, describe
 from tests.browser import chromium
@@ -26,7 +28,7 @@ def test_a_report_is_reached_from_the_list_and_read_through_its_views(
     page: Page, taught: Taught, report: Report
 ) -> None:
     chromium.follow(page, "Reports")
-    page.get_by_test_id("stDataFrame").click(position={"x": 90, "y": 50})  # the first one's name
+    page.locator(f".st-key-open-{taught.id}").get_by_role("button").click()
     expect(page.get_by_role("heading", name=report.headline)).to_be_visible()
     accuracy = page.get_by_test_id("stMetric").filter(has_text="Accuracy")
     expect(accuracy).to_contain_text(describe(report.accuracy))
@@ -39,6 +41,38 @@ def test_a_report_is_reached_from_the_list_and_read_through_its_views(
     chromium.press(page, "All runs")
     expect(page.get_by_role("heading", name="How good is it")).to_be_visible()
     assert taught.id not in page.url, "the list stays until a run is clicked"
+
+
+def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
+    open_page: Callable[..., Page], taught: Taught
+) -> None:
+    copy = taught.folder.with_name(secrets.token_hex(16))
+    shutil.copytree(taught.folder, copy)
+    page = open_page("reports?find=shapes")
+
+    def enter(what: str) -> Locator:
+        page.locator(f".st-key-{what}-{copy.name}").get_by_role("button").press("Enter")
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_be_visible()
+        return dialog
+
+    naming = enter("edit")
+    naming.get_by_role("textbox", name="Name").fill("A copy of shapes")
+    naming.get_by_role("textbox", name="Name").press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="A copy of shapes")).to_be_visible()
+
+    enter("delete").get_by_role("button", name="Keep it").press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert copy.is_dir()
+    enter("delete").get_by_role("button", name="Delete it").press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="A copy of shapes")).to_have_count(0)
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(page.get_by_role("button", name="A copy of shapes")).to_be_visible()
+    chromium.settle(page)
+    assert "find=shapes" in page.url
+    shutil.rmtree(copy)
 
 
 def test_a_cell_of_the_matrix_shows_its_pictures(

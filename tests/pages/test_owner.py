@@ -211,9 +211,13 @@ def test_whoever_started_a_run_may_change_it_in_this_visit_alone(
     assert not controls(Visitor().open("reports", run=run.id))
 
 
-def test_the_sample_is_nobodys(visitor: Visitor) -> None:
+@pytest.mark.parametrize("view", ["Summary", "Certainty", "Data", "Export"])
+def test_the_sample_is_anybodys_to_read_and_nobodys_to_change(visitor: Visitor, view: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in samples.RUN.rglob("*")}
     visitor.open("reports")
     assert not controls(visitor)
-    visitor.open("reports", run=samples.RUN.name)
+    visitor.open("reports", run=samples.RUN.name, view=view)
     assert not controls(visitor)
+    assert not visitor.at.error
     assert "sample" in visitor.reads()
+    assert {path: path.stat().st_mtime_ns for path in samples.RUN.rglob("*")} == before
