@@ -1,0 +1,154 @@
+import csv
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from benchmarks.reports import make
+from core.run import Run
+from core.settings import Settings
+from tests.browser import chromium
+from tests.browser.conftest import Taught
+from tests.browser.server import Server
+
+VIEWS = ("Summary", "Confusions", "Pictures", "Training")
+LOOKS = tuple(itertools.product((chromium.WIDE, chromium.NARROW), ("light", "dark")))
+MANY = 40
+"""Classes of a report in which nothing is small."""
+FAULTS = """() => {
+    const box = element => element.getBoundingClientRect();
+    const shown = element => box(element).width > 1 && box(element).height > 1;
+    const over = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2
+        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2;
+    const told = element => element.dataset.testid + ' "' + element.innerText.slice(0, 30) + '"';
+    const faults = [];
+    const blocks = document.querySelectorAll(
+        '[data-testid="stVerticalBlock"], [data-testid="stHorizontalBlock"]');
+    for (const block of blocks) {
+        const children = [...block.children].filter(shown);
+        for (const [i, one] of children.entries())
+            for (const other of children.slice(i + 1))
+                if (over(box(one), box(other)))
+                    faults.push(`${told(one)} lies over ${told(other)}`);
+    }
+    for (const chart of document.querySelectorAll('[data-testid="stPlotlyChart"]')) {
+        const frame = box(chart);
+        for (const text of chart.querySelectorAll('.xtick text, .ytick text, .legendtext')) {
+            const { left, right, top, bottom } = box(text);
+            if (left < frame.left - 1 || right > frame.right + 1
+                || top < frame.top - 1 || bottom > frame.bottom + 1)
+                faults.push(`"${text.textContent}" is cut off at the edge of its chart`);
+        }
+        for (const axis of ['.xaxislayer-above', '.yaxislayer-above']) {
+            const ticks = [...chart.querySelectorAll(`${axis} text`)].filter(shown).map(box);
+            for (const [i, tick] of ticks.entries())
+                if (ticks[i + 1] && over(tick, ticks[i + 1]))
+                    faults.push(`labels of ${axis} lie over each other`);
+        }
+    }
+    for (const button of document.querySelectorAll('[data-testid="stMain"] button'))
+        for (const part of [button, ...button.querySelectorAll('*')])
+            if (part.scrollWidth > part.clientWidth + 1
+                && getComputedStyle(part).overflowX !== 'visible')
+                faults.push(`"${button.innerText}" is cut off`);
+    return faults;
+}"""
+
+
+@pytest.fixture(scope="session")
+def many(server: Server) -> Run:
+    """A report of many classes."""
+    return make(Settings(home=server.home), classes=MANY, test=20 * MANY)
+
+
+def look_at(page: Page, file: Path) -> list[str]:
+    """Take a picture of the whole page, and say what is wrong with it."""
+    chromium.photograph(page, file)
+    chromium.settle(page)
+    wide = chromium.overflow(page)
+    return [*page.evaluate(FAULTS), *([f"{wide} pixels too wide"] if wide > 0 else [])]
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+@pytest.mark.parametrize("which", ["few", "many"])
+def test_nothing_is_cut_off_or_lies_over_something_else(
+    open_page: Callable[..., Page],
+    taught: Taught,
+    many: Run,
+    tmp_path: Path,
+    which: str,
+    width: int,
+    scheme: str,
+) -> None:
+    run = taught.id if which == "few" else many.id
+    page = open_page(f"reports?run={run}&was=0&said=0", width=width, scheme=scheme)
+    for view in VIEWS:
+        chromium.choose(page, view)
+        if view == "Summary":
+            page.get_by_text("ROC and precision–recall").click()
+            chromium.settle(page)
+        faults = look_at(page, tmp_path / f"{view}.png")
+        assert not faults, f"{view}, in {tmp_path}: {faults}"
+
+
+@pytest.mark.parametrize("width", [chromium.WIDE, chromium.NARROW])
+def test_a_picture_opens_closer_and_leads_to_the_next(
+    open_page: Callable[..., Page], many: Run, width: int
+) -> None:
+    report = many.report()
+    page = open_page(f"reports?run={many.id}&view=Pictures&order=Surest", width=width)
+    ranked = sorted(report.predictions, key=lambda said: -said.probability)
+    page.get_by_test_id("stMain").get_by_role("button").filter(has_text="%").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text(ranked[0].name)).to_be_visible()
+    expect(dialog.get_by_alt_text("Heat map for")).to_be_visible()
+    dialog.get_by_role("button", name="After").click()
+    expect(dialog.get_by_text(ranked[1].name)).to_be_visible()
+    chromium.settle(page)
+    assert page.evaluate("el => el.scrollWidth - el.clientWidth", dialog.element_handle()) <= 0
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_cell_that_was_clicked_is_in_the_address_and_opens_again(
+    open_page: Callable[..., Page], many: Run
+) -> None:
+    report = many.report()
+    page = open_page(f"reports?run={many.id}&view=Confusions")
+    grid = page.locator(".nsewdrag").bounding_box()
+    label = report.confusion.order[2]
+    share = 2.5 / MANY
+    page.mouse.click(grid["x"] + grid["width"] * share, grid["y"] + grid["height"] * share)
+    there = report.confusion.counts[label][label]
+    name = report.classes[label]
+    line = f"It was {name}, it said {name}: {there} pictures"
+    expect(page.get_by_text(line)).to_be_visible()
+    chromium.settle(page)
+    asked = parse_qs(urlsplit(page.url).query)
+    assert (asked["was"], asked["said"]) == ([str(label)], [str(label)])
+    again = open_page(page.url.split("/", 3)[3])
+    expect(again.get_by_text(line)).to_be_visible()
+
+
+def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
+    open_page: Callable[..., Page], many: Run, tmp_path: Path
+) -> None:
+    report = many.report()
+    wrong = [said for said in report.predictions if said.label != said.predicted]
+    page = open_page(f"reports?run={many.id}&view=Pictures")
+    chromium.choose(page, "Wrong")
+    assert "only=Wrong" in page.url
+    expect(page.get_by_text(f"{len(wrong)} pictures of {report.pictures}")).to_be_visible()
+    again = open_page(page.url.split("/", 3)[3])
+    expect(again.get_by_text(f"{len(wrong)} pictures of {report.pictures}")).to_be_visible()
+    with again.expect_download() as download:
+        again.get_by_role("button", name="Download as CSV").click()
+    file = tmp_path / "pictures.csv"
+    download.value.save_as(file)
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {row["file"] for row in rows} == {said.name for said in wrong}
+    assert {row["right"] for row in rows} == {"no"}
