@@ -56,7 +56,7 @@ def _threshold(opened: Opened) -> None:
     said = opened.run.annotations()
     chosen = _choose(found.choices, said) if found.choices else None
     st.plotly_chart(
-        certainty_charts.coverage(found, chosen.value if chosen else None),
+        certainty_charts.coverage(found, (chosen.value or None) if chosen else None),
         key="coverage",
         config=PLAIN,
         alt=_told(chosen) if chosen else "Share of wrong answers by share of pictures answered",

@@ -13,6 +13,8 @@ from ui.findings import ICONS
 from ui.report import doubts
 from ui.report.opened import Opened
 
+SPLITS = {"train": "Training", "validation": "Validation", "test": "Test"}
+
 
 def show(opened: Opened) -> None:
     """All of it."""
@@ -44,15 +46,14 @@ def _origin(opened: Opened, run: Run) -> None:
 
 def _counts(dataset: Dataset) -> None:
     st.subheader("Pictures by class")
-    splits = ("train", "validation", "test")
-    counts = {name: [0] * len(dataset.classes) for name in splits}
+    counts = {split: [0] * len(dataset.classes) for split in SPLITS}
     for example in dataset.examples:
         if example.split is not None:
             counts[example.split][example.label] += 1
     st.dataframe(
         {
             "Class": [*dataset.classes, "All"],
-            **{name.capitalize(): [*counts[name], sum(counts[name])] for name in splits},
+            **{title: [*counts[split], sum(counts[split])] for split, title in SPLITS.items()},
         },
         hide_index=True,
     )
