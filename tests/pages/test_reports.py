@@ -31,7 +31,7 @@ def test_data_counts_every_picture_and_names_every_file_left_out(
     run = run_in()
     dataset = run.dataset()
     visitor.open("reports", run=run.id, view="Data")
-    *classes, total = visitor.table("Class", "Train", "Validation", "Test")
+    *classes, total = visitor.table("Class", "Training", "Validation", "Test")
     assert [row[0] for row in classes] == list(dataset.classes)
     assert sum(total[1:]) == len(dataset.examples)
     assert visitor.table("File", "Why") == [(s.name, s.reason) for s in dataset.skipped]
