@@ -114,19 +114,22 @@ def test_a_discarded_run_is_on_no_list_and_comes_back_whole(settings, ended):
     assert not runs.restorable(ended.id, settings)
 
 
-def test_what_was_discarded_a_while_ago_goes_for_good(settings, ended, some_shapes):
-    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    _old(ended.path, 3 * runs.TRASH_MINUTES)
-    runs.discard(ended, settings)
+def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
+    gone, other = (
+        runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+        for _ in range(2)
+    )
+    for run in (gone, other):
+        _old(run.path, 3 * runs.TRASH_MINUTES)
+    runs.discard(gone, settings)
     runs.sweep(settings)
-    assert runs.restorable(ended.id, settings), "it was old before it was discarded"
-    _old(runs.folder(settings) / f"{runs.TRASH}{ended.id}", runs.TRASH_MINUTES + 1)
-    _old(other.path, 3 * runs.TRASH_MINUTES)
+    assert runs.restorable(gone.id, settings), "it was old before it was discarded"
+    _old(runs.folder(settings) / f"{runs.TRASH}{gone.id}", runs.TRASH_MINUTES + 1)
     runs.sweep(settings)
-    assert not runs.restorable(ended.id, settings)
+    assert not runs.restorable(gone.id, settings)
     assert [run.id for run in runs.every(settings)] == [other.id]
     with pytest.raises(UnknownModel, match="removed for good"):
-        runs.restore(ended.id, settings)
+        runs.restore(gone.id, settings)
 
 
 def test_discarding_one_run_sweeps_away_those_of_long_ago(settings, ended, some_shapes):
