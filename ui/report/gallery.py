@@ -11,8 +11,8 @@ from ui.drawing import share
 from ui.report import picture
 from ui.report.opened import Opened
 
-PAGE = 24
-"""Pictures on a page of a gallery."""
+PAGE, CARDS = 24, 12
+"""Pictures on a page of a gallery: small ones, and those beside their heat maps."""
 NAMED = 3
 """Answers that a card lists."""
 
@@ -25,7 +25,7 @@ def show(opened: Opened, places: Sequence[int], key: str) -> None:
         places: of the pictures, in the order to show.
         key: of this gallery; `state.PAGE` keeps the page in the address.
     """
-    _pages(opened, places, key, 130, _tile)
+    _pages(opened, places, key, PAGE, 130, _tile)
 
 
 def cards(opened: Opened, places: Sequence[int], key: str) -> None:
@@ -34,20 +34,21 @@ def cards(opened: Opened, places: Sequence[int], key: str) -> None:
         st.caption(
             "Heat maps of this run are not there; they are made once its report is finished."
         )
-    _pages(opened, places, key, 240, _card)
+    _pages(opened, places, key, CARDS, 240, _card)
 
 
 def _pages(
     opened: Opened,
     places: Sequence[int],
     key: str,
+    most: int,
     width: int,
     draw: Callable[[Opened, int, str], bool],
 ) -> None:
-    page = _page(len(places), key)
+    page = _page(-(-len(places) // most), key)
     pressed: int | None = None
     with st.grid(min_column_width=width, gap="small", key=f"gallery {key}") as grid:
-        for place in places[(page - 1) * PAGE : page * PAGE]:
+        for place in places[(page - 1) * most : page * most]:
             with grid.cell():
                 if draw(opened, place, f"open {key} {place}"):
                     pressed = place
@@ -55,9 +56,8 @@ def _pages(
         picture.open_at(opened, list(map(int, places)), pressed)
 
 
-def _page(count: int, key: str) -> int:
-    pages = max(1, -(-count // PAGE))
-    if pages == 1:
+def _page(pages: int, key: str) -> int:
+    if pages <= 1:
         return 1
     if key == state.PAGE:
         if st.session_state.get(key, 1) > pages:
