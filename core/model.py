@@ -85,8 +85,11 @@ def save_novelty(folder: Path, novelty: Novelty) -> None:
         save_file(novelty.arrays(), temporary)
 
 
-def load_novelty(folder: Path) -> Novelty | None:
+def load_novelty(folder: Path, width: int) -> Novelty | None:
     """Read what `save_novelty` wrote; None if it did not.
+
+    Args:
+        width: of the embeddings that it is for.
 
     Raises:
         RunDamaged: the file is not what it should be.
@@ -94,9 +97,18 @@ def load_novelty(folder: Path) -> Novelty | None:
     if not (folder / NOVELTY).is_file():
         return None
     try:
-        return Novelty.from_arrays(load_file(folder / NOVELTY))
+        arrays = load_file(folder / NOVELTY)
+        if set(arrays) == {"means", "threshold"}:
+            return None  # the first runs had another distance, which nobody can compute any more
+        novelty = Novelty.from_arrays(arrays)
     except (OSError, LookupError, ValueError, SafetensorError) as error:
         raise RunDamaged(f"The model of this run is damaged: {NOVELTY} cannot be read.") from error
+    if novelty.width != width:
+        raise RunDamaged(
+            f"The model of this run is damaged: {NOVELTY} is for {novelty.width} features, its "
+            f"head takes {width}."
+        )
+    return novelty
 
 
 def classifier(
@@ -125,13 +137,14 @@ def classifier(
             raise RunDamaged(f"The model of this run is damaged: {SERVING} is missing.")
     else:
         file = serving.required(backbones.get(model.backbone), settings)
+    head = DenseHead.from_arrays(arrays)
     return Classifier(
         open_model(file),
         title=title,
         labels=model.classes,
         size=model.size,
         crop=model.crop,
-        head=DenseHead.from_arrays(arrays),
-        novelty=load_novelty(folder),
+        head=head,
+        novelty=load_novelty(folder, head.inputs),
         threshold=threshold,
     )

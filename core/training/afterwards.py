@@ -28,7 +28,7 @@ from core.training.scoring import Tested
 log = logging.getLogger(__name__)
 
 ENOUGH = 1_000
-"""Training pictures that a novelty detector is fitted to, where they must be looked at for it."""
+"""Pictures that a novelty detector is fitted to, where they must be looked at for it."""
 TIMED = 15
 """Test pictures whose answers are timed."""
 
@@ -107,21 +107,21 @@ def _ask(recipe: Recipe, run: Run, seen: Seen) -> None:
 
 
 def _tell_unlike(recipe: Recipe, run: Run, seen: Seen) -> None:
-    """Fit what tells pictures apart that are unlike the training pictures, and try it on the test.
+    """Fit what tells pictures apart that are unlike those it saw, and try it on the test pictures.
 
     Embeddings must come from the network that will answer. Where it was fine-tuned, those kept are
-    of another, so some training pictures pass through it.
+    of another, so some pictures pass through it.
     """
     recipe.emit(Note(sentence="Learning what its pictures have in common."))
-    train, labels = seen.train, recipe.labels("train")
-    validation = seen.validation
+    examples = [*recipe.of("train"), *recipe.of("validation")]
+    labels = np.concatenate([recipe.labels("train"), recipe.labels("validation")])
     if model.load(run.model_folder)[0].fine_tuned:
-        some = np.random.default_rng(recipe.config.seed).permutation(len(labels))[:ENOUGH]
-        some.sort()
-        examples = recipe.of("train")
-        train, labels = _embeddings(recipe, run, [examples[i] for i in some]), labels[some]
-        validation = _embeddings(recipe, run, recipe.of("validation"))
-    found = novelty.fit(train, labels, validation, recipe.labels("validation"))
+        some = novelty.chosen(labels, ENOUGH)
+        examples, labels = [examples[i] for i in some], labels[some]
+        embeddings = _embeddings(recipe, run, examples)
+    else:
+        embeddings = np.concatenate([seen.train, seen.validation])
+    found = novelty.fit(embeddings, labels, cross_validation.groups(examples))
     if found is None:
         return
     model.save_novelty(run.model_folder, found)
@@ -135,9 +135,7 @@ def _tell_unlike(recipe: Recipe, run: Run, seen: Seen) -> None:
     )
 
 
-def _embeddings(
-    recipe: Recipe, run: Run, examples: tuple[Example, ...] | list[Example]
-) -> np.ndarray:
+def _embeddings(recipe: Recipe, run: Run, examples: list[Example]) -> np.ndarray:
     """What the run's model makes of pictures, (n, d) float32."""
     count, found = Counter(recipe.emit), []
 
