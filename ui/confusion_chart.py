@@ -120,13 +120,14 @@ def confusion_matrix(
         tickangle=0 if size <= 3 else -90,
         tickfont_size=small,
         showticklabels=size <= NAMED,
-        title_text="It said" if size <= NAMED else "It said (in the order of the rows)",
+        title_text=_title(size),
     )
     figure.update_yaxes(
         **ticks,
         ticktext=[literal(name, 14) for name in names],
         range=[size - 0.5, -0.5],
-        title_text="It was",
+        # In the middle of many rows it would be out of sight.
+        title_text="It was" if every else None,
         tickangle=0,
         tickfont_size=small,
     )
@@ -140,6 +141,12 @@ def confusion_matrix(
         figure.update_xaxes(automargin=False)
         figure.update_yaxes(automargin=False)
     return figure
+
+
+def _title(size: int) -> str:
+    if size <= NUMBERED:
+        return "It said"
+    return "Down: it was. Across: it said" + (", in the same order" if size > NAMED else "")
 
 
 def _row_height(size: int) -> int:
