@@ -77,7 +77,6 @@ def learned(classes):
 
 
 def every_figure(classes):
-    labels = np.array([0, 1] * 10)
     given = np.tile(np.full(len(classes), 1 / len(classes)), (20, 1))
     given[:, 0] += 0.01
     given /= given.sum(axis=1, keepdims=True)
