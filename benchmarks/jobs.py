@@ -67,10 +67,10 @@ def take_in(source: Path, folder: Path, settings: Settings) -> Taken:
     """Take in a zip or a folder, leaving out whatever would keep it from being learned from."""
     try:
         taken = intake.take_in(source, source.stem, folder, settings)
-        dataset = arguments.unblocked(taken, folder, lambda _sentence: None)
+        whole = arguments.unblocked(taken, folder, lambda _sentence: None)
     except TuskerError as refusal:
         raise SystemExit(str(refusal)) from refusal
-    return Taken(dataset, intake.pictures(folder))
+    return Taken(whole.dataset, intake.pictures(folder))
 
 
 def new_home(path: Path, prepared: Path | None = None, **limits: int) -> Settings:
