@@ -120,7 +120,7 @@ def confusion_matrix(
         tickangle=0 if size <= 3 else -90,
         tickfont_size=small,
         showticklabels=size <= NAMED,
-        title_text=_title(size),
+        title_text="It said" if every else "It was ↓   It said →",
     )
     figure.update_yaxes(
         **ticks,
@@ -137,16 +137,11 @@ def confusion_matrix(
     if not every:
         # Plotly would draw all of it anew for each margin that it finds out by itself.
         top = 100 if size <= NAMED else 36
-        figure.update_layout(margin={"l": 104, "t": top, "r": 8, "b": 8})
+        longest = max(min(len(name), 14) for name in names)
+        figure.update_layout(margin={"l": 16 + 6 * longest, "t": top, "r": 8, "b": 8})
         figure.update_xaxes(automargin=False)
         figure.update_yaxes(automargin=False)
     return figure
-
-
-def _title(size: int) -> str:
-    if size <= NUMBERED:
-        return "It said"
-    return "Down: it was. Across: it said" + (", in the same order" if size > NAMED else "")
 
 
 def _row_height(size: int) -> int:

@@ -36,7 +36,8 @@ FAULTS = """() => {
     }
     for (const chart of document.querySelectorAll('[data-testid="stPlotlyChart"]')) {
         const frame = box(chart);
-        for (const text of chart.querySelectorAll('.xtick text, .ytick text, .legendtext')) {
+        for (const text of chart.querySelectorAll(
+                '.xtick text, .ytick text, .legendtext, .xtitle, .ytitle')) {
             const { left, right, top, bottom } = box(text);
             if (left < frame.left - 1 || right > frame.right + 1
                 || top < frame.top - 1 || bottom > frame.bottom + 1)

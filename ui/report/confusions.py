@@ -63,6 +63,8 @@ def _matrix(opened: Opened, chosen: Cell | None) -> None:
             key=key,
             alt="Confusion matrix: true classes down, what it said across",
         )
+    if size > confusion_chart.NAMED:
+        st.caption("Columns stand in the order of the rows. Point at a cell to see its names.")
 
 
 def _framed(key: str, chosen: Cell | None) -> Cell | None:
