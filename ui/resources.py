@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from core import backbones, heatmap, models, runs, samples, side_by_side, uploads
+from core import card as cards
 from core import settings as settings_module
 from core.backbones import serving
 from core.classifier import Answer, Classifier, ServingModel, opened
@@ -115,6 +116,21 @@ def _rows(
 ) -> Rows:
     del path, changed_at, told  # what the cache goes by
     return browsing.rows(_report, _unlike)
+
+
+def card(run: Run) -> str:
+    """The model card of a run, written once a visit and again when its owner changes something.
+
+    Raises:
+        RunDamaged: the run is not complete, or one of its files cannot be read.
+    """
+    return _card(str(run.path), run.changed_at, run.annotations().model_dump_json(), run)
+
+
+@st.cache_data(scope="session", max_entries=3, show_spinner=False)
+def _card(path: str, changed_at: tuple[int, ...], annotations: str, _run: Run) -> str:
+    del path, changed_at, annotations  # what the cache goes by
+    return cards.card(_run)
 
 
 def measured(run: Run) -> Measured:

@@ -6,10 +6,10 @@ import re
 
 import streamlit as st
 
-from core import card, samples
+from core import samples
 from core.evaluation.report import Footprint
 from core.run import Run
-from ui import exports, html_report
+from ui import exports, html_report, resources
 from ui.report.opened import Opened
 
 CARD = "MODEL_CARD.md"
@@ -78,7 +78,7 @@ def _report(opened: Opened) -> None:
 
 
 def _card(run: Run) -> None:
-    written = card.card(run)
+    written = resources.card(run)
     st.markdown(
         "What it was taught on, what it cannot do and how it was measured, in plain words. "
         "It belongs beside the model wherever that goes."
