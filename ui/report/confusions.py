@@ -51,7 +51,7 @@ def _matrix(opened: Opened, chosen: Cell | None) -> None:
         required=True,
     )
     key = f"matrix {run.id} {values}"
-    figure = confusion_chart.confusion_matrix(report, values=values, chosen=_framed(key, chosen))
+    figure = resources.matrix(run, values, _framed(key, chosen))
     tall = figure.layout.height > HEIGHT
     with st.container(height=HEIGHT if tall else "content", border=tall):
         st.plotly_chart(
