@@ -42,6 +42,8 @@ def test_a_label_is_corrected_and_the_correction_undone(
     visitor.at.button(f"undo {run.annotations().corrections[0].sha256}").click()
     visitor.see()
     assert [one.name for one in run.annotations().corrections] == [second.name]
+    assert doubts(visitor)[0].proto.set_value, "or the browser would send the correction again"
+    assert doubts(visitor)[0].value == -1
     doubts(visitor)[1].set_value(-1)
     visitor.see()
     assert run.annotations().corrections == ()

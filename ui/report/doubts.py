@@ -147,7 +147,8 @@ def _again(opened: Opened, said: Annotations) -> None:
 
 def _undo(opened: Opened, sha256: str) -> None:
     opened.run.annotate(lambda said: said.without(sha256))
-    st.session_state.pop(f"doubt {opened.run.id} {sha256}", None)
+    # The browser still holds what was chosen, and would send it again with the next press.
+    st.session_state[f"doubt {opened.run.id} {sha256}"] = KEEP
 
 
 def _train(opened: Opened) -> None:
