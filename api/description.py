@@ -42,7 +42,7 @@ REFUSALS = {
     409: "The run is not complete, or damaged.",
     413: "More than this host takes in one request.",
     415: "Neither a form nor a picture.",
-    422: "A parameter is out of its range, or no picture could be read.",
+    422: "A parameter is out of its range, or there are no pictures, too many, or none to be read.",
     429: "Too many requests; Retry-After says how many seconds to wait.",
 }
 
@@ -129,8 +129,8 @@ def _predict(settings: Settings, refusals: tuple[int, ...]) -> Json:
         "description": (
             f"At most {settings.predict_pictures} pictures and {settings.api_megabytes} MB in a "
             f"request, and {settings.api_requests_per_minute} requests a minute. A parameter may "
-            "stand in the address or in the form, once. A picture that cannot be read gets its own "
-            "error; where none can be, the answer is 422."
+            "stand in the address or in the form, whose word is the last. A picture that cannot be "
+            "read gets its own error; where none can be, the answer is 422."
         ),
         "parameters": [
             {

@@ -107,9 +107,10 @@ async def _form(request: Request, settings: Settings) -> FormData:
         return await parser.parse()
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
-            raise LimitExceeded(
+            raise Refused(
+                422,
                 f"Expected at most {most} pictures in a request, found more. Send them in several; "
-                f"the host can raise {Settings.variable('predict_pictures')}."
+                f"the host can raise {Settings.variable('predict_pictures')}.",
             ) from error
         detail = error.message.rstrip(".")
     # A stated character set can be one that Python has and nobody means.
@@ -156,18 +157,22 @@ def _field(name: str, value: str | UploadFile) -> tuple[str, str | Given]:
 def _question(request: Request, fields: Iterable[tuple[str, str | Given]]) -> Question:
     pictures: list[Given] = []
     said: dict[str, str] = {}
-    for name, value in (*request.query_params.multi_items(), *fields):
-        if name == FIELD and isinstance(value, Given):
-            pictures.append(value)
-        elif name == FIELD:
-            raise Refused(422, f"Expected a file in the field {FIELD}, found text.")
-        elif name not in PARAMETERS or not isinstance(value, str):
-            names = f"{', '.join(PARAMETERS)} and files in {FIELD}"
-            raise Refused(422, f"Expected {names}, found {shown(name)}.")
-        elif name in said:
-            raise Refused(422, f"Expected {name} once, found it several times.")
-        else:
-            said[name] = value
+    # A form that is sent to an address with parameters has the last word.
+    for place in (request.query_params.multi_items(), fields):
+        here: set[str] = set()
+        for name, value in place:
+            if isinstance(value, Given) and name == FIELD:
+                pictures.append(value)
+            elif name == FIELD:
+                raise Refused(422, f"Expected a file in the field {FIELD}, found text.")
+            elif name not in PARAMETERS or isinstance(value, Given):
+                names = f"{', '.join(PARAMETERS)} and files in {FIELD}"
+                raise Refused(422, f"Expected {names}, found {shown(name)}.")
+            elif name in here:
+                raise Refused(422, f"Expected {name} once, found it several times.")
+            else:
+                here.add(name)
+                said[name] = value
     if not pictures:
         raise Refused(422, f"Expected at least one picture in the field {FIELD}, found none.")
     return Question(

@@ -93,7 +93,8 @@ class Endpoint:
         ]
         # Knowing a run's id is the permission to use it, so a public host gives none away.
         if self._settings.mode == "personal":
-            lines = [runs.summarise(run, self._settings) for run in runs.every(self._settings)]
+            every = (*runs.every(self._settings), runs.sample())
+            lines = [runs.summarise(run, self._settings) for run in every]
             listed += [
                 Model(name=line.id, title=line.name, kind="run", classes=len(line.classes))
                 for line in sorted(lines, key=lambda line: -line.at)
