@@ -10,7 +10,6 @@ from pydantic.json_schema import models_json_schema
 
 from api import question
 from api.answers import Health, Models, Predicted, Refusal
-from core.backbones import DEFAULT
 from core.settings import Settings
 
 Json = dict[str, Any]
@@ -18,19 +17,19 @@ Json = dict[str, Any]
 PARAMETERS: dict[str, Json] = {
     "model": {
         "type": "string",
-        "default": DEFAULT,
+        "default": question.Parameters.model,
         "description": "A backbone's name or a run's id.",
     },
     "top": {
         "type": "integer",
         "minimum": 1,
         "maximum": question.MOST,
-        "default": question.TOP,
+        "default": question.Parameters.top,
         "description": "How many answers a picture.",
     },
     "heatmap": {
         "type": "boolean",
-        "default": False,
+        "default": question.Parameters.heatmap,
         "description": "Whether to say where in the picture the evidence for the first answer is.",
     },
 }

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from api.answers import Answered, Guess, Heatmap, Unread
-from api.question import Given, Question
+from api.question import Given, Parameters
 from core import heatmap
 from core.classifier import Answer, Classifier
 from core.errors import BadImage
 
 
-def answered(classifier: Classifier, given: Given, question: Question) -> Answered | Unread:
+def answered(classifier: Classifier, given: Given, asked: Parameters) -> Answered | Unread:
     """What a model says of one picture, or why it could not be read."""
     try:
         answer = classifier.answer(classifier.load(given.file.read()))
     except BadImage as refusal:
         return Unread(file=given.name, error=str(refusal))
-    top = classifier.top(answer.probabilities, question.top)
+    top = classifier.top(answer.probabilities, asked.top)
     return Answered(
         file=given.name,
         predictions=[Guess(**vars(guess)) for guess in top],
         verdict=classifier.verdict(answer),
         milliseconds=answer.seconds * 1000,
-        heatmap=_evidence(classifier, answer, top[0].index) if question.heatmap else None,
+        heatmap=_evidence(classifier, answer, top[0].index) if asked.heatmap else None,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from tempfile import SpooledTemporaryFile
-from typing import IO
+from typing import IO, Any
 
 import anyio
 from starlette.datastructures import FormData, UploadFile
@@ -20,8 +20,8 @@ from core.errors import LimitExceeded
 from core.settings import Settings
 
 FIELD = "picture"
-TOP, MOST = 3, 10
-PARAMETERS = ("model", "top", "heatmap")
+MOST = 10
+"""Answers a picture."""
 FLAGS = {"true": True, "false": False}
 IN_MEMORY = 64 * 1024
 """Bytes of a picture beyond which it waits on the disk."""
@@ -45,20 +45,26 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked.
+class Parameters:
+    """What can be said beside the pictures.
 
     Attributes:
-        pictures: at least one.
         model: name of a backbone or id of a run.
         top: answers a picture, 1 to 10.
         heatmap: whether to say where the evidence is.
     """
 
+    model: str = DEFAULT
+    top: int = 3
+    heatmap: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of at least one picture."""
+
     pictures: tuple[Given, ...]
-    model: str
-    top: int
-    heatmap: bool
+    parameters: Parameters
 
 
 @asynccontextmanager
@@ -99,7 +105,7 @@ async def _form(request: Request, settings: Settings) -> FormData:
         request.headers,
         _body(request, settings),
         max_files=most,
-        max_fields=len(PARAMETERS),
+        max_fields=len(READ),
         max_part_size=TEXT_BYTES,
     )
     parser.spool_max_size = IN_MEMORY
@@ -156,7 +162,7 @@ def _field(name: str, value: str | UploadFile) -> tuple[str, str | Given]:
 
 def _question(request: Request, fields: Iterable[tuple[str, str | Given]]) -> Question:
     pictures: list[Given] = []
-    said: dict[str, str] = {}
+    said = Parameters()
     # A form that is sent to an address with parameters has the last word.
     for place in (request.query_params.multi_items(), fields):
         here: set[str] = set()
@@ -165,22 +171,21 @@ def _question(request: Request, fields: Iterable[tuple[str, str | Given]]) -> Qu
                 pictures.append(value)
             elif name == FIELD:
                 raise Refused(422, f"Expected a file in the field {FIELD}, found text.")
-            elif name not in PARAMETERS or isinstance(value, Given):
-                names = f"{', '.join(PARAMETERS)} and files in {FIELD}"
+            elif name not in READ or isinstance(value, Given):
+                names = f"{', '.join(READ)} and files in {FIELD}"
                 raise Refused(422, f"Expected {names}, found {shown(name)}.")
             elif name in here:
                 raise Refused(422, f"Expected {name} once, found it several times.")
             else:
                 here.add(name)
-                said[name] = value
+                said = replace(said, **{name: READ[name](value)})
     if not pictures:
         raise Refused(422, f"Expected at least one picture in the field {FIELD}, found none.")
-    return Question(
-        tuple(pictures),
-        said.get("model") or DEFAULT,
-        _top(said.get("top", str(TOP))),
-        _flag(said.get("heatmap", "false")),
-    )
+    return Question(tuple(pictures), said)
+
+
+def _model(value: str) -> str:
+    return value or DEFAULT
 
 
 def _top(value: str) -> int:
@@ -195,3 +200,7 @@ def _flag(value: str) -> bool:
     if value not in FLAGS:
         raise Refused(422, f"Expected heatmap to be true or false, found {shown(value)}.")
     return FLAGS[value]
+
+
+READ: dict[str, Callable[[str], Any]] = {"model": _model, "top": _top, "heatmap": _flag}
+"""What becomes of the text of each parameter."""

@@ -19,7 +19,7 @@ from api.gate import Gate
 from api.kept import Kept
 from api.predictions import answered, nothing_read
 from api.question import asked
-from api.refusals import HANDLERS, PLACES, Refused, refuse
+from api.refusals import HANDLERS, Refused
 from core import backbones, runs
 from core.backbones import imagenet_labels, serving
 from core.settings import Settings
@@ -45,7 +45,7 @@ def routes(settings: Settings) -> list[BaseRoute]:
     )
     # Whatever is not there is said to be not there, in place of Streamlit's index page.
     inside.router.redirect_slashes = False
-    return [Mount("/api", app=inside), Route("/api", _nothing)]
+    return [Mount("/api", app=inside), Route("/api", inside)]
 
 
 class Endpoint:
@@ -60,18 +60,19 @@ class Endpoint:
     async def predict(self, request: Request) -> Response:
         """Name what is in each picture."""
         async with asked(request, self._settings) as question:
-            classifier = await self._in_turn(lambda: self._kept.classifier(question.model))
+            said = question.parameters
+            classifier = await self._in_turn(lambda: self._kept.classifier(said.model))
             pictures = []
             for given in question.pictures:
                 # One at a time, so that a request with many lets others in between.
-                ask = partial(answered, classifier, given, question)
+                ask = partial(answered, classifier, given, said)
                 pictures.append(await self._in_turn(ask))
                 if await request.is_disconnected():
                     raise ClientDisconnect
         unread = [picture for picture in pictures if isinstance(picture, Unread)]
         if len(unread) == len(pictures):
             raise Refused(422, nothing_read(unread))
-        return respond(Predicted(model=question.model, pictures=pictures))
+        return respond(Predicted(model=said.model, pictures=pictures))
 
     async def models(self, _request: Request) -> Response:
         """What can be asked for by name."""
@@ -104,7 +105,3 @@ class Endpoint:
 
     async def _in_turn(self, work: Callable[[], Found]) -> Found:
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
-
-
-async def _nothing(_request: Request) -> Response:
-    return refuse(404, f"Nothing is at this address. There are {PLACES}.")

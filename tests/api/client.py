@@ -30,7 +30,7 @@ class Reply:
         """The sentence of a refusal, which must be nothing but that."""
         assert 400 <= self.status < 500, self
         (sentence,) = self.json.values()
-        assert sentence.endswith(".") and "\n" not in sentence and len(sentence) < 300, sentence
+        assert sentence[0].isupper() and "\n" not in sentence and len(sentence) < 300, sentence
         return sentence
 
 
