@@ -109,6 +109,11 @@ def test_a_refusal_repeats_no_more_than_a_few_plain_letters(client: Client) -> N
     assert refused.isascii() and refused.isprintable() and len(refused) < 200
 
 
+def test_a_name_that_json_cannot_hold_is_mended(client: Client) -> None:
+    reply = client.predict(picture(SHAPE, b"+2AA-.jpg"), kind=f"{FORM}; charset=utf-7")
+    assert reply.json["pictures"][0]["file"] == "?.jpg"
+
+
 def test_hostile_bodies_take_little_memory(client: Client, server: Server) -> None:
     client.predict(picture(SHAPE))
     before = server.memory()
