@@ -97,10 +97,7 @@ def load_novelty(folder: Path, width: int) -> Novelty | None:
     if not (folder / NOVELTY).is_file():
         return None
     try:
-        arrays = load_file(folder / NOVELTY)
-        if set(arrays) == {"means", "threshold"}:
-            return None  # the first runs had another distance, which nobody can compute any more
-        novelty = Novelty.from_arrays(arrays)
+        novelty = Novelty.from_arrays(load_file(folder / NOVELTY))
     except (OSError, LookupError, ValueError, SafetensorError) as error:
         raise RunDamaged(f"The model of this run is damaged: {NOVELTY} cannot be read.") from error
     if novelty.width != width:

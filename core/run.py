@@ -177,7 +177,12 @@ class Run(Extras):
         return owned.read(self.path)
 
     def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
-        """Change what the owner added; two tabs may do so at once."""
+        """Change what the owner added; two tabs may do so at once.
+
+        Of a run that another tab discarded nothing is kept.
+        """
+        if not self.path.is_dir():  # the lock would make it, and `restore` could not come back
+            return
         with owned.lock(self.path):
             owned.write(self.path, change(owned.read(self.path)))
 

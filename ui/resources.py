@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from core import backbones, heatmap, models, runs, samples, side_by_side, uploads
@@ -24,6 +25,7 @@ from core.jobs import recover
 from core.run import Run
 from core.settings import Settings
 from core.side_by_side import Measured
+from ui.confusion_chart import Share, confusion_matrix
 
 
 @st.cache_resource
@@ -116,6 +118,27 @@ def _rows(
 ) -> Rows:
     del path, changed_at, told  # what the cache goes by
     return browsing.rows(_report, _unlike)
+
+
+def matrix(run: Run, values: Share, chosen: tuple[int, int] | None) -> go.Figure:
+    """The confusion matrix of a run, drawn once a visit: a hundred classes take a while.
+
+    Raises:
+        RunDamaged: the report cannot be read.
+    """
+    return _matrix(str(run.path), run.changed_at, values, chosen, report(run))
+
+
+@st.cache_resource(scope="session", max_entries=6, show_spinner=False)
+def _matrix(
+    path: str,
+    changed_at: tuple[int, ...],
+    values: Share,
+    chosen: tuple[int, int] | None,
+    _report: Report,
+) -> go.Figure:
+    del path, changed_at  # what the cache goes by
+    return confusion_matrix(_report, values=values, chosen=chosen)
 
 
 def card(run: Run) -> str:

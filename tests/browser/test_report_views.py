@@ -134,6 +134,16 @@ def test_a_cell_that_was_clicked_is_in_the_address_and_opens_again(
     expect(again.get_by_text(line)).to_be_visible()
 
 
+def test_one_step_back_leaves_a_cell(open_page: Callable[..., Page], many: Run) -> None:
+    page = open_page(f"reports?run={many.id}&view=Confusions")
+    page.get_by_role("button", name="→").first.click()
+    expect(page.get_by_role("button", name="Look closer").first).to_be_visible()
+    chromium.settle(page)
+    page.go_back()
+    expect(page.get_by_text("Click a cell, or choose both classes")).to_be_visible()
+    assert not {"was", "said"} & parse_qs(urlsplit(page.url).query).keys()
+
+
 def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
     open_page: Callable[..., Page], many: Run, tmp_path: Path
 ) -> None:

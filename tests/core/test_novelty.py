@@ -170,7 +170,8 @@ def test_a_class_of_a_single_picture_does_not_move_the_threshold():
 
 def test_an_empty_embedding_and_one_with_negative_features_get_a_number():
     embeddings, labels = clouds(90)
-    found = fit(embeddings - 0.1, labels)
+    embeddings -= 0.1
+    found = fit(embeddings, labels)
     odd = np.stack([np.zeros(WIDTH), -embeddings[0]]).astype(np.float32)
     strange = found.strangeness(odd)
     assert np.isfinite(strange).all()

@@ -114,6 +114,13 @@ def test_a_discarded_run_is_on_no_list_and_comes_back_whole(settings, ended):
     assert not runs.restorable(ended.id, settings)
 
 
+def test_a_tab_that_still_shows_a_discarded_run_does_not_stand_in_its_way_back(settings, ended):
+    runs.discard(ended, settings)
+    ended.annotate(lambda said: said.named("Too late"))
+    assert not ended.path.exists()
+    assert runs.restore(ended.id, settings).annotations().name == ""
+
+
 def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
     gone, other = (
         runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))

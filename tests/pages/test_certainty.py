@@ -48,6 +48,7 @@ def test_answering_always_takes_the_threshold_back(
     visitor.open("reports", run=run.id, view="Certainty")
     (slider,) = visitor.at.select_slider
     assert slider.value == choice.aim
+    assert slider.options[-1] == "100 %", "right is where the axis under it has it"
     slider.set_value(1.0)
     visitor.see()
     visitor.press("Always answer")

@@ -72,14 +72,14 @@ def _threshold(opened: Opened) -> None:
 
 
 def _choose(choices: tuple[Threshold, ...], said: Annotations) -> Threshold:
-    """The slider, from answering everything to answering half."""
+    """The slider, from answering half to answering everything: as the axis under it runs."""
     by_aim = {choice.aim: choice for choice in choices}
     in_force = said.aim if said.aim in by_aim else choices[0].aim
     if len(by_aim) == 1:
         return choices[0]
     aim = st.select_slider(
         "Pictures to answer",
-        sorted(by_aim, reverse=True),
+        sorted(by_aim),
         in_force,
         format_func=lambda aim: f"{100 * aim:.0f} %",
         key=state.AIM,

@@ -51,7 +51,7 @@ def _matrix(opened: Opened, chosen: Cell | None) -> None:
         required=True,
     )
     key = f"matrix {run.id} {values}"
-    figure = confusion_chart.confusion_matrix(report, values=values, chosen=_framed(key, chosen))
+    figure = resources.matrix(run, values, _framed(key, chosen))
     tall = figure.layout.height > HEIGHT
     with st.container(height=HEIGHT if tall else "content", border=tall):
         st.plotly_chart(
@@ -147,7 +147,9 @@ def _name() -> None:
 
 
 def _choose(cell: Cell) -> None:
-    st.query_params[state.CELL_WAS], st.query_params[state.CELL_SAID] = map(str, cell)
+    # At once: each change of the address is a step of the browser's way back.
+    was, said = map(str, cell)
+    st.query_params.update({state.CELL_WAS: was, state.CELL_SAID: said})
 
 
 def _named(opened: Opened) -> tuple[int | None, int | None]:

@@ -130,11 +130,3 @@ def test_what_is_for_other_features_is_damage(trained):
     save_file(arrays | narrow, file)
     with pytest.raises(RunDamaged, match="is for 31 features, its head takes 32"):
         unsealed(done)
-
-
-def test_a_run_of_the_first_kind_answers_without_it(trained):
-    done = trained()
-    first = {"means": np.ones((3, 32), np.float32), "threshold": np.ones(1, np.float32)}
-    save_file(first, done.run.model_folder / model.NOVELTY)
-    classifier = unsealed(done)
-    assert classifier.answer(np.zeros((classifier.size,) * 2 + (3,), np.uint8)).strangeness is None
