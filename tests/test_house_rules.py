@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(path for room in ("core", "ui", "pages", "api") for path in (ROOT / room).rglob("*.py"))
+SOURCES = sorted(
+    path for room in ("core", "ui", "pages", "api") for path in (ROOT / room).rglob("*.py")
+)
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 HEAVY = {"tensorflow", "keras"}
 MAY_IMPORT_TENSORFLOW = {
