@@ -11,7 +11,7 @@ ARGS ?=
 $(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format unit slow corpus screenshots clean
+.PHONY: help run serve test lint format unit slow corpus screenshots clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,6 +22,9 @@ help:  ## show this list
 
 run: $(VENV)/.app  ## install what the app needs and open it
 	TUSKER_MODE=$${TUSKER_MODE:-personal} $(BIN)/streamlit run app.py --server.address=$(ADDRESS)
+
+serve: $(VENV)/.app  ## the same with the HTTP endpoint beside the pages
+	TUSKER_MODE=$${TUSKER_MODE:-personal} $(BIN)/streamlit run server.py --server.address=$(ADDRESS)
 
 test: lint unit  ## install what the tests need; lint, then every test but the slow ones
 

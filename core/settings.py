@@ -49,6 +49,14 @@ class Settings(BaseModel):
         2.0, gt=0, description="Hours after which uploaded pictures are deleted."
     )
 
+    api_token: str = Field(
+        "", repr=False, description="What requests to `/api` must bear; empty: they need nothing."
+    )
+    api_megabytes: int = Field(64, ge=1, description="Largest request to `/api`.")
+    api_requests_per_minute: int = Field(
+        120, ge=1, description="Most requests to `/api` that one address may make in a minute."
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
@@ -74,6 +82,11 @@ class Settings(BaseModel):
     def features_bytes(self) -> int:
         """Most that is kept of features, in bytes."""
         return self.features_megabytes * MEGABYTE
+
+    @property
+    def api_bytes(self) -> int:
+        """Largest request to `/api`, in bytes."""
+        return self.api_megabytes * MEGABYTE
 
     @staticmethod
     def variable(field: str) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(path for room in ("core", "ui", "pages") for path in (ROOT / room).rglob("*.py"))
+SOURCES = sorted(
+    path for room in ("core", "ui", "pages", "api") for path in (ROOT / room).rglob("*.py")
+)
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 HEAVY = {"tensorflow", "keras"}
 MAY_IMPORT_TENSORFLOW = {
@@ -86,7 +88,7 @@ def test_no_module_is_too_long_to_read(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MODULE_LINES
 
 
-@pytest.mark.parametrize("path", [ROOT / "app.py", *SOURCES], ids=_name)
+@pytest.mark.parametrize("path", [ROOT / "app.py", ROOT / "server.py", *SOURCES], ids=_name)
 def test_pages_are_made_of_native_elements(path: Path) -> None:
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.keyword):
