@@ -73,6 +73,8 @@ def test_classes_are_listed_with_numbers_that_can_be_sorted(
         assert row[:3] == (score.name, score.support, score.predicted)
         assert row[3] == pytest.approx(100 * score.recall.value)
         assert row[4] == between(score.recall)
+    (table,) = (one for one in visitor.at.dataframe if "Called so" in one.value.columns)
+    assert table.proto.placeholder == "–", "and not None, where a class has no test pictures"
 
 
 def test_curves_of_classes_are_drawn_once_they_are_asked_for(visitor: Visitor, run: Run) -> None:

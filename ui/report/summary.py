@@ -204,6 +204,7 @@ def _classes(report: Report) -> None:
             hide_index=True,
             height=TABLE_HEIGHT if len(scores) > 10 else "auto",
             column_config=shown,
+            placeholder="–",
             alt="Precision, recall and F1 of each class, with their intervals",
         )
         st.caption(
