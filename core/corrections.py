@@ -14,6 +14,7 @@ from core.run import Run
 from core.settings import Settings
 
 LEFT_OUT = "Left out after the report was read."
+CORRECTED = ", corrected"
 
 
 class Origin(BaseModel):
@@ -75,12 +76,18 @@ def train_again(run: Run, settings: Settings) -> Run:
     again = runs.create(run.config(), correct(run.dataset(), said), runs.new_path(settings))
     try:
         again.write_findings(run.findings())
+        again.annotate(lambda own: own.named(_called(run.title)))
         again.write_origin(Origin(run=run.id, name=run.title, corrections=said).model_dump_json())
         enqueue(again.path, Order(kind="train", arguments={"pictures": str(pictures)}), settings)
     except (TuskerError, OSError):
         runs.delete(again)
         raise
     return again
+
+
+def _called(name: str) -> str:
+    """A name that tells the new run from the old one in every list."""
+    return name if name.endswith(CORRECTED) else f"{name}{CORRECTED}"
 
 
 def origin(run: Run) -> Origin | None:

@@ -35,7 +35,9 @@ def milliseconds(seconds: float) -> str:
 
 
 def size(number: int) -> str:
-    """Bytes as `0.3 kB`, `28 kB` or `18.6 MB`."""
+    """Bytes as `42 bytes`, `0.3 kB`, `28 kB` or `18.6 MB`."""
+    if number < 100:
+        return count(number, "byte")
     kilobytes = number / 1024
     if kilobytes < 1000:
         return f"{kilobytes:.{0 if kilobytes >= 10 else 1}f} kB"

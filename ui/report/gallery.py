@@ -74,7 +74,7 @@ def _tile(opened: Opened, place: int, key: str) -> bool:
     if thumbnail.is_file():
         st.image(str(thumbnail), width="stretch", alt=said.name)
     pressed = st.button(
-        f"{text.plain(classes[said.predicted], 30)} {share(said.probability)}",
+        f"{text.plain(classes[said.predicted], 30)} · {share(said.probability)}",
         icon=":material/check:" if right else ":material/close:",
         key=key,
         width="stretch",
@@ -95,7 +95,7 @@ def _card(opened: Opened, place: int, key: str) -> bool:
     for label, probability in said.top[:NAMED]:
         named = text.plain(opened.report.classes[label], 30)
         its = " · its label" if label == said.label else ""
-        st.progress(min(1.0, probability), text=f"{named} {share(probability)}{its}")
+        st.progress(min(1.0, probability), text=f"{named} · {share(probability)}{its}")
     return st.button(
         "Look closer",
         icon=":material/zoom_in:",
