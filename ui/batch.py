@@ -35,7 +35,18 @@ OUTCOMES = {
     Verdict.SURE: "answered",
     Verdict.NOT_SURE: "not sure",
     Verdict.UNLIKE: "unlike what it knows",
+    None: "not readable",
 }
+TEXTS = {
+    "file": "File",
+    "label": "Label",
+    "next label": "Next best",
+    "verdict": "Verdict",
+    "problem": "Problem",
+}
+SHARES = {"probability": "Probability", "next probability": "Its probability"}
+TITLES = ("File", "Label", "Probability", "Next best", "Its probability", "Verdict", "Problem")
+"""The columns as the page has them, in their order; one with nothing in it is left out."""
 
 
 @dataclass
@@ -195,8 +206,7 @@ def _finished(standing: Standing) -> None:
         return
     st.subheader(text.count(len(rows), "picture"))
     verdicts = Counter(row.verdict for row in rows)
-    said = [f"{verdicts[verdict]:,} {what}" for verdict, what in OUTCOMES.items()]
-    said.append(f"{verdicts[None]:,} not readable")
+    said = [f"{verdicts[one]:,} {what}" for one, what in OUTCOMES.items() if verdicts[one]]
     st.markdown(" · ".join(said))
     st.caption(f"{text.duration(standing.seconds)} · {standing.rate:,.0f} pictures/s")
     with st.container(horizontal=True):
@@ -220,23 +230,19 @@ def _packed(name: str, count: int, form: str, _rows: list[Row]) -> bytes:
 
 
 def _table(rows: list[Row]) -> None:
-    columns = zip(*map(table.cells, rows[:SHOWN]), strict=True)
-    found = dict(zip(table.COLUMNS, map(list, columns), strict=True))
-    del found["index"]
-    if not any(found["problem"]):
-        del found["problem"]
+    shown = [dict(zip(table.COLUMNS, table.cells(row), strict=True)) for row in rows[:SHOWN]]
+    found: dict[str, list[object]] = {
+        title: [line[column] or "" for line in shown] for column, title in TEXTS.items()
+    }
+    for column, title in SHARES.items():
+        found[title] = [None if line[column] is None else 100 * line[column] for line in shown]
+    order = [title for title in TITLES if any(found[title])]
     st.dataframe(
-        found,
+        {title: found[title] for title in order},
         hide_index=True,
         alt="What was said of each picture",
         column_config={
-            "file": "File",
-            "label": "Label",
-            "probability": st.column_config.NumberColumn("Probability", format="percent"),
-            "next label": "Next best",
-            "next probability": st.column_config.NumberColumn("Its probability", format="percent"),
-            "verdict": "Verdict",
-            "problem": "Problem",
+            title: st.column_config.NumberColumn(format="%.1f %%") for title in SHARES.values()
         },
     )
     if len(rows) > SHOWN:

@@ -3,8 +3,6 @@ import io
 import re
 from collections.abc import Callable
 
-import pytest
-
 from core import samples
 from core.backbones import get, imagenet_labels
 from core.classifier import Classifier
