@@ -77,8 +77,13 @@ def take_made(make: Callable[[Path], None], name: str, settings: Settings) -> Up
     return _take(name, settings, make)
 
 
-def unpack(stream: IO[bytes], settings: Settings) -> tuple[Upload, list[Source]]:
+def unpack(
+    stream: IO[bytes], settings: Settings, *, under: str = ""
+) -> tuple[Upload, list[Source]]:
     """Store and unpack a zip of pictures that are only to be asked about, here and now.
+
+    Args:
+        under: what to put before the names of its pictures.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
@@ -91,7 +96,7 @@ def unpack(stream: IO[bytes], settings: Settings) -> tuple[Upload, list[Source]]
     given = upload.path / GIVEN
     try:
         _copy(stream, given, settings)
-        found = sources.in_zip(given, upload.pictures, settings)
+        found = sources.in_zip(given, upload.pictures, settings, under=under)
         given.unlink()
     except OSError as error:
         forget(upload)

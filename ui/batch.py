@@ -118,7 +118,8 @@ def _begin(given: Batch, name: str, settings: Settings) -> Standing:
             for file in given.files:
                 if is_zip(file.name):
                     file.seek(0)
-                    upload, found = uploads.unpack(file, settings)
+                    under = f"{file.name}/" if len(given.files) > 1 else ""
+                    upload, found = uploads.unpack(file, settings, under=under)
                     standing.unpacked.append(upload)
                     standing.waiting += found
                 else:
@@ -128,6 +129,9 @@ def _begin(given: Batch, name: str, settings: Settings) -> Standing:
         _clear(standing)
         standing.waiting.clear()
         standing.refusal = str(refusal)
+    except BaseException:  # somebody left in the middle
+        _clear(standing)
+        raise
     standing.total = len(standing.waiting)
     return standing
 

@@ -62,8 +62,8 @@ def choose(settings: Settings) -> list[Picture] | Batch:
         type=["image", "zip"],
         accept_multiple_files=True,
         max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
-        help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session; those of "
-        f"a zip, and more than {settings.predict_pictures}, are answered as a table.",
+        help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A zip, or "
+        f"more than {settings.predict_pictures} pictures, becomes a table.",
     )
     if len(given) > settings.predict_pictures or any(sources.is_zip(file.name) for file in given):
         return Batch(tuple(given))
