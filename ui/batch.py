@@ -20,8 +20,8 @@ from ui.pictures import Batch
 
 SLICE = 0.5
 """Seconds of work between two looks at whether somebody wants to stop."""
-FIRST = 8
-"""Pictures of the first slice, while nobody knows how long one takes."""
+AT_ONCE = 16
+"""Pictures that are begun together; a slice has as many such heaps as fit into it."""
 SHOWN = 1_000
 """Rows of the table that a page shows; the files to download have all."""
 BARS = 12
@@ -169,21 +169,20 @@ def _work(standing: Standing, model: str, settings: Settings) -> None:
 
 
 def _slice(standing: Standing, model: str, settings: Settings) -> None:
-    """Answer about as many pictures as half a second is enough for."""
-    count = max(FIRST, round(SLICE * standing.rate))
-    some = standing.waiting[:count]
+    """Answer as many pictures as half a second is enough for."""
     began = time.monotonic()
+    before = standing.seconds
     try:
+        crew = resources.crew(model)
         for upload in standing.unpacked:
             uploads.get(settings, upload.id)  # else it would be forgotten one day
-        crew = iter(resources.crew(model))
-        rows = [row for row in batch.answers(lambda: next(crew), some) if row is not None]
+        while standing.waiting and standing.seconds - before <= SLICE:
+            rows = batch.answers(iter(crew).__next__, standing.waiting[:AT_ONCE])
+            standing.rows += [row for row in rows if row is not None]
+            del standing.waiting[:AT_ONCE]
+            standing.seconds = before + time.monotonic() - began
     except TuskerError as refusal:
         standing.refusal = str(refusal)
-        return
-    standing.rows += rows
-    del standing.waiting[:count]
-    standing.seconds += time.monotonic() - began
     if not standing.waiting:
         _clear(standing)
 

@@ -47,7 +47,7 @@ def many(picture: Callable[[int], bytes]) -> dict[str, bytes]:
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "FIRST", 4)
+    monkeypatch.setattr(batch, "AT_ONCE", 4)
     monkeypatch.setattr(batch, "SLICE", 0.0)
 
 
