@@ -37,7 +37,7 @@ def test_a_zip_of_pictures_becomes_a_table_that_can_be_stopped(page: Page, tmp_p
     expect(page.get_by_text("Stopped after ")).to_be_visible()
     chromium.settle(page)
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     path = tmp_path / "predictions.csv"
     download.value.save_as(path)
     rows = list(csv.DictReader(path.read_text().splitlines()))
