@@ -54,6 +54,11 @@ def picture(path: Path) -> Path:
     return path
 
 
+def holds_pictures(path: Path) -> bool:
+    """Whether it is a folder or a zip, and so may stand for many pictures."""
+    return _found(path) and (path.is_dir() or path.name.lower().endswith(".zip"))
+
+
 def run(name: str, settings: Settings) -> Run:
     """A run by its id or its folder.
 
@@ -79,6 +84,21 @@ def new_folder(path: Path, *, beside: Path) -> Path:
         raise BadInput(f"Expected a new or empty folder for the run, but {path} holds files.")
     if beside.is_dir() and beside.resolve() in (whole.resolve(), *whole.resolve().parents):
         raise BadInput(f"Expected a folder for the run outside the pictures, found {path}.")
+    return path
+
+
+def new_file(path: Path) -> Path:
+    """Where a table may go, before anything is written.
+
+    Raises:
+        BadInput: no file can be written there.
+    """
+    if _found(path) and not path.is_file():
+        what = "a folder" if path.is_dir() else "something that is no file"
+        raise BadInput(f"Expected a file to write to at {path}, found {what}.")
+    folder = path.absolute().parent
+    if not _found(folder) or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInput(f"Expected a file to write to at {path}, but none can be made there.")
     return path
 
 

@@ -3,21 +3,71 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from typing import TypeVar
 
 from core import ahead
-from core.classifier import Classifier
+from core.classifier import Classifier, Prediction, Verdict
+from core.errors import BadImage
+from core.sources import Source
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was said of one of many pictures.
+
+    Attributes:
+        file: what the picture is called.
+        predictions: the likeliest first; none where it could not be read.
+        verdict: what to make of the first; None where it could not be read.
+        strangeness: over 1 where the picture is unlike those it was taught; None if not known.
+        problem: why it could not be read; empty if it could.
+    """
+
+    file: str
+    predictions: tuple[Prediction, ...] = ()
+    verdict: Verdict | None = None
+    strangeness: float | None = None
+    problem: str = ""
+
+
+def answers(
+    build: Callable[[], Classifier], sources: Sequence[Source], top: int = 2
+) -> Generator[Row | None]:
+    """What a model says of every picture; one that cannot be read does not stop the others.
+
+    Args:
+        build: makes a classifier; called once a core.
+        top: how many guesses are kept of each.
+
+    Yields:
+        A row a source, in their order; None for what is neither a picture nor called like one.
+    """
+
+    def ask(classifier: Classifier, source: Source) -> Row | None:
+        if source.content is None:
+            return Row(source.name, problem=source.problem)
+        try:
+            answer = classifier.answer(classifier.load(source.content))
+        except BadImage as refusal:
+            return Row(source.name, problem=str(refusal)) if source.meant else None
+        guesses = classifier.top(answer.probabilities, top)
+        return Row(source.name, guesses, classifier.verdict(answer), answer.strangeness)
+
+    with closing(each(build, sources, ask)) as rows:
+        yield from rows
 
 
 def each(
     build: Callable[[], Classifier],
     items: Sequence[Item],
     ask: Callable[[Classifier, Item], Result],
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Apply `ask` to every item, a core and a classifier of its own each.
 
     Args:

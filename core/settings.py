@@ -38,7 +38,12 @@ class Settings(BaseModel):
     pictures_per_class: int = Field(5_000, ge=4, description="Most pictures in a class.")
     pictures: int = Field(20_000, ge=8, description="Most pictures in a dataset.")
     intake_seconds: int = Field(600, ge=1, description="Longest that taking in a dataset may last.")
-    predict_pictures: int = Field(50, ge=1, description="Most pictures answered at once.")
+    predict_pictures: int = Field(
+        50, ge=1, description="Most pictures answered at once; on the page, more become a table."
+    )
+    batch_pictures: int = Field(
+        2_000, ge=1, description="Most pictures in such a table on the page."
+    )
 
     features_megabytes: int = Field(
         2_000, ge=0, description="Most that is kept of features, to train again sooner."

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
-from core import archive, intake, runs
+from core import archive, intake, runs, sources
 from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
 from core.files import CHUNK
 from core.intake import Intake
 from core.jobs import JobFolder, enqueue, local
 from core.jobs.folder import Order
 from core.settings import MEGABYTE, Settings
+from core.sources import Source
 
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 GIVEN = "given.zip"
@@ -74,6 +75,41 @@ def take_folder(files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Set
 def take_made(make: Callable[[Path], None], name: str, settings: Settings) -> Upload:
     """Have a zip examined that `make` writes."""
     return _take(name, settings, make)
+
+
+def unpack(
+    stream: IO[bytes], settings: Settings, *, under: str = ""
+) -> tuple[Upload, list[Source]]:
+    """Store and unpack a zip of pictures that are only to be asked about, here and now.
+
+    Args:
+        under: what to put before the names of its pictures.
+
+    Raises:
+        BadArchive: the zip is damaged or unsafe.
+        LimitExceeded: it holds more than this host allows.
+        NotEnoughResources: it does not fit on the disk.
+    """
+    sweep(settings)
+    upload = Upload(_home(settings) / secrets.token_hex(16))
+    upload.path.mkdir(parents=True)
+    given = upload.path / GIVEN
+    try:
+        _copy(stream, given, settings)
+        found = sources.in_zip(given, upload.pictures, settings, under=under)
+        given.unlink()
+    except OSError as error:
+        forget(upload)
+        raise _no_room(error) from error
+    except BaseException:
+        forget(upload)
+        raise
+    return upload, found
+
+
+def forget(upload: Upload) -> None:
+    """Delete an upload that no job reads."""
+    shutil.rmtree(upload.path, ignore_errors=True)
 
 
 def get(settings: Settings, upload_id: str) -> Upload:
@@ -137,14 +173,18 @@ def _take(name: str, settings: Settings, write: Callable[[Path], None]) -> Uploa
         enqueue(upload.path, Order(kind="intake", arguments=arguments), settings)
     except OSError as error:
         shutil.rmtree(upload.path, ignore_errors=True)
-        raise NotEnoughResources(
-            f"The pictures could not be stored on this host ({error.strerror or error}). "
-            "Try again later, or with fewer pictures."
-        ) from error
+        raise _no_room(error) from error
     except BaseException:
         shutil.rmtree(upload.path, ignore_errors=True)
         raise
     return upload
+
+
+def _no_room(error: OSError) -> NotEnoughResources:
+    return NotEnoughResources(
+        f"The pictures could not be stored on this host ({error.strerror or error}). "
+        "Try again later, or with fewer pictures."
+    )
 
 
 def _copy(stream: IO[bytes], path: Path, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import TuskerError
-from ui import answers, frame, models, pictures, resources, state
+from ui import answers, batch, frame, models, pictures, resources, state
 
 frame.enter()
 settings = resources.settings()
@@ -21,6 +21,10 @@ with inputs:
 with results:
     if not models.ready(model, settings):
         st.stop()
+    if isinstance(chosen, pictures.Batch):
+        batch.show(chosen, model, settings)
+        st.stop()
+    batch.forget()
     if chosen:
         try:
             said = answers.ask(model, chosen, count)

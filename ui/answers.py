@@ -12,6 +12,7 @@ import streamlit as st
 from core import images
 from core.classifier import Classifier, Prediction, Verdict
 from core.errors import BadImage
+from core.table import inert
 from ui import charts, resources, state, text, why
 from ui.pictures import Picture
 
@@ -182,8 +183,3 @@ def _csv(said: list[Said]) -> str:
             ]
             writer.writerow(row)
     return out.getvalue()
-
-
-def inert(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell[:1] in "=+-@\t\r" else cell

@@ -12,9 +12,9 @@ from core import intake
 from core.checks import Finding, Remedy, Severity
 from core.dataset import Example
 from core.intake import Intake
+from core.table import inert
 from core.uploads import Upload
 from ui import state, text
-from ui.answers import inert
 
 ICONS = {
     Severity.BLOCKS: ":material/block:",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.typing import UploadedFile
 
-from core import samples
+from core import samples, sources
 from core.settings import Settings
 from ui import resources, state
 
@@ -25,7 +26,19 @@ class Picture:
     content: bytes
 
 
-def choose(settings: Settings) -> list[Picture]:
+@dataclass(frozen=True)
+class Batch:
+    """More pictures than can be shown each with its answer, or zips, as they were uploaded."""
+
+    files: tuple[UploadedFile, ...]
+
+    @property
+    def id(self) -> str:
+        """Tells it from every other."""
+        return " ".join(file.file_id for file in self.files)
+
+
+def choose(settings: Settings) -> list[Picture] | Batch:
     """The controls, and what was chosen with them."""
     st.session_state.setdefault(state.SOURCE, "Upload")
     source = st.segmented_control(
@@ -45,18 +58,16 @@ def choose(settings: Settings) -> list[Picture]:
         taken = st.camera_input("Take a picture", label_visibility="collapsed")
         return [Picture("Camera picture", taken.getvalue())] if taken else []
     given = st.file_uploader(
-        "Drop pictures here",
-        type="image",
+        "Drop pictures here, or a zip of them",
+        type=["image", "zip"],
         accept_multiple_files=True,
-        max_upload_size=settings.picture_megabytes,
-        help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session.",
+        max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
+        help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A zip, or "
+        f"more than {settings.predict_pictures} pictures, becomes a table.",
     )
-    if len(given) > settings.predict_pictures:
-        st.warning(
-            f"Only the first {settings.predict_pictures} of {len(given)} pictures are answered. "
-            f"The host can raise {settings.variable('predict_pictures')}."
-        )
-    return [Picture(file.name, file.getvalue()) for file in given[: settings.predict_pictures]]
+    if len(given) > settings.predict_pictures or any(sources.is_zip(file.name) for file in given):
+        return Batch(tuple(given))
+    return [Picture(file.name, file.getvalue()) for file in given]
 
 
 def show_samples() -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import backbones, heatmap, models, runs, samples, side_by_side, uploads
+from core import ahead, backbones, heatmap, models, runs, samples, side_by_side, uploads
 from core import card as cards
 from core import settings as settings_module
 from core.backbones import serving
-from core.classifier import Answer, Classifier, ServingModel, opened
+from core.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
 from core.dataset import Dataset
 from core.evaluation import Report, browsing, pairing
 from core.evaluation.browsing import Rows
@@ -69,6 +69,17 @@ def classifier(model: str) -> Classifier:
 def _classifier(model: str, annotations: str) -> Classifier:
     del annotations  # where they change, so does what the model is called and when it is sure
     return models.named(model, settings(), _open)
+
+
+def crew(model: str) -> tuple[Classifier, ...]:
+    """A model by name once for each core, to answer many pictures side by side."""
+    return _crew(model, "" if backbones.known(model) else _annotations(model))
+
+
+@st.cache_resource(scope="session", max_entries=1, show_spinner="Loading the model …")
+def _crew(model: str, annotations: str) -> tuple[Classifier, ...]:
+    del annotations  # as above
+    return tuple(models.named(model, settings(), on_one_thread) for _ in range(ahead.cores()))
 
 
 def _annotations(model: str) -> str:

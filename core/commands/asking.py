@@ -10,23 +10,35 @@ import typer
 
 from core import arguments
 from core.arguments import AsJson, Data
-from core.commands.host import host, show
+from core.commands.host import answered, host, show
 from core.errors import BadInput
 from core.terminal import complain
 
 
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="Pictures.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Pictures, folders of them, and zips of them.")
+    ],
     model: Annotated[
         str, typer.Option(help="A backbone's name, a run's id, or a run's folder.")
     ] = "",
     top: Annotated[int, typer.Option(min=1, help="How many answers a picture.")] = 3,
+    csv: Annotated[Path | None, typer.Option(help="Write a table to this CSV file.")] = None,
+    jsonl: Annotated[Path | None, typer.Option(help="Write it to this file of JSON lines.")] = None,
+    xlsx: Annotated[Path | None, typer.Option(help="Write it to this Excel file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Name what is in each picture."""
     from core import models
 
     settings = host()
+    tables = {"csv": csv, "jsonl": jsonl, "xlsx": xlsx}
+    if any(tables.values()) or any(map(arguments.holds_pictures, images)):
+        from core.commands import many
+
+        wanted = {form: path for form, path in tables.items() if path is not None}
+        many.predict(images, model, wanted, settings, top=top, as_json=as_json)
+        return
     classifier = models.named(model, settings)
     bad = 0
     for path in images:
@@ -37,21 +49,7 @@ def predict(
             complain(f"{path}: {refusal}")
             continue
         found, verdict = classifier.top(answer.probabilities, top), classifier.verdict(answer)
-        if as_json:
-            show(
-                {
-                    "file": str(path),
-                    "predictions": [vars(guess) for guess in found],
-                    "verdict": verdict,
-                }
-            )
-            continue
-        if len(images) > 1:
-            typer.echo(f"{path}")
-        if verdict != "sure":
-            typer.echo(f"{verdict.capitalize()}; it would guess:")
-        for rank, guess in enumerate(found, start=1):
-            typer.echo(f"{rank}: {guess.label} with probability {guess.probability:.2f}")
+        answered(str(path), found, verdict, as_json=as_json, alone=len(images) == 1)
     if bad:
         raise typer.Exit(2)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from core import settings as settings_module
 from core.settings import Settings
+
+if TYPE_CHECKING:
+    from core.classifier import Prediction, Verdict
 
 
 def host() -> Settings:
@@ -19,3 +23,20 @@ def host() -> Settings:
 def show(found: dict[str, Any]) -> None:
     """Print JSON on a line."""
     typer.echo(json.dumps(found, ensure_ascii=False))
+
+
+def answered(
+    file: str, found: Sequence[Prediction], verdict: Verdict, *, as_json: bool, alone: bool
+) -> None:
+    """Print what was said of a picture; its name too, unless it is the only one."""
+    if as_json:
+        show(
+            {"file": file, "predictions": [vars(guess) for guess in found], "verdict": verdict},
+        )
+        return
+    if not alone:
+        typer.echo(file)
+    if verdict != "sure":
+        typer.echo(f"{verdict.capitalize()}; it would guess:")
+    for rank, guess in enumerate(found, start=1):
+        typer.echo(f"{rank}: {guess.label} with probability {guess.probability:.2f}")

@@ -1,3 +1,5 @@
+import csv
+import zipfile
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -22,6 +24,26 @@ def test_an_upload_is_shown_and_answered(page: Page, tmp_path: Path) -> None:
     assert _answer(page).get_attribute("aria-label").count("%") == 3
     expect(page.get_by_alt_text("circle.jpg: ")).to_be_visible()
     expect(page.get_by_text("1,000 classes")).to_be_visible()
+
+
+def test_a_zip_of_pictures_becomes_a_table_that_can_be_stopped(page: Page, tmp_path: Path) -> None:
+    given = tmp_path / "some.zip"
+    with zipfile.ZipFile(given, "w") as archive:
+        for number in range(1_500):
+            archive.writestr(f"{number}.jpg", encoded(draw(number % 4, size=32)))
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(given)
+    page.get_by_text("of 1,500 · ").wait_for()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.get_by_text("Stopped after ")).to_be_visible()
+    chromium.settle(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    path = tmp_path / "predictions.csv"
+    download.value.save_as(path)
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert 0 < len(rows) < 1_500
+    assert [row["file"] for row in rows] == [f"{number}.jpg" for number in range(len(rows))]
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
 
 
 def test_what_the_camera_sees_is_answered(page: Page) -> None:

@@ -5,8 +5,13 @@ import time
 
 import pytest
 
-from core import batch
+from core import batch, models
+from core.backbones import Backbone
+from core.classifier import Verdict, on_one_thread
 from core.errors import BadImage
+from core.settings import Settings
+from core.sources import Source
+from tests.shapes import draw, encoded
 
 
 class Answering:
@@ -81,3 +86,32 @@ def test_one_item_needs_one_classifier():
     made = []
     list(batch.each(lambda: made.append(Answering()) or made[-1], [3], Answering.ask))
     assert len(made) == 1
+
+
+def test_every_picture_has_its_answer_in_its_place_and_a_bad_one_stops_nothing(
+    tiny: Backbone, settings: Settings
+) -> None:
+    made = []
+
+    def build():
+        made.append(models.named(tiny.name, settings, on_one_thread))
+        return made[-1]
+
+    pictures = [encoded(draw(number % 3, seed=number)) for number in range(20)]
+    asked = [Source(f"{number}.jpg", content) for number, content in enumerate(pictures)]
+    asked[3] = Source("3.jpg", b"no picture")
+    asked[4] = Source("notes.txt", b"no picture", meant=False)
+    asked[5] = Source("5.jpg", None, "Damaged.")
+    rows = list(batch.answers(build, asked, top=3))
+    assert rows.pop(4) is None
+    assert [row.file for row in rows] == [source.name for source in asked if source.meant]
+    assert [row.file for row in rows if row.problem] == ["3.jpg", "5.jpg"]
+    assert all(row.verdict is None and not row.predictions for row in rows if row.problem)
+    classifier = made[0]
+    for row in rows:
+        if not row.problem:
+            answer = classifier.answer(classifier.load(pictures[int(row.file[:-4])]))
+            assert row.predictions == classifier.top(answer.probabilities, 3)
+            assert row.verdict is Verdict.SURE
+    assert len(made) == 2
+    assert alive() == []

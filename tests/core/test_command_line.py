@@ -189,7 +189,9 @@ def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
 ) -> None:
     letter = tmp_path / "letter.jpg"
     letter.write_text("Dear Sir or Madam")
-    answer = tusker("predict", letter, photographs[0], tmp_path / "gone.jpg", tmp_path, "--json")
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    answer = tusker("predict", letter, photographs[0], tmp_path / "gone.jpg", nothing, "--json")
     assert answer.returncode == 2
     assert [json.loads(line)["file"] for line in answer.stdout.splitlines()] == [
         str(photographs[0])
@@ -198,7 +200,7 @@ def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
     assert [line.partition(": ")[0] for line in complaints] == [
         str(letter),
         str(tmp_path / "gone.jpg"),
-        str(tmp_path),
+        str(nothing),
     ]
     assert complaints[1].endswith("Expected a picture, found nothing there.")
 

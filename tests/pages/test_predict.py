@@ -3,8 +3,6 @@ import io
 import re
 from collections.abc import Callable
 
-import pytest
-
 from core import samples
 from core.backbones import get, imagenet_labels
 from core.classifier import Classifier
@@ -104,16 +102,6 @@ def test_an_unprepared_backbone_says_what_preparing_means(visitor: Visitor) -> N
     assert "102 MB" in said
     assert "a minute or two" in said
     assert "Prepare ResNet50" in visitor.buttons()
-
-
-def test_more_pictures_than_the_host_allows_are_left_out_and_said_to_be(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, picture: Callable[[int], bytes]
-) -> None:
-    monkeypatch.setenv("TUSKER_PREDICT_PICTURES", "1")
-    visitor.open().give(("first.jpg", picture(0)), ("second.jpg", picture(1)))
-    assert "Only the first 1 of 2 pictures" in visitor.reads()
-    assert "TUSKER_PREDICT_PICTURES" in visitor.reads()
-    assert len(visitor.charts()) == 1
 
 
 def test_a_model_trained_here_answers_with_its_own_classes(

@@ -10,8 +10,8 @@ import streamlit as st
 
 from core.evaluation import browsing
 from core.evaluation.browsing import ORDERS, Rows, Verdict, Wanted
+from core.table import inert
 from ui import resources, state, text
-from ui.answers import inert
 from ui.drawing import share
 from ui.report import gallery
 from ui.report.opened import Opened

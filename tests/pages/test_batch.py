@@ -1,0 +1,179 @@
+"""More pictures than fit a grid, and zips of them, on the Predict page."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import settings as host_settings
+from core.backbones import get
+from core.classifier import Classifier
+from core.runs import Run
+from core.settings import Settings
+from tests.pages.visitor import Visitor
+from tests.shapes import draw, encoded
+from ui import batch
+
+TITLE = "=HYPERLINK(1) **bold**.jpg"
+
+
+def packed(pictures: dict[str, bytes]) -> bytes:
+    """A zip without folders."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, content in pictures.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def noise() -> bytes:
+    """A picture unlike any other."""
+    random = np.random.default_rng(0)
+    return encoded(Image.fromarray(random.integers(0, 256, (96, 96, 3), np.uint8)), "PNG")
+
+
+@pytest.fixture
+def many(picture: Callable[[int], bytes]) -> dict[str, bytes]:
+    """Eleven pictures, one unreadable and one with a hostile name, and notes."""
+    found = {f"{number}.jpg": picture(number % 4) for number in range(10)}
+    return found | {TITLE: picture(0), "bad.jpg": b"no picture", "notes.txt": b"none of it"}
+
+
+@pytest.fixture(autouse=True)
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "AT_ONCE", 4)
+    monkeypatch.setattr(batch, "SLICE", 0.0)
+
+
+def finished(visitor: Visitor) -> Visitor:
+    return visitor.until(lambda: "Excel" in visitor.buttons() and "Go on" not in visitor.buttons())
+
+
+def uploads(host: Settings) -> list[Path]:
+    return list(host.home.glob("uploads/*"))
+
+
+def test_a_zip_without_folders_becomes_a_table_and_three_files(
+    visitor: Visitor, host: Settings, many: dict[str, bytes]
+) -> None:
+    visitor.open().give(("some.zip", packed(many)))
+    finished(visitor)
+    assert "12 pictures" in visitor.reads()
+    assert "11 answered · 1 not readable" in visitor.reads()
+    classifier = Classifier.of_backbone(get("efficientnet-lite0"), host)
+    answer = classifier.answer(classifier.load(many["3.jpg"]))
+    best, then = classifier.top(answer.probabilities, 2)
+    shown = visitor.table("File", "Label", "Next best", "Verdict", "Problem")
+    assert len(shown) == 12
+    assert ("3.jpg", best.label, then.label, "sure", "") in shown
+    (bad,) = [row for row in shown if row[0] == "bad.jpg"]
+    assert bad[4].startswith("Not a picture")
+    rows = list(csv.DictReader(io.StringIO(visitor.download("CSV").decode())))
+    assert {row["file"] for row in rows} == {*many, f"'{TITLE}"} - {TITLE, "notes.txt"}
+    lines = [json.loads(line) for line in visitor.download("JSON lines").decode().splitlines()]
+    assert [line["label"] for line in lines] == [row["label"] or None for row in rows]
+    assert zipfile.is_zipfile(io.BytesIO(visitor.download("Excel")))
+    assert f"{best.label} " in visitor.charts()[0]
+    assert uploads(host) == []
+
+
+def test_more_pictures_than_fit_a_grid_become_a_table(
+    visitor: Visitor, many: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUSKER_PREDICT_PICTURES", "5")
+    given = [(name, many[name]) for name in ("2.jpg", "1.jpg", "0.jpg", "3.jpg", "4.jpg")]
+    visitor.open().give(*given)
+    assert "Excel" not in visitor.buttons()
+    visitor.give(*given, (TITLE, many[TITLE]))
+    finished(visitor)
+    assert [row[0] for row in visitor.table("File")] == [*(name for name, _ in given), TITLE]
+
+
+def test_it_can_be_stopped_keeps_what_it_has_and_goes_on(
+    visitor: Visitor, host: Settings, many: dict[str, bytes]
+) -> None:
+    visitor.open().give(("some.zip", packed(many)))
+    assert "of 13" in visitor.at.get("progress")[0].proto.text
+    visitor.press("Cancel")
+    assert "Stopped after 4 of 13 files" in visitor.reads()
+    assert len(visitor.table("File")) == 4
+    assert "CSV" in visitor.buttons()
+    visitor.see()
+    assert len(visitor.table("File")) == 4
+    visitor.press("Go on")
+    finished(visitor)
+    assert len(visitor.table("File")) == 12
+
+
+def test_another_choice_forgets_it(
+    visitor: Visitor, host: Settings, many: dict[str, bytes], picture: Callable[[int], bytes]
+) -> None:
+    visitor.open().give(("some.zip", packed(many)))
+    assert len(uploads(host)) == 1
+    visitor.give(("one.jpg", picture(0)))
+    assert uploads(host) == []
+    assert "Cancel" not in visitor.buttons()
+    assert visitor.charts()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"no zip", "This is not a zip."),
+        (packed({"../out.jpg": b"x"}), "out.jpg"),
+        (packed({"notes.txt": b"none of it"}), "No pictures were found in it."),
+    ],
+)
+def test_a_zip_that_cannot_be_used_says_why(
+    visitor: Visitor, host: Settings, content: bytes, sentence: str
+) -> None:
+    visitor.open().give(("some.zip", content))
+    assert sentence in visitor.see().reads()
+    assert uploads(host) == []
+
+
+def test_more_than_the_host_allows_is_refused_by_the_name_of_the_limit(
+    visitor: Visitor, host: Settings, many: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUSKER_BATCH_PICTURES", "12")
+    assert host_settings.load().batch_pictures == 12
+    visitor.open().give(("some.zip", packed(many)))
+    assert "Expected at most 12 pictures at once, found 13." in visitor.reads()
+    assert "TUSKER_BATCH_PICTURES" in visitor.reads()
+    assert uploads(host) == []
+
+
+def test_what_a_model_taught_here_is_not_sure_of_is_counted_and_said(
+    visitor: Visitor, run_in: Callable[..., Run], picture: Callable[[int], bytes]
+) -> None:
+    run = run_in()
+    run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
+    known = {
+        f"{number}.jpg": encoded(draw(0, number)) for number in range(6)
+    }  # it was taught these
+    given = packed(known | {"noise.png": noise()})
+    visitor.open("predict", run=run.id).give(("some.zip", given))
+    finished(visitor)
+    verdicts = [verdict for (verdict,) in visitor.table("Verdict")]
+    assert len(verdicts) == 7
+    assert verdicts.count("not sure") >= 4
+    assert verdicts[-1] == "unlike anything it was taught"
+    assert f"{verdicts.count('not sure')} not sure" in visitor.reads()
+    assert visitor.charts() == [], "nothing was answered"
+
+
+def test_a_long_table_is_cut_on_the_page_alone(
+    visitor: Visitor, many: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "SHOWN", 5)
+    visitor.open().give(("some.zip", packed(many)))
+    finished(visitor)
+    assert len(visitor.table("File")) == 5
+    assert "The first 5 of 12" in visitor.reads()
+    assert visitor.download("CSV").decode().count("\r\n") == 13
