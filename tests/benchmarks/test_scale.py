@@ -46,7 +46,9 @@ def test_what_is_held_is_known_up_to_a_time():
     peak = scale.Peak()
     peak(os.getpid(), False)
     assert peak.whole >= peak.scored > 10 * MEGABYTE
-    assert scale.high_water(os.getpid()) >= peak.until(time.time()) > 10 * MEGABYTE
+    assert scale.high_water(os.getpid()) > 10 * MEGABYTE
+    # With the children, which an earlier test of the same process may have left.
+    assert peak.whole == peak.until(time.time()) >= scale.high_water(os.getpid()) - MEGABYTE
     assert peak.until(time.time() - 60) == 0
 
 
