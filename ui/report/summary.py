@@ -21,8 +21,6 @@ DRAWN = 8
 """Classes whose curves are drawn at first: those with the smallest area."""
 TABLE_HEIGHT = 420
 """Pixels of the table of classes before it scrolls."""
-CLASS_WIDTH = 160
-"""Pixels, so that the longest name leaves room for figures on a telephone."""
 COARSE = 0.1
 """Width of an interval from which a figure has whole per cents."""
 
@@ -193,7 +191,7 @@ def _classes(report: Report) -> None:
         "Pictures": [score.support for score in scores],
         "Called so": [score.predicted for score in scores],
     }
-    shown = {"Class": st.column_config.TextColumn(pinned=True, width=CLASS_WIDTH)}
+    shown = {"Class": st.column_config.TextColumn(pinned=True)}
     for name in ("precision", "recall", "f1"):
         title = "F1" if name == "f1" else name.capitalize()
         found: list[Estimate | None] = [getattr(score, name) for score in scores]
