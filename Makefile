@@ -2,6 +2,8 @@
 
 PYTHON ?=
 ADDRESS ?= localhost
+# Without watching files: every file that is opened in the environment would wake the server.
+SERVER = --server.address=$(ADDRESS) --server.fileWatcherType=none
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -21,10 +23,10 @@ help:  ## show this list
 	@echo "TUSKER_TEST_DATASETS, TUSKER_TEST_PHOTOS and TUSKER_TEST_CORPORA (folders; unset: skipped)."
 
 run: $(VENV)/.app  ## install what the app needs and open it
-	TUSKER_MODE=$${TUSKER_MODE:-personal} $(BIN)/streamlit run app.py --server.address=$(ADDRESS)
+	TUSKER_MODE=$${TUSKER_MODE:-personal} $(BIN)/streamlit run app.py $(SERVER)
 
 serve: $(VENV)/.app  ## the same with the HTTP endpoint beside the pages
-	TUSKER_MODE=$${TUSKER_MODE:-personal} $(BIN)/streamlit run server.py --server.address=$(ADDRESS)
+	TUSKER_MODE=$${TUSKER_MODE:-personal} $(BIN)/streamlit run server.py $(SERVER)
 
 test: lint unit  ## install what the tests need; lint, then every test but the slow ones
 

@@ -43,23 +43,37 @@ def share(value: float) -> str:
 def finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     """Give a figure its frame: height in pixels, no background, the page's text colour."""
     figure.update_layout(
-        height=height,
-        # At the right, room for half of the last tick of an axis, which may be `100 %`.
-        margin={"l": 4, "r": 24, "t": 8, "b": 4},
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        dragmode=False,
-        font_color=TEXT,
-        hovermode="closest",
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        {
+            "height": height,
+            # At the right, room for half of the last tick of an axis, which may be `100 %`.
+            "margin": {"l": 4, "r": 24, "t": 8, "b": 4},
+            "paper_bgcolor": CLEAR,
+            "plot_bgcolor": CLEAR,
+            "dragmode": False,
+            "font": {"color": TEXT},
+            "hovermode": "closest",
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "xanchor": "left",
+                "y": 1.02,
+                "yanchor": "bottom",
+            },
+            **layout,
+        },
+        overwrite=True,
     )
-    figure.update_layout(**layout)
-    figure.update_xaxes(
-        gridcolor=GRID, zeroline=False, automargin=True, title_standoff=8, tickfont_color=TEXT
-    )
-    figure.update_yaxes(
-        gridcolor=GRID, zeroline=False, automargin=True, title_standoff=8, tickfont_color=TEXT
-    )
+    axis = {
+        "gridcolor": GRID,
+        "zeroline": False,
+        "automargin": True,
+        "title_standoff": 8,
+        "tickfont_color": TEXT,
+        # Else Plotly measures every label twice, to hide those beyond the edge: half its time.
+        "ticklabeloverflow": "allow",
+    }
+    figure.update_xaxes(axis, overwrite=True)
+    figure.update_yaxes(axis, overwrite=True)
     return figure
 
 

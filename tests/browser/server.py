@@ -54,6 +54,7 @@ def start(home: Path, *, app: Path = ROOT / "app.py", **variables: str) -> Itera
     port = _free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
+    command += ["--server.fileWatcherType=none"]
     environ = os.environ | {"TUSKER_MODE": "personal", **variables, "TUSKER_HOME": str(home)}
     with log.open("w") as output:
         process = psutil.Popen(
