@@ -14,7 +14,7 @@ from core.evaluation.wording import describe
 from ui.certainty_charts import class_curves, coverage, reliability
 from ui.comparison_chart import accuracy_by_time
 from ui.confusion_chart import confusion_matrix
-from ui.drawing import PERCENTS, finish, literal, pairs, per_cents, share
+from ui.drawing import PERCENTS, finish, literal, named_bars, per_cents, share
 from ui.learning_chart import learning_curve
 from ui.palette import ACCENT, NEUTRAL, WRONG, tint
 
@@ -68,43 +68,20 @@ def probability_bars(
         truth: position of the true class, if known; its row says so.
         limit: letters of a name before it is cut; 34 fit beside the number at 380 pixels.
     """
-    rows = list(range(len(labels)))
-    figure = go.Figure(
-        [
-            go.Bar(x=[1.0] * len(rows), marker_color=tint(NEUTRAL, 0.18), hoverinfo="skip"),
-            go.Bar(
-                x=list(probabilities),
-                marker_color=[ACCENT if row == 0 else tint(ACCENT, 0.55) for row in rows],
-                customdata=[
-                    [literal(name), literal(share(p))] for name, p in pairs(labels, probabilities)
-                ],
-                hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-            ),
-        ]
+    names = [
+        f"{literal(name, max(limit - 12, 8))} · <i>its label</i>"
+        if row == truth
+        else literal(name, limit)
+        for row, name in enumerate(labels)
+    ]
+    return named_bars(
+        names,
+        probabilities,
+        [literal(share(p)) for p in probabilities],
+        most=1.0,
+        told=[literal(name) for name in labels],
+        colours=[ACCENT if row == 0 else tint(ACCENT, 0.55) for row in range(len(labels))],
     )
-    figure.update_traces(y=rows, orientation="h", width=0.3)
-    for row, (name, probability) in enumerate(pairs(labels, probabilities)):
-        said = (
-            f"{literal(name, max(limit - 12, 8))} · <i>its label</i>"
-            if row == truth
-            else literal(name, limit)
-        )
-        for x, anchor, text in ((0, "left", said), (1, "right", literal(share(probability)))):
-            figure.add_annotation(
-                x=x,
-                y=row - 0.17,
-                text=text,
-                xanchor=anchor,
-                yanchor="bottom",
-                showarrow=False,
-                font_size=14,
-                borderpad=0,
-            )
-    figure.update_xaxes(range=[0, 1], visible=False, fixedrange=True)
-    figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
-    margin = {"l": 4, "r": 8, "t": 8, "b": 4}
-    height = 44 * len(rows) + 16
-    return finish(figure, height=height, margin=margin, barmode="overlay", showlegend=False)
 
 
 def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Figure:

@@ -1,6 +1,6 @@
 """What all charts share: text shown as it stands, and a frame that suits any page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -75,6 +75,62 @@ def finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     figure.update_xaxes(axis, overwrite=True)
     figure.update_yaxes(axis, overwrite=True)
     return figure
+
+
+def named_bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    shown: Sequence[str],
+    *,
+    most: float,
+    told: Sequence[str],
+    colours: Sequence[str],
+) -> go.Figure:
+    """A bar a row, its name over it, what it comes to at the right.
+
+    Args:
+        names, values, shown: of each row, in the order to draw; text as Plotly takes it.
+        most: the value of a full bar.
+        told: of each row when it is pointed at, above `shown`.
+        colours: of each bar.
+    """
+    rows = list(range(len(names)))
+    figure = go.Figure(
+        [
+            go.Bar(x=[most] * len(rows), marker_color=tint(NEUTRAL, 0.18), hoverinfo="skip"),
+            go.Bar(
+                x=list(values),
+                marker_color=list(colours),
+                customdata=[list(pair) for pair in pairs(told, shown)],
+                hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+            ),
+        ]
+    )
+    figure.update_traces(y=rows, orientation="h", width=0.3)
+    # All at once: Plotly takes long to add them one by one.
+    figure.layout.annotations = [
+        {
+            "x": x,
+            "y": row - 0.17,
+            "text": text,
+            "xanchor": anchor,
+            "yanchor": "bottom",
+            "showarrow": False,
+            "font": {"size": 14},
+            "borderpad": 0,
+        }
+        for row, (name, figure_at_right) in enumerate(pairs(names, shown))
+        for x, anchor, text in ((0, "left", name), (most, "right", figure_at_right))
+    ]
+    figure.update_xaxes(range=[0, most], visible=False, fixedrange=True)
+    figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
+    return finish(
+        figure,
+        height=44 * len(rows) + 16,
+        margin={"l": 4, "r": 8, "t": 8, "b": 4},
+        barmode="overlay",
+        showlegend=False,
+    )
 
 
 def per_cents(shares: Iterable[float]) -> dict[str, Any]:
