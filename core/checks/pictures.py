@@ -184,8 +184,10 @@ def _trait(case: Case, code: str, true_of: np.ndarray, what: str) -> Finding | N
     if not places:
         return None
     usual = len(places) > USUAL * len(case.dataset.examples)
+    one = len(places) == 1
     files = _names(case, [places])
-    tail = "That may be how these pictures are." if usual else "Look whether they show their class."
+    check = "Look whether it shows its class." if one else "Look whether they show their class."
+    tail = "That may be how these pictures are." if usual else check
     return Finding(
         severity=Severity.INFORMS if usual else Severity.WARNS,
         code=code,
