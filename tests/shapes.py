@@ -3,6 +3,7 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -59,10 +60,10 @@ def draw(label: int, seed: int = 0, size: int = 48) -> Image.Image:
     return picture
 
 
-def encoded(picture: Image.Image, kind: str = "JPEG") -> bytes:
-    """A picture as the bytes of a file."""
+def encoded(picture: Image.Image, kind: str = "JPEG", **more: Any) -> bytes:
+    """A picture as the bytes of a file; `more` goes to Pillow."""
     buffer = io.BytesIO()
-    picture.save(buffer, kind, quality=92)
+    picture.save(buffer, kind, quality=92, **more)
     return buffer.getvalue()
 
 

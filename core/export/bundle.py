@@ -16,9 +16,13 @@ from core.settings import Settings
 from core.training.events import Emit, Note
 
 LABELS = "labels.txt"
+PREDICT = "predict.py"
+SHIPPED = Path(__file__).parent / "shipped"
+"""Programs that are in every bundle as they stand here, and that need nothing of Tusker."""
 MEANING = {
     model.KERAS: "The whole model for Keras",
     model.LITERT: "The whole model for LiteRT, on phones, in browsers and here",
+    PREDICT: "A program that names pictures with it, by numpy, pillow and ai-edge-litert alone",
     LABELS: "Names of the classes, one a line, in the order of the outputs",
     model.MODEL: "What the model is: backbone, size, classes",
     model.WEIGHTS: "The weights that were trained, as plain arrays",
@@ -63,12 +67,15 @@ def members(run: Run) -> dict[str, Path]:
     places = {
         model.KERAS: folder / model.KERAS,
         model.LITERT: folder / model.LITERT,
+        PREDICT: SHIPPED / PREDICT,
         LABELS: folder / LABELS,
         model.MODEL: folder / model.MODEL,
         model.WEIGHTS: folder / model.WEIGHTS,
         REPORT: run.path / REPORT,
         CONFIG: run.path / CONFIG,
     }
+    if not places[model.LITERT].is_file():
+        del places[PREDICT]  # it would have nothing to ask
     return {name: place for name, place in places.items() if place.is_file()}
 
 
