@@ -119,8 +119,8 @@ def named_bars(
             "font": {"size": 14},
             "borderpad": 0,
         }
-        for row, (name, figure_at_right) in enumerate(pairs(names, shown))
-        for x, anchor, text in ((0, "left", name), (most, "right", figure_at_right))
+        for row, (name, comes_to) in enumerate(pairs(names, shown))
+        for x, anchor, text in ((0, "left", name), (most, "right", comes_to))
     ]
     figure.update_xaxes(range=[0, most], visible=False, fixedrange=True)
     figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
