@@ -15,6 +15,7 @@ from core.checks.labels import Suspect
 from core.errors import RunDamaged
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.report import Footprint, Unlike
+from core.export.verification import Verification
 
 THUMBNAILS = "thumbnails"
 SUSPECTS = "suspects.json"
@@ -24,6 +25,7 @@ ORIGIN = "origin.json"
 HEATMAPS = "heatmaps.npy"
 UNLIKE = "unlike.json"
 FOOTPRINT = "footprint.json"
+VERIFICATION = "verification.json"
 
 _SUSPECTS = TypeAdapter(tuple[Suspect, ...])
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
@@ -114,6 +116,14 @@ class Extras:
     def write_footprint(self, footprint: Footprint) -> None:
         """Keep what the model takes."""
         files.write_text(self.path / FOOTPRINT, footprint.model_dump_json())
+
+    def verification(self) -> Verification | None:
+        """What came of proving the files to take away; None before that."""
+        return self._optional(Verification, VERIFICATION)
+
+    def write_verification(self, verification: Verification) -> None:
+        """Keep what came of proving them."""
+        files.write_text(self.path / VERIFICATION, verification.model_dump_json(indent=1))
 
     def _optional(self, kind: type[Parsed], name: str) -> Parsed | None:
         try:

@@ -134,6 +134,23 @@ class LitertFile:
         for layer in layers:
             self._exchange(layer)
 
+    def describe(self, sentence: str, entries: Mapping[str, str], *, takes: str) -> None:
+        """Let the file say what it is: for people, and by named entries for programs.
+
+        Args:
+            takes: what its signature is to call its only input.
+        """
+        (asked,) = self._model.signatureDefs[0].inputs
+        asked.name = takes.encode()
+        self._model.description = sentence
+        self._model.metadata = self._model.metadata or []
+        for name, content in entries.items():
+            buffer, entry = schema.BufferT(), schema.MetadataT()
+            buffer.data = np.frombuffer(content.encode(), np.uint8)
+            entry.name, entry.buffer = name.encode(), len(self._model.buffers)
+            self._model.buffers.append(buffer)
+            self._model.metadata.append(entry)
+
     def write(self, path: Path) -> None:
         """Write the file, at once."""
         builder = flatbuffers.Builder(1 << 20)

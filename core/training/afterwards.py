@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -187,9 +187,14 @@ def export(recipe: Recipe, run: Run, _: Seen | None = None) -> None:
     """Make the files to take away."""
     recipe.emit(Note(sentence=EXPORTS_BEGIN))
     estimate.check_exports(recipe.config)
-    from core.export import bundle
+    from core.export import making
 
-    began = time.process_time()
-    bundle.make(run, recipe.pictures, recipe.settings, recipe.emit)
+    began = _processor_seconds()
+    making.make(run, recipe.pictures, recipe.settings, recipe.emit)
     key = terms.exports_key(recipe.config, recipe.settings)
-    measurements.remember(recipe.settings, key, time.process_time() - began)
+    measurements.remember(recipe.settings, key, _processor_seconds() - began)
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    return sum(os.times()[:4])

@@ -7,12 +7,12 @@ import re
 import streamlit as st
 
 from core import samples
+from core.bundle import CARD
 from core.evaluation.report import Footprint
 from core.run import Run
 from ui import exports, html_report, resources
+from ui.report import code
 from ui.report.opened import Opened
-
-CARD = "MODEL_CARD.md"
 
 
 def show(opened: Opened) -> None:
@@ -25,6 +25,7 @@ def show(opened: Opened) -> None:
     elif run.status(opened.settings).state.ended:
         st.caption("Its speed and size were not measured.")
     exports.show(run, opened.settings)
+    code.show(run)
     st.subheader("The report")
     _report(opened)
     st.subheader("The model card")

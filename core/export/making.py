@@ -1,0 +1,150 @@
+"""Make the files of a run that people take away, and let none through that is not proven."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core import backbones, files, images, model
+from core.errors import Cancelled, NotEnoughResources, TuskerError
+from core.export import proof
+from core.export.description import LABELS, Description, labels
+from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, Format
+from core.export.proof import HeldOut
+from core.export.verification import Proof, Verification
+from core.run import Run
+from core.settings import MEGABYTE, Settings
+from core.training import resources
+from core.training.events import Counter, Emit, Note
+
+if TYPE_CHECKING:
+    import keras
+
+log = logging.getLogger(__name__)
+
+PROVEN = 200
+"""Held-out pictures that each file is asked about."""
+CALIBRATED = 100
+"""Training pictures whose activations give the ranges of int8."""
+
+Write = Callable[[Path], None]
+
+
+def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verification:
+    """Write each format beside the model; none stays that does not answer as the report does.
+
+    Each is opened again in a fresh process before it gets its name. What becomes of one does not
+    touch the others.
+
+    Raises:
+        RunDamaged: the run's own files cannot be read.
+        WeightsUnavailable: the backbone's weights cannot be had.
+    """
+    from core.export import keras_model
+
+    saved, arrays = model.load(run.model_folder)
+    plain, serving_form = keras_model.assemble(saved, arrays, settings)
+    files.write_text(run.model_folder / LABELS, labels(saved))
+    known = held_out(run, pictures)
+    writers = _writers(run, pictures, plain, serving_form)
+    proofs = []
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=run.model_folder) as scratch:
+        for form in _in_order():
+            made, place = Path(scratch) / form.file, run.model_folder / form.file
+            files.remove(place)
+            emit(Note(sentence=f"{form.file} is being written and proven."))
+            found = _one(form, made, writers[form.file], saved, known, Counter(emit))
+            if found.passed:
+                made.rename(place)
+            else:
+                emit(Note(sentence=found.reason))
+            proofs.append(found)
+    order = [form.file for form in FORMATS]
+    verification = Verification(
+        pictures=len(known.paths),
+        accuracy=known.accuracy,
+        proofs=tuple(sorted(proofs, key=lambda found: order.index(found.file))),
+    )
+    run.write_verification(verification)
+    return verification
+
+
+def held_out(run: Run, pictures: Path) -> HeldOut:
+    """Test pictures from all over the test set, with what the report says of each."""
+    examples = run.dataset().of("test")
+    some = np.unique(np.linspace(0, len(examples) - 1, PROVEN).round().astype(int))
+    return HeldOut(
+        paths=tuple(pictures / examples[place].path for place in some),
+        labels=np.array([examples[place].label for place in some]),
+        probabilities=run.probabilities()[some],
+    )
+
+
+def _one(
+    form: Format, made: Path, write: Write, saved: model.ModelFile, known: HeldOut, count: Counter
+) -> Proof:
+    """Write and prove one format; why it is not there, if it is not."""
+    try:
+        _require_memory(form, saved)
+        write(made)
+        return proof.prove(form, made, saved, known, count)
+    except Cancelled:
+        raise
+    except TuskerError as refusal:
+        return Proof(file=form.file, passed=False, reason=f"{form.file} was not made: {refusal}")
+    except Exception:
+        log.exception(form.file)
+        sentence = f"{form.file} could not be made; the log says why."
+        return Proof(file=form.file, passed=False, reason=sentence)
+
+
+def _require_memory(form: Format, saved: model.ModelFile) -> None:
+    """Refuse to make or to prove a file in less memory than that takes."""
+    network = backbones.get(saved.backbone).megabytes * MEGABYTE
+    asking = 4 * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
+    needed, found = round(max(form.copies * network, asking)), resources.free_memory()
+    if needed > found * (1 - resources.SPARE):
+        raise NotEnoughResources(
+            f"Expected about {resources.said(needed)} of free memory, found "
+            f"{resources.said(found)}. End other work on this machine and train again, or take a "
+            "smaller backbone."
+        )
+
+
+def _in_order() -> list[Format]:
+    """Formats that are made from another come after it; what takes most memory comes last."""
+    return sorted(FORMATS, key=lambda form: (form.file == INT8, form.copies))
+
+
+def _writers(
+    run: Run, pictures: Path, plain: keras.Model, serving_form: keras.Model
+) -> dict[str, Write]:
+    """How each format is written."""
+    import keras
+
+    from core.export import litert_model, onnx_model, saved_model
+
+    saved, _ = model.load(run.model_folder)
+    about = Description.of(saved)
+    named = keras.Model(plain.input, {"probabilities": plain.output}, name="classifier")
+
+    def quantise(path: Path) -> None:
+        source = path.with_name(f"{SAVED_MODEL} to quantise")
+        named.export(source, format="tf_saved_model", verbose=False)
+        examples = run.dataset().of("train")
+        some = np.unique(np.linspace(0, len(examples) - 1, CALIBRATED).round().astype(int))
+        views = [images.load(pictures / examples[i].path, saved.size, saved.crop) for i in some]
+        litert_model.quantise(source, np.stack(views), path, about)
+
+    return {
+        model.LITERT: lambda path: litert_model.convert(serving_form, path, about),
+        model.KERAS: plain.save,
+        SAVED_MODEL: lambda path: saved_model.convert(named, path, about),
+        ONNX: lambda path: onnx_model.convert(named, path, about),
+        INT8: quantise,
+    }
