@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
 from core import backbones, model
@@ -100,7 +101,7 @@ def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:
     threshold = run.annotations().threshold
     found: dict[str, Callable[[], str]] = {CARD: lambda: card(run)}
     for form in reversed(list(forms)):  # of two formats with one program it asks the first
-        found[form.program] = lambda form=form: programs.prediction(form, saved, threshold)
+        found[form.program] = partial(programs.prediction, form, saved, threshold)
     return found | _licences(backbones.get(saved.backbone))
 
 

@@ -17,8 +17,8 @@ from core.export.description import Description
 OPSET = 17
 BATCH = "batch"
 
-if not hasattr(np, "product"):
-    np.product = np.prod  # NumPy 2 dropped the name that tf2onnx 1.17 calls it by
+if not hasattr(np, "product"):  # NumPy 2 dropped the name that tf2onnx 1.17 calls it by
+    np.product = np.prod  # type: ignore[attr-defined]
 
 
 def convert(named: keras.Model, path: Path, about: Description) -> None:
