@@ -2,9 +2,11 @@ from collections.abc import Callable
 
 import pytest
 
-from core import card, samples
+from core import card, model, samples
 from core.evaluation import describe
 from core.evaluation.report import Footprint
+from core.export.formats import INT8, ONNX
+from core.export.verification import Proof, Verification
 from core.extras import FOOTPRINT
 from core.run import Run
 from core.training.events import Note
@@ -49,11 +51,71 @@ def test_what_the_model_takes_is_said_with_what_it_means(visitor: Visitor, run: 
     assert "Its speed and size were not measured." in visitor.see().reads()
 
 
-def test_files_that_were_not_made_are_named_with_the_reason(visitor: Visitor, run: Run) -> None:
+def test_files_that_were_not_made_are_missed_with_the_reason(visitor: Visitor, run: Run) -> None:
     run.job.events.append(Note(sentence=f"{exports.FAILED}: {NAMES[0]} is no name."))
     visitor.open("reports", run=run.id, view="Export")
-    assert "classifier.keras and classifier.tflite were not made" in visitor.reads()
+    assert "No file of the model was made that other programs read" in visitor.reads()
     assert f"{exports.FAILED}: {NAMES[0]} is no name." in visitor.reads()
+    assert "In your code" not in visitor.reads()
+
+
+@pytest.fixture
+def proven(run: Run) -> Run:
+    """A run with files of three formats that passed and one that did not."""
+    for name in (model.LITERT, model.KERAS, ONNX):
+        (run.model_folder / name).write_bytes(name.encode())
+    figures = {"agreement": 1.0, "difference": 2e-7, "accuracy": 0.9, "milliseconds": 4.26}
+    passed = [
+        Proof(file=name, passed=True, runtime="a program 1.0", **figures)
+        for name in (model.LITERT, model.KERAS, ONNX)
+    ]
+    withheld = Proof(file=INT8, passed=False, reason=f"{INT8} gets 3 % right, [so](x) it was.")
+    proofs = (*passed, withheld)
+    run.write_verification(Verification(pictures=12, accuracy=0.875, proofs=proofs))
+    return run
+
+
+def test_each_format_stands_with_its_proof_and_what_was_withheld_with_the_reason(
+    visitor: Visitor, proven: Run
+) -> None:
+    visitor.open("reports", run=proven.id, view="Export")
+    (table,) = [frame.value for frame in visitor.at.dataframe if "Same class" in frame.value]
+    assert list(table["Format"]) == ["LiteRT", "Keras", "ONNX"]
+    assert set(table["Same class"]) == {"100 %"}
+    assert set(table["Largest difference"]) == {"under 0.0001"}
+    assert set(table["Right"]) == {"90.0 %"}
+    assert set(table["Time a picture"]) == {"4.3 ms"}
+    assert "asked about 12 test pictures" in visitor.reads()
+    assert "classifier-int8.tflite gets 3 % right, [so](x) it was." in visitor.reads()
+
+
+def test_the_button_says_how_large_the_chosen_formats_are(visitor: Visitor, proven: Run) -> None:
+    (proven.model_folder / ONNX).write_bytes(bytes(3 * 2**20))
+    visitor.open("reports", run=proven.id, view="Export")
+    (pills,) = [one for one in visitor.at.button_group if one.label == "Formats in the bundle"]
+    assert pills.value == [model.LITERT, model.KERAS, ONNX]
+    assert "Download the bundle (3.1 MB)" in visitor.buttons()
+    pills.set_value([model.LITERT])
+    assert [name for name in visitor.see().buttons() if "bundle" in name and "kB" in name]
+
+
+def test_the_code_for_each_language_is_filled_with_the_model(visitor: Visitor, proven: Run) -> None:
+    visitor.open("reports", run=proven.id, view="Export")
+    (which,) = [one for one in visitor.at.selectbox if one.label == "Language and file"]
+    assert which.options == [
+        "Python, LiteRT",
+        "Python, Keras",
+        "Python, ONNX",
+        "JavaScript, ONNX",
+        "Kotlin, LiteRT",
+    ]
+    for option in which.options:
+        (which,) = [one for one in visitor.at.selectbox if one.label == "Language and file"]
+        which.select(option)
+        visitor.see()
+        (written,) = [code.value for code in visitor.at.code]
+        assert "SIZE" in written
+        assert "224" in written or "32" in written
 
 
 def test_the_sample_comes_without_its_model_and_says_so(visitor: Visitor) -> None:

@@ -7,6 +7,7 @@ from core.backbones import build, get
 from core.classifier import ServingModel
 from core.dense import DenseHead
 from core.export import keras_model, litert_model
+from core.export.description import Description
 from core.model import ModelFile
 
 SAVED = ModelFile(backbone="tiny", classes=("ant", "bee"), size=32, crop=1.0, cut="block 1")
@@ -26,7 +27,7 @@ def network(settings):
 
 def test_the_file_answers_as_the_network_it_was_made_of(network, tmp_path):
     path = tmp_path / "classifier.tflite"
-    litert_model.convert(network, path)
+    litert_model.convert(network, path, Description.of(SAVED))
     assert [found.name for found in tmp_path.glob("*.tflite")] == [path.name]
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     found = ServingModel(path, threads=1).run(picture)
@@ -47,7 +48,7 @@ def test_a_conversion_that_fails_leaves_the_old_file_and_nothing_half_made(
 
     monkeypatch.setattr(litert_model.serving, "convert", half)
     with pytest.raises(OSError, match="No space"):
-        litert_model.convert(network, path)
+        litert_model.convert(network, path, Description.of(SAVED))
     assert {found.name: found.read_bytes() for found in tmp_path.glob("*.tflite")} == {
         path.name: b"as it was"
     }

@@ -15,7 +15,6 @@ from core import checks, images, model, runs
 from core.classifier import ServingModel
 from core.dataset import Dataset
 from core.errors import BadConfig, BadDataset, Cancelled
-from core.export import bundle
 from core.files import sha256
 from core.jobs.folder import PRIVATE
 from core.training import afterwards, features, pipeline
@@ -351,29 +350,6 @@ def test_a_run_is_complete_before_its_exports(tiny, settings, some_shapes, tmp_p
     assert run.report().pictures == 6
     assert run.classifier(settings).labels == some_shapes.dataset.classes
     assert set(run.manifest().files) >= {"report.json", "model/weights.safetensors"}
-
-
-def test_a_file_that_differs_from_the_report_is_withheld_and_the_report_stands(
-    trained, monkeypatch
-):
-    done = trained()
-    folder = done.run.model_folder
-    for name in ("classifier.keras", "classifier.tflite"):
-        (folder / name).unlink()
-    monkeypatch.setattr(bundle, "TOLERANCE", -1.0)
-    said = []
-    recipe = pipeline.Recipe(
-        *(done.run.config(), done.run.dataset(), done.pictures),
-        *(None, done.settings, None, said.append),
-    )
-    afterwards.attempt(recipe, "No files", lambda: afterwards.export(recipe, done.run))
-    assert "No files: classifier.tflite differs from the report by " in said[-1].sentence
-    assert {path.name for path in folder.iterdir()} == {
-        "labels.txt",
-        "model.json",
-        "novelty.safetensors",
-        "weights.safetensors",
-    }
 
 
 @pytest.mark.parametrize("what", ["export", "_doubt", "_ask", "_tell_unlike", "_draw", "_measure"])

@@ -1,0 +1,89 @@
+"""Every format of real networks, two classes and many, head alone and fine-tuned, proven."""
+
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import backbones
+from core.backbones import build, weights
+from core.export.formats import FORMATS, INT8
+from core.settings import Settings
+from core.training import config
+from tests.core.trainings import take_in, train
+from tests.shapes import NAMES, draw, encoded
+
+CLASSES = {"two classes": 2, "many classes": 20}
+PER_CLASS = 40
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home in which MobileNetV2 has random weights, in a file as it would be downloaded."""
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    row = backbones.get("mobilenetv2")
+    network = getattr(keras.applications, row.recipe.architecture)(weights=None)
+    build._randomise(network, seed=7)
+    path = weights.folder(settings) / row.weights.file
+    path.parent.mkdir(parents=True)
+    save_as_published(network, path)
+    return settings
+
+
+def save_as_published(network, path):
+    import h5py
+    from keras.src.legacy.saving import legacy_h5_format
+
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, network)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """`pictures(20)`: shapes in as many kinds, some of which differ in colour alone."""
+    kept = {}
+
+    def taken(count):
+        if count not in kept:
+            folder = tmp_path_factory.mktemp("many")
+            path = folder / "many.zip"
+            with zipfile.ZipFile(path, "w") as archive:
+                for label in range(count):
+                    turn = label // len(NAMES)
+                    for number in range(PER_CLASS):
+                        drawn = np.asarray(draw(label % len(NAMES), number, 96))
+                        picture = Image.fromarray(np.roll(drawn, turn, axis=2))
+                        name = f"{NAMES[label % len(NAMES)]} {turn}/{number:02}.jpg"
+                        archive.writestr(name, encoded(picture))
+            kept[count] = take_in(folder / "taken", path)
+        return kept[count]
+
+    return taken
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("backbone", ["efficientnet-lite0", "mobilenetv2"])
+@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize("count", CLASSES.values(), ids=CLASSES.keys())
+def test_every_format_answers_as_the_report_does(home, pictures, tmp_path, backbone, preset, count):
+    asked = config.preset(preset, backbone=backbone)
+    run = train(pictures(count), asked, tmp_path / "run", home, exports=True).run
+    found = run.verification()
+    assert found.pictures > 10
+    assert [proof.file for proof in found.proofs] == [form.file for form in FORMATS]
+    for proof in found.proofs:
+        print(
+            f"{backbone}, {preset}, {count} classes, {found.pictures} pictures: {proof.file} "
+            f"{proof.agreement} same, off by {proof.difference}, {proof.accuracy} right "
+            f"(report {found.accuracy}), {proof.milliseconds} ms, {proof.megabytes} MB"
+        )
+    for proof in found.proofs:
+        assert proof.passed, proof.reason
+        if proof.file == INT8:
+            assert found.accuracy - proof.accuracy <= max(0.02, 1 / found.pictures)
+        else:
+            assert proof.agreement == 1
+            assert proof.difference <= 1e-3

@@ -1,0 +1,111 @@
+"""The programs that ship with a model answer as the app does, wherever they lie."""
+
+import io
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from core import bundle, model
+from core.export import programs
+from core.export.formats import FORMATS, INT8
+from core.model import ModelFile
+from tests.shapes import draw, encoded
+
+TURNED = 6
+"""EXIF: to be shown a quarter turn to the right."""
+SAVED = ModelFile(backbone="tiny", classes=("ant", "bee"), size=32, crop=0.94)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Name → bytes of pictures of every kind that people have, written beside each other."""
+    drawn = draw(1, 3, size=120)
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = TURNED
+    seen = drawn.convert("RGBA")
+    seen.putalpha(140)
+    deep = Image.fromarray(np.asarray(drawn.convert("L")).astype(np.uint16) * 257)
+    found = {
+        "plain.png": encoded(drawn, "PNG"),
+        "wide.jpg": encoded(drawn.resize((900, 640))),
+        "turned.jpg": encoded(drawn.resize((300, 200)), exif=turned),
+        "grey.png": encoded(drawn.convert("L"), "PNG"),
+        "deep.png": encoded(deep, "PNG"),
+        "seen through.png": encoded(seen, "PNG"),
+    }
+    for name, content in found.items():
+        (tmp_path / name).write_bytes(content)
+    return found
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS if form.file != INT8])
+def test_a_program_prints_what_the_model_answers_wherever_the_bundle_lies(
+    trained, pictures, tmp_path, form
+):
+    done = trained("balanced")
+    with zipfile.ZipFile(io.BytesIO(bundle.packed(done.run, done.settings))) as archive:
+        archive.extractall(tmp_path / "bundle")
+    classifier = done.run.classifier(done.settings)
+    wanted = []
+    for name, content in pictures.items():
+        wanted.append(name)
+        found = classifier.answer(classifier.load(content)).probabilities
+        for rank, label in enumerate(np.argsort(-found)[:3], start=1):
+            named = classifier.labels[label]
+            wanted.append(f"{rank}: {named} with probability {found[label]:.2f}")
+    command = [sys.executable, "-I", str(tmp_path / "bundle" / form.program), *pictures]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines() == wanted
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_program_is_short_and_in_good_shape(form, threshold, tmp_path):
+    written = programs.prediction(form, SAVED, threshold)
+    assert len(written.splitlines()) < 60
+    assert form.file in written
+    compile(written, form.program, "exec")
+    path = tmp_path / form.program
+    path.write_text(written)
+    ruff = [sys.executable, "-m", "ruff"]
+    subprocess.run(
+        [*ruff, "format", "--isolated", "--line-length=100", "--check", path], check=True
+    )
+    subprocess.run([*ruff, "check", "--isolated", "--line-length=100", path], check=True)
+
+
+def test_a_program_says_when_it_is_not_sure(trained, pictures, tmp_path):
+    done = trained()
+    done.run.annotate(lambda said: said.model_copy(update={"threshold": 0.9999}))
+    with zipfile.ZipFile(
+        io.BytesIO(bundle.packed(done.run, done.settings, [model.LITERT]))
+    ) as archive:
+        archive.extractall(tmp_path / "bundle")
+    command = [sys.executable, "-I", str(tmp_path / "bundle" / "predict.py"), "plain.png"]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines()[-1] == "not sure"
+
+
+def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
+    done = trained()
+    with zipfile.ZipFile(
+        io.BytesIO(bundle.packed(done.run, done.settings, [model.LITERT]))
+    ) as archive:
+        archive.extractall(tmp_path)
+    command = [sys.executable, "-I", str(tmp_path / "predict.py")]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert said.returncode == 1
+    assert said.stderr.strip() == "Expected pictures: python predict.py PICTURE [PICTURE ...]"
+
+
+@pytest.mark.parametrize("template", ["predict.js.j2", "Classifier.kt.j2"])
+def test_programs_for_elsewhere_have_the_sizes_of_the_model(template):
+    written = programs.rendered(template, saved=SAVED)
+    assert "SIZE = 32" in written
+    assert "CROP = 0.94" in written
+    assert "{{" not in written
+    assert "likeliest of 2 classes" in written
