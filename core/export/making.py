@@ -135,7 +135,7 @@ def _writers(
 
     def quantise(path: Path) -> None:
         source = path.with_name(f"{SAVED_MODEL} to quantise")
-        named.export(source, format="tf_saved_model", verbose=False)
+        saved_model.convert(named, source, about)
         examples = run.dataset().of("train")
         some = np.unique(np.linspace(0, len(examples) - 1, CALIBRATED).round().astype(int))
         views = [images.load(pictures / examples[i].path, saved.size, saved.crop) for i in some]

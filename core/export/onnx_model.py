@@ -13,6 +13,7 @@ import tf2onnx
 
 from core import files
 from core.export.description import Description
+from core.export.saved_model import signature
 
 OPSET = 17
 BATCH = "batch"
@@ -27,10 +28,8 @@ def convert(named: keras.Model, path: Path, about: Description) -> None:
     Args:
         named: from `picture` to a dict of `probabilities`.
     """
-    shape = (None, *named.input.shape[1:])
     ask = tf.function(
-        lambda picture: named(picture, training=False),
-        input_signature=[tf.TensorSpec(shape, tf.float32, name="picture")],
+        lambda picture: named(picture, training=False), input_signature=signature(named)
     )
     # Weights are kept apart while it converts, which takes two thirds of the memory.
     proto, weights = tf2onnx.convert.from_function(
