@@ -19,6 +19,8 @@ MAY_IMPORT_TENSORFLOW = {
     "core/backbones/efficientnet_lite.py",
     "core/backbones/tiny.py",
     "core/export/keras_model.py",
+    "core/export/onnx_model.py",
+    "core/export/saved_model.py",
     "core/export/litert_model.py",
     "core/training/finetune.py",
     "core/training/keras_engine.py",

@@ -15,6 +15,7 @@ from core import checks, images, model, runs
 from core.classifier import ServingModel
 from core.dataset import Dataset
 from core.errors import BadConfig, BadDataset, Cancelled
+from core.export import making
 from core.files import sha256
 from core.jobs.folder import PRIVATE
 from core.training import afterwards, features, pipeline
@@ -52,7 +53,19 @@ def some(dataset: Dataset, keep) -> Dataset:
 def test_a_run_is_complete_with_every_file(trained, preset):
     run = trained(preset).run
     pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
-    inside = {"classifier.keras", "classifier.tflite", "labels.txt"}
+    inside = {"classifier.keras", "classifier.tflite", "classifier-int8.tflite"}
+    inside |= {"classifier.onnx", "labels.txt"}
+    inside |= {
+        f"saved_model/{name}"
+        for name in (
+            "saved_model.pb",
+            "fingerprint.pb",
+            "variables/variables.index",
+            "variables/variables.data-00000-of-00001",
+            "assets.extra/labels.txt",
+            "assets.extra/model.json",
+        )
+    }
     inside |= {"model.json", "weights.safetensors", "novelty.safetensors"}
     if preset == "balanced":  # its backbone is its own, and so is what serves it
         inside.add("serving.tflite")
@@ -67,6 +80,7 @@ def test_a_run_is_complete_with_every_file(trained, preset):
         "report.json",
         "suspects.json",
         "unlike.json",
+        "verification.json",
     }
     assert run.complete
 
@@ -143,11 +157,15 @@ def test_it_says_what_it_does_in_order(trained):
         "Looking at validation pictures",
         "Fine-tuning, epoch 1",
     ]
-    assert steps[-2:] == ["Scoring test pictures", "Learning what its pictures have in common"]
+    assert steps[-7:] == [
+        "Scoring test pictures",
+        "Learning what its pictures have in common",
+        *(f"Proving {form.file}" for form in making._in_order()),
+    ]
     phases = [event.phase for event in done.said if isinstance(event, Epoch)]
     assert phases == sorted(phases, reverse=True), "head, then fine-tune"
     assert [event.phase for event in done.said if isinstance(event, Kept)] == ["head", "fine-tune"]
-    assert notes(done)[-3] == EXPORTS_BEGIN
+    assert notes(done)[-6] == EXPORTS_BEGIN
 
 
 WATCH = """
