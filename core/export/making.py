@@ -20,6 +20,7 @@ from core.export.verification import Proof, Verification
 from core.run import Run
 from core.settings import MEGABYTE, Settings
 from core.training import resources
+from core.training.terms import PROVEN
 from core.training.events import Counter, Emit, Note
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PROVEN = 200
-"""Held-out pictures that each file is asked about."""
 CALIBRATED = 100
 """Training pictures whose activations give the ranges of int8."""
 

@@ -112,7 +112,7 @@ def estimate(
         scoring = parts.test * (pace.decode + pace.view)
         report += scoring / BUSY * all_cores
     fixed = terms.START * pace.slowness * one_core + looking + report
-    exports = terms.exporting(config, pace, settings) * one_core
+    exports = terms.exporting(config, parts, pace, settings) * one_core
     if pace.scaled:
         factor = BY_THE_TABLE
     return Estimate(

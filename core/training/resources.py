@@ -36,8 +36,8 @@ WAITING = 32
 """Decoded views that wait between the decoders and the engine."""
 IMAGENET = 1_000
 """Classes of the backbone's own top, which is not in the files of a run."""
-MODEL_FILES = 2
-"""Files to take away that hold the whole network."""
+MODEL_FILES = 5
+"""Files to take away in sizes of the network: four whole, int8 a quarter, the bare backbone."""
 THUMBNAIL_BYTES = 6_000
 SPARE = 0.1
 """Part of what is free that is left free."""

@@ -30,8 +30,12 @@ HEAD_ROW, HEAD_CLASS, HEAD_WEIGHT = 0.25e-3, 8e-6, 1e-9
 REPORT, REPORT_PICTURE = 0.15, 0.3e-3
 RETRAINED = 0.6
 """To put the trained weights into the serving model and see that it answers as it should."""
-EXPORTS, EXPORTS_LAYER, EXPORTS_BEGUN = 8.0, 0.055, 3.4
+EXPORTS, EXPORTS_LAYER, EXPORTS_MEGABYTE, EXPORTS_BEGUN = 27.0, 0.055, 0.2, 3.4
 """Of the files to take away; less where TensorFlow has been imported already."""
+PROVEN = 200
+"""Test pictures that each of these files is asked about."""
+DECODED, ASKED = 5, 12
+"""What that takes for each picture: times it is decoded; passes, in views."""
 
 
 def passing(config: TrainingConfig, parts: Counts, pace: Pace) -> float:
@@ -81,14 +85,16 @@ def reporting(config: TrainingConfig, parts: Counts, pace: Pace) -> float:
     return seconds * pace.slowness
 
 
-def exporting(config: TrainingConfig, pace: Pace, settings: Settings) -> float:
-    """Seconds of a core to make the files to take away: as remembered, or by the network."""
+def exporting(config: TrainingConfig, parts: Counts, pace: Pace, settings: Settings) -> float:
+    """Seconds of a core for the files to take away: as remembered, or by network and pictures."""
     remembered = measurements.recall(settings, exports_key(config, settings))
     if remembered is not None:
         return remembered
-    layers = costs.between(backbones.get(config.backbone), 0).layers
-    seconds = EXPORTS + EXPORTS_LAYER * layers - EXPORTS_BEGUN * config.fine_tunes
-    return seconds * pace.slowness
+    backbone = backbones.get(config.backbone)
+    network = EXPORTS_LAYER * costs.between(backbone, 0).layers
+    network += EXPORTS_MEGABYTE * backbone.megabytes
+    asked = min(parts.test, PROVEN) * (DECODED * pace.decode + ASKED * pace.view)
+    return (EXPORTS + network - EXPORTS_BEGUN * config.fine_tunes) * pace.slowness + asked
 
 
 def start_key(config: TrainingConfig, settings: Settings) -> Key:
