@@ -20,8 +20,8 @@ from core.export.verification import Proof, Verification
 from core.run import Run
 from core.settings import MEGABYTE, Settings
 from core.training import resources
-from core.training.terms import PROVEN
 from core.training.events import Counter, Emit, Note
+from core.training.terms import PROVEN
 
 if TYPE_CHECKING:
     import keras
