@@ -8,21 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
-from core import files, images, model
+from core import backbones, files, images, model
 from core.classifier import ServingModel
 from core.errors import RunDamaged
+from core.export import backbone_file, split_file, train_program
 from core.run import CONFIG, REPORT, Run
 from core.settings import Settings
 from core.training.events import Emit, Note
 
 LABELS = "labels.txt"
 PREDICT = "predict.py"
+TRAIN = "train.py"
 SHIPPED = Path(__file__).parent / "shipped"
 """Programs that are in every bundle as they stand here, and that need nothing of Tusker."""
 MEANING = {
     model.KERAS: "The whole model for Keras",
     model.LITERT: "The whole model for LiteRT, on phones, in browsers and here",
     PREDICT: "A program that names pictures with it, by numpy, pillow and ai-edge-litert alone",
+    TRAIN: "A program that trains the same again on your pictures, by Keras alone",
+    split_file.NAME: "Which picture was for training, validation and test, for train.py",
+    backbone_file.NAME: "The pretrained network, for train.py, where Keras itself has it not",
     LABELS: "Names of the classes, one a line, in the order of the outputs",
     model.MODEL: "What the model is: backbone, size, classes",
     model.WEIGHTS: "The weights that were trained, as plain arrays",
@@ -50,6 +55,7 @@ def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> None:
     plain, serving_form = keras_model.assemble(saved, arrays, settings)
     files.write_text(folder / LABELS, "".join(f"{name}\n" for name in saved.classes))
     views, wanted = _known(run, saved, pictures)
+    _make_training(run, saved, settings)
 
     emit(Note(sentence=f"{model.LITERT} is being written and checked."))
     with files.replacing(folder / model.LITERT) as temporary:
@@ -68,6 +74,9 @@ def members(run: Run) -> dict[str, Path]:
         model.KERAS: folder / model.KERAS,
         model.LITERT: folder / model.LITERT,
         PREDICT: SHIPPED / PREDICT,
+        TRAIN: folder / TRAIN,
+        split_file.NAME: folder / split_file.NAME,
+        backbone_file.NAME: folder / backbone_file.NAME,
         LABELS: folder / LABELS,
         model.MODEL: folder / model.MODEL,
         model.WEIGHTS: folder / model.WEIGHTS,
@@ -92,6 +101,15 @@ def packed(run: Run, settings: Settings) -> bytes:
                 archive.write(place, name)
         scratch.seek(0)
         return scratch.read()
+
+
+def _make_training(run: Run, saved: model.ModelFile, settings: Settings) -> None:
+    """Write `train.py` and what it needs beside it."""
+    folder, dataset, backbone = run.model_folder, run.dataset(), backbones.get(saved.backbone)
+    files.write_text(folder / split_file.NAME, split_file.rows(dataset))
+    if backbone_file.ships(backbone):
+        backbone_file.write(backbone, folder / backbone_file.NAME, settings)
+    files.write_text(folder / TRAIN, train_program.program(run.config(), saved, dataset))
 
 
 def _known(run: Run, saved: model.ModelFile, pictures: Path) -> tuple[np.ndarray, np.ndarray]:
