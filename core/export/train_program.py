@@ -29,8 +29,8 @@ OPTIMIZERS = {
     "rmsprop": "keras.optimizers.RMSprop({rate})",
     "sgd": "keras.optimizers.SGD({rate}, momentum={phase.momentum})",
 }
-SCALING = {"caffe": "resnet", "tf": "inception_v3"}
-"""Module of `keras.applications` whose `preprocess_input` scales pixels that way."""
+SCALING = {"ResNet": "resnet", "Inception": "inception_v3", "MobileNet": "mobilenet_v2"}
+"""Module of `keras.applications` whose `preprocess_input` scales pixels for a kind of network."""
 
 
 def program(config: TrainingConfig, saved: ModelFile, dataset: Dataset) -> str:
@@ -63,7 +63,7 @@ def program(config: TrainingConfig, saved: ModelFile, dataset: Dataset) -> str:
         heif=any(example.format == "HEIF" for example in dataset.examples),
         shipped=backbone_file.ships(backbone),
         recipe=backbone.recipe,
-        scaled=_scaled(backbone),
+        scaling=_scaling(backbone),
         **_dealing(config, dataset),
         views=views,
         streams=bool(views),
@@ -72,11 +72,11 @@ def program(config: TrainingConfig, saved: ModelFile, dataset: Dataset) -> str:
     )
 
 
-def _scaled(backbone: Backbone) -> str | None:
-    """What scales pixels where the network does not do it itself."""
+def _scaling(backbone: Backbone) -> str | None:
+    """The module that scales pixels, where the network does not do it itself."""
     if backbone_file.ships(backbone) or backbone.recipe.scaling == "none":
         return None
-    return f"keras.applications.{SCALING[backbone.recipe.scaling]}.preprocess_input"
+    return SCALING[backbone.recipe.architecture.rstrip("0123456789").removesuffix("V")]
 
 
 def _dealing(config: TrainingConfig, dataset: Dataset) -> dict[str, Any]:
@@ -86,9 +86,7 @@ def _dealing(config: TrainingConfig, dataset: Dataset) -> dict[str, Any]:
     if given:
         share = round(config.validation / (1 - config.test), 4)
     return {
-        "given": "{" + ", ".join(f"{_text(k)}: {_text(v)}" for k, v in given.items()) + "}"
-        if given
-        else "",
+        "given": ", ".join(f"{_text(folder)}: {_text(part)}" for folder, part in given.items()),
         "deals_test": not given,
         "deals_validation": "validation" not in given.values(),
         "validation": share,
@@ -131,9 +129,6 @@ def _fine_tuning(config: TrainingConfig, backbone: Backbone) -> dict[str, Any]:
         "tune": config.fine_tune_phase,
         "cut": backbone.stages[resources.cut_stage(config)].layer if config.fine_tunes else "",
         "warm_up": WARM_UP,
-        "loss": "keras.losses.CategoricalCrossentropy(label_smoothing=SMOOTHING)"
-        if config.label_smoothing
-        else "keras.losses.CategoricalCrossentropy()",
         "tune_optimizer": _optimizer(config.fine_tune_phase, "rate"),
     }
 
