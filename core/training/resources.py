@@ -14,6 +14,7 @@ from core.backbones import Backbone, costs
 from core.backbones.costs import Cost
 from core.dataset import Dataset
 from core.errors import BadConfig, NotEnoughResources
+from core.export import backbone_file
 from core.settings import MEGABYTE, Settings
 from core.training.config import TrainingConfig
 
@@ -37,7 +38,7 @@ WAITING = 32
 IMAGENET = 1_000
 """Classes of the backbone's own top, which is not in the files of a run."""
 MODEL_FILES = 2
-"""Files to take away that hold the whole network."""
+"""Files to take away that hold the whole network; where it is not Keras' own, one more does."""
 THUMBNAIL_BYTES = 6_000
 SPARE = 0.1
 """Part of what is free that is left free."""
@@ -143,7 +144,7 @@ def disk(dataset: Dataset, config: TrainingConfig) -> int:
     view = backbone.embedding * FLOAT32
     pictures = counts(dataset, config).test
     model = backbone.megabytes * MEGABYTE - IMAGENET * backbone.embedding * FLOAT32
-    run = MODEL_FILES * model + pictures * THUMBNAIL_BYTES
+    run = (MODEL_FILES + backbone_file.ships(backbone)) * model + pictures * THUMBNAIL_BYTES
     if config.fine_tunes:
         view += math.prod(costs.of(backbone)[cut_stage(config)].shape) * FLOAT16
         run += model + above(config).parameters * 1e6 * FLOAT32  # it is served by a file of its own
