@@ -19,7 +19,7 @@ from core.dataset import Dataset, Example
 from core.export import backbone_file, bundle, split_file, train_program
 from core.model import ModelFile
 from core.training import config, stages
-from tests.core.trainings import take_in, train
+from tests.core.trainings import asked_for, take_in, train
 from tests.shapes import draw, encoded
 
 TINY = backbones.get("tiny")
@@ -251,13 +251,45 @@ def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(trained
     expected = done.run.report()
     assert total == len(done.run.dataset().of("test"))
     assert hits / total >= expected.accuracy.value - 0.2
-    assert "Left out, as split.json does not know them: 1 files." in said
+    assert "Files left out, as split.json does not know them: 1\n" in said
     table = said.split("what they were called.\n")[1].splitlines()[:3]
     assert sum(int(number) for row in table for number in row.split()[:3]) == total
     assert f"Saved as {folder / 'retrained.keras'}" in said
     again = keras.models.load_model(folder / "retrained.keras", compile=False)
     rows = again.predict(np.zeros((2, 32, 32, 3), np.uint8), verbose=0)
     np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-4)
+
+
+def test_settings_of_ones_own_run_too(tiny, some_shapes, settings, tmp_path):
+    """Hidden layers on several views, then single layers of the backbone."""
+    asked = asked_for(
+        "quick",
+        head={"hidden": (24,)},
+        augmentation={"views": 3},
+        unfreeze={"layers": 2},
+        head_phase={"optimizer": "sgd", "learning_rate": 0.05, "epochs": 30},
+        fine_tune_phase={"optimizer": "adamw", "epochs": 2},
+    )
+    done = train(some_shapes, asked, runs.new_path(settings), settings, exports=True)
+    folder = unpacked(done, tmp_path / "bundle")
+    hits, total = accuracy(run_program(folder, shapes_on_disk(tmp_path / "pictures")).stdout)
+    assert hits / total >= done.run.report().accuracy.value - 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["resnet50", "mobilenetv2"])
+def test_it_runs_on_a_network_of_keras(tmp_path, backbone):
+    """With random weights, as the published ones are a download."""
+    program = written(
+        changed(backbone=backbone, fine_tune_phase={"epochs": 1}, batch_size=8),
+        dataset(classes=("circle", "square", "triangle")),
+    )
+    assert 'WEIGHTS = "imagenet"' in program
+    (tmp_path / "train.py").write_text(program.replace('WEIGHTS = "imagenet"', "WEIGHTS = None"))
+    said = run_program(tmp_path, shapes_on_disk(tmp_path / "pictures")).stdout
+    assert accuracy(said)[1] == 6
+    again = keras.models.load_model(tmp_path / "retrained.keras", compile=False)
+    assert again.predict(np.zeros((1, 224, 224, 3), np.uint8), verbose=0).shape == (1, 3)
 
 
 def test_pictures_it_does_not_know_are_dealt_out_and_unreadable_ones_left_out(trained, tmp_path):
