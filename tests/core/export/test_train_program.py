@@ -167,9 +167,11 @@ def test_given_folders_are_in_it_with_their_parts(validation):
     given = dataset("train:a/train/ant/0.jpg", validation, "test:a/val/bee/1.jpg", predefined=True)
     program = written(config.preset("quick", backbone="tiny"), given)
     assert_in_shape(program)
-    assert '"val": "test"' in program
+    parts = ast.literal_eval(re.search(r"GIVEN = (\{.*\})", program)[1])
+    dealt = validation.startswith("train")
+    assert parts == {"train": "train", "val": "test"} | ({} if dealt else {"Valid": "validation"})
     assert "TEST =" not in program
-    assert ("VALIDATION = 0.1765" in program) == ("train" in validation.split("/"))
+    assert ("VALIDATION = 0.1765  # share of" in program) == dealt
 
 
 def test_telephones_pictures_bring_their_package():
