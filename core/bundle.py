@@ -11,9 +11,10 @@ from pathlib import Path
 from core import backbones, model
 from core.backbones import Backbone
 from core.card import card
-from core.export import programs
+from core.export import backbone_file, programs, split_file
 from core.export.description import LABELS
 from core.export.formats import FORMATS, Format
+from core.export.making import TRAIN
 from core.export.proof import size
 from core.extras import VERIFICATION
 from core.run import CONFIG, REPORT, Run
@@ -25,6 +26,9 @@ APACHE = programs.HERE / "Apache-2.0.txt"
 MIT = Path(__file__).parents[1] / "LICENSE"
 """Tusker's own licence."""
 MEANING = {
+    TRAIN: "A program that trains the same again on your pictures, by Keras alone",
+    split_file.NAME: "Which picture was for training, validation and test, for train.py",
+    backbone_file.NAME: "The pretrained network, for train.py, where Keras itself has it not",
     LABELS: "Names of the classes, one a line, in the order of the outputs",
     model.MODEL: "What the model is: backbone, size, classes",
     model.WEIGHTS: "The weights that were trained, as plain arrays",
@@ -62,6 +66,9 @@ def companions(run: Run) -> dict[str, Path]:
     """The files beside the formats that exist, by their name in the bundle."""
     folder = run.model_folder
     places = {
+        TRAIN: folder / TRAIN,
+        split_file.NAME: folder / split_file.NAME,
+        backbone_file.NAME: folder / backbone_file.NAME,
         LABELS: folder / LABELS,
         model.MODEL: folder / model.MODEL,
         model.WEIGHTS: folder / model.WEIGHTS,

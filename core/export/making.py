@@ -12,7 +12,7 @@ import numpy as np
 
 from core import backbones, files, images, model
 from core.errors import Cancelled, NotEnoughResources, TuskerError
-from core.export import proof
+from core.export import backbone_file, proof, split_file, train_program
 from core.export.description import LABELS, Description, labels
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, Format
 from core.export.proof import HeldOut
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 CALIBRATED = 100
 """Training pictures whose activations give the ranges of int8."""
 
+TRAIN = "train.py"
 Write = Callable[[Path], None]
 
 
@@ -49,6 +50,7 @@ def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verificati
     saved, arrays = model.load(run.model_folder)
     plain, serving_form = keras_model.assemble(saved, arrays, settings)
     files.write_text(run.model_folder / LABELS, labels(saved))
+    _write_training(run, saved, settings)
     known = held_out(run, pictures)
     writers = _writers(run, pictures, plain, serving_form)
     proofs = []
@@ -82,6 +84,15 @@ def held_out(run: Run, pictures: Path) -> HeldOut:
         labels=np.array([examples[place].label for place in some]),
         probabilities=run.probabilities()[some],
     )
+
+
+def _write_training(run: Run, saved: model.ModelFile, settings: Settings) -> None:
+    """Write `train.py` and what it needs beside it."""
+    folder, dataset, backbone = run.model_folder, run.dataset(), backbones.get(saved.backbone)
+    files.write_text(folder / split_file.NAME, split_file.rows(dataset))
+    if backbone_file.ships(backbone):
+        backbone_file.write(backbone, folder / backbone_file.NAME, settings)
+    files.write_text(folder / TRAIN, train_program.program(run.config(), saved, dataset))
 
 
 def _one(

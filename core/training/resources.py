@@ -14,6 +14,7 @@ from core.backbones import Backbone, costs
 from core.backbones.costs import Cost
 from core.dataset import Dataset
 from core.errors import BadConfig, NotEnoughResources
+from core.export import backbone_file
 from core.settings import MEGABYTE, Settings
 from core.training.config import TrainingConfig
 
@@ -36,8 +37,11 @@ WAITING = 32
 """Decoded views that wait between the decoders and the engine."""
 IMAGENET = 1_000
 """Classes of the backbone's own top, which is not in the files of a run."""
-MODEL_FILES = 5
-"""Files to take away in sizes of the network: four whole, int8 a quarter, the bare backbone."""
+MODEL_FILES = 4.5
+"""Files to take away in sizes of the network: four whole, int8 a quarter, some of the rest.
+
+Where the network is not Keras' own, one more holds it bare.
+"""
 THUMBNAIL_BYTES = 6_000
 SPARE = 0.1
 """Part of what is free that is left free."""
@@ -143,7 +147,7 @@ def disk(dataset: Dataset, config: TrainingConfig) -> int:
     view = backbone.embedding * FLOAT32
     pictures = counts(dataset, config).test
     model = backbone.megabytes * MEGABYTE - IMAGENET * backbone.embedding * FLOAT32
-    run = MODEL_FILES * model + pictures * THUMBNAIL_BYTES
+    run = (MODEL_FILES + backbone_file.ships(backbone)) * model + pictures * THUMBNAIL_BYTES
     if config.fine_tunes:
         view += math.prod(costs.of(backbone)[cut_stage(config)].shape) * FLOAT16
         run += model + above(config).parameters * 1e6 * FLOAT32  # it is served by a file of its own
