@@ -26,6 +26,7 @@ MEANING = {
     LABELS: "Names of the classes, one a line, in the order of the outputs",
     model.MODEL: "What the model is: backbone, size, classes",
     model.WEIGHTS: "The weights that were trained, as plain arrays",
+    model.NOVELTY: "What tells pictures apart that are unlike those it was taught",
     REPORT: "The report, as JSON",
     CONFIG: "The settings, to train it again",
 }
@@ -71,6 +72,7 @@ def members(run: Run) -> dict[str, Path]:
         LABELS: folder / LABELS,
         model.MODEL: folder / model.MODEL,
         model.WEIGHTS: folder / model.WEIGHTS,
+        model.NOVELTY: folder / model.NOVELTY,
         REPORT: run.path / REPORT,
         CONFIG: run.path / CONFIG,
     }

@@ -168,20 +168,11 @@ class Tuner:
         Raises:
             LookupError: a layer is not a convolution.
         """
-        found = []
-        for layer, before in zip(stages.trained(self.above), self._before, strict=True):
-            if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-                raise LookupError(f"{layer.name} is not a convolution")
-            depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-            (kernel, *bias), (new_kernel, *new_bias) = before, layer.get_weights()
-            found.append(Retrained(kernel, new_kernel, depthwise, *bias, *new_bias))
-        return found
+        return stages.retrained(stages.trained(self.above), self._before)
 
     def embedding(self, view: np.ndarray) -> np.ndarray:
         """What the whole trained network makes of (size, size, 3) uint8: (d,) float32."""
-        return (
-            self.trunk(view[np.newaxis].astype(np.float32), training=False).numpy()[0].mean((0, 1))
-        )
+        return stages.embedding(self.trunk, view)
 
     def probabilities(self, features: Features) -> np.ndarray:
         """What the network says of the plain views of a split: (n, classes) float64."""

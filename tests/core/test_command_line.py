@@ -208,7 +208,7 @@ def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        (("--model", "resnet51"), "No backbone, run or run folder is called 'resnet51'."),
+        (("--model", "resnet51"), "No backbone, run, run folder or bundle is called 'resnet51'."),
         (("--model", "0" * 32), "No run with this id is on this machine."),
         (("--model", "resnet50"), "Run: python -m core prepare resnet50"),
         (("--model", "core"), "Expected a run folder at core"),
