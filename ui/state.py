@@ -9,6 +9,7 @@ from core.settings import Settings
 
 # Query parameters.
 RUN = "run"
+WANTED = "model"
 UPLOAD = "upload"
 VIEW = "view"
 COMPARE = "compare"
@@ -39,6 +40,9 @@ SAMPLE = "predict_sample"
 SHOWN = "predict_shown"
 MODEL = "predict_model"
 COUNT = "predict_count"
+BRINGING = "predict_bringing"
+BRING_ROUND = "predict_bring_round"
+BRING_REFUSAL = "predict_bring_refusal"
 BATCH = "predict_batch"
 WHY = "predict_why"
 WHY_STRENGTH = "predict_why_strength"

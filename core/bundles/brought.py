@@ -82,6 +82,24 @@ class Brought:
         """When it was brought, in seconds since 1970. Raises RunDamaged."""
         return manifests.read(self.path).completed_at
 
+    @property
+    def damaged(self) -> bool:
+        """Whether nothing can be said of it any more."""
+        try:
+            self.model()
+            manifests.read(self.path)
+        except RunDamaged:
+            return True
+        return False
+
+    @property
+    def changed_at(self) -> int:
+        """Time at which its manifest was written, in ns; 0 where it is gone."""
+        try:
+            return (self.path / MANIFEST).stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def ready(self, settings: Settings) -> bool:
         """Whether it can answer. Raises RunDamaged."""
         return rebuilding.ready(self.path, self.model(), settings)

@@ -1,4 +1,4 @@
-"""Whatever a stranger packs as a bundle: a sentence, at once, in little memory, and nothing else."""
+"""Whatever a stranger packs as a bundle: a sentence, at once, in little memory."""
 
 import io
 import json
