@@ -17,6 +17,7 @@ from core import card, models, runs, samples
 from core.__main__ import main
 from core.backbones import Backbone
 from core.commands.host import host
+from core.export import bundle as packing
 from core.jobs import JobFolder, State
 from core.jobs.process import ROOT
 from core.settings import Settings
@@ -296,6 +297,33 @@ def test_a_run_is_scored_on_other_pictures_of_its_classes(
     assert report["pictures"] == 16
     assert report["classes"] == list(run.dataset().classes)
     assert 0 <= report["accuracy"]["value"] <= 1
+
+
+def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
+    trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+) -> None:
+    run = (done := trained("thorough")).run
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(packing.packed(run, done.settings))
+    path = done.pictures / run.dataset().of("train")[0].path
+    for _ in range(2):  # made ready, then known
+        answer = tusker("predict", path, "--model", bundle)
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert answer.stdout.splitlines() == expected(path, done.settings, run.id)
+    scored = [
+        tusker("evaluate", *named, some_zip, "--json")
+        for named in (("--model", bundle), (run.path,))
+    ]
+    assert [answer.returncode for answer in scored] == [0, 0]
+    one, other = (json.loads(answer.stdout)["predictions"] for answer in scored)
+    assert [p["predicted"] for p in one] == [p["predicted"] for p in other]
+
+
+def test_what_evaluate_cannot_tell_apart_is_refused_in_a_sentence(
+    refusal: Refusal, some_zip: Path
+) -> None:
+    for typed in ((some_zip,), ("--model", "tiny", some_zip, some_zip)):
+        assert "Expected a model and a zip or folder" in refusal("evaluate", *typed)
 
 
 def test_classes_that_a_model_does_not_know_are_named(refusal: Refusal, some_zip: Path) -> None:
