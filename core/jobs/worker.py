@@ -95,7 +95,10 @@ def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str
     from core.runs import Run
     from core.training import pipeline
 
-    pipeline.train(Run(folder.path), pictures, settings, emit)
+    start = arguments.get("start")
+    pipeline.train(
+        Run(folder.path), pictures, settings, emit, start=None if start is None else Path(start)
+    )
 
 
 def _pictures(arguments: dict[str, Any], what: str) -> Path:

@@ -10,16 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from core.backbones import Backbone, build
+from core.backbones import build
 from core.backbones.litert_file import Retrained
 from core.dense import DenseHead, softmax
 from core.evaluation import calibration
-from core.settings import Settings
 from core.training import resources, stages
 from core.training.config import Phase, TrainingConfig
 from core.training.events import Counter, Emit, Epoch, Kept
 from core.training.features import Features
 from core.training.head import class_weights, targets
+from core.training.network import Network
 
 PHASE = "fine-tune"
 WARM_UP = 0.1
@@ -43,15 +43,15 @@ class Tuner:
 
     def __init__(
         self,
-        backbone: Backbone,
+        network: Network,
         config: TrainingConfig,
         classes: int,
         pictures: int,
-        settings: Settings,
     ) -> None:
         """Build and trace the network.
 
         Args:
+            network: what it starts from.
             classes: that it is to tell apart.
             pictures: that it will be trained on; they set the length of the schedule.
 
@@ -60,7 +60,7 @@ class Tuner:
             WeightsUnavailable: the backbone's weights cannot be had.
         """
         self._config = config
-        self.trunk = build.trunk(backbone, settings=settings)
+        backbone, self.trunk = network.backbone, network.trunk()
         self.above = build.top_model(backbone, resources.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
         self._before = [layer.get_weights() for layer in stages.trained(self.above)]

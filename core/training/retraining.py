@@ -30,7 +30,7 @@ PROBES = 2
 
 def write(recipe: Recipe, tuner: Tuner, path: Path) -> None:
     """Write the serving model of what a training made of a backbone."""
-    base = serving.required(recipe.backbone, recipe.settings)
+    base = recipe.network.serving_model()
     size, crop = recipe.backbone.size, recipe.config.crop
     views = (
         images.load(recipe.pictures / example.path, size, crop)
