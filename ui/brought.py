@@ -76,7 +76,8 @@ def offer(model: str, settings: Settings) -> None:
         "Use a model from a bundle",
         icon=":material/unarchive:",
         on_change="rerun",
-        key=state.BRINGING,
+        # Another key for each model that was brought: a new one is closed.
+        key=f"{state.BRINGING} {state.parameter(state.WANTED)}",
     )
     if not box.open:
         return
@@ -112,7 +113,6 @@ def _bring(key: str, settings: Settings) -> None:
         st.session_state[state.BRING_REFUSAL] = str(refusal)
     else:
         st.session_state.pop(state.BRING_REFUSAL, None)
-        st.session_state[state.BRINGING] = False
         state.own_run(made.id)
         st.query_params.pop(state.RUN, None)
         st.query_params[state.WANTED] = made.id

@@ -39,9 +39,7 @@ def unbuilt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _bring(visitor: Visitor, content: bytes, name: str = "=flowers_<b>.zip") -> Visitor:
-    visitor.open()
-    visitor.at.session_state[state.BRINGING] = True
-    visitor.see()
+    _open(visitor.open())
     (uploader,) = [u for u in visitor.at.file_uploader if u.label == "Drop a bundle here"]
     uploader.set_value((name, content, "application/zip"))
     return visitor.see()
@@ -114,8 +112,7 @@ def test_what_is_no_bundle_is_refused_in_a_sentence(visitor: Visitor, host: Sett
 
 def test_a_refusal_is_forgotten_with_the_next_bundle(visitor: Visitor, packed: bytes) -> None:
     _bring(_bring(visitor, b"no zip at all"), packed)
-    visitor.at.session_state[state.BRINGING] = True
-    assert "Expected a bundle" not in visitor.see().reads()
+    assert "Expected a bundle" not in _open(visitor).reads()
 
 
 def test_while_its_network_is_built_the_page_says_how_far_it_is(
@@ -215,5 +212,7 @@ def test_names_of_classes_are_shown_as_they_are(visitor: Visitor, packed: bytes)
 
 
 def _open(visitor: Visitor) -> Visitor:
-    visitor.at.session_state[state.BRINGING] = True
+    given = visitor.at.query_params.get(state.WANTED, "")
+    wanted = given if isinstance(given, str) else given[0]
+    visitor.at.session_state[f"{state.BRINGING} {wanted}"] = True
     return visitor.see()
