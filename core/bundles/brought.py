@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from core import annotations as owned
-from core import files, model
+from core import files, model, runs
 from core import manifest as manifests
 from core.annotations import Annotations
 from core.bundles import bundle, rebuilding
@@ -214,8 +214,27 @@ def sweep(settings: Settings) -> None:
     if settings.mode == "personal":
         return
     oldest = time.time() - settings.upload_hours * 3600
-    for brought in every(settings):
-        with contextlib.suppress(OSError):
-            working = brought.job.exists and not local.status(brought.job, settings).state.ended
-            if brought.path.stat().st_mtime < oldest and not working:
-                delete(brought)
+    old = [one for one in every(settings) if one.changed_at and _used(one) < oldest]
+    needed = _needed(settings) if old else set()
+    for one in old:
+        working = one.job.exists and not local.status(one.job, settings).state.ended
+        if one.path not in needed and not working:
+            delete(one)
+
+
+def _used(brought: Brought) -> float:
+    """When it was used last, in seconds since 1970."""
+    try:
+        return brought.path.stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def _needed(settings: Settings) -> set[Path]:
+    """Models that a training, waiting or at work, goes on from."""
+    found = set()
+    for run in runs.every(settings):
+        with contextlib.suppress(OSError, ValueError):
+            if run.start is not None and not run.status(settings).state.ended:
+                found.add(run.start)
+    return found

@@ -34,7 +34,6 @@ def train(
 ) -> None:
     """Teach it your own classes."""
     from core import runs
-    from core.jobs.folder import Order
     from core.jobs.worker import work
     from core.training import estimate as foresee
 
@@ -54,8 +53,7 @@ def train(
             complain(found.sentence)
         run = runs.create(configured, taken.dataset, path)
         run.write_findings(taken.findings)
-        order = {"pictures": str(pictures)} | ({"start": str(before)} if before else {})
-        run.job.open(Order(kind="train", arguments=order))
+        run.job.open(runs.order(pictures, before))
         terminal.divert(run.job.log_path)
         began = time.monotonic()
         with terminal.heeding(run.job.request_cancel):

@@ -71,15 +71,15 @@ def train(
         Cancelled: somebody asked to stop.
     """
     began = time.monotonic()
-    config, given = run.config(), run.dataset()
+    config = run.config()
     continuing.check(config, start)
+    dataset = dataset_room.split(
+        run.dataset(), validation=config.validation, test=config.test, seed=config.seed
+    )
     backbone = backbones.get(config.backbone)
     if (before := Network(backbone, settings, start).model) is not None:
-        emit(Note(sentence=continuing.said(given, before)))
-        given = continuing.arranged(given, before.classes)
-    dataset = dataset_room.split(
-        given, validation=config.validation, test=config.test, seed=config.seed
-    )
+        emit(Note(sentence=continuing.said(dataset, before)))
+        dataset = continuing.arranged(dataset, before.classes)
     run.write_dataset(dataset)
     with cache.opened(features or cache.cache_folder(pictures, settings), settings) as kept:
         recipe = Recipe(config, dataset, pictures, backbone, settings, kept, emit, start)
