@@ -77,7 +77,7 @@ def test_a_head_alone_goes_on_top_of_the_network_that_was_trained(start, more_sh
     assert (done.run.model_folder / model.KERAS).is_file()
 
 
-def test_what_either_generation_trained_is_in_the_weights(start, more_shapes, monkeypatch):
+def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
     folder, settings = start("thorough")
     phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
     done = go_on(more_shapes, "balanced", folder, settings, fine_tune_phase=phase)
@@ -109,14 +109,7 @@ def test_where_nothing_better_was_found_the_network_is_that_of_the_model(
 
     folder, settings = start()
     nothing = Kept(phase="fine-tune", epoch=0, validation_loss=0, validation_accuracy=0)
-    monkeypatch.setattr(
-        finetune.Tuner,
-        "fit",
-        lambda self, head, *_: (
-            head,
-            Kept(phase="fine-tune", epoch=0, validation_loss=0, validation_accuracy=0),
-        ),
-    )
+    monkeypatch.setattr(finetune.Tuner, "fit", lambda _, head, *_more: (head, nothing))
     done = go_on(some_shapes, "balanced", folder, settings)
     found = trunk(done.run.model_folder)
     for name, array in trunk(folder).items():
@@ -215,19 +208,9 @@ def test_known_classes_start_from_their_rows_and_new_ones_in_the_middle(start, t
 def test_hidden_layers_go_on_from_those_of_the_model():
     train, validation = clusters(60), clusters(30, seed=1)
     config = parse({"head": {"hidden": [9]}, "head_phase": {"epochs": 0}})
-    begun = head.fit(
-        train,
-        validation,
-        3,
-        config.model_copy(
-            update={
-                "head_phase": config.head_phase.model_copy(
-                    update={"epochs": 10, "learning_rate": 0.01}
-                )
-            }
-        ),
-        lambda _: None,
-    )
+    longer = config.head_phase.model_copy(update={"epochs": 10, "learning_rate": 0.01})
+    taught = config.model_copy(update={"head_phase": longer})
+    begun = head.fit(train, validation, 3, taught, lambda _: None)
     found = head.fit(train, validation, 3, config, lambda _: None, begun)
     features = validation.features
     np.testing.assert_allclose(found.logits(features), begun.logits(features), atol=1e-3)
@@ -238,9 +221,8 @@ def test_a_linear_head_comes_out_the_same_wherever_it_starts():
     config = parse({"head_phase": {"epochs": 0}})
     random = np.random.default_rng(0)
     width = train.features.shape[1]
-    begun = DenseHead(
-        ((random.normal(size=(width, 3)).astype(np.float32), np.ones(3, np.float32)),)
-    )
+    kernel = random.normal(size=(width, 3)).astype(np.float32)
+    begun = DenseHead(((kernel, np.ones(3, np.float32)),))
     one, other = (
         head.fit(train, validation, 3, config, lambda _: None, start) for start in (None, begun)
     )
