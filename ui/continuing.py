@@ -13,10 +13,6 @@ from core.training.config import TrainingConfig
 from ui import brought, state, text
 
 ANEW = ""
-WARNING = (
-    "Its score is honest only on test pictures that the model has never seen: bring a test set of "
-    "its own, or pictures that are new to it."
-)
 
 
 def choose(dataset: Dataset, settings: Settings) -> Brought | None:
@@ -37,7 +33,7 @@ def choose(dataset: Dataset, settings: Settings) -> Brought | None:
         return None
     start = ready[chosen]
     st.info(
-        f"{text.plain(continuing.said(dataset, start.model()), 600)} {WARNING}",
+        f"{text.plain(continuing.said(dataset, start.model()), 600)} {continuing.HONEST}",
         icon=":material/info:",
     )
     return start

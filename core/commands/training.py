@@ -33,8 +33,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Teach it your own classes."""
-    from core import runs
+    from core import model, runs
     from core.jobs.worker import work
+    from core.training import continuing
     from core.training import estimate as foresee
 
     settings = host()
@@ -45,9 +46,13 @@ def train(
         configured, before = arguments.continued(
             start, preset, config, backbone, seed, settings, watch.step
         )
+    continuing.check(configured, before)
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), beside=data)
     with arguments.taken_in(data, settings, watch.step, complain) as (taken, pictures):
+        if before is not None:
+            complain(continuing.said(taken.dataset, model.load(before)[0]))
+            complain(continuing.HONEST)
         if not as_json:
             (found,) = foresee.measured(taken.dataset, pictures, [configured], settings)
             complain(found.sentence)

@@ -9,8 +9,14 @@ from core.checks.findings import listed
 from core.dataset import Dataset
 from core.errors import BadConfig
 from core.model import ModelFile
+from core.training import config as room
 from core.training.config import TrainingConfig
 from core.training.network import GONE
+
+HONEST = (
+    "Its score is honest only on test pictures that the model has never seen: bring a test set of "
+    "its own, or pictures that are new to it."
+)
 
 
 def configured(config: TrainingConfig, folder: Path) -> TrainingConfig:
@@ -26,8 +32,6 @@ def configured(config: TrainingConfig, folder: Path) -> TrainingConfig:
     values = config.model_dump()
     values |= {"backbone": saved.backbone, "crop": saved.crop, "start": digest(folder)}
     values["head"] |= {"hidden": saved.hidden}
-    from core.training import config as room
-
     return room.parse(values)
 
 

@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from core import card, models, runs, samples
 from core.__main__ import main
@@ -317,6 +319,36 @@ def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
     assert [answer.returncode for answer in scored] == [0, 0]
     one, other = (json.loads(answer.stdout)["predictions"] for answer in scored)
     assert [p["predicted"] for p in one] == [p["predicted"] for p in other]
+
+
+def test_a_training_goes_on_from_a_bundle(
+    trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+) -> None:
+    done = trained("thorough")
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(packing.packed(done.run, done.settings))
+    answer = tusker("train", some_zip, "--from", bundle, "--out", tmp_path / "run")
+    assert answer.returncode == 0, answer.stderr
+    run = runs.at(tmp_path / "run")
+    before = load_file(done.run.model_folder / "weights.safetensors")
+    found = load_file(run.model_folder / "weights.safetensors")
+    trunk = [name for name in before if name.startswith("trunk.")]
+    assert trunk
+    for name in trunk:
+        np.testing.assert_array_equal(found[name], before[name])
+    assert f"knows {len(run.dataset().classes)} of these classes" in answer.stderr
+
+
+def test_what_a_training_cannot_go_on_from_is_refused_in_a_sentence(
+    refusal: Refusal, some_zip: Path, tmp_path: Path
+) -> None:
+    assert "found none there" in refusal("train", some_zip, "--from", tmp_path / "gone.zip")
+    assert "found a zip without model.json" in refusal("train", some_zip, "--from", some_zip)
+    both = ("--from", some_zip, "--backbone", "tiny")
+    assert "found both" in refusal("train", some_zip, *both)
+    settings = tmp_path / "config.json"
+    settings.write_text(json.dumps({"start": "0" * 64}))
+    assert "Bring its bundle again" in refusal("train", some_zip, "--config", settings)
 
 
 def test_what_evaluate_cannot_tell_apart_is_refused_in_a_sentence(

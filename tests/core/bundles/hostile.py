@@ -90,6 +90,12 @@ def _weights(**header: object) -> bytes:
     return zipped(whole(weights=tensors(said, bytes(264))))
 
 
+def _said_twice() -> bytes:
+    """A header that is good whichever of two equal lines counts."""
+    header = json.dumps({"head.0.kernel": GOOD, "head.0.bias": BIAS, "x": BIAS})
+    return header.replace('"x"', '"head.0.bias"').encode()
+
+
 def _patched(content: bytes, name: str, at: int, value: bytes) -> bytes:
     """A zip with some bytes of a file's line in the directory exchanged."""
     changed = bytearray(content)
@@ -200,6 +206,7 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
         whole(model=described(crop=0.5).replace(b"0.5", b"NaN"))
     ),
     "huge hidden layers": lambda: _model(hidden=[4096, 10**9, 4096]),
+    "four hidden layers": lambda: _model(hidden=[8, 8, 8, 8]),
     "a temperature of zero": lambda: _model(temperature=0),
     "an endless dropout": lambda: zipped(
         whole(model=described(dropout=0.5).replace(b"0.5", b"Infinity"))
@@ -214,7 +221,10 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
     "a deep header": lambda: zipped(whole(weights=tensors(b'{"a":' * 40_000))),
     "a header that is not UTF-8": lambda: zipped(whole(weights=tensors(b'{"\xff": 1}'))),
     "a header that says a name twice": lambda: zipped(
-        whole(weights=tensors(b'{"a":{},"a":{}}', bytes(8)))
+        whole(weights=tensors(_said_twice(), bytes(264)))
+    ),
+    "a header of spaces": lambda: zipped(
+        whole(model=described(hidden=[4096, 4096]), weights=tensors(b"{}" + b" " * (2 << 20)))
     ),
     "a shape bomb": lambda: _weights(kernel=place([2**40, 2**40], 0, 256), bias=BIAS),
     "a shape that overflows to the right size": lambda: _weights(

@@ -105,6 +105,8 @@ def test_every_one_is_refused_for_what_is_wrong_with_it(what: str, settings: Set
         ("overlapping offsets", "overlaps another array"),
         ("half precision", "is not float32"),
         ("a number that is none", "not finite"),
+        ("a header of spaces", "a header of 2,097,154 bytes is more than it may have"),
+        ("four hidden layers", "hidden layers other than at most 3"),
         ("a head without a bias", "head.0.bias is missing"),
         ("a head of more classes", "has the shape 32 × 3, not 32 × 2"),
         ("a hole among the trained layers", "trunk.8.kernel is missing"),

@@ -15,7 +15,7 @@ from core.training.config import parse
 from core.training.events import Kept, Note
 from core.training.network import Network
 from tests.core.training.clouds import clusters
-from tests.core.trainings import Trained, asked_for, take_in
+from tests.core.trainings import asked_for, take_in, train
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +38,10 @@ def start(trained):
     return copy
 
 
-def go_on(taken, preset, folder, settings, **values):
-    """A training, exports included, that goes on from the model in a folder."""
-    from core.training import pipeline
-
+def go_on(taken, preset, folder, settings, *, exports=False, **values):
+    """A training that goes on from the model in a folder."""
     asked = continuing.configured(asked_for(preset, **values), folder)
-    path = runs.new_path(settings)
-    done = Trained(runs.create(asked, taken.dataset, path), taken.pictures, settings)
-    features = path.with_name(f"features-of-{path.name}")
-    pipeline.train(done.run, taken.pictures, settings, done.said.append, features, folder)
-    return done
+    return train(taken, asked, runs.new_path(settings), settings, exports=exports, start=folder)
 
 
 def trunk(folder):
@@ -63,7 +57,7 @@ def problems(done):
 
 def test_a_head_alone_goes_on_top_of_the_network_that_was_trained(start, more_shapes):
     folder, settings = start()
-    done = go_on(more_shapes, "quick", folder, settings)
+    done = go_on(more_shapes, "quick", folder, settings, exports=True)
     found, before = trunk(done.run.model_folder), trunk(folder)
     assert found.keys() == before.keys()
     for name, array in before.items():
@@ -80,7 +74,7 @@ def test_a_head_alone_goes_on_top_of_the_network_that_was_trained(start, more_sh
 def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
     folder, settings = start("thorough")
     phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
-    done = go_on(more_shapes, "balanced", folder, settings, fine_tune_phase=phase)
+    done = go_on(more_shapes, "balanced", folder, settings, exports=True, fine_tune_phase=phase)
     (kept,) = [e for e in done.said if isinstance(e, Kept) and e.phase == "fine-tune"]
     assert kept.epoch, "nothing was trained, so this shows nothing"
     found, before = trunk(done.run.model_folder), trunk(folder)
@@ -177,11 +171,9 @@ def test_views_that_the_model_has_seen_take_no_time(start, some_shapes, tmp_path
     home = settings.model_copy(update={"mode": "personal"})
     asked = continuing.configured(asked_for("quick"), folder)
     assert known.views(some_shapes.dataset, asked, some_shapes.pictures, home, folder) == 0
-    from core.training import pipeline
-
-    run = runs.create(asked, some_shapes.dataset, runs.new_path(home))
     place = cache.cache_folder(some_shapes.pictures, home)
-    pipeline.train(run, some_shapes.pictures, home, lambda _: None, place, folder)
+    path = runs.new_path(home)
+    run = train(some_shapes, asked, path, home, features=place, start=folder).run
     dataset = run.dataset()
     assert known.views(dataset, asked, some_shapes.pictures, home, folder) > 0
     assert known.views(dataset, asked, some_shapes.pictures, home) == 0
