@@ -37,7 +37,8 @@ class Kept:
         """A model as it is now, whatever was kept before its files or its threshold changed.
 
         Args:
-            name: of a backbone, or the id of a run. Never a folder: a client has no business there.
+            name: of a backbone, or the id of a run or of a brought model. Never a folder or a
+                bundle: a client has no business there.
 
         Raises:
             UnknownModel: nothing is called that, or it has not been prepared.
@@ -58,8 +59,8 @@ class Kept:
         if backbones.known(name):
             return serving.required(backbones.get(name), self._settings)
         if runs.RUN_ID.fullmatch(name):
-            run = runs.get(self._settings, name)
-            return run.changed_at, run.annotations().model_dump_json()
+            found = models.of_id(name, self._settings)
+            return found.changed_at, found.annotations().model_dump_json()
         raise UnknownModel(
             f"No backbone and no run is called {shown(name)}. GET /api/models lists what is ready."
         )

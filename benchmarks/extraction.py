@@ -39,6 +39,7 @@ from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.engines import Engine
+from core.training.network import Network
 
 CORES = os.cpu_count() or 1
 
@@ -154,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = jobs.new_home(folder / "home")
         jobs.prepare(backbone.name, settings)
         examples, where = given(asked.data, asked.pictures, folder, settings)
-        engine = engines.litert(backbone, None, settings)
+        engine = engines.litert(Network(backbone, settings), None)
         rounds = measure(examples, where, backbone, engine, asked.rounds)
     return show(figures(rounds), as_json=asked.json)
 

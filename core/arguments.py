@@ -138,6 +138,32 @@ def configuration(
     return room.parse(read | {key: value for key, value in given.items() if value is not None})
 
 
+def continued(
+    start: Path,
+    preset: str | None,
+    config: Path | None,
+    backbone: str | None,
+    seed: int | None,
+    settings: Settings,
+    progress: Progress,
+) -> tuple[TrainingConfig, Path]:
+    """The settings of a training that goes on from a bundle, and the folder of its model.
+
+    Raises:
+        BadInput: the bundle cannot be used, or a backbone is named too.
+    """
+    from core.bundles import kept
+    from core.training import continuing
+
+    if backbone is not None:
+        raise BadInput("Expected --from or --backbone, found both: a bundle brings its backbone.")
+    if not _found(start) or not start.is_file():
+        raise BadInput(f"Expected a bundle at {start}, found none there.")
+    asked = configuration(preset, config, None, seed)
+    folder = kept.ready(start, settings, progress).path
+    return continuing.configured(asked, folder), folder
+
+
 def unblocked(taken: Intake, folder: Path, say: Callable[[str], None]) -> Intake:
     """What was taken in, without what keeps it from being learned from; says what was left out.
 

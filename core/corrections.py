@@ -9,7 +9,6 @@ from core.annotations import Correction
 from core.dataset import Dataset, Skipped
 from core.errors import BadDataset, TuskerError
 from core.jobs import enqueue
-from core.jobs.folder import Order
 from core.run import Run
 from core.settings import Settings
 
@@ -78,7 +77,7 @@ def train_again(run: Run, settings: Settings) -> Run:
         again.write_findings(run.findings())
         again.annotate(lambda own: own.named(_called(run.title)))
         again.write_origin(Origin(run=run.id, name=run.title, corrections=said).model_dump_json())
-        enqueue(again.path, Order(kind="train", arguments={"pictures": str(pictures)}), settings)
+        enqueue(again.path, runs.order(pictures, run.start), settings)
     except (TuskerError, OSError):
         runs.delete(again)
         raise

@@ -4,6 +4,7 @@
     ├── BadInput                what was given cannot be used (exit code 2)
     │   ├── BadImage            a picture that cannot be read
     │   ├── BadArchive          a zip that cannot be opened safely
+    │   ├── BadBundle           a bundle that no model can be made of
     │   ├── BadDataset          pictures that cannot be learned from
     │   ├── BadConfig           a setting outside its range
     │   ├── LimitExceeded       more than this host allows
@@ -32,6 +33,10 @@ class BadImage(BadInput):
 
 class BadArchive(BadInput):
     """A zip that cannot be opened safely."""
+
+
+class BadBundle(BadInput):
+    """A bundle that no model can be made of."""
 
 
 class BadDataset(BadInput):

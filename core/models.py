@@ -1,4 +1,4 @@
-"""Find a model by what a person calls it: a backbone's name, a run's id, or a run's folder."""
+"""Find a model by what a person calls it: a backbone, a run, or a model that was brought here."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from core.settings import Settings
 if TYPE_CHECKING:
     import numpy as np
 
+    from core.bundles import Brought
     from core.dataset import Example
     from core.evaluation import Report
+    from core.run import Run
 
 NAMED = 5
 """Unknown classes that a refusal lists by name."""
@@ -27,10 +29,12 @@ def named(name: str, settings: Settings, open_model: Open = opened) -> Classifie
     """A model ready to answer.
 
     Args:
-        name: empty for the default backbone.
+        name: of a backbone, empty for the default one; the id of a run or of a brought model; a
+            run's folder; a bundle, which is made ready first.
 
     Raises:
         UnknownModel: nothing is called that, or it has not been prepared.
+        BadInput: the bundle cannot be used.
         RunDamaged: the run's files are not what its manifest says.
     """
     name = name or backbones.DEFAULT
@@ -39,13 +43,32 @@ def named(name: str, settings: Settings, open_model: Open = opened) -> Classifie
     from core import runs
 
     if runs.RUN_ID.fullmatch(name):
-        return runs.get(settings, name).classifier(settings, open_model)
-    if Path(name).is_dir():
-        return runs.at(Path(name)).classifier(settings, open_model)
+        return of_id(name, settings).classifier(settings, open_model)
+    path = Path(name)
+    if path.is_dir():
+        return runs.at(path).classifier(settings, open_model)
+    if path.is_file():
+        from core.bundles import kept
+
+        return kept.ready(path, settings).classifier(settings, open_model)
     raise UnknownModel(
-        f"No backbone, run or run folder is called {name!r}. "
+        f"No backbone, run, run folder or bundle is called {name!r}. "
         f"Backbones: {', '.join(backbones.BACKBONES)}."
     )
+
+
+def of_id(name: str, settings: Settings) -> Run | Brought:
+    """The run, or the model that was brought here, with this id.
+
+    Raises:
+        UnknownModel: there is none.
+    """
+    from core import runs
+    from core.bundles import brought
+
+    if brought.here(settings, name):
+        return brought.get(settings, name)
+    return runs.get(settings, name)
 
 
 def evaluate_on(name: str, source: Path, settings: Settings) -> Report:

@@ -97,6 +97,15 @@ class Run(Extras):
             return None
         return pictures if pictures.is_dir() else None
 
+    @property
+    def start(self) -> Path | None:
+        """The folder of the model that it was ordered to go on from; None for none."""
+        try:
+            named = self.job.order().arguments.get("start")
+        except (OSError, ValueError):
+            return None
+        return None if named is None else Path(named)
+
     def events(self) -> tuple[Event, ...]:
         """What it has said so far."""
         return self.job.events.read()

@@ -13,6 +13,7 @@ from pathlib import Path
 from core import files, samples
 from core.dataset import Dataset
 from core.errors import BadInput, UnknownModel
+from core.jobs.folder import Order
 from core.run import CONFIG, Run
 from core.settings import Settings
 from core.summary import Summary, summarise
@@ -30,6 +31,7 @@ __all__ = [
     "folder",
     "get",
     "new_path",
+    "order",
     "restorable",
     "restore",
     "sample",
@@ -63,6 +65,19 @@ def create(config: TrainingConfig, dataset: Dataset, path: Path) -> Run:
 def new_path(settings: Settings) -> Path:
     """Where a new run goes: 128 random bits, so that nobody guesses it."""
     return folder(settings) / secrets.token_hex(16)
+
+
+def order(pictures: Path, start: Path | None = None) -> Order:
+    """What a worker is asked to do with a run.
+
+    Args:
+        pictures: folder that the dataset's paths are relative to.
+        start: folder of the model that it goes on from, if the settings name one.
+    """
+    arguments = {"pictures": str(pictures)}
+    return Order(
+        kind="train", arguments=arguments if start is None else arguments | {"start": str(start)}
+    )
 
 
 def get(settings: Settings, run_id: str) -> Run:

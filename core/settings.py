@@ -51,7 +51,10 @@ class Settings(BaseModel):
     job_minutes: float = Field(120.0, gt=0, description="Longest that a training may last.")
     queue_length: int = Field(20, ge=1, description="Most jobs that may wait.")
     upload_hours: float = Field(
-        2.0, gt=0, description="Hours after which uploaded pictures are deleted."
+        2.0,
+        gt=0,
+        description="Hours after which uploaded pictures are deleted, and on a "
+        "public host models that were brought.",
     )
 
     api_token: str = Field(

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import TuskerError
-from ui import answers, batch, frame, models, pictures, resources, state
+from ui import answers, batch, brought, frame, models, pictures, resources, state
 
 frame.enter()
 settings = resources.settings()
@@ -16,6 +16,7 @@ with inputs:
         model = models.choose(settings)
     count = how_many.number_input("Answers", 1, 10, 3, key=state.COUNT)
     st.caption(models.describe(model, settings))
+    brought.offer(model, settings)
     chosen = pictures.choose(settings)
 
 with results:

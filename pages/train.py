@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import samples
 from core.errors import TuskerError
-from ui import bakeoff, frame, intake, launch, live, resources, settings_form
+from ui import bakeoff, continuing, frame, intake, launch, live, resources, settings_form
 from ui.forecast import Forecast
 
 frame.enter()
@@ -33,10 +33,14 @@ if not intake.show(upload, found):
     st.stop()
 
 st.subheader("2 · How to learn", divider="gray")
-forecast = Forecast(upload, found, settings)
-config = settings_form.choose(settings, forecast, mirror=found.dataset.name != samples.DIGITS)
+start = continuing.choose(found.dataset, settings)
+forecast = Forecast(upload, found, settings, start)
+mirror = found.dataset.name != samples.DIGITS
+config = settings_form.choose(settings, forecast, mirror=mirror, start=start and start.model())
+config = continuing.configured(config, start)
 startable = config is not None and forecast.show(config)
-bakeoff.offer(upload, found, config, settings)
+if start is None:
+    bakeoff.offer(upload, found, config, settings)
 
 st.subheader("3 · Start", divider="gray")
 st.button(
@@ -45,6 +49,6 @@ st.button(
     icon=":material/play_arrow:",
     disabled=not startable,
     on_click=launch.start,
-    args=(upload, found, config, settings),
+    args=(upload, found, config, settings, start),
 )
 launch.show_refusal()

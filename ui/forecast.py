@@ -9,6 +9,7 @@ import streamlit as st
 
 from core import backbones
 from core.backbones import Backbone, serving
+from core.bundles import Brought
 from core.errors import TuskerError
 from core.intake import Intake
 from core.jobs import JobFolder, enqueue, local
@@ -36,10 +37,13 @@ class Forecast:
     upload: Upload
     found: Intake
     settings: Settings
+    start: Brought | None = None
 
     def captions(self) -> list[str]:
         """What each preset does, and about how long it takes with the chosen backbone."""
         backbone = st.session_state.get(state.BACKBONE, backbones.DEFAULT)
+        if self.start is not None:
+            backbone = self.start.model().backbone
         said = []
         for name, does in SAYS.items():
             with contextlib.suppress(TuskerError):  # a backbone with fewer stages
@@ -95,7 +99,8 @@ class Forecast:
         if found is None:
             return None, None
         dataset = self.found.dataset
-        seen = known.views(dataset, config, self.upload.pictures, self.settings)
+        before = None if self.start is None else self.start.path
+        seen = known.views(dataset, config, self.upload.pictures, self.settings, before)
         crowded, alone = (
             estimate.estimate(dataset, config, pace, self.settings, known=seen)
             for pace in (found, found.alone)

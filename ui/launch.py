@@ -8,12 +8,12 @@ from pathlib import Path
 import streamlit as st
 
 from core import backbones, runs, uploads
+from core.bundles import Brought
 from core.checks import Finding
 from core.dataset import Dataset
 from core.errors import TuskerError
 from core.intake import Intake
 from core.jobs import enqueue
-from core.jobs.folder import Order
 from core.runs import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
@@ -26,9 +26,16 @@ KEPT = (
 )
 
 
-def start(upload: Upload, found: Intake, config: TrainingConfig, settings: Settings) -> None:
-    """Train on an examined upload."""
-    begin(found.dataset, config, upload, settings, found.findings)
+def start(
+    upload: Upload,
+    found: Intake,
+    config: TrainingConfig,
+    settings: Settings,
+    before: Brought | None = None,
+) -> None:
+    """Train on an examined upload, going on from a model if the settings name one."""
+    folder = None if before is None else before.path
+    begin(found.dataset, config, upload, settings, found.findings, folder)
 
 
 def begin(
@@ -37,17 +44,19 @@ def begin(
     upload: Upload,
     settings: Settings,
     findings: tuple[Finding, ...] = (),
+    before: Path | None = None,
 ) -> None:
     """Create a run of this visit, put it in the queue, and let the address lead to it.
 
     Args:
         dataset: its paths are relative to the pictures of the upload.
         findings: what was found about the pictures; kept for the report.
+        before: folder of the model that the training goes on from.
     """
     runs.sweep(settings)
     run = runs.create(config, dataset, runs.new_path(settings))
     run.write_findings(findings)
-    order = Order(kind="train", arguments={"pictures": str(upload.pictures)})
+    order = runs.order(upload.pictures, before)
     try:
         enqueue(run.path, order, settings)
     except TuskerError as refusal:
@@ -136,6 +145,6 @@ def pictures(run: Run, settings: Settings) -> Upload | None:
 
 def _repeat(run: Run, upload: Upload, settings: Settings) -> None:
     try:
-        begin(run.dataset(), run.config(), upload, settings, run.findings())
+        begin(run.dataset(), run.config(), upload, settings, run.findings(), run.start)
     except TuskerError as refusal:  # damaged meanwhile
         st.session_state[state.REFUSAL] = str(refusal)

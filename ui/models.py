@@ -8,13 +8,14 @@ import streamlit as st
 
 from core import backbones, runs
 from core.backbones import Backbone, serving
+from core.bundles import brought as bundles
 from core.errors import TuskerError
 from core.evaluation import describe as describe_estimate
 from core.jobs import JobFolder, State, enqueue, local
 from core.jobs.folder import Order
 from core.runs import Summary
 from core.settings import Settings
-from ui import state, text
+from ui import brought, preparing, state, text
 
 
 def visible_runs(settings: Settings) -> list[Summary]:
@@ -34,36 +35,30 @@ def visible_runs(settings: Settings) -> list[Summary]:
 
 def choose(settings: Settings) -> str:
     """The model list: backbones, then this visitor's own. Returns the chosen one's name."""
-    own = {line.id: line for line in visible_runs(settings) if line.complete}
-    options = (
-        [*own, *backbones.BACKBONES]
-        if state.parameter(state.RUN) in own
-        else [
-            *backbones.BACKBONES,
-            *own,
-        ]
-    )
-    wanted = state.parameter(state.RUN)
+    own = {line.id: _run_title(line) for line in visible_runs(settings) if line.complete}
+    own |= {one.id: brought.title(one) for one in brought.visible(settings)}
+    published = {name: f"{row.title} · ImageNet" for name, row in backbones.BACKBONES.items()}
+    wanted = state.parameter(state.RUN) or state.parameter(state.WANTED)
+    titles = own | published if wanted in own else published | own
+    options = list(titles)
     return st.selectbox(
         "Model",
         options,
         index=options.index(wanted) if wanted in options else 0,
-        format_func=lambda name: _title(name, own),
+        format_func=titles.get,
         key=f"{state.MODEL} {wanted}",
     )
 
 
-def _title(name: str, own: dict[str, Summary]) -> str:
-    if name in own:
-        line = own[name]
-        classes = text.classes(len(line.classes))
-        origin = "sample" if line.sample else "taught here"
-        return f"{text.short(line.name, 40)} · {origin}, {classes}"
-    return f"{backbones.get(name).title} · ImageNet"
+def _run_title(line: Summary) -> str:
+    origin = "sample" if line.sample else "taught here"
+    return f"{text.short(line.name, 40)} · {origin}, {text.classes(len(line.classes))}"
 
 
 def describe(model: str, settings: Settings) -> str:
     """What a model costs and can do, in a line."""
+    if bundles.here(settings, model):
+        return brought.describe(bundles.get(settings, model))
     if not backbones.known(model):
         report = runs.get(settings, model).report()
         return f"Right on {describe_estimate(report.accuracy)} of {report.pictures} test pictures"
@@ -79,6 +74,8 @@ def describe(model: str, settings: Settings) -> str:
 
 def ready(model: str, settings: Settings) -> bool:
     """Whether the model can answer; if not, say what is missing and offer to prepare it."""
+    if bundles.here(settings, model):
+        return brought.ready(bundles.get(settings, model), settings)
     if not backbones.known(model):
         return True
     row = backbones.get(model)
@@ -87,7 +84,7 @@ def ready(model: str, settings: Settings) -> bool:
     job = JobFolder(serving.kept_in(row, settings))
     state_now = local.status(job, settings).state if job.exists else None
     if state_now in (State.QUEUED, State.RUNNING):
-        _watch(job, settings)
+        preparing.watch(job, settings)
         return False
     if state_now is State.FAILED:
         st.error(text.plain(job.recorded().sentence, 600), icon=":material/error:")
@@ -114,15 +111,3 @@ def _prepare(row: Backbone, settings: Settings) -> None:
         enqueue(serving.kept_in(row, settings), order, settings)
     except TuskerError as refusal:
         st.error(str(refusal))
-
-
-@st.fragment(run_every=1)
-def _watch(job: JobFolder, settings: Settings) -> None:
-    status = local.status(job, settings)
-    if status.state.ended:
-        st.rerun()
-    steps = [event for event in job.events.read() if event.kind == "step"]
-    if steps:
-        st.progress(steps[-1].done / max(1, steps[-1].total), text=steps[-1].what)
-    else:
-        st.progress(0.0, text="Starting")

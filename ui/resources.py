@@ -83,7 +83,7 @@ def _crew(model: str, annotations: str) -> tuple[Classifier, ...]:
 
 
 def _annotations(model: str) -> str:
-    said = runs.get(settings(), model).annotations()
+    said = models.of_id(model, settings()).annotations()
     return said.model_dump_json(include={"name", "threshold"})
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from core import backbones
 from core.backbones import serving
 from core.errors import TuskerError
+from core.model import ModelFile
 from core.settings import Settings
 from core.training import config as room
 from core.training.config import PRESETS, TrainingConfig
@@ -18,12 +19,15 @@ from ui.forecast import Forecast
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
 
 
-def choose(settings: Settings, forecast: Forecast, *, mirror: bool) -> TrainingConfig | None:
+def choose(
+    settings: Settings, forecast: Forecast, *, mirror: bool, start: ModelFile | None = None
+) -> TrainingConfig | None:
     """The controls, and the configuration they make; None where they do not fit together.
 
     Args:
         forecast: knows how long each preset takes.
         mirror: whether a mirror image still shows the same class.
+        start: the model that the training goes on from; what it fixes cannot be chosen.
     """
     chosen = st.radio(
         "How thoroughly?",
@@ -34,9 +38,9 @@ def choose(settings: Settings, forecast: Forecast, *, mirror: bool) -> TrainingC
         key=state.PRESET,
         label_visibility="collapsed",
     )
-    start = room.preset(chosen)
+    preset = room.preset(chosen)
     with st.expander("Advanced", icon=":material/tune:"):
-        values = _advanced(start, settings, mirror=mirror)
+        values = _advanced(preset, settings, mirror=mirror, fixed=start)
     try:
         made = room.parse(values)
     except TuskerError as refusal:
@@ -45,7 +49,9 @@ def choose(settings: Settings, forecast: Forecast, *, mirror: bool) -> TrainingC
     return made
 
 
-def _advanced(start: TrainingConfig, settings: Settings, *, mirror: bool) -> dict[str, Any]:
+def _advanced(
+    start: TrainingConfig, settings: Settings, *, mirror: bool, fixed: ModelFile | None
+) -> dict[str, Any]:
     """Every setting, grouped; the preset gives the defaults."""
     data, looks, head, top = st.tabs(["Data and backbone", "Augmentation", "Head", "Fine-tuning"])
     key = start.preset
@@ -54,14 +60,7 @@ def _advanced(start: TrainingConfig, settings: Settings, *, mirror: bool) -> dic
         return st.number_input(label, low, high, value, key=f"{key} {label}", **more)
 
     with data:
-        backbone = st.selectbox(
-            "Backbone",
-            list(backbones.BACKBONES),
-            format_func=lambda name: _backbone_title(name, settings),
-            help="The pretrained network that the new head is put on.",
-            key=state.BACKBONE,  # of all presets, so that a comparison can set it
-            persist_state="session",
-        )
+        backbone = _backbone(settings, fixed)
         left, right = st.columns(2)
         with left:
             validation = number(
@@ -98,6 +97,7 @@ def _advanced(start: TrainingConfig, settings: Settings, *, mirror: bool) -> dic
                 1.0,
                 step=0.02,
                 help="How much of a picture the model sees, from the centre.",
+                disabled=fixed is not None,
             )
             smoothing = number(
                 "Label smoothing",
@@ -140,6 +140,7 @@ def _advanced(start: TrainingConfig, settings: Settings, *, mirror: bool) -> dic
                 placeholder="none, or for example 256, 64",
                 key=f"{key} hidden",
                 help="Units of each dense layer before the last.",
+                disabled=fixed is not None,
             )
         with right:
             dropout = number(
@@ -192,6 +193,23 @@ def _advanced(start: TrainingConfig, settings: Settings, *, mirror: bool) -> dic
     }
     same = room.parse(values | {"preset": start.preset}) == start if _parses(values) else False
     return values | {"preset": start.preset if same else "custom"}
+
+
+def _backbone(settings: Settings, fixed: ModelFile | None) -> str:
+    if fixed is not None:
+        st.caption(
+            f"{backbones.get(fixed.backbone).title}, crop and hidden layers are those of the model "
+            "that it starts from."
+        )
+        return fixed.backbone
+    return st.selectbox(
+        "Backbone",
+        list(backbones.BACKBONES),
+        format_func=lambda name: _backbone_title(name, settings),
+        help="The pretrained network that the new head is put on.",
+        key=state.BACKBONE,  # of all presets, so that a comparison can set it
+        persist_state="session",
+    )
 
 
 def _parses(values: dict[str, Any]) -> bool:

@@ -156,7 +156,7 @@ def _unpack(
     checksum = count = 0
     try:
         with path.open("xb") as out:
-            for chunk in _chunks(file, start, entry):
+            for chunk in chunks(file, start, entry):
                 if not count and chunk.startswith(ARCHIVES):
                     return NESTED
                 count += len(chunk)
@@ -174,8 +174,12 @@ def _unpack(
     return None if count == entry.size and checksum == entry.checksum else DAMAGED
 
 
-def _chunks(file: IO[bytes], start: int, entry: Entry) -> Iterator[bytes]:
-    """The entry's own bytes, never more than a chunk of them in memory."""
+def chunks(file: IO[bytes], start: int, entry: Entry) -> Iterator[bytes]:
+    """The entry's own bytes from `start` on, never more than a chunk of them in memory.
+
+    Raises:
+        zlib.error: they are damaged.
+    """
     file.seek(start)
     left = entry.packed
     engine = zlib.decompressobj(-zlib.MAX_WBITS) if entry.method == DEFLATED else None

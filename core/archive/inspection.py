@@ -39,13 +39,13 @@ def inspect(file: IO[bytes], settings: Settings) -> tuple[list[tuple[str, Entry,
     found = directory.find(file, settings)
     listed = list(directory.entries(file, found))
     _check_sizes(listed, length, settings)
-    ends = _ends(listed, found.start)
+    places = ends(listed, found.start)
     wanted, clutter = [], []
     seen: dict[str, str] = {}
-    for entry, end in zip(listed, ends, strict=True):
+    for entry, end in zip(listed, places, strict=True):
         name = clean(entry.name, windows=entry.system in (0, 10, 11))
         folder = entry.name.endswith(("/", "\\"))
-        _check_entry(entry, folder=folder)
+        check_entry(entry, folder=folder)
         if folder or not name:
             continue
         other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
@@ -116,14 +116,19 @@ def _ratio(entry: Entry) -> float:
     return entry.size / max(entry.packed, 1)
 
 
-def _check_entry(entry: Entry, *, folder: bool) -> None:
+def check_entry(entry: Entry, *, folder: bool) -> None:
+    """Refuse what is no plain file that can be read.
+
+    Raises:
+        BadArchive: it is encrypted, a link or a device, or packed in an unusual way.
+    """
     if entry.flags & ENCRYPTED:
         raise BadArchive("This zip is encrypted. Make it without a password.")
     kind = stat.S_IFMT(entry.kind)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR and not folder):
         raise BadArchive(
             f"A zip may hold files and folders only; {entry.name} is a link or a device. Put the "
-            "picture itself in its place."
+            "file itself in its place."
         )
     if entry.method not in (STORED, DEFLATED) and not folder:
         raise BadArchive(
@@ -134,17 +139,20 @@ def _check_entry(entry: Entry, *, folder: bool) -> None:
         raise BadArchive(f"This zip says two sizes of {entry.name}. {AGAIN}")
 
 
-def _ends(listed: list[Entry], directory: int) -> list[int]:
-    """The byte that each entry must end before; refuses entries that share bytes.
+def ends(listed: list[Entry], directory: int) -> list[int]:
+    """The byte that each entry must end before.
+
+    Raises:
+        BadArchive: two entries share bytes.
 
     Source: D. Fifield, "A better zip bomb", 2019.
     """
     order = sorted(range(len(listed)), key=lambda index: listed[index].offset)
-    ends, limit = [0] * len(listed), directory
+    found, limit = [0] * len(listed), directory
     for index in reversed(order):
         entry = listed[index]
-        ends[index] = limit
+        found[index] = limit
         if entry.offset + 30 + len(entry.raw_name) + entry.packed > limit:
             raise BadArchive(f"{entry.name} overlaps something else in this zip. {AGAIN}")
         limit = entry.offset
-    return ends
+    return found

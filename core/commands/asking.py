@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from core import arguments
-from core.arguments import AsJson, Data
+from core.arguments import AsJson
 from core.commands.host import answered, host, show
 from core.errors import BadInput
 from core.terminal import complain
@@ -20,7 +20,7 @@ def predict(
         list[Path], typer.Argument(help="Pictures, folders of them, and zips of them.")
     ],
     model: Annotated[
-        str, typer.Option(help="A backbone's name, a run's id, or a run's folder.")
+        str, typer.Option(help="A backbone's name, a run's id or folder, or a bundle.")
     ] = "",
     top: Annotated[int, typer.Option(min=1, help="How many answers a picture.")] = 3,
     csv: Annotated[Path | None, typer.Option(help="Write a table to this CSV file.")] = None,
@@ -55,15 +55,27 @@ def predict(
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A run's folder or id, or a backbone's name.")],
-    data: Data,
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[MODEL] DATA",
+            help="The model, unless --model names it; then a zip of class folders, or a folder.",
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help="A run's id or folder, a bundle, or a backbone's name.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Score a model on other pictures of its classes."""
     from core import models
 
     settings = host()
-    report = models.evaluate_on(model, arguments.existing(data), settings)
+    asked = [model, *given] if model else given
+    if len(asked) != 2:
+        raise BadInput("Expected a model and a zip or folder of pictures. See: evaluate --help")
+    name, data = asked
+    report = models.evaluate_on(name, arguments.existing(Path(data)), settings)
     if as_json:
         show(json.loads(report.to_json()))
         return

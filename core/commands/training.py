@@ -26,26 +26,39 @@ def train(
     backbone: BackboneName = None,
     config: ConfigFile = None,
     seed: Seed = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="A bundle to go on from, with more pictures or classes."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Teach it your own classes."""
-    from core import runs
-    from core.jobs.folder import Order
+    from core import model, runs
     from core.jobs.worker import work
+    from core.training import continuing
     from core.training import estimate as foresee
 
     settings = host()
-    configured = arguments.configuration(preset, config, backbone, seed)
+    watch = Watcher(silent=as_json)
+    if start is None:
+        configured, before = arguments.configuration(preset, config, backbone, seed), None
+    else:
+        configured, before = arguments.continued(
+            start, preset, config, backbone, seed, settings, watch.step
+        )
+    continuing.check(configured, before)
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), beside=data)
-    watch = Watcher(silent=as_json)
     with arguments.taken_in(data, settings, watch.step, complain) as (taken, pictures):
+        if before is not None:
+            complain(continuing.said(taken.dataset, model.load(before)[0]))
+            complain(continuing.HONEST)
         if not as_json:
             (found,) = foresee.measured(taken.dataset, pictures, [configured], settings)
             complain(found.sentence)
         run = runs.create(configured, taken.dataset, path)
         run.write_findings(taken.findings)
-        run.job.open(Order(kind="train", arguments={"pictures": str(pictures)}))
+        run.job.open(runs.order(pictures, before))
         terminal.divert(run.job.log_path)
         began = time.monotonic()
         with terminal.heeding(run.job.request_cancel):

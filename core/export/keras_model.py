@@ -44,7 +44,7 @@ def assemble(
         RunDamaged: the arrays do not fit the backbone.
     """
     trunk = build.trunk(backbones.get(model.backbone), settings=settings)
-    _restore(trunk, arrays)
+    restore(trunk, arrays)
     embedding = keras.layers.GlobalAveragePooling2D(name="embedding")(trunk.output)
     x = embedding
     layers = DenseHead.from_arrays(arrays).layers
@@ -63,7 +63,18 @@ def assemble(
     return plain, keras.Model(trunk.input, outputs, name="classifier")
 
 
-def _restore(trunk: keras.Model, arrays: dict[str, np.ndarray]) -> None:
+def trained_layers(trunk: keras.Model, arrays: dict[str, np.ndarray]) -> list[keras.layers.Layer]:
+    """The layers that such arrays belong to, from the input up."""
+    places = {int(name.split(".")[1]) for name in arrays if name.startswith("trunk.")}
+    return [trunk.layers[place] for place in sorted(places)]
+
+
+def restore(trunk: keras.Model, arrays: dict[str, np.ndarray]) -> None:
+    """Give a backbone the trained weights that `trained_arrays` took; other arrays are passed over.
+
+    Raises:
+        RunDamaged: the arrays do not fit the backbone.
+    """
     for name, array in arrays.items():
         if not name.startswith("trunk."):
             continue

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core import files
 from core.training.events import EventLog
 
-Kind = Literal["intake", "prepare", "measure", "compare", "train"]
+Kind = Literal["intake", "prepare", "measure", "compare", "adopt", "train"]
 
 STATUS = "status.json"
 ORDER = "order.json"

@@ -81,13 +81,24 @@ def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[s
     comparisons.work(folder.path, _pictures(arguments, "comparison"), settings, Counter(emit))
 
 
+def adopt(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
+    """Build what a brought model answers with."""
+    from core.bundles import Brought
+    from core.training.events import Counter
+
+    Brought(folder.path).build(settings, Counter(emit))
+
+
 def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Train, evaluate and export a run."""
     pictures = _pictures(arguments, "run")
     from core.runs import Run
     from core.training import pipeline
 
-    pipeline.train(Run(folder.path), pictures, settings, emit)
+    start = arguments.get("start")
+    pipeline.train(
+        Run(folder.path), pictures, settings, emit, start=None if start is None else Path(start)
+    )
 
 
 def _pictures(arguments: dict[str, Any], what: str) -> Path:
@@ -102,6 +113,7 @@ WORK: dict[str, Work] = {
     "prepare": prepare,
     "measure": measure,
     "compare": compare,
+    "adopt": adopt,
     "train": train,
 }
 

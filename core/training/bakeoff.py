@@ -18,6 +18,7 @@ from core.settings import Settings
 from core.training import cache, cross_validation, engines, features, pace
 from core.training.comparison import Absent, Comparison, Contender, terms_of
 from core.training.config import Augmentation, TrainingConfig
+from core.training.network import Network
 
 TIMED = 15
 """Calls of each model that are timed."""
@@ -172,7 +173,7 @@ def _embeddings(
             pictures,
             row,
             Augmentation.none(),
-            engines.litert(row, None, settings),
+            engines.litert(Network(row, settings), None),
             kept,
             seed=config.seed,
             crop=config.crop,

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.backbones import Backbone
-from core.settings import Settings
 from core.training import measurements, pace
 from core.training.engines import Engine, LitertEngine
+from core.training.network import Network
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +25,8 @@ PROCESSOR = Path("/proc/cpuinfo")
 
 def choose(
     light: LitertEngine,
-    backbone: Backbone,
+    network: Network,
     stage: int | None,
-    settings: Settings,
     *,
     missing: Callable[[str], int],
     probes: Callable[[], np.ndarray],
@@ -39,12 +37,14 @@ def choose(
     is long, and what was measured is remembered.
 
     Args:
-        light: the LiteRT engine of that backbone and stage.
+        light: the LiteRT engine of that network and stage.
         stage: index in `backbone.stages` whose activation is kept; None for none.
         missing: of an engine's name, how many views it would have to pass: those that another
             engine has seen are of no use to it.
         probes: makes some views to measure with, (n, size, size, 3) uint8.
     """
+
+    backbone, settings = network.backbone, network.settings
 
     def key(what: str, engine: str) -> measurements.Key:
         return measurements.key_of(f"{what}, {engine}", backbone, settings)
@@ -62,7 +62,7 @@ def choose(
     best_total = seconds / light.lanes * missing(light.name)
     if best_total < WORTH:
         return light
-    for name, build in _others(backbone, stage, light, settings).items():
+    for name, build in _others(network, stage, light).items():
         each, deviation = known("seconds a view", name), known("deviation", name)
         start = known("seconds to start", name)
         engine: Engine | None = None
@@ -90,7 +90,7 @@ def _filed(light: LitertEngine, name: str) -> str:
 
 
 def _others(
-    backbone: Backbone, stage: int | None, light: LitertEngine, settings: Settings
+    network: Network, stage: int | None, light: LitertEngine
 ) -> dict[str, Callable[[], Engine]]:
     """What else could do it here, by name."""
 
@@ -99,7 +99,7 @@ def _others(
             from core.training.keras_engine import KerasEngine
 
             filed = _filed(light, name)
-            return KerasEngine(backbone, stage, filed, settings, precision)  # type: ignore[arg-type]
+            return KerasEngine(network, stage, filed, precision)  # type: ignore[arg-type]
 
         return build
 

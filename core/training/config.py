@@ -98,6 +98,8 @@ class TrainingConfig(_Part):
 
     preset: PresetName | Literal["custom"] = "custom"
     """The preset that it came from."""
+    start: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    """SHA-256 of the weights of the model that it goes on from; empty: none."""
     backbone: str = backbones.DEFAULT
     """Name of the backbone."""
     seed: int = Field(0, ge=0, le=2**31 - 1)

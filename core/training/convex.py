@@ -21,7 +21,12 @@ TOLERANCE = 1e-4
 
 
 def logistic_regression(
-    features: np.ndarray, labels: np.ndarray, owners: np.ndarray, weights: np.ndarray, seed: int
+    features: np.ndarray,
+    labels: np.ndarray,
+    owners: np.ndarray,
+    weights: np.ndarray,
+    seed: int,
+    start: DenseHead | None = None,
 ) -> DenseHead:
     """A linear head whose strength was chosen on these pictures alone.
 
@@ -34,15 +39,26 @@ def logistic_regression(
         owners: (n,) int64, the picture each row was rendered from.
         weights: (classes,) of each class.
         seed: of the folds.
+        start: a linear head to begin at; the optimum is the same.
 
     Source: scikit-learn's `LogisticRegression` with the L2 penalty, whose optimum this is.
     """
     rows, rotation = spanned(features)
     strength = _best_strength(rows, labels, owners, weights, seed)
-    kernel, bias = solve(rows, labels, weights, strength)
+    kernel, bias = solve(rows, labels, weights, strength, _begun(start, rotation))
     if rotation is not None:
         kernel = rotation @ kernel
     return DenseHead(((kernel.astype(np.float32), bias.astype(np.float32)),))
+
+
+def _begun(
+    start: DenseHead | None, rotation: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Kernel and bias of a head in the basis of the rows."""
+    if start is None:
+        return None
+    kernel, bias = start.layers[-1]
+    return (kernel if rotation is None else rotation.T @ kernel), bias
 
 
 def solve(

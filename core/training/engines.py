@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from core import ahead
-from core.backbones import Backbone, serving
-from core.settings import Settings
+from core.backbones import serving
+from core.training.network import Network
 
 
 class Engine(Protocol):
@@ -86,7 +86,7 @@ class _Interpreter:
         return {name: self._interpreter.get_tensor(i)[0] for name, i in self._outputs.items()}
 
 
-def litert(backbone: Backbone, stage: int | None, settings: Settings) -> LitertEngine:
+def litert(network: Network, stage: int | None) -> LitertEngine:
     """The serving model, or, to keep activations too, that model opened at the end of a stage.
 
     Args:
@@ -95,18 +95,17 @@ def litert(backbone: Backbone, stage: int | None, settings: Settings) -> LitertE
     Raises:
         UnknownModel: the backbone has not been prepared on this machine.
     """
-    model = serving.required(backbone, settings)
-    digest = (serving.digest(backbone, settings) or "")[:12]
-    name = f"{backbone.name}-{digest}-litert"
+    model, digest = network.serving_model(), network.digest[:12]
+    name = f"{network.backbone.name}-{digest}-litert"
     if stage is None:
         return LitertEngine(model, name)
     from core.backbones.litert_file import LitertFile
 
-    end = backbone.stages[stage].layer
-    opened = serving.kept_in(backbone, settings) / f"{digest}-{end}.tflite"
+    end = network.backbone.stages[stage].layer
+    opened = network.workplace / f"{digest}-{end}.tflite"
     if not opened.is_file():
         opened.parent.mkdir(parents=True, exist_ok=True)
-        network = LitertFile(model)
-        network.keep("embedding", inside={"cut": network.output_of(end)})
-        network.write(opened)
+        inside = LitertFile(model)
+        inside.keep("embedding", inside={"cut": inside.output_of(end)})
+        inside.write(opened)
     return LitertEngine(opened, name, cut=end)

@@ -10,16 +10,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from core.backbones import Backbone, build
+from core.backbones import build
 from core.backbones.litert_file import Retrained
 from core.dense import DenseHead, softmax
 from core.evaluation import calibration
-from core.settings import Settings
 from core.training import resources, stages
 from core.training.config import Phase, TrainingConfig
 from core.training.events import Counter, Emit, Epoch, Kept
 from core.training.features import Features
 from core.training.head import class_weights, targets
+from core.training.network import Network
 
 PHASE = "fine-tune"
 WARM_UP = 0.1
@@ -43,15 +43,15 @@ class Tuner:
 
     def __init__(
         self,
-        backbone: Backbone,
+        network: Network,
         config: TrainingConfig,
         classes: int,
         pictures: int,
-        settings: Settings,
     ) -> None:
         """Build and trace the network.
 
         Args:
+            network: what it starts from.
             classes: that it is to tell apart.
             pictures: that it will be trained on; they set the length of the schedule.
 
@@ -60,7 +60,7 @@ class Tuner:
             WeightsUnavailable: the backbone's weights cannot be had.
         """
         self._config = config
-        self.trunk = build.trunk(backbone, settings=settings)
+        backbone, self.trunk = network.backbone, network.trunk()
         self.above = build.top_model(backbone, resources.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
         self._before = [layer.get_weights() for layer in stages.trained(self.above)]
@@ -168,20 +168,11 @@ class Tuner:
         Raises:
             LookupError: a layer is not a convolution.
         """
-        found = []
-        for layer, before in zip(stages.trained(self.above), self._before, strict=True):
-            if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-                raise LookupError(f"{layer.name} is not a convolution")
-            depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-            (kernel, *bias), (new_kernel, *new_bias) = before, layer.get_weights()
-            found.append(Retrained(kernel, new_kernel, depthwise, *bias, *new_bias))
-        return found
+        return stages.retrained(stages.trained(self.above), self._before)
 
     def embedding(self, view: np.ndarray) -> np.ndarray:
         """What the whole trained network makes of (size, size, 3) uint8: (d,) float32."""
-        return (
-            self.trunk(view[np.newaxis].astype(np.float32), training=False).numpy()[0].mean((0, 1))
-        )
+        return stages.embedding(self.trunk, view)
 
     def probabilities(self, features: Features) -> np.ndarray:
         """What the network says of the plain views of a split: (n, classes) float64."""

@@ -35,7 +35,12 @@ class Batch:
 
 
 def fit(
-    train: Batch, validation: Batch, classes: int, config: TrainingConfig, emit: Emit
+    train: Batch,
+    validation: Batch,
+    classes: int,
+    config: TrainingConfig,
+    emit: Emit,
+    start: DenseHead | None = None,
 ) -> DenseHead:
     """Train the head and keep its best epoch by validation loss.
 
@@ -45,6 +50,8 @@ def fit(
     Args:
         train: all views of the training pictures.
         validation: plain views of the validation pictures.
+        start: a head to go on from, in place of random weights. Where the problem is convex it
+            only gets to the same optimum sooner.
     """
     mean, scale = scaling(train.features)
     inside = Batch(scaled(train.features, mean, scale), train.labels, train.owners)
@@ -53,8 +60,12 @@ def fit(
 
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
-        start = _initial(inside, classes, weights, config)
-        best = _epochs(start, inside, outside, weights.astype(np.float32), config, emit)
+        begun = None if start is None else _rescaled(start, mean, scale)
+        first = _initial(inside, classes, weights, config, begun)
+        answers = begun is not None or _is_convex(config)
+        best = _epochs(
+            first, inside, outside, weights.astype(np.float32), config, emit, answers=answers
+        )
     return _unscaled(best, mean, scale)
 
 
@@ -74,11 +85,19 @@ def targets(labels: np.ndarray, classes: int, smoothing: float) -> np.ndarray:
     return rows
 
 
-def _initial(train: Batch, classes: int, weights: np.ndarray, config: TrainingConfig) -> DenseHead:
+def _initial(
+    train: Batch,
+    classes: int,
+    weights: np.ndarray,
+    config: TrainingConfig,
+    start: DenseHead | None,
+) -> DenseHead:
     if _is_convex(config):
         return convex.logistic_regression(
-            train.features, train.labels, train.owners, weights, config.seed
+            train.features, train.labels, train.owners, weights, config.seed, start
         )
+    if start is not None:
+        return start
     generator = np.random.default_rng(config.seed)
     widths = [train.features.shape[1], *config.head.hidden, classes]
     layers = []
@@ -101,14 +120,17 @@ def _epochs(
     weights: np.ndarray,
     config: TrainingConfig,
     emit: Emit,
+    *,
+    answers: bool,
 ) -> DenseHead:
+    """Train on; `answers` says whether `head` is worth keeping as it is."""
     phase = config.head_phase
     wanted = targets(train.labels, head.classes, config.label_smoothing)
     generator = np.random.default_rng(config.seed)
     parameters = [np.array(array) for layer in head.layers for array in layer]
     update = optimizer(phase)
     best, best_loss, best_accuracy, best_epoch = head, *_score(head, validation), 0
-    searching = not _is_convex(config)  # random weights are no answer: any epoch is better
+    searching = not answers  # random weights are none: any epoch is better
 
     for epoch in range(1, phase.epochs + 1):
         start = time.monotonic()
@@ -214,6 +236,16 @@ def _score(head: DenseHead, batch: Batch) -> tuple[float, float]:
         float(-np.log(np.maximum(right, 1e-12)).mean()),
         float((found.argmax(axis=1) == batch.labels).mean()),
     )
+
+
+def _rescaled(head: DenseHead, mean: np.ndarray, scale: np.ndarray) -> DenseHead:
+    """The reverse of `_unscaled`: a head on features as they come, for scaled ones."""
+    kernel, bias = head.layers[0]
+    first = (
+        (kernel * scale[:, None]).astype(np.float32),
+        (bias + mean @ kernel).astype(np.float32),
+    )
+    return DenseHead((first, *head.layers[1:]))
 
 
 def _unscaled(head: DenseHead, mean: np.ndarray, scale: np.ndarray) -> DenseHead:

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from core.backbones import Backbone, build
-from core.settings import Settings
+from core.training.network import Network
 
 Precision = Literal["float32", "mixed_bfloat16"]
 
@@ -26,10 +25,9 @@ class KerasEngine:
 
     def __init__(
         self,
-        backbone: Backbone,
+        network: Network,
         stage: int | None,
         name: str,
-        settings: Settings,
         precision: Precision = "float32",
     ) -> None:
         """Build the network.
@@ -41,11 +39,11 @@ class KerasEngine:
         Raises:
             WeightsUnavailable: the weights cannot be had.
         """
-        self.name = name
+        self.name, backbone = name, network.backbone
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy(precision)
         try:
-            trunk = build.trunk(backbone, settings=settings)
+            trunk = network.trunk()
         finally:
             keras.config.set_dtype_policy(policy)
         outputs = [keras.layers.GlobalAveragePooling2D(dtype="float32")(trunk.output)]

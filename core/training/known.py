@@ -5,28 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 
 from core import backbones
-from core.backbones import serving
 from core.dataset import Dataset
+from core.errors import TuskerError
 from core.settings import Settings
 from core.training import resources
 from core.training.cache import VERSION, FeatureCache, cache_folder
 from core.training.config import TrainingConfig
+from core.training.network import Network
 from core.training.views import view_names
 
 EMBEDDING = "embedding"
 
 
-def views(dataset: Dataset, config: TrainingConfig, pictures: Path, settings: Settings) -> int:
+def views(
+    dataset: Dataset,
+    config: TrainingConfig,
+    pictures: Path,
+    settings: Settings,
+    start: Path | None = None,
+) -> int:
     """Views that lie in the feature cache, by the engine that knows the most of them.
 
     Args:
         dataset: need not be split yet.
         pictures: folder that the dataset's paths are relative to.
+        start: folder of the model that the training goes on from.
     """
     backbone = backbones.get(config.backbone)
-    digest = serving.digest(backbone, settings)
     cache = FeatureCache(cache_folder(pictures, settings))
-    if digest is None:
+    try:
+        digest = Network(backbone, settings, start).digest
+    except TuskerError:  # it has to be prepared first
         return 0
     array = EMBEDDING
     if config.fine_tunes:

@@ -29,7 +29,7 @@ def look(recipe: Recipe, splits: Sequence[Split], stage: int | None) -> dict[Spl
     Args:
         stage: index in the backbone's stages whose activations are kept; None for none.
     """
-    light = engines.litert(recipe.backbone, stage, recipe.settings)
+    light = engines.litert(recipe.network, stage)
     count = Counter(recipe.emit)
     found: dict[Split, Features] = {}
     for split in splits:
@@ -66,9 +66,7 @@ def _fastest(recipe: Recipe, stage: int | None, light: LitertEngine) -> Engine:
         paths = [recipe.pictures / example.path for example in examples[:PROBES]]
         return np.stack([images.load(path, size, crop) for path in paths])
 
-    return choice.choose(
-        light, recipe.backbone, stage, recipe.settings, missing=missing, probes=probes
-    )
+    return choice.choose(light, recipe.network, stage, missing=missing, probes=probes)
 
 
 def _say(recipe: Recipe, found: dict[Split, Features]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -12,9 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from core import backbones, model
+from core import backbones, files, model
 from core import dataset as dataset_room
-from core.backbones import serving
 from core.dataset import Split
 from core.dense import DenseHead
 from core.model import ModelFile
@@ -23,6 +23,7 @@ from core.settings import Settings
 from core.training import (
     afterwards,
     cache,
+    continuing,
     estimate,
     head,
     measurements,
@@ -36,6 +37,7 @@ from core.training.events import Counter, Emit, Note
 from core.training.features import Features
 from core.training.head import Batch
 from core.training.looking import look
+from core.training.network import Network
 from core.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -46,7 +48,12 @@ NOT_TESTED: tuple[Split, ...] = ("train", "validation")
 
 
 def train(
-    run: Run, pictures: Path, settings: Settings, emit: Emit, features: Path | None = None
+    run: Run,
+    pictures: Path,
+    settings: Settings,
+    emit: Emit,
+    features: Path | None = None,
+    start: Path | None = None,
 ) -> None:
     """Split, look once, train, score, write the report; then what follows a finished report.
 
@@ -55,25 +62,29 @@ def train(
         pictures: folder that the dataset's paths are relative to.
         emit: is told each event; may raise `Cancelled`.
         features: where features are kept; as the mode has it if None.
+        start: folder of the model that it goes on from, if the settings name one.
 
     Raises:
         BadDataset: too few pictures to learn from.
+        BadConfig: it is to go on from a model that is not there.
         WeightsUnavailable: the backbone's weights cannot be had.
         Cancelled: somebody asked to stop.
     """
     began = time.monotonic()
     config = run.config()
+    continuing.check(config, start)
     dataset = dataset_room.split(
         run.dataset(), validation=config.validation, test=config.test, seed=config.seed
     )
-    run.write_dataset(dataset)
     backbone = backbones.get(config.backbone)
+    if (before := Network(backbone, settings, start).model) is not None:
+        emit(Note(sentence=continuing.said(dataset, before)))
+        dataset = continuing.arranged(dataset, before.classes)
+    run.write_dataset(dataset)
     with cache.opened(features or cache.cache_folder(pictures, settings), settings) as kept:
-        recipe = Recipe(config, dataset, pictures, backbone, settings, kept, emit)
+        recipe = Recipe(config, dataset, pictures, backbone, settings, kept, emit, start)
         recipe.check()
-        if serving.locate(backbone, settings) is None:
-            emit(Note(sentence=f"{backbone.title} is prepared first. This happens once."))
-            serving.prepare(backbone, settings, Counter(emit))
+        recipe.network.prepare(lambda sentence: emit(Note(sentence=sentence)), Counter(emit))
         recipe = _fitted(recipe)
         teach = _fine_tuned if config.fine_tunes else _head_only
         seen = teach(recipe, run)
@@ -105,7 +116,7 @@ def _head_only(recipe: Recipe, run: Run) -> Seen:
     plain = {split: features.embeddings[:, 0].copy() for split, features in found.items()}
     del found
     answering = _calibrated(recipe, fitted, fitted.probabilities(plain["validation"]))
-    _save(recipe, run, answering, {}, cut=None)
+    _save(recipe, run, answering)
     tested = scoring.from_embeddings(recipe, run, answering, plain["test"])
     return Seen(plain["train"], plain["validation"], tested)
 
@@ -137,14 +148,14 @@ def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
         answering = _calibrated(
             recipe, start, start.probabilities(found["validation"].embeddings[:, 0])
         )
-        _save(recipe, run, answering, {}, cut=None)
+        _save(recipe, run, answering)
     else:
         from core.export import keras_model
         from core.training import retraining
 
         arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
         answering = _calibrated(recipe, fitted, tuner.probabilities(found["validation"]))
-        _save(recipe, run, answering, arrays, cut=recipe.backbone.stages[stage].name)
+        _save(recipe, run, answering, arrays, stage)
         retraining.write(recipe, tuner, run.model_folder / model.SERVING)
     # A copy, so that nothing else of the features is kept in memory.
     train, validation = (found[split].embeddings[:, 0].copy() for split in NOT_TESTED)
@@ -161,11 +172,10 @@ def _tuner(recipe: Recipe) -> Tuner:
     from core.training.finetune import Tuner
 
     tuner = Tuner(
-        recipe.backbone,
+        recipe.network,
         recipe.config,
         classes=len(recipe.dataset.classes),
         pictures=len(recipe.of("train")),
-        settings=recipe.settings,
     )
     key = terms.start_key(recipe.config, recipe.settings)
     measurements.remember(recipe.settings, key, time.thread_time() - began)
@@ -193,6 +203,7 @@ def _fit_head(recipe: Recipe, train: Features, validation: Features) -> DenseHea
         len(recipe.dataset.classes),
         recipe.config,
         recipe.emit,
+        recipe.network.head(recipe.dataset.classes, recipe.config.head.hidden),
     )
 
 
@@ -204,8 +215,19 @@ def _batch(found: Features, labels: np.ndarray, views: int) -> Batch:
 
 
 def _save(
-    recipe: Recipe, run: Run, answering: Answering, arrays: dict[str, np.ndarray], cut: str | None
+    recipe: Recipe,
+    run: Run,
+    answering: Answering,
+    trained: dict[str, np.ndarray] | None = None,
+    stage: int | None = None,
 ) -> None:
+    """Write the model: all that differs from the published backbone, whoever trained it.
+
+    Args:
+        trained: weights that this training changed in the backbone.
+        stage: index of the stage below them.
+    """
+    network = recipe.network
     model.save(
         run.model_folder,
         ModelFile(
@@ -216,7 +238,10 @@ def _save(
             hidden=tuple(len(bias) for _, bias in answering.head.layers[:-1]),
             dropout=recipe.config.head.dropout,
             temperature=answering.temperature,
-            cut=cut,
+            cut=network.cut(stage),
         ),
-        answering.head.arrays() | arrays,
+        answering.head.arrays() | network.arrays | (trained or {}),
     )
+    if not trained and network.retrained is not None:
+        with files.replacing(run.model_folder / model.SERVING) as temporary:
+            shutil.copyfile(network.serving_model(), temporary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from core.settings import Settings
 from core.training.cache import FeatureCache
 from core.training.config import TrainingConfig
 from core.training.events import Emit
+from core.training.network import Network
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Recipe:
     Attributes:
         pictures: folder that the dataset's paths are relative to.
         emit: is told each event; may raise `Cancelled`.
+        start: folder of the model that it goes on from; None for the backbone as published.
     """
 
     config: TrainingConfig
@@ -32,6 +35,12 @@ class Recipe:
     settings: Settings
     cache: FeatureCache
     emit: Emit
+    start: Path | None = None
+
+    @cached_property
+    def network(self) -> Network:
+        """What the training starts from."""
+        return Network(self.backbone, self.settings, self.start)
 
     def of(self, split: Split) -> tuple[Example, ...]:
         """The examples of a split."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
+import numpy as np
+
+from core.backbones.litert_file import Retrained
 
 
 def unfreeze(above: keras.Model, layers: int) -> None:
@@ -36,3 +39,29 @@ def trained(above: keras.Model) -> list[keras.layers.Layer]:
 def dense(network: keras.Model) -> list[keras.layers.Dense]:
     """The layers of the head, from the features up."""
     return [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)]
+
+
+def retrained(
+    layers: Iterable[keras.layers.Layer], before: Iterable[list[np.ndarray]]
+) -> list[Retrained]:
+    """Layers with their weights before and after.
+
+    Args:
+        before: what `get_weights` gave of each.
+
+    Raises:
+        LookupError: a layer is not a convolution.
+    """
+    found = []
+    for layer, (kernel, *bias) in zip(layers, before, strict=True):
+        if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+            raise LookupError(f"{layer.name} is not a convolution")
+        depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+        new_kernel, *new_bias = layer.get_weights()
+        found.append(Retrained(kernel, new_kernel, depthwise, *bias, *new_bias))
+    return found
+
+
+def embedding(trunk: keras.Model, view: np.ndarray) -> np.ndarray:
+    """What a whole backbone makes of (size, size, 3) uint8: (d,) float32."""
+    return trunk(view[np.newaxis].astype(np.float32), training=False).numpy()[0].mean((0, 1))

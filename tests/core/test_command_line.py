@@ -11,8 +11,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
+from core import bundle as packing
 from core import card, models, runs, samples
 from core.__main__ import main
 from core.backbones import Backbone
@@ -208,7 +211,7 @@ def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        (("--model", "resnet51"), "No backbone, run or run folder is called 'resnet51'."),
+        (("--model", "resnet51"), "No backbone, run, run folder or bundle is called 'resnet51'."),
         (("--model", "0" * 32), "No run with this id is on this machine."),
         (("--model", "resnet50"), "Run: python -m core prepare resnet50"),
         (("--model", "core"), "Expected a run folder at core"),
@@ -296,6 +299,63 @@ def test_a_run_is_scored_on_other_pictures_of_its_classes(
     assert report["pictures"] == 16
     assert report["classes"] == list(run.dataset().classes)
     assert 0 <= report["accuracy"]["value"] <= 1
+
+
+def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
+    trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+) -> None:
+    run = (done := trained("thorough")).run
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(packing.packed(run, done.settings))
+    path = done.pictures / run.dataset().of("train")[0].path
+    for _ in range(2):  # made ready, then known
+        answer = tusker("predict", path, "--model", bundle)
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert answer.stdout.splitlines() == expected(path, done.settings, run.id)
+    scored = [
+        tusker("evaluate", *named, some_zip, "--json")
+        for named in (("--model", bundle), (run.path,))
+    ]
+    assert [answer.returncode for answer in scored] == [0, 0]
+    one, other = (json.loads(answer.stdout)["predictions"] for answer in scored)
+    assert [p["predicted"] for p in one] == [p["predicted"] for p in other]
+
+
+def test_a_training_goes_on_from_a_bundle(
+    trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+) -> None:
+    done = trained("thorough")
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(packing.packed(done.run, done.settings))
+    answer = tusker("train", some_zip, "--from", bundle, "--out", tmp_path / "run")
+    assert answer.returncode == 0, answer.stderr
+    run = runs.at(tmp_path / "run")
+    before = load_file(done.run.model_folder / "weights.safetensors")
+    found = load_file(run.model_folder / "weights.safetensors")
+    trunk = [name for name in before if name.startswith("trunk.")]
+    assert trunk
+    for name in trunk:
+        np.testing.assert_array_equal(found[name], before[name])
+    assert f"knows {len(run.dataset().classes)} of these classes" in answer.stderr
+
+
+def test_what_a_training_cannot_go_on_from_is_refused_in_a_sentence(
+    refusal: Refusal, some_zip: Path, tmp_path: Path
+) -> None:
+    assert "found none there" in refusal("train", some_zip, "--from", tmp_path / "gone.zip")
+    assert "found a zip without model.json" in refusal("train", some_zip, "--from", some_zip)
+    both = ("--from", some_zip, "--backbone", "tiny")
+    assert "found both" in refusal("train", some_zip, *both)
+    settings = tmp_path / "config.json"
+    settings.write_text(json.dumps({"start": "0" * 64}))
+    assert "Bring its bundle again" in refusal("train", some_zip, "--config", settings)
+
+
+def test_what_evaluate_cannot_tell_apart_is_refused_in_a_sentence(
+    refusal: Refusal, some_zip: Path
+) -> None:
+    for typed in ((some_zip,), ("--model", "tiny", some_zip, some_zip)):
+        assert "Expected a model and a zip or folder" in refusal("evaluate", *typed)
 
 
 def test_classes_that_a_model_does_not_know_are_named(refusal: Refusal, some_zip: Path) -> None:

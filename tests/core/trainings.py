@@ -55,10 +55,12 @@ def train(
     *,
     exports: bool = False,
     features: Path | None = None,
+    start: Path | None = None,
 ) -> Trained:
     """Train a run at `path`; without exports it ends, complete, where they would begin.
 
-    Features are kept beside the run, for it alone, unless a folder is given.
+    Features are kept beside the run, for it alone, unless a folder is given. `start` is the folder
+    of a model that it goes on from.
     """
     features = features or path.with_name(f"features-of-{path.name}")
     trained = Trained(runs.create(asked, taken.dataset, path), taken.pictures, settings)
@@ -69,7 +71,7 @@ def train(
             raise Cancelled("No exports.")
 
     try:
-        pipeline.train(trained.run, trained.pictures, settings, emit, features)
+        pipeline.train(trained.run, trained.pictures, settings, emit, features, start)
     except Cancelled:
         assert not exports
     else:

@@ -128,9 +128,7 @@ def test_a_backbone_is_taken_at_a_press_for_every_preset_and_every_page(
     visitor: Visitor, compared: Callable[..., Upload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[TrainingConfig] = []
-    monkeypatch.setattr(
-        "ui.launch.start", lambda _upload, _found, made, _settings: asked.append(made)
-    )
+    monkeypatch.setattr("ui.launch.start", lambda _upload, _found, made, *_more: asked.append(made))
     upload = compared()
     visitor.open("train", upload=upload.id)
     assert _taken(visitor) == [False, True]

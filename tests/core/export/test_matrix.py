@@ -81,9 +81,12 @@ def test_every_format_answers_as_the_report_does(home, pictures, tmp_path, backb
             f"(report {found.accuracy}), {proof.milliseconds} ms, {proof.megabytes} MB"
         )
     for proof in found.proofs:
-        assert proof.passed, proof.reason
         if proof.file == INT8:
-            assert found.accuracy - proof.accuracy <= max(0.02, 1 / found.pictures)
+            close = found.accuracy - proof.accuracy <= max(0.02, 1 / found.pictures)
+            assert proof.passed == close, "what loses more is withheld"
+            # Random features differ by less than int8 can tell; learned ones do not.
+            assert close or (backbone == "mobilenetv2" and count > 2)
         else:
+            assert proof.passed, proof.reason
             assert proof.agreement == 1
             assert proof.difference <= 1e-3

@@ -11,6 +11,7 @@ import pytest
 
 from core.training import choice, keras_engine, measurements, pace
 from core.training.engines import litert
+from core.training.network import Network
 
 ROOT = Path(__file__).parents[3]
 MANY = 10_000
@@ -29,7 +30,7 @@ class Probes:
 
 @pytest.fixture
 def light(tiny, settings):
-    return litert(tiny, 1, settings)
+    return litert(Network(tiny, settings), 1)
 
 
 @pytest.fixture
@@ -40,7 +41,9 @@ def chosen(light, tiny, settings):
         def missing(engine):
             return count - (knows or {}).get(engine.rpartition("-")[2], 0)
 
-        return choice.choose(light, tiny, 1, settings, missing=missing, probes=probes or Probes())
+        return choice.choose(
+            light, Network(tiny, settings), 1, missing=missing, probes=probes or Probes()
+        )
 
     return choose
 
@@ -111,11 +114,12 @@ import sys
 import numpy as np
 from core import backbones, settings
 from core.training import choice, engines
+from core.training.network import Network
 
 settings, tiny = settings.load(), backbones.get("tiny")
-light = engines.litert(tiny, 1, settings)
+light = engines.litert(Network(tiny, settings), 1)
 views = np.zeros((4, 32, 32, 3), np.uint8)
-found = choice.choose(light, tiny, 1, settings, missing=lambda _: 50, probes=lambda: views)
+found = choice.choose(light, Network(tiny, settings), 1, missing=lambda _: 50, probes=lambda: views)
 print(found is light)
 print(sorted({"tensorflow", "keras"} & set(sys.modules)))
 """

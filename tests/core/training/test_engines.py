@@ -11,6 +11,7 @@ from core.classifier import Classifier
 from core.errors import UnknownModel
 from core.training import engines
 from core.training.engines import litert
+from core.training.network import Network
 
 SHAPES = {0: (16, 16, 16), 1: (8, 8, 24)}
 
@@ -20,7 +21,7 @@ def noise(count, size=32):
 
 
 def test_embeddings_are_those_that_a_prediction_has(tiny, settings):
-    embeddings, cuts = litert(tiny, None, settings).run(noise(5))
+    embeddings, cuts = litert(Network(tiny, settings), None).run(noise(5))
     assert cuts is None
     assert embeddings.dtype == np.float32
     classifier = Classifier.of_backbone(tiny, settings)
@@ -32,7 +33,10 @@ def test_embeddings_are_those_that_a_prediction_has(tiny, settings):
 def test_both_engines_see_the_same(tiny, settings, stage):
     from core.training.keras_engine import KerasEngine
 
-    light, heavy = litert(tiny, stage, settings), KerasEngine(tiny, stage, "heavy", settings)
+    light, heavy = (
+        litert(Network(tiny, settings), stage),
+        KerasEngine(Network(tiny, settings), stage, "heavy"),
+    )
     assert light.cut == heavy.cut == tiny.stages[stage].layer
     assert light.cut_shape == heavy.cut_shape == SHAPES[stage]
     (embeddings, cuts), (expected, expected_cuts) = light.run(noise(6)), heavy.run(noise(6))
@@ -44,7 +48,7 @@ def test_both_engines_see_the_same(tiny, settings, stage):
 def test_the_same_name_gives_the_same_embeddings_whether_or_not_activations_are_kept(
     tiny, settings
 ):
-    found = [litert(tiny, stage, settings) for stage in (None, 0, 1)]
+    found = [litert(Network(tiny, settings), stage) for stage in (None, 0, 1)]
     assert len({engine.name for engine in found}) == 1
     plain, *others = (engine.run(noise(4))[0] for engine in found)
     for other in others:
@@ -52,13 +56,13 @@ def test_the_same_name_gives_the_same_embeddings_whether_or_not_activations_are_
 
 
 def test_another_serving_model_has_another_name(tiny, settings, monkeypatch):
-    first = litert(tiny, None, settings).name
+    first = litert(Network(tiny, settings), None).name
     monkeypatch.setattr(serving, "digest", lambda *_: "f" * 64)
-    assert litert(tiny, None, settings).name != first
+    assert litert(Network(tiny, settings), None).name != first
 
 
 def test_an_opened_file_is_kept_and_used_again(tiny, settings, monkeypatch):
-    litert(tiny, 1, settings)
+    litert(Network(tiny, settings), 1)
     (kept,) = serving.kept_in(tiny, settings).glob("*-block1_relu.tflite")
     before = kept.stat()
 
@@ -66,11 +70,11 @@ def test_an_opened_file_is_kept_and_used_again(tiny, settings, monkeypatch):
         raise AssertionError("it was opened again")
 
     monkeypatch.setattr(LitertFile, "write", never)
-    again = litert(tiny, 1, settings)
+    again = litert(Network(tiny, settings), 1)
     assert again.cut_shape == SHAPES[1]
     assert (kept.stat().st_mtime_ns, kept.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
     with pytest.raises(AssertionError, match="opened again"):
-        litert(tiny, 0, settings)
+        litert(Network(tiny, settings), 0)
     assert serving.locate(tiny, settings), "the serving model itself was spoiled"
 
 
@@ -78,11 +82,11 @@ def test_a_backbone_that_is_not_prepared_is_refused(settings):
     from core.backbones import get
 
     with pytest.raises(UnknownModel, match="python -m core prepare tiny"):
-        litert(get("tiny"), 1, settings)
+        litert(Network(get("tiny"), settings), 1)
 
 
 def test_several_callers_are_served_at_once_and_each_gets_its_own(tiny, settings):
-    engine = litert(tiny, 1, settings)
+    engine = litert(Network(tiny, settings), 1)
     views = noise(64)
     alone = engine.run(views)
     with ThreadPoolExecutor(4 * engine.lanes) as pool:

@@ -21,6 +21,7 @@ from core.images import decoding
 from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
+from core.training.network import Network
 from core.training.views import render
 
 ROOT = Path(__file__).parents[3]
@@ -46,7 +47,7 @@ class Counting:
 
 @pytest.fixture
 def engine(tiny, settings):
-    return Counting(engines.litert(tiny, STAGE, settings))
+    return Counting(engines.litert(Network(tiny, settings), STAGE))
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_the_layers_above_make_the_embeddings_out_of_the_activations(extract, en
 def test_tensorflow_sees_the_same_in_larger_batches(extract, undisturbed, tiny, settings, kept):
     from core.training.keras_engine import KerasEngine
 
-    found = extract(KerasEngine(tiny, STAGE, "tensorflow", settings))
+    found = extract(KerasEngine(Network(tiny, settings), STAGE, "tensorflow"))
     assert (found.passed, found.reused) == (undisturbed.passed, 0)
     for one, other in zip(everything(found), everything(undisturbed), strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-3, atol=1e-3)
@@ -251,11 +252,11 @@ def test_another_crop_shows_something_else_and_is_kept_apart(
 def test_activations_that_were_not_kept_are_paid_for_and_embeddings_stay(
     extract, engine, tiny, settings, undisturbed, examples
 ):
-    extract(engines.litert(tiny, None, settings), PLAIN)
+    extract(engines.litert(Network(tiny, settings), None), PLAIN)
     found = extract(engine)
     assert found.passed == 3 * len(examples)
     same(found, undisturbed)
-    alone = extract(Counting(engines.litert(tiny, None, settings)))
+    alone = extract(Counting(engines.litert(Network(tiny, settings), None)))
     assert (alone.passed, alone.reused) == (0, 3 * len(examples))
     np.testing.assert_array_equal(alone.embeddings, found.embeddings)
 
@@ -299,6 +300,7 @@ from core import backbones, intake, settings
 from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
+from core.training.network import Network
 
 settings, tiny, folder = settings.load(), backbones.get("tiny"), Path(sys.argv[1])
 
@@ -308,7 +310,8 @@ def say(done, total):
 
 features.extract(
     intake.load(folder).dataset.examples[::3], intake.pictures(folder), tiny,
-    Augmentation(views=3), engines.litert(tiny, 1, settings), FeatureCache(Path(sys.argv[2])),
+    Augmentation(views=3), engines.litert(Network(tiny, settings), 1),
+    FeatureCache(Path(sys.argv[2])),
     seed=0, progress=say,
 )
 """
@@ -373,7 +376,7 @@ def test_cancelling_stops_at_once_and_leaves_no_thread_behind(
     def stop(done, total):
         raise Cancelled("Stop.")
 
-    slow = Counting(engines.litert(tiny, STAGE, settings), seconds=0.1)
+    slow = Counting(engines.litert(Network(tiny, settings), STAGE), seconds=0.1)
     slow.lanes = 1
     began = time.monotonic()
     with pytest.raises(Cancelled) as stopped:

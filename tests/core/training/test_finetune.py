@@ -15,6 +15,7 @@ from core.training.convex import logistic_regression
 from core.training.events import Epoch, Kept, Step
 from core.training.features import Features
 from core.training.finetune import Tuner
+from core.training.network import Network
 
 TINY = get("tiny")
 HOME = Settings()  # the tiny backbone has no weights to fetch
@@ -78,7 +79,7 @@ def weights(trunk):
 def run(config, stage=BLOCK1, head=None, train=None, validation=None):
     """Fine-tune a fresh trunk: its weights before and after, the head, what was said."""
     train, validation = train or cuts(0, 24, stage), validation or cuts(1, 12, stage)
-    tuner = Tuner(TINY, config, classes=3, pictures=len(train[1]), settings=HOME)
+    tuner = Tuner(Network(TINY, HOME), config, classes=3, pictures=len(train[1]))
     assert resources.cut_stage(config) == stage
     before, said = weights(tuner.trunk), []
     head, kept = tuner.fit(head or a_head(), *train, *validation, said.append)

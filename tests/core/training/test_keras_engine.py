@@ -7,6 +7,7 @@ import pytest
 from core.backbones import build, get
 from core.settings import Settings
 from core.training.keras_engine import KerasEngine
+from core.training.network import Network
 
 TINY = get("tiny")
 HOME = Settings()  # the tiny backbone has no weights to fetch
@@ -20,7 +21,7 @@ def noise(count):
 def test_the_cut_is_the_end_of_the_stage_and_the_embedding_that_of_the_whole(stage, shape):
     trunk = build.trunk(TINY)
     views = noise(5)
-    engine = KerasEngine(TINY, stage, "tensorflow", HOME)
+    engine = KerasEngine(Network(TINY, HOME), stage, "tensorflow")
     assert (engine.name, engine.cut, engine.cut_shape) == (
         "tensorflow",
         TINY.stages[stage].layer,
@@ -37,15 +38,17 @@ def test_the_cut_is_the_end_of_the_stage_and_the_embedding_that_of_the_whole(sta
 
 
 def test_without_a_stage_it_keeps_the_embedding_alone():
-    engine = KerasEngine(TINY, None, "tensorflow", HOME)
+    engine = KerasEngine(Network(TINY, HOME), None, "tensorflow")
     assert (engine.cut, engine.cut_shape) == (None, ())
     embeddings, cuts = engine.run(noise(3))
     assert cuts is None
-    np.testing.assert_array_equal(embeddings, KerasEngine(TINY, 1, "with", HOME).run(noise(3))[0])
+    np.testing.assert_array_equal(
+        embeddings, KerasEngine(Network(TINY, HOME), 1, "with").run(noise(3))[0]
+    )
 
 
 def test_batches_of_any_size_are_answered_alike():
-    engine = KerasEngine(TINY, 1, "tensorflow", HOME)
+    engine = KerasEngine(Network(TINY, HOME), 1, "tensorflow")
     together = engine.run(noise(7))
     apart = [engine.run(noise(7)[place : place + 1]) for place in range(7)]
     for one, several in zip(zip(*apart, strict=True), together, strict=True):
@@ -54,10 +57,10 @@ def test_batches_of_any_size_are_answered_alike():
 
 def test_half_precision_is_close_and_leaves_that_of_others_alone():
     policy = keras.config.dtype_policy()
-    half = KerasEngine(TINY, 1, "half", HOME, "mixed_bfloat16")
+    half = KerasEngine(Network(TINY, HOME), 1, "half", "mixed_bfloat16")
     assert keras.config.dtype_policy() == policy
     embeddings, cuts = half.run(noise(8))
-    exact, exact_cuts = KerasEngine(TINY, 1, "whole", HOME).run(noise(8))
+    exact, exact_cuts = KerasEngine(Network(TINY, HOME), 1, "whole").run(noise(8))
     assert (embeddings.dtype, cuts.dtype) == (np.float32, np.float16)
     for found, expected in ((embeddings, exact), (cuts, exact_cuts)):
         off = np.sqrt(((found.astype("f4") - expected) ** 2).mean() / (expected**2.0).mean())

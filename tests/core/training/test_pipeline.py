@@ -54,7 +54,7 @@ def test_a_run_is_complete_with_every_file(trained, preset):
     run = trained(preset).run
     pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
     inside = {"classifier.keras", "classifier.tflite", "classifier-int8.tflite"}
-    inside |= {"classifier.onnx", "labels.txt"}
+    inside |= {"classifier.onnx", "labels.txt", "train.py", "split.json", "backbone.keras"}
     inside |= {
         f"saved_model/{name}"
         for name in (

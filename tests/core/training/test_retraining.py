@@ -27,7 +27,7 @@ def recipe(tiny, settings, some_shapes):
 @pytest.fixture
 def tuner(recipe):
     """A network whose last stage is not as it was."""
-    made = Tuner(recipe.backbone, recipe.config, 3, 30, recipe.settings)
+    made = Tuner(recipe.network, recipe.config, 3, 30)
     random = np.random.default_rng(0)
     for layer in trained(made.above):
         layer.set_weights(

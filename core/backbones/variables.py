@@ -1,0 +1,90 @@
+"""Which weights of each backbone a training can change, and their shapes, without TensorFlow.
+
+`python -m core.backbones.variables` writes the table anew; `tests/core/backbones/test_variables.py`
+counts the same in the networks themselves.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from core import files
+from core.backbones.row import Backbone
+from core.backbones.table import BACKBONES, TINY
+
+TABLE = Path(__file__).parent / "data" / "variables.json"
+PREFIX = "trunk."
+
+
+class Variables(BaseModel):
+    """What can be trained in a backbone.
+
+    Attributes:
+        shapes: of each weight by `<place of its layer>.<name>`, from the input up.
+        ends: place of the layer that ends each stage.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shapes: dict[str, tuple[int, ...]]
+    ends: tuple[int, ...]
+
+    def above(self, stage: int) -> dict[str, tuple[int, ...]]:
+        """Shapes of the weights above the end of a stage, by their names in a model's arrays."""
+        return {
+            PREFIX + name: shape
+            for name, shape in self.shapes.items()
+            if _place(name) > self.ends[stage]
+        }
+
+
+_ROWS = TypeAdapter(dict[str, Variables])
+
+
+def of(backbone: Backbone) -> Variables:
+    """What can be trained in a backbone of the table."""
+    return _table()[backbone.name]
+
+
+@functools.cache
+def _table() -> dict[str, Variables]:
+    return _ROWS.validate_json(TABLE.read_bytes())
+
+
+def _place(name: str) -> int:
+    return int(name.partition(".")[0])
+
+
+def count(backbone: Backbone) -> Variables:
+    """The same, counted in the network itself. Imports TensorFlow."""
+    import keras
+
+    from core.backbones import build
+
+    trunk = build.trunk(backbone, "random")
+    places = {layer.name: place for place, layer in enumerate(trunk.layers)}
+    return Variables(
+        shapes={
+            f"{place}.{variable.name}": tuple(variable.shape)
+            for place, layer in enumerate(trunk.layers)
+            if not isinstance(layer, keras.layers.BatchNormalization)
+            for variable in layer.trainable_variables
+        },
+        ends=tuple(places[stage.layer] for stage in backbone.stages),
+    )
+
+
+def main() -> int:
+    """Write the table of all backbones."""
+    rows = {row.name: count(row) for row in (*BACKBONES.values(), TINY)}
+    lines = (f'"{name}": {found.model_dump_json()}' for name, found in rows.items())
+    files.write_text(TABLE, "{\n" + ",\n".join(lines) + "\n}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""What is written of trainable weights is what the networks have."""
+
+import keras
+import pytest
+
+from core import backbones
+from core.backbones import build, variables
+from core.export import keras_model
+from core.training import stages
+
+LARGE = ("resnet101", "resnet152")
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow if name in LARGE else ())
+    for name in (*backbones.BACKBONES, "tiny")
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_table_holds_what_can_be_trained_in_the_order_in_which_it_is(name: str) -> None:
+    backbone = backbones.get(name)
+    assert variables.of(backbone) == variables.count(backbone)
+    trunk = build.trunk(backbone, "random")
+    for stage in range(len(backbone.stages) - 1):
+        above = build.top_model(backbone, stage, trunk)
+        written = variables.of(backbone).above(stage)
+        # All of it, and the last few layers: what is trained reaches from some layer to the top.
+        for layers in (0, len(above.layers) // 2):
+            stages.unfreeze(above, layers)
+            found = keras_model.trained_arrays(trunk, above)
+            assert {n: a.shape for n, a in found.items()} == dict(
+                list(written.items())[len(written) - len(found) :]
+            )
+        keras.backend.clear_session()

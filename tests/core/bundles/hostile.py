@@ -1,0 +1,289 @@
+"""Bundles that somebody made to do harm, each by what is wrong with it."""
+
+import io
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+from safetensors.numpy import save
+
+from core.backbones import get, variables
+
+TINY = get("tiny")
+CLASSES = ("rose", "tulip")
+MODEL, WEIGHTS, NOVELTY = "model.json", "weights.safetensors", "novelty.safetensors"
+
+
+def described(**changes: object) -> bytes:
+    """`model.json` of a linear head on the tiny backbone."""
+    said = {
+        "version": 1,
+        "backbone": "tiny",
+        "classes": CLASSES,
+        "size": 32,
+        "crop": 0.94,
+        "hidden": [],
+        "dropout": 0.2,
+        "temperature": 1.5,
+        "cut": None,
+    }
+    return json.dumps(said | changes).encode()
+
+
+def head(classes: int = 2, width: int = 32, **others: np.ndarray) -> dict[str, np.ndarray]:
+    """Its arrays."""
+    random = np.random.default_rng(0)
+    kernel = random.normal(size=(width, classes)).astype(np.float32)
+    return {"head.0.kernel": kernel, "head.0.bias": np.zeros(classes, np.float32), **others}
+
+
+def novelty() -> dict[str, np.ndarray]:
+    """Its detector of unlike pictures."""
+    means = np.full((2, 32), 0.1, np.float32)
+    directions = np.zeros((1, 32), np.float32)
+    return {"means": means, "directions": directions, "threshold": np.ones(1, np.float32)}
+
+
+def trunk() -> dict[str, np.ndarray]:
+    """Weights of the last stage."""
+    return {
+        name: np.zeros(shape, np.float32) for name, shape in variables.of(TINY).above(1).items()
+    }
+
+
+def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    """A zip of these."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as target:
+        for name, content in files.items():
+            target.writestr(name, content)
+    return buffer.getvalue()
+
+
+def whole(**changes: bytes) -> dict[str, bytes]:
+    """The files of a good bundle, some of them changed: `model`, `weights` or `novelty`."""
+    return {
+        MODEL: changes.get("model", described()),
+        WEIGHTS: changes.get("weights", save(head())),
+        NOVELTY: changes.get("novelty", save(novelty())),
+    }
+
+
+def tensors(header: object, numbers: bytes = b"", length: int | None = None) -> bytes:
+    """A safetensors file with any header."""
+    said = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(said) if length is None else length) + said + numbers
+
+
+def place(shape: object, begin: object, end: object, dtype: str = "F32") -> dict[str, object]:
+    """What a header says of one array."""
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def _weights(**header: object) -> bytes:
+    """A zip whose header of the weights says this of the two arrays, with 264 bytes of numbers."""
+    names = {"kernel": "head.0.kernel", "bias": "head.0.bias"}
+    said = {names.get(key, key): value for key, value in header.items()}
+    return zipped(whole(weights=tensors(said, bytes(264))))
+
+
+def _said_twice() -> bytes:
+    """A header that is good whichever of two equal lines counts."""
+    header = json.dumps({"head.0.kernel": GOOD, "head.0.bias": BIAS, "x": BIAS})
+    return header.replace('"x"', '"head.0.bias"').encode()
+
+
+def _patched(content: bytes, name: str, at: int, value: bytes) -> bytes:
+    """A zip with some bytes of a file's line in the directory exchanged."""
+    changed = bytearray(content)
+    where = content.rindex(b"PK\1\2", 0, content.rindex(name.encode()))
+    changed[where + at : where + at + len(value)] = value
+    return bytes(changed)
+
+
+def _symlink() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        info = zipfile.ZipInfo(MODEL)
+        info.create_system, info.external_attr = 3, 0o120777 << 16
+        target.writestr(info, "/etc/passwd")
+        target.writestr(WEIGHTS, save(head()))
+    return buffer.getvalue()
+
+
+def _twice() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, content in whole().items():
+            target.writestr(name, content)
+        target.writestr("Model.JSON", described(backbone="resnet50"))
+    return buffer.getvalue()
+
+
+def _bomb() -> bytes:
+    """Weights that expand to a gigabyte, though the directory says they are as they should be."""
+    engine = zlib.compressobj(9, zlib.DEFLATED, -15)
+    start = tensors({"head.0.kernel": place([32, 2], 0, 256), "head.0.bias": place([2], 256, 264)})
+    packed = engine.compress(start)
+    for _ in range(64):
+        packed += engine.compress(bytes(1 << 24))
+    packed += engine.flush()
+    good = zipped(whole(weights=packed))
+    size = struct.pack("<I", len(start) + 264)
+    packed_as_deflate = _patched(_patched(good, WEIGHTS, 10, b"\x08\0"), WEIGHTS, 24, size)
+    local = packed_as_deflate.index(b"PK\3\4", packed_as_deflate.index(b"PK\3\4") + 4)
+    changed = bytearray(packed_as_deflate)
+    changed[local + 8 : local + 10] = b"\x08\0"
+    return bytes(changed)
+
+
+def _declared_bomb() -> bytes:
+    """The same, and the directory says so."""
+    return zipped(whole(weights=save(head()) + bytes(1 << 28)), zipfile.ZIP_DEFLATED)
+
+
+def _nan(value: float) -> bytes:
+    arrays = head()
+    arrays["head.0.kernel"][3, 1] = value
+    return zipped(whole(weights=save(arrays)))
+
+
+def _novelty(**changes: np.ndarray) -> bytes:
+    return zipped(whole(novelty=save(novelty() | changes)))
+
+
+def _model(**changes: object) -> bytes:
+    return zipped(whole(model=described(**changes)))
+
+
+def _arrays(arrays: dict[str, np.ndarray], **model: object) -> bytes:
+    return zipped(whole(model=described(**model), weights=save(arrays)))
+
+
+GOOD = place([32, 2], 0, 256)
+BIAS = place([2], 256, 264)
+RUNS = b"cos\nsystem\n(S'touch /tmp/it_was_run'\ntR."
+"""A pickle that runs a command when it is opened."""
+
+BUNDLES: dict[str, Callable[[], bytes]] = {
+    # The zip.
+    "no zip": lambda: RUNS,
+    "a truncated zip": lambda: zipped(whole())[:-200],
+    "no model in it": lambda: zipped({"labels.txt": b"rose"}),
+    "a climbing name": lambda: zipped(whole() | {"../../evil.py": b"import os"}),
+    "an absolute name": lambda: zipped(whole() | {"/etc/cron.d/evil": b""}),
+    "two files of one name": _twice,
+    "encrypted": lambda: _patched(zipped(whole()), WEIGHTS, 8, b"\1\0"),
+    "a symlink for a model": _symlink,
+    "a thousand files": lambda: zipped(whole() | {f"{i}.txt": b"" for i in range(1_000)}),
+    "weights that expand to a gigabyte": _bomb,
+    "weights that say they do": _declared_bomb,
+    "weights with a wrong checksum": lambda: _patched(zipped(whole()), WEIGHTS, 16, b"evil"),
+    "weights packed by a method of its own": lambda: _patched(
+        zipped(whole()), WEIGHTS, 10, b"\x63\0"
+    ),
+    # model.json
+    "a pickle for a model": lambda: zipped(whole(model=RUNS)),
+    "a huge model.json": lambda: zipped(whole(model=described() + b" " * (2 << 20))),
+    "a deep model.json": lambda: zipped(whole(model=b'{"a":' * 100_000)),
+    "a list for a model": lambda: zipped(whole(model=b"[1, 2]")),
+    "a model.json that is not UTF-8": lambda: zipped(whole(model=b'{"backbone": "\xff\xfe"}')),
+    "an unknown backbone": lambda: _model(backbone="../../resnet50"),
+    "one class": lambda: _model(classes=["rose"]),
+    "ten thousand classes": lambda: _model(classes=[str(i) for i in range(10_000)]),
+    "classes of the same name": lambda: _model(classes=["rose", "rose"]),
+    "a class without a name": lambda: _model(classes=["rose", " "]),
+    "a class of control characters": lambda: _model(classes=["rose", "tu\x1b[2Jlip"]),
+    "a class that is no text": lambda: _model(classes=["rose", {"a": 1}]),
+    "a name of a megabyte": lambda: _model(classes=["rose", "x" * 900_000]),
+    "a negative size": lambda: _model(size=-32),
+    "a huge size": lambda: _model(size=10**30),
+    "another size than the backbone's": lambda: _model(size=64),
+    "a crop that is no number": lambda: zipped(
+        whole(model=described(crop=0.5).replace(b"0.5", b"NaN"))
+    ),
+    "huge hidden layers": lambda: _model(hidden=[4096, 10**9, 4096]),
+    "four hidden layers": lambda: _model(hidden=[8, 8, 8, 8]),
+    "a temperature of zero": lambda: _model(temperature=0),
+    "an endless dropout": lambda: zipped(
+        whole(model=described(dropout=0.5).replace(b"0.5", b"Infinity"))
+    ),
+    "a cut that is no stage": lambda: _model(cut="__class__"),
+    "a word too many": lambda: _model(custom_objects={"Lambda": "os.system"}),
+    # weights.safetensors
+    "a pickle for weights": lambda: zipped(whole(weights=RUNS)),
+    "empty weights": lambda: zipped(whole(weights=b"")),
+    "a header longer than the file": lambda: zipped(whole(weights=tensors(b"{}", length=10**6))),
+    "a header of exabytes": lambda: zipped(whole(weights=tensors(b"{}", length=2**63))),
+    "a deep header": lambda: zipped(whole(weights=tensors(b'{"a":' * 40_000))),
+    "a header that is not UTF-8": lambda: zipped(whole(weights=tensors(b'{"\xff": 1}'))),
+    "a header that says a name twice": lambda: zipped(
+        whole(weights=tensors(_said_twice(), bytes(264)))
+    ),
+    "a header of spaces": lambda: zipped(
+        whole(model=described(hidden=[4096, 4096]), weights=tensors(b"{}" + b" " * (2 << 20)))
+    ),
+    "a shape bomb": lambda: _weights(kernel=place([2**40, 2**40], 0, 256), bias=BIAS),
+    "a shape that overflows to the right size": lambda: _weights(
+        kernel=place([2**32, 2**32, 0, 1], 0, 256), bias=BIAS
+    ),
+    "a shape of a number with ten thousand digits": lambda: zipped(
+        whole(
+            weights=tensors(
+                json.dumps({"head.0.kernel": GOOD, "head.0.bias": BIAS})
+                .replace("32", "9" * 10_000)
+                .encode(),
+                bytes(264),
+            )
+        )
+    ),
+    "a negative shape": lambda: _weights(kernel=place([-32, -2], 0, 256), bias=BIAS),
+    "a shape of words": lambda: _weights(kernel=place(["32", 2], 0, 256), bias=BIAS),
+    "offsets behind the end": lambda: _weights(kernel=GOOD, bias=place([2], 10**9, 10**9 + 8)),
+    "overlapping offsets": lambda: _weights(kernel=GOOD, bias=place([2], 248, 256)),
+    "offsets that leave a gap": lambda: zipped(
+        whole(
+            weights=tensors(
+                {"head.0.kernel": GOOD, "head.0.bias": place([2], 260, 268)}, bytes(268)
+            )
+        )
+    ),
+    "offsets backwards": lambda: _weights(kernel=place([32, 2], 256, 0), bias=BIAS),
+    "half precision": lambda: zipped(
+        whole(weights=save({n: a.astype(np.float16) for n, a in head().items()}))
+    ),
+    "double precision": lambda: zipped(
+        whole(weights=save({n: a.astype(np.float64) for n, a in head().items()}))
+    ),
+    "a number that is none": lambda: _nan(np.nan),
+    "an endless number": lambda: _nan(-np.inf),
+    "a head without a bias": lambda: _arrays({"head.0.kernel": head()["head.0.kernel"]}),
+    "an array more": lambda: _arrays(head(spare=np.zeros(4, np.float32))),
+    "a head of more classes": lambda: _arrays(head(classes=3)),
+    "a head for wider features": lambda: _arrays(head(width=64)),
+    "a head without its hidden layer": lambda: _arrays(head(), hidden=[8]),
+    "trained layers without a cut": lambda: _arrays(head() | trunk()),
+    "a cut without trained layers": lambda: _arrays(head(), cut="block 1"),
+    "a trained layer below the cut": lambda: _arrays(
+        head(**{"trunk.2.kernel": np.zeros((3, 3, 3, 16), np.float32)}), cut="block 1"
+    ),
+    "a trained layer of another shape": lambda: _arrays(
+        head() | {name: array[..., :1] for name, array in trunk().items()}, cut="block 1"
+    ),
+    "a hole among the trained layers": lambda: _arrays(
+        head(**{"trunk.5.kernel": np.zeros((3, 3, 16, 24), np.float32)}), cut="stem"
+    ),
+    "a layer with a name of its own": lambda: _arrays(
+        head() | trunk() | {"trunk.8.__class__": np.zeros(1, np.float32)}, cut="block 1"
+    ),
+    # novelty.safetensors
+    "a pickle for novelty": lambda: zipped(whole(novelty=RUNS)),
+    "a threshold below zero": lambda: _novelty(threshold=-np.ones(1, np.float32)),
+    "means of other features": lambda: _novelty(means=np.zeros((2, 8), np.float32)),
+    "more means than classes": lambda: _novelty(means=np.zeros((9, 32), np.float32)),
+    "directions that stretch": lambda: _novelty(directions=np.ones((1, 32), np.float32)),
+    "no means": lambda: _novelty(means=np.zeros((0, 32), np.float32)),
+}

@@ -1,0 +1,149 @@
+"""Whatever a stranger packs as a bundle: a sentence, at once, in little memory."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core.bundles import brought, bundle
+from core.errors import BadArchive, BadBundle, LimitExceeded
+from core.settings import Settings
+from tests.core.bundles import hostile
+
+ROOT = Path(__file__).parents[3]
+SECONDS, MEGABYTES = 1.0, 100
+APART = """
+import builtins, io, json, os, resource, sys, time
+from pathlib import Path
+from core.bundles import brought
+from core.errors import BadInput
+from core.settings import Settings
+
+given = Path(sys.argv[1])
+settings = Settings(home=given.parent / "home")
+before = set(sys.modules)
+said, opened = {}, []
+sys.addaudithook(
+    lambda event, what: opened.append([event, str(what[0])])
+    if event in ("pickle.find_class", "os.system", "subprocess.Popen", "exec", "compile")
+    or event == "open" and len(what) > 1 and isinstance(what[1], str) and what[1][:1] in "wax"
+    else None
+)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sorted(given.iterdir()):
+    began = time.perf_counter()
+    with path.open("rb") as stream:
+        try:
+            brought.bring(stream, path.stem, settings)
+        except BadInput as refusal:
+            said[path.name] = [str(refusal), time.perf_counter() - began]
+more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak
+print(json.dumps({
+    "said": said, "kilobytes": more, "modules": sorted(set(sys.modules) - before),
+    "opened": opened, "home": settings.home.exists(),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What a process of its own makes of all of them."""
+    folder = tmp_path_factory.mktemp("hostile") / "bundles"
+    folder.mkdir()
+    for number, make in enumerate(hostile.BUNDLES.values()):
+        (folder / f"{number:03}").write_bytes(make())
+    done = subprocess.run(
+        [sys.executable, "-c", APART, str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert list(folder.parent.iterdir()) == [folder]
+    return found
+
+
+def test_each_is_refused_in_a_sentence_within_a_second(tried: dict) -> None:
+    for number, what in enumerate(hostile.BUNDLES):
+        assert f"{number:03}" in tried["said"], f"{what} was accepted"
+        sentence, seconds = tried["said"][f"{number:03}"]
+        print(f"{what}: {sentence}")
+        assert sentence.endswith("."), what
+        assert len(sentence) < 400, what
+        assert seconds < SECONDS, what
+
+
+def test_none_takes_memory_to_speak_of(tried: dict) -> None:
+    assert tried["kilobytes"] < MEGABYTES * 1024
+
+
+def test_nothing_is_written_imported_or_run(tried: dict) -> None:
+    assert not tried["home"]
+    assert not {"tensorflow", "keras", "pickle", "h5py"} & {
+        name.partition(".")[0] for name in tried["modules"]
+    }
+    assert tried["opened"] == []
+
+
+@pytest.mark.parametrize("what", hostile.BUNDLES)
+def test_every_one_is_refused_for_what_is_wrong_with_it(what: str, settings: Settings) -> None:
+    with pytest.raises((BadArchive, BadBundle, LimitExceeded)):
+        bundle.read(io.BytesIO(hostile.BUNDLES[what]()), settings)
+    assert not settings.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("a shape bomb", "size of 'head.0.kernel' is not that of its shape"),
+        ("overlapping offsets", "overlaps another array"),
+        ("half precision", "is not float32"),
+        ("a number that is none", "not finite"),
+        ("a header of spaces", "a header of 2,097,154 bytes is more than it may have"),
+        ("four hidden layers", "hidden layers other than at most 3"),
+        ("a head without a bias", "head.0.bias is missing"),
+        ("a head of more classes", "has the shape 32 × 3, not 32 × 2"),
+        ("a hole among the trained layers", "trunk.8.kernel is missing"),
+        ("an unknown backbone", "a backbone called"),
+        ("weights that expand to a gigabyte", "is larger than this zip says"),
+        ("weights that say they do", "such a model has at most"),
+        ("encrypted", "without a password"),
+        ("a climbing name", "may lead out"),
+        ("two files of one name", "Two files in this zip"),
+        ("a word too many", "custom_objects"),
+    ],
+)
+def test_the_sentence_says_what_was_found(what: str, why: str, settings: Settings) -> None:
+    with pytest.raises((BadArchive, BadBundle), match=why.replace(".", r"\.")):
+        bundle.read(io.BytesIO(hostile.BUNDLES[what]()), settings)
+
+
+def test_other_files_are_left_unread_even_where_they_would_do_harm(settings: Settings) -> None:
+    others = {
+        "classifier.keras": zipfile.ZipFile.__name__.encode() + hostile.RUNS,
+        "classifier.h5": hostile.RUNS,
+        "classifier.tflite": b"\0" * 4096,
+        "predict.py": b"raise SystemExit",
+        "weights.pkl": hostile.RUNS,
+        "saved/variables/variables.index": hostile.RUNS,
+    }
+    content = bytearray(hostile.zipped(hostile.whole() | others))
+    for name in others:  # reading any of them would show that its bytes are not what they were
+        content[content.index(name.encode()) + len(name)] ^= 0xFF
+    made = brought.bring(io.BytesIO(content), "mine", settings)
+    kept = {path.name for path in made.path.iterdir()}
+    assert {"model.json", "weights.safetensors", "novelty.safetensors"} < kept
+    assert not kept & set(others)
+
+
+def test_a_bundle_that_is_too_large_for_this_host_names_the_limit(settings: Settings) -> None:
+    small = settings.model_copy(update={"archive_megabytes": 1})
+    content = hostile.zipped(hostile.whole() | {"classifier.keras": bytes(1 << 21)})
+    with pytest.raises(LimitExceeded, match="TUSKER_ARCHIVE_MEGABYTES"):
+        bundle.read(io.BytesIO(content), small)
