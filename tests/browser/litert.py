@@ -4,6 +4,7 @@ import functools
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from core.live.runtime import PATHS, VERSION
 
+FOLDER = Path(tempfile.gettempdir()) / f"tusker-litert-{VERSION}"
+"""Kept from one run of the tests to the next; the live view itself checks every file."""
 PACKAGES = ("core", "wasm-utils")
 PATIENCE = 120
 """Seconds that npm may take."""
@@ -54,7 +57,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 @contextmanager
 def serve(folder: Path) -> Iterator[str]:
-    """Serve a folder to any page until the block ends; gives its address."""
+    """Serve a folder, which need not be there yet, to any page; gives its address."""
     handler = functools.partial(_Handler, directory=str(folder))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

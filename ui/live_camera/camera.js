@@ -19,7 +19,7 @@ export function open(parentElement, urls) {
 class View {
   #left = false;
   #turn = 0; // engines of earlier models see that they are no longer wanted
-  #engine = null;
+  engine = null; // what answers; null until it is ready
   #labels = [];
   #explained = null;
   #steady = new Steady();
@@ -32,6 +32,7 @@ class View {
     this.urls = urls;
     this.root = document.createElement("div");
     this.root.className = "live";
+    this.root.view = this;
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Live view");
     this.root.innerHTML = '<div class="stage"></div><div class="answer"></div>';
@@ -55,15 +56,15 @@ class View {
   leave() {
     this.#left = true;
     this.stage.leave();
-    this.#engine?.close();
+    this.engine?.close();
     this.#asking.close();
     this.root.remove();
   }
 
   async #begin() {
     const turn = (this.#turn += 1);
-    this.#engine?.close();
-    this.#engine = null;
+    this.engine?.close();
+    this.engine = null;
     this.#forget();
     this.answer.clear();
     this.answer.where("", "");
@@ -106,7 +107,7 @@ class View {
   }
 
   #use(engine, why) {
-    this.#engine = engine;
+    this.engine = engine;
     this.root.dataset.engine = engine.kind;
     this.root.dataset.accelerator = engine.accelerator;
     this.root.dataset.why = why;
@@ -118,16 +119,16 @@ class View {
   async #run() {
     while (!this.#left) {
       await this.stage.nextFrame();
-      const engine = this.#engine;
+      const engine = this.engine;
       const image = engine && this.stage.grab();
       if (!image) continue;
       const began = performance.now();
       try {
         const said = await engine.see(image, this.#heatOn ? this.#explained : null);
         // An answer that comes after a change of model or a pause is nobody's.
-        if (engine === this.#engine && this.stage.live) this.#tell(said, began);
+        if (engine === this.engine && this.stage.live) this.#tell(said, began);
       } catch (error) {
-        if (engine === this.#engine && !this.#left) this.#recover(engine, error);
+        if (engine === this.engine && !this.#left) this.#recover(engine, error);
       }
     }
   }
@@ -137,7 +138,7 @@ class View {
       engine.close();
       this.#use(this.#server(this.data.model), error.message);
     } else {
-      this.#engine = null;
+      this.engine = null;
       this.answer.where(`${error.message} Reload the page to try again.`, "trouble");
     }
   }
@@ -160,7 +161,7 @@ class View {
     const { perSecond, milliseconds } = this.#pace.follow(began, now);
     this.answer.figures(
       `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} frames a second · ` +
-        `${Math.round(milliseconds)} ms a frame · ${BY[this.#engine.accelerator] ?? "on this server"}`,
+        `${Math.round(milliseconds)} ms a frame · ${BY[this.engine.accelerator] ?? "on this server"}`,
     );
     this.root.dataset.frames = this.#frames += 1;
     this.root.dataset.label = guesses[0].label;

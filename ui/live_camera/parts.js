@@ -55,7 +55,7 @@ async function keep(hash, content) {
 }
 
 // The reverse of `core.live.packing.squeeze`.
-async function expand(squeezed) {
+export async function expand(squeezed) {
   const stream = new Blob([squeezed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const planes = new Uint8Array(await new Response(stream).arrayBuffer());
   const count = planes.length / 4;

@@ -15,7 +15,8 @@ const memory = new Map();
 function weights(length, from, to, size) {
   const key = `${length} ${from} ${to} ${size}`;
   if (memory.has(key)) return memory.get(key);
-  const scale = (to - from) / size;
+  if (memory.size > 3) memory.clear(); // a camera has one size; whatever was before it is over
+  const scale = Math.fround(to - from) / size;
   const stretch = Math.max(scale, 1);
   const support = 2 * stretch;
   const width = Math.ceil(support) * 2 + 1;
@@ -40,7 +41,6 @@ function weights(length, from, to, size) {
       share[i * width + x] = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
     });
   }
-  memory.clear(); // a camera has one size; whatever was before it is over
   const made = { first, count, share, width };
   memory.set(key, made);
   return made;
@@ -56,8 +56,9 @@ export function fit({ data, width, height }, size, crop) {
   const edge = crop * Math.min(width, height);
   const left = (width - edge) / 2;
   const top = (height - edge) / 2;
-  const across = weights(width, left, left + edge, size);
-  const down = width === height ? across : weights(height, top, top + edge, size);
+  // Pillow takes the box in single precision.
+  const across = weights(width, Math.fround(left), Math.fround(left + edge), size);
+  const down = weights(height, Math.fround(top), Math.fround(top + edge), size);
   const row = down.first[0];
   const rows = down.first[size - 1] + down.count[size - 1] - row;
   const half = 1 << (BITS - 1);
@@ -71,9 +72,9 @@ export function fit({ data, width, height }, size, crop) {
       let at = line + across.first[x] * 4;
       for (let k = x * across.width, end = k + across.count[x]; k < end; k += 1, at += 4) {
         const share = across.share[k];
-        red += data[at] * share;
-        green += data[at + 1] * share;
-        blue += data[at + 2] * share;
+        red = (red + Math.imul(data[at], share)) | 0;
+        green = (green + Math.imul(data[at + 1], share)) | 0;
+        blue = (blue + Math.imul(data[at + 2], share)) | 0;
       }
       narrow[out] = clip(red);
       narrow[out + 1] = clip(green);
@@ -82,16 +83,14 @@ export function fit({ data, width, height }, size, crop) {
   }
   const fitted = new Uint8Array(size * size * 3);
   const stride = size * 3;
+  const sums = new Int32Array(stride);
   for (let y = 0, out = 0; y < size; y += 1) {
-    const start = (down.first[y] - row) * stride;
-    const k = y * down.width;
-    const count = down.count[y];
-    for (let x = 0; x < stride; x += 1, out += 1) {
-      let sum = half;
-      for (let i = 0, at = start + x; i < count; i += 1, at += stride)
-        sum += narrow[at] * down.share[k + i];
-      fitted[out] = clip(sum);
+    sums.fill(half);
+    for (let i = 0, at = (down.first[y] - row) * stride; i < down.count[y]; i += 1) {
+      const share = down.share[y * down.width + i];
+      for (let x = 0; x < stride; x += 1, at += 1) sums[x] += narrow[at] * share;
     }
+    for (let x = 0; x < stride; x += 1, out += 1) fitted[out] = clip(sums[x]);
   }
   return fitted;
 }

@@ -35,7 +35,9 @@ export async function loadRuntime(files) {
   const text = new TextDecoder().decode(index);
   const linked = text.replace('"@litertjs/wasm-utils"', `"${script(utils)}"`);
   const litert = await import(script(linked));
-  self.Module = { wasmBinary: binary };
+  // It reports its progress as errors, which would look like faults.
+  const quietly = (line) => console.debug(line);
+  self.Module = { wasmBinary: binary, print: quietly, printErr: quietly };
   await litert.loadLiteRt(`${script(glue)}#.js`);
   return litert;
 }

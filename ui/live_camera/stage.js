@@ -24,6 +24,8 @@ export class Stage {
   #canvas = document.createElement("canvas");
   #left = false;
   #opening = 0;
+  #fresh = false;
+  #arrived = () => {};
   paused = false;
 
   // `changed()` is called when the camera starts, pauses, goes on or fails.
@@ -42,8 +44,8 @@ export class Stage {
     this.#video.addEventListener("loadedmetadata", () => this.#fitSquare());
     this.#video.addEventListener("resize", () => this.#fitSquare());
     navigator.mediaDevices?.addEventListener?.("devicechange", this.#relist);
-    this.#mirror();
-    this.#mirror();
+    root.querySelector(".picture").classList.add("mirrored");
+    this.#watch();
   }
 
   get live() {
@@ -87,18 +89,36 @@ export class Stage {
     return context.getImageData(0, 0, width, height);
   }
 
-  // Resolves when the camera has a new frame.
+  // Resolves when the camera has a frame that was not asked for yet.
   nextFrame() {
+    if (this.#fresh) {
+      this.#fresh = false;
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
-      if (this.#video.requestVideoFrameCallback) {
-        // A film that has ended, or a tab that was hidden, gives no more: look again all the same.
-        const timer = setTimeout(resolve, 250);
-        this.#video.requestVideoFrameCallback(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      } else requestAnimationFrame(resolve);
+      // A tab that was hidden or a film that has ended gives no more: look again all the same.
+      const timer = setTimeout(resolve, 250);
+      this.#arrived = () => {
+        clearTimeout(timer);
+        this.#fresh = false;
+        resolve();
+      };
     });
+  }
+
+  #watch() {
+    const again = () => {
+      if (this.#left) return;
+      this.#fresh = true;
+      this.#arrived();
+      this.#arrived = () => {};
+      next();
+    };
+    const next = () =>
+      this.#video.requestVideoFrameCallback
+        ? this.#video.requestVideoFrameCallback(again)
+        : requestAnimationFrame(again);
+    next();
   }
 
   leave() {
