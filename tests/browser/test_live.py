@@ -42,6 +42,10 @@ STRANGE = """view => {
     const { engine } = view.view, see = engine.see.bind(engine);
     engine.see = async (...frame) => ({ ...await see(...frame), strangeness: 1.5 });
 }"""
+DEAF = """() => {
+    const line = globalThis[Symbol.for("tusker.live.line")] ??= {};
+    Object.defineProperty(line, "send", { get: () => () => {}, set: () => {} });
+}"""
 BUSY = """
     navigator.mediaDevices.getUserMedia = async () => {
         throw new DOMException('Could not start video source', 'NotReadableError');
@@ -203,7 +207,10 @@ def test_a_runtime_file_with_a_wrong_hash_is_refused_and_the_server_takes_over(
 
 
 def test_without_a_runtime_the_server_takes_over_and_says_so(visit: Visit) -> None:
-    view = _live(visit(lambda visitor: visitor.route("**/@litertjs/**", lambda r: r.abort())), "server")
+    def cut(visitor: BrowserContext) -> None:
+        visitor.route("**/@litertjs/**", lambda route: route.abort())
+
+    view = _live(visit(cut), "server")
     expect(view.locator(".where")).to_contain_text("could not be fetched")
     expect(view.locator(".where")).to_contain_text(THERE)
     view.get_by_role("button", name="Heat map").click()
@@ -218,8 +225,7 @@ def test_the_model_is_fetched_once_and_kept_by_its_hash(visit: Visit, runtime: N
     page.reload()
     chromium.settle(page)
     # Whatever would come over the line now would be a failure.
-    page.evaluate("Object.defineProperty(globalThis[Symbol.for('tusker.live.line')] ??= {}, 'send',"
-                  "{ get: () => () => {}, set: () => {} })")
+    page.evaluate(DEAF)
     page.get_by_role("radio", name="Live").first.click()
     _live(page, "browser")
 
@@ -259,6 +265,9 @@ def test_it_can_be_paused_mirrored_and_explained_from_the_keyboard(
     view.get_by_role("button", name="Pause").focus()
     page.keyboard.press("Enter")
     expect(view).to_have_attribute("data-live", "false")
+    expect(view.locator(".figures")).to_contain_text("Held still")
+    expect(view.locator(".now").first).to_contain_text(view.locator(".share").first.inner_text())
+    page.wait_for_timeout(700)  # its answers have come
     held = view.get_attribute("data-frames")
     page.wait_for_timeout(300)
     assert view.get_attribute("data-frames") == held

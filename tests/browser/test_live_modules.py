@@ -1,6 +1,7 @@
 """What JavaScript does as Python does, held against it on the same numbers, in Chromium."""
 
 import base64
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from core.live import packing
 from core.live.parts import proof
 from core.novelty import Novelty
 from tests.browser.server import ROOT
+from ui.drawing import share
 
 SOURCES = ROOT / "ui" / "live_camera"
 IMPORT = """async ({ source, act, given }) => {
@@ -73,10 +75,7 @@ def test_a_head_answers_and_explains_alike(run: Run, widths: tuple[int, ...]) ->
     def normal(*shape: int) -> np.ndarray:
         return random.normal(size=shape).astype(np.float32)
 
-    layers = tuple(
-        (normal(a, b), normal(b)) for a, b in zip(widths[:-1], widths[1:], strict=True)
-    )
-    head = DenseHead(layers)
+    head = DenseHead(tuple((normal(a, b), normal(b)) for a, b in itertools.pairwise(widths)))
     directions = np.linalg.qr(normal(40, 6))[0].T.astype(np.float32) * 0.7
     novelty = Novelty(np.abs(normal(4, 40)) / 8, np.ascontiguousarray(directions), 0.8)
     map_ = np.abs(normal(3, 3, 40))
@@ -118,6 +117,11 @@ def test_what_is_squeezed_is_unpacked_again(run: Run) -> None:
         base64.b64encode(packing.squeeze(content)).decode(),
     )
     assert bytes(found)[:1_003] == content
+
+
+@pytest.mark.parametrize("value", [0, 0.0004, 0.004, 0.25, 0.994, 0.9996, 1])
+def test_shares_are_written_as_elsewhere(run: Run, value: float) -> None:
+    assert run("answer.js", "(answer, value) => answer.percent(value)", value) == share(value)
 
 
 def test_answers_are_held_steady_whatever_the_frame_rate(run: Run) -> None:

@@ -36,13 +36,13 @@ def show(model: str, count: int, settings: Settings) -> None:
         count: answers to show.
     """
     with st.spinner("Packing the model …"):
-        _parts = resources.live_parts(model)
+        resources.live_parts(model)
     _VIEW(key="live view", data=_described(model, count, settings))
     _line(model)
 
 
 def _described(model: str, count: int, settings: Settings) -> dict[str, Any]:
-    """All that the view needs to begin with; the model itself comes over the line when asked for."""
+    """All that the view begins with; the model itself comes over the line when asked for."""
     classifier, parts = resources.classifier(model), resources.live_parts(model)
     runtime = live.runtime(settings)
     return {
@@ -71,7 +71,7 @@ def _described(model: str, count: int, settings: Settings) -> dict[str, Any]:
 
 @st.fragment
 def _line(model: str) -> None:
-    """Only this runs again for a question. It is apart from the view, so that an answer is small."""
+    """Only this runs again for a question; apart from the view, so that an answer is small."""
     said = st.session_state.pop(state.LIVE_ANSWER, None)
     _LINE(key=state.LIVE_LINE, data=said, on_question_change=lambda: _hear(model))
 

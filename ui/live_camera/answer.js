@@ -71,10 +71,13 @@ function fill(item, { label, probability, now }) {
   set(".now", `now ${percent(now)}`);
   item.querySelector(".length").style.width = `${100 * probability}%`;
   item.querySelector(".tick").style.left = `${100 * now}%`;
-  item.title = `${label}: this frame by itself ${(100 * now).toFixed(1)} %`;
+  item.title = `${label}: this frame by itself ${percent(now)}`;
 }
 
+// As `ui.drawing.share` writes it.
 export function percent(share) {
-  if (share > 0.99 && share < 0.995) return "99 %";
-  return `${Math.round(100 * share)} %`;
+  if (share > 0 && share < 0.001) return "< 0.1 %";
+  if (share > 0.999 && share < 1) return "> 99.9 %";
+  const near = (share > 0 && share < 0.01) || (share > 0.99 && share < 1);
+  return `${(100 * share).toFixed(near ? 1 : 0)} %`;
 }

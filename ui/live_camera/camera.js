@@ -10,7 +10,11 @@ import { Pace, Steady, largest } from "./steady.js";
 
 const HERE = "Frames never leave this device: the model runs in your browser.";
 const THERE = "Frames are sent to this server, answered, and not kept.";
-const BY = { webgpu: "in your browser, on its graphics processor", wasm: "in your browser" };
+const BY = {
+  webgpu: "in your browser, on its graphics processor",
+  wasm: "in your browser",
+  server: "on this server",
+};
 
 export function open(parentElement, urls) {
   return new View(parentElement, urls);
@@ -27,6 +31,7 @@ class View {
   #pace = new Pace();
   #asking = new Asking();
   #frames = 0;
+  #stills = 0; // answers that a picture held still has yet to get
 
   constructor(parentElement, urls) {
     this.urls = urls;
@@ -51,6 +56,7 @@ class View {
     this.data = data;
     this.stage.crop = data.model.crop;
     if (!same || before !== JSON.stringify(data.model.parts)) this.#begin();
+    this.#again();
   }
 
   leave() {
@@ -120,13 +126,16 @@ class View {
     while (!this.#left) {
       await this.stage.nextFrame();
       const engine = this.engine;
-      const image = engine && this.stage.grab();
+      if (!engine || (this.stage.paused && this.#stills === 0)) continue;
+      const image = this.stage.grab();
       if (!image) continue;
+      this.#stills = Math.max(0, this.#stills - 1);
+      const { paused } = this.stage;
       const began = performance.now();
       try {
         const said = await engine.see(image, this.#heatOn ? this.#explained : null);
-        // An answer that comes after a change of model or a pause is nobody's.
-        if (engine === this.engine && this.stage.live) this.#tell(said, began);
+        // An answer that comes after a change of model, or to a frame before a pause, is nobody's.
+        if (engine === this.engine && paused === this.stage.paused) this.#tell(said, began);
       } catch (error) {
         if (engine === this.engine && !this.#left) this.#recover(engine, error);
       }
@@ -158,11 +167,7 @@ class View {
     this.answer.show(guesses, verdict(strange, steady[first[0]], threshold));
     this.#drawn(said.heat, this.#explained);
     this.#explained = first[0];
-    const { perSecond, milliseconds } = this.#pace.follow(began, now);
-    this.answer.figures(
-      `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} frames a second · ` +
-        `${Math.round(milliseconds)} ms a frame · ${BY[this.engine.accelerator] ?? "on this server"}`,
-    );
+    this.answer.figures(this.#figures(began, now));
     this.root.dataset.frames = this.#frames += 1;
     this.root.dataset.label = guesses[0].label;
     this.root.dispatchEvent(
@@ -170,9 +175,23 @@ class View {
     );
   }
 
+  #figures(began, now) {
+    const { perSecond, milliseconds } = this.#pace.follow(began, now);
+    const by = BY[this.engine.accelerator];
+    if (this.stage.paused) return `Held still · ${by}`;
+    const rate = perSecond.toFixed(perSecond < 10 ? 1 : 0);
+    return `${rate} frames a second · ${Math.round(milliseconds)} ms a frame · ${by}`;
+  }
+
   #changed() {
     if (!this.stage.live) this.#forget();
+    this.#again();
     this.root.dataset.live = this.stage.live;
+  }
+
+  // What is held still is answered by itself, and once more to draw the map of that answer.
+  #again() {
+    this.#stills = 2;
   }
 
   #forget() {
@@ -194,6 +213,7 @@ class View {
     button.addEventListener("click", () => {
       button.setAttribute("aria-pressed", !this.#heatOn);
       if (!this.#heatOn) this.stage.heat.hidden = true;
+      this.#again();
     });
     this.heatButton = button;
     this.stage.controls.insertBefore(button, this.stage.controls.lastElementChild);

@@ -48,8 +48,13 @@ export class Stage {
     this.#watch();
   }
 
+  // Whether there is a picture, moving or held still.
+  get seeing() {
+    return Boolean(this.#stream) && this.#video.videoWidth > 0;
+  }
+
   get live() {
-    return Boolean(this.#stream) && !this.paused && this.#video.videoWidth > 0;
+    return this.seeing && !this.paused;
   }
 
   // The part of the shorter edge that the model sees.
@@ -81,7 +86,7 @@ export class Stage {
   // The frame that is shown now, as ImageData; null where there is none.
   grab() {
     const { videoWidth: width, videoHeight: height } = this.#video;
-    if (!this.live) return null;
+    if (!this.seeing) return null;
     if (this.#canvas.width !== width) this.#canvas.width = width;
     if (this.#canvas.height !== height) this.#canvas.height = height;
     const context = this.#canvas.getContext("2d", { willReadFrequently: true });
