@@ -61,13 +61,14 @@ class ServingModel:
     Safe to share between threads: they take turns.
 
     Attributes:
+        path: the file.
         size: edge of the square it sees, in pixels.
     """
 
     def __init__(self, path: Path, *, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self._path = path
+        self.path = path
         self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
         self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]
@@ -85,7 +86,7 @@ class ServingModel:
         """
         from core.backbones.litert_file import LitertFile
 
-        return LitertFile(self._path).head()
+        return LitertFile(self.path).head()
 
     def run(self, picture: np.ndarray) -> Answer:
         """(size, size, 3) uint8 RGB → Answer."""
@@ -188,14 +189,32 @@ class Classifier:
         sure = float(answer.probabilities.max()) >= self.threshold
         return Verdict.SURE if sure else Verdict.NOT_SURE
 
+    @property
+    def file(self) -> Path:
+        """The LiteRT file that it looks through."""
+        return self._model.path
+
+    @property
+    def head(self) -> DenseHead:
+        """What makes its probabilities of an embedding.
+
+        Raises:
+            LookupError: that is not just dense layers.
+        """
+        return self._model.head if self._head is None else self._head
+
+    @property
+    def novelty(self) -> Novelty | None:
+        """What knows pictures that are unlike those it was taught."""
+        return self._novelty
+
     def heatmaps(self, answer: Answer, classes: Sequence[int]) -> np.ndarray:
         """Where it saw evidence for classes: (m, h, w) float32 for m class indices.
 
         Raises:
             LookupError: its head is not made of dense layers alone.
         """
-        head = self._model.head if self._head is None else self._head
-        return heatmap.activation(answer.feature_map, head, classes)
+        return heatmap.activation(answer.feature_map, self.head, classes)
 
     def top(self, probabilities: np.ndarray, count: int) -> tuple[Prediction, ...]:
         """The `count` likeliest classes of (k,) probabilities, the likeliest first."""

@@ -65,6 +65,12 @@ class Settings(BaseModel):
         120, ge=1, description="Most requests to `/api` that one address may make in a minute."
     )
 
+    live_runtime: str = Field(
+        "https://cdn.jsdelivr.net/npm/",
+        description="Where browsers load the runtime of the live view from; `none`: nowhere, this "
+        "machine answers every frame.",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:

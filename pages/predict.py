@@ -3,7 +3,17 @@
 import streamlit as st
 
 from core.errors import TuskerError
-from ui import answers, batch, brought, frame, models, pictures, resources, state
+from ui import (
+    answers,
+    batch,
+    brought,
+    frame,
+    live_camera,
+    models,
+    pictures,
+    resources,
+    state,
+)
 
 frame.enter()
 settings = resources.settings()
@@ -21,6 +31,9 @@ with inputs:
 
 with results:
     if not models.ready(model, settings):
+        st.stop()
+    if st.session_state[state.SOURCE] == pictures.LIVE:
+        live_camera.show(model, count, settings)
         st.stop()
     if isinstance(chosen, pictures.Batch):
         batch.show(chosen, model, settings)

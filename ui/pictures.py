@@ -1,4 +1,4 @@
-"""Choose pictures: by upload, by camera, or from the samples."""
+"""Choose pictures: by upload, by camera, from the samples, or none to watch the camera live."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from core import samples, sources
 from core.settings import Settings
 from ui import resources, state
 
+LIVE = "Live"
 SOURCES = {
     "Upload": ":material/upload:",
     "Camera": ":material/photo_camera:",
+    LIVE: ":material/videocam:",
     "Samples": ":material/photo_library:",
 }
 
@@ -54,6 +56,9 @@ def choose(settings: Settings) -> list[Picture] | Batch:
         name = st.session_state.get(state.SAMPLE)
         found = resources.sample_photographs()
         return [Picture(name, found[name])] if name in found else []
+    if source == LIVE:
+        st.caption("Hold something up to the camera. The answer follows it, frame by frame.")
+        return []
     if source == "Camera":
         taken = st.camera_input("Take a picture", label_visibility="collapsed")
         return [Picture("Camera picture", taken.getvalue())] if taken else []

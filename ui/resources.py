@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import ahead, backbones, heatmap, models, runs, samples, side_by_side, uploads
+from core import ahead, backbones, heatmap, live, models, runs, samples, side_by_side, uploads
 from core import card as cards
 from core import settings as settings_module
 from core.backbones import serving
@@ -22,10 +22,14 @@ from core.evaluation.browsing import Rows
 from core.evaluation.pairing import Answered, Apart, Paired
 from core.evaluation.report import Unlike
 from core.jobs import recover
+from core.live import Part
 from core.run import Run
 from core.settings import Settings
 from core.side_by_side import Measured
 from ui.confusion_chart import Share, confusion_matrix
+
+PACKED_SECONDS = 900
+"""How long a packed model stays in memory after nobody took it along."""
 
 
 @st.cache_resource
@@ -49,8 +53,11 @@ def _backbone(path: Path) -> ServingModel:
 
 def _open(path: Path) -> ServingModel:
     """Interpreters of backbones are shared by all visitors; those of trained models are not."""
-    shared = serving.DATA in path.parents or settings().home / "backbones" in path.parents
-    return _backbone(path) if shared else _warm(path)
+    return _backbone(path) if _shared(path) else _warm(path)
+
+
+def _shared(path: Path) -> bool:
+    return serving.DATA in path.parents or settings().home / "backbones" in path.parents
 
 
 def _warm(path: Path) -> ServingModel:
@@ -80,6 +87,32 @@ def crew(model: str) -> tuple[Classifier, ...]:
 def _crew(model: str, annotations: str) -> tuple[Classifier, ...]:
     del annotations  # as above
     return tuple(models.named(model, settings(), on_one_thread) for _ in range(ahead.cores()))
+
+
+def live_parts(model: str) -> dict[str, Part]:
+    """A model by name as a browser takes it, packed once a visit; a backbone's once a server."""
+    if backbones.known(model):
+        return _live_backbone(model)
+    return _live_run(model, _annotations(model))
+
+
+@st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
+def _live_backbone(model: str) -> dict[str, Part]:
+    asked = classifier(model)
+    return live.pack(asked, _shared_trunk(asked.file))
+
+
+@st.cache_resource(scope="session", max_entries=1, ttl=PACKED_SECONDS, show_spinner=False)
+def _live_run(model: str, annotations: str) -> dict[str, Part]:
+    del annotations  # as above
+    asked = classifier(model)
+    trunk = _shared_trunk(asked.file) if _shared(asked.file) else live.trunk(asked.file)
+    return live.pack(asked, trunk)
+
+
+@st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
+def _shared_trunk(file: Path) -> Part:
+    return live.trunk(file)
 
 
 def _annotations(model: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,11 +151,28 @@ class LitertFile:
             self._model.buffers.append(buffer)
             self._model.metadata.append(entry)
 
-    def write(self, path: Path) -> None:
-        """Write the file, at once."""
+    def change_constants(self, change: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Exchange every float32 number that is part of the file.
+
+        Args:
+            change: float32 array → float32 array of the same shape.
+        """
+        done: set[int] = set()
+        for index, tensor in enumerate(self._graph.tensors):
+            values = self._constant(index)
+            if values is not None and tensor.buffer not in done:
+                self._store(index, change(values), values.shape)
+                done.add(tensor.buffer)
+
+    def content(self) -> bytes:
+        """The file as it is now."""
         builder = flatbuffers.Builder(1 << 20)
         builder.Finish(self._model.Pack(builder), MAGIC)
-        files.write_bytes(path, bytes(builder.Output()))
+        return bytes(builder.Output())
+
+    def write(self, path: Path) -> None:
+        """Write the file, at once."""
+        files.write_bytes(path, self.content())
 
     def _exchange(self, layer: Retrained) -> None:
         old = layer.flat(layer.kernel)

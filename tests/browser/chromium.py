@@ -1,10 +1,11 @@
 """Drive the system's Chromium: where it is, how it is started, when a page has settled."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, Playwright
 
 from tests.shapes import encoded
 
@@ -42,19 +43,36 @@ def find() -> str | None:
 
 
 def camera(picture: Image.Image, folder: Path, frames: int = 30) -> Path:
-    """A film of one still picture, for Chromium's fake camera: JPEGs one after another."""
-    still = ImageOps.pad(picture.convert("RGB"), (640, 480))
-    film = folder / "camera.mjpeg"
-    film.write_bytes(encoded(still) * frames)
-    return film
+    """A film of one still picture, for Chromium's fake camera."""
+    return film([picture], folder, frames)
+
+
+def film(pictures: Sequence[Image.Image], folder: Path, frames: int) -> Path:
+    """A film of stills, so many frames each, over and over: JPEGs one after another."""
+    path = folder / "camera.mjpeg"
+    path.write_bytes(b"".join(encoded(framed(picture)) * frames for picture in pictures))
+    return path
+
+
+def framed(picture: Image.Image) -> Image.Image:
+    """A picture as the fake camera shows it."""
+    return ImageOps.pad(picture.convert("RGB"), (640, 480))
 
 
 def launch(playwright: Playwright, film: Path | None = None) -> Browser:
     """Start Chromium without a window; `film` is what its camera sees."""
-    arguments = [*ARGUMENTS]
-    if film:
-        arguments.append(f"--use-file-for-fake-video-capture={film}")
-    return playwright.chromium.launch(executable_path=find(), args=arguments)
+    return another(playwright.chromium, *seeing(film))
+
+
+def seeing(film: Path | None) -> tuple[str, ...]:
+    """The argument by which Chromium's camera sees a film."""
+    return (f"--use-file-for-fake-video-capture={film}",) if film else ()
+
+
+def another(kind: BrowserType, *more: str, without: Sequence[str] = ()) -> Browser:
+    """Start one with more arguments, or without some that are usual."""
+    usual = [argument for argument in ARGUMENTS if argument not in without]
+    return kind.launch(executable_path=find(), args=[*usual, *more])
 
 
 def context(browser: Browser, *, width: int = WIDE, scheme: str = "light") -> BrowserContext:

@@ -22,7 +22,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.browser import chromium
+from tests.browser import chromium, litert
 from tests.browser.server import Server, start
 from tests.shapes import draw, shapes_zip
 
@@ -39,9 +39,17 @@ expect.set_options(timeout=chromium.PATIENCE)
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The app, with an empty home, in personal mode."""
-    with start(tmp_path_factory.mktemp("browser") / "home") as running:
+    """The app, with an empty home, in personal mode; the runtime of its live view is here too."""
+    home = tmp_path_factory.mktemp("browser") / "home"
+    with litert.serve(litert.FOLDER) as place, start(home, TUSKER_LIVE_RUNTIME=place) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def runtime() -> None:
+    """The runtime of the live view lies where the app expects it. Skipped where npm is missing."""
+    if why := litert.install(litert.FOLDER):
+        pytest.skip(why)
 
 
 @dataclass(frozen=True)
@@ -92,17 +100,22 @@ def open_page(
 ) -> Iterator[Callable[..., Page]]:
     """`open_page(path="", width=1400, scheme="light")`: a new session on that page, settled.
 
+    With `bare=True` the path is no page of the app, only something of the same origin.
+
     Fails the test if a page logged an error or asked another machine for anything.
     """
     pages = request.node.stash.setdefault(PAGES, [])
     troubles: list[str] = []
 
-    def open_(path: str = "", *, width: int = chromium.WIDE, scheme: str = "light") -> Page:
+    def open_(
+        path: str = "", *, width: int = chromium.WIDE, scheme: str = "light", bare: bool = False
+    ) -> Page:
         page = visitors(width, scheme).new_page()
         pages.append(page)
         _listen(page, troubles)
         page.goto(f"{server.url}/{path}")
-        chromium.settle(page)
+        if not bare:
+            chromium.settle(page)
         return page
 
     yield open_

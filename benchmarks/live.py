@@ -1,0 +1,172 @@
+"""The live view in Chromium: frames a second of both engines, memory, three viewers at once.
+
+    python -m benchmarks.live
+    python -m benchmarks.live --minutes 10
+
+The camera shows a film of two photographs. LiteRT.js comes from npm and is served from this machine
+in place of the CDN. Browser and server share the processor, as they do on a laptop; the browser
+draws without a graphics processor, which costs it some frames. Memory is that of the web process
+while it answers frames, from when a tenth of the time is over until the end. It is watched for two
+minutes unless more is asked for: what leaks with each frame shows in a thousand of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
+
+from benchmarks.report import Figure, show
+from core import samples
+from tests.browser import chromium, litert
+from tests.browser.server import Server, start
+
+MEGABYTE = 1024 * 1024
+BROWSER, SERVER = "browser", "server"
+WARM = 2_000
+"""Milliseconds before frames count: engines are set up by their first ones."""
+WATCH = """(view, seconds) => new Promise(resolve => {
+    const taken = [];
+    view.addEventListener("seen", ({ detail }) => taken.push(detail.milliseconds));
+    setTimeout(() => resolve(taken), 1000 * seconds);
+})"""
+LOOK = 5
+"""Seconds between two looks at the memory."""
+GROWTH = 10.0
+"""Megabytes that count as flat: what is allocated comes and goes by as much."""
+
+
+@dataclass
+class Viewer:
+    """Somebody who watches the camera live.
+
+    Attributes:
+        sent: what the page asked the server for, or told it.
+        troubles: errors that the page met.
+    """
+
+    page: Page
+    sent: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    def watch(self, seconds: float) -> list[float]:
+        """Milliseconds that each frame took, for so long."""
+        self.sent.clear()
+        return self.page.locator(".live").evaluate(WATCH, seconds)
+
+    def counted(self) -> int:
+        """Frames that were answered so far."""
+        return int(self.page.locator(".live").get_attribute("data-frames") or 0)
+
+
+@contextmanager
+def viewing(browser: Browser, server: Server, engine: str) -> Iterator[Viewer]:
+    """A new visitor for whom that engine answers; the other is kept from them."""
+    context = chromium.context(browser)
+    if engine == SERVER:
+        context.route("**/@litertjs/**", lambda route: route.abort())
+    viewer = Viewer(context.new_page())
+
+    def heard(line: WebSocket) -> None:
+        line.on("framesent", lambda _: viewer.sent.append("frame"))
+
+    viewer.page.on("websocket", heard)
+    viewer.page.on("request", lambda request: viewer.sent.append(request.url))
+    viewer.page.on("pageerror", lambda error: viewer.troubles.append(str(error)))
+    viewer.page.goto(server.url)
+    chromium.settle(viewer.page)
+    viewer.page.get_by_role("radio", name="Live").first.click()
+    answering = f".live[data-engine={engine}][data-frames]"
+    viewer.page.locator(answering).wait_for(timeout=chromium.PATIENCE)
+    viewer.page.wait_for_timeout(WARM)
+    yield viewer
+    context.close()
+
+
+def memory_over(viewer: Viewer, server: Server, minutes: float) -> list[float]:
+    """Megabytes of the web process while frames are answered, looked at every few seconds."""
+    found = []
+    end = time.monotonic() + 60 * minutes
+    while time.monotonic() < end:
+        viewer.page.wait_for_timeout(1000 * LOOK)
+        found.append(server.memory() / MEGABYTE)
+    return found
+
+
+def growth(found: list[float]) -> float:
+    """How much more it is at the end than after a tenth of the time, each over some looks."""
+    some = max(1, len(found) // 10)
+    return float(np.median(found[-some:]) - np.median(found[some : 2 * some]))
+
+
+def three(browser: Browser, server: Server, seconds: float) -> tuple[list[int], list[str]]:
+    """Two viewers answered by the server and one by the browser: frames of each, and errors."""
+    with (
+        viewing(browser, server, SERVER) as first,
+        viewing(browser, server, SERVER) as second,
+        viewing(browser, server, BROWSER) as third,
+    ):
+        viewers = (first, second, third)
+        before = [viewer.counted() for viewer in viewers]
+        third.page.wait_for_timeout(1000 * seconds)
+        frames = [v.counted() - b for v, b in zip(viewers, before, strict=True)]
+        wrong = [trouble for viewer in viewers for trouble in viewer.troubles]
+    return frames, wrong
+
+
+def main() -> int:
+    """Watch, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10, help="for each engine")
+    parser.add_argument("--minutes", type=float, default=2, help="for the memory")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    if why := litert.install(litert.FOLDER):
+        raise SystemExit(f"The live view needs its runtime: {why}")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        litert.serve(litert.FOLDER) as place,
+        start(Path(folder) / "home", TUSKER_LIVE_RUNTIME=place) as server,
+        sync_playwright() as playwright,
+    ):
+        pictures = [Image.open(io.BytesIO(content)) for content in samples.photographs().values()]
+        film = chromium.film(pictures, Path(folder), frames=60)
+        browser = chromium.launch(playwright, film)
+        with viewing(browser, server, BROWSER) as viewer:
+            here = viewer.watch(asked.seconds)
+            sent = len(viewer.sent)
+        with viewing(browser, server, SERVER) as viewer:
+            there = viewer.watch(asked.seconds)
+            over = memory_over(viewer, server, asked.minutes)
+        frames, troubles = three(browser, server, asked.seconds)
+        browser.close()
+        troubles += [line for line in server.said(1_000).splitlines() if "Traceback" in line]
+    figures = {
+        "in the browser, frames a second": Figure(len(here) / asked.seconds, at_least=15),
+        "in the browser, median ms a frame": Figure(float(np.median(here))),
+        "in the browser, messages to the server": Figure(sent, at_most=0),
+        "on the server, frames a second": Figure(len(there) / asked.seconds, at_least=5),
+        "on the server, median ms a frame": Figure(float(np.median(there))),
+        "on the server, 95th percentile of ms": Figure(
+            float(np.percentile(there, 95)), at_most=300
+        ),
+        "web process at the end, MB": Figure(over[-1]),
+        f"web process, growth over {asked.minutes:g} min, MB": Figure(growth(over), at_most=GROWTH),
+        "three viewers, frames of the slowest": Figure(min(frames), at_least=1),
+        "three viewers, errors": Figure(len(troubles), at_most=0),
+    }
+    return show(figures, as_json=asked.json, notes=troubles)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

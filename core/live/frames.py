@@ -1,0 +1,65 @@
+"""Answer a frame of a live view on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core import images
+from core.classifier import Classifier, Verdict
+from core.errors import BadImage
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model says of one frame.
+
+    Attributes:
+        probabilities: (k,) float32.
+        verdict: what to make of them.
+        strangeness: over 1 where it is unlike what was taught; None if not known.
+        heat: (h, w) float32, evidence for the class that was asked about; None if it was not, or
+            cannot be had.
+        seconds: that the model took.
+    """
+
+    probabilities: np.ndarray
+    verdict: Verdict
+    strangeness: float | None
+    heat: np.ndarray | None
+    seconds: float
+
+
+def see(classifier: Classifier, frame: bytes, explain: int | None = None) -> Seen:
+    """Answer a frame that was cut and resized where it was taken.
+
+    Args:
+        frame: a picture file of exactly the size that the model sees.
+        explain: index of the class to draw a heat map for.
+
+    Raises:
+        BadImage: it cannot be read, or is of another size.
+    """
+    pixels = images.decode(frame)
+    size = classifier.size
+    if pixels.shape != (size, size, 3):
+        height, width = pixels.shape[:2]
+        raise BadImage(
+            f"Expected a frame of {size} by {size} pixels, found {width} by {height}. "
+            "Reload the page."
+        )
+    answer = classifier.answer(pixels)
+    heat = None
+    if explain is not None and 0 <= explain < len(classifier.labels):
+        try:
+            heat = classifier.heatmaps(answer, [explain])[0]
+        except LookupError:
+            heat = None
+    return Seen(
+        answer.probabilities,
+        classifier.verdict(answer),
+        answer.strangeness,
+        heat,
+        answer.seconds,
+    )

@@ -1,0 +1,117 @@
+"""The parts of a model, put together again, answer as the model does."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load
+
+from core import live, models
+from core.backbones import Backbone
+from core.classifier import Classifier, ServingModel, Verdict
+from core.dense import DenseHead
+from core.errors import BadImage
+from core.live.packing import expand
+from core.live.parts import proof
+from core.novelty import Novelty
+from core.settings import Settings
+from tests.core.trainings import Trained
+from tests.shapes import draw, encoded
+
+AGREES = 1e-3
+
+
+def _answer(parts: dict[str, live.Part], picture: np.ndarray, folder: Path) -> np.ndarray:
+    """Probabilities by the parts alone."""
+    file = folder / "trunk.tflite"
+    file.write_bytes(expand(parts["trunk"].content))
+    embedding = ServingModel(file, threads=1).run(picture).embedding
+    return DenseHead.from_arrays(_head(parts)).probabilities(embedding[None])[0]
+
+
+def _head(parts: dict[str, live.Part]) -> dict[str, np.ndarray]:
+    content = expand(parts["head"].content)
+    # safetensors takes no byte after its last array.
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    return load(content[: end + max(entry["data_offsets"][1] for entry in header.values())])
+
+
+def _labels(parts: dict[str, live.Part]) -> list[str]:
+    return json.loads(expand(parts["labels"].content).rstrip(b"\0"))
+
+
+def _packed(model: Classifier) -> dict[str, live.Part]:
+    return live.pack(model, live.trunk(model.file))
+
+
+def test_a_backbone_is_taken_apart_without_loss(
+    tiny: Backbone, settings: Settings, tmp_path: Path
+) -> None:
+    model = Classifier.of_backbone(tiny, settings)
+    parts = _packed(model)
+    picture = np.asarray(draw(0, size=model.size))
+    expected = model.answer(picture).probabilities
+    np.testing.assert_allclose(_answer(parts, picture, tmp_path), expected, atol=AGREES)
+    assert tuple(_labels(parts)) == model.labels
+
+
+@pytest.mark.parametrize("preset", ["quick", "balanced"])
+def test_a_trained_model_goes_with_what_it_knows_to_be_unlike(
+    preset: str, trained: Callable[[str], Trained], settings: Settings, tmp_path: Path
+) -> None:
+    model = models.named(str(trained(preset).run.path), settings)
+    parts = _packed(model)
+    picture = np.asarray(draw(1, size=model.size))
+    answer = model.answer(picture)
+    found = _answer(parts, picture, tmp_path)
+    np.testing.assert_allclose(found, answer.probabilities, atol=AGREES)
+    arrays = _head(parts)
+    novelty = {n.removeprefix("novelty."): a for n, a in arrays.items() if "novelty." in n}
+    assert (answer.strangeness is not None) == bool(novelty)
+    if novelty:
+        strangeness = Novelty.from_arrays(novelty).strangeness(answer.embedding[None])[0]
+        assert strangeness == pytest.approx(answer.strangeness, abs=AGREES)
+    expected = model.answer(proof(model.size)).probabilities
+    np.testing.assert_array_equal(arrays["expected"], expected)
+
+
+def test_models_of_one_frozen_backbone_share_its_network(
+    trained: Callable[[str], Trained], tiny: Backbone, settings: Settings
+) -> None:
+    taught = models.named(str(trained("quick").run.path), settings)
+    own = Classifier.of_backbone(tiny, settings)
+    assert live.trunk(taught.file).sha256 == live.trunk(own.file).sha256
+    assert _packed(taught)["head"].sha256 != _packed(own)["head"].sha256
+
+
+def test_a_frame_is_answered_as_a_picture_is(tiny: Backbone, settings: Settings) -> None:
+    model = Classifier.of_backbone(tiny, settings)
+    frame = encoded(draw(0, size=model.size))
+    answer = model.answer(model.load(frame))
+    seen = live.see(model, frame, explain=7)
+    assert seen.verdict is Verdict.SURE
+    np.testing.assert_array_equal(seen.heat, model.heatmaps(answer, [7])[0])
+    assert live.see(model, frame).heat is None
+    assert live.see(model, frame, explain=5_000).heat is None
+
+
+def test_a_frame_of_another_size_is_refused(tiny: Backbone, settings: Settings) -> None:
+    model = Classifier.of_backbone(tiny, settings)
+    with pytest.raises(BadImage, match="Expected a frame of 32 by 32 pixels, found 40 by 40"):
+        live.see(model, encoded(draw(0, size=40)))
+
+
+@pytest.mark.parametrize("place", ["https://cdn.example/x", "https://cdn.example/x/"])
+def test_the_runtime_lies_where_the_host_says(place: str) -> None:
+    found = live.runtime(Settings(live_runtime=place))
+    assert found is not None
+    address, digest = found.files["index.js"]
+    assert address == "https://cdn.example/x/@litertjs/core@2.5.3/dist/index.js"
+    assert len(digest) == 64
+
+
+def test_a_host_may_want_no_runtime_in_browsers() -> None:
+    assert live.runtime(Settings(live_runtime=live.HERE_ONLY)) is None

@@ -1,0 +1,85 @@
+"""A live view of the camera whose model runs in the visitor's browser, or here where it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core import heatmap, live
+from core.settings import Settings
+from ui import resources, state, text
+from ui.live_camera.questions import answer
+
+FOLDER = Path(__file__).parent
+ENTRY = "camera.js"
+APART = ("loader.js", "line.js")
+"""Modules that Streamlit itself starts; the others are linked by the loader."""
+
+
+def _source(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+_VIEW = st.components.v2.component(
+    "tusker_live_view", css=_source("camera.css"), js=_source("loader.js")
+)
+_LINE = st.components.v2.component("tusker_live_line", js=_source("line.js"))
+
+
+def show(model: str, count: int, settings: Settings) -> None:
+    """The camera, what the model says of it frame by frame, and the line that brings the model.
+
+    Args:
+        model: name of a backbone or id of a run, ready to answer.
+        count: answers to show.
+    """
+    with st.spinner("Packing the model …"):
+        resources.live_parts(model)
+    _VIEW(key="live view", data=_described(model, count, settings))
+    _line(model)
+
+
+def _described(model: str, count: int, settings: Settings) -> dict[str, Any]:
+    """All that the view begins with; the model itself comes over the line when asked for."""
+    classifier, parts = resources.classifier(model), resources.live_parts(model)
+    runtime = live.runtime(settings)
+    return {
+        "entry": ENTRY,
+        "sources": {
+            path.name: _source(path.name)
+            for path in sorted(FOLDER.glob("*.js"))
+            if path.name not in APART
+        },
+        "count": count,
+        "ramp": heatmap.RAMP,
+        "runtime": runtime.files if runtime else None,
+        "model": {
+            "id": model,
+            "title": text.plain(classifier.title),
+            "size": classifier.size,
+            "crop": classifier.crop,
+            "threshold": classifier.threshold,
+            "parts": {
+                name: {"sha256": part.sha256, "bytes": len(part.content)}
+                for name, part in parts.items()
+            },
+        },
+    }
+
+
+@st.fragment
+def _line(model: str) -> None:
+    """Only this runs again for a question; apart from the view, so that an answer is small."""
+    said = st.session_state.pop(state.LIVE_ANSWER, None)
+    _LINE(key=state.LIVE_LINE, data=said, on_question_change=lambda: _hear(model))
+
+
+def _hear(model: str) -> None:
+    asked = st.session_state[state.LIVE_LINE].question
+    if asked is None:
+        return
+    parts = resources.live_parts(model)
+    said = answer(asked, model, resources.classifier(model), parts)
+    st.session_state[state.LIVE_ANSWER] = said
