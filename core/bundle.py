@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Collection
 from functools import partial
@@ -22,6 +23,8 @@ from core.settings import Settings
 
 CARD = "MODEL_CARD.md"
 LICENCES = "LICENCES.md"
+READABLE = 0o644
+"""Rights of what is written when it is packed, as other programs would give it."""
 APACHE = programs.HERE / "Apache-2.0.txt"
 MIT = Path(__file__).parents[1] / "LICENSE"
 """Tusker's own licence."""
@@ -97,7 +100,9 @@ def packed(run: Run, settings: Settings, chosen: Collection[str] | None = None) 
             for name, place in companions(run).items():
                 archive.write(place, name)
             for name, text in texts(run, forms).items():
-                archive.writestr(name, text())
+                entry = zipfile.ZipInfo(name, time.localtime()[:6])
+                entry.external_attr = READABLE << 16
+                archive.writestr(entry, text())
         scratch.seek(0)
         return scratch.read()
 

@@ -29,6 +29,7 @@ def test_the_bundle_holds_what_was_promised(trained, preset):
     with opened(done) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
+        assert archive.getinfo("predict.py").external_attr >> 16 == 0o644
         content = {name: archive.read(name) for name in names}
     assert len(names) == len(set(names))
     tops = {name.partition("/")[0] for name in names}
