@@ -8,8 +8,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
-# Files of tests run side by side; those of one file stay together, they share what was trained.
-SIDE_BY_SIDE = -n 2 --dist loadfile
 
 # An environment whose Python is gone from the machine is made anew.
 $(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
@@ -39,7 +37,7 @@ lint: $(VENV)/.dev  ## ruff, mypy, and which room may call which
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/.dev  ## every test but the slow ones, without the linters
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 slow: $(VENV)/.dev  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import pytest
 
-from core import backbones, runs
+from core import backbones, bundle, runs
 from core.backbones import build
 from core.dataset import Dataset, Example
-from core.export import backbone_file, bundle, split_file, train_program
+from core.export import backbone_file, split_file, train_program
 from core.model import ModelFile
 from core.training import config, stages
 from tests.core.trainings import asked_for, take_in, train
