@@ -4,6 +4,7 @@ import base64
 import io
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocke
 from core import images, models, samples
 from core.backbones import get
 from core.classifier import Classifier
+from core.jobs.folder import JobFolder
 from core.settings import Settings
 from tests.browser import chromium
 from tests.browser.conftest import Taught
@@ -279,9 +281,17 @@ def test_it_can_be_paused_mirrored_and_explained_from_the_keyboard(
     expect(view.get_by_role("button", name="Mirror")).to_have_attribute("aria-pressed", "false")
 
 
+def _until_ended(taught: Taught) -> None:
+    deadline = time.monotonic() + 240
+    while not JobFolder(taught.folder).recorded().state.ended:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
 def test_a_model_that_was_taught_here_answers_live_and_says_when_it_had_better_not(
     visit: Visit, runtime: None, taught: Taught, server: Server, shown: list[Image.Image]
 ) -> None:
+    _until_ended(taught)  # what tells strange pictures apart comes after the report
     model = models.named(taught.id, Settings(home=server.home))
     view = _live(visit(path=f"?run={taught.id}"), "browser")
     _agrees(view, model, [*shown, draw(0, size=240)])
