@@ -109,7 +109,7 @@ def packed(run: Run, settings: Settings, chosen: Collection[str] | None = None) 
 
 def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:
     """What is written when it is packed: programs for these formats, the card, the licences."""
-    saved, _ = model.load(run.model_folder)
+    saved = model.described(run.model_folder)
     threshold = run.annotations().threshold
     found: dict[str, Callable[[], str]] = {CARD: lambda: card(run)}
     for form in reversed(list(forms)):  # of two formats with one program it asks the first

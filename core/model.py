@@ -26,6 +26,7 @@ LITERT = "classifier.tflite"
 KERAS = "classifier.keras"
 ANSWERING = (MODEL, WEIGHTS, SERVING, NOVELTY)
 """Files that a prediction is made with; the others are exports."""
+UNREADABLE = "The model of this run is damaged: its files cannot be read."
 
 
 class ModelFile(BaseModel):
@@ -59,18 +60,30 @@ def save(folder: Path, model: ModelFile, arrays: dict[str, np.ndarray]) -> None:
     files.write_text(folder / MODEL, model.model_dump_json(indent=1))
 
 
+def described(folder: Path) -> ModelFile:
+    """What `load` reads besides the weights, which may be large.
+
+    Raises:
+        RunDamaged: the file is missing or not what it should be.
+    """
+    try:
+        return ModelFile.model_validate_json((folder / MODEL).read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunDamaged(UNREADABLE) from error
+
+
 def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
     """Read what `save` wrote.
 
     Raises:
         RunDamaged: a file is missing or not what it should be.
     """
+    model = described(folder)
     try:
-        model = ModelFile.model_validate_json((folder / MODEL).read_bytes())
         arrays = load_file(folder / WEIGHTS)
         told_apart = DenseHead.from_arrays(arrays).classes
     except (OSError, LookupError, ValueError, SafetensorError) as error:
-        raise RunDamaged("The model of this run is damaged: its files cannot be read.") from error
+        raise RunDamaged(UNREADABLE) from error
     if told_apart != len(model.classes):
         raise RunDamaged(
             f"The model of this run is damaged: {MODEL} names {len(model.classes)} classes, its "

@@ -26,7 +26,7 @@ def offer(run: Run, settings: Settings) -> None:
     sizes = bundle.sizes(run)
     if not sizes:
         _absent(run)
-    _download(run, settings, _usual(sizes))
+    _download(run, settings, sizes, _usual(sizes))
 
 
 def show(run: Run, settings: Settings) -> None:
@@ -58,7 +58,7 @@ def show(run: Run, settings: Settings) -> None:
     for proof in found.proofs if found else ():
         if not proof.passed:
             st.warning(text.plain(proof.reason, 600), icon=":material/block:")
-    _download(run, settings, chosen)
+    _download(run, settings, sizes, chosen)
     with st.expander("What else is in it", icon=":material/folder_zip:"):
         st.markdown("\n".join(f"- `{name}`: {what}" for name, what in bundle.MEANING.items()))
     row = backbones.get(run.config().backbone)
@@ -109,8 +109,7 @@ def _usual(sizes: dict[str, int]) -> list[str]:
     return [file for file in sizes if small or file in USUAL]
 
 
-def _download(run: Run, settings: Settings, chosen: list[str]) -> None:
-    sizes = bundle.sizes(run)
+def _download(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[str]) -> None:
     total = sum(sizes[file] for file in chosen) + sum(
         place.stat().st_size for place in bundle.companions(run).values()
     )

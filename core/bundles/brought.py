@@ -57,8 +57,8 @@ class Brought:
             RunDamaged: it cannot be read.
         """
         try:
-            return ModelFile.model_validate_json((self.path / model.MODEL).read_bytes())
-        except (OSError, ValueError) as error:
+            return model.described(self.path)
+        except RunDamaged as error:
             raise RunDamaged(DAMAGED) from error
 
     def annotations(self) -> Annotations:

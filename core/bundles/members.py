@@ -16,7 +16,7 @@ from core.settings import MEGABYTE, Settings
 
 READ = (model.MODEL, model.WEIGHTS, model.NOVELTY)
 ENTRIES = 200
-"""Most files in a bundle; Tusker writes about ten."""
+"""Most files in a bundle; Tusker writes about thirty."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core import model
 
@@ -40,29 +40,27 @@ class Format:
     tensorflow: bool = False
 
 
-_LITERT = {
-    "program": "predict.py",
-    "packages": ("numpy", "pillow", "ai-edge-litert"),
-    "imports": "import numpy as np\nfrom ai_edge_litert.interpreter import Interpreter",
-    "opening": (
+_LITERT = Format(
+    model.LITERT,
+    "LiteRT",
+    "The whole model for LiteRT: on phones, in browsers and here",
+    program="predict.py",
+    packages=("numpy", "pillow", "ai-edge-litert"),
+    imports="import numpy as np\nfrom ai_edge_litert.interpreter import Interpreter",
+    opening=(
         "ask = Interpreter(str(path)).get_signature_runner()\n"
         'return lambda picture: ask(picture=np.float32([picture]))["probabilities"][0]'
     ),
-}
+    copies=12,
+)
 
 FORMATS = (
-    Format(
-        model.LITERT,
-        "LiteRT",
-        "The whole model for LiteRT: on phones, in browsers and here",
-        **_LITERT,  # type: ignore[arg-type]
-        copies=12,
-    ),
-    Format(
-        INT8,
-        "LiteRT int8",
-        "The same in whole numbers: a quarter of the size, for small devices",
-        **_LITERT,  # type: ignore[arg-type]
+    _LITERT,
+    replace(
+        _LITERT,
+        file=INT8,
+        title="LiteRT int8",
+        meaning="The same in whole numbers: a quarter of the size, for small devices",
         exact=False,
         copies=14,
     ),

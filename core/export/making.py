@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OPENED = 4
+"""Memory of a process that asks a file, in sizes of the network, besides its libraries."""
 CALIBRATED = 100
 """Training pictures whose activations give the ranges of int8."""
 
@@ -52,7 +54,7 @@ def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verificati
     files.write_text(run.model_folder / LABELS, labels(saved))
     _write_training(run, saved, settings)
     known = held_out(run, pictures)
-    writers = _writers(run, pictures, plain, serving_form)
+    writers = _writers(run, pictures, saved, plain, serving_form)
     proofs = []
     with tempfile.TemporaryDirectory(prefix=".making-", dir=run.model_folder) as scratch:
         for form in _in_order():
@@ -116,7 +118,7 @@ def _one(
 def _require_memory(form: Format, saved: model.ModelFile) -> None:
     """Refuse to make or to prove a file in less memory than that takes."""
     network = backbones.get(saved.backbone).megabytes * MEGABYTE
-    asking = 4 * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
+    asking = OPENED * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
     needed, found = round(max(form.copies * network, asking)), resources.free_memory()
     if needed > found * (1 - resources.SPARE):
         raise NotEnoughResources(
@@ -132,14 +134,17 @@ def _in_order() -> list[Format]:
 
 
 def _writers(
-    run: Run, pictures: Path, plain: keras.Model, serving_form: keras.Model
+    run: Run,
+    pictures: Path,
+    saved: model.ModelFile,
+    plain: keras.Model,
+    serving_form: keras.Model,
 ) -> dict[str, Write]:
     """How each format is written."""
     import keras
 
     from core.export import litert_model, onnx_model, saved_model
 
-    saved, _ = model.load(run.model_folder)
     about = Description.of(saved)
     named = keras.Model(plain.input, {"probabilities": plain.output}, name="classifier")
 

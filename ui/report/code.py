@@ -25,7 +25,7 @@ def show(run: Run) -> None:
         return
     st.subheader("In your code")
     chosen = st.selectbox("Language and file", [*offered, *elsewhere], key=f"code {run.id}")
-    saved, _ = model.load(run.model_folder)
+    saved = model.described(run.model_folder)
     if chosen in offered:
         form = offered[chosen]
         written = programs.prediction(form, saved, run.annotations().threshold)
