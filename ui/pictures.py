@@ -12,12 +12,7 @@ from core.settings import Settings
 from ui import resources, state
 
 LIVE = "Live"
-SOURCES = {
-    "Upload": ":material/upload:",
-    "Camera": ":material/photo_camera:",
-    LIVE: ":material/videocam:",
-    "Samples": ":material/photo_library:",
-}
+SOURCES = ("Upload", "Camera", LIVE, "Samples")  # without icons, to fit a telephone
 
 
 @dataclass(frozen=True)
@@ -45,8 +40,7 @@ def choose(settings: Settings) -> list[Picture] | Batch:
     st.session_state.setdefault(state.SOURCE, "Upload")
     source = st.segmented_control(
         "Where is the picture?",
-        list(SOURCES),
-        format_func=lambda name: f"{SOURCES[name]} {name}",
+        SOURCES,
         required=True,
         key=state.SOURCE,
         label_visibility="collapsed",
