@@ -40,9 +40,9 @@ SEEN = """async (view, pixels) => {
     const { probabilities, heat, strangeness } = await view.view.engine.seePixels(bytes, 1);
     return { probabilities: Array.from(probabilities), heat: Array.from(heat), strangeness };
 }"""
-STRANGE = """view => {
+STRANGE = """(view, strangeness) => {
     const { engine } = view.view, see = engine.see.bind(engine);
-    engine.see = async (...frame) => ({ ...await see(...frame), strangeness: 1.5 });
+    engine.see = async (...frame) => ({ ...await see(...frame), strangeness });
 }"""
 DEAF = """() => {
     const line = globalThis[Symbol.for("tusker.live.line")] ??= {};
@@ -296,6 +296,7 @@ def test_a_model_that_was_taught_here_answers_live_and_says_when_it_had_better_n
     view = _live(visit(path=f"?run={taught.id}"), "browser")
     _agrees(view, model, [*shown, draw(0, size=240)])
     view.evaluate("v => v.view.show({...v.view.data, model: {...v.view.data.model, threshold: 2}})")
+    view.evaluate(STRANGE, 0.5)
     expect(view.get_by_text("Not sure: ")).to_be_visible()
-    view.evaluate(STRANGE)
+    view.evaluate(STRANGE, 1.5)
     expect(view.get_by_text("Unlike anything it was taught")).to_be_visible()
