@@ -61,6 +61,19 @@ class DenseHead:
         )
         return DenseHead((*self.layers[:-1], cooled))
 
+    def after(self, scale: np.ndarray, shift: np.ndarray) -> DenseHead:
+        """What answers of features as this head does of features × `scale` + `shift`.
+
+        Args:
+            scale, shift: (inputs,) each.
+        """
+        kernel, bias = self.layers[0]
+        first = (
+            (kernel * scale[:, None]).astype(np.float32),
+            (bias + shift @ kernel).astype(np.float32),
+        )
+        return DenseHead((first, *self.layers[1:]))
+
     def arrays(self) -> dict[str, np.ndarray]:
         """The layers by name: `head.0.kernel`, `head.0.bias`, …"""
         return {

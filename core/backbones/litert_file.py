@@ -9,7 +9,6 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +17,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from core import files
+from core.backbones.retrained import Retrained, factors_of, rows_of
 from core.dense import DenseHead
 
 MAGIC = b"TFL3"
-FIT = 1e-4
-"""Largest part of a kernel that may be left unexplained where it is recognised."""
-
-
-@dataclass(frozen=True)
-class Retrained:
-    """A layer's weights before and after, in the layout of Keras.
-
-    Attributes:
-        kernel, new_kernel: (h, w, inputs, outputs), depthwise (h, w, channels, 1).
-        depthwise: whether each channel has a filter of its own.
-        bias, new_bias: (outputs,), or None where the layer has none.
-    """
-
-    kernel: np.ndarray
-    new_kernel: np.ndarray
-    depthwise: bool
-    bias: np.ndarray | None = None
-    new_bias: np.ndarray | None = None
-
-    def flat(self, kernel: np.ndarray) -> np.ndarray:
-        """A kernel as (outputs, weights of each), in the order of the file."""
-        if self.depthwise:
-            return kernel.reshape(-1, kernel.shape[2] * kernel.shape[3]).T
-        return np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
 
 
 class LitertFile:
@@ -120,6 +95,30 @@ class LitertFile:
         self._graph.outputs = np.array([output.tensorIndex for output in kept], np.int32)
         self._prune()
 
+    def crown(self, head: DenseHead) -> None:
+        """Put a head in float32 on the output `embedding`; `probabilities` is the only output then.
+
+        Raises:
+            LookupError: the file has no such output.
+        """
+        if "embedding" not in self._named:
+            raise LookupError(f"the LiteRT file has only the outputs {', '.join(self._named)}")
+        flow = self._named["embedding"].tensorIndex
+        kinds, activation = schema.BuiltinOperator, schema.ActivationFunctionType
+        for number, (kernel, bias) in enumerate(head.layers, 1):
+            weights = [self._new(array.shape, array) for array in (kernel.T, bias)]
+            options = schema.FullyConnectedOptionsT()
+            last = number == len(head.layers)
+            options.fusedActivationFunction = activation.NONE if last else activation.RELU
+            made = self._new((1, len(bias)))
+            self._append(kinds.FULLY_CONNECTED, [flow, *weights], made, options)
+            flow = made
+        softmax = schema.SoftmaxOptionsT()
+        softmax.beta = 1.0
+        made = self._new((1, head.classes))
+        self._append(kinds.SOFTMAX, [flow], made, softmax)
+        self.keep(inside={"probabilities": made})
+
     def retrain(self, layers: Iterable[Retrained]) -> None:
         """Exchange kernels and biases.
 
@@ -183,8 +182,8 @@ class LitertFile:
             weights = self._constant(operator.inputs[1])
             if weights is None or weights.size != old.size:
                 continue
-            stored = _flat(weights, depthwise=layer.depthwise)
-            if stored.shape == old.shape and (factors := _factors(stored, old)) is not None:
+            stored = rows_of(weights, depthwise=layer.depthwise)
+            if stored.shape == old.shape and (factors := factors_of(stored, old)) is not None:
                 found.append((operator, weights, factors))
         if len(found) != 1:
             raise LookupError(f"{len(found)} operations can be the layer {layer.kernel.shape}")
@@ -221,6 +220,33 @@ class LitertFile:
             return None
         return np.frombuffer(bytes(content), np.float32).reshape(tensor.shape)
 
+    def _new(self, shape: tuple[int, ...], values: np.ndarray | None = None) -> int:
+        """A float32 tensor more: a constant, or what an operation makes."""
+        tensor, buffer = schema.TensorT(), schema.BufferT()
+        tensor.shape, tensor.type = np.array(shape, np.int32), schema.TensorType.FLOAT32
+        tensor.buffer, index = len(self._model.buffers), len(self._graph.tensors)
+        tensor.name = f"head/{index}".encode()
+        self._model.buffers.append(buffer)
+        self._graph.tensors.append(tensor)
+        if values is not None:
+            self._store(index, values, shape)
+        return index
+
+    def _append(self, kind: int, inputs: list[int], output: int, options: Any) -> None:
+        """An operation more, after all others. Those of a head are older than the newer field."""
+        code, operator = schema.OperatorCodeT(), schema.OperatorT()
+        code.builtinCode = code.deprecatedBuiltinCode = kind
+        code.version = 1
+        operator.opcodeIndex = len(self._model.operatorCodes)
+        self._model.operatorCodes.append(code)
+        operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
+        operator.builtinOptionsType = {
+            schema.BuiltinOperator.FULLY_CONNECTED: schema.BuiltinOptions.FullyConnectedOptions,
+            schema.BuiltinOperator.SOFTMAX: schema.BuiltinOptions.SoftmaxOptions,
+        }[kind]
+        operator.builtinOptions = options
+        self._graph.operators.append(operator)
+
     def _store(self, index: int, values: np.ndarray, shape: tuple[int, ...]) -> None:
         content = np.ascontiguousarray(values, np.float32).reshape(shape)
         buffer = self._model.buffers[self._graph.tensors[index].buffer]
@@ -239,17 +265,3 @@ class LitertFile:
         for place, buffer in enumerate(self._model.buffers):
             if place in constants - used:
                 buffer.data = None
-
-
-def _flat(weights: np.ndarray, *, depthwise: bool) -> np.ndarray:
-    """A kernel of the file, (outputs, …) or depthwise (1, h, w, outputs), as (outputs, rest)."""
-    if depthwise:
-        return weights.reshape(-1, weights.shape[-1]).T
-    return weights.reshape(len(weights), -1)
-
-
-def _factors(stored: np.ndarray, kernel: np.ndarray) -> np.ndarray | None:
-    """What each row of `kernel` was multiplied by to give `stored`; None if that is not so."""
-    factors = (stored * kernel).sum(axis=1) / np.maximum((kernel**2).sum(axis=1), 1e-30)
-    left = np.abs(stored - kernel * factors[:, None]).max()
-    return factors if left <= FIT * np.abs(stored).max() else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core import backbones, files, images, model
+from core.dense import DenseHead
 from core.errors import Cancelled, NotEnoughResources, TuskerError
 from core.export import backbone_file, proof, split_file, train_program
 from core.export.description import LABELS, Description, labels
@@ -33,6 +34,8 @@ OPENED = 4
 CALIBRATED = 100
 """Training pictures whose activations give the ranges of int8."""
 
+LOOKED_AT = 16
+"""Of those, how many at once."""
 TRAIN = "train.py"
 Write = Callable[[Path], None]
 
@@ -54,7 +57,7 @@ def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verificati
     files.write_text(run.model_folder / LABELS, labels(saved))
     _write_training(run, saved, settings)
     known = held_out(run, pictures)
-    writers = _writers(run, pictures, saved, plain, serving_form)
+    writers = _writers(run, pictures, saved, plain, serving_form, DenseHead.from_arrays(arrays))
     proofs = []
     with tempfile.TemporaryDirectory(prefix=".making-", dir=run.model_folder) as scratch:
         for form in _in_order():
@@ -139,6 +142,7 @@ def _writers(
     saved: model.ModelFile,
     plain: keras.Model,
     serving_form: keras.Model,
+    head: DenseHead,
 ) -> dict[str, Write]:
     """How each format is written."""
     import keras
@@ -147,14 +151,17 @@ def _writers(
 
     about = Description.of(saved)
     named = keras.Model(plain.input, {"probabilities": plain.output}, name="classifier")
+    embedding = serving_form.output["embedding"]
+    trunk = keras.Model(plain.input, {"embedding": embedding}, name="trunk")
 
     def quantise(path: Path) -> None:
         source = path.with_name(f"{SAVED_MODEL} to quantise")
-        saved_model.convert(named, source, about)
+        saved_model.convert(trunk, source, about)
         examples = run.dataset().of("train")
         some = np.unique(np.linspace(0, len(examples) - 1, CALIBRATED).round().astype(int))
         views = [images.load(pictures / examples[i].path, saved.size, saved.crop) for i in some]
-        litert_model.quantise(source, np.stack(views), path, about)
+        embeddings = trunk.predict(np.stack(views), batch_size=LOOKED_AT, verbose=0)["embedding"]
+        litert_model.quantise(source, np.stack(views), embeddings, head, path, about)
 
     return {
         model.LITERT: lambda path: litert_model.convert(serving_form, path, about),

@@ -23,6 +23,8 @@ WARM_UP = 0.1
 """As in `core.training.finetune`, which only a process with TensorFlow may import."""
 SEARCHING_EPOCHS, SEARCHING_PATIENCE = 100, 5
 """At least so much for a linear head, which starts here from zeros, not near its optimum."""
+DEEP = ("PNG", "TIFF")
+"""Kinds of pictures that may have 16 bits a pixel."""
 OPTIMIZERS = {
     "adam": "keras.optimizers.Adam({rate})",
     "adamw": "keras.optimizers.AdamW({rate}, weight_decay={phase.weight_decay})",
@@ -61,6 +63,7 @@ def program(config: TrainingConfig, saved: ModelFile, dataset: Dataset) -> str:
         classes=_listed("CLASSES", saved.classes),
         nested=any("/" in name for name in saved.classes),
         heif=any(example.format == "HEIF" for example in dataset.examples),
+        deep=any(example.format in DEEP for example in dataset.examples),
         shipped=backbone_file.ships(backbone),
         recipe=backbone.recipe,
         scaling=_scaling(backbone),

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from core.backbones import build
-from core.backbones.litert_file import Retrained
+from core.backbones.retrained import Retrained
 from core.dense import DenseHead, softmax
 from core.evaluation import calibration
 from core.training import resources, stages

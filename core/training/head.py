@@ -60,13 +60,13 @@ def fit(
 
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
-        begun = None if start is None else _rescaled(start, mean, scale)
+        begun = None if start is None else start.after(scale, mean)
         first = _initial(inside, classes, weights, config, begun)
         answers = begun is not None or _is_convex(config)
         best = _epochs(
             first, inside, outside, weights.astype(np.float32), config, emit, answers=answers
         )
-    return _unscaled(best, mean, scale)
+    return best.after(1 / scale, -mean / scale)
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -236,21 +236,3 @@ def _score(head: DenseHead, batch: Batch) -> tuple[float, float]:
         float(-np.log(np.maximum(right, 1e-12)).mean()),
         float((found.argmax(axis=1) == batch.labels).mean()),
     )
-
-
-def _rescaled(head: DenseHead, mean: np.ndarray, scale: np.ndarray) -> DenseHead:
-    """The reverse of `_unscaled`: a head on features as they come, for scaled ones."""
-    kernel, bias = head.layers[0]
-    first = (
-        (kernel * scale[:, None]).astype(np.float32),
-        (bias + mean @ kernel).astype(np.float32),
-    )
-    return DenseHead((first, *head.layers[1:]))
-
-
-def _unscaled(head: DenseHead, mean: np.ndarray, scale: np.ndarray) -> DenseHead:
-    """The same head on features as they come: the scaling is folded into the kernel."""
-    kernel, bias = head.layers[0]
-    folded = kernel / scale[:, None]
-    first = (folded.astype(np.float32), (bias - mean @ folded).astype(np.float32))
-    return DenseHead((first, *head.layers[1:]))

@@ -11,7 +11,8 @@ import numpy as np
 
 from core import files, images
 from core.backbones import serving
-from core.backbones.litert_file import LitertFile, Retrained
+from core.backbones.litert_file import LitertFile
+from core.backbones.retrained import Retrained
 from core.classifier import on_one_thread
 from core.training.recipe import Recipe
 

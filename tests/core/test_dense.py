@@ -50,3 +50,14 @@ def test_layers_that_do_not_chain_are_refused():
         DenseHead(((kernel, bias), other))
     with pytest.raises(ValueError, match="must chain"):
         DenseHead(((kernel, bias[:2]),))
+
+
+def test_a_head_after_a_scaling_answers_of_the_scaled_as_of_the_features():
+    random = np.random.default_rng(0)
+    kernels = [random.normal(size=shape).astype(np.float32) for shape in ((5, 4), (4, 3))]
+    head = DenseHead(tuple((kernel, kernel[0]) for kernel in kernels))
+    rows, scale = random.normal(size=(6, 5)), random.uniform(0.5, 2, 5)
+    shift = random.normal(size=5)
+    np.testing.assert_allclose(
+        head.after(scale, shift).logits(rows), head.logits(rows * scale + shift), atol=1e-5
+    )

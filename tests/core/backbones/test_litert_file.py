@@ -8,7 +8,9 @@ from keras import layers
 
 from core import images
 from core.backbones import build, get, serving
-from core.backbones.litert_file import LitertFile, Retrained
+from core.backbones.litert_file import LitertFile
+from core.backbones.retrained import Retrained
+from core.dense import DenseHead
 
 TINY, LITE0 = get("tiny"), get("efficientnet-lite0")
 OTHERS = ("resnet50", "inceptionv3", "mobilenetv2", "efficientnetv2b0")
@@ -321,3 +323,20 @@ def test_every_other_network_is_opened_and_retrained_too(name, tmp_path):
     check_retraining(path, backbone, trunk, middle, picture, tmp_path / "retrained.tflite")
     found, head = answer(path, picture), LitertFile(path).head()
     agree(head.probabilities(found["embedding"][None])[0], found["probabilities"], 1e-5)
+
+
+def test_a_head_put_on_an_embedding_answers_as_the_head_does(tiny_file, tmp_path):
+    random = np.random.default_rng(0)
+    kernels = [random.normal(size=(TINY.embedding, 6)), random.normal(size=(6, 3))]
+    head = DenseHead(tuple((k.astype(np.float32), k[0].astype(np.float32)) for k in kernels))
+    crowned = tmp_path / "crowned.tflite"
+    file = LitertFile(tiny_file)
+    file.crown(head)
+    file.write(crowned)
+    picture = noise(TINY.size)
+    embedding = answer(tiny_file, picture)["embedding"]
+    found = answer(crowned, picture)
+    assert set(found) == {"probabilities"}
+    agree(found["probabilities"], head.probabilities(embedding[None])[0])
+    with pytest.raises(LookupError, match="only the outputs probabilities"):
+        LitertFile(crowned).crown(head)

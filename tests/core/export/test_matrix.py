@@ -17,18 +17,20 @@ from tests.shapes import NAMES, draw, encoded
 
 CLASSES = {"two classes": 2, "many classes": 20}
 PER_CLASS = 40
+RANDOM = ("resnet50", "mobilenetv2")
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A home in which MobileNetV2 has random weights, in a file as it would be downloaded."""
+    """A home in which two networks have random weights, in files as they would be downloaded."""
     settings = Settings(home=tmp_path_factory.mktemp("home"))
-    row = backbones.get("mobilenetv2")
-    network = getattr(keras.applications, row.recipe.architecture)(weights=None)
-    build._randomise(network, seed=7)
-    path = weights.folder(settings) / row.weights.file
-    path.parent.mkdir(parents=True)
-    save_as_published(network, path)
+    for name in RANDOM:
+        row = backbones.get(name)
+        network = getattr(keras.applications, row.recipe.architecture)(weights=None)
+        build._randomise(network, seed=7)
+        path = weights.folder(settings) / row.weights.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_as_published(network, path)
     return settings
 
 
@@ -64,8 +66,8 @@ def pictures(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("backbone", ["efficientnet-lite0", "mobilenetv2"])
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("backbone", ["efficientnet-lite0", *RANDOM])
 @pytest.mark.parametrize("preset", ["quick", "balanced"])
 @pytest.mark.parametrize("count", CLASSES.values(), ids=CLASSES.keys())
 def test_every_format_answers_as_the_report_does(home, pictures, tmp_path, backbone, preset, count):
@@ -84,7 +86,7 @@ def test_every_format_answers_as_the_report_does(home, pictures, tmp_path, backb
         if proof.file == INT8:
             close = found.accuracy - proof.accuracy <= max(0.02, 1 / found.pictures)
             assert proof.passed == close, "what loses more is withheld"
-            # Random features differ by less than int8 can tell; learned ones do not.
+            # Each channel of a random depthwise network differs by less than int8 can tell.
             assert close or (backbone == "mobilenetv2" and count > 2)
         else:
             assert proof.passed, proof.reason
