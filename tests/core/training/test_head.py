@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from core.dense import DenseHead, softmax
+from core.dense import softmax
 from core.training import head
 from core.training.config import parse
 from core.training.events import Epoch, Kept
@@ -223,21 +223,6 @@ def test_features_in_other_units_give_the_same_answers(hidden, units):
         other.probabilities(measured(validation).features),
         plain.probabilities(validation.features),
         atol=2e-3,
-    )
-
-
-def test_folding_the_standardisation_into_a_head_changes_no_answer():
-    random = np.random.default_rng(0)
-    layers = tuple(
-        (random.normal(size=shape).astype(np.float32), random.normal(size=shape[1]))
-        for shape in ((12, 5), (5, 3))
-    )
-    features = 40 * random.normal(size=(20, 12)).astype(np.float32) + 7
-    mean, scale = features.mean(0), features.std(0)
-    standardised = DenseHead(layers)
-    raw = head._unscaled(standardised, mean, scale)
-    np.testing.assert_allclose(
-        raw.logits(features), standardised.logits((features - mean) / scale), atol=1e-4
     )
 
 
