@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
+# Tests that run side by side; those of one file stay together, as they share what is costly.
+WORKERS ?= 2
 
 # An environment whose Python is gone from the machine is made anew.
 $(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
@@ -37,7 +39,7 @@ lint: $(VENV)/.dev  ## ruff, mypy, and which room may call which
 	$(BIN)/lint-imports --no-logo
 
 unit: $(VENV)/.dev  ## every test but the slow ones, without the linters
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 slow: $(VENV)/.dev  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
