@@ -15,13 +15,14 @@ from core.intake import Intake
 from core.jobs import State, cancel, local
 from core.settings import Settings
 from core.uploads import Upload
-from ui import findings, state, text
+from ui import findings, showing, state, text
 from ui.uploaded import release
 
 GIVEN_BY = {
     "Zip": ":material/folder_zip:",
     "Folder": ":material/folder_open:",
     "Sample": ":material/science:",
+    "Camera": ":material/videocam:",
 }
 STRIP = 8
 """Pictures shown of each class."""
@@ -50,9 +51,12 @@ def give(settings: Settings) -> None:
         key=state.GIVEN_BY,
         label_visibility="collapsed",
     )
-    if state.REFUSAL in st.session_state:
+    if state.REFUSAL in st.session_state and by != "Camera":
         st.error(text.plain(st.session_state[state.REFUSAL], 900), icon=":material/error:")
     turn = st.session_state.setdefault(state.ROUND, 0)
+    if by == "Camera":
+        showing.offer(settings)
+        return
     if by == "Zip":
         st.caption("One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`")
         given = st.file_uploader(
