@@ -38,11 +38,11 @@ if upload is None:
 found = intake.examined(upload, settings)
 if found is None:
     st.stop()
+if showing.start_at_once(upload, found, settings):
+    st.rerun()
 if not intake.show(upload, found):
     st.info("Settle what is marked :material/block: above, then choose how to learn.")
     st.stop()
-if showing.start_at_once(upload, found, settings):
-    st.rerun()
 
 st.subheader("2 · How to learn", divider="gray")
 start = continuing.choose(found.dataset, settings)

@@ -7,6 +7,7 @@ import time
 import streamlit as st
 
 from core import showing as room
+from core.checks import Severity
 from core.errors import TuskerError
 from core.intake import Intake
 from core.settings import Settings
@@ -133,7 +134,7 @@ def _take(class_id: int, files: list[st.runtime.uploaded_file_manager.UploadedFi
     st.session_state[state.TEACH_SAID] = said[:NAMED] + ([f"… and {more} more"] if more > 0 else [])
 
 
-def _keep(settings: Settings, at_once: bool) -> None:  # noqa: FBT001  # a callback's argument
+def _keep(settings: Settings, at_once: bool) -> None:
     try:
         upload = room.keep(resources.showing(), settings)
     except TuskerError as refusal:
@@ -154,5 +155,7 @@ def start_at_once(upload: Upload, found: Intake, settings: Settings) -> bool:
     if st.session_state.get(state.AT_ONCE) != upload.id:
         return False
     del st.session_state[state.AT_ONCE]
+    if any(finding.severity is Severity.BLOCKS for finding in found.findings):
+        return False
     launch.start(upload, found, config.preset("quick"), settings)
     return bool(state.parameter(state.RUN))
