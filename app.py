@@ -33,7 +33,7 @@ page = st.navigation(
     ],
     position="top",
 )
-# Only a script that runs to its end has the fragments of the page before forgotten. A late one, such
-# as a question of the camera's, would be drawn at a place that is no longer there.
+# Only a script that runs to its end has the fragments of the page before forgotten. A late one,
+# such as a question of the camera's, would be drawn at a place that is no longer there.
 with contextlib.suppress(StopException):
     page.run()

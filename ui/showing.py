@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import streamlit as st
+from streamlit.typing import UploadedFile
 
 from core import showing as room
 from core.checks import Severity
@@ -95,29 +96,27 @@ def _uploads(settings: Settings) -> None:
     """Pictures from files, for the same classes."""
     showing = resources.showing()
     with st.expander("Add pictures from files", icon=":material/upload:"):
-        names = {one.id: one.name for one in showing.classes}
+        named = {one.name: one.id for one in showing.classes}
         turn = st.session_state.setdefault(state.TEACH_ROUND, 0)
-        if not names:
+        if not named:
             st.caption("Add a class first.")
             return
-        chosen = st.selectbox("To the class", list(names), format_func=names.get)
-        files = st.file_uploader(
+        chosen = st.selectbox("To the class", list(named))
+        key = f"shown files {turn}"
+        st.file_uploader(
             "Pictures of it",
             accept_multiple_files=True,
             max_upload_size=settings.picture_megabytes,
-            key=f"shown files {turn}",
+            key=key,
+            on_change=_take,
+            args=(named[chosen], key),
         )
-        if files:
-            _take(chosen, files)
-            release(files)
-            # A new key empties the uploader, so that its buffer does not stay in memory.
-            st.session_state[state.TEACH_ROUND] += 1
-            st.rerun(scope="fragment")
         for sentence in st.session_state.get(state.TEACH_SAID, ()):
             st.warning(text.plain(sentence, 400), icon=":material/broken_image:")
 
 
-def _take(class_id: int, files: list[st.runtime.uploaded_file_manager.UploadedFile]) -> None:
+def _take(class_id: int, key: str) -> None:
+    files: list[UploadedFile] = st.session_state[key]
     showing = resources.showing()
     burst = time.time_ns() // 1_000_000
     said = []
@@ -130,6 +129,9 @@ def _take(class_id: int, files: list[st.runtime.uploaded_file_manager.UploadedFi
         else:
             if added.alike:
                 said.append(f"{file.name}: nearly the same as one that is there. It was left out.")
+    release(files)
+    # A new key empties the uploader, so that its buffer does not stay in memory.
+    st.session_state[state.TEACH_ROUND] += 1
     more = len(said) - NAMED
     st.session_state[state.TEACH_SAID] = said[:NAMED] + ([f"… and {more} more"] if more > 0 else [])
 
