@@ -18,12 +18,8 @@ from core.uploads import Upload
 from ui import findings, showing, state, text
 from ui.uploaded import release
 
-GIVEN_BY = {
-    "Zip": ":material/folder_zip:",
-    "Folder": ":material/folder_open:",
-    "Sample": ":material/science:",
-    "Camera": ":material/videocam:",
-}
+CAMERA = "Camera"
+GIVEN_BY = ("Zip", "Folder", "Sample", CAMERA)  # without icons, to fit a telephone
 STRIP = 8
 """Pictures shown of each class."""
 
@@ -44,17 +40,16 @@ def give(settings: Settings) -> None:
     """The ways to bring pictures. A finished upload goes on by itself."""
     by = st.segmented_control(
         "How do you bring them?",
-        list(GIVEN_BY),
-        format_func=lambda name: f"{GIVEN_BY[name]} {name}",
+        GIVEN_BY,
         default="Zip",
         required=True,
         key=state.GIVEN_BY,
         label_visibility="collapsed",
     )
-    if state.REFUSAL in st.session_state and by != "Camera":
+    if state.REFUSAL in st.session_state and by != CAMERA:
         st.error(text.plain(st.session_state[state.REFUSAL], 900), icon=":material/error:")
     turn = st.session_state.setdefault(state.ROUND, 0)
-    if by == "Camera":
+    if by == CAMERA:
         showing.offer(settings)
         return
     if by == "Zip":

@@ -9,6 +9,7 @@ from streamlit.typing import UploadedFile
 
 from core import showing as room
 from core.checks import Severity
+from core.checks.findings import listed
 from core.errors import TuskerError
 from core.intake import Intake
 from core.settings import Settings
@@ -25,8 +26,8 @@ NAMED = 5
 def offer(settings: Settings) -> None:
     """The camera with its classes, and what can be done with them."""
     st.caption(
-        "Name your classes, then hold each one's button while you show it from all sides. Do that "
-        "in three turns or more, so that some can be kept to check by."
+        "Name your classes, then hold each one's button while you show it from all sides. Take "
+        "three turns or more at each, so that some can be kept to check by."
     )
     teaching.show(settings)
     _below(settings)
@@ -40,10 +41,11 @@ def _below(settings: Settings) -> None:
     teaching.line()
     showing = resources.showing()
     _uploads(settings)
+    shown = f"{text.count(showing.count, 'picture')}, {text.size(showing.bytes)}, "
     st.caption(
-        f":material/lock: {text.count(showing.count, 'picture')}, {text.size(showing.bytes)}, in "
-        "the memory of this server for as long as your visit. Nothing is written to disk until "
-        "you keep it; closing or reloading the page forgets it."
+        f":material/lock: {shown if showing.count else 'What you show is '}in the memory of this "
+        "server for as long as your visit. Nothing is written to disk until you keep it; closing "
+        "or reloading the page forgets it."
     )
     why = room.lacking(showing)
     with st.container(horizontal=True):
@@ -80,16 +82,11 @@ def _below(settings: Settings) -> None:
         st.caption(text.plain(why, 300))
     elif poor := room.flattering(showing):
         st.caption(
-            f":material/info: {text.plain(_listed(poor), 200)}: shown in one turn only, so the "
-            "pictures to check by are nearly those it learns from, and its figures will flatter "
-            "it. Show it in three turns."
+            f":material/info: {text.plain(listed(poor), 200)}: shown in one turn only. The "
+            "pictures to check by are then nearly those it learns from, and the figures flatter "
+            "it. Take three turns."
         )
     launch.show_refusal()
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
 
 
 def _uploads(settings: Settings) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from core import uploads
+from core.checks import Finding, Severity
+from core.checks.findings import listed
 from core.errors import BadDataset
 from core.settings import Settings
 from core.showing.pictures import Shown
@@ -43,20 +45,34 @@ def keep(showing: Showing, settings: Settings) -> Upload:
         with path.open("wb") as file:
             _write(file, _parted(showing))
 
-    return uploads.take_made(write, NAME, settings)
+    return uploads.take_made(write, NAME, settings, _notes(showing))
 
 
 def lacking(showing: Showing) -> str:
     """What is missing before a training can begin, in a sentence; empty if nothing is."""
     shown = showing.shown
     if len(shown) < 2:
-        return f"Two classes or more are needed; {len(shown)} has pictures so far."
+        return "At least two classes with pictures are needed. Show one more."
     for one in shown:
         parted = part(one.pictures)
         parts = [parted.count("train") >= FEWEST, parted.count("validation"), parted.count("test")]
         if not all(parts):
             return f"More pictures of {one.name} are needed: some to learn from and some to check."
     return ""
+
+
+def _notes(showing: Showing) -> tuple[Finding, ...]:
+    poor = flattering(showing)
+    if not poor:
+        return ()
+    return (
+        Finding(
+            severity=Severity.WARNS,
+            code="one_burst",
+            sentence=f"{listed(poor)} {'was' if len(poor) == 1 else 'were'} shown in one burst "
+            "only: pictures to check by are nearly those to learn from, which flatters the score.",
+        ),
+    )
 
 
 def flattering(showing: Showing) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ def test_what_is_shown_can_be_taken_along_and_forgotten(visitor: Visitor) -> Non
     button = next(b for b in visitor.at.get("download_button") if "Download" in b.proto.label)
     assert not button.proto.disabled
     visitor.press("Forget all")
-    assert "0 pictures" in visitor.reads()
+    assert "What you show is in the memory" in visitor.reads()
 
 
 def test_files_that_are_no_pictures_or_nothing_new_are_named(visitor: Visitor) -> None:
@@ -94,4 +94,4 @@ def test_that_a_single_burst_flatters_is_said(
     monkeypatch.setattr(Showing, "add", lambda self, kind, files, _: add(self, kind, files, 1))
     _taught(visitor)
     assert "Class 1, Class 2: shown in one turn only" in visitor.reads()
-    assert "its figures will flatter" in visitor.reads()
+    assert "the figures flatter" in visitor.reads()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core import intake
 from core import showing as room
 from core.dataset.layout import arrange
 from core.errors import BadDataset
@@ -91,8 +92,19 @@ def test_what_is_kept_is_taken_in_with_its_split(show: Show, settings: Settings)
             assert found[name] == (parts[picture.id], one.name)
 
 
+def test_that_a_single_burst_flatters_is_told_with_what_is_found(
+    show: Show, settings: Settings
+) -> None:
+    with at_work.tidied(settings):
+        upload = room.keep(show((8,), (3, 3, 3)), settings)
+        assert at_work.ended(upload.job, settings).state is State.DONE
+    (told,) = (found for found in upload.intake().findings if found.code == "one_burst")
+    assert "Class 1 was shown in one burst only" in told.sentence
+    assert told in intake.remedied(upload.path, ()).findings
+
+
 def test_too_little_is_not_kept_and_nothing_is_written(show: Show, settings: Settings) -> None:
-    assert "Two classes" in room.lacking(show((9,)))
+    assert "two classes" in room.lacking(show((9,)))
     showing = show((), (3,))
     assert "More pictures of Class 2" in room.lacking(showing)
     with pytest.raises(BadDataset, match="Class 2"):
