@@ -89,9 +89,8 @@ def remedied(folder: Path, remedies: Iterable[Remedy]) -> Intake:
         BadDataset: as in `load`.
     """
     dataset = apply(load(folder).dataset, remedies)
-    return Intake(
-        dataset=dataset, findings=_noted(folder) + checks.judge(dataset, pictures(folder))
-    )
+    judged = checks.judge(dataset, pictures(folder))
+    return Intake(dataset=dataset, findings=_noted(folder, judged))
 
 
 def note(folder: Path, findings: tuple[Finding, ...]) -> None:
