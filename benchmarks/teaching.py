@@ -3,9 +3,9 @@
     python -m benchmarks.teaching
 
 The camera sees a film of two photographs that turn and shift. Each is shown once in one of two
-classes, until there are 30 pictures or more in all, and then the model has to name both. Browser and
-server share the processor, as they do on a laptop. LiteRT.js comes from npm and is served from this
-machine in place of the CDN. Then, without a browser, what the head alone takes to fit.
+classes, until there are 30 pictures or more in all, and then the model has to name both. Browser
+and server share the processor, as they do on a laptop. LiteRT.js comes from npm and is served from
+this machine in place of the CDN. Then, without a browser, what the head alone takes to fit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 from benchmarks.report import Figure, show
 from core import showing as room
@@ -70,7 +71,7 @@ def teach(browser: Browser, server: Server, engine: str, means: list[list[float]
         try:
             page.locator(f".teach[data-label='{name}']").wait_for(timeout=2_500)
             named += 1
-        except TimeoutError:
+        except TooLate:
             continue
     context.close()
     return Lesson(pictures, behind, named)

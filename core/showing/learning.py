@@ -48,19 +48,19 @@ def learn(embeddings: np.ndarray, labels: np.ndarray, bursts: np.ndarray, seed: 
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
         mean, scale = scaling(embeddings)
-        head = convex.logistic_regression(
-            scaled(embeddings, mean, scale), labels, bursts, class_weights(labels, classes), seed
-        )
-        right = _right(embeddings, labels, bursts, classes, seed)
+        rows, rotation = convex.spanned(scaled(embeddings, mean, scale))
+        weights = class_weights(labels, classes)
+        head = convex.logistic_regression(rows, labels, bursts, weights, seed)
+        right = _right(rows, labels, bursts, classes, seed)
     kernel, bias = head.layers[0]
+    kernel = kernel if rotation is None else rotation @ kernel
     folded = (kernel / scale[:, None]).astype(np.float32)
-    return Learned(
-        DenseHead(((folded, (bias - mean @ folded).astype(np.float32)),)), right, len(labels)
-    )
+    layer = folded, (bias - mean @ folded).astype(np.float32)
+    return Learned(DenseHead((layer,)), right, len(labels))
 
 
 def _right(
-    embeddings: np.ndarray, labels: np.ndarray, bursts: np.ndarray, classes: int, seed: int
+    rows: np.ndarray, labels: np.ndarray, bursts: np.ndarray, classes: int, seed: int
 ) -> int | None:
     """How many pictures a head names that was taught on other bursts."""
     number = folds.affordable(labels, bursts, FOLDS)
@@ -70,12 +70,7 @@ def _right(
     right = 0
     for outside in range(number):
         asked = fold == outside
-        taught = embeddings[~asked]
-        mean, scale = scaling(taught)
-        rows, rotation = convex.spanned(scaled(taught, mean, scale))
-        others = scaled(embeddings[asked], mean, scale)
-        others = others if rotation is None else others @ rotation
         weights = class_weights(labels[~asked], classes)
-        kernel, bias = convex.solve(rows, labels[~asked], weights, convex.USUAL)
-        right += int(((others @ kernel + bias).argmax(axis=1) == labels[asked]).sum())
+        kernel, bias = convex.solve(rows[~asked], labels[~asked], weights, convex.USUAL)
+        right += int(((rows[asked] @ kernel + bias).argmax(axis=1) == labels[asked]).sum())
     return right
