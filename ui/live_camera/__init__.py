@@ -81,11 +81,11 @@ def _described(model: str, count: int, settings: Settings) -> dict[str, Any]:
 def _line(model: str) -> None:
     """Only this runs again for a question; apart from the view, so that an answer is small."""
     said = st.session_state.pop(state.LIVE_ANSWER, None)
-    LINE(key=state.LIVELINE, data=said, on_question_change=lambda: _hear(model))
+    LINE(key=state.LIVE_LINE, data=said, on_question_change=lambda: _hear(model))
 
 
 def _hear(model: str) -> None:
-    asked = st.session_state[state.LIVELINE].question
+    asked = st.session_state[state.LIVE_LINE].question
     if asked is None:
         return
     parts = resources.live_parts(model)

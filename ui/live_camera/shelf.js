@@ -3,7 +3,7 @@
 const CLASS = `
   <div class="head">
     <input type="text" class="name" maxlength="60" autocomplete="off" spellcheck="false">
-    <button type="button" class="hold"></button>
+    <button type="button" class="hold">Hold to show<span class="key"></span></button>
     <span class="count"></span>
     <button type="button" class="remove" title="Remove this class">×</button>
   </div>
@@ -15,6 +15,7 @@ export class Shelf {
   #classes = new Map(); // id → its element
   #thumbnails = new Map(); // id of a picture → data URL
   #counts = new Map(); // id of a class → pictures
+  #live = false;
 
   // `act(asked)` is told what to ask Python for; `hold(id)` and `release(id)` begin and end a burst.
   constructor(root, { act, hold, release }) {
@@ -52,6 +53,12 @@ export class Shelf {
     if (told.textContent !== text) told.textContent = text;
   }
 
+  // Whether there is a picture to show anything by.
+  set live(live) {
+    this.#live = live;
+    for (const button of this.#root.querySelectorAll(".hold")) button.disabled = !live;
+  }
+
   // `kind`: the class whose button is held, or null; `waiting`: frames yet to be learned from.
   held(kind, waiting) {
     for (const [id, element] of this.#classes) {
@@ -69,10 +76,9 @@ export class Shelf {
     input.setAttribute("aria-label", `Name of class ${place + 1}`);
     element.setAttribute("aria-label", name);
     const hold = element.querySelector(".hold");
-    const key = place < 9 ? ` · key ${place + 1}` : "";
-    const label = `Hold to show${key}`;
-    if (hold.textContent !== label) hold.textContent = label;
+    hold.querySelector(".key").textContent = place < 9 ? ` · key ${place + 1}` : "";
     if (place < 9) hold.setAttribute("aria-keyshortcuts", place + 1);
+    hold.disabled = !this.#live;
     hold.setAttribute("aria-label", `Hold to show ${name}`);
     element.querySelector(".remove").setAttribute("aria-label", `Remove the class ${name}`);
     element.querySelector(".count").textContent = pictures.length;
@@ -131,9 +137,11 @@ export class Shelf {
     input.addEventListener("keydown", (event) => {
       if (event.key === "Enter") input.blur();
     });
-    element
-      .querySelector(".remove")
-      .addEventListener("click", () => act({ act: "remove class", kind: id }));
+    element.querySelector(".remove").addEventListener("click", () => {
+      const count = this.#counts.get(id);
+      const asked = `Remove ${input.dataset.name} and its pictures (${count})?`;
+      if (!count || confirm(asked)) act({ act: "remove class", kind: id });
+    });
     this.#holdable(element.querySelector(".hold"), id);
     this.#root.querySelector(".classes").append(element);
     return element;

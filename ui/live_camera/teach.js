@@ -221,6 +221,7 @@ class Teaching {
       this.#pace.forget();
       this.#steady.forget();
     }
+    this.#shelf.live = this.stage.live;
     this.root.dataset.live = this.stage.live;
   }
 

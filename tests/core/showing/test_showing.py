@@ -85,10 +85,10 @@ def test_a_picture_nearly_the_same_as_one_of_its_class_is_left_out(showing: Show
     assert showing.add(other.id, [_again(scene)], 3).kept == 1
 
 
-def test_pictures_are_kept_no_larger_than_a_network_sees(showing: Showing) -> None:
-    buffer = io.BytesIO()
-    draw(0, 1, 1_500).resize((2_000, 1_500)).save(buffer, "PNG")
-    showing.add(showing.classes[0].id, [buffer.getvalue()], 1)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_pictures_are_kept_no_larger_than_a_network_sees(showing: Showing, kind: str) -> None:
+    whole = encoded(draw(0, 1, 1_500).resize((2_000, 1_500)), kind)
+    showing.add(showing.classes[0].id, [whole], 1)
     (picture,) = showing.classes[0].pictures
     kept = Image.open(io.BytesIO(picture.content))
     assert (kept.format, kept.size) == ("JPEG", (853, 640))
