@@ -69,7 +69,7 @@ def _notes(showing: Showing) -> tuple[Finding, ...]:
         Finding(
             severity=Severity.WARNS,
             code="one_burst",
-            sentence=f"{listed(poor)} {'was' if len(poor) == 1 else 'were'} shown in one burst "
+            sentence=f"{listed(poor)} {'was' if len(poor) == 1 else 'were'} shown in one turn "
             "only: pictures to check by are nearly those to learn from, which flatters the score.",
         ),
     )
