@@ -1,6 +1,9 @@
 """Tusker: name what is in a picture, teach it your own classes, see how far to trust it."""
 
+import contextlib
+
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
 from ui import resources
 
@@ -30,4 +33,7 @@ page = st.navigation(
     ],
     position="top",
 )
-page.run()
+# Only a script that runs to its end has the fragments of the page before forgotten. A late one,
+# such as a question of the camera's, would be drawn at a place that is no longer there.
+with contextlib.suppress(StopException):
+    page.run()

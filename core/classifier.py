@@ -162,6 +162,17 @@ class Classifier:
             crop=backbone.crop,
         )
 
+    def headed(self, head: DenseHead, labels: tuple[str, ...]) -> Classifier:
+        """The same network under another head, whose classes have these names."""
+        return Classifier(
+            self._model,
+            title=self.title,
+            labels=labels,
+            size=self.size,
+            crop=self.crop,
+            head=head,
+        )
+
     def load(self, source: bytes | Path) -> np.ndarray:
         """What the model will see of a picture: (size, size, 3) uint8. Raises BadImage."""
         return images.load(source, self.size, self.crop)

@@ -5,6 +5,7 @@ An intake is a folder that holds
     pictures/         the pictures of a zip, under generated names, and what was seen of them
     thumbnails/       a small JPEG of each, `<SHA-256 of the picture>.jpg`
     dataset.json      the dataset, with groups
+    notes.json        findings of those who brought the pictures, if they know more than can be seen
     findings.json     the findings; written last, so that a folder without it is unfinished
 """
 
@@ -15,14 +16,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from core import checks, files
 from core import dataset as datasets
-from core.checks import Finding, Remedy
+from core.checks import Finding, Remedy, Severity
 from core.checks.findings import apply
 from core.dataset import Dataset, Example, Progress
 from core.errors import BadDataset
 from core.settings import Settings
 
 PICTURES, THUMBNAILS = "pictures", "thumbnails"
-DATASET, FINDINGS = "dataset.json", "findings.json"
+DATASET, FINDINGS, NOTES = "dataset.json", "findings.json", "notes.json"
 
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 
@@ -74,7 +75,7 @@ def load(folder: Path) -> Intake:
         BadDataset: the folder is unfinished or damaged.
     """
     try:
-        findings = _FINDINGS.validate_json((folder / FINDINGS).read_bytes())
+        findings = _noted(folder, _FINDINGS.validate_json((folder / FINDINGS).read_bytes()))
         dataset = Dataset.model_validate_json((folder / DATASET).read_bytes())
     except (OSError, ValidationError) as error:
         raise BadDataset("These pictures are no longer here. Upload them again.") from error
@@ -88,7 +89,22 @@ def remedied(folder: Path, remedies: Iterable[Remedy]) -> Intake:
         BadDataset: as in `load`.
     """
     dataset = apply(load(folder).dataset, remedies)
-    return Intake(dataset=dataset, findings=checks.judge(dataset, pictures(folder)))
+    judged = checks.judge(dataset, pictures(folder))
+    return Intake(dataset=dataset, findings=_noted(folder, judged))
+
+
+def note(folder: Path, findings: tuple[Finding, ...]) -> None:
+    """Have findings told with those that will be found, before a folder is taken in."""
+    files.write_bytes(folder / NOTES, _FINDINGS.dump_json(findings))
+
+
+def _noted(folder: Path, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """With those that were known before, the gravest first."""
+    file = folder / NOTES
+    if not file.is_file():
+        return findings
+    every = _FINDINGS.validate_json(file.read_bytes()) + findings
+    return tuple(sorted(every, key=lambda finding: list(Severity).index(finding.severity)))
 
 
 def pictures(folder: Path) -> Path:

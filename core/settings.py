@@ -45,6 +45,13 @@ class Settings(BaseModel):
         2_000, ge=1, description="Most pictures in such a table on the page."
     )
 
+    shown_pictures: int = Field(
+        600, ge=8, description="Most pictures that a visitor may show to the camera at a time."
+    )
+    shown_megabytes: int = Field(
+        64, ge=1, description="Most memory that such pictures may take, for each visitor."
+    )
+
     features_megabytes: int = Field(
         2_000, ge=0, description="Most that is kept of features, to train again sooner."
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from core import archive, intake, runs, sources
+from core.checks import Finding
 from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
 from core.files import CHUNK
 from core.intake import Intake
@@ -72,9 +73,24 @@ def take_folder(files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Set
     return _take(name, settings, lambda path: archive.pack(files, path, settings))
 
 
-def take_made(make: Callable[[Path], None], name: str, settings: Settings) -> Upload:
-    """Have a zip examined that `make` writes."""
-    return _take(name, settings, make)
+def take_made(
+    make: Callable[[Path], None],
+    name: str,
+    settings: Settings,
+    notes: tuple[Finding, ...] = (),
+) -> Upload:
+    """Have a zip examined that `make` writes.
+
+    Args:
+        notes: what is known about its pictures that nobody can see; told with what is found.
+    """
+
+    def write(path: Path) -> None:
+        make(path)
+        if notes:
+            intake.note(path.parent, notes)
+
+    return _take(name, settings, write)
 
 
 def unpack(

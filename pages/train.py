@@ -4,7 +4,17 @@ import streamlit as st
 
 from core import samples
 from core.errors import TuskerError
-from ui import bakeoff, continuing, frame, intake, launch, live, resources, settings_form
+from ui import (
+    bakeoff,
+    continuing,
+    frame,
+    intake,
+    launch,
+    live,
+    resources,
+    settings_form,
+    showing,
+)
 from ui.forecast import Forecast
 
 frame.enter()
@@ -28,6 +38,8 @@ if upload is None:
 found = intake.examined(upload, settings)
 if found is None:
     st.stop()
+if showing.start_at_once(upload, found, settings):
+    st.rerun()
 if not intake.show(upload, found):
     st.info("Settle what is marked :material/block: above, then choose how to learn.")
     st.stop()

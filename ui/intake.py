@@ -15,14 +15,11 @@ from core.intake import Intake
 from core.jobs import State, cancel, local
 from core.settings import Settings
 from core.uploads import Upload
-from ui import findings, state, text
+from ui import findings, showing, state, text
 from ui.uploaded import release
 
-GIVEN_BY = {
-    "Zip": ":material/folder_zip:",
-    "Folder": ":material/folder_open:",
-    "Sample": ":material/science:",
-}
+CAMERA = "Camera"
+GIVEN_BY = ("Zip", "Folder", "Sample", CAMERA)  # without icons, to fit a telephone
 STRIP = 8
 """Pictures shown of each class."""
 
@@ -43,16 +40,18 @@ def give(settings: Settings) -> None:
     """The ways to bring pictures. A finished upload goes on by itself."""
     by = st.segmented_control(
         "How do you bring them?",
-        list(GIVEN_BY),
-        format_func=lambda name: f"{GIVEN_BY[name]} {name}",
+        GIVEN_BY,
         default="Zip",
         required=True,
         key=state.GIVEN_BY,
         label_visibility="collapsed",
     )
-    if state.REFUSAL in st.session_state:
+    if state.REFUSAL in st.session_state and by != CAMERA:
         st.error(text.plain(st.session_state[state.REFUSAL], 900), icon=":material/error:")
     turn = st.session_state.setdefault(state.ROUND, 0)
+    if by == CAMERA:
+        showing.offer(settings)
+        return
     if by == "Zip":
         st.caption("One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`")
         given = st.file_uploader(

@@ -14,6 +14,7 @@ import streamlit as st
 from core import ahead, backbones, heatmap, live, models, runs, samples, side_by_side, uploads
 from core import card as cards
 from core import settings as settings_module
+from core import showing as shown_to
 from core.backbones import serving
 from core.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
 from core.dataset import Dataset
@@ -25,6 +26,7 @@ from core.jobs import recover
 from core.live import Part
 from core.run import Run
 from core.settings import Settings
+from core.showing import Showing
 from core.side_by_side import Measured
 from ui.confusion_chart import Share, confusion_matrix
 
@@ -113,6 +115,25 @@ def _live_run(model: str, annotations: str) -> dict[str, Part]:
 @st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
 def _shared_trunk(file: Path) -> Part:
     return live.trunk(file)
+
+
+@st.cache_resource(scope="session", max_entries=1, show_spinner=False)
+def showing() -> Showing:
+    """What this visitor shows to the camera; in memory, and gone with the visit."""
+    return Showing(network(), settings())
+
+
+@st.cache_resource(show_spinner="Loading the model …")
+def network() -> Classifier:
+    """What looks at pictures that are shown; the same for all visitors."""
+    return shown_to.network(settings(), _open)
+
+
+@st.cache_resource(max_entries=1, ttl=PACKED_SECONDS, show_spinner=False)
+def network_parts() -> dict[str, Part]:
+    """The network that looks at what is shown, as a browser takes it."""
+    asked = network()
+    return {"head": live.head(asked), "trunk": _shared_trunk(asked.file)}
 
 
 def _annotations(model: str) -> str:

@@ -52,7 +52,7 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
     free = [place for place, part in enumerate(parts) if part is None]
     for units in _by_class(dataset.examples, free):
         order = [units[i] for i in random.permutation(len(units))]
-        for part, places in _deal(order, shares).items():
+        for part, places in deal(order, shares).items():
             for place in places:
                 parts[place] = part
     examples = tuple(
@@ -95,8 +95,13 @@ def _by_class(examples: Sequence[Example], places: Iterable[int]) -> list[list[U
     return [classes[label] for label in sorted(classes)]
 
 
-def _deal(units: list[Unit], shares: dict[Split, float]) -> dict[Split, list[int]]:
-    """Give units, the largest first, to whichever part lacks most."""
+def deal(units: list[Unit], shares: dict[Split, float]) -> dict[Split, list[int]]:
+    """Give units, the largest first, to whichever part lacks most; the rest is to learn from.
+
+    Args:
+        units: at least one; pictures that stay together.
+        shares: of all pictures, for the parts besides training.
+    """
     count = sum(map(len, units))
     asked = [part for part, share in shares.items() if share > 0][: max(0, len(units) - 1)]
     room: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in asked}

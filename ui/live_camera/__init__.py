@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from core import heatmap, live
+from core.live import Part
 from core.settings import Settings
 from ui import resources, state, text
 from ui.live_camera.questions import answer
@@ -18,14 +20,27 @@ APART = ("loader.js", "line.js")
 """Modules that Streamlit itself starts; the others are linked by the loader."""
 
 
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """Text of a file of this folder."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
 _VIEW = st.components.v2.component(
-    "tusker_live_view", css=_source("camera.css"), js=_source("loader.js")
+    "tusker_live_view", css=source("camera.css"), js=source("loader.js")
 )
-_LINE = st.components.v2.component("tusker_live_line", js=_source("line.js"))
+LINE = st.components.v2.component("tusker_live_line", js=source("line.js"))
+
+
+def sources() -> dict[str, str]:
+    """The modules that the loader links, by name."""
+    return {p.name: source(p.name) for p in sorted(FOLDER.glob("*.js")) if p.name not in APART}
+
+
+def described(parts: Mapping[str, Part]) -> dict[str, dict[str, object]]:
+    """By which a browser knows the parts of a model before it has them."""
+    return {
+        name: {"sha256": part.sha256, "bytes": len(part.content)} for name, part in parts.items()
+    }
 
 
 def show(model: str, count: int, settings: Settings) -> None:
@@ -47,11 +62,7 @@ def _described(model: str, count: int, settings: Settings) -> dict[str, Any]:
     runtime = live.runtime(settings)
     return {
         "entry": ENTRY,
-        "sources": {
-            path.name: _source(path.name)
-            for path in sorted(FOLDER.glob("*.js"))
-            if path.name not in APART
-        },
+        "sources": sources(),
         "count": count,
         "ramp": heatmap.RAMP,
         "runtime": runtime.files if runtime else None,
@@ -61,10 +72,7 @@ def _described(model: str, count: int, settings: Settings) -> dict[str, Any]:
             "size": classifier.size,
             "crop": classifier.crop,
             "threshold": classifier.threshold,
-            "parts": {
-                name: {"sha256": part.sha256, "bytes": len(part.content)}
-                for name, part in parts.items()
-            },
+            "parts": described(parts),
         },
     }
 
@@ -73,7 +81,7 @@ def _described(model: str, count: int, settings: Settings) -> dict[str, Any]:
 def _line(model: str) -> None:
     """Only this runs again for a question; apart from the view, so that an answer is small."""
     said = st.session_state.pop(state.LIVE_ANSWER, None)
-    _LINE(key=state.LIVE_LINE, data=said, on_question_change=lambda: _hear(model))
+    LINE(key=state.LIVE_LINE, data=said, on_question_change=lambda: _hear(model))
 
 
 def _hear(model: str) -> None:

@@ -9,6 +9,7 @@ export class Asking {
   #last = Promise.resolve();
   #number = Math.floor(Math.random() * 2 ** 30); // no answer to an earlier view is taken for ours
   #waiting = null;
+  heard = () => {}; // told the header of what Python says unasked
 
   constructor() {
     this.#line.hear = (bytes) => this.#hear(bytes);
@@ -63,6 +64,7 @@ export class Asking {
   #hear(bytes) {
     const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+    if (header.number < 0) return this.heard(header);
     const waiting = this.#waiting;
     if (header.number !== waiting?.number) return;
     if (header.refusal) waiting.reject(new Error(header.refusal));

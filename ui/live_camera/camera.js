@@ -2,7 +2,7 @@
 
 import { Answer, percent } from "./answer.js";
 import { Asking } from "./asking.js";
-import { BrowserEngine, ServerEngine } from "./engines.js";
+import { ServerEngine, choose } from "./engines.js";
 import { drawHeat } from "./overlay.js";
 import { fetchPart, readLabels } from "./parts.js";
 import { Stage } from "./stage.js";
@@ -90,22 +90,10 @@ class View {
     if (alive()) this.answer.loading("");
   }
 
-  // → the engine, and why it is not the browser's.
-  async #choose(model, alive) {
+  #choose(model, alive) {
     const { runtime } = this.data;
-    if (!runtime) return [this.#server(model), ""];
-    const say = (share, bytes) => {
-      if (!alive()) return;
-      const megabytes = `${(bytes / 1e6).toFixed(1)} MB, once`;
-      if (share < 1) this.answer.loading(`Getting the model (${megabytes})`, share);
-      else this.answer.loading("Starting the model in your browser …");
-    };
-    try {
-      const how = { asking: this.#asking, model, runtime, urls: this.urls, say, alive };
-      return [await BrowserEngine.open(how), ""];
-    } catch (error) {
-      return [this.#server(model), error.message];
-    }
+    const loading = (text, share) => this.answer.loading(text, share);
+    return choose({ asking: this.#asking, model, runtime, urls: this.urls, loading, alive });
   }
 
   #server(model) {

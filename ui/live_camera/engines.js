@@ -62,6 +62,11 @@ export class BrowserEngine {
     return this.#ask({ kind: "see", image: { data, width, height }, explain }, [data.buffer]);
   }
 
+  // Answer by another head from now on: safetensors, ArrayBuffer.
+  teach(head) {
+    return this.#ask({ kind: "teach", head }, [head]);
+  }
+
   // The same for pixels that are cut and resized already: RGB, Uint8Array.
   seePixels(rgb, explain) {
     return this.#ask({ kind: "see", rgb, explain }, []);
@@ -123,5 +128,25 @@ export class ServerEngine {
     };
   }
 
+  // It has the head already, since it made it.
+  async teach() {}
+
   close() {}
+}
+
+// → the engine that a model gets here, and why it is not the browser's. `loading(text, share)` is
+// told how far it is; `alive()` says whether anybody still waits.
+export async function choose({ asking, model, runtime, urls, loading, alive }) {
+  if (!runtime) return [new ServerEngine({ asking, model }), ""];
+  const say = (share, bytes) => {
+    if (!alive()) return;
+    const megabytes = `${(bytes / 1e6).toFixed(1)} MB, once`;
+    if (share < 1) loading(`Getting the model (${megabytes})`, share);
+    else loading("Starting the model in your browser …");
+  };
+  try {
+    return [await BrowserEngine.open({ asking, model, runtime, urls, say, alive }), ""];
+  } catch (error) {
+    return [new ServerEngine({ asking, model }), error.message];
+  }
 }

@@ -51,9 +51,14 @@ def answer(
         question = Question.model_validate(asked)
     except ValidationError:
         return None
-    header: dict[str, Any] = {"number": question.number}
     if question.model != model:
-        return packed({**header, "refusal": "The page shows another model now."})
+        return packed({"number": question.number, "refusal": "The page shows another model now."})
+    return respond(question, classifier, parts)
+
+
+def respond(question: Question, classifier: Classifier, parts: Mapping[str, Part]) -> bytes:
+    """Answer a question about this model; returns what `answer` does."""
+    header: dict[str, Any] = {"number": question.number}
     if question.frame is None:
         content = parts[question.part].content if question.part in parts else b""
         return packed(header, content[question.at : question.at + PIECE])

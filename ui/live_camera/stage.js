@@ -94,6 +94,20 @@ export class Stage {
     return context.getImageData(0, 0, width, height);
   }
 
+  // The frame that is shown now, no larger than a shorter edge in pixels: a JPEG in base 64.
+  still(edge, quality) {
+    const { videoWidth: width, videoHeight: height } = this.#video;
+    if (!this.seeing) return null;
+    const share = Math.min(1, edge / Math.min(width, height));
+    const small = document.createElement("canvas");
+    small.width = Math.round(share * width);
+    small.height = Math.round(share * height);
+    const context = small.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.#video, 0, 0, small.width, small.height);
+    return small.toDataURL("image/jpeg", quality).split(",")[1];
+  }
+
   // Resolves when the camera has a frame that was not asked for yet.
   nextFrame() {
     if (this.#fresh) {

@@ -12,7 +12,7 @@ async function load({ urls, files, trunk, head, size, crop }) {
     import(urls["head.js"]),
   ]);
   const litert = await loadRuntime(files);
-  const parts = { litert, pixels, head: new heads.Head(heads.readTensors(head)), size, crop };
+  const parts = { litert, pixels, heads, head: read(heads, head), size, crop };
   const content = new Uint8Array(trunk);
   for (const accelerator of await accelerators(litert)) {
     try {
@@ -32,6 +32,8 @@ async function load({ urls, files, trunk, head, size, crop }) {
   }
   throw new Error("The model does not run in this browser as it does on the server.");
 }
+
+const read = (heads, tensors) => new heads.Head(heads.readTensors(tensors));
 
 async function accelerators(litert) {
   const adapter = await self.navigator.gpu?.requestAdapter().catch(() => null);
@@ -71,6 +73,9 @@ self.onmessage = async ({ data: { id, kind, ...asked } }) => {
   try {
     if (kind === "load") {
       self.postMessage({ id, accelerator: await load(asked) });
+    } else if (kind === "teach") {
+      model.head = read(model.heads, asked.head);
+      self.postMessage({ id });
     } else {
       const rgb = asked.rgb ?? model.pixels.fit(asked.image, model.size, model.crop);
       self.postMessage({ id, ...(await answer(rgb, asked.explain)) });

@@ -1,0 +1,97 @@
+"""What is shown on Train stays in memory until it is kept; for the camera see the browser tests."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from core import runs
+from core.jobs import cancel
+from core.run import Run
+from core.settings import Settings
+from core.showing import Showing
+from tests.pages.visitor import Visitor
+from tests.shapes import draw, encoded
+
+
+@pytest.fixture
+def begun(host: Settings) -> Iterator[Callable[[Visitor], Run]]:
+    """`begun(visitor)`: the run that the visitor's address leads to. It is stopped afterwards."""
+    found: list[Run] = []
+
+    def run(visitor: Visitor) -> Run:
+        found.append(runs.get(host, visitor.at.query_params["run"]))
+        return found[-1]
+
+    yield run
+    for one in found:
+        cancel(one.job, host)
+
+
+def _files(label: int, count: int) -> list[tuple[str, bytes]]:
+    return [(f"{i}.jpg", encoded(draw(label, i, 160))) for i in range(count)]
+
+
+def _taught(visitor: Visitor, count: int = 8) -> Visitor:
+    visitor.open("train").choose("Camera")
+    for label, box in enumerate(visitor.at.selectbox[0].options):
+        visitor.at.selectbox[0].select(box)
+        visitor.see().give(*_files(label, count))
+    return visitor
+
+
+def test_what_is_shown_is_in_memory_alone_until_it_becomes_an_ordinary_run(
+    visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
+) -> None:
+    visitor.open("train").choose("Camera")
+    assert "Nothing is written to disk until you keep it" in visitor.reads()
+    assert visitor.button("Keep it").disabled
+    before = sorted(host.home.rglob("*"))
+    _taught(visitor)
+    assert "16 pictures" in visitor.reads()
+    assert sorted(host.home.rglob("*")) == before
+    visitor.press("Keep it")
+    visitor.until(lambda: "run" in visitor.at.query_params)
+    run = begun(visitor)
+    assert run.config().preset == "quick"
+    dataset = run.dataset()
+    assert dataset.classes == ("Class 1", "Class 2")
+    assert {example.split for example in dataset.examples} == {"train", "validation", "test"}
+    visitor.until(lambda: "Read the report" in visitor.buttons())
+    assert runs.get(host, run.id).report().accuracy.value > 0.5
+
+
+def test_what_is_shown_can_go_on_to_the_settings_and_comes_back(visitor: Visitor) -> None:
+    _taught(visitor).press("Choose how to learn")
+    visitor.until(lambda: "Start learning" in visitor.buttons())
+    assert "comes with its own test set" in visitor.reads()
+    visitor.press("Choose other pictures").choose("Camera")
+    assert "16 pictures" in visitor.reads(), "it can be shown more"
+
+
+def test_what_is_shown_can_be_taken_along_and_forgotten(visitor: Visitor) -> None:
+    _taught(visitor, 3)
+    button = next(b for b in visitor.at.get("download_button") if "Download" in b.proto.label)
+    assert not button.proto.disabled
+    visitor.press("Forget all")
+    assert "What you show is in the memory" in visitor.reads()
+
+
+def test_files_that_are_no_pictures_or_nothing_new_are_named(visitor: Visitor) -> None:
+    visitor.open("train").choose("Camera")
+    same = encoded(draw(0, 1, 160))
+    visitor.give(("mug.jpg", same), ("*notes*.txt", b"no picture"), ("again.jpg", same))
+    said = visitor.reads()
+    assert "*notes*.txt: Not a picture" in said
+    assert "again.jpg: nearly the same as one that is there" in said
+    assert "1 picture," in said
+
+
+def test_that_a_single_burst_flatters_is_said(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Showing.add
+    # Files count as bursts of their own; these come as if from the camera.
+    monkeypatch.setattr(Showing, "add", lambda self, kind, files, _: add(self, kind, files, 1))
+    _taught(visitor)
+    assert "Class 1, Class 2: shown in one turn only" in visitor.reads()
+    assert "the figures flatter" in visitor.reads()

@@ -1,0 +1,121 @@
+"""What the browser tells a showing, and what it is told in return."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Base64Bytes, Field, ValidationError
+from safetensors.numpy import save
+
+from core.classifier import Classifier
+from core.errors import TuskerError
+from core.live import Part
+from core.showing import Showing
+from ui.live_camera.questions import Question, packed, respond
+
+TOGETHER = 12
+"""Most frames at once."""
+LONGEST = 700_000
+"""Characters of one."""
+
+
+class Lesson(Question):
+    """A question about the model as it is now, or a change to what it is taught.
+
+    Attributes:
+        act: `look` changes nothing; `pictures` brings frames of a class.
+        kind: id of the class that it is about.
+        burst: what frames taken in one go share.
+        picture: id of the one to delete.
+        known: id of the last picture whose thumbnail the browser has.
+        head: version of the head that it has.
+    """
+
+    act: Literal["look", "pictures", "delete", "add class", "rename", "remove class"] | None = None
+    kind: int = 0
+    burst: int = Field(0, ge=0, le=2**53)
+    frames: tuple[Annotated[Base64Bytes, Field(max_length=LONGEST)], ...] = Field(
+        (), max_length=TOGETHER
+    )
+    picture: int = 0
+    name: str = Field("", max_length=1_000)
+    known: int = 0
+    head: int = -1
+
+
+def answer(
+    asked: object, model: str, network: Classifier, parts: Mapping[str, Part], showing: Showing
+) -> bytes | None:
+    """Do what the browser asks, or refuse it in a sentence.
+
+    Returns:
+        As `questions.answer`. After an act, the header has the state of the showing, and the bytes
+        are the head as safetensors, if the browser has another one.
+    """
+    try:
+        lesson = Lesson.model_validate(asked)
+    except ValidationError:
+        return None
+    try:
+        if lesson.act is not None:
+            _do(lesson, showing)
+            return _state(lesson, showing)
+        if lesson.frame is None or lesson.model != model:
+            return respond(lesson, network, parts)
+        taught = showing.classifier()
+        if taught is None:
+            return refused(lesson, "Show two classes first.")
+        return respond(lesson, taught, parts)
+    except TuskerError as refusal:
+        return refused(lesson, str(refusal))
+
+
+def refused(lesson: Lesson, sentence: str) -> bytes:
+    """A refusal of one question."""
+    return packed({"number": lesson.number, "refusal": sentence})
+
+
+def news(showing: Showing) -> bytes:
+    """Tells the browser that something changed which it did not ask for."""
+    return packed({"number": -1, "version": showing.version})
+
+
+def _do(lesson: Lesson, showing: Showing) -> None:
+    match lesson.act:
+        case "pictures":
+            showing.add(lesson.kind, lesson.frames, lesson.burst)
+        case "delete":
+            showing.remove(lesson.picture)
+        case "add class":
+            showing.add_class()
+        case "rename":
+            showing.rename(lesson.kind, lesson.name)
+        case "remove class":
+            showing.remove_class(lesson.kind)
+
+
+def _state(lesson: Lesson, showing: Showing) -> bytes:
+    learned = showing.learned()
+    header: dict[str, Any] = {
+        "number": lesson.number,
+        "version": showing.version,
+        "alike": showing.alike,
+        "classes": [
+            {"id": one.id, "name": one.name, "pictures": [p.id for p in one.pictures]}
+            for one in showing.classes
+        ],
+        "thumbnails": {
+            p.id: base64.b64encode(p.thumbnail).decode()
+            for one in showing.classes
+            for p in one.pictures
+            if p.id > lesson.known
+        },
+        "labels": [one.name for one in showing.shown] if learned else [],
+        "right": learned and learned.right,
+        "asked": learned.asked if learned else 0,
+    }
+    if learned is None or lesson.head == showing.fitted:
+        return packed({**header, "head": showing.fitted})
+    return packed({**header, "head": showing.fitted}, save(learned.head.arrays()))
