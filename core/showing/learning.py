@@ -52,11 +52,10 @@ def learn(embeddings: np.ndarray, labels: np.ndarray, bursts: np.ndarray, seed: 
         weights = class_weights(labels, classes)
         head = convex.logistic_regression(rows, labels, bursts, weights, seed)
         right = _right(rows, labels, bursts, classes, seed)
-    kernel, bias = head.layers[0]
-    kernel = kernel if rotation is None else rotation @ kernel
-    folded = (kernel / scale[:, None]).astype(np.float32)
-    layer = folded, (bias - mean @ folded).astype(np.float32)
-    return Learned(DenseHead((layer,)), right, len(labels))
+    if rotation is not None:
+        kernel, bias = head.layers[0]
+        head = DenseHead(((rotation @ kernel, bias),))
+    return Learned(head.after(1 / scale, -mean / scale), right, len(labels))
 
 
 def _right(

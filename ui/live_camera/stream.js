@@ -3,7 +3,7 @@
 const WORDS = {
   NotAllowedError:
     "The camera is blocked for this page. Allow it beside the address at the top of the browser.",
-  NotFoundError: "No camera was found. Plug one in, or choose Upload.",
+  NotFoundError: "No camera was found. Plug one in, or bring a picture another way.",
   OverconstrainedError: "That camera is gone. Choose another one.",
   NotReadableError: "The camera is busy: another program is using it. Close that program.",
   AbortError: "The camera is busy: another program is using it. Close that program.",
