@@ -93,5 +93,5 @@ def test_that_a_single_burst_flatters_is_said(
     # Files count as bursts of their own; these come as if from the camera.
     monkeypatch.setattr(Showing, "add", lambda self, kind, files, _: add(self, kind, files, 1))
     _taught(visitor)
-    assert "Class 1, Class 2: shown in one turn only" in visitor.reads()
+    assert "Class 1 and Class 2: shown in one turn only" in visitor.reads()
     assert "the figures flatter" in visitor.reads()
