@@ -1,7 +1,22 @@
-"""A model for a live view: packed for the browser, or asked here, frame by frame."""
+"""A model for a live view: packed for the browser, or asked here, as a camera check asks it too."""
 
+from core.live.checking import FRAMES, NOT_KEPT, Checked, check
 from core.live.frames import Seen, see
 from core.live.parts import NAMES, Part, pack, trunk
 from core.live.runtime import HERE_ONLY, Runtime, runtime
 
-__all__ = ["HERE_ONLY", "NAMES", "Part", "Runtime", "Seen", "pack", "runtime", "see", "trunk"]
+__all__ = [
+    "FRAMES",
+    "HERE_ONLY",
+    "NAMES",
+    "NOT_KEPT",
+    "Checked",
+    "Part",
+    "Runtime",
+    "Seen",
+    "check",
+    "pack",
+    "runtime",
+    "see",
+    "trunk",
+]

@@ -7,7 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core import heatmap, live
+from core import backbones, heatmap, live
+from core.classifier import Classifier
 from core.settings import Settings
 from ui import resources, state, text
 from ui.live_camera.questions import answer
@@ -61,12 +62,21 @@ def _described(model: str, count: int, settings: Settings) -> dict[str, Any]:
             "size": classifier.size,
             "crop": classifier.crop,
             "threshold": classifier.threshold,
+            "check": _check(model, classifier),
             "parts": {
                 name: {"sha256": part.sha256, "bytes": len(part.content)}
                 for name, part in parts.items()
             },
         },
     }
+
+
+def _check(model: str, classifier: Classifier) -> dict[str, Any] | None:
+    """What a camera check needs; None where there are no training pictures of the visitor's."""
+    if backbones.known(model):
+        return None
+    lacking = live.NOT_KEPT if classifier.looks is None else ""
+    return {"frames": live.FRAMES, "lacking": lacking}
 
 
 @st.fragment
