@@ -38,7 +38,7 @@ class Compared:
         name: of the measure.
         camera: the median of the frames, in words.
         training: what is usual among training pictures, in words.
-        difference: `darker`, `a little darker`, or empty where it is as usual.
+        difference: `darker`, `somewhat darker`, or empty where it is as usual.
         reason: the difference with its numbers; empty where there is none.
         unlike: whether fewer than two in a hundred training pictures are as far off.
     """
@@ -70,7 +70,7 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> Checked:
     """Compare the medians of some frames with the training pictures.
 
     Ten frames of one scene are hardly more than one picture. So a camera is called unlike only
-    beyond what 98 in 100 training pictures have; beyond what 9 in 10 have is said, more softly.
+    beyond what 98 in 100 training pictures have, and somewhat unlike beyond what 9 in 10 have.
 
     Args:
         frames: picture files of exactly the size that the model sees; 1 to `FRAMES`.
@@ -111,7 +111,7 @@ def _compared(name: str, value: float, known: Spread) -> Compared:
     share = "98 of 100" if unlike else "9 of 10"
     reason = f"{word} ({name} {said(value)}; {share} of them have {within})"
     return Compared(
-        name, plain.camera, plain.training, word if unlike else f"a little {word}", reason, unlike
+        name, plain.camera, plain.training, word if unlike else f"somewhat {word}", reason, unlike
     )
 
 
@@ -130,7 +130,7 @@ def _verdict(measures: Sequence[Compared]) -> str:
         return f"Your camera looks unlike your training pictures: {_listed(unlike)}. {ADVICE}"
     slight = [one.reason for one in measures if one.reason]
     if slight:
-        return f"Your camera looks like your training pictures, if a little {_listed(slight)}."
+        return f"Your camera looks somewhat unlike your training pictures: {_listed(slight)}."
     return "Your camera looks like your training pictures."
 
 
