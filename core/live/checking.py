@@ -25,7 +25,8 @@ WORDS = {
     "warmth": ("bluer", "warmer in colour"),
     "sharpness": ("blurrier", "sharper or noisier"),
 }
-DIGITS = {"brightness": 0, "warmth": 1, "sharpness": 1}
+WIDE = 20.0
+"""Of what is usual: from here on whole numbers tell enough."""
 NOTHING = {"brightness": 4.0, "warmth": 1.5, "sharpness": 0.5}
 """Beyond what is usual, a difference that nobody would see: grey pictures have no warmth at all."""
 
@@ -98,10 +99,11 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> Checked:
 
 def _compared(name: str, value: float, known: Spread) -> Compared:
     def said(number: float) -> str:
-        return f"{number:.{DIGITS[name]}f}".replace("-", "−")
+        rounded = f"{number:.{0 if known.high - known.low >= WIDE else 1}f}"
+        return rounded.replace("-", "−")
 
     usual = f"{said(known.low)} to {said(known.high)}"
-    plain = Compared(name, said(value), f"{usual} (9 of 10)")
+    plain = Compared(name, said(value), usual)
     spare = NOTHING[name]
     if known.low - spare <= value <= known.high + spare:
         return plain
@@ -116,7 +118,7 @@ def _compared(name: str, value: float, known: Spread) -> Compared:
 
 
 def _distance(value: float) -> Compared:
-    plain = Compared("distance", f"{value:.2f}", "up to 1 (98 of 100)")
+    plain = Compared("distance", f"{value:.2f}", "up to 1")
     if value <= 1:
         return plain
     word = "further away"

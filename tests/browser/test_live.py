@@ -322,7 +322,7 @@ def test_a_camera_is_checked_against_the_training_pictures_at_a_press(
         expect(check.get_by_text("For this alone, ten frames are sent")).to_be_visible()
 
 
-def test_a_camera_that_shows_such_pictures_looks_like_them_and_a_poor_one_does_not(
+def test_a_camera_that_shows_such_pictures_looks_like_them_and_a_soft_one_does_not(
     visit: Visit,
     runtime: None,
     datasets: Path,
@@ -338,14 +338,10 @@ def test_a_camera_that_shows_such_pictures_looks_like_them_and_a_poor_one_does_n
     with _filming(chrome, pictures, tmp_path) as browser:
         check = _checked(visit, browser, done.run.id)
         expect(check.get_by_role("status")).to_have_text(f"{LOOKS} like your training pictures.")
-    poor = [
-        picture.filter(ImageFilter.BoxBlur(min(picture.size) // 40)).point(lambda v: v // 4)
-        for picture in pictures
-    ]
-    with _filming(chrome, poor, tmp_path) as browser:
+    soft = [p.filter(ImageFilter.GaussianBlur(min(p.size) / 60)) for p in pictures]
+    with _filming(chrome, soft, tmp_path) as browser:
         said = _checked(visit, browser, done.run.id).get_by_role("status")
-        expect(said).to_contain_text(f"{LOOKS} unlike your training pictures: darker (brightness ")
-        expect(said).to_contain_text("blurrier (sharpness ")
+        expect(said).to_contain_text(f"{LOOKS} unlike your training pictures: blurrier (sharpness ")
 
 
 def test_a_paused_camera_is_not_checked_nor_one_with_nothing_to_compare(

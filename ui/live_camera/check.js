@@ -8,7 +8,7 @@ const HOW =
   "Hold up what you taught it, and move it about. For this alone, ten frames are sent to this " +
   "server, measured, and not kept.";
 const STOPPED = "The camera stopped meanwhile. Try again.";
-const HEADINGS = ["", "Your camera", "Training pictures", ""];
+const HEADINGS = ["", "Your camera", "Most training pictures", ""];
 
 const HTML = `
   <button type="button">Check my camera</button>
