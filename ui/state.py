@@ -70,6 +70,19 @@ def parameter(name: str) -> str:
     return str(st.query_params.get(name, ""))
 
 
+def show_run(run_id: str) -> None:
+    """Have the address name a run, and nothing that was chosen in the report of another."""
+    leave_run()
+    st.query_params[RUN] = run_id
+
+
+def leave_run() -> None:
+    """Have the address name no run."""
+    # Not `clear`: what a widget is bound to goes with it, and Streamlit refuses to do so before.
+    for name in (RUN, CELL_WAS, CELL_SAID):
+        st.query_params.pop(name, None)
+
+
 def remember_run(run_id: str) -> None:
     """Count a run among those that this visit may see."""
     mine: list[str] = st.session_state.setdefault(MINE, [])

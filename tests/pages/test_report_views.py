@@ -143,6 +143,22 @@ def test_without_a_mouse_a_cell_is_chosen_by_its_classes_or_from_the_commonest(
     assert len(visitor.at.image) == worst.count
 
 
+def test_a_cell_of_one_run_is_not_chosen_in_the_report_of_the_next(
+    visitor: Visitor, run: Run, run_in: Callable[..., Run], report: Report
+) -> None:
+    other = run_in()
+    first = report.predictions[0]
+    cell = {"was": str(first.label), "said": str(first.predicted)}
+    visitor.open("reports", run=run.id, view="Confusions", **cell)
+    visitor.press("All runs")
+    assert not {"run", *cell} & set(visitor.at.query_params)
+    (button,) = [one for one in visitor.at.button if one.key == f"open {other.id}"]
+    button.click()
+    visitor.see()
+    assert visitor.at.query_params["run"] == other.id
+    assert not set(cell) & set(visitor.at.query_params)
+
+
 def test_a_run_without_heat_maps_says_so_and_shows_the_pictures(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
