@@ -90,8 +90,9 @@ def _one(said: Said, model: str) -> None:
         )
         best = guesses[0]
         st.caption(
-            f"Likeliest class: **{text.plain(best.label, 60)}**, index {best.index} of 0 to "
-            f"{len(classifier.labels) - 1:,}, probability {charts.share(best.probability)}"
+            f"Likeliest class: **{text.plain(best.label, 60)}**, index {best.index} "
+            f"(they go from 0 to {len(classifier.labels) - 1:,}), "
+            f"probability {charts.share(best.probability)}"
         )
         st.caption(
             f"{text.milliseconds(said.seconds)} · {text.plain(classifier.title)} · "

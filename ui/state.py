@@ -23,11 +23,26 @@ SURENESS = "sure"
 ANSWERED = "answered"
 FILE = "file"
 PAGE = "page"
+OF_A_REPORT = (
+    VIEW,
+    CELL_WAS,
+    CELL_SAID,
+    ORDER,
+    ONLY,
+    CLASS,
+    CALLED,
+    SURENESS,
+    ANSWERED,
+    FILE,
+    PAGE,
+)
+"""What was chosen in the report of one run, and says nothing of another."""
 FIND = "find"
 SORT = "sort"
 STATE = "state"
 TAG = "tag"
 LIST_PAGE = "list"
+OF_THE_LIST = (FIND, SORT, STATE, TAG, LIST_PAGE)
 
 # Session-state keys.
 MINE = "runs_of_this_visit"
@@ -72,15 +87,22 @@ def parameter(name: str) -> str:
 
 def show_run(run_id: str) -> None:
     """Have the address name a run, and nothing that was chosen in the report of another."""
-    leave_run()
-    st.query_params[RUN] = run_id
+    _address({RUN: run_id})
 
 
 def leave_run() -> None:
-    """Have the address name no run."""
-    # Not `clear`: what a widget is bound to goes with it, and Streamlit refuses to do so before.
-    for name in (RUN, CELL_WAS, CELL_SAID):
-        st.query_params.pop(name, None)
+    """Have the address name no run, nor what was chosen in its report."""
+    _address({})
+
+
+def _address(named: dict[str, str]) -> None:
+    gone = (RUN, *OF_A_REPORT, *OF_THE_LIST)
+    kept = {name: value for name, value in st.query_params.items() if name not in gone}
+    # Neither `clear` nor `pop`: they refuse what a widget is bound to. The list's filters come back
+    # with the list, since their widgets keep their values.
+    st.query_params.from_dict(kept | named)
+    for name in OF_A_REPORT:
+        st.session_state.pop(name, None)
 
 
 def remember_run(run_id: str) -> None:

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, _markdown, reading
 from ui.report import pictures
 from ui.report.opened import Opened
-from ui.report.summary import between, points
+from ui.report.summary import NARROW, between, points
 
 
 @pytest.fixture
@@ -271,3 +272,9 @@ def test_views_stand_without_small_pictures_and_what_follows_a_report(
     address = {"was": str(cell.label), "said": str(cell.predicted)}
     visitor.open("reports", run=run.id, view=view, **address)
     assert not visitor.at.error
+
+
+def test_a_long_class_name_leaves_room_for_its_figures(visitor: Visitor, run: Run) -> None:
+    visitor.open("reports", run=run.id)
+    (table,) = [frame for frame in visitor.at.dataframe if "Called so" in frame.value]
+    assert json.loads(table.proto.columns)["Class"]["width"] == NARROW
