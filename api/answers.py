@@ -67,16 +67,18 @@ class Unread(Part):
 class Predicted(Part):
     """An answer for each picture, in the order they were sent."""
 
-    model: str = Field(description="Name or run id of the model that answered.")
+    model: str = Field(description="Name or id of the model that answered.")
     pictures: list[Answered | Unread]
 
 
 class Model(Part):
     """A model that can be asked."""
 
-    name: str = Field(description="What to ask for: a backbone's name or a run's id.")
+    name: str = Field(
+        description="What to ask for: a backbone's name, or the id of a run or of a brought model."
+    )
     title: str
-    kind: Literal["backbone", "run"]
+    kind: Literal["backbone", "run", "brought"]
     classes: int = Field(description="How many it tells apart.")
 
 

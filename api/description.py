@@ -18,7 +18,7 @@ PARAMETERS: dict[str, Json] = {
     "model": {
         "type": "string",
         "default": question.Parameters.model,
-        "description": "A backbone's name or a run's id.",
+        "description": "A backbone's name, or the id of a run or of a brought model.",
     },
     "top": {
         "type": "integer",
@@ -72,7 +72,7 @@ def describe(settings: Settings) -> str:
                 "/api/models": {
                     "get": {
                         "operationId": "models",
-                        "summary": "Models that can be asked; runs only on a personal host.",
+                        "summary": "Models that can be asked; on a public host backbones only.",
                         "security": guarded,
                         "responses": _responses("Models", always),
                     }

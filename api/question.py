@@ -49,7 +49,7 @@ class Parameters:
     """What can be said beside the pictures.
 
     Attributes:
-        model: name of a backbone or id of a run.
+        model: name of a backbone, or id of a run or of a brought model.
         top: answers a picture, 1 to 10.
         heatmap: whether to say where the evidence is.
     """

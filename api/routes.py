@@ -22,6 +22,7 @@ from api.question import asked
 from api.refusals import HANDLERS, Refused
 from core import backbones, runs
 from core.backbones import imagenet_labels, serving
+from core.bundles import Brought, brought
 from core.settings import Settings
 
 AT_ONCE = 2
@@ -92,7 +93,7 @@ class Endpoint:
             for row in map(backbones.get, backbones.BACKBONES)
             if serving.locate(row, self._settings) is not None
         ]
-        # Knowing a run's id is the permission to use it, so a public host gives none away.
+        # Knowing an id is the permission to use what it names, so a public host gives none away.
         if self._settings.mode == "personal":
             every = (*runs.every(self._settings), runs.sample())
             lines = [runs.summarise(run, self._settings) for run in every]
@@ -101,7 +102,17 @@ class Endpoint:
                 for line in sorted(lines, key=lambda line: -line.at)
                 if line.complete
             ]
+            listed += [
+                Model(
+                    name=one.id, title=one.title, kind="brought", classes=len(one.model().classes)
+                )
+                for one in sorted(self._brought(), key=lambda one: -one.at)
+            ]
         return Models(default=backbones.DEFAULT, models=listed)
+
+    def _brought(self) -> list[Brought]:
+        every = brought.every(self._settings)
+        return [one for one in every if not one.damaged and one.ready(self._settings)]
 
     async def _in_turn(self, work: Callable[[], Found]) -> Found:
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)

@@ -15,6 +15,7 @@ import numpy as np
 from core import heatmap, images
 from core.backbones import Backbone, imagenet_labels, serving
 from core.dense import DenseHead
+from core.looks import Looks
 from core.novelty import Novelty
 from core.settings import Settings
 
@@ -127,6 +128,7 @@ class Classifier:
         size: edge of the square it sees, in pixels.
         crop: share of a picture's shorter edge that it sees.
         threshold: probability below which it is not sure.
+        looks: how its training pictures look to it; None if not known.
     """
 
     def __init__(
@@ -140,9 +142,10 @@ class Classifier:
         head: DenseHead | None = None,
         novelty: Novelty | None = None,
         threshold: float = 0.0,
+        looks: Looks | None = None,
     ) -> None:
         self.title, self.labels, self.size, self.crop = title, labels, size, crop
-        self.threshold = threshold
+        self.threshold, self.looks = threshold, looks
         self._model, self._head, self._novelty = model, head, novelty
 
     @classmethod

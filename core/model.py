@@ -15,6 +15,7 @@ from core.backbones import serving
 from core.classifier import Classifier, Open, opened
 from core.dense import DenseHead
 from core.errors import RunDamaged
+from core.looks import Looks
 from core.novelty import Novelty
 from core.settings import Settings
 
@@ -22,9 +23,10 @@ MODEL = "model.json"
 WEIGHTS = "weights.safetensors"
 SERVING = "serving.tflite"
 NOVELTY = "novelty.safetensors"
+LOOKS = "looks.json"
 LITERT = "classifier.tflite"
 KERAS = "classifier.keras"
-ANSWERING = (MODEL, WEIGHTS, SERVING, NOVELTY)
+ANSWERING = (MODEL, WEIGHTS, SERVING, NOVELTY, LOOKS)
 """Files that a prediction is made with; the others are exports."""
 UNREADABLE = "The model of this run is damaged: its files cannot be read."
 
@@ -121,6 +123,25 @@ def load_novelty(folder: Path, width: int) -> Novelty | None:
     return novelty
 
 
+def save_looks(folder: Path, looks: Looks) -> None:
+    """Keep how the training pictures look."""
+    files.write_text(folder / LOOKS, looks.model_dump_json(indent=1))
+
+
+def load_looks(folder: Path) -> Looks | None:
+    """Read what `save_looks` wrote; None if it did not.
+
+    Raises:
+        RunDamaged: the file is not what it should be.
+    """
+    if not (folder / LOOKS).is_file():
+        return None
+    try:
+        return Looks.model_validate_json((folder / LOOKS).read_bytes())
+    except (OSError, ValueError) as error:
+        raise RunDamaged(f"The model of this run is damaged: {LOOKS} cannot be read.") from error
+
+
 def classifier(
     folder: Path,
     title: str,
@@ -157,4 +178,5 @@ def classifier(
         head=head,
         novelty=load_novelty(folder, head.inputs),
         threshold=threshold,
+        looks=load_looks(folder),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ class Measured:
     Attributes:
         answered: its report, and which pictures it is of.
         learned_from: training pictures.
+        taught: class of each training and validation picture, by the SHA-256 of its file.
     """
 
     answered: Answered
@@ -31,6 +32,7 @@ class Measured:
     manifest: Manifest
     footprint: Footprint | None
     learned_from: int
+    taught: Mapping[str, str]
 
     @property
     def report(self) -> Report:
@@ -57,6 +59,39 @@ def measured(run: Run) -> Measured:
         manifest=run.manifest(),
         footprint=run.footprint(),
         learned_from=len(dataset.of("train")),
+        taught={
+            example.sha256: dataset.classes[example.label]
+            for example in (*dataset.of("train"), *dataset.of("validation"))
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Retaught:
+    """How the training and validation pictures of a run differ from those of another.
+
+    Attributes:
+        relabelled: pictures of both that are in another class.
+        gone: pictures of the other that this has not.
+        new: pictures that the other has not.
+    """
+
+    relabelled: int
+    gone: int
+    new: int
+
+    def __bool__(self) -> bool:
+        return bool(self.relabelled or self.gone or self.new)
+
+
+def retaught(first: Measured, second: Measured) -> Retaught:
+    """How the second differs from the first in what it was taught with."""
+    before, after = first.taught, second.taught
+    both = before.keys() & after.keys()
+    return Retaught(
+        relabelled=sum(before[picture] != after[picture] for picture in both),
+        gone=len(before) - len(both),
+        new=len(after) - len(both),
     )
 
 

@@ -88,10 +88,15 @@ def _one(said: Said, model: str) -> None:
             config={"displayModeBar": False},
             alt="; ".join(f"{g.label} {charts.share(g.probability)}" for g in guesses),
         )
+        best = guesses[0]
+        st.caption(
+            f"Likeliest class: **{text.plain(best.label, 60)}**, index {best.index} "
+            f"(they go from 0 to {len(classifier.labels) - 1:,}), "
+            f"probability {charts.share(best.probability)}"
+        )
         st.caption(
             f"{text.milliseconds(said.seconds)} · {text.plain(classifier.title)} · "
-            f"{text.classes(len(classifier.labels))} · "
-            f"class index {guesses[0].index}"
+            f"{text.classes(len(classifier.labels))}"
         )
     why.offer(model, picture, shown, guesses)
 

@@ -65,7 +65,7 @@ def begin(
         return
     st.session_state.pop(state.REFUSAL, None)
     state.own_run(run.id)
-    st.query_params[state.RUN] = run.id
+    state.show_run(run.id)
 
 
 def wanted(settings: Settings, absent: Callable[[str], object] = st.warning) -> Run | None:

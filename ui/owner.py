@@ -175,7 +175,7 @@ def _remove(run: Run, name: str, settings: Settings) -> None:
         return
     st.session_state.setdefault(state.DELETED, []).append((run.id, name))
     if state.parameter(state.RUN) == run.id:
-        st.query_params.pop(state.RUN, None)
+        state.leave_run()
     _drop()
 
 

@@ -52,13 +52,12 @@ def show(settings: Settings) -> None:
 
 
 def _open(run_id: str) -> None:
-    st.query_params[state.RUN] = run_id
+    state.show_run(run_id)
 
 
 def close() -> None:
     """Go back to the list."""
-    # Not `clear`: the view is bound to its own parameter, and Streamlit then refuses.
-    st.query_params.pop(state.RUN, None)
+    state.leave_run()
 
 
 def unknown(refusal: str) -> None:

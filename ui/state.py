@@ -23,11 +23,26 @@ SURENESS = "sure"
 ANSWERED = "answered"
 FILE = "file"
 PAGE = "page"
+OF_A_REPORT = (
+    VIEW,
+    CELL_WAS,
+    CELL_SAID,
+    ORDER,
+    ONLY,
+    CLASS,
+    CALLED,
+    SURENESS,
+    ANSWERED,
+    FILE,
+    PAGE,
+)
+"""What was chosen in the report of one run, and says nothing of another."""
 FIND = "find"
 SORT = "sort"
 STATE = "state"
 TAG = "tag"
 LIST_PAGE = "list"
+OF_THE_LIST = (FIND, SORT, STATE, TAG, LIST_PAGE)
 
 # Session-state keys.
 MINE = "runs_of_this_visit"
@@ -74,6 +89,26 @@ ROUND = "train_round"
 def parameter(name: str) -> str:
     """A query parameter, or an empty string."""
     return str(st.query_params.get(name, ""))
+
+
+def show_run(run_id: str) -> None:
+    """Have the address name a run, and nothing that was chosen in the report of another."""
+    _address({RUN: run_id})
+
+
+def leave_run() -> None:
+    """Have the address name no run, nor what was chosen in its report."""
+    _address({})
+
+
+def _address(named: dict[str, str]) -> None:
+    gone = (RUN, *OF_A_REPORT, *OF_THE_LIST)
+    kept = {name: value for name, value in st.query_params.items() if name not in gone}
+    # Neither `clear` nor `pop`: they refuse what a widget is bound to. The list's filters come back
+    # with the list, since their widgets keep their values.
+    st.query_params.from_dict(kept | named)
+    for name in OF_A_REPORT:
+        st.session_state.pop(name, None)
 
 
 def remember_run(run_id: str) -> None:

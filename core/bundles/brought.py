@@ -1,7 +1,7 @@
 """Models that were brought here: each in a folder of its own, beside the runs.
 
 brought/<id>/              128 random bits in hex: knowing it is the permission, as of a run
-  model.json, weights.safetensors, novelty.safetensors    as they came
+  model.json, weights.safetensors, novelty.safetensors, looks.json    as they came
   serving.tflite           built here, where layers of the backbone were trained
   manifest.json            SHA-256 of these
   annotations.json         name and threshold, by whoever brought it

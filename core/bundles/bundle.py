@@ -1,8 +1,9 @@
 """A bundle from outside: checked whole before a byte of it is kept.
 
-Of the zip only `model.json`, `weights.safetensors` and `novelty.safetensors` are read. Nothing in
-them can be run: a description that is checked against the table of backbones, and float32 arrays
-whose names and shapes follow from it. The network is built here.
+Of the zip only `model.json`, `weights.safetensors`, `novelty.safetensors` and `looks.json` are
+read. Nothing in them can be run: a description that is checked against the table of backbones,
+float32 arrays whose names and shapes follow from it, and a few bounded numbers. The network is
+built here.
 """
 
 from __future__ import annotations
@@ -15,15 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from pydantic import ValidationError
+
 from core import backbones, files
 from core.backbones import variables
 from core.bundles import description
 from core.bundles.members import Member, find
 from core.bundles.tensors import HEADER_BYTES, ITEM, LENGTH, Shapes, Tensors
 from core.errors import BadArchive, BadBundle
-from core.model import MODEL, NOVELTY, WEIGHTS, ModelFile
+from core.looks import Looks
+from core.model import LOOKS, MODEL, NOVELTY, WEIGHTS, ModelFile
 from core.novelty import DIRECTIONS, Novelty
 from core.settings import Settings
+
+LOOKS_BYTES = 4096
+"""Largest `looks.json`; Tusker writes about 600 bytes."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Bundle:
 
     Attributes:
         model: all that is not an array.
-        digests: SHA-256 of the files with arrays, in hex, by their name.
+        digests: SHA-256 of the other files, in hex, by their name.
     """
 
     model: ModelFile
@@ -81,6 +88,8 @@ def _checked(members: dict[str, Member], settings: Settings) -> Bundle:
     digests = {WEIGHTS: _weights(members[WEIGHTS], model)}
     if NOVELTY in members:
         digests[NOVELTY] = _novelty(members[NOVELTY], model)
+    if LOOKS in members:
+        digests[LOOKS] = _looks(members[LOOKS])
     return Bundle(model, digests)
 
 
@@ -133,6 +142,18 @@ def _novelty(member: Member, model: ModelFile) -> str:
             f"{NOVELTY} of this bundle is not what Tusker writes: {str(error)[:120]}."
         ) from error
     return found.digest()
+
+
+def _looks(member: Member) -> str:
+    _bound(member, LOOKS_BYTES)
+    content = b"".join(member.chunks())
+    try:
+        Looks.model_validate_json(content)
+    except ValidationError as error:
+        raise BadBundle(
+            f"{LOOKS} of this bundle is not what Tusker writes: {description.complaint(error)}."
+        ) from error
+    return hashlib.sha256(content).hexdigest()
 
 
 def head_shapes(model: ModelFile) -> Shapes:

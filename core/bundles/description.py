@@ -31,14 +31,18 @@ def read(content: bytes, settings: Settings) -> ModelFile:
     try:
         model = ModelFile.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))[:60]
         raise BadBundle(
-            f"{MODEL} of this bundle is not what Tusker writes: "
-            f"{f'{where}: ' if where else ''}{first['msg'][:120]}."
+            f"{MODEL} of this bundle is not what Tusker writes: {complaint(error)}."
         ) from error
     check(model, settings)
     return model
+
+
+def complaint(error: ValidationError) -> str:
+    """The first thing that is wrong, short and without what was found."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))[:60]
+    return f"{where}: {first['msg'][:120]}" if where else first["msg"][:120]
 
 
 def check(model: ModelFile, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Find the three files of a bundle that are read; nothing else in the zip is opened."""
+"""Find the four files of a bundle that are read; nothing else in the zip is opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.archive.directory import AGAIN, Entry
 from core.errors import BadArchive, BadBundle, LimitExceeded
 from core.settings import MEGABYTE, Settings
 
-READ = (model.MODEL, model.WEIGHTS, model.NOVELTY)
+READ = (model.MODEL, model.WEIGHTS, model.NOVELTY, model.LOOKS)
 ENTRIES = 200
 """Most files in a bundle; Tusker writes about thirty."""
 

@@ -118,16 +118,4 @@ def _measure(grey: Image.Image) -> np.ndarray:
     if (edge := min(grey.size)) > EDGE:
         sizes = [max(EDGE, round(side * EDGE / edge)) for side in grey.size]
         levels = np.asarray(grey.resize((sizes[0], sizes[1]), Image.Resampling.BILINEAR))
-    return np.array([dark, bright, levels.std(), _laplacian(levels)], np.float32)
-
-
-def _laplacian(levels: np.ndarray) -> float:
-    """How much neighbouring pixels differ.
-
-    Source: J. L. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", 2000.
-    """
-    if min(levels.shape) < 3:
-        return 0.0
-    inner = levels.astype(np.int32)
-    around = inner[:-2, 1:-1] + inner[2:, 1:-1] + inner[1:-1, :-2] + inner[1:-1, 2:]
-    return float((around - 4 * inner[1:-1, 1:-1]).std())
+    return np.array([dark, bright, levels.std(), images.laplacian(levels)], np.float32)

@@ -41,15 +41,7 @@ def see(classifier: Classifier, frame: bytes, explain: int | None = None) -> See
     Raises:
         BadImage: it cannot be read, or is of another size.
     """
-    pixels = images.decode(frame)
-    size = classifier.size
-    if pixels.shape != (size, size, 3):
-        height, width = pixels.shape[:2]
-        raise BadImage(
-            f"Expected a frame of {size} by {size} pixels, found {width} by {height}. "
-            "Reload the page."
-        )
-    answer = classifier.answer(pixels)
+    answer = classifier.answer(pixels(classifier, frame))
     heat = None
     if explain is not None and 0 <= explain < len(classifier.labels):
         try:
@@ -63,3 +55,16 @@ def see(classifier: Classifier, frame: bytes, explain: int | None = None) -> See
         heat,
         answer.seconds,
     )
+
+
+def pixels(classifier: Classifier, frame: bytes) -> np.ndarray:
+    """A frame as (size, size, 3) uint8, the size that the model sees. Raises as `see`."""
+    found = images.decode(frame)
+    size = classifier.size
+    if found.shape != (size, size, 3):
+        height, width = found.shape[:2]
+        raise BadImage(
+            f"Expected a frame of {size} by {size} pixels, found {width} by {height}. "
+            "Reload the page."
+        )
+    return found

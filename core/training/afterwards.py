@@ -11,7 +11,7 @@ from statistics import median
 
 import numpy as np
 
-from core import batch, images, model, novelty
+from core import ahead, batch, images, looks, model, novelty
 from core.backbones import costs, serving
 from core.classifier import Classifier, on_one_thread, opened
 from core.dataset import Example
@@ -57,6 +57,7 @@ def follow(recipe: Recipe, run: Run, seen: Seen) -> None:
         ("Wrong labels could not be looked for", _doubt),
         ("The learning curve could not be drawn", _ask),
         ("Unknown pictures could not be told apart", _tell_unlike),
+        ("How its pictures look could not be kept", _remember_looks),
         ("Heat maps could not be drawn", _draw),
         ("Its speed could not be measured", _measure),
         ("The files to download could not be made", export),
@@ -133,6 +134,23 @@ def _tell_unlike(recipe: Recipe, run: Run, seen: Seen) -> None:
             false_alarms=intervals.proportion(flagged, len(strangeness)),
         )
     )
+
+
+def _remember_looks(recipe: Recipe, run: Run, _: Seen) -> None:
+    """Measure how training pictures look, by which a camera can be checked later."""
+    recipe.emit(Note(sentence="Measuring light, colour and sharpness of its pictures."))
+    examples = recipe.of("train")
+    some = np.random.default_rng(0).permutation(len(examples))[: looks.MOST].tolist()
+
+    def measure(at: int) -> looks.Measures:
+        path = recipe.pictures / examples[at].path
+        seen = images.load(path, recipe.backbone.size, recipe.config.crop)
+        return looks.measure(looks.sent(seen))
+
+    lanes = ahead.cores()
+    found = ahead.results(measure, some, threads=lanes, most=4 * lanes, name="measure")
+    if (kept := looks.summarise(list(found))) is not None:
+        model.save_looks(run.model_folder, kept)
 
 
 def _embeddings(recipe: Recipe, run: Run, examples: list[Example]) -> np.ndarray:

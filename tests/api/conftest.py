@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core import samples
+from core.bundles import Brought
 from tests import shapes
 from tests.api.client import Client
 from tests.browser.server import ROOT, Server, start
@@ -15,11 +16,16 @@ LAUNCHER = ROOT / "server.py"
 UNHURRIED = {"TUSKER_API_REQUESTS_PER_MINUTE": "1000000"}
 RUN = "0123456789abcdef" * 2
 """Id of a finished run that is in the home of the server."""
+BROUGHT = "fedcba9876543210" * 2
+"""Id of a model that was brought there."""
 
 
 def furnished(home: Path) -> Path:
-    """A home with a finished run: the sample under another id."""
+    """A home with the sample under another id, as a run and as a model that was brought."""
     shutil.copytree(samples.RUN, home / "runs" / RUN)
+    model = Brought(home / "brought" / BROUGHT)
+    shutil.copytree(samples.RUN / "model", model.path)
+    model.seal("A friend's digits", 0.0)
     return home
 
 

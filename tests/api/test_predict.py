@@ -14,7 +14,7 @@ from core import samples
 from core.backbones import DEFAULT
 from tests import shapes
 from tests.api.client import Client, picture, value
-from tests.api.conftest import LAUNCHER, RUN, UNHURRIED, furnished
+from tests.api.conftest import BROUGHT, LAUNCHER, RUN, UNHURRIED, furnished
 from tests.browser.server import ROOT, Server, start
 
 CLIENTS = 20
@@ -155,12 +155,13 @@ def test_models_that_are_ready_are_listed(client: Client) -> None:
     kinds = {one["name"]: (one["kind"], one["classes"]) for one in answer["models"]}
     assert kinds[DEFAULT] == ("backbone", 1000)
     assert kinds[RUN] == kinds[samples.RUN.name] and kinds[RUN][0] == "run"
+    assert kinds[BROUGHT] == ("brought", 10)
     assert "resnet50" not in kinds
     for name in kinds:
         assert client.predict(picture(b"x"), query=f"?model={name}").status == 422
 
 
-def test_a_public_host_lists_no_run_and_answers_who_knows_its_id(
+def test_a_public_host_lists_nobodys_model_and_answers_who_knows_its_id(
     tmp_path: Path, shape: bytes
 ) -> None:
     home = furnished(tmp_path / "home")
@@ -168,7 +169,8 @@ def test_a_public_host_lists_no_run_and_answers_who_knows_its_id(
         client = Client(running.url)
         listed = client.ask("/api/models").json["models"]
         assert {one["kind"] for one in listed} == {"backbone"}
-        assert client.predict(picture(shape), query=f"?model={RUN}").status == 200
+        for name in (RUN, BROUGHT):
+            assert client.predict(picture(shape), query=f"?model={name}").status == 200
 
 
 def test_the_pages_are_still_there(client: Client) -> None:

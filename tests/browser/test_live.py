@@ -10,18 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
-from core import images, models, samples
+from core import images, models, runs, samples
 from core.backbones import get
 from core.classifier import Classifier
 from core.jobs.folder import JobFolder
 from core.settings import Settings
+from core.training import config
 from tests.browser import chromium
 from tests.browser.conftest import Taught
 from tests.browser.server import Server
 from tests.conftest import PREFIX
+from tests.core.trainings import take_in, train
 from tests.shapes import draw
 
 HERE, THERE = "Frames never leave this device", "Frames are sent to this server"
@@ -53,6 +55,10 @@ BUSY = """
         throw new DOMException('Could not start video source', 'NotReadableError');
     };
 """
+LACKING = """v => v.view.check.show(
+    {...v.view.data.model, check: {frames: 10, lacking: "Nothing was kept of how they look."}}
+)"""
+LOOKS = "Your camera looks"
 FRAMES = 20
 """Of each picture: at 30 a second, it changes every two thirds of one."""
 
@@ -286,6 +292,73 @@ def _until_ended(taught: Taught) -> None:
     while not JobFolder(taught.folder).recorded().state.ended:
         assert time.monotonic() < deadline
         time.sleep(0.5)
+
+
+def _filming(chrome: Browser, pictures: list[Image.Image], folder: Path) -> Browser:
+    film = chromium.film(pictures, folder, 3)
+    return chromium.another(chrome.browser_type, *chromium.seeing(film))
+
+
+def _checked(visit: Visit, browser: Browser, run_id: str) -> Locator:
+    """The camera check after its press, once it has its verdict."""
+    check = _live(visit(browser=browser, path=f"?run={run_id}"), "browser").locator(".check")
+    check.get_by_role("button", name="Check my camera").click()
+    expect(check.get_by_role("row")).to_have_count(5)
+    return check
+
+
+def test_a_camera_is_checked_against_the_training_pictures_at_a_press(
+    visit: Visit, runtime: None, taught: Taught, chrome: Browser, tmp_path: Path
+) -> None:
+    _until_ended(taught)
+    pictures = [draw(label, number) for number in range(12) for label in range(3)]
+    dark = [picture.point(lambda level: level // 5) for picture in pictures]
+    with _filming(chrome, dark, tmp_path) as browser:
+        check = _checked(visit, browser, taught.id)
+        verdict = re.compile(r"unlike your training pictures: darker \(brightness \d+; 98 of 100")
+        expect(check.get_by_role("status")).to_contain_text(verdict)
+        expect(check).to_have_attribute("data-unlike", "true")
+        expect(check.get_by_role("row", name="Brightness")).to_contain_text("darker")
+        expect(check.get_by_text("For this alone, ten frames are sent")).to_be_visible()
+
+
+def test_a_camera_that_shows_such_pictures_looks_like_them_and_a_soft_one_does_not(
+    visit: Visit,
+    runtime: None,
+    datasets: Path,
+    chrome: Browser,
+    server: Server,
+    tmp_path: Path,
+) -> None:
+    home = Settings(home=server.home)
+    taken = take_in(tmp_path, datasets / "ants_bees.zip")
+    done = train(taken, config.preset("quick"), runs.new_path(home), home)
+    tested = [taken.pictures / example.path for example in done.run.dataset().of("test")[:40]]
+    pictures = [Image.open(path).convert("RGB") for path in tested]
+    with _filming(chrome, pictures, tmp_path) as browser:
+        check = _checked(visit, browser, done.run.id)
+        expect(check.get_by_role("status")).to_have_text(f"{LOOKS} like your training pictures.")
+    soft = [p.filter(ImageFilter.GaussianBlur(min(p.size) / 60)) for p in pictures]
+    with _filming(chrome, soft, tmp_path) as browser:
+        said = _checked(visit, browser, done.run.id).get_by_role("status")
+        expect(said).to_contain_text(f"{LOOKS} unlike your training pictures: blurrier (sharpness ")
+
+
+def test_a_paused_camera_is_not_checked_nor_one_with_nothing_to_compare(
+    visit: Visit, runtime: None, taught: Taught
+) -> None:
+    _until_ended(taught)
+    view = _live(visit(path=f"?run={taught.id}"), "browser")
+    button = view.get_by_role("button", name="Check my camera")
+    button.click()
+    view.get_by_role("button", name="Pause").click()
+    expect(view.get_by_text("The camera stopped meanwhile.")).to_be_visible()
+    expect(button).to_be_disabled()
+    view.evaluate(LACKING)
+    expect(view.get_by_text("Nothing was kept of how")).to_be_visible()
+    expect(button).to_be_hidden()
+    view.evaluate("v => v.view.check.show({...v.view.data.model, check: null})")
+    expect(view.locator(".check")).to_be_hidden()
 
 
 def test_a_model_that_was_taught_here_answers_live_and_says_when_it_had_better_not(

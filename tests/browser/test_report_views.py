@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.reports import make
+from core import samples
 from core.run import Run
 from core.settings import Settings
 from tests.browser import chromium
@@ -163,3 +164,13 @@ def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
         rows = list(csv.DictReader(lines))
     assert {row["file"] for row in rows} == {said.name for said in wrong}
     assert {row["right"] for row in rows} == {"no"}
+
+
+def test_what_was_chosen_in_one_report_is_not_in_the_address_of_the_next(
+    open_page: Callable[..., Page], taught: Taught
+) -> None:
+    page = open_page(f"reports?run={taught.id}&view=Pictures&only=Wrong&was=0&said=1")
+    chromium.press(page, "All runs")
+    page.wait_for_url("**/reports")
+    chromium.press(page, samples.DIGITS)
+    page.wait_for_url(f"**/reports?run={samples.RUN.name}")

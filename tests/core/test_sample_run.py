@@ -49,6 +49,7 @@ def test_it_has_all_that_a_report_of_today_shows(sample, settings):
     assert report.certainty.choices
     for shown in (sample.unlike(), sample.footprint(), sample.learning_curve()):
         assert shown is not None
+    assert sample.classifier(settings).looks is not None
     assert sample.epochs()
     assert sample.kept()
     assert sample.status(settings).state is State.DONE

@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -22,6 +23,7 @@ def test_what_was_measured_is_what_the_run_holds(run: Run) -> None:
     assert found.answered.keys == tuple(example.sha256 for example in tested)
     assert [said.name for said in found.report.predictions] == [one.name for one in tested]
     assert found.learned_from == len(run.dataset().of("train"))
+    assert len(found.taught) == found.learned_from + len(run.dataset().of("validation"))
     assert found.config == run.config() and found.manifest == run.manifest()
 
 
@@ -42,3 +44,15 @@ def test_only_settings_that_differ_are_told_by_name() -> None:
         "seed": (0, 3, 0),
         "head.hidden": ([], [64], []),
     }
+
+
+def test_pictures_that_were_relabelled_left_out_or_added_are_counted(run: Run) -> None:
+    first = side_by_side.measured(run)
+    kept = dict(first.taught)
+    assert not side_by_side.retaught(first, first)
+    one, two, three, *_ = kept
+    kept[one] = kept[two] = "another"
+    del kept[three]
+    second = dataclasses.replace(first, taught=kept)
+    assert side_by_side.retaught(first, second) == side_by_side.Retaught(2, 1, 0)
+    assert side_by_side.retaught(second, first) == side_by_side.Retaught(2, 0, 1)

@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.annotations import Correction
+from core.corrections import correct
 from core.dataset import Dataset
 from core.evaluation import describe, evaluate
 from core.jobs import State
@@ -164,6 +166,25 @@ def test_only_settings_that_differ_are_listed(
         "Crop": [str(first.config().crop), "0.9"],
         "Augmentation: views": [str(first.config().augmentation.views), "3"],
     }
+
+
+def test_corrections_are_told_where_no_setting_differs(
+    visitor: Visitor, right_on: Callable[..., Run]
+) -> None:
+    first, second = right_on([0]), right_on([0])
+    assert "pictures to learn from differ" not in compare(visitor, first, second).reads()
+    dataset = second.dataset()
+    taught = dataset.of("train")[:2]
+    other = dataset.classes[(taught[0].label + 1) % 4]
+    corrections = tuple(
+        Correction(sha256=one.sha256, name=one.name, label=label)
+        for one, label in zip(taught, (other, None), strict=True)
+    )
+    second.write_dataset(correct(dataset, corrections))
+    seal(second)
+    said = compare(visitor, first, second).reads()
+    assert "None: they were asked for the same." in said
+    assert "against A, B has 1 picture in another class, 1 picture left out." in said
 
 
 def test_names_are_shown_as_they_are(visitor: Visitor, right_on: Callable[..., Run]) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,7 @@ from core.training.events import Note
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, reading
 from ui import exports
+from ui.report import export
 
 FILES = {"Report as one HTML file", "Report as JSON", "Download MODEL_CARD.md"}
 
@@ -28,6 +30,14 @@ def test_the_model_the_report_and_the_card_can_be_taken_away(visitor: Visitor, r
     assert groups[-3:] == ["The model", "The report", "The model card"]
     assert set(visitor.buttons()) >= FILES
     assert visitor.download("Download MODEL_CARD.md").decode() == card.card(run)
+
+
+def test_the_file_of_a_run_that_was_deleted_meanwhile_says_so_in_a_sentence(run: Run) -> None:
+    assert "<svg" in export._html(run) or "plotly" in export._html(run)
+    (run.path / "dataset.json").unlink()
+    assert "<p>dataset.json of this run cannot be read.</p>" in export._html(run)
+    shutil.rmtree(run.path)
+    assert f"<p>{export.GONE}</p>" in export._html(run)
 
 
 def test_the_card_is_read_on_the_page_letter_by_letter(visitor: Visitor, run: Run) -> None:

@@ -113,6 +113,10 @@ def test_a_model_trained_here_answers_with_its_own_classes(
     visitor.give(("triangle.png", encoded(draw(1, seed=500), "PNG")))
     assert _answers(visitor)[0] == run.dataset().classes[1]
     assert "4 classes" in visitor.reads()
+    said = (
+        f"Likeliest class: {run.dataset().classes[1]}, index 1 (they go from 0 to 3), probability "
+    )
+    assert said in visitor.reads()
 
 
 def test_a_model_is_called_what_its_pictures_are_called(

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, _markdown, reading
 from ui.report import pictures
 from ui.report.opened import Opened
-from ui.report.summary import between, points
+from ui.report.summary import NARROW, between, points
 
 
 @pytest.fixture
@@ -143,6 +144,22 @@ def test_without_a_mouse_a_cell_is_chosen_by_its_classes_or_from_the_commonest(
     assert len(visitor.at.image) == worst.count
 
 
+def test_a_cell_of_one_run_is_not_chosen_in_the_report_of_the_next(
+    visitor: Visitor, run: Run, run_in: Callable[..., Run], report: Report
+) -> None:
+    other = run_in()
+    first = report.predictions[0]
+    cell = {"was": str(first.label), "said": str(first.predicted)}
+    visitor.open("reports", run=run.id, view="Confusions", **cell)
+    visitor.press("All runs")
+    assert not {"run", *cell} & set(visitor.at.query_params)
+    (button,) = [one for one in visitor.at.button if one.key == f"open {other.id}"]
+    button.click()
+    visitor.see()
+    assert visitor.at.query_params["run"] == other.id
+    assert not set(cell) & set(visitor.at.query_params)
+
+
 def test_a_run_without_heat_maps_says_so_and_shows_the_pictures(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
@@ -255,3 +272,9 @@ def test_views_stand_without_small_pictures_and_what_follows_a_report(
     address = {"was": str(cell.label), "said": str(cell.predicted)}
     visitor.open("reports", run=run.id, view=view, **address)
     assert not visitor.at.error
+
+
+def test_a_long_class_name_leaves_room_for_its_figures(visitor: Visitor, run: Run) -> None:
+    visitor.open("reports", run=run.id)
+    (table,) = [frame for frame in visitor.at.dataframe if "Called so" in frame.value]
+    assert json.loads(table.proto.columns)["Class"]["width"] == NARROW

@@ -2,10 +2,12 @@
 
 import base64
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
+from core import live, looks
 from core.backbones import get
 from core.classifier import Classifier
 from core.live import Part
@@ -22,7 +24,7 @@ def classifier() -> Classifier:
     return Classifier.of_backbone(get(MODEL), Settings())
 
 
-def _read(said: bytes | None) -> tuple[dict[str, object], bytes]:
+def _read(said: bytes | None) -> tuple[dict[str, Any], bytes]:
     assert said is not None
     length = int.from_bytes(said[:4], "little")
     return json.loads(said[4 : 4 + length]), said[4 + length :]
@@ -61,20 +63,37 @@ def test_a_frame_gets_its_probabilities_and_on_request_a_map(classifier: Classif
     [
         ({"model": "other", "part": "head"}, "The page shows another model now."),
         ({"frame": base64.b64encode(b"no picture").decode()}, "Not a picture"),
+        ({"check": [base64.b64encode(b"no picture").decode()]}, "Nothing was kept of how"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_in_a_sentence(
-    asked: dict[str, str], sentence: str, classifier: Classifier
+    asked: dict[str, Any], sentence: str, classifier: Classifier
 ) -> None:
     header, payload = _read(answer({"number": 1, "model": MODEL, **asked}, MODEL, classifier, {}))
     assert sentence in str(header["refusal"])
     assert not payload
 
 
+def test_a_camera_check_is_answered_in_words_by_its_frames(classifier: Classifier) -> None:
+    frame = encoded(draw(0, size=classifier.size))
+    classifier.looks = looks.summarise([looks.measure(classifier.load(frame))] * looks.FEWEST)
+    sent = [base64.b64encode(frame).decode()] * live.FRAMES
+    asked = {"number": 4, "model": MODEL, "check": sent}
+    header, payload = _read(answer(asked, MODEL, classifier, {}))
+    classifier.looks = None
+    assert header["number"] == 4
+    assert header["sentence"].startswith("Your camera looks ")
+    assert [one["name"] for one in header["measures"]] == ["brightness", "warmth", "sharpness"]
+    assert header["unlike"] in (True, False)
+    assert not payload
+
+
 @pytest.mark.parametrize(
     "asked",
     [None, "?", {}, {"number": 1, "model": MODEL, "at": -1}, {"number": 1, "model": MODEL, "x": 1},
-     {"number": 1, "model": MODEL, "part": "../model.json"}],
+     {"number": 1, "model": MODEL, "part": "../model.json"},
+     {"number": 1, "model": MODEL, "check": ["AAAA"] * 11},
+     {"number": 1, "model": MODEL, "check": "?"}],
 )  # fmt: skip
 def test_what_is_no_question_gets_no_answer(asked: object, classifier: Classifier) -> None:
     assert answer(asked, MODEL, classifier, {}) is None

@@ -126,7 +126,7 @@ def _card(side: Side, sides: list[Side]) -> None:
 
 
 def _open(run_id: str) -> None:
-    st.query_params[state.RUN] = run_id
+    state.show_run(run_id)
 
 
 def _refer_to(run_id: str) -> None:

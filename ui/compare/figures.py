@@ -11,7 +11,7 @@ from core import backbones
 from core.evaluation import describe
 from core.evaluation.pairing import Apart, Paired
 from core.evaluation.report import Estimate
-from core.side_by_side import differing
+from core.side_by_side import differing, retaught
 from ui import pairing_chart, text
 from ui.compare.side import Side
 from ui.drawing import PLAIN
@@ -73,6 +73,7 @@ def settings(sides: Sequence[Side]) -> None:
     apart = differing([side.measured.config for side in sides])
     if not apart:
         st.caption("None: they were asked for the same.")
+        _data(sides)
         return
     st.table(
         {
@@ -86,6 +87,25 @@ def settings(sides: Sequence[Side]) -> None:
         width="content",
         alt="Settings that differ",
     )
+    _data(sides)
+
+
+def _data(sides: Sequence[Side]) -> None:
+    """How the pictures differ that they learned from, as after corrections of labels."""
+    first = sides[0]
+    for side in sides[1:]:
+        found = retaught(first.measured, side.measured)
+        if not found:
+            continue
+        said = [
+            f"{text.count(found.relabelled, 'picture')} in another class" * bool(found.relabelled),
+            f"{text.count(found.gone, 'picture')} left out" * bool(found.gone),
+            f"{text.count(found.new, 'picture')} more" * bool(found.new),
+        ]
+        told = ", ".join(filter(None, said))
+        st.caption(
+            f"The pictures to learn from differ: against {first.letter}, {side.letter} has {told}."
+        )
 
 
 def _table(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:

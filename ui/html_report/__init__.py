@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from core import card
@@ -72,6 +72,14 @@ def render(run: Run) -> str:
         mistakes=found.report.confusion.worst[:MISTAKES],
         files=FILES,
         tall=TALL,
+    )
+
+
+def refusal(sentence: str) -> str:
+    """A page with nothing but a sentence that says why there is no report."""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>No report</title>'
+        f"<p>{escape(sentence)}</p></html>"
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core import heatmap, live
+from core import backbones, heatmap, live
+from core.classifier import Classifier
 from core.live import Part
 from core.settings import Settings
 from ui import resources, state, text
@@ -72,9 +73,18 @@ def _described(model: str, count: int, settings: Settings) -> dict[str, Any]:
             "size": classifier.size,
             "crop": classifier.crop,
             "threshold": classifier.threshold,
+            "check": _check(model, classifier),
             "parts": described(parts),
         },
     }
+
+
+def _check(model: str, classifier: Classifier) -> dict[str, Any] | None:
+    """What a camera check needs; None where there are no training pictures of the visitor's."""
+    if backbones.known(model):
+        return None
+    lacking = live.NOT_KEPT if classifier.looks is None else ""
+    return {"frames": live.FRAMES, "lacking": lacking}
 
 
 @st.fragment

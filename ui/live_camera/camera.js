@@ -2,6 +2,7 @@
 
 import { Answer, percent } from "./answer.js";
 import { Asking } from "./asking.js";
+import { CameraCheck } from "./check.js";
 import { ServerEngine, choose } from "./engines.js";
 import { drawHeat } from "./overlay.js";
 import { fetchPart, readLabels } from "./parts.js";
@@ -40,10 +41,12 @@ class View {
     this.root.view = this;
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Live view");
-    this.root.innerHTML = '<div class="stage"></div><div class="answer"></div>';
+    this.root.innerHTML = '<div class="stage"></div><div class="answer"></div><div class="check"></div>';
     parentElement.append(this.root);
-    this.stage = new Stage(this.root.firstChild, () => this.#changed());
-    this.answer = new Answer(this.root.lastChild);
+    const [stage, answer, check] = this.root.children;
+    this.stage = new Stage(stage, () => this.#changed());
+    this.answer = new Answer(answer);
+    this.check = new CameraCheck(check, this.stage, this.#asking);
     this.#addHeat();
     this.stage.start();
     this.#run();
@@ -55,6 +58,7 @@ class View {
     const same = this.data?.model.id === data.model.id;
     this.data = data;
     this.stage.crop = data.model.crop;
+    this.check.show(data.model);
     if (!same || before !== JSON.stringify(data.model.parts)) this.#begin();
     this.#again();
   }
@@ -173,6 +177,7 @@ class View {
 
   #changed() {
     if (!this.stage.live) this.#forget();
+    this.check.changed();
     this.#again();
     this.root.dataset.live = this.stage.live;
   }

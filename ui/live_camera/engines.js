@@ -1,10 +1,9 @@
 // The two engines. Both have `see(image, explain)` → { probabilities, strangeness, heat } and
 // `close()`; `image` is ImageData of a whole frame, `explain` the class to draw a map for, or null.
 
+import { jpeg } from "./jpeg.js";
 import { fetchPart } from "./parts.js";
 import { fit } from "./pixels.js";
-
-const QUALITY = 0.92; // of a frame as JPEG
 
 // The model in this browser; frames stay here.
 export class BrowserEngine {
@@ -97,12 +96,10 @@ export class ServerEngine {
   accelerator = "server";
   #asking;
   #model;
-  #canvas = document.createElement("canvas");
 
   constructor({ asking, model }) {
     this.#asking = asking;
     this.#model = model;
-    this.#canvas.width = this.#canvas.height = model.size;
   }
 
   see(image, explain) {
@@ -112,13 +109,7 @@ export class ServerEngine {
 
   async seePixels(rgb, explain) {
     const { id, size } = this.#model;
-    const context = this.#canvas.getContext("2d");
-    const drawn = context.createImageData(size, size);
-    for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
-      drawn.data.set([rgb[from], rgb[from + 1], rgb[from + 2], 255], to);
-    }
-    context.putImageData(drawn, 0, 0);
-    const frame = this.#canvas.toDataURL("image/jpeg", QUALITY).split(",")[1];
+    const frame = jpeg(rgb, size);
     const { header, payload } = await this.#asking.ask({ model: id, frame, explain });
     const values = new Float32Array(payload);
     return {

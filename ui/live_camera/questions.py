@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import struct
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
@@ -19,10 +20,11 @@ PIECE = 1024 * 1024
 """Bytes of a part that go out at once; small enough for a progress bar and for a slow line."""
 LONGEST = 4_000_000
 """Characters of a frame."""
+Frame = Annotated[Base64Bytes, Field(max_length=LONGEST)]
 
 
 class Question(BaseModel):
-    """Either a piece of a part, or what a frame shows."""
+    """A piece of a part, what a frame shows, or what to make of the camera by some frames."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,8 +32,9 @@ class Question(BaseModel):
     model: str = Field(max_length=80)
     part: Literal["labels", "head", "trunk"] | None = None
     at: int = Field(0, ge=0)
-    frame: Base64Bytes | None = Field(None, max_length=LONGEST)
+    frame: Frame | None = None
     explain: int | None = Field(None, ge=0)
+    check: tuple[Frame, ...] | None = Field(None, max_length=live.FRAMES)
 
 
 def answer(
@@ -45,7 +48,8 @@ def answer(
 
     Returns:
         The length of a header, the header as JSON, and bytes: a piece of a part, or float32
-        probabilities and after them the heat map. None where nobody could read an answer.
+        probabilities and after them the heat map, or none for a camera check, whose header says
+        all. None where nobody could read an answer.
     """
     try:
         question = Question.model_validate(asked)
@@ -59,6 +63,8 @@ def answer(
 def respond(question: Question, classifier: Classifier, parts: Mapping[str, Part]) -> bytes:
     """Answer a question about this model; returns what `answer` does."""
     header: dict[str, Any] = {"number": question.number}
+    if question.check is not None:
+        return _checked(header, classifier, question.check)
     if question.frame is None:
         content = parts[question.part].content if question.part in parts else b""
         return packed(header, content[question.at : question.at + PIECE])
@@ -73,6 +79,14 @@ def respond(question: Question, classifier: Classifier, parts: Mapping[str, Part
         "heat": seen.heat is not None,
     }
     return packed({**header, **said}, np.concatenate(values).astype("<f4").tobytes())
+
+
+def _checked(header: Mapping[str, Any], classifier: Classifier, frames: tuple[bytes, ...]) -> bytes:
+    try:
+        found = live.check(classifier, frames)
+    except TuskerError as refusal:
+        return packed({**header, "refusal": str(refusal)})
+    return packed({**header, **dataclasses.asdict(found)})
 
 
 def packed(header: Mapping[str, Any], payload: bytes = b"") -> bytes:

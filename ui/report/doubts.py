@@ -158,4 +158,4 @@ def _train(opened: Opened) -> None:
         st.session_state[state.REFUSAL] = str(refusal)
         return
     state.own_run(again.id)
-    st.query_params[state.RUN] = again.id
+    state.show_run(again.id)

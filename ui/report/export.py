@@ -8,11 +8,14 @@ import streamlit as st
 
 from core import samples
 from core.bundle import CARD
+from core.errors import TuskerError
 from core.evaluation.report import Footprint
 from core.run import Run
 from ui import exports, html_report, resources
 from ui.report import code
 from ui.report.opened import Opened
+
+GONE = "This run was deleted meanwhile, so there is no report of it. Reload the page of the report."
 
 
 def show(opened: Opened) -> None:
@@ -60,7 +63,7 @@ def _report(opened: Opened) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Report as one HTML file",
-            lambda: html_report.render(run),
+            lambda: _html(run),
             file_name=f"{_prefix(run)}-report.html",
             mime="text/html",
             icon=":material/description:",
@@ -76,6 +79,17 @@ def _report(opened: Opened) -> None:
             on_click="ignore",
             key=f"json {run.id}",
         )
+
+
+def _html(run: Run) -> str:
+    """The report, or a page that says in a sentence why there is none.
+
+    What is made at a press cannot refuse on the page: Streamlit would show words of its own.
+    """
+    try:
+        return html_report.render(run)
+    except TuskerError as refusal:
+        return html_report.refusal(GONE if not run.path.is_dir() else str(refusal))
 
 
 def _card(run: Run) -> None:

@@ -21,6 +21,8 @@ DRAWN = 8
 """Classes whose curves are drawn at first: those with the smallest area."""
 TABLE_HEIGHT = 420
 """Pixels of the table of classes before it scrolls."""
+LONG, NARROW = 18, 140
+"""Letters of a class from which its column is given pixels, lest a phone show nothing beside it."""
 COARSE = 0.1
 """Width of an interval from which a figure has whole per cents."""
 
@@ -191,7 +193,8 @@ def _classes(report: Report) -> None:
         "Pictures": [score.support for score in scores],
         "Called so": [score.predicted for score in scores],
     }
-    shown = {"Class": st.column_config.TextColumn(pinned=True)}
+    long = max(len(score.name) for score in scores) > LONG
+    shown = {"Class": st.column_config.TextColumn(pinned=True, width=NARROW if long else None)}
     for name in ("precision", "recall", "f1"):
         title = "F1" if name == "f1" else name.capitalize()
         found: list[Estimate | None] = [getattr(score, name) for score in scores]

@@ -15,6 +15,7 @@ from core.backbones import get, variables
 TINY = get("tiny")
 CLASSES = ("rose", "tulip")
 MODEL, WEIGHTS, NOVELTY = "model.json", "weights.safetensors", "novelty.safetensors"
+LOOKS = "looks.json"
 
 
 def described(**changes: object) -> bytes:
@@ -64,12 +65,26 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def whole(**changes: bytes) -> dict[str, bytes]:
-    """The files of a good bundle, some of them changed: `model`, `weights` or `novelty`."""
+    """The files of a good bundle, some of them changed: `model`, `weights`, `novelty`, `looks`."""
     return {
         MODEL: changes.get("model", described()),
         WEIGHTS: changes.get("weights", save(head())),
         NOVELTY: changes.get("novelty", save(novelty())),
+        LOOKS: changes.get("looks", looks()),
     }
+
+
+def looks(**changes: object) -> bytes:
+    """How the training pictures look, some of it changed."""
+    usual = dict.fromkeys(("least", "low", "middle", "high", "most"), 20.0)
+    said = {"version": 1, "pictures": 30, "brightness": usual, "warmth": usual, "sharpness": usual}
+    return json.dumps(said | changes).encode()
+
+
+def _spread(name: str, **changes: float) -> bytes:
+    """A zip with other numbers of one measure."""
+    usual = json.loads(looks())[name]
+    return zipped(whole(looks=looks(**{name: usual | changes})))
 
 
 def tensors(header: object, numbers: bytes = b"", length: int | None = None) -> bytes:
@@ -286,4 +301,14 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
     "more means than classes": lambda: _novelty(means=np.zeros((9, 32), np.float32)),
     "directions that stretch": lambda: _novelty(directions=np.ones((1, 32), np.float32)),
     "no means": lambda: _novelty(means=np.zeros((0, 32), np.float32)),
+    # looks.json
+    "a pickle for looks": lambda: zipped(whole(looks=RUNS)),
+    "looks of no picture": lambda: zipped(whole(looks=looks(pictures=0))),
+    "looks with more to say": lambda: zipped(whole(looks=looks(script="alert(1)"))),
+    "a brightness of none": lambda: zipped(whole(looks=looks(brightness=None))),
+    "a brightness that is no number": lambda: _spread("brightness", most=np.nan),
+    "a brightness beyond white": lambda: _spread("brightness", most=256.0),
+    "a warmth beyond red": lambda: _spread("warmth", least=-1e300),
+    "a sharpness upside down": lambda: _spread("sharpness", low=21.0),
+    "looks that go on": lambda: zipped(whole(looks=looks() + b" " * 5000)),
 }

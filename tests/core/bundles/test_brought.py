@@ -16,7 +16,7 @@ from core.jobs.worker import work
 from core.settings import Settings
 from tests.core.bundles import hostile
 
-ARRAYS = (model.WEIGHTS, model.NOVELTY)
+AS_THEY_CAME = (model.WEIGHTS, model.NOVELTY, model.LOOKS)
 
 
 def same_answers(done, found, settings):
@@ -33,7 +33,7 @@ def same_answers(done, found, settings):
 
 def identical(done, found):
     """Whether a model's arrays are a run's, bit by bit."""
-    for name in ARRAYS:
+    for name in AS_THEY_CAME:
         assert (found.path / name).read_bytes() == (done.run.model_folder / name).read_bytes()
     assert model.load(found.path)[0] == model.load(done.run.model_folder)[0]
 
@@ -46,6 +46,7 @@ def test_a_frozen_model_answers_at_once(packed):
     assert models.named(found.id, done.settings).title == "mine"
     identical(done, found)
     same_answers(done, found, done.settings)
+    assert found.classifier(done.settings).looks == done.run.classifier(done.settings).looks
 
 
 def test_a_fine_tuned_model_answers_once_a_worker_has_built_its_network(packed, monkeypatch):

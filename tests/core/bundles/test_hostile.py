@@ -138,7 +138,7 @@ def test_other_files_are_left_unread_even_where_they_would_do_harm(settings: Set
         content[content.index(name.encode()) + len(name)] ^= 0xFF
     made = brought.bring(io.BytesIO(content), "mine", settings)
     kept = {path.name for path in made.path.iterdir()}
-    assert {"model.json", "weights.safetensors", "novelty.safetensors"} < kept
+    assert {"model.json", "weights.safetensors", "novelty.safetensors", "looks.json"} < kept
     assert not kept & set(others)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from core import backbones, model, novelty
+from core import backbones, looks, model, novelty
 from core.classifier import Verdict
 from core.errors import RunDamaged
 from core.training import afterwards, scoring
@@ -129,4 +129,38 @@ def test_what_is_for_other_features_is_damage(trained):
     narrow = {name: arrays[name][:, :-1].copy() for name in ("means", "directions")}
     save_file(arrays | narrow, file)
     with pytest.raises(RunDamaged, match="is for 31 features, its head takes 32"):
+        unsealed(done)
+
+
+@BOTH
+def test_how_training_pictures_look_is_kept_as_the_model_sees_them(trained, preset):
+    done = trained(preset)
+    classifier = done.run.classifier(done.settings)
+    taught = [done.pictures / example.path for example in done.run.dataset().of("train")]
+    found = [looks.measure(looks.sent(classifier.load(path))) for path in taught]
+    assert classifier.looks == looks.summarise(found)
+    assert classifier.looks.pictures == len(taught)
+
+
+def test_of_many_training_pictures_some_are_looked_at(trained, monkeypatch):
+    done = trained()
+    monkeypatch.setattr(looks, "MOST", 22)
+    afterwards._remember_looks(recipe_of(done), done.run, None)
+    assert model.load_looks(done.run.model_folder).pictures == 22
+
+
+def test_of_few_training_pictures_no_look_is_kept(trained, monkeypatch):
+    done = trained()
+    (done.run.model_folder / model.LOOKS).unlink()
+    monkeypatch.setattr(looks, "FEWEST", 100)
+    afterwards._remember_looks(recipe_of(done), done.run, None)
+    assert not (done.run.model_folder / model.LOOKS).exists()
+    assert unsealed(done).looks is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x80", b'{"version": 1, "pictures": 30}'])
+def test_looks_that_cannot_be_read_are_damage(trained, content):
+    done = trained()
+    (done.run.model_folder / model.LOOKS).write_bytes(content)
+    with pytest.raises(RunDamaged, match=r"looks\.json cannot be read"):
         unsealed(done)

@@ -66,7 +66,7 @@ def test_a_run_is_complete_with_every_file(trained, preset):
             "assets.extra/model.json",
         )
     }
-    inside |= {"model.json", "weights.safetensors", "novelty.safetensors"}
+    inside |= {"model.json", "weights.safetensors", "novelty.safetensors", "looks.json"}
     if preset == "balanced":  # its backbone is its own, and so is what serves it
         inside.add("serving.tflite")
     assert files(run) == pictures | {f"model/{name}" for name in inside} | {

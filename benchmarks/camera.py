@@ -1,0 +1,151 @@
+"""How often the camera check cries wolf, and how often it sees what is wrong with a camera.
+
+    python -m benchmarks.camera --datasets FOLDER
+
+Each zip of a folder is learned with Quick. Then ten frames are checked, many times over, made of
+test pictures, which the training never saw, at the size and in the packing in which frames travel:
+
+- ten pictures: each frame is another picture. A camera that is moved about.
+- one picture: all frames are the same one. A camera that is held still: the harder case.
+
+They come as they are, and changed as a poor camera would: dark (a third of the light), blue (six
+tenths of the red, a third more blue), blurred (by 2 pixels of what the model sees). Told are the
+shares that are called unlike, and that are called so or `somewhat unlike`. Pictures that
+are soft themselves cannot be told from blurred ones, so a dataset of those has no bound there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from benchmarks import jobs
+from benchmarks.jobs import Taken
+from benchmarks.report import Figure, show
+from core import live, looks, runs
+from core.classifier import Classifier
+from core.errors import TuskerError
+from core.settings import Settings
+from core.training import config, pipeline
+from core.training.events import EXPORTS_BEGIN, Event, Note
+
+GROUPS = 100
+"""Times that ten frames are checked."""
+SOFT = 15.0
+"""Usual sharpness of training pictures below which no blur can be seen."""
+CRIED, CRIED_STILL, SEEN = 0.05, 0.2, 0.9
+"""Most false alarms on ten pictures and on one; least of the changed cameras that are noticed."""
+
+
+def _darker(view: np.ndarray) -> np.ndarray:
+    return _lit(view, 0.33, 0.33, 0.33)
+
+
+def _bluer(view: np.ndarray) -> np.ndarray:
+    return _lit(view, 0.6, 0.9, 1.33)
+
+
+def _blurred(view: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(view).filter(ImageFilter.GaussianBlur(2)))
+
+
+def _lit(view: np.ndarray, *factors: float) -> np.ndarray:
+    return np.rint(view * np.array(factors)).clip(0, 255).astype(np.uint8)
+
+
+CAMERAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "as it is": np.asarray,
+    "dark": _darker,
+    "blue": _bluer,
+    "blurred": _blurred,
+}
+
+
+def learn(taken: Taken, settings: Settings, backbone: str) -> tuple[Classifier, list[np.ndarray]]:
+    """A model taught with a dataset, and its test pictures as it sees them."""
+    asked = config.preset("quick", backbone=backbone)
+    run = runs.create(asked, taken.dataset, runs.new_path(settings))
+    pipeline.train(run, taken.pictures, settings, _without_exports)
+    classifier = run.classifier(settings)
+    examples = run.dataset().of("test")
+    return classifier, [classifier.load(taken.pictures / example.path) for example in examples]
+
+
+def tried(
+    classifier: Classifier, views: Sequence[np.ndarray], *, still: bool, groups: int = GROUPS
+) -> tuple[float, float]:
+    """Shares of checks that call the camera unlike, and that call it so or somewhat."""
+    random, unlike, remarked = np.random.default_rng(0), 0, 0
+    for _ in range(groups):
+        count = 1 if still else min(live.FRAMES, len(views))
+        chosen = random.choice(len(views), count, replace=False)
+        frames = [packed(views[place]) for place in chosen]
+        found = live.check(classifier, frames)
+        unlike += found.unlike
+        remarked += any(one.difference for one in found.measures)
+    return unlike / groups, remarked / groups
+
+
+def _without_exports(event: Event) -> None:
+    if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN:
+        raise TuskerError("The benchmark goes without them.")
+
+
+def packed(view: np.ndarray) -> bytes:
+    """A frame as it travels."""
+    file = io.BytesIO()
+    Image.fromarray(view).save(file, "JPEG", quality=looks.QUALITY)
+    return file.getvalue()
+
+
+def figures(
+    name: str, classifier: Classifier, views: Sequence[np.ndarray], groups: int = GROUPS
+) -> dict[str, Figure]:
+    """What came of every camera with ten pictures and with one."""
+    assert classifier.looks is not None
+    soft = classifier.looks.sharpness.middle < SOFT
+    told = {}
+    for camera, change in CAMERAS.items():
+        seen = [change(view) for view in views]
+        plain = camera == "as it is"
+        for still, shown in ((False, "ten pictures"), (True, "one picture")):
+            unlike, remarked = tried(classifier, seen, still=still, groups=groups)
+            what = f"{name}, {camera}, {shown}"
+            most = (CRIED_STILL if still else CRIED) if plain else None
+            least = None if plain or still or (soft and camera == "blurred") else SEEN
+            told[f"{what}: unlike"] = Figure(unlike, at_most=most)
+            told[f"{what}: at least somewhat"] = Figure(
+                remarked, at_least=least, at_most=CRIED if plain and not still else None
+            )
+    return told
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Learn each dataset and print what the check made of its cameras."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--datasets", type=Path, required=True, help="folder of zips")
+    parser.add_argument("--backbone", default="efficientnet-lite0")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(arguments)
+    found: dict[str, Figure] = {}
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        settings = jobs.new_home(Path(scratch) / "home")
+        if asked.backbone != "efficientnet-lite0":
+            jobs.prepare(asked.backbone, settings)
+        for source in sorted(asked.datasets.glob("*.zip")):
+            taken = jobs.take_in(source, Path(scratch) / source.stem, settings)
+            found |= figures(source.stem, *learn(taken, settings, asked.backbone))
+    return show(found, as_json=asked.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
