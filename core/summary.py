@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from core import manifest, samples
+from core import files, manifest, samples
 from core.annotations import ANNOTATIONS
 from core.errors import RunDamaged
 from core.evaluation.report import VERSION, Estimate
@@ -121,7 +120,7 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
             backbone=run.config().backbone,
             classes=found.classes,
             pictures=len(found.examples),
-            megabytes=_size(path) / MEGABYTE,
+            megabytes=files.size(path) / MEGABYTE,
         )
         if not run.complete:
             return line
@@ -131,7 +130,7 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
         if report.version != VERSION:
             raise RunDamaged(f"Expected a report of version {VERSION}.")
     except (RunDamaged, OSError, ValueError):
-        return _damaged(data, _size(path) / MEGABYTE)
+        return _damaged(data, files.size(path) / MEGABYTE)
     of_it = report.accuracy
     return line.model_copy(update={"accuracy": of_it.value, "low": of_it.low, "high": of_it.high})
 
@@ -163,19 +162,6 @@ def _mark(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size
-
-
-def _size(folder: Path | str) -> int:
-    """Bytes of all files in a folder; those that go meanwhile are not counted."""
-    total = 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                inside = entry.is_dir(follow_symlinks=False)
-                total += _size(entry.path) if inside else entry.stat().st_size
-    except OSError:
-        pass
-    return total
 
 
 def _time(path: Path) -> float:

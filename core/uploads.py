@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
-from core import archive, intake, runs, sources
+from core import allowances, archive, intake, runs, sources, visitors
 from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
 from core.files import CHUNK
 from core.intake import Intake
@@ -49,41 +49,52 @@ class Upload:
         return intake.load(self.path)
 
 
-def take_zip(stream: IO[bytes], name: str, settings: Settings) -> Upload:
+def take_zip(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> Upload:
     """Store an uploaded zip and have it examined.
+
+    Args:
+        by: mark of the visitor whose it is.
 
     Raises:
         LimitExceeded: it is larger than this host allows, or too many wait already.
         NotEnoughResources: it does not fit on the disk.
     """
-    return _take(name, settings, lambda path: _copy(stream, path, settings))
+    return _take(name, settings, lambda path: _copy(stream, path, settings), by)
 
 
-def take_folder(files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Settings) -> Upload:
+def take_folder(
+    files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Settings, *, by: str = ""
+) -> Upload:
     """Store the files of an uploaded folder, by their path in it, and have them examined.
 
     They are packed without compression, so that there is one way in for all uploads.
+
+    Args:
+        by: mark of the visitor whose they are.
 
     Raises:
         BadArchive: a name that could lead out of a folder.
         LimitExceeded: they are larger than this host allows, or too many wait already.
         NotEnoughResources: they do not fit on the disk.
     """
-    return _take(name, settings, lambda path: archive.pack(files, path, settings))
+    return _take(name, settings, lambda path: archive.pack(files, path, settings), by)
 
 
-def take_made(make: Callable[[Path], None], name: str, settings: Settings) -> Upload:
-    """Have a zip examined that `make` writes."""
-    return _take(name, settings, make)
+def take_made(
+    make: Callable[[Path], None], name: str, settings: Settings, *, by: str = ""
+) -> Upload:
+    """Have a zip examined that `make` writes, for the visitor with the mark `by`."""
+    return _take(name, settings, make, by)
 
 
 def unpack(
-    stream: IO[bytes], settings: Settings, *, under: str = ""
+    stream: IO[bytes], settings: Settings, *, under: str = "", by: str = ""
 ) -> tuple[Upload, list[Source]]:
     """Store and unpack a zip of pictures that are only to be asked about, here and now.
 
     Args:
         under: what to put before the names of its pictures.
+        by: mark of the visitor whose it is.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
@@ -91,10 +102,12 @@ def unpack(
         NotEnoughResources: it does not fit on the disk.
     """
     sweep(settings)
+    allowances.room(by, settings)
     upload = Upload(_home(settings) / secrets.token_hex(16))
     upload.path.mkdir(parents=True)
     given = upload.path / GIVEN
     try:
+        visitors.mark(upload.path, by)
         _copy(stream, given, settings)
         found = sources.in_zip(given, upload.pictures, settings, under=under)
         given.unlink()
@@ -162,15 +175,16 @@ def _time(path: Path) -> float:
         return time.time()
 
 
-def _take(name: str, settings: Settings, write: Callable[[Path], None]) -> Upload:
+def _take(name: str, settings: Settings, write: Callable[[Path], None], by: str) -> Upload:
     sweep(settings)
+    allowances.room(by, settings)
     upload = Upload(_home(settings) / secrets.token_hex(16))
     upload.path.mkdir(parents=True)
     try:
         given = upload.path / GIVEN
         write(given)
         arguments = {"source": str(given), "name": name}
-        enqueue(upload.path, Order(kind="intake", arguments=arguments), settings)
+        enqueue(upload.path, Order(kind="intake", arguments=arguments), settings, by=by)
     except OSError as error:
         shutil.rmtree(upload.path, ignore_errors=True)
         raise _no_room(error) from error

@@ -16,10 +16,11 @@ from typing import get_args
 
 from filelock import Timeout
 
+from core import allowances, visitors
 from core.errors import LimitExceeded
 from core.jobs import process
 from core.jobs.folder import JobFolder, Kind, Order, State, Status
-from core.jobs.lane import Lane, job_of
+from core.jobs.lane import Lane, job_of, seat
 from core.jobs.process import environment
 from core.settings import Settings
 
@@ -29,13 +30,16 @@ PATIENCE_SECONDS = 10.0
 """How long a job may wait without a dispatcher before somebody who looks starts one."""
 
 
-def enqueue(folder: Path, order: Order, settings: Settings) -> JobFolder:
+def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> JobFolder:
     """Put a job in its queue and see to it that somebody works.
 
     A job that already waits or runs in this folder is left as it is.
 
+    Args:
+        by: mark of the visitor whose job and whose folder it is from now on.
+
     Raises:
-        LimitExceeded: too many jobs of this kind wait already.
+        LimitExceeded: too many jobs of this kind, or of this visitor, wait already.
     """
     job = JobFolder(folder)
     if job.exists and not status(job, settings).state.ended:
@@ -47,7 +51,9 @@ def enqueue(folder: Path, order: Order, settings: Settings) -> JobFolder:
             f"The queue is full: {waiting} of {settings.queue_length} places are taken. "
             f"Try again in a few minutes; the host can raise {settings.variable('queue_length')}."
         )
+    allowances.turn(by, get_args(Kind), settings)
     job.open(order)
+    visitors.mark(folder, by)
     lane.add(folder)
     _start_dispatcher(lane, settings)
     return job
@@ -105,7 +111,8 @@ def dispatch(kind: Kind, settings: Settings) -> None:
     try:
         with lane.lock().acquire(timeout=1.0):
             while tickets := lane.tickets():
-                _work_off(tickets[0], settings)
+                with seat(settings):
+                    _work_off(tickets[0], settings)
     except Timeout:
         return
 

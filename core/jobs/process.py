@@ -33,6 +33,8 @@ PASSED_ON = {
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 }  # fmt: skip
 """Variables that a worker gets besides the settings: no secret of the host is among them."""
+SECRET = {"api_token"}
+"""Settings that no worker gets: it has no use for them."""
 INTERRUPTED = "It was interrupted: the machine or the worker stopped."
 CANCELLED = "It was cancelled."
 
@@ -41,7 +43,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """What a worker may know of the host's environment."""
     kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
     return kept | {
-        **{settings.variable(field): str(value) for field, value in settings},
+        **{settings.variable(name): str(value) for name, value in settings if name not in SECRET},
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "PYTHONUNBUFFERED": "1",
@@ -193,6 +195,14 @@ def _say_how_it_ended(
         sentence = (
             "The worker was killed, most likely because memory ran out. "
             "Try a smaller batch, fewer views or a smaller backbone."
+        )
+    elif code == -signal.SIGABRT and settings.worker_megabytes:
+        # What C++ does where it is given no memory.
+        sentence = (
+            "The worker gave up, most likely because it needed more than the "
+            f"{settings.worker_megabytes:,} MB of address space that this host allows. Try a "
+            "smaller batch, fewer views or a smaller backbone; the host can raise "
+            f"{settings.variable('worker_megabytes')}."
         )
     else:
         said = "" if code is None else f" with code {int(code)}"

@@ -18,7 +18,7 @@ from core import files
 from core import settings as settings_module
 from core.errors import BadDataset, Cancelled, NotEnoughResources, TuskerError
 from core.jobs.folder import JobFolder, State
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 from core.training.events import Emit, Event
 
 log = logging.getLogger("core.jobs.worker")  # `__name__` is another in the process of its own
@@ -187,9 +187,11 @@ def main(path: Path) -> int:
     """Do the job in a folder. Returns 0 if it was done, or if another process does it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     folder = JobFolder(path)
+    settings = settings_module.load()
+    _bound(settings.worker_megabytes)
     try:
         signal.signal(signal.SIGTERM, _stop)
-        work(folder, settings_module.load(), _Diary())
+        work(folder, settings, _Diary())
     except Timeout:
         log.warning("another process is at work on this job")
     except Stopped:
@@ -199,6 +201,20 @@ def main(path: Path) -> int:
         log.info("%s", refusal)
         return 1
     return 0
+
+
+def _bound(megabytes: int) -> None:
+    """Give this process, and those that it starts, so much address space and no more."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    if megabytes and sys.platform == "linux":  # elsewhere the system ignores or refuses it
+        allowed = megabytes * MEGABYTE
+        ceiling = resource.getrlimit(resource.RLIMIT_AS)[1]
+        if ceiling != resource.RLIM_INFINITY:
+            allowed = min(allowed, ceiling)
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
 
 
 class _Diary:
