@@ -1,7 +1,7 @@
 """What one visitor, and all of them together, may take of a public host.
 
-None of it holds in personal mode, where the machine is the visitor's own. Whoever drops their cookie
-is another visitor: what is allowed to one shares a host out, what is allowed to all protects it.
+None of it holds in personal mode, where the machine is the visitor's own. Whoever drops their
+cookie is another visitor: what one may take shares a host out, what all may take protects it.
 """
 
 from __future__ import annotations

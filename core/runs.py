@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import secrets
@@ -10,7 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
-from core import files, samples
+from core import files, journal, samples
 from core.dataset import Dataset
 from core.errors import BadInput, UnknownModel
 from core.jobs.folder import Order
@@ -30,6 +31,7 @@ __all__ = [
     "every",
     "folder",
     "get",
+    "is_published",
     "new_path",
     "order",
     "restorable",
@@ -116,6 +118,11 @@ def every(settings: Settings) -> tuple[Run, ...]:
     )
 
 
+def is_published(settings: Settings, run_id: str) -> bool:
+    """Whether everybody on this host finds the run with this id in their lists."""
+    return bool(RUN_ID.fullmatch(run_id)) and Run(folder(settings) / run_id).published
+
+
 def sample() -> Run:
     """The finished run that comes with Tusker: anybody's to read, nobody's to change."""
     return Run(samples.RUN)
@@ -159,12 +166,49 @@ def restore(run_id: str, settings: Settings) -> Run:
 
 
 def sweep(settings: Settings) -> None:
-    """Remove for good what was discarded a while ago."""
+    """Remove for good what was discarded a while ago, and on a public host runs that are old.
+
+    A run that waits or is at work stays, and so does one that is published.
+    """
+    gone = 0
     oldest = time.time() - TRASH_MINUTES * 60
     for path in folder(settings).glob(f"{TRASH}*"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
                 files.remove(path)
+    for run in every(settings) if settings.mode == "public" else ():
+        with contextlib.suppress(FileNotFoundError):
+            if not run.published and _ended_at(run, settings) < time.time() - _days(settings):
+                gone += _removed(run)
+    if gone:
+        journal.note("old runs deleted", runs=gone, days=settings.run_days)
+
+
+def _days(settings: Settings) -> float:
+    return settings.run_days * 24 * 3600
+
+
+def _ended_at(run: Run, settings: Settings) -> float:
+    """When nothing more happened to a run, in seconds since 1970; without end while it is at work.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    if not run.job.exists:
+        return run.path.stat().st_mtime
+    status = run.status(settings)
+    return (status.ended_at or status.queued_at) if status.state.ended else math.inf
+
+
+def _removed(run: Run) -> bool:
+    """Remove a run for good, unless somebody is at work in it."""
+    if not run.job.exists:
+        delete(run)
+        return True
+    with run.job.unattended() as free:
+        if free:
+            delete(run)
+    return free
 
 
 def _throw_away(run: Run) -> None:

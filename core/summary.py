@@ -28,6 +28,7 @@ class Summary(BaseModel):
         name: by its owner, or else that of the pictures.
         data: what the pictures are called.
         sample: whether it is the one that comes with Tusker.
+        published: whether everybody on this host finds it in their lists.
         complete: whether its report is finished.
         damaged: whether a file is not what it should be.
         at: when it was ordered, in seconds since 1970.
@@ -42,6 +43,7 @@ class Summary(BaseModel):
     data: str = ""
     tags: tuple[str, ...] = ()
     sample: bool = False
+    published: bool = False
     state: State
     complete: bool
     damaged: bool = False
@@ -95,6 +97,7 @@ def summarise(run: Run, settings: Settings) -> Summary:
             "id": run.id,
             "name": said.name or line.name,
             "tags": said.tags,
+            "published": run.published,
             "sample": run.path == samples.RUN,
             "state": state,
             "at": at or _time(run.path),

@@ -108,12 +108,14 @@ def _bring(key: str, settings: Settings) -> None:
     if given is None:
         return
     try:
-        made = brought.bring(given, given.name.removesuffix(".zip"), settings)
+        made = brought.bring(
+            given, given.name.removesuffix(".zip"), settings, by=state.mark(settings)
+        )
     except TuskerError as refusal:
         st.session_state[state.BRING_REFUSAL] = str(refusal)
     else:
         st.session_state.pop(state.BRING_REFUSAL, None)
-        state.own_run(made.id)
+        state.remember_run(made.id)
         st.query_params.pop(state.RUN, None)
         st.query_params[state.WANTED] = made.id
     release([given])
@@ -153,7 +155,7 @@ def _delete(one: Brought) -> None:
 
 def _build(one: Brought, settings: Settings) -> None:
     try:
-        brought.order(one, settings)
+        brought.order(one, settings, by=state.mark(settings))
         st.session_state.pop(state.BRING_REFUSAL, None)
     except TuskerError as refusal:
         st.session_state[state.BRING_REFUSAL] = str(refusal)

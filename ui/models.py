@@ -108,6 +108,6 @@ def ready(model: str, settings: Settings) -> bool:
 def _prepare(row: Backbone, settings: Settings) -> None:
     order = Order(kind="prepare", arguments={"backbone": row.name})
     try:
-        enqueue(serving.kept_in(row, settings), order, settings)
+        enqueue(serving.kept_in(row, settings), order, settings, by=state.mark(settings))
     except TuskerError as refusal:
         st.error(str(refusal))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import samples
+from core import runs, samples, visitors
+from core.bundles import brought
 from core.settings import Settings
 
 # Query parameters.
@@ -31,7 +32,7 @@ LIST_PAGE = "list"
 
 # Session-state keys.
 MINE = "runs_of_this_visit"
-STARTED = "runs_started_in_this_visit"
+VISITOR = "token_of_this_visit"
 ASKED = "owner_asked"
 DELETED = "owner_deleted"
 TROUBLE = "owner_trouble"
@@ -77,16 +78,25 @@ def remember_run(run_id: str) -> None:
         mine.append(run_id)
 
 
+def lasting() -> bool:
+    """Whether the visitor's browser keeps a cookie by which they are known after a reload."""
+    return visitors.is_token(st.context.cookies.get(visitors.COOKIE, ""))
+
+
+def mark(settings: Settings) -> str:
+    """What this visitor leaves on what is theirs; empty for whoever sits at the machine."""
+    if settings.mode == "personal":
+        return ""
+    if lasting():
+        return visitors.mark_of(st.context.cookies[visitors.COOKIE])
+    return visitors.mark_of(st.session_state.setdefault(VISITOR, visitors.new_token()))
+
+
 def may_list(run_id: str, settings: Settings) -> bool:
-    """Whether a run is shown in this visitor's lists."""
-    return settings.mode == "personal" or run_id in st.session_state.get(MINE, [])
-
-
-def own_run(run_id: str) -> None:
-    """Count a run among those that this visit started: it may change and delete them."""
-    remember_run(run_id)
-    started: list[str] = st.session_state.setdefault(STARTED, [])
-    started.append(run_id)
+    """Whether a run is in this visitor's lists: their own, one by a link, or a published one."""
+    if settings.mode == "personal" or run_id in st.session_state.get(MINE, []):
+        return True
+    return runs.is_published(settings, run_id) or may_change(run_id, settings)
 
 
 def may_change(run_id: str, settings: Settings) -> bool:
@@ -94,6 +104,9 @@ def may_change(run_id: str, settings: Settings) -> bool:
 
     The sample is nobody's.
     """
-    if run_id == samples.RUN.name:
+    if run_id == samples.RUN.name or not runs.RUN_ID.fullmatch(run_id):
         return False
-    return settings.mode == "personal" or run_id in st.session_state.get(STARTED, [])
+    if settings.mode == "personal":
+        return True
+    places = (runs.folder(settings), brought.folder(settings))
+    return mark(settings) in [visitors.marked(place / run_id) for place in places]

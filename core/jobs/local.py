@@ -11,12 +11,13 @@ import logging
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
 from filelock import Timeout
 
-from core import allowances, visitors
+from core import allowances, journal, visitors
 from core.errors import LimitExceeded
 from core.jobs import process
 from core.jobs.folder import JobFolder, Kind, Order, State, Status
@@ -55,6 +56,7 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
     job.open(order)
     visitors.mark(folder, by)
     lane.add(folder)
+    journal.note("job queued", kind=order.kind, job=journal.short(folder.name), waiting=waiting)
     _start_dispatcher(lane, settings)
     return job
 
@@ -138,6 +140,19 @@ def _work_off(ticket: Path, settings: Settings) -> None:
             folder.end(State.FAILED, "The worker could not be started. Try again in a few minutes.")
     finally:
         ticket.unlink(missing_ok=True)
+        _note_end(folder)
+
+
+def _note_end(folder: JobFolder) -> None:
+    with suppress(FileNotFoundError):
+        said = folder.recorded()
+        journal.note(
+            "job ended",
+            kind=said.kind,
+            job=journal.short(folder.path.name),
+            state=said.state.value,
+            seconds=round(said.seconds or 0.0, 1),
+        )
 
 
 def _waits(ticket: Path) -> bool:
