@@ -34,8 +34,8 @@ def watch() -> None:
     if context is None or context.on_script_error is not None:
         return
     context.on_script_error = apologise
-    if exists():
+    manager = getattr(Runtime.instance(), "_session_mgr", None) if exists() else None
+    found = manager.get_active_session_info(context.session_id) if manager else None
+    if found is not None:
         # Callbacks of the next press run before this script does.
-        info = Runtime.instance()._session_mgr.get_active_session_info(context.session_id)
-        if info is not None:
-            info.session._on_script_error = apologise
+        found.session._on_script_error = apologise

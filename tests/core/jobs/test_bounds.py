@@ -1,0 +1,82 @@
+"""What a worker may take of the machine, and how many there are at once."""
+
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from core.backbones import Backbone
+from core.jobs import State, local
+from core.jobs.lane import seat
+from core.jobs.process import environment
+from core.settings import Settings
+from tests.core.jobs import at_work
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the system does not bound it")
+
+
+def test_no_worker_gets_the_token_of_the_endpoint(settings: Settings) -> None:
+    given = environment(settings.model_copy(update={"api_token": "secret token"}))
+    assert "TUSKER_API_TOKEN" not in given
+    assert "secret token" not in given.values()
+
+
+@linux
+def test_a_worker_has_so_much_address_space(queue: Settings, stalled: None) -> None:
+    bounded = queue.model_copy(update={"worker_megabytes": 9_000})
+    at_work.stalled_preparation(bounded)
+    at_work.until(lambda: at_work.processes(bounded, "worker"))
+    worker = at_work.only(bounded, "worker")
+    at_work.until(lambda: worker.rlimit(resource.RLIMIT_AS)[0] == 9_000 * 1024**2)
+
+
+@linux
+def test_a_worker_that_needs_more_fails_in_a_sentence(
+    queue: Settings, tiny: Backbone, tmp_path: Path
+) -> None:
+    bounded = queue.model_copy(update={"worker_megabytes": 900})
+    run = at_work.training(bounded, tmp_path / "pictures", preset="balanced", backbone="tiny")
+    status = at_work.ended(run.job, bounded)
+    assert status.state is State.FAILED
+    assert "emory" in status.sentence or "900 MB" in status.sentence, status.sentence
+
+
+def test_no_more_jobs_are_at_work_than_the_host_allows(settings: Settings) -> None:
+    two = settings.model_copy(update={"jobs_at_once": 2})
+    at_once, most, lock = 0, 0, threading.Lock()
+    (settings.home / "queue").mkdir(parents=True)
+
+    def work() -> None:
+        nonlocal at_once, most
+        with seat(two):
+            with lock:
+                at_once += 1
+                most = max(most, at_once)
+            time.sleep(0.1)
+            with lock:
+                at_once -= 1
+
+    workers = [threading.Thread(target=work) for _ in range(5)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join(timeout=20)
+    assert most == 2
+
+
+def test_with_one_seat_a_job_of_another_kind_waits_and_can_be_cancelled(
+    queue: Settings, stalled: None, a_zip: Path
+) -> None:
+    one = queue.model_copy(update={"jobs_at_once": 1})
+    slow = at_work.stalled_preparation(one)
+    at_work.until(lambda: slow.recorded().state is State.RUNNING)
+    waiting = at_work.some_intake(one, "shapes", a_zip)
+    time.sleep(2 * 0.5)
+    assert local.status(waiting, one).state is State.QUEUED
+    local.cancel(waiting, one)
+    assert waiting.recorded().state is State.CANCELLED
+    local.cancel(slow, one)
+    assert at_work.ended(slow, one).state is State.CANCELLED
