@@ -80,7 +80,7 @@ def remember_run(run_id: str) -> None:
 
 def lasting() -> bool:
     """Whether the visitor's browser keeps a cookie by which they are known after a reload."""
-    return visitors.is_token(st.context.cookies.get(visitors.COOKIE, ""))
+    return visitors.is_token(_cookie())
 
 
 def mark(settings: Settings) -> str:
@@ -88,8 +88,12 @@ def mark(settings: Settings) -> str:
     if settings.mode == "personal":
         return ""
     if lasting():
-        return visitors.mark_of(st.context.cookies[visitors.COOKIE])
+        return visitors.mark_of(_cookie())
     return visitors.mark_of(st.session_state.setdefault(VISITOR, visitors.new_token()))
+
+
+def _cookie() -> str:
+    return str(st.context.cookies.get(visitors.COOKIE, ""))
 
 
 def may_list(run_id: str, settings: Settings) -> bool:

@@ -168,9 +168,12 @@ def _record(folder: JobFolder, error: BaseException) -> None:
 def _refusal(error: BaseException) -> TuskerError:
     if isinstance(error, TuskerError):
         return error
-    if isinstance(error, MemoryError):
+    # A library that finds no room for itself cannot be imported.
+    unmapped = isinstance(error, ImportError) and "failed to map" in str(error)
+    if isinstance(error, MemoryError) or unmapped:
         return NotEnoughResources(
-            "Memory ran out. Try a smaller batch, fewer views or a smaller backbone."
+            "Memory ran out. Try a smaller batch, fewer views or a smaller backbone; the host can "
+            f"raise {Settings.variable('worker_megabytes')} where it has more."
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NotEnoughResources("The disk is full. Delete runs that are no longer needed.")

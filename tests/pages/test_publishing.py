@@ -1,6 +1,7 @@
 """A run of one's own is published to all on a public host, and taken back."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_others_cannot_publish_it_even_by_pressing_what_is_not_there(
 
 
 def test_without_a_cookie_the_list_says_that_a_reload_forgets(owned: tuple[Visitor, Run]) -> None:
-    owner, run = owned
+    owner, _ = owned
     said = owner.open("reports").reads()
     assert "a reload forgets who you are" in said
     assert "deleted 30 days after they ended, unless they are published" in said
@@ -91,9 +92,6 @@ def test_with_a_cookie_it_says_that_the_browser_finds_them_again(
     token = visitors.new_token()
     visitors.mark(run.path, visitors.mark_of(token))
 
-    class Context:
-        cookies = {visitors.COOKIE: token}
-
-    monkeypatch.setattr("streamlit.context", Context())
+    monkeypatch.setattr("streamlit.context", SimpleNamespace(cookies={visitors.COOKIE: token}))
     said = Visitor().open("reports").reads()
     assert NAME in said and "finds again by a cookie" in said

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.backbones import Backbone
-from core.jobs import State, local
+from core import backbones
+from core.backbones import serving
+from core.jobs import State, enqueue, local
+from core.jobs.folder import Order
 from core.jobs.lane import seat
 from core.jobs.process import environment
 from core.settings import Settings
@@ -34,14 +36,14 @@ def test_a_worker_has_so_much_address_space(queue: Settings, stalled: None) -> N
 
 
 @linux
-def test_a_worker_that_needs_more_fails_in_a_sentence(
-    queue: Settings, tiny: Backbone, tmp_path: Path
-) -> None:
+def test_a_worker_that_needs_more_fails_in_a_sentence(queue: Settings) -> None:
     bounded = queue.model_copy(update={"worker_megabytes": 900})
-    run = at_work.training(bounded, tmp_path / "pictures", preset="balanced", backbone="tiny")
-    status = at_work.ended(run.job, bounded)
+    order = Order(kind="prepare", arguments={"backbone": "tiny"})
+    job = enqueue(serving.kept_in(backbones.get("tiny"), bounded), order, bounded)
+    status = at_work.ended(job, bounded)
     assert status.state is State.FAILED
-    assert "emory" in status.sentence or "900 MB" in status.sentence, status.sentence
+    assert "emory" in status.sentence, (status.sentence, job.log_tail())
+    assert "TUSKER_WORKER_MEGABYTES" in status.sentence
 
 
 def test_no_more_jobs_are_at_work_than_the_host_allows(settings: Settings) -> None:
