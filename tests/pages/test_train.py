@@ -171,7 +171,7 @@ def test_a_full_queue_is_said_and_nothing_is_begun(
 ) -> None:
     visitor.open("train", upload=upload.id)
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise uploads.LimitExceeded("The queue is full.")
 
     monkeypatch.setattr("ui.launch.enqueue", full)
