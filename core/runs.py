@@ -31,7 +31,6 @@ __all__ = [
     "every",
     "folder",
     "get",
-    "is_published",
     "new_path",
     "order",
     "restorable",
@@ -116,11 +115,6 @@ def every(settings: Settings) -> tuple[Run, ...]:
         for path in home.iterdir()
         if RUN_ID.fullmatch(path.name) and (path / CONFIG).is_file()
     )
-
-
-def is_published(settings: Settings, run_id: str) -> bool:
-    """Whether everybody on this host finds the run with this id in their lists."""
-    return bool(RUN_ID.fullmatch(run_id)) and Run(folder(settings) / run_id).published
 
 
 def sample() -> Run:

@@ -17,7 +17,8 @@ from ui.uploaded import release
 
 def visible(settings: Settings) -> list[Brought]:
     """This visitor's brought models, the newest first."""
-    held = {one.id: one for one in brought.every(settings) if state.may_list(one.id, settings)}
+    listed = state.listing(settings)
+    held = {one.id: one for one in brought.every(settings) if listed(one.path)}
     wanted = state.parameter(state.WANTED)
     if wanted not in held:
         with contextlib.suppress(TuskerError):

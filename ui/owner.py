@@ -125,7 +125,8 @@ def _edit(run: Run, settings: Settings) -> None:
 
 def _known_tags(settings: Settings) -> set[str]:
     """Those of the runs that this visitor may change."""
-    every = (run for run in runs.every(settings) if state.may_change(run.id, settings))
+    own = state.owning(settings)
+    every = (run for run in runs.every(settings) if own(run.path))
     return {tag for run in every for tag in run.annotations().tags}
 
 

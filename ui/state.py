@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import streamlit as st
 
 from core import runs, samples, visitors
 from core.bundles import brought
+from core.run import Run
 from core.settings import Settings
 
 # Query parameters.
@@ -96,11 +100,26 @@ def _cookie() -> str:
     return str(st.context.cookies.get(visitors.COOKIE, ""))
 
 
+def listing(settings: Settings) -> Callable[[Path], bool]:
+    """Tells of a run's folder whether it is in this visitor's lists.
+
+    It is if it is their own, was opened by its link, or is published.
+    """
+    own, held = owning(settings), set(st.session_state.get(MINE, []))
+    return lambda folder: own(folder) or folder.name in held or Run(folder).published
+
+
+def owning(settings: Settings) -> Callable[[Path], bool]:
+    """Tells of a folder of a run or a brought model whether it is this visitor's."""
+    if settings.mode == "personal":
+        return lambda _: True
+    ours = mark(settings)
+    return lambda folder: visitors.marked(folder) == ours
+
+
 def may_list(run_id: str, settings: Settings) -> bool:
-    """Whether a run is in this visitor's lists: their own, one by a link, or a published one."""
-    if settings.mode == "personal" or run_id in st.session_state.get(MINE, []):
-        return True
-    return runs.is_published(settings, run_id) or may_change(run_id, settings)
+    """Whether a run is in this visitor's lists."""
+    return listing(settings)(runs.folder(settings) / run_id)
 
 
 def may_change(run_id: str, settings: Settings) -> bool:
@@ -110,7 +129,5 @@ def may_change(run_id: str, settings: Settings) -> bool:
     """
     if run_id == samples.RUN.name or not runs.RUN_ID.fullmatch(run_id):
         return False
-    if settings.mode == "personal":
-        return True
     places = (runs.folder(settings), brought.folder(settings))
-    return mark(settings) in [visitors.marked(place / run_id) for place in places]
+    return any(map(owning(settings), (place / run_id for place in places)))

@@ -181,6 +181,19 @@ def test_a_full_queue_is_said_and_nothing_is_begun(
     assert not runs.every(host)
 
 
+def test_where_a_visitor_has_used_up_their_share_it_is_said_and_nothing_is_begun(
+    visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spent(*_: object) -> None:
+        raise uploads.LimitExceeded("At most 9 minutes.")
+
+    visitor.open("train", upload=upload.id)
+    monkeypatch.setattr("core.allowances.minutes", spent)
+    visitor.press("Start learning")
+    assert "At most 9 minutes." in visitor.reads()
+    assert not runs.every(host)
+
+
 def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(
     visitor: Visitor, run_in: Callable[..., Run]
 ) -> None:
