@@ -11,7 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
-from core import files, journal, samples
+from core import files, journal, samples, visitors
 from core.dataset import Dataset
 from core.errors import BadInput, UnknownModel
 from core.jobs.folder import Order
@@ -160,9 +160,10 @@ def restore(run_id: str, settings: Settings) -> Run:
 
 
 def sweep(settings: Settings) -> None:
-    """Remove for good what was discarded a while ago, and on a public host runs that are old.
+    """Remove for good what was discarded a while ago, and on a public host visitors' old runs.
 
-    A run that waits or is at work stays, and so does one that is published.
+    A run that waits or is at work stays, and so does one that is published, or that was made by
+    whoever sits at the machine.
     """
     gone = 0
     oldest = time.time() - TRASH_MINUTES * 60
@@ -172,7 +173,8 @@ def sweep(settings: Settings) -> None:
                 files.remove(path)
     for run in every(settings) if settings.mode == "public" else ():
         with contextlib.suppress(FileNotFoundError):
-            if not run.published and _ended_at(run, settings) < time.time() - _days(settings):
+            kept = run.published or not visitors.marked(run.path)
+            if not kept and _ended_at(run, settings) < time.time() - _days(settings):
                 gone += _removed(run)
     if gone:
         journal.note("old runs deleted", runs=gone, days=settings.run_days)

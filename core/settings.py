@@ -54,7 +54,9 @@ class Settings(BaseModel):
         6, ge=1, description="Most jobs at work at once; of each of the six kinds there is one."
     )
     worker_megabytes: int = Field(
-        24_000, ge=0, description="Most address space of a worker; 0: as much as it asks for."
+        24_000,
+        ge=0,
+        description="On a public host, most address space of a worker; 0: as much as it asks for.",
     )
     upload_hours: float = Field(
         2.0,
@@ -69,7 +71,7 @@ class Settings(BaseModel):
     run_days: float = Field(
         30.0,
         gt=0,
-        description="On a public host, days after which a run that is not published is deleted.",
+        description="On a public host, days after which visitors' runs that are not published go.",
     )
     visitor_jobs: int = Field(
         3, ge=1, description="On a public host, most jobs of a visitor that wait or are at work."
@@ -123,6 +125,11 @@ class Settings(BaseModel):
     def features_bytes(self) -> int:
         """Most that is kept of features, in bytes."""
         return self.features_megabytes * MEGABYTE
+
+    @property
+    def worker_bytes(self) -> int:
+        """Most address space of a worker, in bytes; 0 for as much as it asks for."""
+        return self.worker_megabytes * MEGABYTE if self.mode == "public" else 0
 
     @property
     def api_bytes(self) -> int:

@@ -198,7 +198,7 @@ def _say_how_it_ended(
             "The worker was killed, most likely because memory ran out. "
             "Try a smaller batch, fewer views or a smaller backbone."
         )
-    elif settings.worker_megabytes and _starved(folder, code):
+    elif settings.worker_bytes and _starved(folder, code):
         sentence = (
             "The worker gave up, most likely because it needed more memory than the "
             f"{settings.worker_megabytes:,} MB of address space that this host allows. Try a "

@@ -18,7 +18,7 @@ from core import files
 from core import settings as settings_module
 from core.errors import BadDataset, Cancelled, NotEnoughResources, TuskerError
 from core.jobs.folder import JobFolder, State
-from core.settings import MEGABYTE, Settings
+from core.settings import Settings
 from core.training.events import Emit, Event
 
 log = logging.getLogger("core.jobs.worker")  # `__name__` is another in the process of its own
@@ -191,7 +191,7 @@ def main(path: Path) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     folder = JobFolder(path)
     settings = settings_module.load()
-    _bound(settings.worker_megabytes)
+    _bound(settings.worker_bytes)
     try:
         signal.signal(signal.SIGTERM, _stop)
         work(folder, settings, _Diary())
@@ -206,14 +206,14 @@ def main(path: Path) -> int:
     return 0
 
 
-def _bound(megabytes: int) -> None:
-    """Give this process, and those that it starts, so much address space and no more."""
+def _bound(allowed: int) -> None:
+    """Give this process, and those that it starts, so many bytes of address space; 0: as many as
+    they ask for."""
     try:
         import resource
     except ImportError:  # Windows
         return
-    if megabytes and sys.platform == "linux":  # elsewhere the system ignores or refuses it
-        allowed = megabytes * MEGABYTE
+    if allowed and sys.platform == "linux":  # elsewhere the system ignores or refuses it
         ceiling = resource.getrlimit(resource.RLIMIT_AS)[1]
         if ceiling != resource.RLIM_INFINITY:
             allowed = min(allowed, ceiling)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core import runs, samples
+from core import runs, samples, visitors
 from core.jobs import State
 from core.jobs.folder import Order, Status
 from core.run import Run
@@ -25,6 +25,7 @@ def run_of(settings: Settings) -> Callable[..., Run]:
         run, then = Run(path), time.time() - days * DAY
         run.job.open(Order(kind="train"))
         ended = then if state.ended else None
+        visitors.mark(path, visitors.mark_of("0" * 32))
         run.job.write(
             Status(state=state, kind="train", queued_at=then, started_at=then, ended_at=ended)
         )
@@ -62,6 +63,15 @@ def test_a_run_at_work_stays_however_old_it_is(
         assert other.path.is_dir()
 
 
+def test_what_was_taught_before_strangers_came_stays(
+    settings: Settings, run_of: Callable[..., Run]
+) -> None:
+    run = run_of(State.DONE, 400)
+    (run.path / visitors.MARK).unlink()
+    runs.sweep(settings)
+    assert run.path.is_dir()
+
+
 def test_on_a_machine_of_ones_own_nothing_goes_by_itself(
     settings: Settings, run_of: Callable[..., Run]
 ) -> None:
@@ -73,10 +83,7 @@ def test_on_a_machine_of_ones_own_nothing_goes_by_itself(
 def test_who_owns_a_run_and_whether_it_is_published_is_no_part_of_its_manifest(
     run_of: Callable[..., Run],
 ) -> None:
-    from core import visitors
-
     run = run_of(State.DONE, 0)
-    visitors.mark(run.path, visitors.mark_of("0" * 32))
     run.publish(shown=True)
     run.complete_with("again", time.time(), 0.0)
     assert not {visitors.MARK, "published"} & set(run.manifest().files)

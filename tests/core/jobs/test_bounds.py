@@ -36,6 +36,15 @@ def test_a_worker_has_so_much_address_space(queue: Settings, stalled: None) -> N
 
 
 @linux
+def test_on_a_machine_of_ones_own_a_worker_is_not_bounded(queue: Settings, stalled: None) -> None:
+    mine = queue.model_copy(update={"mode": "personal"})
+    job = at_work.stalled_preparation(mine)
+    at_work.until(lambda: job.recorded().state is State.RUNNING)
+    worker = at_work.only(mine, "worker")
+    assert worker.rlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
+
+
+@linux
 def test_a_worker_that_needs_more_fails_in_a_sentence(queue: Settings) -> None:
     bounded = queue.model_copy(update={"worker_megabytes": 900})
     order = Order(kind="prepare", arguments={"backbone": "tiny"})
