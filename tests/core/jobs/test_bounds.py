@@ -1,6 +1,7 @@
 """What a worker may take of the machine, and how many there are at once."""
 
 import resource
+import signal
 import sys
 import threading
 import time
@@ -10,7 +11,7 @@ import pytest
 
 from core import backbones
 from core.backbones import serving
-from core.jobs import State, enqueue, local
+from core.jobs import JobFolder, State, enqueue, local, process
 from core.jobs.folder import Order
 from core.jobs.lane import seat
 from core.jobs.process import environment
@@ -91,3 +92,24 @@ def test_with_one_seat_a_job_of_another_kind_waits_and_can_be_cancelled(
     assert waiting.recorded().state is State.CANCELLED
     local.cancel(slow, one)
     assert at_work.ended(slow, one).state is State.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("code", "last"),
+    [
+        (1, "OpenBLAS error: Memory allocation still failed after 10 retries, giving up."),
+        (1, "ImportError: libx.so: failed to map segment from shared object"),
+        (-signal.SIGABRT, "terminate called after throwing an instance of 'std::bad_alloc'"),
+        (-signal.SIGABRT, ""),
+    ],
+)
+def test_however_a_library_says_that_it_got_no_memory_it_is_one_sentence(
+    settings: Settings, code: int, last: str
+) -> None:
+    job = JobFolder(settings.home / "job")
+    job.open(Order(kind="train"))
+    job.begin()
+    job.log_path.write_text(f"begins\n{last}\n")
+    process._say_how_it_ended(job, code, False, settings)
+    assert "24,000 MB of address space" in job.recorded().sentence
+    assert "TUSKER_WORKER_MEGABYTES" in job.recorded().sentence
