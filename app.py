@@ -5,10 +5,12 @@ import contextlib
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
-from ui import resources
+from ui import resources, troubles
 
 st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
+troubles.watch()
 resources.start()
+resources.sweep()
 page = st.navigation(
     [
         st.Page(

@@ -1,8 +1,16 @@
 """Tusker's pages with the HTTP endpoint beside them; `make serve` runs this in place of app.py."""
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 import api
 from core import settings
+from ui import troubles
 
-app = st.App("app.py", routes=api.routes(settings.load()))
+host = settings.load()
+app = st.App(
+    "app.py",
+    routes=api.routes(host),
+    middleware=[Middleware(api.Visits)] if host.mode == "public" else [],
+    on_script_error=troubles.apologise,
+)

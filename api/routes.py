@@ -93,15 +93,20 @@ class Endpoint:
             for row in map(backbones.get, backbones.BACKBONES)
             if serving.locate(row, self._settings) is not None
         ]
-        # Knowing an id is the permission to use what it names, so a public host gives none away.
+        # Knowing a run's id is the permission to use it, so a public host gives away only those
+        # that were published.
+        every = runs.every(self._settings)
         if self._settings.mode == "personal":
-            every = (*runs.every(self._settings), runs.sample())
-            lines = [runs.summarise(run, self._settings) for run in every]
-            listed += [
-                Model(name=line.id, title=line.name, kind="run", classes=len(line.classes))
-                for line in sorted(lines, key=lambda line: -line.at)
-                if line.complete
-            ]
+            shown = [*every, runs.sample()]
+        else:
+            shown = [run for run in every if run.published]
+        lines = [runs.summarise(run, self._settings) for run in shown]
+        listed += [
+            Model(name=line.id, title=line.name, kind="run", classes=len(line.classes))
+            for line in sorted(lines, key=lambda line: -line.at)
+            if line.complete
+        ]
+        if self._settings.mode == "personal":
             listed += [
                 Model(
                     name=one.id, title=one.title, kind="brought", classes=len(one.model().classes)

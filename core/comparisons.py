@@ -27,9 +27,17 @@ CONFIG, DATASET = "config.json", "dataset.json"
 
 
 def start(
-    upload: Upload, dataset: Dataset, config: TrainingConfig, settings: Settings
+    upload: Upload,
+    dataset: Dataset,
+    config: TrainingConfig,
+    settings: Settings,
+    *,
+    by: str = "",
 ) -> JobFolder:
     """Have the backbones at hand compared; what was found before is forgotten.
+
+    Args:
+        by: mark of the visitor who asks for it.
 
     Raises:
         LimitExceeded: too many comparisons wait already.
@@ -40,7 +48,7 @@ def start(
     files.write_text(folder / CONFIG, config.model_dump_json(indent=1))
     files.write_text(folder / DATASET, dataset.model_dump_json())
     order = Order(kind="compare", arguments={"pictures": str(upload.pictures)})
-    return enqueue(folder, order, settings)
+    return enqueue(folder, order, settings, by=by)
 
 
 def work(folder: Path, pictures: Path, settings: Settings, progress: Progress) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from core import runs
+from core import allowances, runs
 from core.annotations import Correction
 from core.dataset import Dataset, Skipped
 from core.errors import BadDataset, TuskerError
@@ -55,10 +55,13 @@ def correct(dataset: Dataset, corrections: tuple[Correction, ...]) -> Dataset:
     return dataset.model_copy(update=update)
 
 
-def train_again(run: Run, settings: Settings) -> Run:
+def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
     """Order a new run on the pictures of a run as its owner corrected them.
 
     Its features are kept where its pictures are, so that no picture is looked at twice.
+
+    Args:
+        by: mark of the visitor whose the new run is.
 
     Raises:
         BadDataset: the pictures are no longer here.
@@ -71,13 +74,15 @@ def train_again(run: Run, settings: Settings) -> Run:
             "The pictures of this run are no longer on this host: uploads are deleted after "
             f"{settings.upload_hours:g} hours. Correct the files themselves and upload them again."
         )
+    allowances.room(by, settings)
+    allowances.minutes(by, settings)
     said = run.annotations().corrections
     again = runs.create(run.config(), correct(run.dataset(), said), runs.new_path(settings))
     try:
         again.write_findings(run.findings())
         again.annotate(lambda own: own.named(_called(run.title)))
         again.write_origin(Origin(run=run.id, name=run.title, corrections=said).model_dump_json())
-        enqueue(again.path, runs.order(pictures, run.start), settings)
+        enqueue(again.path, runs.order(pictures, run.start), settings, by=by)
     except (TuskerError, OSError):
         runs.delete(again)
         raise

@@ -64,6 +64,19 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
+def size(folder: Path | str) -> int:
+    """Bytes of all files in a folder; those that go meanwhile are not counted."""
+    total = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                inside = entry.is_dir(follow_symlinks=False)
+                total += size(entry.path) if inside else entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        pass
+    return total
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     digest = hashlib.sha256()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from core import annotations as owned
-from core import files, model
+from core import files, model, visitors
 from core import manifest as manifests
 from core.annotations import Annotations
 from core.classifier import Classifier, Open, opened
@@ -31,7 +32,8 @@ REPORT = "report.json"
 PROBABILITIES = "probabilities.npy"
 MODEL_FOLDER = "model"
 
-OWNERS = (owned.ANNOTATIONS, owned.LOCK)
+PUBLISHED = "published"
+OWNERS = (owned.ANNOTATIONS, owned.LOCK, visitors.MARK, PUBLISHED)
 """Files of whoever owns the run, which no manifest lists."""
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
@@ -105,6 +107,16 @@ class Run(Extras):
         except (OSError, ValueError):
             return None
         return None if named is None else Path(named)
+
+    @property
+    def published(self) -> bool:
+        """Whether everybody on this host finds it in their lists."""
+        return (self.path / PUBLISHED).is_file()
+
+    def publish(self, *, shown: bool) -> None:
+        """Let everybody on this host find it in their lists, or nobody but its owner."""
+        with contextlib.suppress(FileNotFoundError):  # discarded by another tab
+            (self.path / PUBLISHED).touch() if shown else (self.path / PUBLISHED).unlink()
 
     def events(self) -> tuple[Event, ...]:
         """What it has said so far."""

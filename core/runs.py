@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import secrets
@@ -10,7 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
-from core import files, samples
+from core import files, journal, samples, visitors
 from core.dataset import Dataset
 from core.errors import BadInput, UnknownModel
 from core.jobs.folder import Order
@@ -159,12 +160,51 @@ def restore(run_id: str, settings: Settings) -> Run:
 
 
 def sweep(settings: Settings) -> None:
-    """Remove for good what was discarded a while ago."""
+    """Remove for good what was discarded a while ago, and on a public host visitors' old runs.
+
+    A run that waits or is at work stays, and so does one that is published, or that was made by
+    whoever sits at the machine.
+    """
+    gone = 0
     oldest = time.time() - TRASH_MINUTES * 60
     for path in folder(settings).glob(f"{TRASH}*"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
                 files.remove(path)
+    for run in every(settings) if settings.mode == "public" else ():
+        with contextlib.suppress(FileNotFoundError):
+            kept = run.published or not visitors.marked(run.path)
+            if not kept and _ended_at(run, settings) < time.time() - _days(settings):
+                gone += _removed(run)
+    if gone:
+        journal.note("old runs deleted", runs=gone, days=settings.run_days)
+
+
+def _days(settings: Settings) -> float:
+    return settings.run_days * 24 * 3600
+
+
+def _ended_at(run: Run, settings: Settings) -> float:
+    """When nothing more happened to a run, in seconds since 1970; without end while it is at work.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    if not run.job.exists:
+        return run.path.stat().st_mtime
+    status = run.status(settings)
+    return (status.ended_at or status.queued_at) if status.state.ended else math.inf
+
+
+def _removed(run: Run) -> bool:
+    """Remove a run for good, unless somebody is at work in it."""
+    if not run.job.exists:
+        delete(run)
+        return True
+    with run.job.unattended() as free:
+        if free:
+            delete(run)
+    return free
 
 
 def _throw_away(run: Run) -> None:

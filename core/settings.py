@@ -56,12 +56,41 @@ class Settings(BaseModel):
         2_000, ge=0, description="Most that is kept of features, to train again sooner."
     )
     job_minutes: float = Field(120.0, gt=0, description="Longest that a training may last.")
-    queue_length: int = Field(20, ge=1, description="Most jobs that may wait.")
+    queue_length: int = Field(20, ge=1, description="Most jobs of a kind that may wait.")
+    jobs_at_once: int = Field(
+        6, ge=1, description="Most jobs at work at once; of each of the six kinds there is one."
+    )
+    worker_megabytes: int = Field(
+        24_000,
+        ge=0,
+        description="On a public host, most address space of a worker; 0: as much as it asks for.",
+    )
     upload_hours: float = Field(
         2.0,
         gt=0,
         description="Hours after which uploaded pictures are deleted, and on a "
         "public host models that were brought.",
+    )
+
+    disk_megabytes: int = Field(
+        20_000, ge=1, description="On a public host, most that runs, uploads and models may take."
+    )
+    run_days: float = Field(
+        30.0,
+        gt=0,
+        description="On a public host, days after which visitors' runs that are not published go.",
+    )
+    visitor_jobs: int = Field(
+        3, ge=1, description="On a public host, most jobs of a visitor that wait or are at work."
+    )
+    visitor_minutes: float = Field(
+        240.0, gt=0, description="On a public host, minutes of training of a visitor in 24 hours."
+    )
+    visitor_pictures: int = Field(
+        40_000, ge=1, description="On a public host, most pictures kept of a visitor at a time."
+    )
+    visitor_megabytes: int = Field(
+        4_000, ge=1, description="On a public host, most that a visitor's runs and uploads take."
     )
 
     api_token: str = Field(
@@ -103,6 +132,11 @@ class Settings(BaseModel):
     def features_bytes(self) -> int:
         """Most that is kept of features, in bytes."""
         return self.features_megabytes * MEGABYTE
+
+    @property
+    def worker_bytes(self) -> int:
+        """Most address space of a worker, in bytes; 0 for as much as it asks for."""
+        return self.worker_megabytes * MEGABYTE if self.mode == "public" else 0
 
     @property
     def api_bytes(self) -> int:

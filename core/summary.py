@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from core import manifest, samples
+from core import files, manifest, samples
 from core.annotations import ANNOTATIONS
 from core.errors import RunDamaged
 from core.evaluation.report import VERSION, Estimate
@@ -29,6 +28,7 @@ class Summary(BaseModel):
         name: by its owner, or else that of the pictures.
         data: what the pictures are called.
         sample: whether it is the one that comes with Tusker.
+        published: whether everybody on this host finds it in their lists.
         complete: whether its report is finished.
         damaged: whether a file is not what it should be.
         at: when it was ordered, in seconds since 1970.
@@ -43,6 +43,7 @@ class Summary(BaseModel):
     data: str = ""
     tags: tuple[str, ...] = ()
     sample: bool = False
+    published: bool = False
     state: State
     complete: bool
     damaged: bool = False
@@ -96,6 +97,7 @@ def summarise(run: Run, settings: Settings) -> Summary:
             "id": run.id,
             "name": said.name or line.name,
             "tags": said.tags,
+            "published": run.published,
             "sample": run.path == samples.RUN,
             "state": state,
             "at": at or _time(run.path),
@@ -121,7 +123,7 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
             backbone=run.config().backbone,
             classes=found.classes,
             pictures=len(found.examples),
-            megabytes=_size(path) / MEGABYTE,
+            megabytes=files.size(path) / MEGABYTE,
         )
         if not run.complete:
             return line
@@ -131,7 +133,7 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
         if report.version != VERSION:
             raise RunDamaged(f"Expected a report of version {VERSION}.")
     except (RunDamaged, OSError, ValueError):
-        return _damaged(data, _size(path) / MEGABYTE)
+        return _damaged(data, files.size(path) / MEGABYTE)
     of_it = report.accuracy
     return line.model_copy(update={"accuracy": of_it.value, "low": of_it.low, "high": of_it.high})
 
@@ -163,19 +165,6 @@ def _mark(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size
-
-
-def _size(folder: Path | str) -> int:
-    """Bytes of all files in a folder; those that go meanwhile are not counted."""
-    total = 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                inside = entry.is_dir(follow_symlinks=False)
-                total += _size(entry.path) if inside else entry.stat().st_size
-    except OSError:
-        pass
-    return total
 
 
 def _time(path: Path) -> float:

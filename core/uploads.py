@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
-from core import archive, intake, runs, sources
+from core import allowances, archive, intake, runs, sources, visitors
 from core.checks import Finding
 from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
 from core.files import CHUNK
@@ -50,27 +50,35 @@ class Upload:
         return intake.load(self.path)
 
 
-def take_zip(stream: IO[bytes], name: str, settings: Settings) -> Upload:
+def take_zip(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> Upload:
     """Store an uploaded zip and have it examined.
+
+    Args:
+        by: mark of the visitor whose it is.
 
     Raises:
         LimitExceeded: it is larger than this host allows, or too many wait already.
         NotEnoughResources: it does not fit on the disk.
     """
-    return _take(name, settings, lambda path: _copy(stream, path, settings))
+    return _take(name, settings, lambda path: _copy(stream, path, settings), by)
 
 
-def take_folder(files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Settings) -> Upload:
+def take_folder(
+    files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Settings, *, by: str = ""
+) -> Upload:
     """Store the files of an uploaded folder, by their path in it, and have them examined.
 
     They are packed without compression, so that there is one way in for all uploads.
+
+    Args:
+        by: mark of the visitor whose they are.
 
     Raises:
         BadArchive: a name that could lead out of a folder.
         LimitExceeded: they are larger than this host allows, or too many wait already.
         NotEnoughResources: they do not fit on the disk.
     """
-    return _take(name, settings, lambda path: archive.pack(files, path, settings))
+    return _take(name, settings, lambda path: archive.pack(files, path, settings), by)
 
 
 def take_made(
@@ -78,11 +86,14 @@ def take_made(
     name: str,
     settings: Settings,
     notes: tuple[Finding, ...] = (),
+    *,
+    by: str = "",
 ) -> Upload:
     """Have a zip examined that `make` writes.
 
     Args:
         notes: what is known about its pictures that nobody can see; told with what is found.
+        by: mark of the visitor whose it is.
     """
 
     def write(path: Path) -> None:
@@ -90,16 +101,17 @@ def take_made(
         if notes:
             intake.note(path.parent, notes)
 
-    return _take(name, settings, write)
+    return _take(name, settings, write, by)
 
 
 def unpack(
-    stream: IO[bytes], settings: Settings, *, under: str = ""
+    stream: IO[bytes], settings: Settings, *, under: str = "", by: str = ""
 ) -> tuple[Upload, list[Source]]:
     """Store and unpack a zip of pictures that are only to be asked about, here and now.
 
     Args:
         under: what to put before the names of its pictures.
+        by: mark of the visitor whose it is.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
@@ -107,10 +119,12 @@ def unpack(
         NotEnoughResources: it does not fit on the disk.
     """
     sweep(settings)
+    allowances.room(by, settings)
     upload = Upload(_home(settings) / secrets.token_hex(16))
     upload.path.mkdir(parents=True)
     given = upload.path / GIVEN
     try:
+        visitors.mark(upload.path, by)
         _copy(stream, given, settings)
         found = sources.in_zip(given, upload.pictures, settings, under=under)
         given.unlink()
@@ -178,15 +192,16 @@ def _time(path: Path) -> float:
         return time.time()
 
 
-def _take(name: str, settings: Settings, write: Callable[[Path], None]) -> Upload:
+def _take(name: str, settings: Settings, write: Callable[[Path], None], by: str) -> Upload:
     sweep(settings)
+    allowances.room(by, settings)
     upload = Upload(_home(settings) / secrets.token_hex(16))
     upload.path.mkdir(parents=True)
     try:
         given = upload.path / GIVEN
         write(given)
         arguments = {"source": str(given), "name": name}
-        enqueue(upload.path, Order(kind="intake", arguments=arguments), settings)
+        enqueue(upload.path, Order(kind="intake", arguments=arguments), settings, by=by)
     except OSError as error:
         shutil.rmtree(upload.path, ignore_errors=True)
         raise _no_room(error) from error

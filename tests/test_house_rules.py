@@ -26,6 +26,19 @@ MAY_IMPORT_TENSORFLOW = {
     "core/training/keras_engine.py",
     "core/training/stages.py",
 }
+CACHES = {"cache", "lru_cache", "cache_data", "cache_resource"}
+SHARED = {
+    "ui/resources.py": {
+        *("settings", "start", "sweep", "sample_photographs"),
+        *("_backbone", "_live_backbone", "_shared_trunk"),
+    },
+    "core/backbones/labels.py": {"imagenet_labels"},
+    "core/samples.py": {"photographs"},
+    "core/summary.py": {"_read"},
+    "core/training/measurements.py": {"machine"},
+    "core/backbones/variables.py": {"_table"},
+}
+"""Caches that all visitors share; docs/decisions/0024 says why nobody's data is reached by them."""
 PAGE_LINES, MODULE_LINES = 110, 300
 ON_A_PAGE = {"streamlit", "core", "ui"}
 
@@ -99,3 +112,15 @@ def test_pages_are_made_of_native_elements(path: Path) -> None:
             assert node.attr != "html", "st.html can carry CSS"
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             assert "<style" not in node.value.lower()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_no_cache_is_shared_by_all_visitors_but_those_that_were_judged(path: Path) -> None:
+    shared = set()
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for said in map(ast.unparse, node.decorator_list):
+                name = said.partition("(")[0].rpartition(".")[2]
+                if name in CACHES and "scope='session'" not in said:
+                    shared.add(node.name)
+    assert shared == SHARED.get(_name(path), set())

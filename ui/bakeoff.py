@@ -72,7 +72,7 @@ def _ask(
 
 def _start(upload: Upload, found: Intake, config: TrainingConfig, settings: Settings) -> None:
     try:
-        comparisons.start(upload, found.dataset, config, settings)
+        comparisons.start(upload, found.dataset, config, settings, by=state.mark(settings))
     except TuskerError as refusal:
         st.session_state[state.COMPARE_REFUSAL] = str(refusal)
     else:

@@ -119,7 +119,9 @@ def _begin(given: Batch, name: str, settings: Settings) -> Standing:
                 if is_zip(file.name):
                     file.seek(0)
                     under = f"{file.name}/" if len(given.files) > 1 else ""
-                    upload, found = uploads.unpack(file, settings, under=under)
+                    upload, found = uploads.unpack(
+                        file, settings, under=under, by=state.mark(settings)
+                    )
                     standing.unpacked.append(upload)
                     standing.waiting += found
                 else:

@@ -17,7 +17,8 @@ from ui.uploaded import release
 
 def visible(settings: Settings) -> list[Brought]:
     """This visitor's brought models, the newest first."""
-    held = {one.id: one for one in brought.every(settings) if state.may_list(one.id, settings)}
+    listed = state.listing(settings)
+    held = {one.id: one for one in brought.every(settings) if listed(one.path)}
     wanted = state.parameter(state.WANTED)
     if wanted not in held:
         with contextlib.suppress(TuskerError):
@@ -108,12 +109,14 @@ def _bring(key: str, settings: Settings) -> None:
     if given is None:
         return
     try:
-        made = brought.bring(given, given.name.removesuffix(".zip"), settings)
+        made = brought.bring(
+            given, given.name.removesuffix(".zip"), settings, by=state.mark(settings)
+        )
     except TuskerError as refusal:
         st.session_state[state.BRING_REFUSAL] = str(refusal)
     else:
         st.session_state.pop(state.BRING_REFUSAL, None)
-        state.own_run(made.id)
+        state.remember_run(made.id)
         st.query_params.pop(state.RUN, None)
         st.query_params[state.WANTED] = made.id
     release([given])
@@ -153,7 +156,7 @@ def _delete(one: Brought) -> None:
 
 def _build(one: Brought, settings: Settings) -> None:
     try:
-        brought.order(one, settings)
+        brought.order(one, settings, by=state.mark(settings))
         st.session_state.pop(state.BRING_REFUSAL, None)
     except TuskerError as refusal:
         st.session_state[state.BRING_REFUSAL] = str(refusal)

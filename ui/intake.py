@@ -38,6 +38,7 @@ def current(settings: Settings) -> Upload | None:
 
 def give(settings: Settings) -> None:
     """The ways to bring pictures. A finished upload goes on by itself."""
+    mark = state.mark(settings)
     by = st.segmented_control(
         "How do you bring them?",
         GIVEN_BY,
@@ -61,7 +62,8 @@ def give(settings: Settings) -> None:
             key=f"zip {turn}",
         )
         if given is not None:
-            _take(lambda: uploads.take_zip(given, given.name.removesuffix(".zip"), settings))
+            name = given.name.removesuffix(".zip")
+            _take(lambda: uploads.take_zip(given, name, settings, by=mark))
             release([given])
             st.rerun()
     elif by == "Folder":
@@ -86,7 +88,7 @@ def give(settings: Settings) -> None:
             type="primary",
             icon=":material/science:",
             on_click=_take,
-            args=(lambda: uploads.take_made(samples.digits, samples.DIGITS, settings),),
+            args=(lambda: uploads.take_made(samples.digits, samples.DIGITS, settings, by=mark),),
         )
     st.caption(
         f"Your pictures are deleted here {settings.upload_hours:g} hours after you last used them. "
@@ -96,7 +98,8 @@ def give(settings: Settings) -> None:
 
 def _take_folder(files: list[UploadedFile], settings: Settings) -> Upload:
     name = files[0].name.replace("\\", "/").split("/")[0] or "folder"
-    return uploads.take_folder(((file.name, file) for file in files), name, settings)
+    named = ((file.name, file) for file in files)
+    return uploads.take_folder(named, name, settings, by=state.mark(settings))
 
 
 def _take(bring: Callable[[], Upload]) -> None:

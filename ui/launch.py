@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import backbones, runs, uploads
+from core import allowances, backbones, runs, uploads
 from core.bundles import Brought
 from core.checks import Finding
 from core.dataset import Dataset
@@ -54,17 +54,24 @@ def begin(
         before: folder of the model that the training goes on from.
     """
     runs.sweep(settings)
+    by = state.mark(settings)
+    try:
+        allowances.room(by, settings)
+        allowances.minutes(by, settings)
+    except TuskerError as refusal:
+        st.session_state[state.REFUSAL] = str(refusal)
+        return
     run = runs.create(config, dataset, runs.new_path(settings))
     run.write_findings(findings)
     order = runs.order(upload.pictures, before)
     try:
-        enqueue(run.path, order, settings)
+        enqueue(run.path, order, settings, by=by)
     except TuskerError as refusal:
         runs.delete(run)
         st.session_state[state.REFUSAL] = str(refusal)
         return
     st.session_state.pop(state.REFUSAL, None)
-    state.own_run(run.id)
+    state.remember_run(run.id)
     state.show_run(run.id)
 
 

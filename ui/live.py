@@ -55,14 +55,15 @@ def _watch(run: Run, settings: Settings) -> None:
             st.progress(0.0, text=waiting)
         else:
             _progress(run.events(), status)
-    stop.button(
-        "Cancel",
-        key=f"cancel {run.id}",
-        icon=":material/stop_circle:",
-        width="stretch",
-        on_click=cancel,
-        args=(run.job, settings),
-    )
+    if state.may_change(run.id, settings):
+        stop.button(
+            "Cancel",
+            key=f"cancel {run.id}",
+            icon=":material/stop_circle:",
+            width="stretch",
+            on_click=cancel,
+            args=(run.job, settings),
+        )
     curves(run)
     goes_on = "it begins by itself" if waits else "the training goes on"
     st.caption(f"You can close this page: {goes_on}, and this address leads back to it.")

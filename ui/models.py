@@ -20,7 +20,8 @@ from ui import brought, preparing, state, text
 
 def visible_runs(settings: Settings) -> list[Summary]:
     """This visitor's runs, the newest first, then the sample."""
-    held = {run.id: run for run in runs.every(settings) if state.may_list(run.id, settings)}
+    listed = state.listing(settings)
+    held = {run.id: run for run in runs.every(settings) if listed(run.path)}
     sample = runs.sample()
     wanted = state.parameter(state.RUN)
     if wanted and wanted not in (*held, sample.id):
@@ -108,6 +109,6 @@ def ready(model: str, settings: Settings) -> bool:
 def _prepare(row: Backbone, settings: Settings) -> None:
     order = Order(kind="prepare", arguments={"backbone": row.name})
     try:
-        enqueue(serving.kept_in(row, settings), order, settings)
+        enqueue(serving.kept_in(row, settings), order, settings, by=state.mark(settings))
     except TuskerError as refusal:
         st.error(str(refusal))

@@ -1,10 +1,10 @@
-"""What the owner of a run may do with it: name it, tag it, delete it and think better of it."""
+"""What the owner of a run may do with it: name, tag, publish, delete it, and think better of it."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from core import runs
+from core import journal, runs
 from core.annotations import NAME_LENGTH, TAGS
 from core.errors import TuskerError
 from core.jobs import cancel
@@ -30,14 +30,17 @@ def heading(run: Run, settings: Settings) -> None:
 
 
 def controls(line: Summary, settings: Settings) -> None:
-    """Buttons to rename, tag and delete a run; none for whoever may not."""
+    """Buttons to rename, tag, publish and delete a run; none for whoever may not."""
     if not state.may_change(line.id, settings):
         return
     named = text.plain(line.name, 40)
-    for what, icon, says in (
-        ("edit", ":material/edit:", f"Name and tags of {named}"),
-        ("delete", ":material/delete:", f"Delete {named}"),
-    ):
+    offered = [("edit", ":material/edit:", f"Name and tags of {named}")]
+    if line.published:
+        offered.append(("publish", ":material/public_off:", f"No longer publish {named}"))
+    elif line.complete and settings.mode == "public":
+        offered.append(("publish", ":material/public:", f"Publish {named}"))
+    offered.append(("delete", ":material/delete:", f"Delete {named}"))
+    for what, icon, says in offered:
         st.button(
             icon,
             key=f"{what} {line.id}",
@@ -59,7 +62,8 @@ def answer(settings: Settings) -> None:
         _drop()
         return
     if state.may_change(run_id, settings):
-        _edit(run, settings) if what == "edit" else _delete(run, settings)
+        dialogs = {"edit": _edit, "publish": _withdraw if run.published else _publish}
+        dialogs.get(what, _delete)(run, settings)
 
 
 def offer_undo(settings: Settings) -> None:
@@ -121,7 +125,8 @@ def _edit(run: Run, settings: Settings) -> None:
 
 def _known_tags(settings: Settings) -> set[str]:
     """Those of the runs that this visitor may change."""
-    every = (run for run in runs.every(settings) if state.may_change(run.id, settings))
+    own = state.owning(settings)
+    every = (run for run in runs.every(settings) if own(run.path))
     return {tag for run in every for tag in run.annotations().tags}
 
 
@@ -134,6 +139,60 @@ def _save(run: Run) -> None:
         st.session_state[state.TROUBLE] = NOT_SAVED
     else:
         _drop()
+
+
+@st.dialog("Publish this run?", icon=":material/public:", on_dismiss=_drop)
+def _publish(run: Run, settings: Settings) -> None:
+    _close_when_answered()
+    named = text.plain(runs.summarise(run, settings).name, 60)
+    st.markdown(
+        f"Everybody on this host will find **{named}** in their lists. They can read its report "
+        "with the small copies of its test pictures, ask its model, and download it."
+    )
+    st.caption(
+        "Only you can change or delete it, and you can take it back. Whoever opened or downloaded "
+        "it by then keeps their link and their copy. It is not deleted for its age."
+    )
+    with st.container(horizontal=True):
+        st.button("Keep it to myself", on_click=_drop)
+        st.button(
+            "Publish it",
+            type="primary",
+            icon=":material/public:",
+            on_click=_show,
+            args=(run,),
+            kwargs={"shown": True},
+        )
+
+
+@st.dialog("Take this run back?", icon=":material/public_off:", on_dismiss=_drop)
+def _withdraw(run: Run, settings: Settings) -> None:
+    _close_when_answered()
+    named = text.plain(runs.summarise(run, settings).name, 60)
+    st.markdown(
+        f"Others will no longer find **{named}** in their lists. Whoever kept its link can still "
+        "open it; to end that as well, delete it."
+    )
+    with st.container(horizontal=True):
+        st.button("Leave it published", on_click=_drop)
+        st.button(
+            "Take it back",
+            type="primary",
+            icon=":material/public_off:",
+            on_click=_show,
+            args=(run,),
+            kwargs={"shown": False},
+        )
+
+
+def _show(run: Run, *, shown: bool) -> None:
+    try:
+        run.publish(shown=shown)
+    except OSError:  # a full disk
+        st.toast(NOT_SAVED, icon=":material/error:")
+        return
+    journal.note("run published" if shown else "run taken back", run=journal.short(run.id))
+    _drop()
 
 
 @st.dialog("Delete this run?", icon=":material/delete:", on_dismiss=_drop)

@@ -11,11 +11,23 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import ahead, backbones, heatmap, live, models, runs, samples, side_by_side, uploads
+from core import (
+    ahead,
+    backbones,
+    heatmap,
+    journal,
+    live,
+    models,
+    runs,
+    samples,
+    side_by_side,
+    uploads,
+)
 from core import card as cards
 from core import settings as settings_module
 from core import showing as shown_to
 from core.backbones import serving
+from core.bundles import brought
 from core.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
 from core.dataset import Dataset
 from core.evaluation import Report, browsing, pairing
@@ -30,6 +42,7 @@ from core.showing import Showing
 from core.side_by_side import Measured
 from ui.confusion_chart import Share, confusion_matrix
 
+SWEEP_SECONDS = 3600
 PACKED_SECONDS = 900
 """How long a packed model stays in memory after nobody took it along."""
 
@@ -42,10 +55,17 @@ def settings() -> Settings:
 
 @st.cache_resource
 def start() -> None:
-    """Once a server: let queues go on where they stood, and clear what was abandoned."""
+    """Once a server: let queues go on where they stood."""
+    journal.begin()
     recover(settings())
+
+
+@st.cache_resource(ttl=SWEEP_SECONDS, show_spinner=False)
+def sweep() -> None:
+    """Once an hour, when somebody comes: clear what is old or was abandoned."""
     uploads.sweep(settings())
     runs.sweep(settings())
+    brought.sweep(settings())
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)

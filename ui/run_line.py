@@ -58,5 +58,7 @@ def marks(line: Summary) -> None:
         st.badge(said, icon=icon, color=colour)
     if line.sample:
         st.badge("sample", icon=":material/science:", color="violet")
+    if line.published:
+        st.badge("published", icon=":material/public:", color="blue")
     for tag in line.tags:
         st.badge(text.plain(tag), color="gray")

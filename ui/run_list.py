@@ -48,7 +48,7 @@ def show(settings: Settings) -> None:
     for line in found[(page - 1) * SHOWN : page * SHOWN]:
         _row(line, settings, comparable=comparable and line.complete)
     if settings.mode == "public":
-        st.caption("You see the runs of this visit, and those whose link you open.")
+        _who_sees(settings)
 
 
 def _open(run_id: str) -> None:
@@ -77,8 +77,22 @@ def _begin(settings: Settings) -> None:
     if st.button("Teach it your own classes", type="primary", icon=":material/school:"):
         st.switch_page("pages/train.py")
     if settings.mode == "public":
-        st.caption("You see the runs of this visit, and those whose link you open.")
+        _who_sees(settings)
     st.markdown("Until then, here is a finished report to read:")
+
+
+def _who_sees(settings: Settings) -> None:
+    """Whose runs these are, how long they are kept, and whether a reload keeps them in sight."""
+    known = (
+        "You see your own runs, which this browser finds again by a cookie"
+        if state.lasting()
+        else "You see your own runs of this visit: keep their links, since a reload forgets who "
+        "you are"
+    )
+    st.caption(
+        f"{known}. Besides, those whose link you opened and those that others published. Runs are "
+        f"deleted {settings.run_days:g} days after they ended, unless they are published."
+    )
 
 
 def _filtered(lines: list[Summary]) -> list[Summary]:

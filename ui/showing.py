@@ -135,7 +135,7 @@ def _take(class_id: int, key: str) -> None:
 
 def _keep(settings: Settings, at_once: bool) -> None:
     try:
-        upload = room.keep(resources.showing(), settings)
+        upload = room.keep(resources.showing(), settings, by=state.mark(settings))
     except TuskerError as refusal:
         st.session_state[state.REFUSAL] = str(refusal)
         return

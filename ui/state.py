@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import streamlit as st
 
-from core import samples
+from core import runs, samples, visitors
+from core.bundles import brought
+from core.run import Run
 from core.settings import Settings
 
 # Query parameters.
@@ -46,7 +51,7 @@ OF_THE_LIST = (FIND, SORT, STATE, TAG, LIST_PAGE)
 
 # Session-state keys.
 MINE = "runs_of_this_visit"
-STARTED = "runs_started_in_this_visit"
+VISITOR = "token_of_this_visit"
 ASKED = "owner_asked"
 DELETED = "owner_deleted"
 TROUBLE = "owner_trouble"
@@ -118,16 +123,44 @@ def remember_run(run_id: str) -> None:
         mine.append(run_id)
 
 
+def lasting() -> bool:
+    """Whether the visitor's browser keeps a cookie by which they are known after a reload."""
+    return visitors.is_token(_cookie())
+
+
+def mark(settings: Settings) -> str:
+    """What this visitor leaves on what is theirs; empty for whoever sits at the machine."""
+    if settings.mode == "personal":
+        return ""
+    if lasting():
+        return visitors.mark_of(_cookie())
+    return visitors.mark_of(st.session_state.setdefault(VISITOR, visitors.new_token()))
+
+
+def _cookie() -> str:
+    return str(st.context.cookies.get(visitors.COOKIE, ""))
+
+
+def listing(settings: Settings) -> Callable[[Path], bool]:
+    """Tells of a run's folder whether it is in this visitor's lists.
+
+    It is if it is their own, was opened by its link, or is published.
+    """
+    own, held = owning(settings), set(st.session_state.get(MINE, []))
+    return lambda folder: own(folder) or folder.name in held or Run(folder).published
+
+
+def owning(settings: Settings) -> Callable[[Path], bool]:
+    """Tells of a folder of a run or a brought model whether it is this visitor's."""
+    if settings.mode == "personal":
+        return lambda _: True
+    ours = mark(settings)
+    return lambda folder: visitors.marked(folder) == ours
+
+
 def may_list(run_id: str, settings: Settings) -> bool:
-    """Whether a run is shown in this visitor's lists."""
-    return settings.mode == "personal" or run_id in st.session_state.get(MINE, [])
-
-
-def own_run(run_id: str) -> None:
-    """Count a run among those that this visit started: it may change and delete them."""
-    remember_run(run_id)
-    started: list[str] = st.session_state.setdefault(STARTED, [])
-    started.append(run_id)
+    """Whether a run is in this visitor's lists."""
+    return listing(settings)(runs.folder(settings) / run_id)
 
 
 def may_change(run_id: str, settings: Settings) -> bool:
@@ -135,6 +168,7 @@ def may_change(run_id: str, settings: Settings) -> bool:
 
     The sample is nobody's.
     """
-    if run_id == samples.RUN.name:
+    if run_id == samples.RUN.name or not runs.RUN_ID.fullmatch(run_id):
         return False
-    return settings.mode == "personal" or run_id in st.session_state.get(STARTED, [])
+    places = (runs.folder(settings), brought.folder(settings))
+    return any(map(owning(settings), (place / run_id for place in places)))

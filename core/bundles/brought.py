@@ -6,6 +6,7 @@ brought/<id>/              128 random bits in hex: knowing it is the permission,
   manifest.json            SHA-256 of these
   annotations.json         name and threshold, by whoever brought it
   status.json, …           of the job that built what it answers with
+  owner                    the mark of whoever brought it, on a public host
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from core import allowances, files, model, runs, visitors
 from core import annotations as owned
-from core import files, model, runs
 from core import manifest as manifests
 from core.annotations import Annotations
 from core.bundles import bundle, rebuilding
@@ -140,12 +141,13 @@ def folder(settings: Settings) -> Path:
     return settings.home.resolve() / "brought"
 
 
-def bring(stream: IO[bytes], name: str, settings: Settings) -> Brought:
+def bring(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> Brought:
     """Take a bundle in. What needs TensorFlow to answer is left to a worker.
 
     Args:
         stream: the zip, seekable.
         name: what the visitor calls it.
+        by: the visitor's mark.
 
     Raises:
         BadArchive, BadBundle: it cannot be used; nothing was written.
@@ -154,6 +156,7 @@ def bring(stream: IO[bytes], name: str, settings: Settings) -> Brought:
     """
     bundle.read(stream, settings)
     sweep(settings)
+    allowances.room(by, settings)
     home = folder(settings)
     made = Brought(home / secrets.token_hex(16))
     try:
@@ -161,9 +164,10 @@ def bring(stream: IO[bytes], name: str, settings: Settings) -> Brought:
         if shutil.disk_usage(home).free < SPARE_BYTES:
             raise NotEnoughResources("The disk of this host is full. Try again later.")
         bundle.keep(stream, made.path, settings)
+        visitors.mark(made.path, by)
         made.seal(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
         if not made.ready(settings):
-            order(made, settings)
+            order(made, settings, by=by)
     except OSError as error:
         delete(made)
         raise NotEnoughResources(
@@ -176,9 +180,13 @@ def bring(stream: IO[bytes], name: str, settings: Settings) -> Brought:
     return made
 
 
-def order(brought: Brought, settings: Settings) -> None:
-    """Have a worker build what a model answers with. Raises LimitExceeded."""
-    enqueue(brought.path, Order(kind="adopt"), settings)
+def order(brought: Brought, settings: Settings, *, by: str = "") -> None:
+    """Have a worker build what a model answers with, for the visitor with the mark `by`.
+
+    Raises:
+        LimitExceeded: too many jobs wait.
+    """
+    enqueue(brought.path, Order(kind="adopt"), settings, by=by)
 
 
 def get(settings: Settings, brought_id: str) -> Brought:

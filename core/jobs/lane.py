@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -10,6 +12,9 @@ from filelock import FileLock, Timeout
 from core import files
 from core.jobs.folder import JobFolder, Kind
 from core.settings import Settings
+
+SEAT_SECONDS = 0.2
+"""How often somebody looks who waits for others to be done."""
 
 
 class Lane:
@@ -52,6 +57,39 @@ class Lane:
         """A job's ticket, if it has one."""
         wanted = folder.path.name
         return next((t for t in self.tickets() if t.name.partition("-")[2] == wanted), None)
+
+
+@contextmanager
+def seat(settings: Settings) -> Iterator[None]:
+    """Wait until fewer jobs are at work than this host allows, and count as one of them."""
+    home = settings.home.resolve() / "queue"
+    locks = [FileLock(home / f"seat-{place}.lock") for place in range(settings.jobs_at_once)]
+    while True:
+        free = next(filter(_taken, locks), None)
+        if free is not None:
+            break
+        time.sleep(SEAT_SECONDS)
+    try:
+        yield
+    finally:
+        free.release()
+
+
+def _taken(lock: FileLock) -> bool:
+    """Whether a lock that was free is now held by this process."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
+
+
+def jobs_of(kind: Kind, settings: Settings) -> Iterator[JobFolder]:
+    """The jobs in the queue of a kind, with the one at work."""
+    for ticket in Lane(kind, settings).tickets():
+        job = job_of(ticket)
+        if job is not None:
+            yield job
 
 
 def job_of(ticket: Path) -> JobFolder | None:

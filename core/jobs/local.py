@@ -11,15 +11,17 @@ import logging
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
 from filelock import Timeout
 
+from core import allowances, journal, visitors
 from core.errors import LimitExceeded
 from core.jobs import process
 from core.jobs.folder import JobFolder, Kind, Order, State, Status
-from core.jobs.lane import Lane, job_of
+from core.jobs.lane import Lane, job_of, seat
 from core.jobs.process import environment
 from core.settings import Settings
 
@@ -29,13 +31,16 @@ PATIENCE_SECONDS = 10.0
 """How long a job may wait without a dispatcher before somebody who looks starts one."""
 
 
-def enqueue(folder: Path, order: Order, settings: Settings) -> JobFolder:
+def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> JobFolder:
     """Put a job in its queue and see to it that somebody works.
 
     A job that already waits or runs in this folder is left as it is.
 
+    Args:
+        by: mark of the visitor whose job and whose folder it is from now on.
+
     Raises:
-        LimitExceeded: too many jobs of this kind wait already.
+        LimitExceeded: too many jobs of this kind, or of this visitor, wait already.
     """
     job = JobFolder(folder)
     if job.exists and not status(job, settings).state.ended:
@@ -47,8 +52,11 @@ def enqueue(folder: Path, order: Order, settings: Settings) -> JobFolder:
             f"The queue is full: {waiting} of {settings.queue_length} places are taken. "
             f"Try again in a few minutes; the host can raise {settings.variable('queue_length')}."
         )
+    allowances.turn(by, get_args(Kind), settings)
     job.open(order)
+    visitors.mark(folder, by)
     lane.add(folder)
+    journal.note("job queued", kind=order.kind, job=journal.short(folder.name), waiting=waiting)
     _start_dispatcher(lane, settings)
     return job
 
@@ -105,7 +113,8 @@ def dispatch(kind: Kind, settings: Settings) -> None:
     try:
         with lane.lock().acquire(timeout=1.0):
             while tickets := lane.tickets():
-                _work_off(tickets[0], settings)
+                with seat(settings):
+                    _work_off(tickets[0], settings)
     except Timeout:
         return
 
@@ -131,6 +140,19 @@ def _work_off(ticket: Path, settings: Settings) -> None:
             folder.end(State.FAILED, "The worker could not be started. Try again in a few minutes.")
     finally:
         ticket.unlink(missing_ok=True)
+        _note_end(folder)
+
+
+def _note_end(folder: JobFolder) -> None:
+    with suppress(FileNotFoundError):
+        said = folder.recorded()
+        journal.note(
+            "job ended",
+            kind=said.kind,
+            job=journal.short(folder.path.name),
+            state=said.state.value,
+            seconds=round(said.seconds or 0.0, 1),
+        )
 
 
 def _waits(ticket: Path) -> bool:

@@ -33,6 +33,10 @@ PASSED_ON = {
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 }  # fmt: skip
 """Variables that a worker gets besides the settings: no secret of the host is among them."""
+OUT_OF_MEMORY = ("bad_alloc", "memory allocation", "cannot allocate memory", "failed to map")
+"""What such libraries say then, in lower case."""
+SECRET = {"api_token"}
+"""Settings that no worker gets: it has no use for them."""
 INTERRUPTED = "It was interrupted: the machine or the worker stopped."
 CANCELLED = "It was cancelled."
 
@@ -41,7 +45,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """What a worker may know of the host's environment."""
     kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
     return kept | {
-        **{settings.variable(field): str(value) for field, value in settings},
+        **{settings.variable(name): str(value) for name, value in settings if name not in SECRET},
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "PYTHONUNBUFFERED": "1",
@@ -194,12 +198,25 @@ def _say_how_it_ended(
             "The worker was killed, most likely because memory ran out. "
             "Try a smaller batch, fewer views or a smaller backbone."
         )
+    elif settings.worker_bytes and _starved(folder, code):
+        sentence = (
+            "The worker gave up, most likely because it needed more memory than the "
+            f"{settings.worker_megabytes:,} MB of address space that this host allows. Try a "
+            "smaller batch, fewer views or a smaller backbone; the host can raise "
+            f"{settings.variable('worker_megabytes')}."
+        )
     else:
         said = "" if code is None else f" with code {int(code)}"
         sentence = f"The worker ended{said} before it was done. The log may say why."
     with folder.log_path.open("a", encoding="utf-8") as log:
         log.write(f"{sentence}\n")
     folder.end(State.FAILED, sentence)
+
+
+def _starved(folder: JobFolder, code: int | None) -> bool:
+    """Whether a worker ended as libraries in C do that are given no memory."""
+    said = folder.log_tail(5).lower()
+    return code == -signal.SIGABRT or any(word in said for word in OUT_OF_MEMORY)
 
 
 def _scratch(folder: JobFolder, settings: Settings) -> Path:

@@ -168,9 +168,12 @@ def _record(folder: JobFolder, error: BaseException) -> None:
 def _refusal(error: BaseException) -> TuskerError:
     if isinstance(error, TuskerError):
         return error
-    if isinstance(error, MemoryError):
+    # A library that finds no room for itself cannot be imported.
+    unmapped = isinstance(error, ImportError) and "failed to map" in str(error)
+    if isinstance(error, MemoryError) or unmapped:
         return NotEnoughResources(
-            "Memory ran out. Try a smaller batch, fewer views or a smaller backbone."
+            "Memory ran out. Try a smaller batch, fewer views or a smaller backbone; the host can "
+            f"raise {Settings.variable('worker_megabytes')} where it has more."
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NotEnoughResources("The disk is full. Delete runs that are no longer needed.")
@@ -187,9 +190,11 @@ def main(path: Path) -> int:
     """Do the job in a folder. Returns 0 if it was done, or if another process does it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     folder = JobFolder(path)
+    settings = settings_module.load()
+    _bound(settings.worker_bytes)
     try:
         signal.signal(signal.SIGTERM, _stop)
-        work(folder, settings_module.load(), _Diary())
+        work(folder, settings, _Diary())
     except Timeout:
         log.warning("another process is at work on this job")
     except Stopped:
@@ -199,6 +204,20 @@ def main(path: Path) -> int:
         log.info("%s", refusal)
         return 1
     return 0
+
+
+def _bound(allowed: int) -> None:
+    """Give this process, and those that it starts, so many bytes of address space; 0: as many as
+    they ask for."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    if allowed and sys.platform == "linux":  # elsewhere the system ignores or refuses it
+        ceiling = resource.getrlimit(resource.RLIMIT_AS)[1]
+        if ceiling != resource.RLIM_INFINITY:
+            allowed = min(allowed, ceiling)
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
 
 
 class _Diary:

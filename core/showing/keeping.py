@@ -30,8 +30,11 @@ def as_zip(showing: Showing) -> bytes:
     return buffer.getvalue()
 
 
-def keep(showing: Showing, settings: Settings) -> Upload:
+def keep(showing: Showing, settings: Settings, *, by: str = "") -> Upload:
     """Write the pictures to disk, parted by burst, and have them examined as any upload.
+
+    Args:
+        by: mark of the visitor who showed them.
 
     Raises:
         BadDataset: too few were shown.
@@ -45,7 +48,7 @@ def keep(showing: Showing, settings: Settings) -> Upload:
         with path.open("wb") as file:
             _write(file, _parted(showing))
 
-    return uploads.take_made(write, NAME, settings, _notes(showing))
+    return uploads.take_made(write, NAME, settings, _notes(showing), by=by)
 
 
 def lacking(showing: Showing) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from core import samples
 from core.backbones import DEFAULT
+from core.run import Run
 from tests import shapes
 from tests.api.client import Client, picture, value
 from tests.api.conftest import BROUGHT, LAUNCHER, RUN, UNHURRIED, furnished
@@ -161,7 +162,7 @@ def test_models_that_are_ready_are_listed(client: Client) -> None:
         assert client.predict(picture(b"x"), query=f"?model={name}").status == 422
 
 
-def test_a_public_host_lists_nobodys_model_and_answers_who_knows_its_id(
+def test_a_public_host_lists_what_was_published_and_answers_who_knows_an_id(
     tmp_path: Path, shape: bytes
 ) -> None:
     home = furnished(tmp_path / "home")
@@ -171,6 +172,9 @@ def test_a_public_host_lists_nobodys_model_and_answers_who_knows_its_id(
         assert {one["kind"] for one in listed} == {"backbone"}
         for name in (RUN, BROUGHT):
             assert client.predict(picture(shape), query=f"?model={name}").status == 200
+        Run(home / "runs" / RUN).publish(shown=True)
+        listed = client.ask("/api/models").json["models"]
+        assert {one["name"] for one in listed if one["kind"] == "run"} == {RUN}
 
 
 def test_the_pages_are_still_there(client: Client) -> None:

@@ -1,7 +1,11 @@
+import shutil
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from core import runs, samples, visitors
+from core.run import Run
+from core.settings import Settings
 from tests.browser import chromium
 from tests.browser.server import ROOT, start
 
@@ -20,3 +24,30 @@ def test_with_the_endpoint_beside_them_the_pages_work_as_without(
         answer = page.request.get(f"{running.url}/api/models")
         assert answer.json()["default"] == "efficientnet-lite0"
     visitor.close()
+
+
+def test_a_reload_finds_ones_own_runs_and_no_script_sees_by_what(
+    chrome: Browser, tmp_path: Path
+) -> None:
+    mine, other = chromium.context(chrome), chromium.context(chrome)
+    with start(tmp_path / "home", app=ROOT / "server.py", TUSKER_MODE="public") as running:
+        page = mine.new_page()
+        page.goto(running.url)
+        chromium.settle(page)
+        (cookie,) = [one for one in mine.cookies() if one.get("name") == visitors.COOKIE]
+        assert cookie.get("httpOnly") and cookie.get("sameSite") == "Lax"
+        assert visitors.COOKIE not in page.evaluate("document.cookie")
+
+        run = Run(runs.new_path(Settings(home=running.home)))
+        shutil.copytree(samples.RUN, run.path)
+        run.annotate(lambda said: said.named("Digits of mine"))
+        visitors.mark(run.path, visitors.mark_of(cookie.get("value", "")))
+        for _ in range(2):  # a new session each
+            page.goto(f"{running.url}/reports")
+            expect(page.get_by_role("button", name="Digits of mine", exact=True)).to_be_visible()
+        stranger = other.new_page()
+        stranger.goto(f"{running.url}/reports")
+        expect(stranger.get_by_text("Nothing has been taught yet")).to_be_visible()
+        expect(stranger.get_by_text("Digits of mine")).to_have_count(0)
+    mine.close()
+    other.close()

@@ -167,7 +167,7 @@ def test_why_it_could_not_be_done_is_said_and_it_can_be_tried_again(
 def test_a_full_queue_is_said(
     visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise LimitExceeded("The queue is full.")
 
     monkeypatch.setattr("core.comparisons.start", full)

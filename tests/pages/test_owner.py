@@ -201,6 +201,15 @@ def test_whoever_opened_a_link_may_read_and_change_nothing(
     assert "Delete it" not in friend.buttons()
 
 
+def test_whoever_opened_a_link_cannot_stop_a_training(
+    public: None, run_in: Callable[..., Run]
+) -> None:
+    run = run_in(State.QUEUED)
+    friend = Visitor().open("train", run=run.id)
+    assert "waits for its turn" in friend.reads()
+    assert "Cancel" not in friend.buttons()
+
+
 def test_whoever_started_a_run_may_change_it_in_this_visit_alone(
     public: None, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

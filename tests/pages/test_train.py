@@ -171,13 +171,26 @@ def test_a_full_queue_is_said_and_nothing_is_begun(
 ) -> None:
     visitor.open("train", upload=upload.id)
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise uploads.LimitExceeded("The queue is full.")
 
     monkeypatch.setattr("ui.launch.enqueue", full)
     visitor.press("Start learning")
     assert "The queue is full." in visitor.reads()
     assert "run" not in visitor.at.query_params
+    assert not runs.every(host)
+
+
+def test_where_a_visitor_has_used_up_their_share_it_is_said_and_nothing_is_begun(
+    visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spent(*_: object) -> None:
+        raise uploads.LimitExceeded("At most 9 minutes.")
+
+    visitor.open("train", upload=upload.id)
+    monkeypatch.setattr("core.allowances.minutes", spent)
+    visitor.press("Start learning")
+    assert "At most 9 minutes." in visitor.reads()
     assert not runs.every(host)
 
 

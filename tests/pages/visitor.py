@@ -10,6 +10,8 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest, app_test
 
+from ui import troubles
+
 ROOT = Path(__file__).parents[2]
 PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
 PATIENCE = 60.0
@@ -68,7 +70,14 @@ class Visitor:
         self.at.run()
         self.at._page_hash = ""  # else a page that led to another would be gone back to
         assert not self.at.exception, [trouble.message for trouble in self.at.exception]
+        # What it was is in the log that pytest shows.
+        assert not self.apologies(), self.apologies()
         return self
+
+    def apologies(self) -> list[str]:
+        """What the page says of bugs."""
+        begins = troubles.SORRY.partition("{")[0]
+        return [error.value for error in self.at.error if error.value.startswith(begins)]
 
     def until(self, there: Callable[[], Any]) -> Self:
         """Look at the page until something is there."""

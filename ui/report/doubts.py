@@ -153,9 +153,9 @@ def _undo(opened: Opened, sha256: str) -> None:
 
 def _train(opened: Opened) -> None:
     try:
-        again = corrections.train_again(opened.run, opened.settings)
+        again = corrections.train_again(opened.run, opened.settings, by=state.mark(opened.settings))
     except TuskerError as refusal:
         st.session_state[state.REFUSAL] = str(refusal)
         return
-    state.own_run(again.id)
+    state.remember_run(again.id)
     state.show_run(again.id)

@@ -137,7 +137,7 @@ def test_what_is_refused_leaves_nothing(settings):
 def test_where_the_queue_is_full_nothing_is_kept(packed, monkeypatch):
     done, stream = packed("thorough")
 
-    def full(*_):
+    def full(*_, **__):
         raise brought.NotEnoughResources("full")
 
     monkeypatch.setattr(brought, "enqueue", full)

@@ -1,0 +1,93 @@
+"""Old runs go from a public host; those at work, published or fresh stay."""
+
+import shutil
+import time
+from collections.abc import Callable
+
+import pytest
+
+from core import runs, samples, visitors
+from core.jobs import State
+from core.jobs.folder import Order, Status
+from core.run import Run
+from core.settings import Settings
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def run_of(settings: Settings) -> Callable[..., Run]:
+    """`run_of(State.DONE, days=31)`: a run that ended, or was queued, so long ago."""
+
+    def make(state: State, days: float) -> Run:
+        path = runs.new_path(settings)
+        shutil.copytree(samples.RUN, path)
+        run, then = Run(path), time.time() - days * DAY
+        run.job.open(Order(kind="train"))
+        ended = then if state.ended else None
+        visitors.mark(path, visitors.mark_of("0" * 32))
+        run.job.write(
+            Status(state=state, kind="train", queued_at=then, started_at=then, ended_at=ended)
+        )
+        return run
+
+    return make
+
+
+def test_an_old_run_goes_and_a_fresh_or_published_one_stays(
+    settings: Settings, run_of: Callable[..., Run]
+) -> None:
+    old, failed = run_of(State.DONE, 31), run_of(State.FAILED, 31)
+    fresh, published = run_of(State.DONE, 29), run_of(State.DONE, 400)
+    published.publish(shown=True)
+    runs.sweep(settings)
+    assert not old.path.exists() and not failed.path.exists()
+    assert {run.id for run in runs.every(settings)} == {fresh.id, published.id}
+    published.publish(shown=False)
+    runs.sweep(settings)
+    assert {run.id for run in runs.every(settings)} == {fresh.id}
+    assert samples.RUN.is_dir()
+
+
+def test_a_run_at_work_stays_however_old_it_is(
+    settings: Settings, run_of: Callable[..., Run]
+) -> None:
+    run = run_of(State.RUNNING, 31)
+    with run.job.lock().acquire(timeout=1):
+        runs.sweep(settings)
+        assert run.path.is_dir()
+    # Even where its status says that it ended: somebody is still writing.
+    other = run_of(State.DONE, 31)
+    with other.job.lock().acquire(timeout=1):
+        runs.sweep(settings)
+        assert other.path.is_dir()
+
+
+def test_what_was_taught_before_strangers_came_stays(
+    settings: Settings, run_of: Callable[..., Run]
+) -> None:
+    run = run_of(State.DONE, 400)
+    (run.path / visitors.MARK).unlink()
+    runs.sweep(settings)
+    assert run.path.is_dir()
+
+
+def test_on_a_machine_of_ones_own_nothing_goes_by_itself(
+    settings: Settings, run_of: Callable[..., Run]
+) -> None:
+    run = run_of(State.DONE, 10_000)
+    runs.sweep(settings.model_copy(update={"mode": "personal"}))
+    assert run.path.is_dir()
+
+
+def test_who_owns_a_run_and_whether_it_is_published_is_no_part_of_its_manifest(
+    run_of: Callable[..., Run],
+) -> None:
+    run = run_of(State.DONE, 0)
+    run.publish(shown=True)
+    run.complete_with("again", time.time(), 0.0)
+    assert not {visitors.MARK, "published"} & set(run.manifest().files)
+    run.publish(shown=True)
+    run.publish(shown=False)
+    run.publish(shown=False)
+    assert not run.published

@@ -1,0 +1,142 @@
+"""A session of the real server without a browser: speaks its protocol and keeps all it got."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+from urllib.parse import urlsplit
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.sync.client import connect
+
+from core import visitors
+
+PATIENCE = 120.0
+
+
+@dataclass
+class Session:
+    """One visitor's connection.
+
+    Attributes:
+        url: of the server.
+        cookie: the visitor's token; whoever has none is given one with the first page.
+        got: every message of the server, as it came.
+        served: address → content of what the pages offered to show or to download.
+    """
+
+    url: str
+    cookie: str = ""
+    header: str = ""
+    got: list[bytes] = field(default_factory=list)
+    elements: list[Element] = field(default_factory=list)
+    served: dict[str, bytes] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Load the page, as a browser does, and connect."""
+        answer = self._request("GET", "/")
+        self.header = answer.getheader("Set-Cookie") or ""
+        found = re.search(rf"{visitors.COOKIE}=(\w+)", self.header)
+        self.cookie = found[1] if found else self.cookie
+        checked = self._request("GET", "/_stcore/health").getheader("Set-Cookie") or ""
+        self._check = (re.findall(r"_streamlit_xsrf=([^;]+)", checked) or [""])[0]
+        self._connection = connect(
+            self.url.replace("http", "ws", 1) + "/_stcore/stream",
+            additional_headers=self._headers(),
+            subprotocols=["streamlit"],  # type: ignore[list-item]
+            max_size=None,
+            open_timeout=PATIENCE,
+        )
+        self._socket = self._connection.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave."""
+        self._connection.__exit__(None, None, None)
+
+    def open(self, page: str = "", query: str = "", widgets: tuple[WidgetState, ...] = ()) -> Self:
+        """Run a page with these values of its widgets; `got` has those of all runs."""
+        message = BackMsg()
+        message.rerun_script.page_name = page
+        message.rerun_script.query_string = query
+        message.rerun_script.widget_states.widgets.extend(widgets)
+        self.elements.clear()
+        self._say(message)
+        self._until(_finished)
+        for path in self._addresses():
+            if path not in self.served:
+                self.served[path] = self._request("GET", path).read()
+        return self
+
+    def upload(self, name: str, content: bytes) -> WidgetState:
+        """Give a file to the uploader of the page. Returns its state, for the next `open`."""
+        uploader = next(e.file_uploader for e in self.elements if e.HasField("file_uploader"))
+        message = BackMsg()
+        message.file_urls_request.request_id = uuid.uuid4().hex
+        message.file_urls_request.file_names.append(name)
+        message.file_urls_request.session_id = self._id
+        self._say(message)
+        said = self._until(lambda said: said.WhichOneof("type") == "file_urls_response")
+        place = said.file_urls_response.file_urls[0]
+        edge = uuid.uuid4().hex
+        head = f'--{edge}\r\nContent-Disposition: form-data; name="f"; filename="{name}"\r\n\r\n'
+        body = head.encode() + content + f"\r\n--{edge}--\r\n".encode()
+        kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
+        assert self._request("PUT", place.upload_url, body, kind).status == 204
+        state = WidgetState(id=uploader.id)
+        told = state.file_uploader_state_value.uploaded_file_info.add()
+        told.name, told.size, told.file_id = name, len(content), place.file_id
+        told.file_urls.CopyFrom(place)
+        return state
+
+    def everything(self) -> bytes:
+        """All that this session was ever told or given."""
+        return b"\n".join([*self.got, *self.served.values()])
+
+    def _say(self, message: BackMsg) -> None:
+        self._socket.send(message.SerializeToString())
+
+    def _until(self, there: Callable[[ForwardMsg], bool]) -> ForwardMsg:
+        while True:
+            raw = self._socket.recv(timeout=PATIENCE)
+            assert isinstance(raw, bytes)
+            self.got.append(raw)
+            said = ForwardMsg.FromString(raw)
+            if said.WhichOneof("type") == "new_session":
+                self.elements.clear()
+                self._id = said.new_session.initialize.session_id
+            elif said.WhichOneof("type") == "delta" and said.delta.HasField("new_element"):
+                self.elements.append(said.delta.new_element)
+            if there(said):
+                return said
+
+    def _addresses(self) -> set[str]:
+        # Wherever in a message they are: pictures, downloads, pictures in tables.
+        found = re.findall(rb"/media/[\w.-]+", b"\n".join(self.got))
+        return {path.decode() for path in found}
+
+    def _headers(self) -> dict[str, str]:
+        kept = [f"{visitors.COOKIE}={self.cookie}"] if self.cookie else []
+        if check := getattr(self, "_check", ""):
+            return {"Cookie": "; ".join([*kept, f"_streamlit_xsrf={check}"]), "X-Xsrftoken": check}
+        return {"Cookie": kept[0]} if kept else {}
+
+    def _request(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
+        connection.request(method, path, body or None, self._headers() | (headers or {}))
+        return connection.getresponse()
+
+
+def _finished(said: ForwardMsg) -> bool:
+    """Whether a page is whole; one that begins anew by itself is not."""
+    again = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+    return said.WhichOneof("type") == "script_finished" and said.script_finished != again
