@@ -30,8 +30,9 @@ CACHES = {"cache", "lru_cache", "cache_data", "cache_resource"}
 SHARED = {
     "ui/resources.py": {
         *("settings", "start", "sweep", "sample_photographs"),
-        *("_backbone", "_live_backbone", "_shared_trunk"),
+        *("_backbone", "_live_backbone", "shared_trunk"),
     },
+    "ui/shown.py": {"network", "network_parts"},
     "core/backbones/labels.py": {"imagenet_labels"},
     "core/samples.py": {"photographs"},
     "core/summary.py": {"_read"},

@@ -25,7 +25,6 @@ from core import (
 )
 from core import card as cards
 from core import settings as settings_module
-from core import showing as shown_to
 from core.backbones import serving
 from core.bundles import brought
 from core.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
@@ -38,7 +37,6 @@ from core.jobs import recover
 from core.live import Part
 from core.run import Run
 from core.settings import Settings
-from core.showing import Showing
 from core.side_by_side import Measured
 from ui.confusion_chart import Share, confusion_matrix
 
@@ -73,7 +71,7 @@ def _backbone(path: Path) -> ServingModel:
     return _warm(path)
 
 
-def _open(path: Path) -> ServingModel:
+def open_model(path: Path) -> ServingModel:
     """Interpreters of backbones are shared by all visitors; those of trained models are not."""
     return _backbone(path) if _shared(path) else _warm(path)
 
@@ -97,7 +95,7 @@ def classifier(model: str) -> Classifier:
 @st.cache_resource(scope="session", max_entries=2, show_spinner="Loading the model …")
 def _classifier(model: str, annotations: str) -> Classifier:
     del annotations  # where they change, so does what the model is called and when it is sure
-    return models.named(model, settings(), _open)
+    return models.named(model, settings(), open_model)
 
 
 def crew(model: str) -> tuple[Classifier, ...]:
@@ -121,39 +119,20 @@ def live_parts(model: str) -> dict[str, Part]:
 @st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
 def _live_backbone(model: str) -> dict[str, Part]:
     asked = classifier(model)
-    return live.pack(asked, _shared_trunk(asked.file))
+    return live.pack(asked, shared_trunk(asked.file))
 
 
 @st.cache_resource(scope="session", max_entries=1, ttl=PACKED_SECONDS, show_spinner=False)
 def _live_run(model: str, annotations: str) -> dict[str, Part]:
     del annotations  # as above
     asked = classifier(model)
-    trunk = _shared_trunk(asked.file) if _shared(asked.file) else live.trunk(asked.file)
+    trunk = shared_trunk(asked.file) if _shared(asked.file) else live.trunk(asked.file)
     return live.pack(asked, trunk)
 
 
 @st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
-def _shared_trunk(file: Path) -> Part:
+def shared_trunk(file: Path) -> Part:
     return live.trunk(file)
-
-
-@st.cache_resource(scope="session", max_entries=1, show_spinner=False)
-def showing() -> Showing:
-    """What this visitor shows to the camera; in memory, and gone with the visit."""
-    return Showing(network(), settings())
-
-
-@st.cache_resource(show_spinner="Loading the model …")
-def network() -> Classifier:
-    """What looks at pictures that are shown; the same for all visitors."""
-    return shown_to.network(settings(), _open)
-
-
-@st.cache_resource(max_entries=1, ttl=PACKED_SECONDS, show_spinner=False)
-def network_parts() -> dict[str, Part]:
-    """The network that looks at what is shown, as a browser takes it."""
-    asked = network()
-    return {"head": live.head(asked), "trunk": _shared_trunk(asked.file)}
 
 
 def _annotations(model: str) -> str:

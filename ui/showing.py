@@ -15,7 +15,7 @@ from core.intake import Intake
 from core.settings import Settings
 from core.training import config
 from core.uploads import Upload
-from ui import launch, resources, state, text
+from ui import launch, shown, state, text
 from ui.live_camera import teaching
 from ui.uploaded import release
 
@@ -39,11 +39,11 @@ def _below(settings: Settings) -> None:
     if state.parameter(state.UPLOAD):
         st.rerun()
     teaching.line()
-    showing = resources.showing()
+    showing = shown.showing()
     _uploads(settings)
-    shown = f"{text.count(showing.count, 'picture')}, {text.size(showing.bytes)}, "
+    amount = f"{text.count(showing.count, 'picture')}, {text.size(showing.bytes)}, "
     st.caption(
-        f":material/lock: {shown if showing.count else 'What you show is '}in the memory of this "
+        f":material/lock: {amount if showing.count else 'What you show is '}in the memory of this "
         "server for as long as your visit. Nothing is written to disk until you keep it; closing "
         "or reloading the page forgets it."
     )
@@ -91,7 +91,7 @@ def _below(settings: Settings) -> None:
 
 def _uploads(settings: Settings) -> None:
     """Pictures from files, for the same classes."""
-    showing = resources.showing()
+    showing = shown.showing()
     with st.expander("Add pictures from files", icon=":material/upload:"):
         named = {one.name: one.id for one in showing.classes}
         turn = st.session_state.setdefault(state.TEACH_ROUND, 0)
@@ -114,7 +114,7 @@ def _uploads(settings: Settings) -> None:
 
 def _take(class_id: int, key: str) -> None:
     files: list[UploadedFile] = st.session_state[key]
-    showing = resources.showing()
+    showing = shown.showing()
     burst = time.time_ns() // 1_000_000
     said = []
     for number, file in enumerate(files):
@@ -135,7 +135,7 @@ def _take(class_id: int, key: str) -> None:
 
 def _keep(settings: Settings, at_once: bool) -> None:
     try:
-        upload = room.keep(resources.showing(), settings, by=state.mark(settings))
+        upload = room.keep(shown.showing(), settings, by=state.mark(settings))
     except TuskerError as refusal:
         st.session_state[state.REFUSAL] = str(refusal)
         return
@@ -146,7 +146,7 @@ def _keep(settings: Settings, at_once: bool) -> None:
 
 
 def _forget() -> None:
-    resources.showing().clear()
+    shown.showing().clear()
 
 
 def start_at_once(upload: Upload, found: Intake, settings: Settings) -> bool:

@@ -28,7 +28,7 @@ from tests.shapes import draw, shapes_zip
 
 PAGES = pytest.StashKey[list[Page]]()
 HERE = {"127.0.0.1", "localhost"}
-LEARNING = 60_000
+LEARNING = 120_000
 """Milliseconds that a small training may take."""
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's browser side looks for these below the page's own path first, and is refused."""

@@ -10,8 +10,8 @@ from playwright.sync_api import Locator, Page
 
 from tests.browser import chromium
 
-SCENE = 120
-"""Frames of each thing: at 30 a second, four seconds."""
+SCENE = 180
+"""Frames of each thing: at 30 a second, six seconds."""
 DISTANCES = """(view, means) => {
     const image = view.view.stage.grab();
     if (!image) return null;

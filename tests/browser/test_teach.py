@@ -86,8 +86,15 @@ def _teach(view: Locator, means: list[list[float]], seconds: float = 2.3) -> Non
 def _says(view: Locator, means: list[list[float]]) -> None:
     """Fails unless it names both things while they are shown."""
     for place, name in enumerate(("Class 1", "Class 2")):
-        teacher.await_scene(view, means, place)
-        expect(view).to_have_attribute("data-label", name, timeout=2_500)
+        for tries_left in reversed(range(3)):
+            teacher.await_scene(view, means, place)
+            try:
+                expect(view).to_have_attribute("data-label", name, timeout=2_500)
+                break
+            except AssertionError:
+                # A machine with other work may be a whole scene behind.
+                if not tries_left:
+                    raise
 
 
 def _on_disk(server: Server) -> set[Path]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core import live
 from core.settings import Settings
-from ui import live_camera, resources, state
+from ui import live_camera, shown, state
 from ui.live_camera import lessons
 
 ENTRY = "teach.js"
@@ -24,18 +24,18 @@ _VIEW = st.components.v2.component(
 def show(settings: Settings) -> None:
     """The camera, the classes with their pictures, and what the model says meanwhile."""
     with st.spinner("Packing the model …"):
-        resources.network_parts()
+        shown.network_parts()
     _VIEW(key="teach view", data=_described(settings))
 
 
 def line() -> None:
     """What carries questions and answers; for a fragment, since each question runs it again."""
-    said = st.session_state.pop(state.TEACH_ANSWER, None) or lessons.news(resources.showing())
+    said = st.session_state.pop(state.TEACH_ANSWER, None) or lessons.news(shown.showing())
     live_camera.LINE(key=state.TEACH_LINE, data=said, on_question_change=_hear)
 
 
 def _described(settings: Settings) -> dict[str, Any]:
-    network, runtime = resources.network(), live.runtime(settings)
+    network, runtime = shown.network(), live.runtime(settings)
     return {
         "entry": ENTRY,
         "sources": live_camera.sources(),
@@ -44,7 +44,7 @@ def _described(settings: Settings) -> dict[str, Any]:
             "id": MODEL,
             "size": network.size,
             "crop": network.crop,
-            "parts": live_camera.described(resources.network_parts()),
+            "parts": live_camera.described(shown.network_parts()),
         },
     }
 
@@ -54,5 +54,5 @@ def _hear() -> None:
     if asked is None:
         return
     st.session_state[state.TEACH_ANSWER] = lessons.answer(
-        asked, MODEL, resources.network(), resources.network_parts(), resources.showing()
+        asked, MODEL, shown.network(), shown.network_parts(), shown.showing()
     )
