@@ -132,6 +132,7 @@ def _live_run(model: str, annotations: str) -> dict[str, Part]:
 
 @st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
 def shared_trunk(file: Path) -> Part:
+    """A network as a browser takes it; the same for all models that were taught on it frozen."""
     return live.trunk(file)
 
 

@@ -1,4 +1,4 @@
-"""What a visitor shows to the camera, and the network that looks at it, for as long as they stay."""
+"""What a visitor shows to the camera, and the network that looks at it while they stay."""
 
 import streamlit as st
 
