@@ -75,9 +75,8 @@ def _below(settings: Settings) -> None:
             disabled=not showing.count,
             on_click="ignore",
         )
-        st.button(
-            "Forget all", icon=":material/delete:", disabled=not showing.count, on_click=_forget
-        )
+        with st.popover("Forget all", icon=":material/delete:", disabled=not showing.count):
+            st.button(f"Forget {text.count(showing.count, 'picture')}", on_click=_forget)
     if why:
         st.caption(text.plain(why, 300))
     elif poor := room.flattering(showing):

@@ -72,7 +72,7 @@ def test_what_is_shown_can_be_taken_along_and_forgotten(visitor: Visitor) -> Non
     _taught(visitor, 3)
     button = next(b for b in visitor.at.get("download_button") if "Download" in b.proto.label)
     assert not button.proto.disabled
-    visitor.press("Forget all")
+    visitor.press("Forget 6 pictures")
     assert "What you show is in the memory" in visitor.reads()
 
 
