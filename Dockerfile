@@ -22,6 +22,7 @@ WORKDIR /app
 COPY . .
 ENV PATH=/opt/tusker/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
     TUSKER_HOME=/data \
     TUSKER_MODE=public \
     STREAMLIT_SERVER_PORT=8501
