@@ -4,9 +4,10 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import api
-from core import settings
+from core import memory, settings
 from ui import troubles
 
+memory.bound()
 host = settings.load()
 app = st.App(
     "app.py",

@@ -17,6 +17,7 @@ from core import (
     heatmap,
     journal,
     live,
+    memory,
     models,
     runs,
     samples,
@@ -54,6 +55,7 @@ def settings() -> Settings:
 @st.cache_resource
 def start() -> None:
     """Once a server: let queues go on where they stood."""
+    memory.bound()
     journal.begin()
     recover(settings())
 
@@ -64,6 +66,7 @@ def sweep() -> None:
     uploads.sweep(settings())
     runs.sweep(settings())
     brought.sweep(settings())
+    memory.give_back()
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)

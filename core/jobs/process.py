@@ -24,6 +24,8 @@ WORKER = "core.jobs.worker"
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 3.0
 """How long a worker may take to stop by itself after a cancel."""
+NICENESS = 10
+"""By how much a worker stands back for the web process where both want the same core."""
 KILL_SECONDS = 60.0
 """How long the system may take to end a worker that was killed."""
 PASSED_ON = {
@@ -68,6 +70,10 @@ def run(folder: JobFolder, settings: Settings) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+    if os.name == "posix":
+        # Whoever waits at a page sees each tenth of a second; who trains sees minutes.
+        with suppress(psutil.Error):
+            worker.nice(min(19, worker.nice() + NICENESS))
     _stay(folder, worker, settings, settings.job_minutes * 60)
 
 

@@ -1,5 +1,6 @@
 """What a worker may take of the machine, and how many there are at once."""
 
+import os
 import resource
 import signal
 import sys
@@ -34,6 +35,14 @@ def test_a_worker_has_so_much_address_space(queue: Settings, stalled: None) -> N
     at_work.until(lambda: at_work.processes(bounded, "worker"))
     worker = at_work.only(bounded, "worker")
     at_work.until(lambda: worker.rlimit(resource.RLIMIT_AS)[0] == 9_000 * 1024**2)
+
+
+@linux
+def test_a_worker_stands_back_for_the_pages(queue: Settings, stalled: None) -> None:
+    job = at_work.stalled_preparation(queue)
+    at_work.until(lambda: job.recorded().state is State.RUNNING)
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    assert at_work.only(queue, "worker").nice() == min(19, mine + process.NICENESS)
 
 
 @linux

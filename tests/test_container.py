@@ -1,0 +1,121 @@
+"""The container's files, which no daemon was here to build: what can be said without one."""
+
+import fnmatch
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from core.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+STEPS = [line.split(maxsplit=1) for line in DOCKERFILE.splitlines() if re.match("[A-Z]+ ", line)]
+LAST = STEPS[max(place for place, (verb, _) in enumerate(STEPS) if verb == "FROM") :]
+LATER = {"requirements-ray.txt"}
+"""What may be asked for and comes with another part of the project."""
+
+
+def _of(verb: str) -> list[str]:
+    return [rest for found, rest in LAST if found == verb]
+
+
+def _context() -> set[str]:
+    """What of the repository goes into the image, by the rules of `.dockerignore`."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\n")  # fmt: skip
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] != "#"]
+    kept = set()
+    for path in filter(None, tracked):
+        inside = True
+        for rule in filter(None, rules):
+            wanted = rule.removeprefix("!")
+            parents = ["/".join(path.split("/")[:n]) for n in range(1, path.count("/") + 2)]
+            if any(fnmatch.fnmatch(parent, wanted.removeprefix("**/")) for parent in parents):
+                inside = rule.startswith("!")
+        if inside:
+            kept.add(path)
+    return kept
+
+
+def test_the_app_runs_as_a_user_without_rights_from_the_first_to_the_last() -> None:
+    (user,) = _of("USER")
+    created = re.search(rf"useradd --uid (\d+) .*\b{user}\b", DOCKERFILE)
+    assert user not in ("root", "0")
+    assert created is not None and int(created[1]) > 0
+    verbs = [verb for verb, _ in LAST]
+    assert verbs.index("USER") < verbs.index("CMD")
+    assert not {"RUN", "COPY", "ADD"} & set(verbs[verbs.index("USER") :]), "the code is root's"
+    for service in COMPOSE["services"].values():
+        assert "user" not in service and service["cap_drop"] == ["ALL"]
+
+
+def test_the_base_is_pinned_and_no_stage_has_another() -> None:
+    version = re.search(r"^ARG PYTHON=(\S+)$", DOCKERFILE, re.MULTILINE)
+    assert version is not None and re.fullmatch(r"3\.1[123]\.\d+-slim-\w+", version[1])
+    assert {rest.split()[0] for verb, rest in STEPS if verb == "FROM"} == {"python:${PYTHON}"}
+
+
+def test_every_file_that_is_named_is_there_and_goes_into_the_image() -> None:
+    context = _context()
+    (command,) = _of("CMD")
+    assert "server.py" in command
+    for name in ("server.py", "app.py", "requirements.txt", ".streamlit/config.toml", "LICENSE"):
+        assert (ROOT / name).is_file() and name in context
+    for folder in ("api", "core", "pages", "ui"):
+        assert any(path.startswith(f"{folder}/") for path in context)
+    assert "core/backbones/data/efficientnet-lite0.tflite" in context
+    assert any(path.startswith("core/data/") for path in context)
+    for line in (DOCKERFILE + (ROOT / "compose.yaml").read_text()).splitlines():
+        for name in re.findall(r"requirements[\w-]*\.txt", line):
+            assert (ROOT / name).is_file() or name in LATER
+
+
+def test_nothing_but_the_app_goes_into_the_image() -> None:
+    tops = {path.split("/")[0] for path in _context() if not path.startswith("requirements")}
+    assert tops == {"api", "app.py", "core", "LICENSE", "pages", "server.py", ".streamlit", "ui"}
+    assert not [path for path in _context() if "secrets" in path]
+
+
+def test_the_health_check_asks_the_port_that_the_app_listens_on() -> None:
+    (check,) = _of("HEALTHCHECK")
+    assert "/_stcore/health" in check and "STREAMLIT_SERVER_PORT" in check
+    (told,) = _of("ENV")
+    variables = dict(pair.split("=", 1) for pair in shlex.split(told))
+    (port,) = _of("EXPOSE")
+    assert variables["STREAMLIT_SERVER_PORT"] == port
+    assert COMPOSE["services"]["web"]["ports"][0].endswith(f":{port}")
+    assert f"app_port: {port}" in (ROOT / "docs" / "huggingface.md").read_text()
+    program = re.findall(r'"-c", "(.*)"\]', check)[0]
+    compile(program, "health check", "exec")
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"STREAMLIT_SERVER_PORT": "9"},
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode != 0, "a port where nobody answers is not healthy"
+
+
+def test_runs_are_kept_on_the_volume_that_compose_gives_to_all() -> None:
+    (told,) = _of("ENV")
+    home = dict(pair.split("=", 1) for pair in shlex.split(told))["TUSKER_HOME"]
+    assert _of("VOLUME") == [home]
+    for service in COMPOSE["services"].values():
+        assert service["volumes"] == [f"home:{home}"]
+    assert set(COMPOSE["volumes"]) == {"home"}
+    known = {Settings.variable(field) for field in Settings.model_fields}
+    later = {"TUSKER_RUNNER", "TUSKER_RAY_ADDRESS"}
+    assert set(COMPOSE["services"]["web"]["environment"]) <= known | later
+
+
+def test_the_cluster_comes_only_when_it_is_asked_for() -> None:
+    asked = {name: service.get("profiles", []) for name, service in COMPOSE["services"].items()}
+    assert asked == {"web": [], "ray-head": ["ray"], "ray-worker": ["ray"]}
