@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from core.errors import BadDataset, BadInput
 from core.jobs import enqueue
+from core.jobs.lane import Lane
 from core.run import Run
 from core.settings import Settings
 
 PATIENCE_SECONDS = 5.0
-"""How long another tab may take to have the same run go on."""
+"""How long another tab, or the dispatcher, may take to be done with the same run."""
+POLL_SECONDS = 0.05
 
 
 def resumable(run: Run, settings: Settings) -> bool:
@@ -40,11 +44,19 @@ def resume(run: Run, settings: Settings, *, by: str = "") -> None:
             "The pictures of this run are no longer here: uploads are deleted after "
             f"{settings.upload_hours:g} hours. Upload them again and start anew."
         )
+    _let_go(run, settings)
     # Held until it is in the queue, so that of two tabs the second finds it there.
     with run.job.unattended(within=PATIENCE_SECONDS) as free:
         if free and run.job.recorded().state.ended:
             run.clear()
             enqueue(run.path, run.job.order(), settings, by=by)
+
+
+def _let_go(run: Run, settings: Settings) -> None:
+    """Wait for whoever looked after the training, and is about to clear up after it."""
+    lane, deadline = Lane("train", settings), time.monotonic() + PATIENCE_SECONDS
+    while lane.ticket_of(run.job) is not None and lane.held and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
 
 
 def _ended(run: Run, settings: Settings) -> bool:

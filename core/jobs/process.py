@@ -118,7 +118,7 @@ def _stay(
     import psutil
 
     deadline = time.monotonic() + seconds_left
-    overdue = False
+    overdue, asked = False, folder.recorded().queued_at
     while True:
         try:
             code = _wait(worker, POLL_SECONDS)
@@ -133,8 +133,9 @@ def _stay(
     if code != 0:
         _clear(folder, settings, worker.pid)
     with suppress(FileNotFoundError), folder.unattended(within=1.0) as free:
-        # If somebody is still at work, that was a second worker, which found nothing to do.
-        if free:
+        # If somebody is still at work, that was a second worker, which found nothing to do. And
+        # whoever saw it end may have ordered it anew by now.
+        if free and folder.recorded().queued_at == asked:
             _say_how_it_ended(folder, code, overdue, settings)
 
 
