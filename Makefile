@@ -15,7 +15,7 @@ WORKERS ?= 2
 $(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test lint format unit slow corpus screenshots clean
+.PHONY: help run serve test lint format unit slow corpus reliability screenshots clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,9 @@ slow: $(VENV)/.dev  ## the tests that take minutes
 
 corpus: $(VENV)/.dev  ## the tests over hostile archives and pictures
 	$(BIN)/python -m pytest -m corpus $(ARGS)
+
+reliability: $(VENV)/.dev  ## strike and load the app, and write docs/reliability.md
+	$(BIN)/python -m benchmarks.reliability $(ARGS)
 
 screenshots: $(VENV)/.dev  ## make the pictures of the README again
 	$(BIN)/python -m tests.browser.screenshots

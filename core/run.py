@@ -18,8 +18,8 @@ from core.classifier import Classifier, Open, opened
 from core.dataset import Dataset
 from core.errors import RunDamaged
 from core.evaluation import Report
-from core.extras import THUMBNAILS, Extras
-from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, Status
+from core.extras import FINDINGS, ORIGIN, THUMBNAILS, Extras
+from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
 from core.jobs.local import status as live_status
 from core.manifest import MANIFEST, Manifest
 from core.settings import Settings
@@ -37,6 +37,13 @@ OWNERS = (owned.ANNOTATIONS, owned.LOCK, visitors.MARK, PUBLISHED)
 """Files of whoever owns the run, which no manifest lists."""
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
+
+
+def _never_queued(at: float) -> Status:
+    sentence = "It was interrupted before it was in the queue. Start it again from its pictures."
+    return Status(
+        state=State.INTERRUPTED, kind="train", sentence=sentence, queued_at=at, ended_at=at
+    )
 
 
 class Run(Extras):
@@ -77,8 +84,17 @@ class Run(Extras):
         files.write_text(self.path / DATASET, dataset.model_dump_json(indent=1))
 
     def status(self, settings: Settings) -> Status:
-        """Where it stands now."""
-        return live_status(self.job, settings)
+        """Where it stands now.
+
+        Raises:
+            FileNotFoundError: it is finished and nobody here ordered it, or it is gone.
+        """
+        try:
+            return live_status(self.job, settings)
+        except FileNotFoundError:
+            if self.complete or not (self.path / CONFIG).is_file():
+                raise
+            return _never_queued((self.path / CONFIG).stat().st_mtime)
 
     @property
     def pictures(self) -> Path | None:
@@ -233,6 +249,16 @@ class Run(Extras):
             open_model,
             threshold=said.threshold,
         )
+
+    def clear(self) -> None:
+        """Remove what an unfinished training left; what it was ordered with stays, and its owner's.
+
+        It would be found by the next one, whose manifest lists whatever is there.
+        """
+        kept = (*PRIVATE, *OWNERS, CONFIG, DATASET, FINDINGS, ORIGIN, EVENTS, LOG)
+        for path in self.path.iterdir():
+            if path.name not in kept:
+                files.remove(path)
 
     def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
         """Write the manifest, last and at once: from now on the run can be used."""

@@ -58,8 +58,8 @@ def create(config: TrainingConfig, dataset: Dataset, path: Path) -> Run:
     """A new run folder with its settings and its data, not yet ordered from anybody."""
     path.mkdir(parents=True, exist_ok=True)
     run = Run(path)
-    files.write_text(path / CONFIG, config.model_dump_json(indent=1))
     run.write_dataset(dataset)
+    files.write_text(path / CONFIG, config.model_dump_json(indent=1))  # by which it is found
     return run
 
 

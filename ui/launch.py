@@ -7,13 +7,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import allowances, backbones, runs, uploads
+from core import allowances, backbones, resuming, runs, uploads
 from core.bundles import Brought
 from core.checks import Finding
 from core.dataset import Dataset
 from core.errors import TuskerError
 from core.intake import Intake
-from core.jobs import enqueue
+from core.jobs import State, enqueue
 from core.runs import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
@@ -23,6 +23,11 @@ from ui import resources, state, text
 KEPT = (
     "What it had worked out about the pictures is kept as long as they are, so another start is "
     "faster."
+)
+
+NOT_STORED = (
+    "The training could not be stored on this host ({}). Delete runs that are no longer needed, or "
+    "try again later."
 )
 
 
@@ -61,14 +66,16 @@ def begin(
     except TuskerError as refusal:
         st.session_state[state.REFUSAL] = str(refusal)
         return
-    run = runs.create(config, dataset, runs.new_path(settings))
-    run.write_findings(findings)
-    order = runs.order(upload.pictures, before)
+    run = Run(runs.new_path(settings))
     try:
-        enqueue(run.path, order, settings, by=by)
-    except TuskerError as refusal:
+        runs.create(config, dataset, run.path)
+        run.write_findings(findings)
+        enqueue(run.path, runs.order(upload.pictures, before), settings, by=by)
+    except (TuskerError, OSError) as error:
         runs.delete(run)
-        st.session_state[state.REFUSAL] = str(refusal)
+        full = isinstance(error, OSError)
+        said = NOT_STORED.format(error.strerror or error) if full else str(error)
+        st.session_state[state.REFUSAL] = said
         return
     st.session_state.pop(state.REFUSAL, None)
     state.remember_run(run.id)
@@ -116,8 +123,19 @@ def again(run: Run, settings: Settings) -> None:
     """Ways on from a run: the same once more, the same with other settings, other pictures."""
     upload, line = pictures(run, settings), runs.summarise(run, settings)
     ended_early = line.damaged or (line.state.ended and not line.complete)
+    broke_off = line.state is State.INTERRUPTED and not line.damaged
     with st.container(horizontal=True):
-        if upload is not None and ended_early:
+        if upload is not None and ended_early and broke_off:
+            st.button(
+                "Go on",
+                type="primary",
+                icon=":material/resume:",
+                help="It begins anew with what it had kept, and ends with the report that it would "
+                "have written undisturbed.",
+                on_click=_go_on,
+                args=(run, settings),
+            )
+        elif upload is not None and ended_early:
             st.button(
                 "Start again with the same settings",
                 type="primary",
@@ -148,6 +166,17 @@ def pictures(run: Run, settings: Settings) -> Upload | None:
     except (OSError, ValueError, KeyError, TuskerError):
         return None
     return upload if upload.pictures == named else None
+
+
+def _go_on(run: Run, settings: Settings) -> None:
+    try:
+        resuming.resume(run, settings, by=state.mark(settings))
+    except TuskerError as refusal:  # the queue is full, or the pictures went meanwhile
+        st.session_state[state.REFUSAL] = str(refusal)
+    except OSError as error:
+        st.session_state[state.REFUSAL] = NOT_STORED.format(error.strerror or error)
+    else:
+        st.session_state.pop(state.REFUSAL, None)
 
 
 def _repeat(run: Run, upload: Upload, settings: Settings) -> None:

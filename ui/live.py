@@ -22,8 +22,8 @@ LOG_LINES = 60
 KEPT = {
     State.CANCELLED: "No model came of it. Its settings were kept.",
     State.FAILED: "No model came of it. Its settings and its log were kept.",
-    State.INTERRUPTED: "No model came of it: a training that stops in the middle cannot go on. "
-    "Its settings and its log were kept.",
+    State.INTERRUPTED: "No model came of it yet. Its settings, its log and what it had worked out "
+    "about the pictures were kept.",
 }
 
 

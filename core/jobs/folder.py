@@ -127,10 +127,16 @@ class JobFolder:
             )
         )
 
-    def end(self, state: State, sentence: str = "", *, at: float | None = None) -> None:
-        """Record how it ended, and when if not now."""
+    def end(self, state: State, sentence: str = "", *, at: float | None = None) -> Status:
+        """Record how it ended, and when if not now. Returns what was recorded."""
+        status = self.ended(state, sentence, at=at)
+        self.write(status)
+        return status
+
+    def ended(self, state: State, sentence: str = "", *, at: float | None = None) -> Status:
+        """The status with which it would be recorded so."""
         ended = {"state": state, "sentence": sentence, "ended_at": at or time.time()}
-        self.write(self.recorded().model_copy(update=ended))
+        return self.recorded().model_copy(update=ended)
 
     def request_cancel(self) -> None:
         """Ask that the job stops; where there is no folder any more there is nothing to stop."""

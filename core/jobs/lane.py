@@ -46,7 +46,9 @@ class Lane:
     def add(self, folder: Path) -> None:
         """Put a job at the end."""
         # At once: a dispatcher may be looking, and must not meet half a path.
-        name = f"{time.time_ns():020d}-{folder.name}"
+        last = max((_number(ticket) for ticket in self.tickets()), default=0)
+        # Behind the others even if the clock was set back.
+        name = f"{max(time.time_ns(), last + 1):020d}-{folder.name}"
         files.write_text(self.path / name, str(folder.resolve()))
 
     def tickets(self) -> list[Path]:
@@ -57,6 +59,11 @@ class Lane:
         """A job's ticket, if it has one."""
         wanted = folder.path.name
         return next((t for t in self.tickets() if t.name.partition("-")[2] == wanted), None)
+
+
+def _number(ticket: Path) -> int:
+    digits = ticket.name.partition("-")[0]
+    return int(digits) if digits.isdigit() else 0
 
 
 @contextmanager

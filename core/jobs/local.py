@@ -53,8 +53,9 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
             f"Try again in a few minutes; the host can raise {settings.variable('queue_length')}."
         )
     allowances.turn(by, get_args(Kind), settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    visitors.mark(folder, by)  # first: whoever is killed here leaves nothing that is nobody's
     job.open(order)
-    visitors.mark(folder, by)
     lane.add(folder)
     journal.note("job queued", kind=order.kind, job=journal.short(folder.name), waiting=waiting)
     _start_dispatcher(lane, settings)
@@ -69,12 +70,17 @@ def status(folder: JobFolder, settings: Settings) -> Status:
         if lane.ticket_of(folder) is None or not lane.held:
             return process.interrupt(folder, settings)
         return folder.recorded()  # the dispatcher says, or is about to say, how it ended
-    if recorded.state is State.QUEUED and time.time() - recorded.queued_at > PATIENCE_SECONDS:
+    if recorded.state is State.QUEUED and not 0 <= _since(recorded) <= PATIENCE_SECONDS:
         if lane.ticket_of(folder) is None:
             return process.interrupt(folder, settings)
         if not lane.held:
             _start_dispatcher(lane, settings)
     return recorded
+
+
+def _since(queued: Status) -> float:
+    """Seconds since a job was put in its queue; less than none where the clock was set back."""
+    return time.time() - queued.queued_at
 
 
 def cancel(folder: JobFolder, settings: Settings) -> None:
@@ -136,7 +142,7 @@ def _work_off(ticket: Path, settings: Settings) -> None:
     except Exception:
         # The jobs behind it must not wait because of one.
         log.exception("the job in %s could not be worked off", folder.path)
-        if folder.exists:
+        with suppress(OSError):  # a full disk; whoever looks finds it interrupted
             folder.end(State.FAILED, "The worker could not be started. Try again in a few minutes.")
     finally:
         ticket.unlink(missing_ok=True)

@@ -40,6 +40,10 @@ OUT_OF_MEMORY = ("bad_alloc", "memory allocation", "cannot allocate memory", "fa
 SECRET = {"api_token"}
 """Settings that no worker gets: it has no use for them."""
 INTERRUPTED = "It was interrupted: the machine or the worker stopped."
+KILLED = (
+    "It was interrupted: the worker was killed, most likely because memory ran out. Should that "
+    "happen again, try a smaller batch, fewer views or a smaller backbone."
+)
 CANCELLED = "It was cancelled."
 
 
@@ -95,10 +99,12 @@ def interrupt(folder: JobFolder, settings: Settings) -> Status:
             at = folder.last_sign
             shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
             _clear(folder, settings)
-            if folder.cancel_requested:
-                folder.end(State.CANCELLED, CANCELLED, at=at)
-            else:
-                folder.end(State.INTERRUPTED, INTERRUPTED, at=at)
+            cancelled = folder.cancel_requested
+            how = (State.CANCELLED, CANCELLED) if cancelled else (State.INTERRUPTED, INTERRUPTED)
+            try:
+                return folder.end(*how, at=at)
+            except OSError:  # a full disk: whoever looks next says so again
+                return folder.ended(*how, at=at)
     return folder.recorded()
 
 
@@ -118,7 +124,7 @@ def _stay(
     import psutil
 
     deadline = time.monotonic() + seconds_left
-    overdue = False
+    overdue, asked = False, folder.recorded().queued_at
     while True:
         try:
             code = _wait(worker, POLL_SECONDS)
@@ -133,8 +139,9 @@ def _stay(
     if code != 0:
         _clear(folder, settings, worker.pid)
     with suppress(FileNotFoundError), folder.unattended(within=1.0) as free:
-        # If somebody is still at work, that was a second worker, which found nothing to do.
-        if free:
+        # If somebody is still at work, that was a second worker, which found nothing to do. And
+        # whoever saw it end may have ordered it anew by now.
+        if free and folder.recorded().queued_at == asked:
             _say_how_it_ended(folder, code, overdue, settings)
 
 
@@ -185,25 +192,22 @@ def _is_left_dead(worker: psutil.Process) -> bool:
 def _say_how_it_ended(
     folder: JobFolder, code: int | None, overdue: bool, settings: Settings
 ) -> None:
-    state = folder.recorded().state
-    if overdue and state is not State.DONE:
+    recorded, state = folder.recorded().state, State.FAILED
+    if overdue and recorded is not State.DONE:
         sentence = (
             f"It took longer than the {settings.job_minutes:g} minutes that this host allows. "
             f"The host can raise {settings.variable('job_minutes')}."
         )
-    elif state.ended:
+    elif recorded.ended:
         return
     elif folder.cancel_requested:
         folder.end(State.CANCELLED, CANCELLED)
         return
-    elif code in (-signal.SIGTERM, 128 + signal.SIGTERM):
+    elif code in (-signal.SIGTERM, 128 + signal.SIGTERM, None):
         folder.end(State.INTERRUPTED, INTERRUPTED)
         return
     elif code == -signal.SIGKILL:
-        sentence = (
-            "The worker was killed, most likely because memory ran out. "
-            "Try a smaller batch, fewer views or a smaller backbone."
-        )
+        state, sentence = State.INTERRUPTED, KILLED
     elif settings.worker_bytes and _starved(folder, code):
         sentence = (
             "The worker gave up, most likely because it needed more memory than the "
@@ -212,11 +216,10 @@ def _say_how_it_ended(
             f"{settings.variable('worker_megabytes')}."
         )
     else:
-        said = "" if code is None else f" with code {int(code)}"
-        sentence = f"The worker ended{said} before it was done. The log may say why."
-    with folder.log_path.open("a", encoding="utf-8") as log:
+        sentence = f"The worker ended with code {code} before it was done. The log may say why."
+    with suppress(OSError), folder.log_path.open("a", encoding="utf-8") as log:
         log.write(f"{sentence}\n")
-    folder.end(State.FAILED, sentence)
+    folder.end(state, sentence)
 
 
 def _starved(folder: JobFolder, code: int | None) -> bool:

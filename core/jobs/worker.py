@@ -177,6 +177,11 @@ def _refusal(error: BaseException) -> TuskerError:
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NotEnoughResources("The disk is full. Delete runs that are no longer needed.")
+    if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EROFS):
+        return NotEnoughResources(
+            f"The disk of this host did not take what was written ({error.strerror}). Try again; "
+            "if it happens again, the host should look at the disk."
+        )
     log.error("the job failed", exc_info=error)
     return TuskerError(SORRY)
 

@@ -1,5 +1,7 @@
 """One run's folder: what is in it, and how it says that it is not what it should be."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -166,3 +168,11 @@ def test_a_run_can_be_moved_and_is_called_by_its_folder(trained, tmp_path):
     moved = done.run.path.rename(tmp_path / "elsewhere")
     assert Run(moved).id == "elsewhere"
     assert Run(moved).classifier(done.settings).title == "shapes"
+
+
+def test_a_model_that_was_swapped_is_found_out_by_its_hash(trained):
+    mine, other = trained("quick"), trained("balanced")
+    for name in MODEL:
+        shutil.copy(other.run.path / name, mine.run.path / name)
+    with pytest.raises(RunDamaged, match="is not the file that the training wrote"):
+        mine.run.classifier(mine.settings)

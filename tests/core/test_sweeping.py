@@ -91,3 +91,12 @@ def test_who_owns_a_run_and_whether_it_is_published_is_no_part_of_its_manifest(
     run.publish(shown=False)
     run.publish(shown=False)
     assert not run.published
+
+
+def test_a_clock_that_is_set_back_a_day_sweeps_nothing_too_early(
+    settings: Settings, run_of: Callable[..., Run]
+) -> None:
+    fresh, tomorrow = run_of(State.DONE, 0), run_of(State.DONE, -1)
+    runs.sweep(settings)
+    assert {run.id for run in runs.every(settings)} == {fresh.id, tomorrow.id}
+    assert tomorrow.status(settings).seconds == 0

@@ -1,14 +1,17 @@
 """The page of a run that is not finished: what happened, what was kept, what can be done."""
 
+import errno
+import os
 from collections.abc import Callable
 
 import pytest
 
-from core import runs
+from core import runs, uploads
 from core.checks import Finding
 from core.checks.findings import Severity
 from core.jobs import State
 from core.jobs.folder import Order
+from core.jobs.lane import Lane
 from core.run import MANIFEST, REPORT, Run
 from core.settings import Settings
 from core.training.events import Epoch
@@ -17,6 +20,7 @@ from tests.core.trainings import Trained
 from tests.pages.visitor import Visitor
 
 AGAIN = "Start again with the same settings"
+GO_ON = "Go on"
 OTHERS = "Other pictures"
 HEADINGS = {
     State.QUEUED: "It waits for its turn",
@@ -71,7 +75,8 @@ def test_what_ended_early_has_words_of_its_own_and_says_what_was_kept(
     assert "No model came of it" in said
     assert "another start is faster" in said
     assert len(visitor.charts()) == 1, "how far it came"
-    for way in (AGAIN, "Same pictures, other settings", OTHERS, "All runs"):
+    way_on = GO_ON if state is State.INTERRUPTED else AGAIN
+    for way in (way_on, "Same pictures, other settings", OTHERS, "All runs"):
         assert way in visitor.buttons()
     assert "Try it" not in visitor.buttons()
 
@@ -95,7 +100,7 @@ def test_what_waits_and_what_learns_have_words_of_their_own(
 def test_the_same_is_started_again_at_a_press(
     visitor: Visitor, stopped: Callable[..., Run], host: Settings, page: str
 ) -> None:
-    run = stopped(State.INTERRUPTED)
+    run = stopped(State.FAILED)
     run.write_findings((Finding(severity=Severity.WARNS, code="few", sentence="Few."),))
     visitor.open(page, run=run.id).press(AGAIN)
     (new,) = [each for each in runs.every(host) if each.id != run.id]
@@ -105,7 +110,50 @@ def test_the_same_is_started_again_at_a_press(
     assert new.dataset() == run.dataset()
     assert new.findings() == run.findings()
     assert new.job.order().arguments == run.job.order().arguments
+    assert run.status(host).state is State.FAILED
+
+
+@pytest.mark.parametrize("page", ["reports", "train"])
+def test_what_broke_off_goes_on_at_a_press_in_its_own_folder(
+    visitor: Visitor, stopped: Callable[..., Run], host: Settings, page: str
+) -> None:
+    run = stopped(State.INTERRUPTED)
+    (run.path / "model").mkdir()
+    (run.path / "model" / "half.keras").touch()
+    other = Visitor().open(page, run=run.id)
+    visitor.open(page, run=run.id).press(GO_ON)
+    other.press(GO_ON)
+    assert [each.id for each in runs.every(host)] == [run.id]
+    assert run.status(host).state is State.QUEUED
+    assert len(Lane("train", host).tickets()) == 1, "two tabs, one job"
+    assert not run.model_folder.exists()
+    assert subheaders(visitor) == [HEADINGS[State.QUEUED]]
+    assert GO_ON not in visitor.buttons()
+
+
+def test_what_broke_off_cannot_go_on_without_its_pictures(
+    visitor: Visitor, stopped: Callable[..., Run], upload: Upload, host: Settings
+) -> None:
+    run = stopped(State.INTERRUPTED)
+    visitor.open("reports", run=run.id)
+    uploads.forget(upload)
+    visitor.press(GO_ON)
+    assert "are no longer here" in visitor.reads()
+    assert "Upload them again" in visitor.reads()
     assert run.status(host).state is State.INTERRUPTED
+
+
+def test_a_training_that_does_not_fit_on_the_disk_says_so(
+    visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    visitor.open("train", upload=upload.id)
+    monkeypatch.setattr("core.run.Run.write_findings", full)
+    visitor.press("Start learning")
+    assert "could not be stored on this host (No space left on device)" in visitor.reads()
+    assert runs.every(host) == ()
 
 
 def test_why_it_cannot_be_started_again_is_said(

@@ -6,6 +6,7 @@ import pytest
 
 from core import runs, uploads
 from core.jobs import State, cancel
+from core.jobs.lane import Lane
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
@@ -244,3 +245,17 @@ def test_a_remedy_is_taken_and_undone_at_a_press_each(visitor: Visitor) -> None:
     visitor.press("Undo")
     assert _steps(visitor) == [*STEPS[:1]]
     assert "10 pictures" in visitor.reads()
+
+
+def test_a_double_click_starts_one_training_or_two_that_are_apart(
+    upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    tabs = [Visitor().open("train", upload=upload.id) for _ in range(2)]
+    for tab in tabs:
+        tab.press("Start learning")
+    first, second = runs.every(host)
+    assert {tab.at.query_params["run"] for tab in tabs} == {first.id, second.id}
+    tabs[0].see()  # what a second click of the same tab comes to: the button is gone
+    assert "Start learning" not in tabs[0].buttons()
+    assert len(Lane("train", host).tickets()) == len(runs.every(host)) == 2

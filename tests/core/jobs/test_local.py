@@ -193,3 +193,27 @@ def test_a_job_that_never_reached_the_queue_is_interrupted(queue: Settings) -> N
     long_ago = time.time() - 2 * local.PATIENCE_SECONDS
     job.write(job.recorded().model_copy(update={"queued_at": long_ago}))
     assert local.status(job, queue).state is State.INTERRUPTED
+
+
+def test_a_job_that_waits_is_seen_to_though_the_clock_was_set_back_a_day(
+    queue: Settings, a_zip: Path
+) -> None:
+    job = JobFolder(queue.home / "uploads" / "tomorrow")
+    job.open(Order(kind="intake", arguments={"source": str(a_zip), "name": "shapes"}))
+    Lane("intake", queue).add(job.path)
+    tomorrow = time.time() + 86400
+    job.write(job.recorded().model_copy(update={"queued_at": tomorrow}))
+    assert at_work.ended(job, queue).state is State.DONE
+
+
+def test_the_queue_keeps_its_order_though_the_clock_was_set_back_a_day(settings: Settings) -> None:
+    lane = Lane("train", settings)
+    tomorrow = time.time_ns() + 86400 * 10**9
+    (lane.path / f"{tomorrow:020d}-first").write_text(str(settings.home / "first"))
+    lane.add(settings.home / "second")
+    lane.add(settings.home / "third")
+    assert [ticket.name.partition("-")[2] for ticket in lane.tickets()] == [
+        "first",
+        "second",
+        "third",
+    ]

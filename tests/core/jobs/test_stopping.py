@@ -98,18 +98,33 @@ def test_a_worker_that_does_not_listen_is_killed_and_cleared_up_after(
     assert list((queue.home / "weights").iterdir()) == [others]
 
 
-def test_a_killed_worker_has_failed_with_a_sentence_and_a_log(
+def test_a_killed_worker_was_interrupted_with_a_sentence_and_a_log(
     queue: Settings, tmp_path: Path, a_zip: Path
 ) -> None:
     run = at_work.training(queue, tmp_path / "pictures", **ENDLESS)
     at_work.until(lambda: at_work.said(run.job, "validation pictures"))
     at_work.kill(at_work.only(queue, "worker"))
     status = at_work.ended(run.job, queue)
-    assert status.state is State.FAILED
-    assert status.sentence.startswith("The worker was killed, most likely because memory ran out.")
+    assert status.state is State.INTERRUPTED
+    assert "the worker was killed, most likely because memory ran out." in status.sentence
     assert "Looking at training pictures" in run.job.log_tail()
     assert status.sentence in run.job.log_tail()
     assert_nothing_is_left(run, queue)
+
+
+def test_a_training_that_goes_on_at_once_is_not_taken_for_the_one_that_ended(
+    queue: Settings, tmp_path: Path
+) -> None:
+    run = at_work.training(queue, tmp_path / "pictures", **ENDLESS)
+    at_work.until(lambda: at_work.said(run.job, "validation pictures"))
+    dispatcher, worker = at_work.only(queue, "dispatch"), at_work.only(queue, "worker")
+    dispatcher.suspend()
+    at_work.kill(worker)
+    run.job.end(State.INTERRUPTED)
+    run.job.open(run.job.order())  # while the dispatcher has not seen that the worker is gone
+    dispatcher.resume()
+    at_work.until(lambda: not at_work.processes(queue))
+    assert run.job.recorded().state is State.QUEUED
 
 
 def test_without_dispatcher_and_worker_a_job_is_interrupted(

@@ -1,0 +1,124 @@
+"""Kill a real `streamlit run`: while it orders a training, and while one goes on."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+
+from benchmarks import jobs
+from benchmarks.fault_points import STRUCK
+from benchmarks.fault_trials import RECOVERY_SECONDS, Fault, Outcome, Point, planned, until
+from core import resuming, runs
+from core import settings as host
+from core.jobs import State, cancel
+from core.jobs.folder import Order
+from core.jobs.lane import Lane
+from core.run import Run
+from core.settings import Settings
+from core.uploads import Upload
+from tests import shapes
+from tests.browser import server
+from tests.sessions.client import Session
+
+RUN = "home/runs//"
+ORDERING: tuple[Point, ...] = tuple(
+    ("rename", name, 1, moment)
+    for name in (
+        f"{RUN}{file}.json" for file in ("dataset", "config", "findings", "order", "status")
+    )
+    for moment in ("before", "after")
+)
+AT_WORK = 6
+"""Trainings during which the web process is killed, half of them with all that it started."""
+
+
+def outcomes(root: Path) -> Iterator[Outcome]:
+    """Each point at which it is killed, in a home of its own."""
+    for number, point in enumerate(ORDERING):
+        yield _tried(root / f"ordering{number}", Fault("kill", point))
+    for number in range(AT_WORK):
+        how = "stop" if number % 2 else "kill"
+        fault = Fault(how, ("event", "the training", 1 + 3 * number, "after"))
+        yield _tried(root / f"work{number}", fault)
+
+
+def _tried(root: Path, fault: Fault) -> Outcome:
+    root.mkdir(parents=True)
+    settings = host.load().model_copy(update={"home": root / "home", "mode": "personal"})
+    upload = _uploaded(root, settings)
+    ordering = fault.point[0] == "rename"
+    plan = {"how": fault.how, "point": list(fault.point)} if ordering else {"how": "watch"}
+    with (
+        planned(root, "streamlit", plan) as folder,
+        server.start(settings.home, PYTHONPATH=str(folder)) as first,
+        suppress(Exception),  # the connection breaks with the server
+    ):
+        _press(first.url, f"upload={upload.id}")
+        if not ordering:
+            _kill_at_work(first.process, settings, fault)
+    reached = (folder / STRUCK).exists() or not ordering
+    began = time.monotonic()
+    with server.start(settings.home) as second:
+        with Session(second.url) as session:
+            session.open("reports")
+        until(lambda: all(_settled(run, settings) for run in runs.every(settings)))
+        seconds = time.monotonic() - began
+        troubles = [why for run in runs.every(settings) for why in _judged(run, settings)]
+        if seconds > RECOVERY_SECONDS:
+            troubles.append(f"recovery took {seconds:.1f} s with the start of the server")
+        states = {runs.summarise(run, settings).state.value for run in runs.every(settings)}
+        for run in runs.every(settings):
+            cancel(run.job, settings)
+        until(lambda: not Lane("train", settings).held)
+    return Outcome(fault, reached, ", ".join(states) or "no run", seconds, tuple(troubles))
+
+
+def _uploaded(root: Path, settings: Settings) -> Upload:
+    """Pictures that a visitor has brought."""
+    upload = Upload(settings.home / "uploads" / secrets.token_hex(16))
+    jobs.take_in(shapes.shapes_zip(root, classes=3, per_class=14), upload.path, settings)
+    upload.job.open(Order(kind="intake"))
+    upload.job.end(State.DONE)
+    return upload
+
+
+def _press(url: str, query: str) -> None:
+    """Start a training on the page."""
+    with Session(url) as session:
+        session.open("train", query)
+        labels = {e.button.label: e.button.id for e in session.elements if e.HasField("button")}
+        press = WidgetState(id=labels["Start learning"], trigger_value=True)
+        session.open("train", query, widgets=(press,))
+
+
+def _kill_at_work(web: psutil.Process, settings: Settings, fault: Fault) -> None:
+    """Kill the web process once a training has said so much; with `stop`, all that it started."""
+    (run,) = runs.every(settings)
+    until(lambda: len(run.events()) >= fault.point[2])
+    family = web.children(recursive=True) if fault.how == "stop" else []
+    for process in (web, *family):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+            process.wait()  # else what it started would be taken for its own, and ended
+
+
+def _settled(run: Run, settings: Settings) -> bool:
+    """Whether a run has ended, or somebody is at work on it."""
+    status = run.status(settings)
+    return status.state.ended or run.job.worker_lives or Lane("train", settings).held
+
+
+def _judged(run: Run, settings: Settings) -> Iterator[str]:
+    line = runs.summarise(run, settings)
+    if line.damaged:
+        yield "a run is listed as damaged"
+    at_work = line.state in (State.QUEUED, State.RUNNING)
+    queued = run.job.exists
+    if not (line.complete or at_work) and queued and not resuming.resumable(run, settings):
+        yield f"a run is {line.state} and cannot go on"
