@@ -196,7 +196,6 @@ def main(path: Path) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     folder = JobFolder(path)
     settings = settings_module.load()
-    _bound(settings.worker_bytes)
     try:
         signal.signal(signal.SIGTERM, _stop)
         work(folder, settings, _Diary())
@@ -239,4 +238,5 @@ class _Diary:
 
 
 if __name__ == "__main__":
+    _bound(settings_module.load().worker_bytes)
     sys.exit(main(Path(sys.argv[1])))

@@ -11,6 +11,7 @@ import pytest
 from api import gate, question, routes
 from api.kept import Kept
 from core.settings import Settings
+from tests import loop
 from tests.api.client import FORM, form, picture
 
 Message = dict[str, object]
@@ -77,7 +78,7 @@ def test_what_takes_too_long_to_arrive_is_refused(
 ) -> None:
     monkeypatch.setattr(question, "SECONDS", 0.1)
     begun = time.monotonic()
-    status, _, said = anyio.run(Caller(settings).predict, never)
+    status, _, said = loop.run(Caller(settings).predict, never)
     assert time.monotonic() - begun < 3
     assert status == 408
     assert said["error"].startswith("Expected the whole request within 0.1 s.")
@@ -101,7 +102,7 @@ def test_a_crowd_is_told_to_come_back_and_nobody_else(
             found.append(status)
         return [*found, (await caller.predict(whole(shape)))[0]]
 
-    assert anyio.run(crowd) == [429, 200]
+    assert loop.run(crowd) == [429, 200]
 
 
 def test_a_bug_is_logged_whole_and_told_by_its_name_only(
@@ -117,7 +118,7 @@ def test_a_bug_is_logged_whole_and_told_by_its_name_only(
     sent: list[Message] = []
     # Raised on, so that the server learns of it too.
     with caplog.at_level(logging.ERROR), pytest.raises(ZeroDivisionError):
-        anyio.run(Caller(settings).predict, whole(shape), sent)
+        loop.run(Caller(settings).predict, whole(shape), sent)
     status, _, said = answer(sent)
     sentence = said["error"]
     assert status == 500

@@ -1,6 +1,5 @@
 """The cookie by which a visitor of a public host is known again."""
 
-import asyncio
 import re
 
 from starlette.applications import Starlette
@@ -13,6 +12,7 @@ from starlette.types import Message
 
 import api
 from core import visitors
+from tests import loop
 
 TOKEN = "0123456789abcdef" * 2
 
@@ -42,7 +42,7 @@ def answer(path: str = "/", scheme: str = "http", **headers: str) -> Headers:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(SITE(scope | {"query_string": b"", "root_path": ""}, receive, send))
+    loop.run(SITE, scope | {"query_string": b"", "root_path": ""}, receive, send)
     return Headers(raw=sent[0]["headers"])
 
 
