@@ -1,4 +1,4 @@
-"""Run what is asynchronous in a thread of its own: a browser that a test drives keeps this one's."""
+"""Run what is asynchronous in a thread of its own; a browser that is driven keeps this one."""
 
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
