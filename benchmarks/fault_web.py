@@ -34,7 +34,7 @@ ORDERING: tuple[Point, ...] = tuple(
     )
     for moment in ("before", "after")
 )
-AT_WORK = 6
+AT_WORK = 4
 """Trainings during which the web process is killed, half of them with all that it started."""
 
 

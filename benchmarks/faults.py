@@ -93,7 +93,7 @@ def thinned(points: Iterable[tuple[str, str, int]], most: int) -> list[tuple[str
 def kills(bench: Bench) -> Iterator[Fault]:
     """Before, in and after what is written before the report, of the worker alone or with all."""
     hows = cycle(("kill", "stop"))
-    points = thinned(until_the_report(bench.points), 12)
+    points = thinned(until_the_report(bench.points), 7)
     writes = cycle(WRITES)
     for operation, name, number in points:
         for moment in RENAMES if operation == "rename" else (next(writes),):
@@ -104,7 +104,7 @@ def kills_in_exports(bench: Bench) -> Iterator[Fault]:
     """While the files to take away are made: at what Python writes, and a while after it."""
     hows = cycle(("kill", "stop"))
     after = bench.points[bench.points.index(("rename", MANIFEST, 1)) + 1 :]
-    for operation, name, number in thinned(after, 3):
+    for operation, name, number in thinned(after, 2):
         if "events" in name:
             for delay in (0.3, 1.5):
                 at = (operation, name, number, "later")
@@ -118,7 +118,7 @@ def kills_in_exports(bench: Bench) -> Iterator[Fault]:
 def refusals(bench: Bench) -> Iterator[Fault]:
     """A disk that is full, or broken, at each file that is written, once or from then on."""
     ways = cycle((("full", False), ("full", True), ("broken", True)))
-    for operation, name, number in thinned(until_the_report(bench.points), 2):
+    for operation, name, number in thinned(until_the_report(bench.points), 1):
         for moment in ("before",) if operation == "rename" else ("before", "middle"):
             how, lasting = next(ways)
             yield Fault(how, (operation, name, number, moment), lasting)
@@ -153,7 +153,7 @@ def whole(folder: Path) -> list[Group]:
         grouped("worker killed in exports", (tried(quick, f) for f in kills_in_exports(quick))),
     ]
     balanced = lay_out(folder / "balanced", "balanced", exports=False)
-    deep = [*kills(balanced)][::4]
+    deep = [*kills(balanced)][::7]
     groups.append(grouped("worker killed, Balanced", (tried(balanced, f) for f in deep)))
     groups.append(grouped("web process killed", fault_web.outcomes(folder / "web")))
     return groups

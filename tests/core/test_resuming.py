@@ -1,13 +1,14 @@
 """A training that broke off goes on, once, and ends as it would have ended."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core import resuming, runs
+from core import jobs, resuming, runs
 from core.backbones import Backbone
 from core.errors import BadDataset, BadInput, LimitExceeded
 from core.jobs import State
@@ -50,8 +51,17 @@ def test_it_is_ordered_again_as_it_was_and_what_is_its_owners_stays(
     assert not resuming.resumable(broken_off, settings)
 
 
-def test_two_tabs_at_once_have_it_go_on_once(broken_off: Run, settings: Settings) -> None:
-    together = threading.Barrier(4)
+def test_two_tabs_at_once_have_it_go_on_once(
+    broken_off: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, ordered = threading.Barrier(4), []
+
+    def enqueue(*given: object, **named: object) -> None:
+        ordered.append(given)
+        time.sleep(0.2)  # so that the others come meanwhile
+        jobs.enqueue(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(resuming, "enqueue", enqueue)
 
     def press() -> None:
         together.wait()
@@ -62,7 +72,7 @@ def test_two_tabs_at_once_have_it_go_on_once(broken_off: Run, settings: Settings
         tab.start()
     for tab in tabs:
         tab.join(timeout=20)
-    assert len(Lane("train", settings).tickets()) == 1
+    assert len(ordered) == len(Lane("train", settings).tickets()) == 1
 
 
 def test_without_its_pictures_it_says_so_and_stays(
