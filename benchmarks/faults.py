@@ -144,19 +144,24 @@ def _some(found: list[Fault], most: int) -> list[Fault]:
     return ours[:: -max(1, len(ours) // most)][:most]
 
 
-def whole(folder: Path) -> list[Group]:
-    """Strike until all is tried; takes a quarter of an hour."""
-    quick = lay_out(folder / "quick", "quick", exports=True)
-    groups = [
-        grouped("worker killed, Quick", (tried(quick, fault) for fault in kills(quick))),
-        grouped("disk full or broken, Quick", (tried(quick, f) for f in refusals(quick))),
-        grouped("worker killed in exports", (tried(quick, f) for f in kills_in_exports(quick))),
-    ]
+def whole(folder: Path) -> Iterator[Group]:
+    """Strike until all is tried, which takes a quarter of an hour; each kind as it is done."""
+    quick = lay_out(folder / "quick", "quick", exports=False)
+    yield grouped("worker killed, Quick", (tried(quick, f) for f in kills(quick)))
+    yield grouped("disk full or broken, Quick", (tried(quick, f) for f in refusals(quick)))
+    yield grouped("web process killed", fault_web.outcomes(folder / "web"))
     balanced = lay_out(folder / "balanced", "balanced", exports=False)
     deep = [*kills(balanced)][::7]
-    groups.append(grouped("worker killed, Balanced", (tried(balanced, f) for f in deep)))
-    groups.append(grouped("web process killed", fault_web.outcomes(folder / "web")))
-    return groups
+    yield grouped("worker killed, Balanced", (tried(balanced, f) for f in deep))
+    taken = lay_out(folder / "exports", "quick", exports=True)
+    yield grouped("worker killed in exports", (tried(taken, f) for f in kills_in_exports(taken)))
+
+
+def show(groups: list[Group], *, done: bool) -> None:
+    """Print what was found as one line of JSON; it passes once all is done and nothing lost."""
+    said = [vars(group) | {"lost": group.lost} for group in groups]
+    passed = done and not any(group.lost for group in groups)
+    print(json.dumps({"faults": said, "pass": passed}), flush=True)
 
 
 def main() -> int:
@@ -165,12 +170,15 @@ def main() -> int:
     parser.add_argument("--fast", action="store_true", help="a few of each kind, in a minute")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    groups: list[Group] = []
     with tempfile.TemporaryDirectory() as folder:
-        groups = (fast if asked.fast else whole)(Path(folder))
+        for group in (fast if asked.fast else whole)(Path(folder)):
+            groups.append(group)
+            if asked.json:  # so that whoever stops it has what was tried
+                show(groups, done=False)
     passed = not any(group.lost for group in groups)
     if asked.json:
-        said = [vars(group) | {"lost": group.lost} for group in groups]
-        print(json.dumps({"faults": said, "pass": passed}))
+        show(groups, done=True)
     else:
         for group in groups:
             print(f"{group.name:28} tried {group.tried:3}  lost {group.lost}")
