@@ -24,6 +24,7 @@ from benchmarks.fault_trials import Bench, Fault, Outcome, lay_out, tried
 EVENTS, MANIFEST = "home/runs//events.jsonl", "home/runs//manifest.json"
 WRITES = ("before", "middle", "after")
 RENAMES = ("before", "after")
+KINDS = ("quick", "web", "balanced", "exports")
 FEW = 6
 """Points of the fast subset."""
 
@@ -144,17 +145,21 @@ def _some(found: list[Fault], most: int) -> list[Fault]:
     return ours[:: -max(1, len(ours) // most)][:most]
 
 
-def whole(folder: Path) -> Iterator[Group]:
-    """Strike until all is tried, which takes a quarter of an hour; each kind as it is done."""
-    quick = lay_out(folder / "quick", "quick", exports=False)
-    yield grouped("worker killed, Quick", (tried(quick, f) for f in kills(quick)))
-    yield grouped("disk full or broken, Quick", (tried(quick, f) for f in refusals(quick)))
-    yield grouped("web process killed", fault_web.outcomes(folder / "web"))
-    balanced = lay_out(folder / "balanced", "balanced", exports=False)
-    deep = [*kills(balanced)][::7]
-    yield grouped("worker killed, Balanced", (tried(balanced, f) for f in deep))
-    taken = lay_out(folder / "exports", "quick", exports=True)
-    yield grouped("worker killed in exports", (tried(taken, f) for f in kills_in_exports(taken)))
+def whole(folder: Path, kinds: Sequence[str] = KINDS) -> Iterator[Group]:
+    """Strike until all is tried, which takes half an hour; each kind as it is done."""
+    if "quick" in kinds:
+        quick = lay_out(folder / "quick", "quick", exports=False)
+        yield grouped("worker killed, Quick", (tried(quick, f) for f in kills(quick)))
+        yield grouped("disk full or broken, Quick", (tried(quick, f) for f in refusals(quick)))
+    if "web" in kinds:
+        yield grouped("web process killed", fault_web.outcomes(folder / "web"))
+    if "balanced" in kinds:
+        balanced = lay_out(folder / "balanced", "balanced", exports=False)
+        some = [*kills(balanced)][::7]
+        yield grouped("worker killed, Balanced", (tried(balanced, f) for f in some))
+    if "exports" in kinds:
+        late = lay_out(folder / "exports", "quick", exports=True)
+        yield grouped("worker killed in exports", (tried(late, f) for f in kills_in_exports(late)))
 
 
 def show(groups: list[Group], *, done: bool) -> None:
@@ -168,11 +173,13 @@ def main() -> int:
     """Strike, and print what became of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fast", action="store_true", help="a few of each kind, in a minute")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     groups: list[Group] = []
     with tempfile.TemporaryDirectory() as folder:
-        for group in (fast if asked.fast else whole)(Path(folder)):
+        root = Path(folder)
+        for group in fast(root) if asked.fast else whole(root, asked.kinds):
             groups.append(group)
             if asked.json:  # so that whoever stops it has what was tried
                 show(groups, done=False)
