@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -24,7 +25,7 @@ from benchmarks.fault_trials import Bench, Fault, Outcome, lay_out, tried
 EVENTS, MANIFEST = "home/runs//events.jsonl", "home/runs//manifest.json"
 WRITES = ("before", "middle", "after")
 RENAMES = ("before", "after")
-KINDS = ("quick", "web", "balanced", "exports")
+KINDS = ("quick", "disk", "web", "balanced", "exports")
 FEW = 6
 """Points of the fast subset."""
 
@@ -57,13 +58,17 @@ class Group:
 
 
 def grouped(name: str, outcomes: Iterable[Outcome]) -> Group:
-    """Count outcomes of one kind, and say each on standard error as it comes."""
+    """Count outcomes of one kind, and say each on standard error as it comes.
+
+    Ctrl-C ends it with those that have come.
+    """
     struck = []
-    for outcome in outcomes:
-        if outcome.reached:
-            struck.append(outcome)
-        stands = outcome.state or "never came to it"
-        print(f"{name}: {outcome.fault}: {stands} {outcome.troubles or ''}", file=sys.stderr)
+    with suppress(KeyboardInterrupt):
+        for outcome in outcomes:
+            if outcome.reached:
+                struck.append(outcome)
+            stands = outcome.state or "never came to it"
+            print(f"{name}: {outcome.fault}: {stands} {outcome.troubles or ''}", file=sys.stderr)
     differences = [o.difference for o in struck if o.difference is not None]
     return Group(
         name=name,
@@ -150,7 +155,9 @@ def whole(folder: Path, kinds: Sequence[str] = KINDS) -> Iterator[Group]:
     if "quick" in kinds:
         quick = lay_out(folder / "quick", "quick", exports=False)
         yield grouped("worker killed, Quick", (tried(quick, f) for f in kills(quick)))
-        yield grouped("disk full or broken, Quick", (tried(quick, f) for f in refusals(quick)))
+    if "disk" in kinds:
+        disk = lay_out(folder / "disk", "quick", exports=False)
+        yield grouped("disk full or broken, Quick", (tried(disk, f) for f in refusals(disk)))
     if "web" in kinds:
         yield grouped("web process killed", fault_web.outcomes(folder / "web"))
     if "balanced" in kinds:
