@@ -101,8 +101,9 @@ class Bench:
 
     def order(self) -> Run:
         """A new run, in its queue; its pictures are unknown to the cache."""
-        # One that is about to leave would start the worker, and knows no plan.
-        until(lambda: not Lane("train", self.settings).held)
+        # A dispatcher of the last trial would start the worker, and knows no plan.
+        lane = Lane("train", self.settings)
+        until(lambda: not lane.tickets() and not lane.held)
         shutil.rmtree(self.taken.pictures.parent / "features", ignore_errors=True)
         run = runs.create(self.config, self.taken.dataset, runs.new_path(self.settings))
         enqueue(run.path, runs.order(self.taken.pictures), self.settings)
