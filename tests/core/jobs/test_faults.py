@@ -20,6 +20,6 @@ def test_a_training_that_is_struck_loses_nothing_and_goes_on(
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_wherever_a_training_or_the_web_process_is_struck_nothing_is_lost(tmp_path: Path) -> None:
-    groups = faults.whole(tmp_path)
+    groups = [*faults.whole(tmp_path)]
     assert [why for group in groups for why in group.troubles] == []
     assert sum(group.tried for group in groups if "killed" in group.name) >= 40
