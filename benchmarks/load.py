@@ -5,7 +5,7 @@
 
 Visitors are connections that speak Streamlit's own protocol with a public host in a process of its
 own. Each uploads 20 photographs that nobody else has, the next as soon as the last is answered,
-nobody waiting to think; what the page shows must be what the same bytes are answered here, serially.
+nobody waiting to think; what the page shows must be what the same bytes are answered serially.
 Seconds run from the upload to the finished page with its preview. The visitors live on the same
 cores as the server and the training, which a host's do not. What anything else took of the machine
 meanwhile, the training with it, stands beside: on a machine at work, seconds say little.
