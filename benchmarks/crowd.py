@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+import psutil
 
 from core.classifier import Classifier
 from tests.browser.server import Server
@@ -43,12 +44,17 @@ class Held:
         seconds: from giving a picture to the finished page with its preview, of each answer.
         wrong: a sentence for each answer that was not the serial one's.
         errors: a sentence for each visitor who could not go on.
+        took: seconds from the first to the last.
+        served: seconds of a core that the web process took meanwhile.
+        others: seconds of a core that anything but it and the visitors took meanwhile.
     """
 
     seconds: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     took: float = 0.0
+    served: float = 0.0
+    others: float = 0.0
 
     def percentile(self, share: float) -> float | None:
         """Seconds within which this per cent of the answers came; None where there were none."""
@@ -89,11 +95,24 @@ def hold(
             together.abort()
             held.errors.append(f"visitor {number}: {error!r}")
 
-    began = time.monotonic()
+    began, machine, web, ours = time.monotonic(), _busy(), _taken(server), time.process_time()
     with ThreadPoolExecutor(len(shares)) as pool:
         list(pool.map(visit, range(len(shares))))
     held.took = time.monotonic() - began
+    held.served = _taken(server) - web
+    held.others = max(0.0, _busy() - machine - held.served - (time.process_time() - ours))
     return held
+
+
+def _busy() -> float:
+    """Seconds of a core that the machine has worked since it was started."""
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0)
+
+
+def _taken(server: Server) -> float:
+    times = server.process.cpu_times()
+    return times.user + times.system
 
 
 def come_and_go(
