@@ -1,6 +1,5 @@
 """Jobs on a Ray cluster: two nodes on this machine, with real dispatchers and workers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +12,8 @@ from core.settings import Settings
 from core.training.events import Epoch, Note, Step
 from tests.core.jobs import at_work
 
-ray_cluster = pytest.importorskip(
-    "ray.cluster_utils", reason="Ray is not installed: pip install -r requirements-ray.txt"
-)
-SOON = {
-    "health_check_initial_delay_ms": 500,
-    "health_check_period_ms": 500,
-    "health_check_failure_threshold": 4,
-}
-"""A node that is dead is known to be so after two seconds, not after twenty."""
 PATIENCE = 150.0
 FINE_TUNED = {"backbone": "tiny", "batch_size": 8, "unfreeze": {"stages": 1}}
-
-
-@pytest.fixture(scope="module")
-def head() -> Iterator[Any]:
-    """A cluster whose head does no jobs."""
-    cluster = ray_cluster.Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": SOON},
-    )
-    yield cluster
-    cluster.shutdown()
-
-
-@pytest.fixture
-def nodes(head: Any) -> Iterator[list[Any]]:
-    """Two nodes of a core each."""
-    found = [head.add_node(num_cpus=1) for _ in range(2)]
-    yield found
-    for node in found:
-        if node in head.worker_nodes:
-            head.remove_node(node)
 
 
 @pytest.fixture
