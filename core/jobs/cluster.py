@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import journal
-from core.jobs import cores, needs, process
+from core.jobs import cores, joining, needs, process
 from core.jobs.folder import JobFolder, State
 from core.jobs.lane import Lane, job_of
 from core.jobs.local import note_end
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-KNOCK_SECONDS = 5.0
 ATTEMPTS = 4
 """How often a job is begun whose machine is lost each time."""
 LOST = "The machine that worked on it was lost. It begins again on another."
@@ -77,13 +76,8 @@ class Cluster:
 
     def _join(self) -> str:
         """Connect to the cluster. Returns why that cannot be, or nothing."""
-        address = self.settings.ray_address
-        variable = self.settings.variable("ray_address")
         try:
-            import ray
-
-            _knock(address)
-            ray.init(address, namespace="tusker", log_to_driver=False, logging_level="WARNING")
+            joining.join(self.settings)
         except ImportError:
             return (
                 "This host sends its jobs to a Ray cluster, but Ray is not installed. "
@@ -91,10 +85,11 @@ class Cluster:
             )
         except Exception as error:  # Ray has no word of its own for each way not to be there
             journal.note("cluster out of reach", error=type(error).__name__)
-            log.exception("no cluster at %s", address)
+            log.exception("no cluster at %s", self.settings.ray_address)
             return (
                 "The cluster that does this host's work cannot be reached. Try again later; "
-                f"the host can start it, or set {variable}."
+                f"the host can start it, or set "
+                f"{self.settings.variable('ray_address')}."
             )
         return ""
 
@@ -188,13 +183,6 @@ class Cluster:
             ray.wait(tasks, timeout=POLL_SECONDS)
         elif sent:
             time.sleep(POLL_SECONDS)
-
-
-def _knock(address: str) -> None:
-    """Raise OSError if nobody listens at an address: Ray would try for a minute, then abort."""
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def _work(path: str, settings: Settings, count: int) -> str:

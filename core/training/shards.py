@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import backbones
 from core.dataset import Example
-from core.jobs import cores
+from core.jobs import cores, joining
 from core.settings import Settings
 from core.training import engines, features
 from core.training.cache import FeatureCache
@@ -195,11 +195,7 @@ def _look(shard: Sequence[Example], work: _Pass) -> str:
 def _joined(settings: Settings) -> bool:
     """Whether this process is now a client of the cluster."""
     try:
-        import ray
-
-        ray.init(
-            settings.ray_address, namespace="tusker", log_to_driver=False, logging_level="WARNING"
-        )
+        joining.join(settings)
     except Exception:
         log.exception("no cluster to share the pass with")
         return False

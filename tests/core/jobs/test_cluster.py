@@ -1,5 +1,6 @@
 """Jobs on a Ray cluster: two nodes on this machine, with real dispatchers and workers."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,18 @@ def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
     assert at_work.ended(job, host, within=PATIENCE).state is State.DONE, job.log_tail()
 
 
+def test_a_host_without_ray_says_so(queue: Settings, a_zip: Path) -> None:
+    # As a dispatcher has it where the requirements are not installed.
+    if importlib.util.find_spec("ray") is not None:
+        pytest.skip("Ray is installed here")
+    job = at_work.some_intake(queue.model_copy(update={"runner": "ray"}), "shapes", a_zip)
+    status = at_work.ended(job, queue)
+    assert status.state is State.FAILED
+    assert "requirements-ray.txt" in status.sentence
+
+
 def test_a_cluster_that_is_not_there_is_told_in_a_sentence(queue: Settings, a_zip: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
     nowhere = queue.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
     job = at_work.some_intake(nowhere, "shapes", a_zip)
     status = at_work.ended(job, nowhere)

@@ -130,8 +130,13 @@ def test_a_training_over_two_nodes_ends_with_the_report_of_one_machine(
 
 
 def test_where_there_is_no_cluster_the_pass_is_made_here(
-    tiny: Backbone, settings: Settings, many_shapes: Taken, tmp_path: Path
+    tiny: Backbone,
+    settings: Settings,
+    many_shapes: Taken,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(shards, "PICTURES", 4)
     nowhere = settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
     trained = train(many_shapes, asked_for("quick"), tmp_path / ("c" * 32), nowhere)
     assert trained.run.complete
