@@ -137,25 +137,27 @@ def _look_together(
             progress=lambda some, _: progress(done + some, total),
         )
 
+    slots = 0
     while waiting or sent:
-        free = int(ray.available_resources().get("CPU", 0)) + len(sent)
-        while waiting and len(sent) < IN_HAND * free:
+        free = int(ray.available_resources().get("CPU", 0))
+        every = int(ray.cluster_resources().get("CPU", 0))
+        slots = min(every, max(slots, free + min(len(sent), slots)) if sent else free)
+        while waiting and len(sent) < IN_HAND * slots:
             shard = waiting.popleft()
             sent[task.remote(shard, work)] = shard
         if waiting:
             shard = waiting.pop()
-            here(shard)
-            done += len(shard)
-        if not sent:
-            continue
-        patience = 0.0 if waiting else STRAGGLING_SECONDS
-        ready, _ = ray.wait(list(sent), num_returns=len(sent) if waiting else 1, timeout=patience)
-        if not ready and not waiting:
+        elif len(sent) > slots or not ray.wait(list(sent), timeout=STRAGGLING_SECONDS)[0]:
+            # The last that was sent waits in line, or for cores that somebody else has taken.
             ref, shard = sent.popitem()
-            here(shard)
-            done += len(shard)
             with suppress(ray.exceptions.RayError):
                 ray.cancel(ref)
+        else:
+            shard = ()
+        if shard:
+            here(shard)
+            done += len(shard)
+        ready, _ = ray.wait(list(sent), num_returns=len(sent), timeout=0) if sent else ([], [])
         for ref in ready:
             shard = sent.pop(ref)
             try:

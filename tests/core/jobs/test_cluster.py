@@ -1,13 +1,15 @@
 """Jobs on a Ray cluster: two nodes on this machine, with real dispatchers and workers."""
 
 import importlib.util
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.backbones import Backbone
-from core.jobs import JobFolder, State, cancel, local
+from core.jobs import JobFolder, State, cancel, cluster, local
+from core.jobs.folder import Order
 from core.jobs.lane import Lane
 from core.settings import Settings
 from core.training.events import Epoch, Note, Step
@@ -117,3 +119,28 @@ def test_a_cluster_that_is_not_there_is_told_in_a_sentence(queue: Settings, a_zi
 def _long_training(host: Settings, tmp_path: Path, epochs: int = 500) -> JobFolder:
     phase = {"fine_tune_phase": {"epochs": epochs, "patience": epochs}}
     return at_work.training(host, tmp_path / "pictures", **FINE_TUNED | phase).job
+
+
+def test_a_machine_without_the_shared_folder_names_itself(
+    settings: Settings, tmp_path: Path
+) -> None:
+    assert cluster._work(str(tmp_path / "elsewhere"), settings, 1) == socket.gethostname()
+    said = cluster._no_home("node-7", settings)
+    assert "node-7" in said and "TUSKER_HOME" in said
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_job_that_begins_again_keeps_what_was_ordered_printed_and_asked(tmp_path: Path) -> None:
+    job = JobFolder(tmp_path / "job")
+    job.open(Order(kind="train", arguments={"pictures": "here"}))
+    queued_at = job.recorded().queued_at
+    job.begin()
+    job.log_path.write_text("printed")
+    job.events.append(Note(sentence="said"))
+    job.request_cancel()
+    job.reopen()
+    status = job.recorded()
+    assert (status.state, status.queued_at, status.started_at) == (State.QUEUED, queued_at, None)
+    assert job.order().arguments == {"pictures": "here"}
+    assert job.log_tail() == "printed" and job.cancel_requested
+    assert job.events.read() == ()
