@@ -60,6 +60,16 @@ class Settings(BaseModel):
     jobs_at_once: int = Field(
         6, ge=1, description="Most jobs at work at once; of each of the six kinds there is one."
     )
+    runner: Literal["local", "ray"] = Field(
+        "local",
+        description="Who does the jobs: `local`, this machine; `ray`, the machines of a Ray "
+        "cluster, which all have `TUSKER_HOME` under the same path.",
+    )
+    ray_address: str = Field(
+        "auto",
+        description="Where that cluster is: `host:6379` or `ray://host:10001`; `auto`: the one "
+        "that this machine is part of.",
+    )
     worker_megabytes: int = Field(
         24_000,
         ge=0,

@@ -102,6 +102,12 @@ class JobFolder:
         files.write_text(self.path / ORDER, order.model_dump_json(indent=1))
         self.write(Status(state=State.QUEUED, kind=order.kind, queued_at=time.time()))
 
+    def reopen(self) -> None:
+        """Queue the job once more, as it was ordered; what was printed stays."""
+        (self.path / EVENTS).unlink(missing_ok=True)
+        queued_at = self.recorded().queued_at
+        self.write(Status(state=State.QUEUED, kind=self.order().kind, queued_at=queued_at))
+
     def write(self, status: Status) -> None:
         """Replace the status."""
         files.write_text(self.path / STATUS, status.model_dump_json(indent=1))

@@ -1,4 +1,4 @@
-"""Run jobs on this machine: one queue and one worker at a time for each kind.
+"""The queues, one for each kind of job, and how they are worked off on this machine.
 
 Whoever enqueues starts a dispatcher; the one that gets the lane's lock drains the queue and the
 others leave. The dispatcher outlives a crashed worker and says how it ended. Should the dispatcher
@@ -19,10 +19,9 @@ from filelock import Timeout
 
 from core import allowances, journal, visitors
 from core.errors import LimitExceeded
-from core.jobs import process
+from core.jobs import process, runner
 from core.jobs.folder import JobFolder, Kind, Order, State, Status
 from core.jobs.lane import Lane, job_of, seat
-from core.jobs.process import environment
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -67,7 +66,9 @@ def status(folder: JobFolder, settings: Settings) -> Status:
     recorded = folder.recorded()
     lane = Lane(recorded.kind, settings)
     if recorded.state is State.RUNNING and not folder.worker_lives:
-        if lane.ticket_of(folder) is None or not lane.held:
+        if lane.ticket_of(folder) is not None and not lane.held and settings.runner == "ray":
+            _start_dispatcher(lane, settings)  # its task went with the last one
+        elif lane.ticket_of(folder) is None or not lane.held:
             return process.interrupt(folder, settings)
         return folder.recorded()  # the dispatcher says, or is about to say, how it ended
     if recorded.state is State.QUEUED and not 0 <= _since(recorded) <= PATIENCE_SECONDS:
@@ -118,11 +119,22 @@ def dispatch(kind: Kind, settings: Settings) -> None:
     lane = Lane(kind, settings)
     try:
         with lane.lock().acquire(timeout=1.0):
-            while tickets := lane.tickets():
-                with seat(settings):
-                    _work_off(tickets[0], settings)
+            runner.chosen(settings).drain(lane)
     except Timeout:
         return
+
+
+class ThisMachine:
+    """The runner of one machine: a job of a kind after the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def drain(self, lane: Lane) -> None:
+        """Work off the queue, the oldest first."""
+        while tickets := lane.tickets():
+            with seat(self.settings):
+                _work_off(tickets[0], self.settings)
 
 
 def _work_off(ticket: Path, settings: Settings) -> None:
@@ -146,10 +158,11 @@ def _work_off(ticket: Path, settings: Settings) -> None:
             folder.end(State.FAILED, "The worker could not be started. Try again in a few minutes.")
     finally:
         ticket.unlink(missing_ok=True)
-        _note_end(folder)
+        note_end(folder)
 
 
-def _note_end(folder: JobFolder) -> None:
+def note_end(folder: JobFolder) -> None:
+    """Have the journal say how a job ended."""
     with suppress(FileNotFoundError):
         said = folder.recorded()
         journal.note(
@@ -171,7 +184,7 @@ def _start_dispatcher(lane: Lane, settings: Settings) -> None:
         subprocess.Popen(
             [sys.executable, "-m", "core.jobs.dispatch", lane.kind],
             cwd=process.ROOT,
-            env=environment(settings),
+            env=process.surroundings(settings),
             stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=subprocess.STDOUT,

@@ -31,7 +31,7 @@ KILL_SECONDS = 60.0
 PASSED_ON = {
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV",
     "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE",
-    "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "CUDA_VISIBLE_DEVICES",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 }  # fmt: skip
 """Variables that a worker gets besides the settings: no secret of the host is among them."""
@@ -45,6 +45,7 @@ KILLED = (
     "happen again, try a smaller batch, fewer views or a smaller backbone."
 )
 CANCELLED = "It was cancelled."
+SMALLER = "Try a smaller batch, fewer views or a smaller backbone."
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -56,6 +57,12 @@ def environment(settings: Settings) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def surroundings(settings: Settings) -> dict[str, str]:
+    """What a dispatcher may know of it: besides, how to be let into the cluster."""
+    cluster = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
+    return environment(settings) | (cluster if settings.runner == "ray" else {})
 
 
 def run(folder: JobFolder, settings: Settings) -> None:
@@ -98,7 +105,7 @@ def interrupt(folder: JobFolder, settings: Settings) -> Status:
         if free and not recorded.state.ended:
             at = folder.last_sign
             shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
-            _clear(folder, settings)
+            clear(folder, settings)
             cancelled = folder.cancel_requested
             how = (State.CANCELLED, CANCELLED) if cancelled else (State.INTERRUPTED, INTERRUPTED)
             try:
@@ -137,7 +144,7 @@ def _stay(
             break
     shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
     if code != 0:
-        _clear(folder, settings, worker.pid)
+        clear(folder, settings, worker.pid)
     with suppress(FileNotFoundError), folder.unattended(within=1.0) as free:
         # If somebody is still at work, that was a second worker, which found nothing to do. And
         # whoever saw it end may have ordered it anew by now.
@@ -233,7 +240,7 @@ def _scratch(folder: JobFolder, settings: Settings) -> Path:
     return settings.home.resolve() / "scratch" / folder.path.name
 
 
-def _clear(folder: JobFolder, settings: Settings, pid: int | None = None) -> None:
+def clear(folder: JobFolder, settings: Settings, pid: int | None = None) -> None:
     """Remove what a worker that was stopped left half-written."""
     # Others may be preparing the same backbone, in the folder that is also this job's.
     with suppress(FileNotFoundError):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -26,6 +28,10 @@ log = logging.getLogger("core.jobs.worker")  # `__name__` is another in the proc
 Work = Callable[[JobFolder, Settings, Emit, dict[str, Any]], None]
 
 LOCK_SECONDS = 10
+PARENT_SECONDS = 0.5
+"""How often a worker in a cluster looks whether it is still wanted."""
+GRACE_SECONDS = 3.0
+"""How long it may take to stop by itself when it is not."""
 STOPPED = 128 + signal.SIGTERM
 """Exit code of a worker that the system asked to end, as shells have it."""
 CANCELLED = "It was cancelled."
@@ -198,6 +204,8 @@ def main(path: Path) -> int:
     settings = settings_module.load()
     try:
         signal.signal(signal.SIGTERM, _stop)
+        if settings.runner == "ray":
+            threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
         work(folder, settings, _Diary())
     except Timeout:
         log.warning("another process is at work on this job")
@@ -208,6 +216,15 @@ def main(path: Path) -> int:
         log.info("%s", refusal)
         return 1
     return 0
+
+
+def _leave_with(parent: int) -> None:
+    """Stop once the process that started this one is gone: the job is begun elsewhere then."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(STOPPED)
 
 
 def _bound(allowed: int) -> None:

@@ -44,6 +44,11 @@ class Shelf:
     def __contains__(self, picture: str) -> bool:
         return picture in self._place
 
+    @property
+    def pictures(self) -> list[str]:
+        """SHA-256 of the picture of each row."""
+        return list(self._place)
+
     def append(self, pictures: Sequence[str], arrays: np.ndarray) -> None:
         """Add the arrays (n, *shape) of n pictures, named by their SHA-256."""
         with self._rows_path.open("ab") as rows:

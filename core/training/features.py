@@ -143,6 +143,26 @@ def extract(
     return _gathered(examples, shelves, backbone, passed)
 
 
+def take_over(
+    theirs: FeatureCache,
+    ours: FeatureCache,
+    engine: Engine,
+    backbone: Backbone,
+    names: Sequence[str],
+) -> None:
+    """File the features that passed elsewhere, through the same engine.
+
+    Args:
+        names: of the views.
+    """
+    for name in names:
+        source, target = (_open(cache, engine, name, backbone) for cache in (theirs, ours))
+        for given, shelf in ((source.embedding, target.embedding), (source.cut, target.cut)):
+            if given is not None and shelf is not None:
+                pictures = given.pictures
+                _append(shelf, pictures, list(range(len(pictures))), given.rows())
+
+
 def _open(cache: FeatureCache, engine: Engine, view: str, backbone: Backbone) -> _Shelves:
     embedding = cache.shelf(engine.name, view, "embedding", (backbone.embedding,), np.float32)
     if engine.cut is None:

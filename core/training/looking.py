@@ -9,7 +9,7 @@ import numpy as np
 
 from core import images
 from core.dataset import Split
-from core.training import choice, engines, features
+from core.training import choice, engines, features, shards
 from core.training.config import Augmentation
 from core.training.engines import Engine, LitertEngine
 from core.training.events import Counter, Note
@@ -35,6 +35,9 @@ def look(recipe: Recipe, splits: Sequence[Split], stage: int | None) -> dict[Spl
     for split in splits:
         training = split == "train"
         augmentation = recipe.config.augmentation if training else Augmentation.none()
+        progress = functools.partial(count, f"Looking at {NAMED[split]} pictures")
+        if recipe.settings.runner == "ray":
+            shards.share_out(recipe, recipe.of(split), augmentation, light, stage, progress)
         found[split] = features.extract(
             recipe.of(split),
             recipe.pictures,
@@ -45,7 +48,7 @@ def look(recipe: Recipe, splits: Sequence[Split], stage: int | None) -> dict[Spl
             recipe.cache,
             seed=recipe.config.seed,
             crop=recipe.config.crop,
-            progress=functools.partial(count, f"Looking at {NAMED[split]} pictures"),
+            progress=progress,
         )
     _say(recipe, found)
     return found

@@ -1,8 +1,9 @@
 """What the rooms of `core` are tried with: a small prepared backbone, and runs trained on it."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,3 +67,31 @@ def trained(
         return Trained(Run(path), original.pictures, settings, original.said)
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def head() -> Iterator[Any]:
+    """A Ray cluster on this machine, whose head does no jobs."""
+    ray = pytest.importorskip(
+        "ray.cluster_utils", reason="Ray is not installed: pip install -r requirements-ray.txt"
+    )
+    # That a node is dead is known after two seconds, not after twenty.
+    soon = {
+        "health_check_initial_delay_ms": 500,
+        "health_check_period_ms": 500,
+        "health_check_failure_threshold": 4,
+    }
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": soon}
+    cluster = ray.Cluster(initialize_head=True, head_node_args=head)
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.fixture
+def nodes(head: Any) -> Iterator[list[Any]]:
+    """Two nodes of a core each."""
+    found = [head.add_node(num_cpus=1) for _ in range(2)]
+    yield found
+    for node in found:
+        if node in head.worker_nodes:
+            head.remove_node(node)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.jobs.process import environment
+from core.jobs.process import environment, surroundings
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -52,3 +52,13 @@ def test_a_worker_can_find_the_network_s_proxy(
     for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "http://proxy")
         assert environment(settings)[name] == "http://proxy"
+
+
+def test_only_the_dispatcher_of_a_cluster_is_told_how_to_be_let_into_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    on_ray = settings.model_copy(update={"runner": "ray"})
+    assert surroundings(on_ray)["RAY_AUTH_TOKEN"] == "secret"
+    assert "RAY_AUTH_TOKEN" not in surroundings(settings)
+    assert "RAY_AUTH_TOKEN" not in environment(on_ray)

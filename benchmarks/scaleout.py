@@ -1,0 +1,155 @@
+"""More than one machine: what a second one brings to the frozen pass, and what Ray costs.
+
+    python -m benchmarks.scaleout
+    python -m benchmarks.scaleout --pictures 3000 --rounds 3
+
+Needs `requirements-ray.txt`. A cluster is started on this machine, whose nodes stand for machines
+of one core each. The pass over photographs of 500 × 375 pixels is made by a training on one core,
+as on a single machine, and then by the same training with a node of one other core to share it
+with; joining the cluster is counted. Speed-up is the ratio of the medians. Its overhead is what a
+small job (taking in a zip of a few pictures) takes from its order to its end on the cluster, less
+what it takes without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import jobs, pictures
+from benchmarks.extraction import examples_of
+from benchmarks.report import Figure, show
+from core import backbones
+from core.dataset import Dataset, Example
+from core.jobs import cores, enqueue, local
+from core.jobs.folder import Order, State
+from core.settings import Settings
+from core.training import config, engines, features, shards
+from core.training.cache import FeatureCache
+from core.training.config import Augmentation
+from core.training.recipe import Recipe
+
+
+@contextmanager
+def cluster() -> Iterator[Any]:
+    """A cluster whose head does no jobs, with a node of one core."""
+    try:
+        from ray.cluster_utils import Cluster
+    except ImportError as error:
+        raise SystemExit("Ray is not installed: pip install -r requirements-ray.txt") from error
+    started = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
+    try:
+        started.add_node(num_cpus=1)
+        yield started
+    finally:
+        started.shutdown()
+
+
+def pass_over(examples: list[Example], settings: Settings) -> float:
+    """Seconds of a training of one core for the pass, shared out if the settings have a cluster."""
+    backbone = backbones.get(backbones.DEFAULT)
+    dataset = Dataset(name="cuts", classes=("cut",), examples=tuple(examples))
+    cache = FeatureCache(settings.home / "passed")
+    recipe = Recipe(
+        config.preset("quick"), dataset, Path("/"), backbone, settings, cache, lambda _event: None
+    )
+    with cores.taken(1):
+        engine = engines.litert(recipe.network, None)
+        began = time.perf_counter()
+        if settings.runner == "ray":
+            shards.share_out(recipe, examples, Augmentation.none(), engine, None, _told)
+        found = features.extract(
+            examples,
+            recipe.pictures,
+            backbone,
+            Augmentation.none(),
+            engine,
+            cache,
+            seed=recipe.config.seed,
+            crop=recipe.config.crop,
+            progress=_told,
+        )
+        seconds = time.perf_counter() - began
+    assert len(found.embeddings) == len(examples)
+    shutil.rmtree(cache.folder)
+    return seconds
+
+
+def small_job(source: Path, settings: Settings, number: int) -> float:
+    """Seconds from the order of a small job to its end, as a visitor would see it."""
+    order = Order(kind="intake", arguments={"source": str(source), "name": "small"})
+    began = time.perf_counter()
+    job = enqueue(settings.home / "uploads" / f"{settings.runner}-{number}", order, settings)
+    while not local.status(job, settings).state.ended:
+        time.sleep(jobs.POLL_SECONDS)
+    seconds = time.perf_counter() - began
+    if job.recorded().state is not State.DONE:
+        raise SystemExit(f"The small job failed: {job.recorded().sentence}\n{job.log_tail()}")
+    lane = settings.home.resolve() / "queue" / "intake"
+    while any(lane.iterdir()):  # its dispatcher leaves before the next one begins
+        time.sleep(jobs.POLL_SECONDS)
+    time.sleep(2.0)
+    return seconds
+
+
+def figures(
+    alone: list[float], together: list[float], here: list[float], there: list[float], count: int
+) -> dict[str, Figure]:
+    """Medians of the rounds beside what is asked of them."""
+    return {
+        "one worker, pictures a second": Figure(count / median(alone)),
+        "two workers, pictures a second": Figure(count / median(together)),
+        "speed-up of the frozen pass": Figure(median(alone) / median(together), at_least=1.7),
+        "small job on this machine, seconds": Figure(median(here)),
+        "small job on the cluster, seconds": Figure(median(there)),
+        "overhead of Ray for a small job, seconds": Figure(median(there) - median(here)),
+    }
+
+
+def _told(_done: int, _total: int) -> None:
+    pass
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure in turn and print the medians."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pictures", type=int, default=3000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(arguments)
+    if (os.cpu_count() or 1) < 2:
+        raise SystemExit("Two cores are needed to tell one worker from two.")
+    alone, together, here, there = [], [], [], []
+    with tempfile.TemporaryDirectory(prefix="tusker-") as name, cluster() as ray:
+        folder = Path(name)
+        settings = jobs.new_home(folder / "home")
+        jobs.prepare(backbones.DEFAULT, settings)
+        cluster_of = {"runner": "ray", "ray_address": ray.address}
+        spread = settings.model_copy(update=cluster_of)
+        examples = examples_of(pictures.photographs(folder / "cuts", asked.pictures))
+        pictures.tree(folder / "small" / "classes", 16)
+        source = Path(shutil.make_archive(str(folder / "small"), "zip", folder / "small"))
+        for number in range(asked.rounds):
+            alone.append(pass_over(examples, settings))
+            together.append(pass_over(examples, spread))
+            here.append(small_job(source, settings, number))
+            there.append(small_job(source, spread, number))
+    found = figures(alone, together, here, there, len(examples))
+    return show(found, as_json=asked.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""Run jobs on a Ray cluster: those of all visitors at once, each where there is room for it.
+
+The dispatcher of a lane is the cluster's client. Each job is one Ray task, which does on a machine
+of the cluster what a dispatcher does here: it starts a worker in a process of its own, stays with
+it, and says in the job's folder how it ended. The folders are on storage that all machines share,
+so status, events, log and a request to stop need no other way.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core import journal
+from core.jobs import cores, joining, needs, process
+from core.jobs.folder import JobFolder, State
+from core.jobs.lane import Lane, job_of
+from core.jobs.local import note_end
+from core.settings import Settings
+from core.training.events import Note
+
+if TYPE_CHECKING:
+    import ray
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.2
+ATTEMPTS = 4
+"""How often a job is begun whose machine is lost each time."""
+LOST = "The machine that worked on it was lost. It begins again on another."
+
+
+@dataclass
+class _Sent:
+    """A job that was handed to the cluster; `task` is None while it waits to be sent again."""
+
+    job: JobFolder
+    task: ray.ObjectRef | None
+    attempts: int = 1
+
+
+class Cluster:
+    """The runner on a Ray cluster."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def drain(self, lane: Lane) -> None:
+        """Send each job of the queue off at once, and stay until all have ended."""
+        problem = self._join()
+        sent: dict[Path, _Sent] = {}
+        while tickets := lane.tickets():
+            for ticket in [ticket for ticket in sent if ticket not in tickets]:
+                self._withdraw(sent.pop(ticket))
+            for ticket in tickets:
+                try:
+                    if problem:
+                        done = _give_up(ticket, problem)
+                    elif ticket not in sent:
+                        done = self._begin(ticket, sent)
+                    else:
+                        done = self._look_after(sent[ticket])
+                except Exception:
+                    # The jobs beside it must not end because of one.
+                    log.exception("the job of ticket %s could not be run", ticket.name)
+                    done = _give_up(ticket, "The cluster could not run it. Try again later.")
+                if done:
+                    sent.pop(ticket, None)
+                    ticket.unlink(missing_ok=True)
+            self._pause(sent)
+
+    def _join(self) -> str:
+        """Connect to the cluster. Returns why that cannot be, or nothing."""
+        try:
+            joining.join(self.settings)
+        except ImportError:
+            return (
+                "This host sends its jobs to a Ray cluster, but Ray is not installed. "
+                "The host can install requirements-ray.txt."
+            )
+        except Exception as error:  # Ray has no word of its own for each way not to be there
+            journal.note("cluster out of reach", error=type(error).__name__)
+            log.exception("no cluster at %s", self.settings.ray_address)
+            return (
+                "The cluster that does this host's work cannot be reached. Try again later; "
+                f"the host can start it, or set "
+                f"{self.settings.variable('ray_address')}."
+            )
+        return ""
+
+    def _begin(self, ticket: Path, sent: dict[Path, _Sent]) -> bool:
+        """Send a job off, if there is something to do. Returns whether there is not."""
+        job = job_of(ticket)
+        if job is None or not job.exists:
+            return True
+        state = job.recorded().state
+        if state.ended:
+            return True
+        if state is State.RUNNING:  # its dispatcher is gone, and with that its task
+            sent[ticket] = _Sent(job, None)
+            return False
+        sent[ticket] = _Sent(job, self._send(job))
+        return False
+
+    def _send(self, job: JobFolder) -> ray.ObjectRef:
+        import ray
+
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        asked = needs.within(needs.of(job), machines)
+        # A task that Ray itself tried again would not say so in the job's folder.
+        task: Any = ray.remote(num_cpus=asked.cores, num_gpus=asked.gpus, max_retries=0)(_work)
+        task = task.options(memory=asked.memory, name=f"{job.order().kind}")
+        return task.remote(str(job.path), self.settings, asked.cores)
+
+    def _look_after(self, one: _Sent) -> bool:
+        """See what has become of a job. Returns whether it has ended."""
+        import ray
+
+        if one.task is not None:
+            ready, _ = ray.wait([one.task], timeout=0)
+            if not ready:
+                return False
+            try:
+                stranger = ray.get(one.task)
+            except ray.exceptions.RayTaskError:
+                raise
+            except ray.exceptions.OutOfMemoryError:
+                return _end(one.job, f"Memory ran out. {process.SMALLER}")
+            except ray.exceptions.RayError as error:
+                journal.note("machine lost", error=type(error).__name__, attempts=one.attempts)
+                log.warning("a task was lost: %s", error)
+            else:
+                if stranger and one.job.exists:
+                    return _end(one.job, _no_home(stranger, self.settings))
+            one.task = None
+        if one.job.worker_lives:
+            return False  # cut off from the cluster, it may yet stop, or even be done
+        if not one.job.exists or one.job.recorded().state.ended:
+            note_end(one.job)
+            return True
+        return self._again(one)
+
+    def _again(self, one: _Sent) -> bool:
+        """Send a job off once more that nobody works on. Returns whether it has ended."""
+        if one.job.cancel_requested or _has_its_report(one.job):
+            process.interrupt(one.job, self.settings)
+            note_end(one.job)
+            return True
+        if one.attempts == ATTEMPTS:
+            return _end(
+                one.job,
+                f"The machine that worked on it was lost {ATTEMPTS} times in a row, most likely "
+                f"because memory ran out. {process.SMALLER}",
+            )
+        with one.job.unattended() as free:
+            if not free:
+                return False
+            process.clear(one.job, self.settings)
+            one.job.reopen()
+            one.job.events.append(Note(sentence=LOST))
+        one.attempts += 1
+        one.task = self._send(one.job)
+        return False
+
+    def _withdraw(self, one: _Sent) -> None:
+        """Take a job back that waits in the cluster; one that has begun sees its own status."""
+        import ray
+
+        if one.task is not None:
+            with suppress(ray.exceptions.RayError):
+                ray.cancel(one.task, force=False)
+
+    def _pause(self, sent: dict[Path, _Sent]) -> None:
+        tasks = [one.task for one in sent.values() if one.task is not None]
+        if tasks:
+            import ray
+
+            ray.wait(tasks, timeout=POLL_SECONDS)
+        elif sent:
+            time.sleep(POLL_SECONDS)
+
+
+def _work(path: str, settings: Settings, count: int) -> str:
+    """Do a job on a machine of the cluster. Returns its name if the job's folder is not there."""
+    job = JobFolder(Path(path))
+    if not job.exists:
+        return socket.gethostname()
+    with cores.taken(count):
+        process.run(job, settings)
+    return ""
+
+
+def _has_its_report(job: JobFolder) -> bool:
+    """Whether only the files to take away are missing, for which no report is to be risked."""
+    from core.run import Run
+
+    return job.recorded().kind == "train" and Run(job.path).complete
+
+
+def _no_home(machine: str, settings: Settings) -> str:
+    return (
+        f"Machine {machine} of the cluster does not have {settings.variable('home')}. "
+        "The host can put it on storage that all machines share, under the same path."
+    )
+
+
+def _give_up(ticket: Path, sentence: str) -> bool:
+    job = job_of(ticket)
+    return job is None or _end(job, sentence)
+
+
+def _end(job: JobFolder, sentence: str) -> bool:
+    """Record that a job has failed, unless it has ended or is gone."""
+    with suppress(FileNotFoundError):
+        if job.exists and not job.recorded().state.ended:
+            job.end(State.FAILED, sentence)
+    note_end(job)
+    return True

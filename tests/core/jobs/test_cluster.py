@@ -1,0 +1,146 @@
+"""Jobs on a Ray cluster: two nodes on this machine, with real dispatchers and workers."""
+
+import importlib.util
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.backbones import Backbone
+from core.jobs import JobFolder, State, cancel, cluster, local
+from core.jobs.folder import Order
+from core.jobs.lane import Lane
+from core.settings import Settings
+from core.training.events import Epoch, Note, Step
+from tests.core.jobs import at_work
+
+PATIENCE = 150.0
+FINE_TUNED = {"backbone": "tiny", "batch_size": 8, "unfreeze": {"stages": 1}}
+
+
+@pytest.fixture
+def host(head: Any, queue: Settings) -> Settings:
+    """A host that sends its jobs there."""
+    return queue.model_copy(update={"runner": "ray", "ray_address": head.address})
+
+
+def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
+    host: Settings, nodes: list[Any], a_zip: Path
+) -> None:
+    job = at_work.some_intake(host, "shapes", a_zip)
+    status = at_work.ended(job, host)
+    assert (status.state, status.sentence) == (State.DONE, ""), job.log_tail()
+    steps = [(e.what, e.done, e.total) for e in job.events.read() if isinstance(e, Step)]
+    assert ("Looking at pictures", 8, 8) in steps
+    assert "intake begins" in job.log_tail()
+    at_work.until(lambda: not at_work.processes(host))
+    assert Lane("intake", host).tickets() == []
+
+
+def test_jobs_of_several_visitors_are_at_work_at_once(
+    host: Settings, nodes: list[Any], tiny: Backbone, tmp_path: Path
+) -> None:
+    runs = [
+        at_work.training(host, tmp_path / "pictures", preset="quick", backbone="tiny")
+        for _ in range(2)
+    ]
+    ends = [at_work.ended(run.job, host, within=PATIENCE) for run in runs]
+    assert [end.state for end in ends] == [State.DONE] * 2, runs[0].job.log_tail()
+    assert max(end.started_at for end in ends) < min(end.ended_at for end in ends)
+    assert runs[0].report() == runs[1].report()
+
+
+def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_once(
+    host: Settings, head: Any, tiny: Backbone, tmp_path: Path
+) -> None:
+    node = head.add_node(num_cpus=1)
+    running, waiting = (_long_training(host, tmp_path) for _ in range(2))
+    at_work.until(lambda: running.events.read(), within=PATIENCE)
+    cancel(waiting, host)
+    assert waiting.recorded().state is State.CANCELLED
+    cancel(running, host)
+    assert at_work.until(lambda: local.status(running, host).state.ended) < 10
+    assert running.recorded().state is State.CANCELLED
+    at_work.until(lambda: not at_work.processes(host))
+    head.remove_node(node)
+
+
+def test_a_job_whose_node_dies_begins_again_on_another_and_ends_with_the_same_report(
+    host: Settings, head: Any, tiny: Backbone, tmp_path: Path
+) -> None:
+    how = FINE_TUNED | {"fine_tune_phase": {"epochs": 25, "patience": 25}}
+    doomed = head.add_node(num_cpus=1)
+    run = at_work.training(host, tmp_path / "pictures", **how)
+    at_work.until(lambda: any(isinstance(e, Epoch) for e in run.job.events.read()), within=PATIENCE)
+    head.remove_node(doomed, allow_graceful=False)
+    other = head.add_node(num_cpus=1)
+    at_work.until(lambda: at_work.said(run.job, "begins again on another"))
+    status = at_work.ended(run.job, host, within=PATIENCE)
+    assert (status.state, status.sentence) == (State.DONE, ""), run.job.log_tail()
+
+    undisturbed = at_work.training(host, tmp_path / "pictures", **how)
+    at_work.ended(undisturbed.job, host, within=PATIENCE)
+    assert undisturbed.report() == run.report()
+    assert not any(isinstance(e, Note) and "again" in e.sentence for e in undisturbed.events())
+    head.remove_node(other)
+
+
+def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
+    host: Settings, nodes: list[Any], tiny: Backbone, tmp_path: Path
+) -> None:
+    job = _long_training(host, tmp_path, epochs=8)
+    at_work.until(lambda: job.events.read(), within=PATIENCE)
+    at_work.kill(at_work.only(host, "dispatch"))
+    at_work.until(lambda: not job.worker_lives)
+    assert local.status(job, host).state is State.RUNNING
+    assert at_work.ended(job, host, within=PATIENCE).state is State.DONE, job.log_tail()
+
+
+def test_a_host_without_ray_says_so(queue: Settings, a_zip: Path) -> None:
+    # As a dispatcher has it where the requirements are not installed.
+    if importlib.util.find_spec("ray") is not None:
+        pytest.skip("Ray is installed here")
+    job = at_work.some_intake(queue.model_copy(update={"runner": "ray"}), "shapes", a_zip)
+    status = at_work.ended(job, queue)
+    assert status.state is State.FAILED
+    assert "requirements-ray.txt" in status.sentence
+
+
+def test_a_cluster_that_is_not_there_is_told_in_a_sentence(queue: Settings, a_zip: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    nowhere = queue.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
+    job = at_work.some_intake(nowhere, "shapes", a_zip)
+    status = at_work.ended(job, nowhere)
+    assert status.state is State.FAILED
+    assert "cannot be reached" in status.sentence and "TUSKER_RAY_ADDRESS" in status.sentence
+
+
+def _long_training(host: Settings, tmp_path: Path, epochs: int = 500) -> JobFolder:
+    phase = {"fine_tune_phase": {"epochs": epochs, "patience": epochs}}
+    return at_work.training(host, tmp_path / "pictures", **FINE_TUNED | phase).job
+
+
+def test_a_machine_without_the_shared_folder_names_itself(
+    settings: Settings, tmp_path: Path
+) -> None:
+    assert cluster._work(str(tmp_path / "elsewhere"), settings, 1) == socket.gethostname()
+    said = cluster._no_home("node-7", settings)
+    assert "node-7" in said and "TUSKER_HOME" in said
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_job_that_begins_again_keeps_what_was_ordered_printed_and_asked(tmp_path: Path) -> None:
+    job = JobFolder(tmp_path / "job")
+    job.open(Order(kind="train", arguments={"pictures": "here"}))
+    queued_at = job.recorded().queued_at
+    job.begin()
+    job.log_path.write_text("printed")
+    job.events.append(Note(sentence="said"))
+    job.request_cancel()
+    job.reopen()
+    status = job.recorded()
+    assert (status.state, status.queued_at, status.started_at) == (State.QUEUED, queued_at, None)
+    assert job.order().arguments == {"pictures": "here"}
+    assert job.log_tail() == "printed" and job.cancel_requested
+    assert job.events.read() == ()

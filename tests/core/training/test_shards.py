@@ -1,0 +1,160 @@
+"""The one pass shared out among two nodes, which make of it what one machine does."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import backbones, dataset
+from core.backbones import Backbone
+from core.errors import Cancelled
+from core.settings import Settings
+from core.training import engines, features, shards
+from core.training.cache import FeatureCache
+from core.training.config import Augmentation
+from core.training.events import Event
+from core.training.recipe import Recipe
+from tests.core.trainings import Taken, asked_for, take_in, train
+
+TWO_VIEWS = Augmentation(views=2)
+
+
+@pytest.fixture(scope="module")
+def many_shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+    return take_in(tmp_path_factory.mktemp("shapes"), classes=3, per_class=40)
+
+
+@pytest.fixture
+def spread(
+    head: Any, nodes: list[Any], tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Settings of a host with a cluster, whose shards are of four pictures."""
+    monkeypatch.setattr(shards, "PICTURES", 4)
+    return settings.model_copy(update={"runner": "ray", "ray_address": head.address})
+
+
+class Passed:
+    """A pass over all pictures, shared out, with what was said of its progress."""
+
+    def __init__(self, taken: Taken, spread: Settings, cache: Path) -> None:
+        self.said: list[int] = []
+        self.recipe = Recipe(
+            asked_for("balanced"),
+            dataset.split(taken.dataset, validation=0.2, test=0.2, seed=0),
+            taken.pictures,
+            backbones.get("tiny"),
+            spread,
+            FeatureCache(cache),
+            _say_nothing,
+        )
+        self.engine = engines.litert(self.recipe.network, 0)
+
+    def share_out(self, happens: Any = None) -> None:
+        def progress(done: int, total: int) -> None:
+            self.said.append(done)
+            if happens is not None:
+                happens(done)
+
+        examples = self.recipe.dataset.examples
+        shards.share_out(self.recipe, examples, TWO_VIEWS, self.engine, 0, progress)
+
+    def extract(self) -> features.Features:
+        return _extract(self.recipe, self.engine, self.recipe.cache)
+
+
+def test_features_from_two_nodes_are_those_of_one_machine(
+    spread: Settings, many_shapes: Taken, tmp_path: Path
+) -> None:
+    passed = Passed(many_shapes, spread, tmp_path / "together")
+    passed.share_out()
+    together = passed.extract()
+    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    assert (together.passed, alone.passed) == (0, 240)
+    assert np.array_equal(together.embeddings, alone.embeddings)
+    every, view = np.arange(120), np.ones(120, np.int64)
+    assert np.array_equal(together.cuts(every, view), alone.cuts(every, view))
+    assert passed.said == sorted(passed.said) and passed.said[-1] == 120
+    assert not (tmp_path / "together" / "shards").exists()
+
+
+def test_a_node_that_dies_costs_no_picture(
+    spread: Settings, many_shapes: Taken, head: Any, nodes: list[Any], tmp_path: Path
+) -> None:
+    passed = Passed(many_shapes, spread, tmp_path / "together")
+    killed: list[int] = []
+
+    def kill(done: int) -> None:
+        if not killed and done >= 8:
+            killed.append(done)
+            head.remove_node(nodes[0], allow_graceful=False)
+
+    passed.share_out(kill)
+    assert killed and killed[0] < 120
+    together = passed.extract()
+    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    assert together.passed == 0
+    assert np.array_equal(together.embeddings, alone.embeddings)
+
+
+def test_a_cancelled_pass_leaves_the_cluster_and_no_shard(
+    spread: Settings, many_shapes: Taken, tmp_path: Path
+) -> None:
+    import ray
+
+    passed = Passed(many_shapes, spread, tmp_path / "together")
+
+    def stop(_done: int) -> None:
+        raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled):
+        passed.share_out(stop)
+    assert not ray.is_initialized()
+    assert not (tmp_path / "together" / "shards").exists()
+
+
+def test_a_training_over_two_nodes_ends_with_the_report_of_one_machine(
+    spread: Settings, many_shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filed: list[Path] = []
+    file = shards._file
+    monkeypatch.setattr(
+        shards, "_file", lambda folder, *more: (filed.append(folder), file(folder, *more))
+    )
+    quick = asked_for("quick")
+    together = train(many_shapes, quick, tmp_path / ("a" * 32), spread)
+    assert filed
+    one = spread.model_copy(update={"runner": "local"})
+    alone = train(many_shapes, quick, tmp_path / ("b" * 32), one)
+    assert together.run.report() == alone.run.report()
+
+
+def test_where_there_is_no_cluster_the_pass_is_made_here(
+    tiny: Backbone,
+    settings: Settings,
+    many_shapes: Taken,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shards, "PICTURES", 4)
+    nowhere = settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
+    trained = train(many_shapes, asked_for("quick"), tmp_path / ("c" * 32), nowhere)
+    assert trained.run.complete
+
+
+def _extract(recipe: Recipe, engine: engines.Engine, cache: FeatureCache) -> features.Features:
+    return features.extract(
+        recipe.dataset.examples,
+        recipe.pictures,
+        recipe.backbone,
+        TWO_VIEWS,
+        engine,
+        cache,
+        seed=recipe.config.seed,
+        crop=recipe.config.crop,
+        progress=lambda _done, _total: None,
+    )
+
+
+def _say_nothing(_event: Event) -> None:
+    pass
