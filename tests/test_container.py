@@ -17,8 +17,6 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 STEPS = [line.split(maxsplit=1) for line in DOCKERFILE.splitlines() if re.match("[A-Z]+ ", line)]
 LAST = STEPS[max(place for place, (verb, _) in enumerate(STEPS) if verb == "FROM") :]
-LATER = {"requirements-ray.txt"}
-"""What may be asked for and comes with another part of the project."""
 
 
 def _of(verb: str) -> list[str]:
@@ -75,7 +73,7 @@ def test_every_file_that_is_named_is_there_and_goes_into_the_image() -> None:
     assert any(path.startswith("core/data/") for path in context)
     for line in (DOCKERFILE + (ROOT / "compose.yaml").read_text()).splitlines():
         for name in re.findall(r"requirements[\w-]*\.txt", line):
-            assert (ROOT / name).is_file() or name in LATER
+            assert (ROOT / name).is_file()
 
 
 def test_nothing_but_the_app_goes_into_the_image() -> None:
@@ -112,8 +110,7 @@ def test_runs_are_kept_on_the_volume_that_compose_gives_to_all() -> None:
         assert service["volumes"] == [f"home:{home}"]
     assert set(COMPOSE["volumes"]) == {"home"}
     known = {Settings.variable(field) for field in Settings.model_fields}
-    later = {"TUSKER_RUNNER", "TUSKER_RAY_ADDRESS"}
-    assert set(COMPOSE["services"]["web"]["environment"]) <= known | later
+    assert set(COMPOSE["services"]["web"]["environment"]) <= known
 
 
 def test_the_cluster_comes_only_when_it_is_asked_for() -> None:
