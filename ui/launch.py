@@ -123,9 +123,12 @@ def again(run: Run, settings: Settings) -> None:
     """Ways on from a run: the same once more, the same with other settings, other pictures."""
     upload, line = pictures(run, settings), runs.summarise(run, settings)
     ended_early = line.damaged or (line.state.ended and not line.complete)
-    broke_off = line.state is State.INTERRUPTED and not line.damaged
+    # Whoever goes on with a run owns it, so that is not for those who only have its link.
+    goes_on = (
+        line.state is State.INTERRUPTED and not line.damaged and state.may_change(run.id, settings)
+    )
     with st.container(horizontal=True):
-        if upload is not None and ended_early and broke_off:
+        if upload is not None and goes_on:
             st.button(
                 "Go on",
                 type="primary",
@@ -169,6 +172,8 @@ def pictures(run: Run, settings: Settings) -> Upload | None:
 
 
 def _go_on(run: Run, settings: Settings) -> None:
+    if not state.may_change(run.id, settings):
+        return
     try:
         resuming.resume(run, settings, by=state.mark(settings))
     except TuskerError as refusal:  # the queue is full, or the pictures went meanwhile

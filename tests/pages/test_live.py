@@ -194,6 +194,8 @@ def test_nobody_uses_the_pictures_of_another_visitor(
     stranger = Visitor().open("reports", run=stopped(State.FAILED).id)
     assert SENTENCE in stranger.reads()
     assert AGAIN not in stranger.buttons()
+    stranger = Visitor().open("reports", run=stopped(State.INTERRUPTED).id)
+    assert GO_ON not in stranger.buttons(), "who goes on with a run owns it"
     assert "Same pictures, other settings" not in stranger.buttons()
 
 
