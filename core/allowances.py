@@ -26,7 +26,7 @@ DAY = 24 * 3600.0
 
 
 def room(by: str, settings: Settings) -> None:
-    """See to it that there is room for something more of a visitor's.
+    """See to it that there is room on the disk for something more of a visitor's.
 
     Args:
         by: the visitor's mark.
@@ -52,7 +52,17 @@ def room(by: str, settings: Settings) -> None:
             f"your uploads are deleted; the host can raise "
             f"{settings.variable('visitor_megabytes')}."
         )
-    pictures = sum(map(_pictures, own))
+
+
+def pictures(by: str, settings: Settings) -> None:
+    """See to it that a visitor may bring more pictures.
+
+    Raises:
+        LimitExceeded: as many of theirs are kept as this host allows.
+    """
+    if settings.mode == "personal":
+        return
+    pictures = sum(map(_pictures, _of(by, settings)))
     if pictures >= settings.visitor_pictures:
         raise LimitExceeded(
             f"This host keeps at most {settings.visitor_pictures:,} pictures for one visitor, and "

@@ -77,7 +77,7 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
     allowances.room(by, settings)
     allowances.minutes(by, settings)
     said = run.annotations().corrections
-    again = runs.create(run.config(), correct(run.dataset(), said), runs.new_path(settings))
+    again = runs.create(run.config(), correct(run.dataset(), said), runs.new_path(settings), by=by)
     try:
         again.write_findings(run.findings())
         again.annotate(lambda own: own.named(_called(run.title)))

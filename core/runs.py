@@ -54,9 +54,14 @@ def folder(settings: Settings) -> Path:
     return settings.home.resolve() / "runs"
 
 
-def create(config: TrainingConfig, dataset: Dataset, path: Path) -> Run:
-    """A new run folder with its settings and its data, not yet ordered from anybody."""
+def create(config: TrainingConfig, dataset: Dataset, path: Path, *, by: str = "") -> Run:
+    """A new run folder with its settings and its data, not yet ordered from anybody.
+
+    Args:
+        by: mark of the visitor whose it is. It comes first, so that no run is nobody's.
+    """
     path.mkdir(parents=True, exist_ok=True)
+    visitors.mark(path, by)
     run = Run(path)
     run.write_dataset(dataset)
     files.write_text(path / CONFIG, config.model_dump_json(indent=1))  # by which it is found

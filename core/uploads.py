@@ -120,6 +120,7 @@ def unpack(
     """
     sweep(settings)
     allowances.room(by, settings)
+    allowances.pictures(by, settings)
     upload = Upload(_home(settings) / secrets.token_hex(16))
     upload.path.mkdir(parents=True)
     given = upload.path / GIVEN
@@ -195,6 +196,7 @@ def _time(path: Path) -> float:
 def _take(name: str, settings: Settings, write: Callable[[Path], None], by: str) -> Upload:
     sweep(settings)
     allowances.room(by, settings)
+    allowances.pictures(by, settings)
     upload = Upload(_home(settings) / secrets.token_hex(16))
     upload.path.mkdir(parents=True)
     try:

@@ -54,6 +54,8 @@ def ready(one: Brought, settings: Settings) -> bool:
         st.error(text.plain(one.job.recorded().sentence, 600), icon=":material/error:")
     else:
         st.info("Its network has yet to be built here.")
+    if not state.may_change(one.id, settings):
+        return False
     st.button(
         "Try again" if failed else "Build it",
         type="primary",
@@ -155,6 +157,8 @@ def _delete(one: Brought) -> None:
 
 
 def _build(one: Brought, settings: Settings) -> None:
+    if not state.may_change(one.id, settings):
+        return
     try:
         brought.order(one, settings, by=state.mark(settings))
         st.session_state.pop(state.BRING_REFUSAL, None)

@@ -127,7 +127,8 @@ class Forecast:
             return False
         arguments = {"upload": str(self.upload.path), "backbone": backbone.name}
         try:
-            enqueue(job.path, Order(kind="measure", arguments=arguments), self.settings)
+            by = state.mark(self.settings)
+            enqueue(job.path, Order(kind="measure", arguments=arguments), self.settings, by=by)
         except TuskerError:  # the queue is full: others wait longer for theirs
             return False
         return True

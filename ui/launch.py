@@ -68,7 +68,7 @@ def begin(
         return
     run = Run(runs.new_path(settings))
     try:
-        runs.create(config, dataset, run.path)
+        runs.create(config, dataset, run.path, by=by)
         run.write_findings(findings)
         enqueue(run.path, runs.order(upload.pictures, before), settings, by=by)
     except (TuskerError, OSError) as error:
@@ -175,6 +175,7 @@ def _go_on(run: Run, settings: Settings) -> None:
     if not state.may_change(run.id, settings):
         return
     try:
+        allowances.minutes(state.mark(settings), settings)
         resuming.resume(run, settings, by=state.mark(settings))
     except TuskerError as refusal:  # the queue is full, or the pictures went meanwhile
         st.session_state[state.REFUSAL] = str(refusal)

@@ -107,7 +107,9 @@ def leave_run() -> None:
 
 
 def _address(named: dict[str, str]) -> None:
-    gone = (RUN, *OF_A_REPORT, *OF_THE_LIST)
+    gone = {RUN, *OF_A_REPORT, *OF_THE_LIST}
+    if RUN in named:  # the link of a run is passed on, and is no permission to use its pictures
+        gone.add(UPLOAD)
     kept = {name: value for name, value in st.query_params.items() if name not in gone}
     # Neither `clear` nor `pop`: they refuse what a widget is bound to. The list's filters come back
     # with the list, since their widgets keep their values.

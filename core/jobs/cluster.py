@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
+JOIN_SECONDS = 30.0
+"""How long a cluster may take to be there."""
+NOT_INSTALLED = (
+    "This host sends its jobs to a Ray cluster, but Ray is not installed. "
+    "The host can install requirements-ray.txt."
+)
 ATTEMPTS = 4
 """How often a job is begun whose machine is lost each time."""
 LOST = "The machine that worked on it was lost. It begins again on another."
@@ -51,8 +57,19 @@ class Cluster:
         self.settings = settings
 
     def drain(self, lane: Lane) -> None:
-        """Send each job of the queue off at once, and stay until all have ended."""
+        """Send each job of the queue off at once, and stay until all have ended.
+
+        Where the cluster is lost meanwhile, tickets and statuses stay as they are: whoever looks at
+        a job has another dispatcher begin, which sends them again.
+        """
         problem = self._join()
+        try:
+            self._send_all(lane, problem)
+        except ConnectionError as error:
+            journal.note("cluster lost", error=type(error).__name__)
+            log.warning("the cluster was lost: %s", error)
+
+    def _send_all(self, lane: Lane, problem: str) -> None:
         sent: dict[Path, _Sent] = {}
         while tickets := lane.tickets():
             for ticket in [ticket for ticket in sent if ticket not in tickets]:
@@ -65,6 +82,8 @@ class Cluster:
                         done = self._begin(ticket, sent)
                     else:
                         done = self._look_after(sent[ticket])
+                except ConnectionError:
+                    raise
                 except Exception:
                     # The jobs beside it must not end because of one.
                     log.exception("the job of ticket %s could not be run", ticket.name)
@@ -75,14 +94,19 @@ class Cluster:
             self._pause(sent)
 
     def _join(self) -> str:
-        """Connect to the cluster. Returns why that cannot be, or nothing."""
+        """Connect to the cluster, which may just be starting. Returns why that cannot be, or ""."""
+        deadline = time.monotonic() + JOIN_SECONDS
+        while problem := self._try_to_join():
+            if time.monotonic() > deadline or problem == NOT_INSTALLED:
+                return problem
+            time.sleep(JOIN_SECONDS / 10)
+        return ""
+
+    def _try_to_join(self) -> str:
         try:
             joining.join(self.settings)
         except ImportError:
-            return (
-                "This host sends its jobs to a Ray cluster, but Ray is not installed. "
-                "The host can install requirements-ray.txt."
-            )
+            return NOT_INSTALLED
         except Exception as error:  # Ray has no word of its own for each way not to be there
             journal.note("cluster out of reach", error=type(error).__name__)
             log.exception("no cluster at %s", self.settings.ray_address)
@@ -161,6 +185,10 @@ class Cluster:
             if not free:
                 return False
             process.clear(one.job, self.settings)
+            if one.job.recorded().kind == "train":
+                from core.run import Run
+
+                Run(one.job.path).clear()  # its manifest would list what is left
             one.job.reopen()
             one.job.events.append(Note(sentence=LOST))
         one.attempts += 1
@@ -210,14 +238,15 @@ def _no_home(machine: str, settings: Settings) -> str:
 
 
 def _give_up(ticket: Path, sentence: str) -> bool:
+    """Interrupt a job that could not be sent off; it can go on later."""
     job = job_of(ticket)
-    return job is None or _end(job, sentence)
+    return job is None or _end(job, sentence, State.INTERRUPTED)
 
 
-def _end(job: JobFolder, sentence: str) -> bool:
-    """Record that a job has failed, unless it has ended or is gone."""
+def _end(job: JobFolder, sentence: str, state: State = State.FAILED) -> bool:
+    """Record that a job has ended so, unless it has ended or is gone."""
     with suppress(FileNotFoundError):
         if job.exists and not job.recorded().state.ended:
-            job.end(State.FAILED, sentence)
+            job.end(state, sentence)
     note_end(job)
     return True

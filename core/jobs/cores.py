@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import tempfile
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ def taken(count: int, folder: Path | None = None) -> Iterator[int]:
     if not hasattr(os, "sched_setaffinity"):
         yield count
         return
-    folder = folder or Path(tempfile.gettempdir()) / f"tusker-cores-{getpass.getuser()}"
+    folder = folder or Path(tempfile.gettempdir()) / f"tusker-cores-{os.getuid()}"
     folder.mkdir(parents=True, exist_ok=True)
     before = os.sched_getaffinity(0)
     held: dict[int, FileLock] = {}

@@ -36,7 +36,7 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
     A job that already waits or runs in this folder is left as it is.
 
     Args:
-        by: mark of the visitor whose job and whose folder it is from now on.
+        by: mark of the visitor whose job it is, and whose folder where it is nobody's yet.
 
     Raises:
         LimitExceeded: too many jobs of this kind, or of this visitor, wait already.
@@ -53,7 +53,10 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
         )
     allowances.turn(by, get_args(Kind), settings)
     folder.mkdir(parents=True, exist_ok=True)
-    visitors.mark(folder, by)  # first: whoever is killed here leaves nothing that is nobody's
+    # First, so that whoever is killed here leaves nothing that is nobody's. A run or a model keeps
+    # its owner; a backbone is nobody's, and its mark says who had it prepared.
+    if order.kind == "prepare" or not visitors.marked(folder):
+        visitors.mark(folder, by)
     job.open(order)
     lane.add(folder)
     journal.note("job queued", kind=order.kind, job=journal.short(folder.name), waiting=waiting)

@@ -162,7 +162,7 @@ def _look_together(
             shard = sent.pop(ref)
             try:
                 _file(Path(ray.get(ref)), recipe, engine, names)
-            except ray.exceptions.RayError as error:
+            except (ray.exceptions.RayError, ConnectionError) as error:
                 log.warning("a shard is looked at here: %s", error)
                 here(shard)
             done += len(shard)

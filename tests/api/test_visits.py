@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import Message
 
 import api
+from api.visits import _token
 from core import visitors
 from tests import loop
 
@@ -84,3 +85,9 @@ def test_only_pages_bear_it_and_no_store_on_the_way_keeps_them() -> None:
     assert given("/data") == "" == given("/nothing")
     assert answer("/")["cache-control"] == "no-store"
     assert answer("/data")["cache-control"] == "public"
+
+
+def test_a_neighbours_cookie_that_is_odd_makes_nobody_a_stranger():
+    token = visitors.new_token()
+    header = f'consent={{"a":1}}; {visitors.COOKIE}={token}; other="x'
+    assert _token(Headers({"cookie": header})) == token

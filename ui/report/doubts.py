@@ -9,7 +9,7 @@ from core.annotations import Annotations, Correction
 from core.checks.labels import Suspect
 from core.dataset import Dataset
 from core.errors import TuskerError
-from ui import state, text
+from ui import launch, state, text
 from ui.drawing import share
 from ui.report.opened import Opened
 
@@ -156,6 +156,9 @@ def _train(opened: Opened) -> None:
         again = corrections.train_again(opened.run, opened.settings, by=state.mark(opened.settings))
     except TuskerError as refusal:
         st.session_state[state.REFUSAL] = str(refusal)
+        return
+    except OSError as error:
+        st.session_state[state.REFUSAL] = launch.NOT_STORED.format(error.strerror or error)
         return
     state.remember_run(again.id)
     state.show_run(again.id)
