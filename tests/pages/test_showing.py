@@ -68,6 +68,14 @@ def test_what_is_shown_can_go_on_to_the_settings_and_comes_back(visitor: Visitor
     assert "16 pictures" in visitor.reads(), "it can be shown more"
 
 
+def test_the_camera_opens_where_the_address_named_pictures_that_are_gone(visitor: Visitor) -> None:
+    visitor.open("train", upload="0" * 32)
+    assert "no longer here" in visitor.reads()
+    visitor.choose("Camera")
+    assert "Keep it" in visitor.buttons()
+    assert "upload" not in visitor.at.query_params
+
+
 def test_what_is_shown_can_be_taken_along_and_forgotten(visitor: Visitor) -> None:
     _taught(visitor, 3)
     button = next(b for b in visitor.at.get("download_button") if "Download" in b.proto.label)
