@@ -29,6 +29,7 @@ class Teaching {
   #steady = new Steady();
   #pace = new Pace();
   #frames = 0;
+  #keys = new Map(); // code of a key that is down → the class that it shows
   #waits = null; // when the last frame was taken that the model has not answered by
   engine = null;
 
@@ -237,17 +238,26 @@ class Teaching {
     place.hidden = !sentence;
   }
 
-  #release = () => this.#burst.end();
+  #release = () => {
+    this.#keys.clear();
+    this.#burst.end();
+  };
 
   // The keys 1 to 9 are the buttons of the first nine classes, wherever on the page the focus is.
   #key = (event) => {
+    // What a key stands for may be another when it comes up: Shift is down, or a class is gone.
+    if (event.type === "keyup") {
+      if (this.#keys.has(event.code)) this.#burst.end(this.#keys.get(event.code));
+      this.#keys.delete(event.code);
+      return;
+    }
     const [target] = event.composedPath();
     const kind = /^[1-9]$/.test(event.key) && this.#shelf.kind(Number(event.key) - 1);
     if (!kind) return;
-    if (event.type === "keyup") return this.#burst.end(kind);
     if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
     if (target.closest?.("input, textarea, select, [contenteditable]")) return;
     event.preventDefault();
+    this.#keys.set(event.code, kind);
     this.#burst.begin(kind);
   };
 }
