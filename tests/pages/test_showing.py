@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from core import runs
+from core.errors import LimitExceeded
 from core.jobs import cancel
 from core.run import Run
 from core.settings import Settings
@@ -92,6 +93,46 @@ def test_files_that_are_no_pictures_or_nothing_new_are_named(visitor: Visitor) -
     assert "*notes*.txt: Not a picture" in said
     assert "again.jpg: nearly the same as one that is there" in said
     assert "1 picture," in said
+
+
+def test_files_stay_with_the_class_that_was_chosen_whatever_becomes_of_the_names(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Showing] = []
+    clear = Showing.clear
+    monkeypatch.setattr(Showing, "clear", lambda self: (made.append(self), clear(self)))
+    visitor.open("train").choose("Camera")
+    (showing,) = made
+    visitor.at.selectbox[0].select("Class 2")
+    visitor.see()
+    second = showing.classes[1]
+    showing.rename(second.id, "mug")
+    showing.add_class()
+    visitor.see()
+    assert visitor.at.selectbox[0].value == "mug"
+    visitor.give(*_files(0, 2))
+    assert [len(one.pictures) for one in showing.classes] == [0, 2, 0]
+    showing.remove_class(second.id)
+    assert visitor.see().at.selectbox[0].value == "Class 1"
+
+
+def test_why_pictures_were_not_kept_is_said_at_the_camera_alone(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise LimitExceeded("No room for what was shown.")
+
+    _taught(visitor)
+    monkeypatch.setattr("core.showing.keep", refuse)
+    visitor.press("Keep it")
+    assert "No room for what was shown." in visitor.reads()
+    visitor.choose("Zip")
+    assert "No room for what was shown." not in visitor.reads()
+    visitor.give(("flowers.zip", b"no zip"))
+    (refusal,) = [error.value for error in visitor.at.error]
+    visitor.choose("Camera")
+    assert [error.value for error in visitor.at.error] == ["No room for what was shown."]
+    assert refusal
 
 
 def test_that_a_single_burst_flatters_is_said(
