@@ -32,6 +32,8 @@ def current(settings: Settings) -> Upload | None:
     try:
         return uploads.get(settings, wanted)
     except TuskerError as refusal:
+        # Else the camera, which makes way for an upload, would wait for this one.
+        st.query_params.pop(state.UPLOAD, None)
         st.warning(str(refusal))
         return None
 

@@ -85,7 +85,8 @@ def _below(settings: Settings) -> None:
             "pictures to check by are then nearly those it learns from, and the figures flatter "
             "it. Take three turns."
         )
-    launch.show_refusal()
+    if state.KEEP_REFUSAL in st.session_state:
+        st.error(text.plain(st.session_state[state.KEEP_REFUSAL], 600), icon=":material/error:")
 
 
 def _uploads(settings: Settings) -> None:
@@ -97,7 +98,17 @@ def _uploads(settings: Settings) -> None:
         if not named:
             st.caption("Add a class first.")
             return
-        chosen = st.selectbox("To the class", list(named))
+        ids = list(named.values())
+        before = st.session_state.get(state.TEACH_CLASS)
+        # Streamlit knows a choice by its name only: under other names it is another widget, which
+        # begins with the class that was chosen.
+        chosen = st.selectbox(
+            "To the class",
+            list(named),
+            index=ids.index(before) if before in ids else 0,
+            key=f"shown class {hash(tuple(named.items()))}",
+        )
+        st.session_state[state.TEACH_CLASS] = named[chosen]
         key = f"shown files {turn}"
         st.file_uploader(
             "Pictures of it",
@@ -136,9 +147,9 @@ def _keep(settings: Settings, at_once: bool) -> None:
     try:
         upload = room.keep(shown.showing(), settings, by=state.mark(settings))
     except TuskerError as refusal:
-        st.session_state[state.REFUSAL] = str(refusal)
+        st.session_state[state.KEEP_REFUSAL] = str(refusal)
         return
-    st.session_state.pop(state.REFUSAL, None)
+    st.session_state.pop(state.KEEP_REFUSAL, None)
     st.query_params[state.UPLOAD] = upload.id
     if at_once:
         st.session_state[state.AT_ONCE] = upload.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from core.showing.pictures import Shown, see
 
 LONGEST = 60
 """Characters of a class's name."""
+RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[1-9¹²³])\s*(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever follows the first dot."""
 FORBIDDEN = '/\\:*?"<>|'
 """Characters that not every system allows in the name of a folder."""
 
@@ -133,11 +136,11 @@ class Showing:
             picture = see(content, self._network, id=self._ids + 1, burst=burst)
             if picture.is_like(one.pictures):
                 alike += 1
+                self.alike += 1
                 continue
             self._next()
             one.pictures.append(picture)
             kept += 1
-        self.alike += alike
         return Added(kept, alike)
 
     def remove(self, picture_id: int) -> None:
@@ -228,6 +231,6 @@ def _wrong(name: str) -> str:
         return f"Expected a name of 1 to {LONGEST} characters, found {len(name)}."
     if any(sign in FORBIDDEN or not sign.isprintable() for sign in name):
         return f"Expected a name that a folder can have, found {name!r}. Leave {FORBIDDEN} out."
-    if is_clutter(f"{name}/0.jpg") or name.endswith("."):
+    if is_clutter(f"{name}/0.jpg") or name.endswith(".") or RESERVED.fullmatch(name):
         return f"Expected a name that a folder can have, found {name!r}. Call it something else."
     return ""

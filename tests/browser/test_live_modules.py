@@ -41,6 +41,48 @@ def run(open_page: Callable[..., Page]) -> Run:
     return ask
 
 
+def test_a_view_that_was_closed_asks_nothing_more_and_leaves_the_line_to_the_next(
+    run: Run,
+) -> None:
+    sent, refusals, told, free = run(
+        "asking.js",
+        """async ({ Asking }) => {
+            const line = (globalThis[Symbol.for("tusker.live.line")] =
+                { send: null, hear: null, ready: null });
+            const says = (header) => {
+                const text = new TextEncoder().encode(JSON.stringify(header));
+                const bytes = new Uint8Array(4 + text.length);
+                new DataView(bytes.buffer).setUint32(0, text.length, true);
+                bytes.set(text, 4);
+                line.hear(bytes);
+            };
+            const tick = () => new Promise((resolve) => setTimeout(resolve, 10));
+            const sent = [], told = [];
+            const first = new Asking();
+            const asked = ["a", "b"].map((act) => first.ask({ act }).catch((e) => e.message));
+            await tick();
+            first.close();
+            line.ready?.();
+            line.send = (question) => sent.push(question);
+            const refusals = await Promise.all(asked);
+            const early = line.hear === null && line.ready === null;
+            const gone = new Asking(), next = new Asking();
+            next.heard = ({ version }) => told.push(version);
+            gone.close();
+            const answer = next.ask({ act: "c" });
+            await tick();
+            says({ number: sent[0].number, version: 7 });
+            await answer;
+            says({ number: -1, version: 8 });
+            return [sent.map(({ act }) => act), refusals, told, early];
+        }""",
+    )
+    assert sent == ["c"]
+    assert refusals == ["The view was closed."] * 2
+    assert told == [7, 8], "answers tell of changes as well"
+    assert free
+
+
 @pytest.mark.parametrize("shape", [(480, 640), (700, 333), (224, 224), (120, 160)])
 def test_a_frame_is_cut_and_resized_as_a_file_is(run: Run, shape: tuple[int, int]) -> None:
     random = np.random.default_rng(1)

@@ -150,6 +150,19 @@ def test_the_server_answers_while_it_is_taught_where_the_browser_cannot(
     expect(page.get_by_role("button", name="Start learning")).to_be_visible(timeout=LEARNING)
 
 
+def test_what_is_forgotten_is_gone_from_the_view_while_the_server_answers(
+    visit: Visit, means: list[list[float]]
+) -> None:
+    page = visit(lambda visitor: visitor.route("**/@litertjs/**", lambda route: route.abort()))
+    view = _teaching(page, "server")
+    _teach(view, means, 0.8)
+    expect(view).to_have_attribute("data-label", re.compile("Class"))
+    page.get_by_text("Forget all").click()
+    page.get_by_role("button", name=re.compile(r"Forget \d+ pictures")).click()
+    expect(view).to_have_attribute("data-pictures", "0")
+    expect(view).not_to_have_attribute("data-label", re.compile("."))
+
+
 def test_it_is_taught_and_corrected_from_the_keyboard(
     visit: Visit, runtime: None, means: list[list[float]]
 ) -> None:
@@ -158,7 +171,9 @@ def test_it_is_taught_and_corrected_from_the_keyboard(
     teacher.await_scene(view, means, 0)
     page.keyboard.down("1")
     page.wait_for_timeout(600)
-    page.keyboard.up("1")
+    page.keyboard.down("Shift")
+    page.keyboard.up("Digit1")  # comes up as an exclamation mark
+    page.keyboard.up("Shift")
     expect(view).to_have_attribute("data-holding", "")
     button = page.get_by_role("button", name="Hold to show Class 2")
     button.focus()

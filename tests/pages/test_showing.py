@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from core import runs
+from core.errors import LimitExceeded
 from core.jobs import cancel
 from core.run import Run
 from core.settings import Settings
 from core.showing import Showing
-from tests.pages.visitor import Visitor
+from tests.pages.visitor import Visitor, reading
 from tests.shapes import draw, encoded
+from ui import state
 
 
 @pytest.fixture
@@ -68,6 +70,14 @@ def test_what_is_shown_can_go_on_to_the_settings_and_comes_back(visitor: Visitor
     assert "16 pictures" in visitor.reads(), "it can be shown more"
 
 
+def test_the_camera_opens_where_the_address_named_pictures_that_are_gone(visitor: Visitor) -> None:
+    visitor.open("train", upload="0" * 32)
+    assert "no longer here" in visitor.reads()
+    visitor.choose("Camera")
+    assert "Keep it" in visitor.buttons()
+    assert "upload" not in visitor.at.query_params
+
+
 def test_what_is_shown_can_be_taken_along_and_forgotten(visitor: Visitor) -> None:
     _taught(visitor, 3)
     button = next(b for b in visitor.at.get("download_button") if "Download" in b.proto.label)
@@ -84,6 +94,45 @@ def test_files_that_are_no_pictures_or_nothing_new_are_named(visitor: Visitor) -
     assert "*notes*.txt: Not a picture" in said
     assert "again.jpg: nearly the same as one that is there" in said
     assert "1 picture," in said
+
+
+def test_files_stay_with_the_class_that_was_chosen_whatever_becomes_of_the_names(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Showing] = []
+    clear = Showing.clear
+    monkeypatch.setattr(Showing, "clear", lambda self: (made.append(self), clear(self)))
+    visitor.open("train").choose("Camera")
+    (showing,) = made
+    visitor.at.selectbox[0].select("Class 2")
+    visitor.see()
+    second = showing.classes[1]
+    showing.rename(second.id, "mug")
+    showing.add_class()
+    visitor.see()
+    assert visitor.at.selectbox[0].value == "mug"
+    visitor.give(*_files(0, 2))
+    assert [len(one.pictures) for one in showing.classes] == [0, 2, 0]
+    showing.remove_class(second.id)
+    assert visitor.see().at.selectbox[0].value == "Class 1"
+
+
+def test_why_pictures_were_not_kept_is_said_at_the_camera_alone(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise LimitExceeded("No room for what was shown.")
+
+    _taught(visitor)
+    monkeypatch.setattr("core.showing.keep", refuse)
+    visitor.press("Keep it")
+    assert "No room for what was shown." in visitor.reads()
+    visitor.at.session_state[state.REFUSAL] = "That zip is damaged."
+    assert [reading(error.value) for error in visitor.see().at.error] == [
+        "No room for what was shown."
+    ]
+    visitor.choose("Zip")
+    assert [reading(error.value) for error in visitor.at.error] == ["That zip is damaged."]
 
 
 def test_that_a_single_burst_flatters_is_said(

@@ -92,10 +92,15 @@ def test_the_server_answers_frames_where_the_browser_cannot(
     frame = base64.b64encode(encoded(draw(0, 9, network.size))).decode()
     header, _ = _ask(network, showing, frame=frame)
     assert header["refusal"] == "Show two classes first."
+    assert header["version"] == showing.version
     for label, one in enumerate(showing.classes):
         _ask(network, showing, act="pictures", kind=one.id, frames=_frames(label, 1, 2, 3))
     header, payload = _ask(network, showing, frame=frame)
     assert header["classes"] == 2
+    assert (header["version"], header["head"]) == (showing.version, showing.fitted)
+    showing.clear()
+    header, _ = _ask(network, showing, part="labels")
+    assert header["version"] == showing.version, "else the browser would not hear of it"
     assert np.frombuffer(payload, "<f4").argmax() == 0
 
 

@@ -3,16 +3,19 @@
 const LINE = Symbol.for("tusker.live.line");
 const PATIENCE = 15_000; // milliseconds, after which a question counts as lost
 const TRIES = 3;
+const CLOSED = "The view was closed.";
 
 export class Asking {
   #line = (globalThis[LINE] ??= { send: null, hear: null, ready: null });
   #last = Promise.resolve();
   #number = Math.floor(Math.random() * 2 ** 30); // no answer to an earlier view is taken for ours
   #waiting = null;
-  heard = () => {}; // told the header of what Python says unasked
+  #closed = false;
+  #ready = null;
+  heard = () => {}; // told the header of all that Python says, asked or not
 
   constructor() {
-    this.#line.hear = (bytes) => this.#hear(bytes);
+    this.#line.hear = this.#hear;
   }
 
   // → { header, payload }: what Python says, and bytes that come with it.
@@ -23,8 +26,12 @@ export class Asking {
   }
 
   close() {
-    this.#waiting?.reject(new Error("The view was closed."));
+    this.#closed = true;
+    this.#waiting?.reject(new Error(CLOSED));
     this.#waiting = null;
+    // The view that follows may have the line already.
+    if (this.#line.hear === this.#hear) this.#line.hear = null;
+    if (this.#line.ready === this.#ready) this.#line.ready = null;
   }
 
   async #put(question) {
@@ -38,6 +45,7 @@ export class Asking {
   }
 
   #once(question) {
+    if (this.#closed) return Promise.reject(new Error(CLOSED));
     const number = (this.#number += 1);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -54,20 +62,21 @@ export class Asking {
       const send = () => this.#line.send({ number, ...question });
       if (this.#line.send) send();
       else
-        this.#line.ready = () => {
+        this.#line.ready = this.#ready = () => {
           this.#line.ready = null;
           send();
         };
     });
   }
 
-  #hear(bytes) {
+  #hear = (bytes) => {
     const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-    if (header.number < 0) return this.heard(header);
     const waiting = this.#waiting;
-    if (header.number !== waiting?.number) return;
-    if (header.refusal) waiting.reject(new Error(header.refusal));
-    else waiting.resolve({ header, payload: bytes.slice(4 + length).buffer });
-  }
+    if (header.number === waiting?.number) {
+      if (header.refusal) waiting.reject(new Error(header.refusal));
+      else waiting.resolve({ header, payload: bytes.slice(4 + length).buffer });
+    }
+    this.heard(header);
+  };
 }

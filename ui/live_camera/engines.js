@@ -116,6 +116,7 @@ export class ServerEngine {
       probabilities: values.subarray(0, header.classes),
       strangeness: header.strangeness,
       heat: header.heat ? values.subarray(header.classes) : null,
+      head: header.head, // version of the head that said so, where there are several
     };
   }
 

@@ -51,8 +51,10 @@ def answer(
     """Do what the browser asks, or refuse it in a sentence.
 
     Returns:
-        As `questions.answer`. After an act, the header has the state of the showing, and the bytes
-        are the head as safetensors, if the browser has another one.
+        As `questions.answer`, with the version of the showing in each header, and beside what a
+        frame shows the version of the head that says so. After an act, the header has the
+        state of the showing, and the bytes are the head as safetensors, if the browser has another
+        one.
     """
     try:
         lesson = Lesson.model_validate(asked)
@@ -63,18 +65,18 @@ def answer(
             _do(lesson, showing)
             return _state(lesson, showing)
         if lesson.frame is None or lesson.model != model:
-            return respond(lesson, network, parts)
+            return respond(lesson, network, parts, version=showing.version)
         taught = showing.classifier()
         if taught is None:
-            return refused(lesson, "Show two classes first.")
-        return respond(lesson, taught, parts)
+            return refused(lesson, showing, "Show two classes first.")
+        return respond(lesson, taught, parts, version=showing.version, head=showing.fitted)
     except TuskerError as refusal:
-        return refused(lesson, str(refusal))
+        return refused(lesson, showing, str(refusal))
 
 
-def refused(lesson: Lesson, sentence: str) -> bytes:
+def refused(lesson: Lesson, showing: Showing, sentence: str) -> bytes:
     """A refusal of one question."""
-    return packed({"number": lesson.number, "refusal": sentence})
+    return packed({"number": lesson.number, "version": showing.version, "refusal": sentence})
 
 
 def news(showing: Showing) -> bytes:

@@ -60,9 +60,11 @@ def answer(
     return respond(question, classifier, parts)
 
 
-def respond(question: Question, classifier: Classifier, parts: Mapping[str, Part]) -> bytes:
-    """Answer a question about this model; returns what `answer` does."""
-    header: dict[str, Any] = {"number": question.number}
+def respond(
+    question: Question, classifier: Classifier, parts: Mapping[str, Part], **more: int
+) -> bytes:
+    """Answer a question about this model; returns what `answer` does, with more in the header."""
+    header: dict[str, Any] = {"number": question.number, **more}
     if question.check is not None:
         return _checked(header, classifier, question.check)
     if question.frame is None:

@@ -26,9 +26,11 @@ class Teaching {
   #known = 0; // the last picture whose thumbnail has come
   #head = { version: -1, labels: [], content: null };
   #looking = false;
+  #again = false; // whether something changed while it looked
   #steady = new Steady();
   #pace = new Pace();
   #frames = 0;
+  #keys = new Map(); // code of a key that is down → the class that it shows
   #waits = null; // when the last frame was taken that the model has not answered by
   engine = null;
 
@@ -55,8 +57,9 @@ class Teaching {
       hold: (kind) => this.#burst.begin(kind),
       release: (kind) => this.#burst.end(kind),
     });
-    this.#asking.heard = ({ version }) => {
-      if (version !== undefined && version > this.#version) this.#look();
+    this.#asking.heard = ({ version, thumbnails }) => {
+      // What has thumbnails is a whole state, and about to be learned.
+      if (!thumbnails && version > this.#version) this.#look();
     };
     document.addEventListener("keydown", this.#key);
     document.addEventListener("keyup", this.#key);
@@ -101,7 +104,11 @@ class Teaching {
   }
 
   async #use(engine, why) {
-    if (this.#head.content) await engine.teach(this.#head.content.slice(0));
+    // While it takes one head in, the next may come.
+    for (let given = null; this.#head.content && given !== this.#head.content; ) {
+      given = this.#head.content;
+      await engine.teach(given.slice(0));
+    }
     this.engine = engine;
     this.root.dataset.engine = engine.kind;
     const instead = why && `The model does not run in this browser. ${why} `;
@@ -119,8 +126,10 @@ class Teaching {
     } catch (error) {
       if (this.#left) return;
       this.#burst.forget();
-      if (asked.act === "look") this.#trouble(`${error.message} Reload the page to try again.`);
-      else {
+      if (asked.act === "look") {
+        this.#again = false;
+        this.#trouble(`${error.message} Reload the page to try again.`);
+      } else {
         await this.#look();
         this.#trouble(error.message);
       }
@@ -128,9 +137,13 @@ class Teaching {
   };
 
   async #look() {
-    if (this.#looking || this.#left) return;
+    this.#again = true;
+    if (this.#looking) return;
     this.#looking = true;
-    await this.#act({ act: "look" });
+    while (this.#again && !this.#left) {
+      this.#again = false;
+      await this.#act({ act: "look" });
+    }
     this.#looking = false;
   }
 
@@ -141,13 +154,14 @@ class Teaching {
     this.#shelf.show(header);
     this.root.dataset.pictures = header.classes.reduce((sum, { pictures }) => sum + pictures.length, 0);
     this.root.dataset.alike = header.alike;
-    if (payload.byteLength) {
-      await this.engine?.teach(payload.slice(0));
-      this.#head = { version: header.head, content: payload };
-      this.#steady.forget();
-    }
-    if (!header.labels.length) this.#head = { version: header.head, content: null };
+    const content = payload.byteLength ? payload : null;
+    if (content || !header.labels.length) this.#head = { version: header.head, content };
     this.#head.labels = header.labels;
+    if (content) {
+      this.#steady.forget();
+      // Frames that go out from here on are answered by it.
+      await this.engine?.teach(content.slice(0));
+    }
     this.root.dataset.fitted = this.#head.version;
     this.#shelf.say(told(header));
     if (!header.labels.length) this.#silence();
@@ -164,8 +178,10 @@ class Teaching {
       const began = performance.now();
       try {
         const said = await engine.see(image, null);
-        if (engine === this.engine && said.probabilities.length === this.#head.labels.length)
-          this.#tell(said, began, head);
+        // Answers of another head have other labels, though there be as many.
+        const by = said.head ?? head.version;
+        if (engine === this.engine && by === this.#head.version && this.#head.content)
+          this.#tell(said, began);
       } catch (error) {
         if (engine === this.engine && !this.#left) await this.#recover(engine, error);
       }
@@ -182,7 +198,7 @@ class Teaching {
     }
   }
 
-  #tell(said, began, head) {
+  #tell(said, began) {
     const now = performance.now();
     const { labels } = this.#head;
     const steady = this.#steady.follow(said.probabilities, now);
@@ -198,7 +214,7 @@ class Teaching {
     );
     this.root.dataset.frames = this.#frames += 1;
     this.root.dataset.label = guesses[0].label;
-    if (this.#waits !== null && !this.#burst.busy && head === this.#head) {
+    if (this.#waits !== null && !this.#burst.busy) {
       this.root.dataset.behind = Math.round(now - this.#waits);
       this.#waits = null;
     }
@@ -237,17 +253,26 @@ class Teaching {
     place.hidden = !sentence;
   }
 
-  #release = () => this.#burst.end();
+  #release = () => {
+    this.#keys.clear();
+    this.#burst.end();
+  };
 
   // The keys 1 to 9 are the buttons of the first nine classes, wherever on the page the focus is.
   #key = (event) => {
+    // What a key stands for may be another when it comes up: Shift is down, or a class is gone.
+    if (event.type === "keyup") {
+      if (this.#keys.has(event.code)) this.#burst.end(this.#keys.get(event.code));
+      this.#keys.delete(event.code);
+      return;
+    }
     const [target] = event.composedPath();
     const kind = /^[1-9]$/.test(event.key) && this.#shelf.kind(Number(event.key) - 1);
     if (!kind) return;
-    if (event.type === "keyup") return this.#burst.end(kind);
     if (event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
     if (target.closest?.("input, textarea, select, [contenteditable]")) return;
     event.preventDefault();
+    this.#keys.set(event.code, kind);
     this.#burst.begin(kind);
   };
 }

@@ -99,10 +99,11 @@ def test_pictures_are_kept_no_larger_than_a_network_sees(showing: Showing, kind:
 
 
 def test_what_is_no_picture_is_refused_and_those_before_it_are_kept(showing: Showing) -> None:
-    one = showing.classes[0]
+    one, same = showing.classes[0], encoded(draw(0, 1, SIZE))
     with pytest.raises(BadImage, match="Not a picture"):
-        showing.add(one.id, [encoded(draw(0, 1, SIZE)), b"no picture"], 1)
+        showing.add(one.id, [same, same, b"no picture"], 1)
     assert len(one.pictures) == 1
+    assert showing.alike == 1, "what was left out before it is counted"
 
 
 @pytest.mark.parametrize("limit", ["shown_pictures", "shown_megabytes"])
@@ -128,7 +129,11 @@ def test_there_are_no_more_classes_than_the_host_allows(network: Classifier) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["", "  ", "x" * 61, "a/b", "a\\b", "..", ".hidden", "what?", "__MACOSX", "CLASS 2"]
+    "name",
+    [
+        *("", "  ", "x" * 61, "a/b", "a\\b", "..", ".hidden", "what?", "__MACOSX", "CLASS 2"),
+        *("CON", "prn", "Aux", "nul.txt", "COM1", "lpt9.tar.gz"),
+    ],
 )
 def test_a_class_is_not_called_what_no_folder_can_be(showing: Showing, name: str) -> None:
     with pytest.raises(BadDataset, match="Expected a name"):
@@ -144,6 +149,8 @@ def test_a_class_is_renamed_with_its_pictures_and_new_names_are_free(show: Show)
     assert len(first.pictures) == 2
     assert showing.add_class().name == "Class 1"
     showing.rename(first.id, "My mug")
+    showing.rename(first.id, "Console")
+    assert first.name == "Console"
     with pytest.raises(BadDataset, match="no longer here"):
         showing.rename(-1, "nobody")
 
