@@ -103,7 +103,7 @@ def test_a_host_without_ray_says_so(queue: Settings, a_zip: Path) -> None:
         pytest.skip("Ray is installed here")
     job = at_work.some_intake(queue.model_copy(update={"runner": "ray"}), "shapes", a_zip)
     status = at_work.ended(job, queue)
-    assert status.state is State.FAILED
+    assert status.state is State.INTERRUPTED
     assert "requirements-ray.txt" in status.sentence
 
 
@@ -112,7 +112,7 @@ def test_a_cluster_that_is_not_there_is_told_in_a_sentence(queue: Settings, a_zi
     nowhere = queue.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
     job = at_work.some_intake(nowhere, "shapes", a_zip)
     status = at_work.ended(job, nowhere)
-    assert status.state is State.FAILED
+    assert status.state is State.INTERRUPTED
     assert "cannot be reached" in status.sentence and "TUSKER_RAY_ADDRESS" in status.sentence
 
 
