@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import app_test
 
 from core import runs
-from core.jobs import State
+from core.jobs import State, cancel
 from core.jobs.folder import Order
 from core.runs import Run
 from core.settings import Settings
@@ -105,3 +105,17 @@ def upload(pictures: Taken, host: Settings) -> Upload:
 def picture(tmp_path: Path) -> Callable[[int], bytes]:
     """`picture(label)`: a JPEG of a shape."""
     return lambda label: encoded(draw(label, seed=999, size=200))
+
+
+@pytest.fixture
+def begun(host: Settings) -> Iterator[Callable[[Visitor], Run]]:
+    """`begun(visitor)`: the run that the visitor's address leads to. It is stopped afterwards."""
+    found: list[Run] = []
+
+    def run(visitor: Visitor) -> Run:
+        found.append(runs.get(host, visitor.at.query_params["run"]))
+        return found[-1]
+
+    yield run
+    for one in found:
+        cancel(one.job, host)

@@ -1,32 +1,17 @@
 """What is shown on Train stays in memory until it is kept; for the camera see the browser tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from core import runs
 from core.errors import LimitExceeded
-from core.jobs import cancel
 from core.run import Run
 from core.settings import Settings
 from core.showing import Showing
 from tests.pages.visitor import Visitor, reading
 from tests.shapes import draw, encoded
 from ui import state
-
-
-@pytest.fixture
-def begun(host: Settings) -> Iterator[Callable[[Visitor], Run]]:
-    """`begun(visitor)`: the run that the visitor's address leads to. It is stopped afterwards."""
-    found: list[Run] = []
-
-    def run(visitor: Visitor) -> Run:
-        found.append(runs.get(host, visitor.at.query_params["run"]))
-        return found[-1]
-
-    yield run
-    for one in found:
-        cancel(one.job, host)
 
 
 def _files(label: int, count: int) -> list[tuple[str, bytes]]:

@@ -1,11 +1,11 @@
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from core import runs, uploads
-from core.jobs import State, cancel
+from core.jobs import State
 from core.jobs.lane import Lane
 from core.runs import Run
 from core.settings import Settings
@@ -16,20 +16,6 @@ from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
 
 STEPS = ("1 · Your pictures", "2 · How to learn", "3 · Start")
-
-
-@pytest.fixture
-def begun(host: Settings) -> Iterator[Callable[[Visitor], Run]]:
-    """`begun(visitor)`: the run that the visitor's address leads to. It is stopped afterwards."""
-    found: list[Run] = []
-
-    def run(visitor: Visitor) -> Run:
-        found.append(runs.get(host, visitor.at.query_params["run"]))
-        return found[-1]
-
-    yield run
-    for one in found:
-        cancel(one.job, host)
 
 
 def _zip(**members: bytes) -> bytes:
