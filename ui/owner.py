@@ -153,16 +153,7 @@ def _publish(run: Run, settings: Settings) -> None:
         "Only you can change or delete it, and you can take it back. Whoever opened or downloaded "
         "it by then keeps their link and their copy. It is not deleted for its age."
     )
-    with st.container(horizontal=True):
-        st.button("Keep it to myself", on_click=_drop)
-        st.button(
-            "Publish it",
-            type="primary",
-            icon=":material/public:",
-            on_click=_show,
-            args=(run,),
-            kwargs={"shown": True},
-        )
+    _choose("Keep it to myself", "Publish it", ":material/public:", run, shown=True)
 
 
 @st.dialog("Take this run back?", icon=":material/public_off:", on_dismiss=_drop)
@@ -173,15 +164,14 @@ def _withdraw(run: Run, settings: Settings) -> None:
         f"Others will no longer find **{named}** in their lists. Whoever kept its link can still "
         "open it; to end that as well, delete it."
     )
+    _choose("Leave it published", "Take it back", ":material/public_off:", run, shown=False)
+
+
+def _choose(no: str, yes: str, icon: str, run: Run, *, shown: bool) -> None:
     with st.container(horizontal=True):
-        st.button("Leave it published", on_click=_drop)
+        st.button(no, on_click=_drop)
         st.button(
-            "Take it back",
-            type="primary",
-            icon=":material/public_off:",
-            on_click=_show,
-            args=(run,),
-            kwargs={"shown": False},
+            yes, type="primary", icon=icon, on_click=_show, args=(run,), kwargs={"shown": shown}
         )
 
 
