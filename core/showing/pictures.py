@@ -15,6 +15,8 @@ from core.classifier import Classifier
 EDGE = 640
 """Longest that a shorter edge is kept, in pixels: no network sees more."""
 QUALITY = 92
+HEAVIEST = 1_000_000
+"""Bytes from which on a JPEG of that size carries more than its picture: previews, say."""
 THUMBNAIL = 96
 GLANCE = 32
 ALIKE = 4.0
@@ -61,15 +63,16 @@ def see(content: bytes, network: Classifier, *, id: int, burst: int) -> Shown:  
     """Look at a picture file.
 
     Args:
-        content: any picture; larger ones and other formats are kept as JPEG of a shorter edge of
-            at most 640 pixels.
+        content: any picture; larger or heavier ones and other formats are kept as JPEG of a
+            shorter edge of at most 640 pixels.
         network: what makes the embedding; it sees the picture as a training will.
 
     Raises:
         BadImage: it cannot be read.
     """
     looked = images.look(content, shorter_edge=EDGE)
-    if looked.format != "JPEG" or min(looked.width, looked.height) > EDGE:
+    large = min(looked.width, looked.height) > EDGE or len(content) > HEAVIEST
+    if looked.format != "JPEG" or large:
         content = _smaller(looked.pixels)
     small = (
         Image.fromarray(looked.pixels).convert("L").resize((GLANCE, GLANCE), Image.Resampling.BOX)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Showing:
     """Classes and their pictures, in memory only.
 
     Attributes:
+        id: no other has it, though its classes and pictures have the same numbers.
         classes: in the order they were made.
         version: rises with every change.
         fitted: rises with every head.
@@ -62,11 +64,13 @@ class Showing:
 
     def __init__(self, network: Classifier, settings: Settings) -> None:
         self._network, self._settings = network, settings
+        self.id = secrets.token_hex(8)
         self.classes: list[Class] = []
         self.version = 0
         self.alike = 0
         self._ids = 0
         self.fitted = 0
+        self._deed = 0
         self._learned: tuple[tuple[int, ...], Learned | None] | None = None
         self.clear()
 
@@ -148,6 +152,16 @@ class Showing:
         for one in self.classes:
             one.pictures = [each for each in one.pictures if each.id != picture_id]
         self._next()
+
+    def first(self, deed: int) -> bool:
+        """Whether an act of this number is new, and not the last one asked for once more.
+
+        Args:
+            deed: as its asker numbers what it asks for; 0 where it does not.
+        """
+        again = deed != 0 and deed == self._deed
+        self._deed = deed
+        return not again
 
     def named(self, class_id: int) -> Class:
         """The class of that id.

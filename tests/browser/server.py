@@ -41,17 +41,20 @@ class Server:
 
 
 @contextmanager
-def start(home: Path, *, app: Path = ROOT / "app.py", **variables: str) -> Iterator[Server]:
-    """Run the app on a free port of this machine until the block ends.
+def start(
+    home: Path, *, app: Path = ROOT / "app.py", port: int = 0, **variables: str
+) -> Iterator[Server]:
+    """Run the app on this machine until the block ends.
 
     Args:
         home: its `TUSKER_HOME`.
         app: the script.
+        port: that it answers on; 0 for any that is free.
         variables: more of its environment, such as `TUSKER_MODE="public"`.
     """
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
-    port = _free_port()
+    port = port or _free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
     command += ["--server.fileWatcherType=none"]

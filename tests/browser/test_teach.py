@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser import chromium, teacher
 from tests.browser.conftest import LEARNING
-from tests.browser.server import Server
+from tests.browser.server import Server, start
 from tests.browser.test_live import ENDED, REMEMBER
 
 WITHIN = 2_000
@@ -225,6 +226,29 @@ def test_the_camera_is_off_after_leaving_and_what_was_shown_is_still_there(
     expect(_teaching(page, "browser")).not_to_have_attribute("data-pictures", "0")
     chromium.follow(page, "Predict")
     page.wait_for_function(ENDED)
+
+
+def test_a_page_that_outlives_its_visit_says_so_and_begins_anew(
+    filmed: Browser, runtime: None, tmp_path: Path
+) -> None:
+    with chromium.context(filmed) as visitor:
+        with start(tmp_path) as server:
+            page = visitor.new_page()
+            page.goto(f"{server.url}/train")
+            chromium.settle(page)
+            page.get_by_role("radio", name="Camera").first.click()
+            view = page.locator(".teach[data-live=true][data-pictures]")
+            view.wait_for()
+            teacher.hold(page, "Class 1", 0.6)
+            expect(view.get_by_role("img", name="Class 1, picture 1")).to_be_visible()
+        with start(tmp_path, port=urlsplit(server.url).port or 0):
+            expect(view.get_by_role("alert")).to_contain_text(
+                "What you showed is no longer here", timeout=LEARNING
+            )
+            expect(view).to_have_attribute("data-pictures", "0")
+            expect(view.get_by_role("img")).to_have_count(0)
+            teacher.hold(page, "Class 1", 0.6)
+            expect(view.get_by_role("img", name="Class 1, picture 1")).to_be_visible()
 
 
 def test_it_fits_on_a_telephone(visit: Visit, runtime: None) -> None:

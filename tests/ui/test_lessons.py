@@ -34,9 +34,9 @@ def _frames(label: int, *seeds: int) -> list[str]:
     return [base64.b64encode(encoded(draw(label, seed, 160))).decode() for seed in seeds]
 
 
-def _ask(network: Classifier, showing: Showing, **asked: Any) -> tuple[dict[str, Any], bytes]:
+def _ask(network: Classifier, asked_of: Showing, **asked: Any) -> tuple[dict[str, Any], bytes]:
     question = {"number": 1, "model": MODEL, **asked}
-    said = lessons.answer(question, MODEL, network, {}, showing)
+    said = lessons.answer(question, MODEL, network, {}, asked_of)
     assert said is not None
     end = 4 + int.from_bytes(said[:4], "little")
     return json.loads(said[4:end]), said[end:]
@@ -150,4 +150,26 @@ def test_what_is_no_question_gets_no_answer(
 def test_the_browser_is_told_of_changes_that_it_did_not_ask_for(showing: Showing) -> None:
     said = lessons.news(showing)
     header = json.loads(said[4:])
-    assert header == {"number": -1, "version": showing.version}
+    assert header == {"number": -1, "showing": showing.id, "version": showing.version}
+
+
+def test_an_act_that_is_asked_for_again_is_done_once(network: Classifier, showing: Showing) -> None:
+    for number in (1, 2):
+        header, _ = _ask(network, showing, number=number, act="add class", deed=7)
+        assert (header["number"], len(header["classes"])) == (number, 3)
+    header, _ = _ask(network, showing, act="add class", deed=8)
+    assert len(header["classes"]) == 4
+
+
+def test_what_is_meant_for_an_earlier_visit_is_not_done_to_this_one(
+    network: Classifier, showing: Showing
+) -> None:
+    before = Showing(network, Settings()).id
+    kind = showing.classes[0].id
+    header, _ = _ask(network, showing, act="rename", kind=kind, name="mug", showing=before)
+    assert "no longer here" in header["refusal"]
+    assert showing.classes[0].name == "Class 1"
+    header, _ = _ask(network, showing, act="look", showing=before)
+    assert "no longer here" in header["lost"]
+    header, _ = _ask(network, showing, act="look", showing=showing.id)
+    assert not header["lost"]

@@ -10,7 +10,7 @@ from pydantic import Base64Bytes, Field, ValidationError
 from safetensors.numpy import save
 
 from core.classifier import Classifier
-from core.errors import TuskerError
+from core.errors import BadDataset, TuskerError
 from core.live import Part
 from core.showing import Showing
 from ui.live_camera.questions import Question, packed, respond
@@ -19,6 +19,10 @@ TOGETHER = 12
 """Most frames at once."""
 LONGEST = 700_000
 """Characters of one."""
+FORGOTTEN = (
+    "What you showed is no longer here: the connection was lost for long, or the server was "
+    "started anew. Show it again."
+)
 
 
 class Lesson(Question):
@@ -31,6 +35,9 @@ class Lesson(Question):
         picture: id of the one to delete.
         known: id of the last picture whose thumbnail the browser has.
         head: version of the head that it has.
+        showing: id of the showing that it is about; empty while the browser has yet to hear it.
+        deed: number of the act. An act that is asked for again, as its answer was late, has the
+            same.
     """
 
     act: Literal["look", "pictures", "delete", "add class", "rename", "remove class"] | None = None
@@ -43,6 +50,8 @@ class Lesson(Question):
     name: str = Field("", max_length=1_000)
     known: int = 0
     head: int = -1
+    showing: str = Field("", max_length=40)
+    deed: int = 0
 
 
 def answer(
@@ -51,8 +60,8 @@ def answer(
     """Do what the browser asks, or refuse it in a sentence.
 
     Returns:
-        As `questions.answer`, with the version of the showing in each header, and beside what a
-        frame shows the version of the head that says so. After an act, the header has the
+        As `questions.answer`, with the id and version of the showing in each header, and beside
+        what a frame shows the version of the head that says so. After an act, the header has the
         state of the showing, and the bytes are the head as safetensors, if the browser has another
         one.
     """
@@ -65,26 +74,36 @@ def answer(
             _do(lesson, showing)
             return _state(lesson, showing)
         if lesson.frame is None or lesson.model != model:
-            return respond(lesson, network, parts, version=showing.version)
+            return respond(lesson, network, parts, **_named(showing))
         taught = showing.classifier()
         if taught is None:
             return refused(lesson, showing, "Show two classes first.")
-        return respond(lesson, taught, parts, version=showing.version, head=showing.fitted)
+        return respond(lesson, taught, parts, **_named(showing), head=showing.fitted)
     except TuskerError as refusal:
         return refused(lesson, showing, str(refusal))
 
 
 def refused(lesson: Lesson, showing: Showing, sentence: str) -> bytes:
     """A refusal of one question."""
-    return packed({"number": lesson.number, "version": showing.version, "refusal": sentence})
+    return packed({"number": lesson.number, **_named(showing), "refusal": sentence})
 
 
 def news(showing: Showing) -> bytes:
     """Tells the browser that something changed which it did not ask for."""
-    return packed({"number": -1, "version": showing.version})
+    return packed({"number": -1, **_named(showing)})
+
+
+def _named(showing: Showing) -> dict[str, Any]:
+    return {"showing": showing.id, "version": showing.version}
 
 
 def _do(lesson: Lesson, showing: Showing) -> None:
+    if lesson.act == "look":
+        return
+    if lesson.showing not in ("", showing.id):
+        raise BadDataset(FORGOTTEN)
+    if not showing.first(lesson.deed):
+        return
     match lesson.act:
         case "pictures":
             showing.add(lesson.kind, lesson.frames, lesson.burst)
@@ -102,7 +121,8 @@ def _state(lesson: Lesson, showing: Showing) -> bytes:
     learned = showing.learned()
     header: dict[str, Any] = {
         "number": lesson.number,
-        "version": showing.version,
+        **_named(showing),
+        "lost": FORGOTTEN if lesson.showing not in ("", showing.id) else "",
         "alike": showing.alike,
         "classes": [
             {"id": one.id, "name": one.name, "pictures": [p.id for p in one.pictures]}

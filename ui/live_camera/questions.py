@@ -61,7 +61,7 @@ def answer(
 
 
 def respond(
-    question: Question, classifier: Classifier, parts: Mapping[str, Part], **more: int
+    question: Question, classifier: Classifier, parts: Mapping[str, Part], **more: int | str
 ) -> bytes:
     """Answer a question about this model; returns what `answer` does, with more in the header."""
     header: dict[str, Any] = {"number": question.number, **more}

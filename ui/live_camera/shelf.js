@@ -48,7 +48,14 @@ export class Shelf {
     classes.forEach((one, place) => this.#showClass(one, place));
   }
 
-  say(text) {
+  forget() {
+    this.#thumbnails.clear();
+    this.show({ classes: [], thumbnails: {} });
+  }
+
+  // What is known of the model, in words.
+  say(header) {
+    const text = inWords(header);
     const told = this.#root.querySelector(".told");
     if (told.textContent !== text) told.textContent = text;
   }
@@ -166,4 +173,13 @@ export class Shelf {
       if (event.key === " " || event.key === "Enter") release(id);
     });
   }
+}
+
+// What is known of the model, in words.
+function inWords({ right, asked, alike, labels }) {
+  const left = alike ? `${alike} more looked nearly the same and were left out. ` : "";
+  if (!labels.length) return left;
+  if (right === null)
+    return `${left}How well it does is known once each class was shown in two turns.`;
+  return `${left}Asked about turns that it had not seen, it was right on ${right} of ${asked}.`;
 }

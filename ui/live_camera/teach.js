@@ -22,7 +22,9 @@ class Teaching {
   #asking = new Asking();
   #burst;
   #shelf;
+  #showing = ""; // id of what the server keeps for this visit
   #version = -1; // of the showing that is on the screen
+  #deed = Math.floor(Math.random() * 2 ** 30); // number of an act, so that none is done twice
   #known = 0; // the last picture whose thumbnail has come
   #head = { version: -1, labels: [], content: null };
   #looking = false;
@@ -57,9 +59,9 @@ class Teaching {
       hold: (kind) => this.#burst.begin(kind),
       release: (kind) => this.#burst.end(kind),
     });
-    this.#asking.heard = ({ version, thumbnails }) => {
+    this.#asking.heard = ({ showing, version, thumbnails }) => {
       // What has thumbnails is a whole state, and about to be learned.
-      if (!thumbnails && version > this.#version) this.#look();
+      if (!thumbnails && (showing !== this.#showing || version > this.#version)) this.#look();
     };
     document.addEventListener("keydown", this.#key);
     document.addEventListener("keyup", this.#key);
@@ -118,7 +120,10 @@ class Teaching {
   #act = async (asked) => {
     const { model } = this.data;
     try {
-      const question = { model: model.id, known: this.#known, head: this.#head.version, ...asked };
+      const deed = (this.#deed += 1);
+      const showing = this.#showing;
+      const [known, head] = [this.#known, this.#head.version];
+      const question = { model: model.id, showing, deed, known, head, ...asked };
       const { header, payload } = await this.#asking.ask(question);
       if (this.#left) return;
       if (asked.act !== "look") this.#trouble("");
@@ -148,7 +153,9 @@ class Teaching {
   }
 
   async #learn(header, payload) {
-    if (header.version === undefined || header.version < this.#version) return;
+    if (header.version === undefined) return;
+    if (header.showing !== this.#showing) this.#begun(header);
+    if (header.version < this.#version) return;
     this.#version = header.version;
     this.#known = Math.max(this.#known, ...Object.keys(header.thumbnails).map(Number));
     this.#shelf.show(header);
@@ -163,8 +170,21 @@ class Teaching {
       await this.engine?.teach(content.slice(0));
     }
     this.root.dataset.fitted = this.#head.version;
-    this.#shelf.say(told(header));
+    this.#shelf.say(header);
     if (!header.labels.length) this.#silence();
+  }
+
+  // What the server had of this visit, it has no more: `lost` says so.
+  #begun({ showing, lost }) {
+    if (lost) {
+      this.#burst.forget();
+      this.#shelf.forget();
+      this.#trouble(lost);
+    }
+    this.#showing = showing;
+    this.#version = -1;
+    this.#known = 0;
+    this.#head = { version: -1, labels: [], content: null };
   }
 
   async #run() {
@@ -275,13 +295,4 @@ class Teaching {
     this.#keys.set(event.code, kind);
     this.#burst.begin(kind);
   };
-}
-
-// What is known of the model, in words.
-function told({ right, asked, alike, labels }) {
-  const left = alike ? `${alike} more looked nearly the same and were left out. ` : "";
-  if (!labels.length) return left;
-  if (right === null)
-    return `${left}How well it does is known once each class was shown in two turns.`;
-  return `${left}Asked about turns that it had not seen, it was right on ${right} of ${asked}.`;
 }

@@ -96,6 +96,9 @@ def test_pictures_are_kept_no_larger_than_a_network_sees(showing: Showing, kind:
     small = encoded(draw(1, 1, 200))
     showing.add(showing.classes[1].id, [small], 1)
     assert showing.classes[1].pictures[0].content == small, "a frame stays as it came"
+    heavy = encoded(draw(2, 1, 200)) + bytes(2_000_000)
+    showing.add(showing.classes[1].id, [heavy], 2)
+    assert showing.bytes < 400_000, "what comes with a picture is not kept"
 
 
 def test_what_is_no_picture_is_refused_and_those_before_it_are_kept(showing: Showing) -> None:
