@@ -241,6 +241,7 @@ def test_a_page_that_outlives_its_visit_says_so_and_begins_anew(
             view.wait_for()
             teacher.hold(page, "Class 1", 0.6)
             expect(view.get_by_role("img", name="Class 1, picture 1")).to_be_visible()
+            page.locator(".teach[data-busy=false]").wait_for()
         with start(tmp_path, port=urlsplit(server.url).port or 0):
             expect(view.get_by_role("alert")).to_contain_text(
                 "What you showed is no longer here", timeout=LEARNING

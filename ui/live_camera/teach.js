@@ -245,6 +245,7 @@ class Teaching {
     const { kind, waiting, last } = this.#burst;
     this.#shelf.held(kind, waiting);
     this.root.dataset.holding = kind ?? "";
+    this.root.dataset.busy = this.#burst.busy;
     if (last > (this.#waits ?? 0)) {
       this.#waits = last;
       delete this.root.dataset.behind;
