@@ -161,7 +161,10 @@ def tried(bench: Bench, fault: Fault) -> Outcome:
         _stop(run, settings)
         return Outcome(fault, True, state, seconds, tuple(troubles))
     if line.state.ended:
-        resuming.resume(run, settings)
+        try:
+            resuming.resume(run, settings)
+        except TuskerError as refusal:
+            troubles.append(f"it is not let go on: {refusal}")
     until(lambda: run.complete or ended(run, settings))
     _stop(run, settings)
     if not run.complete:

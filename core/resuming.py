@@ -31,7 +31,7 @@ def resume(run: Run, settings: Settings, *, by: str = "") -> None:
         by: mark of the visitor whose it is.
 
     Raises:
-        BadInput: it has its report already.
+        BadInput: it has its report already, or whoever looked after it is not done.
         BadDataset: its pictures are gone.
         LimitExceeded: too many trainings wait already.
     """
@@ -47,9 +47,15 @@ def resume(run: Run, settings: Settings, *, by: str = "") -> None:
     _let_go(run, settings)
     # Held until it is in the queue, so that of two tabs the second finds it there.
     with run.job.unattended(within=PATIENCE_SECONDS) as free:
-        if free and run.job.recorded().state.ended:
-            run.clear()
-            enqueue(run.path, run.job.order(), settings, by=by)
+        if not run.job.recorded().state.ended:
+            return
+        if not free:
+            raise BadInput(
+                "Expected a training that nobody is at work on, but another process still clears "
+                "up after it. Try again in a few seconds."
+            )
+        run.clear()
+        enqueue(run.path, run.job.order(), settings, by=by)
 
 
 def _let_go(run: Run, settings: Settings) -> None:

@@ -87,6 +87,15 @@ def test_without_its_pictures_it_says_so_and_stays(
     assert broken_off.status(settings).state is State.INTERRUPTED
 
 
+def test_while_another_process_clears_up_after_it_it_says_so_and_stays(
+    broken_off: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resuming, "PATIENCE_SECONDS", 0.1)
+    with broken_off.job.lock(), pytest.raises(BadInput, match="Try again in a few seconds"):
+        resuming.resume(broken_off, settings)
+    assert resuming.resumable(broken_off, settings)
+
+
 def test_a_full_queue_leaves_it_to_be_asked_for_again(broken_off: Run, settings: Settings) -> None:
     full = settings.model_copy(update={"queue_length": 1})
     Lane("train", full).add(_waiting(broken_off, full))
