@@ -91,6 +91,7 @@ def test_while_another_process_clears_up_after_it_it_says_so_and_stays(
     broken_off: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resuming, "PATIENCE_SECONDS", 0.1)
+    assert broken_off.status(settings).state is State.INTERRUPTED
     with broken_off.job.lock(), pytest.raises(BadInput, match="Try again in a few seconds"):
         resuming.resume(broken_off, settings)
     assert resuming.resumable(broken_off, settings)
