@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -18,6 +19,8 @@ MOST = 400
 """Pictures that are looked at for it, so that it takes about a second."""
 SHARES = (0.01, 0.05, 0.5, 0.95, 0.99)
 """Of the training pictures, those below each number of a `Spread`."""
+ENOUGH = 100
+"""Pictures from which on the outermost in a hundred is among them."""
 FLAT = 4.0
 """Grey levels of contrast below which what differs is noise."""
 QUALITY = 92
@@ -103,12 +106,33 @@ def sent(picture: np.ndarray) -> np.ndarray:
 
 
 def summarise(found: Sequence[Measures]) -> Looks | None:
-    """The spread of each measure; None where there are too few pictures to tell."""
+    """The spread of each measure; None where there are too few pictures to tell.
+
+    Few pictures have not met what one in a hundred would be. There the bounds are those of a
+    prediction interval as well (Hahn and Meeker, 1991, with Student's t), whichever are wider.
+    """
     if len(found) < FEWEST:
         return None
-    numbers = np.quantile(np.array(found, np.float64), SHARES, axis=0).round(2).T.tolist()
+    values = np.array(found, np.float64)
+    bounds = np.quantile(values, SHARES, axis=0)
+    if len(found) < ENOUGH:
+        within = np.array(list(BOUNDS.values())).T
+        predicted = _predicted(values).clip(*within)
+        half = len(SHARES) // 2
+        bounds[:half] = np.minimum(bounds[:half], predicted[:half])
+        bounds[-half:] = np.maximum(bounds[-half:], predicted[-half:])
+    numbers = bounds.round(2).T.tolist()
     spreads = {
         name: dict(zip(Spread.model_fields, row, strict=True))
         for name, row in zip(Measures._fields, numbers, strict=True)
     }
     return Looks.model_validate({"pictures": len(found), **spreads})
+
+
+def _predicted(values: np.ndarray) -> np.ndarray:
+    """What a further one is below, in each of `SHARES`, if they are normal: (5, 3) for (n, 3)."""
+    count = len(values)
+    normal = np.array([NormalDist().inv_cdf(share) for share in SHARES])
+    student = normal * (1 + (normal**2 + 1) / (4 * (count - 1)))  # Fisher's expansion, first term
+    factors = student * np.sqrt(1 + 1 / count)
+    return values.mean(axis=0) + factors[:, np.newaxis] * values.std(axis=0, ddof=1)

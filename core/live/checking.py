@@ -111,7 +111,7 @@ def _compared(name: str, value: float, known: Spread) -> Compared:
     unlike = not known.least - spare <= value <= known.most + spare
     within = f"{said(known.least)} to {said(known.most)}" if unlike else usual
     share = "98 of 100" if unlike else "9 of 10"
-    reason = f"{word} ({name} {said(value)}; {share} of them have {within})"
+    reason = f"{word} ({name} {said(value)}; {share} such pictures have {within})"
     return Compared(
         name, plain.camera, plain.training, word if unlike else f"somewhat {word}", reason, unlike
     )
@@ -122,7 +122,9 @@ def _distance(value: float) -> Compared:
     if value <= 1:
         return plain
     word = "further away"
-    reason = f"{word} as the model sees it (distance {value:.2f}; 98 of 100 of them have up to 1)"
+    reason = (
+        f"{word} as the model sees it (distance {value:.2f}; 98 of 100 such pictures have up to 1)"
+    )
     return Compared(plain.name, plain.camera, plain.training, word, reason, unlike=True)
 
 

@@ -56,6 +56,20 @@ def test_the_spread_says_how_many_pictures_are_below() -> None:
     assert Looks.model_validate_json(found.model_dump_json()) == found
 
 
+def test_few_pictures_do_not_pretend_to_have_met_the_rarest() -> None:
+    generator = np.random.default_rng(0)
+    beyond = []
+    for _ in range(200):
+        levels = generator.normal(120, 15, 24 + 500)
+        found = looks.summarise([Measures(level, 0, 3) for level in levels[:24]])
+        assert found is not None
+        kept = found.brightness
+        outside = (levels[24:] < kept.least) | (levels[24:] > kept.most)
+        beyond.append(outside.mean())
+    # The outermost of 24 would leave 8 in 100 out.
+    assert np.mean(beyond) == pytest.approx(0.02, abs=0.01)
+
+
 def test_few_pictures_tell_nothing() -> None:
     assert looks.summarise([Measures(9, 0, 3)] * (looks.FEWEST - 1)) is None
 

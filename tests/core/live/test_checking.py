@@ -84,7 +84,7 @@ def test_what_is_unlike_is_named_with_its_numbers(
     assert measure in names(found)
     assert found.sentence.startswith(UNLIKE)
     assert word in found.sentence
-    assert "98 of 100 of them have" in found.sentence
+    assert "98 of 100 such pictures have" in found.sentence
     (row,) = [one for one in found.measures if one.name == measure]
     assert row.difference == word.split(" (")[0]
 
@@ -108,7 +108,7 @@ def test_a_small_difference_is_said_softly(model: Classifier, views: list[np.nda
     model.looks = _of(model.looks, "brightness", level + 8, level + 60)
     found = live.check(model, frames(views))
     assert found.sentence.startswith(
-        f"{SOMEWHAT}darker (brightness {level:.0f}; 9 of 10 of them have "
+        f"{SOMEWHAT}darker (brightness {level:.0f}; 9 of 10 such pictures have "
     )
     assert not found.unlike
     assert found.measures[0].difference == "somewhat darker"
