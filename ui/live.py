@@ -35,7 +35,7 @@ def show(run: Run, settings: Settings) -> None:
     elif line.complete:
         finished(run, settings)
     elif line.state.ended:
-        ended_early(run, run.status(settings))
+        ended_early(run, run.status(settings), settings)
     else:
         _watch(run, settings)
 
@@ -130,7 +130,7 @@ def finished(run: Run, settings: Settings) -> None:
     curves(run)
 
 
-def ended_early(run: Run, status: Status) -> None:
+def ended_early(run: Run, status: Status, settings: Settings) -> None:
     """Cancelled, failed or interrupted: what happened, what was kept, how far it came."""
     if status.state is State.CANCELLED:
         st.subheader("It was stopped")
@@ -144,7 +144,7 @@ def ended_early(run: Run, status: Status) -> None:
     st.markdown(KEPT[status.state])
     curves(run)
     if status.state is not State.CANCELLED:
-        _log(run)
+        _log(run, settings)
 
 
 def damaged(run: Run, settings: Settings, why: str = "") -> None:
@@ -160,7 +160,7 @@ def damaged(run: Run, settings: Settings, why: str = "") -> None:
     if settings.mode == "personal":
         st.caption("If you have a copy of its folder, put it back here:")
         st.code(str(run.path), language=None, wrap_lines=True)
-    _log(run)
+    _log(run, settings)
 
 
 def _trouble(run: Run) -> str:
@@ -173,8 +173,9 @@ def _trouble(run: Run) -> str:
     return "Its files are not those that the training wrote."
 
 
-def _log(run: Run) -> None:
-    log = run.job.log_tail(LOG_LINES)
+def _log(run: Run, settings: Settings) -> None:
+    """What the worker printed, for whoever's run it is: it names folders of the host."""
+    log = run.job.log_tail(LOG_LINES) if state.may_change(run.id, settings) else ""
     if log:
         with st.expander("Log", icon=":material/article:"):
             st.code(log, language=None, wrap_lines=True)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = "core.jobs.worker"
+KILL = 9
+"""SIGKILL, which Windows does not name."""
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 3.0
 """How long a worker may take to stop by itself after a cancel."""
@@ -213,7 +215,7 @@ def _say_how_it_ended(
     elif code in (-signal.SIGTERM, 128 + signal.SIGTERM, None):
         folder.end(State.INTERRUPTED, INTERRUPTED)
         return
-    elif code == -signal.SIGKILL:
+    elif code == -KILL:
         state, sentence = State.INTERRUPTED, KILLED
     elif settings.worker_bytes and _starved(folder, code):
         sentence = (

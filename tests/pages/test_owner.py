@@ -210,6 +210,16 @@ def test_whoever_opened_a_link_cannot_stop_a_training(
     assert "Cancel" not in friend.buttons()
 
 
+def test_whoever_opened_a_link_reads_why_a_training_failed_but_not_its_log(
+    public: None, run_in: Callable[..., Run]
+) -> None:
+    run = run_in(State.FAILED, "Memory ran out.")
+    run.job.log_path.write_text("/home/host/tusker/core/training\n")
+    friend = Visitor().open("reports", run=run.id)
+    assert "Memory ran out." in friend.reads()
+    assert not friend.at.code
+
+
 def test_whoever_started_a_run_may_change_it_in_this_visit_alone(
     public: None, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
