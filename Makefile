@@ -7,6 +7,8 @@ SERVER = --server.address=$(ADDRESS) --server.fileWatcherType=none
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Whoever is on this machine owns what is here; whoever comes from elsewhere is a stranger.
+MODE = $(if $(filter localhost 127.0.0.1 ::1,$(ADDRESS)),personal,public)
 ARGS ?=
 # Tests that run side by side; those of one file stay together, as they share what is costly.
 WORKERS ?= 2
@@ -20,15 +22,15 @@ $(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo
-	@echo "PYTHON=python3.12 chooses the Python (3.11 to 3.13); ADDRESS=0.0.0.0 opens the app to the network."
+	@echo "PYTHON=python3.12 chooses the Python (3.11 to 3.13); ADDRESS=0.0.0.0 opens the app to the network, and is a public host."
 	@echo "ARGS='-k camera' goes to pytest. Tests that need pictures of yours read"
 	@echo "TUSKER_TEST_DATASETS, TUSKER_TEST_PHOTOS and TUSKER_TEST_CORPORA (folders; unset: skipped)."
 
 run: $(VENV)/.app  ## install what the app needs and open it
-	TUSKER_MODE=$${TUSKER_MODE:-personal} $(BIN)/streamlit run app.py $(SERVER)
+	TUSKER_MODE=$${TUSKER_MODE:-$(MODE)} $(BIN)/streamlit run app.py $(SERVER)
 
 serve: $(VENV)/.app  ## the same with the HTTP endpoint beside the pages
-	TUSKER_MODE=$${TUSKER_MODE:-personal} $(BIN)/streamlit run server.py $(SERVER)
+	TUSKER_MODE=$${TUSKER_MODE:-$(MODE)} $(BIN)/streamlit run server.py $(SERVER)
 
 test: lint unit  ## install what the tests need; lint, then every test but the slow ones
 

@@ -72,7 +72,7 @@ def describe(settings: Settings) -> str:
                 "/api/models": {
                     "get": {
                         "operationId": "models",
-                        "summary": "Models that can be asked; on a public host backbones only.",
+                        "summary": "Models that can be asked; on a public host what is for all.",
                         "security": guarded,
                         "responses": _responses("Models", always),
                     }

@@ -73,8 +73,13 @@ def load(found: dict[str, Any]) -> str:
         asked = f"at least {low:g}" if low is not None else ""
         asked = f"at most {high:g}" if high is not None else asked
         value = figure["measured"]
-        rows.append(f"| {name} | {'never' if value is None else f'{value:,g}'} | {asked} |")
+        rows.append(f"| {name} | {'never' if value is None else _said(value)} | {asked} |")
     return "\n".join([*rows, "", *found.get("notes", ())]).rstrip()
+
+
+def _said(value: float) -> str:
+    """Three digits of it, and whole numbers as they are."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:.3g}"
 
 
 def filled(page: str, name: str, table: str) -> str:

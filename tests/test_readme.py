@@ -25,8 +25,16 @@ def test_every_variable_of_the_readme_exists_with_that_default() -> None:
 
 
 def test_every_limit_of_a_public_host_is_in_its_table() -> None:
-    table = README.partition("## A public host")[2].partition("\n## ")[0]
+    table = _section("A public host")
     for field, described in Settings.model_fields.items():
-        public = (described.description or "").startswith("On a public host")
-        if public or field in ("queue_length", "jobs_at_once", "worker_megabytes", "job_minutes"):
+        if field == "worker_megabytes" or (described.description or "").startswith("On a public"):
             assert f"`{Settings.variable(field)}`" in table, field
+
+
+def test_what_bounds_jobs_of_every_host_is_told_of_all() -> None:
+    for field in ("queue_length", "jobs_at_once", "job_minutes"):
+        assert f"`{Settings.variable(field)}`" in _section("Settings"), field
+
+
+def _section(title: str) -> str:
+    return README.partition(f"## {title}")[2].partition("\n## ")[0]

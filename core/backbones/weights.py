@@ -47,7 +47,7 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
     """The file of weights, downloaded if it has to be.
 
     A file put by hand is taken as it is; a download is kept only if it is whole and has the
-    published MD5.
+    MD5 that Keras publishes, where it does.
 
     Args:
         backbone: a row with weights.
