@@ -23,9 +23,12 @@ from benchmarks import fault_web
 from benchmarks.fault_trials import Bench, Fault, Outcome, lay_out, tried
 
 EVENTS, MANIFEST = "home/runs//events.jsonl", "home/runs//manifest.json"
+CHECKPOINT = "home/runs//checkpoint.safetensors"
+LONG = {"epochs": 500, "patience": 500, "learning_rate": 1e-3}
+"""Fine-tuning that takes long enough for its epochs to be kept."""
 WRITES = ("before", "middle", "after")
 RENAMES = ("before", "after")
-KINDS = ("quick", "disk", "web", "balanced", "exports")
+KINDS = ("quick", "disk", "web", "balanced", "checkpoints", "exports")
 FEW = 6
 """Points of the fast subset."""
 
@@ -106,6 +109,17 @@ def kills(bench: Bench) -> Iterator[Fault]:
             yield Fault(next(hows), (operation, name, number, moment))
 
 
+def at_checkpoints(bench: Bench) -> Iterator[Fault]:
+    """Before, in and after each write of a checkpoint, and a disk that does not take it."""
+    for _, _, number in (point for point in bench.points if point[:2] == ("rename", CHECKPOINT)):
+        for how in ("kill", "stop"):
+            yield Fault(how, ("write", CHECKPOINT, number, "middle"))
+            for moment in RENAMES:
+                yield Fault(how, ("rename", CHECKPOINT, number, moment))
+        for how in ("full", "broken"):
+            yield Fault(how, ("write", CHECKPOINT, number, "middle"))
+
+
 def kills_in_exports(bench: Bench) -> Iterator[Fault]:
     """While the files to take away are made: at what Python writes, and a while after it."""
     hows = cycle(("kill", "stop"))
@@ -164,6 +178,9 @@ def whole(folder: Path, kinds: Sequence[str] = KINDS) -> Iterator[Group]:
         balanced = lay_out(folder / "balanced", "balanced", exports=False)
         some = [*kills(balanced)][::7]
         yield grouped("worker killed, Balanced", (tried(balanced, f) for f in some))
+    if "checkpoints" in kinds:
+        long = lay_out(folder / "long", "balanced", exports=False, fine_tune_phase=LONG)
+        yield grouped("at a checkpoint, Balanced", (tried(long, f) for f in at_checkpoints(long)))
     if "exports" in kinds:
         late = lay_out(folder / "exports", "quick", exports=True)
         yield grouped("worker killed in exports", (tried(late, f) for f in kills_in_exports(late)))
