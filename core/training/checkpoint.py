@@ -13,7 +13,6 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -32,7 +31,6 @@ log = logging.getLogger(__name__)
 
 VERSION = 1
 """Raised when a step, or what is kept of it, changes: older checkpoints are ignored."""
-LIBRARIES = ("keras", "numpy", "tensorflow")
 SECONDS = 5.0
 """Work that is worth keeping."""
 SHARE = 0.05
@@ -90,12 +88,17 @@ class _Words(BaseModel):
 def key_of(recipe: Recipe) -> str:
     """What the course of fine-tuning follows from: settings, network, classes, split, libraries.
 
+    Imports TensorFlow.
+
     Returns:
         SHA-256 in hex.
     """
+    import keras
+    import tensorflow as tf
+
     parts = [
         VERSION,
-        [metadata.version(name) for name in LIBRARIES],
+        (keras.__version__, tf.__version__, np.__version__),
         recipe.config.model_dump(mode="json"),
         recipe.network.digest,
         recipe.dataset.classes,
