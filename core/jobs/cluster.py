@@ -51,12 +51,13 @@ class _Sent:
 
     Attributes:
         task: None while it waits to be sent again.
-        asked: what the task asks of a machine.
+        needs: what it would ask for; `asked` is what the task asks of the machines there are.
         looked_at: when it was last seen whether one can grant that, on the monotonic clock.
     """
 
     job: JobFolder
     task: ray.ObjectRef | None = None
+    needs: Needs | None = None
     asked: Needs | None = None
     attempts: int = 1
     looked_at: float = 0.0
@@ -141,17 +142,19 @@ class Cluster:
             sent[ticket] = _Sent(job)
             return False
         sent[ticket] = one = _Sent(job)
-        self._send(one, needs.within(needs.of(job), _machines()))
+        self._send(one, _machines())
         return False
 
-    def _send(self, one: _Sent, asked: Needs) -> None:
+    def _send(self, one: _Sent, machines: list[dict[str, float]]) -> None:
         import ray
 
+        one.needs = one.needs or needs.of(one.job)
+        one.asked = asked = needs.within(one.needs, machines)
         # A task that Ray itself tried again would not say so in the job's folder.
         task: Any = ray.remote(num_cpus=asked.cores, num_gpus=asked.gpus, max_retries=0)(_work)
         task = task.options(memory=asked.memory, name=f"{one.job.order().kind}")
         one.task = task.remote(str(one.job.path), self.settings, asked.cores)
-        one.asked, one.looked_at = asked, time.monotonic()
+        one.looked_at = time.monotonic()
 
     def _fit(self, one: _Sent) -> None:
         """Have a job that waits ask for what the machines have that are there now."""
@@ -161,10 +164,9 @@ class Cluster:
         if not one.job.exists or one.job.recorded().state is not State.QUEUED:
             return
         machines = _machines()
-        asked = needs.within(needs.of(one.job), machines)
-        if asked != one.asked:
+        if one.needs and needs.within(one.needs, machines) != one.asked:
             self._withdraw(one)
-            self._send(one, asked)
+            self._send(one, machines)
         one.job.say_why_it_waits("" if any(m.get("CPU") for m in machines) else NO_MACHINE)
 
     def _look_after(self, one: _Sent) -> bool:
@@ -219,7 +221,7 @@ class Cluster:
             one.job.reopen()
             one.job.events.append(Note(sentence=LOST))
         one.attempts += 1
-        self._send(one, needs.within(needs.of(one.job), _machines()))
+        self._send(one, _machines())
         return False
 
     def _withdraw(self, one: _Sent) -> None:
