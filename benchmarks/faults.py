@@ -110,14 +110,13 @@ def kills(bench: Bench) -> Iterator[Fault]:
 
 
 def at_checkpoints(bench: Bench) -> Iterator[Fault]:
-    """Before, in and after each write of a checkpoint, and a disk that does not take it."""
-    for _, _, number in (point for point in bench.points if point[:2] == ("rename", CHECKPOINT)):
-        for how in ("kill", "stop"):
+    """Before, in and after the first writes of a checkpoint, and a disk that does not take it."""
+    for number, how, refused in ((1, "kill", "full"), (2, "stop", "broken")):
+        if ("rename", CHECKPOINT, number) in bench.points:
             yield Fault(how, ("write", CHECKPOINT, number, "middle"))
             for moment in RENAMES:
                 yield Fault(how, ("rename", CHECKPOINT, number, moment))
-        for how in ("full", "broken"):
-            yield Fault(how, ("write", CHECKPOINT, number, "middle"))
+            yield Fault(refused, ("write", CHECKPOINT, number, "middle"))
 
 
 def kills_in_exports(bench: Bench) -> Iterator[Fault]:

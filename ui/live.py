@@ -52,7 +52,8 @@ def _watch(run: Run, settings: Settings) -> None:
         if waits:
             ahead = local.position(run.job, settings)
             waiting = f"{text.count(ahead, 'training')} before yours" if ahead else "Starting"
-            waiting = text.plain(status.sentence, 300) or waiting
+            if status.sentence:
+                waiting = text.plain(status.sentence, 300)
             st.progress(0.0, text=waiting)
         else:
             _progress(run.events(), status)
