@@ -90,7 +90,7 @@ def test_a_job_whose_node_dies_begins_again_on_another_and_ends_with_the_same_re
 def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
     host: Settings, head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
-    long = {"epochs": 400, "patience": 400}  # its epochs together take more than five seconds
+    long = {"epochs": 300, "patience": 300}  # its epochs together take more than five seconds
     how = FINE_TUNED | {"fine_tune_phase": long, "unfreeze": {"stages": 2}, "batch_size": 1}
     doomed = head.add_node(num_cpus=1)
     run = at_work.training(host, tmp_path / "pictures", **how)
