@@ -110,12 +110,15 @@ class Bench:
         return run
 
 
-def lay_out(root: Path, preset: str, *, exports: bool, prepared: Path | None = None) -> Bench:
+def lay_out(
+    root: Path, preset: str, *, exports: bool, prepared: Path | None = None, **values: object
+) -> Bench:
     """Prepare a home, take pictures in, and train once undisturbed.
 
     Args:
         exports: whether that run goes on until its files to take away are made.
         prepared: home in which the tiny backbone is prepared already.
+        values: settings that are not those of the preset.
     """
     root = root.resolve()
     settings = host.load().model_copy(update={"home": root / "home", "mode": "public"})
@@ -126,7 +129,7 @@ def lay_out(root: Path, preset: str, *, exports: bool, prepared: Path | None = N
         jobs.prepare("tiny", settings)
     source = shapes.shapes_zip(root, classes=3, per_class=14)
     taken = jobs.take_in(source, root / "upload", settings)
-    bench = Bench(root, settings, taken, asked_for(preset), Run(root), ())
+    bench = Bench(root, settings, taken, asked_for(preset, **values), Run(root), ())
     with planned(root, WORKER, {"how": "watch"}) as folder:
         whole = bench.order()
         until(lambda: ended(whole, settings) or (whole.complete and not exports))

@@ -18,14 +18,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 from benchmarks import fault_web
 from benchmarks.fault_trials import Bench, Fault, Outcome, lay_out, tried
 
 EVENTS, MANIFEST = "home/runs//events.jsonl", "home/runs//manifest.json"
+CHECKPOINT = "home/runs//checkpoint.safetensors"
+LONG: dict[str, Any] = {
+    "fine_tune_phase": {"epochs": 500, "patience": 500, "learning_rate": 1e-3},
+    "unfreeze": {"stages": 2},
+    "batch_size": 1,
+}
+"""Fine-tuning that takes long enough for its epochs to be kept."""
 WRITES = ("before", "middle", "after")
 RENAMES = ("before", "after")
-KINDS = ("quick", "disk", "web", "balanced", "exports")
+KINDS = ("quick", "disk", "web", "balanced", "checkpoints", "exports")
 FEW = 6
 """Points of the fast subset."""
 
@@ -106,6 +114,15 @@ def kills(bench: Bench) -> Iterator[Fault]:
             yield Fault(next(hows), (operation, name, number, moment))
 
 
+def at_checkpoints() -> Iterator[Fault]:
+    """Before, in and after the first writes of a checkpoint, and a disk that does not take it."""
+    for number, how, refused in ((1, "kill", "full"), (2, "stop", "broken")):
+        yield Fault(how, ("write", CHECKPOINT, number, "middle"))
+        for moment in RENAMES:
+            yield Fault(how, ("rename", CHECKPOINT, number, moment))
+        yield Fault(refused, ("write", CHECKPOINT, number, "middle"))
+
+
 def kills_in_exports(bench: Bench) -> Iterator[Fault]:
     """While the files to take away are made: at what Python writes, and a while after it."""
     hows = cycle(("kill", "stop"))
@@ -164,6 +181,9 @@ def whole(folder: Path, kinds: Sequence[str] = KINDS) -> Iterator[Group]:
         balanced = lay_out(folder / "balanced", "balanced", exports=False)
         some = [*kills(balanced)][::7]
         yield grouped("worker killed, Balanced", (tried(balanced, f) for f in some))
+    if "checkpoints" in kinds:
+        long = lay_out(folder / "long", "balanced", exports=False, **LONG)
+        yield grouped("at a checkpoint, Balanced", (tried(long, f) for f in at_checkpoints()))
     if "exports" in kinds:
         late = lay_out(folder / "exports", "quick", exports=True)
         yield grouped("worker killed in exports", (tried(late, f) for f in kills_in_exports(late)))

@@ -3,8 +3,10 @@
 import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,19 +42,26 @@ def write_text(path: Path, text: str) -> None:
 
 
 def own(prefix: str, pid: int | None = None) -> str:
-    """A prefix for temporary files that says whose they are: `.prepare-` → `.prepare-4711-`.
+    """A prefix for temporary files that says whose they are: `.prepare-` → `.prepare-4711@host-`.
+
+    The machine is named too: others that share the folder have processes of the same numbers.
 
     Args:
-        pid: of the process that writes them; this one's if None.
+        pid: of the process of this machine that writes them; this one's if None.
     """
-    return f"{prefix}{os.getpid() if pid is None else pid}-"
+    return f"{prefix}{_whose(os.getpid() if pid is None else pid)}-"
 
 
 def forget(folder: Path, pid: int) -> None:
-    """Remove what a process that is gone left in a folder under names of its own."""
+    """Remove what a process of this machine that is gone left in a folder under its own names."""
     for path in folder.glob(".*"):
-        if path.name.split("-")[1:2] == [str(pid)]:
+        if path.name.split("-")[1:2] == [_whose(pid)]:
             remove(path)
+
+
+def _whose(pid: int) -> str:
+    # A hyphen would end it.
+    return f"{pid}@{re.sub('[^A-Za-z0-9.]', '_', socket.gethostname())}"
 
 
 def remove(path: Path) -> None:

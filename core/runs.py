@@ -14,7 +14,7 @@ from pathlib import Path
 from core import files, journal, samples, visitors
 from core.dataset import Dataset
 from core.errors import BadInput, UnknownModel
-from core.jobs.folder import Order
+from core.jobs.folder import CHECKPOINT, Order
 from core.run import CONFIG, Run
 from core.settings import Settings
 from core.summary import Summary, summarise
@@ -167,6 +167,8 @@ def restore(run_id: str, settings: Settings) -> Run:
 def sweep(settings: Settings) -> None:
     """Remove for good what was discarded a while ago, and on a public host visitors' old runs.
 
+    Runs that can no longer go on lose what they would go on from, which is larger than the rest.
+
     A run that waits or is at work stays, and so does one that is published, or that was made by
     whoever sits at the machine.
     """
@@ -175,6 +177,11 @@ def sweep(settings: Settings) -> None:
     for path in folder(settings).glob(f"{TRASH}*"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
+                files.remove(path)
+    for path in folder(settings).glob(f"*/{CHECKPOINT}"):
+        with contextlib.suppress(OSError):
+            run = Run(path.parent)
+            if run.status(settings).state.ended and (run.complete or run.source is None):
                 files.remove(path)
     for run in every(settings) if settings.mode == "public" else ():
         with contextlib.suppress(FileNotFoundError):

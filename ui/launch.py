@@ -133,7 +133,7 @@ def again(run: Run, settings: Settings) -> None:
                 "Go on",
                 type="primary",
                 icon=":material/resume:",
-                help="It begins anew with what it had kept, and ends with the report that it would "
+                help="It goes on from what it had kept, and ends with the report that it would "
                 "have written undisturbed.",
                 on_click=_go_on,
                 args=(run, settings),

@@ -52,6 +52,8 @@ def _watch(run: Run, settings: Settings) -> None:
         if waits:
             ahead = local.position(run.job, settings)
             waiting = f"{text.count(ahead, 'training')} before yours" if ahead else "Starting"
+            if status.sentence:
+                waiting = text.plain(status.sentence, 300)
             st.progress(0.0, text=waiting)
         else:
             _progress(run.events(), status)
@@ -89,8 +91,9 @@ def _progress(events: tuple[Event, ...], status: Status) -> None:
     left = getattr(last, "seconds_left", None)
     if left is not None and left >= 1:
         parts.append(f"about {text.duration(left)} left in this step")
-    if status.seconds and status.seconds >= 1:
-        parts.append(f"{text.duration(status.seconds)} so far")
+    seconds = status.spent + (status.seconds or 0)
+    if seconds >= 1:
+        parts.append(f"{text.duration(seconds)} so far")
     st.progress(min(1.0, share), text=" · ".join(parts) or "Starting")
 
 

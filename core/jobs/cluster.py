@@ -21,6 +21,7 @@ from core.jobs import cores, joining, needs, process
 from core.jobs.folder import JobFolder, State
 from core.jobs.lane import Lane, job_of
 from core.jobs.local import note_end
+from core.jobs.needs import Needs
 from core.settings import Settings
 from core.training.events import Note
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
+FIT_SECONDS = 2.0
+"""How often a job that waits is looked at: whether any machine that is left could take it."""
 JOIN_SECONDS = 30.0
 """How long a cluster may take to be there."""
 NOT_INSTALLED = (
@@ -39,15 +42,25 @@ NOT_INSTALLED = (
 ATTEMPTS = 4
 """How often a job is begun whose machine is lost each time."""
 LOST = "The machine that worked on it was lost. It begins again on another."
+NO_MACHINE = "It waits for a machine of the cluster: none is there that does jobs."
 
 
 @dataclass
 class _Sent:
-    """A job that was handed to the cluster; `task` is None while it waits to be sent again."""
+    """A job that was handed to the cluster.
+
+    Attributes:
+        task: None while it waits to be sent again.
+        needs: what it would ask for; `asked` is what the task asks of the machines there are.
+        looked_at: when it was last seen whether one can grant that, on the monotonic clock.
+    """
 
     job: JobFolder
-    task: ray.ObjectRef | None
+    task: ray.ObjectRef | None = None
+    needs: Needs | None = None
+    asked: Needs | None = None
     attempts: int = 1
+    looked_at: float = 0.0
 
 
 class Cluster:
@@ -126,20 +139,35 @@ class Cluster:
         if state.ended:
             return True
         if state is State.RUNNING:  # its dispatcher is gone, and with that its task
-            sent[ticket] = _Sent(job, None)
+            sent[ticket] = _Sent(job)
             return False
-        sent[ticket] = _Sent(job, self._send(job))
+        sent[ticket] = one = _Sent(job)
+        self._send(one, _machines())
         return False
 
-    def _send(self, job: JobFolder) -> ray.ObjectRef:
+    def _send(self, one: _Sent, machines: list[dict[str, float]]) -> None:
         import ray
 
-        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        asked = needs.within(needs.of(job), machines)
+        one.needs = one.needs or needs.of(one.job)
+        one.asked = asked = needs.within(one.needs, machines)
         # A task that Ray itself tried again would not say so in the job's folder.
         task: Any = ray.remote(num_cpus=asked.cores, num_gpus=asked.gpus, max_retries=0)(_work)
-        task = task.options(memory=asked.memory, name=f"{job.order().kind}")
-        return task.remote(str(job.path), self.settings, asked.cores)
+        task = task.options(memory=asked.memory, name=f"{one.job.order().kind}")
+        one.task = task.remote(str(one.job.path), self.settings, asked.cores)
+        one.looked_at = time.monotonic()
+
+    def _fit(self, one: _Sent) -> None:
+        """Have a job that waits ask for what the machines have that are there now."""
+        if time.monotonic() - one.looked_at < FIT_SECONDS:
+            return
+        one.looked_at = time.monotonic()
+        if not one.job.exists or one.job.recorded().state is not State.QUEUED:
+            return
+        machines = _machines()
+        if one.needs and needs.within(one.needs, machines) != one.asked:
+            self._withdraw(one)
+            self._send(one, machines)
+        one.job.say_why_it_waits("" if any(m.get("CPU") for m in machines) else NO_MACHINE)
 
     def _look_after(self, one: _Sent) -> bool:
         """See what has become of a job. Returns whether it has ended."""
@@ -148,6 +176,7 @@ class Cluster:
         if one.task is not None:
             ready, _ = ray.wait([one.task], timeout=0)
             if not ready:
+                self._fit(one)
                 return False
             try:
                 stranger = ray.get(one.task)
@@ -192,7 +221,7 @@ class Cluster:
             one.job.reopen()
             one.job.events.append(Note(sentence=LOST))
         one.attempts += 1
-        one.task = self._send(one.job)
+        self._send(one, _machines())
         return False
 
     def _withdraw(self, one: _Sent) -> None:
@@ -211,6 +240,13 @@ class Cluster:
             ray.wait(tasks, timeout=POLL_SECONDS)
         elif sent:
             time.sleep(POLL_SECONDS)
+
+
+def _machines() -> list[dict[str, float]]:
+    """What each machine of the cluster has, whoever uses it, as Ray says it."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _work(path: str, settings: Settings, count: int) -> str:

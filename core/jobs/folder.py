@@ -23,7 +23,8 @@ EVENTS = "events.jsonl"
 CANCEL = "cancel"
 LOG = "worker.log"
 LOCK = "worker.lock"
-PRIVATE = (STATUS, ORDER, CANCEL, LOCK)
+CHECKPOINT = "checkpoint.safetensors"
+PRIVATE = (STATUS, ORDER, CANCEL, LOCK, CHECKPOINT)
 """Files of the job and not of its result."""
 
 
@@ -44,7 +45,7 @@ class State(StrEnum):
 
 
 class Status(BaseModel):
-    """A job's state with its times (seconds since 1970) and, if it ended badly, why."""
+    """A job's state with its times (seconds since 1970) and why it ended badly, or still waits."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,6 +55,8 @@ class Status(BaseModel):
     queued_at: float
     started_at: float | None = None
     ended_at: float | None = None
+    spent: float = 0.0
+    """Seconds of work before these, which broke off."""
 
     @property
     def seconds(self) -> float | None:
@@ -86,6 +89,16 @@ class JobFolder:
         return self.path / LOG
 
     @property
+    def checkpoint(self) -> Path:
+        """What it goes on from once it was interrupted; it may not be there."""
+        return self.path / CHECKPOINT
+
+    @property
+    def spent(self) -> float:
+        """Seconds of earlier work on it, which broke off; none where it was never ordered."""
+        return self.recorded().spent if self.exists else 0.0
+
+    @property
     def exists(self) -> bool:
         """Whether a job was ever ordered here."""
         return (self.path / STATUS).is_file()
@@ -95,18 +108,24 @@ class JobFolder:
         return Order.model_validate_json((self.path / ORDER).read_bytes())
 
     def open(self, order: Order) -> None:
-        """Make the folder and put the job in it, queued. An earlier job's traces go."""
+        """Make the folder and put the job in it, queued. An earlier job's traces go.
+
+        Of the same order that broke off stays what it can go on from, and how long it took.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
+        spent = self._so_far() if self._broke_off(order) else 0.0
         for name in (CANCEL, EVENTS, LOG):
             (self.path / name).unlink(missing_ok=True)
         files.write_text(self.path / ORDER, order.model_dump_json(indent=1))
-        self.write(Status(state=State.QUEUED, kind=order.kind, queued_at=time.time()))
+        queued = Status(state=State.QUEUED, kind=order.kind, queued_at=time.time(), spent=spent)
+        self.write(queued)
 
     def reopen(self) -> None:
         """Queue the job once more, as it was ordered; what was printed stays."""
+        spent = self._so_far()
         (self.path / EVENTS).unlink(missing_ok=True)
-        queued_at = self.recorded().queued_at
-        self.write(Status(state=State.QUEUED, kind=self.order().kind, queued_at=queued_at))
+        kind, queued_at = self.order().kind, self.recorded().queued_at
+        self.write(Status(state=State.QUEUED, kind=kind, queued_at=queued_at, spent=spent))
 
     def write(self, status: Status) -> None:
         """Replace the status."""
@@ -127,16 +146,26 @@ class JobFolder:
 
     def begin(self) -> None:
         """Record that the work has started."""
-        self.write(
-            self.recorded().model_copy(
-                update={"state": State.RUNNING, "started_at": time.time(), "ended_at": None}
-            )
-        )
+        started = {"started_at": time.time(), "ended_at": None, "sentence": ""}
+        self.write(self.recorded().model_copy(update={"state": State.RUNNING} | started))
+
+    def say_why_it_waits(self, sentence: str) -> None:
+        """Put into its status what it waits for, unless somebody has begun meanwhile."""
+        if self.recorded().sentence == sentence:
+            return  # to lock it would be in the way of others
+        with self.unattended() as free:
+            if free and (queued := self.recorded()).state is State.QUEUED:
+                self.write(queued.model_copy(update={"sentence": sentence}))
 
     def end(self, state: State, sentence: str = "", *, at: float | None = None) -> Status:
-        """Record how it ended, and when if not now. Returns what was recorded."""
+        """Record how it ended, and when if not now. Returns what was recorded.
+
+        What it could go on from is kept of one that was interrupted; no other is offered to.
+        """
         status = self.ended(state, sentence, at=at)
         self.write(status)
+        if state is not State.INTERRUPTED:
+            files.remove(self.checkpoint)
         return status
 
     def ended(self, state: State, sentence: str = "", *, at: float | None = None) -> Status:
@@ -199,6 +228,20 @@ class JobFolder:
         """Remove what a killed worker left half-written: files and folders with hidden names."""
         for path in sorted(self.path.rglob(".*")):
             files.remove(path)
+
+    def _broke_off(self, order: Order) -> bool:
+        """Whether this very order stands here and was not done."""
+        try:
+            return self.recorded().state is not State.DONE and self.order() == order
+        except (OSError, ValueError):
+            return False
+
+    def _so_far(self) -> float:
+        """Seconds of work on it in all, where it is to begin once more."""
+        last = self.recorded()
+        if last.ended_at is None:
+            last = last.model_copy(update={"ended_at": self.last_sign})
+        return last.spent + (last.seconds or 0.0)
 
     def log_tail(self, lines: int = 40) -> str:
         """The end of what the worker printed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -71,8 +72,8 @@ def run(folder: JobFolder, settings: Settings) -> None:
     """Start a worker on a job and stay until it has ended."""
     import psutil
 
-    scratch = _scratch(folder, settings)
-    shutil.rmtree(scratch, ignore_errors=True)
+    # Another attempt at the same job may be at work on another machine, and yet has to notice.
+    scratch = _scratch(folder, settings) / secrets.token_hex(4)
     scratch.mkdir(parents=True)
     with folder.log_path.open("ab") as log:
         worker = psutil.Popen(
@@ -87,7 +88,7 @@ def run(folder: JobFolder, settings: Settings) -> None:
         # Whoever waits at a page sees each tenth of a second; who trains sees minutes.
         with suppress(psutil.Error):
             worker.nice(min(19, worker.nice() + NICENESS))
-    _stay(folder, worker, settings, settings.job_minutes * 60)
+    _stay(folder, worker, settings, settings.job_minutes * 60, scratch)
 
 
 def adopt(folder: JobFolder, settings: Settings) -> None:
@@ -96,7 +97,8 @@ def adopt(folder: JobFolder, settings: Settings) -> None:
         worker = _worker_of(folder)
         if worker is not None:
             so_far = folder.recorded().seconds or 0.0
-            _stay(folder, worker, settings, settings.job_minutes * 60 - so_far)
+            left = settings.job_minutes * 60 - so_far
+            _stay(folder, worker, settings, left, _scratch(folder, settings))
         time.sleep(POLL_SECONDS)
 
 
@@ -106,7 +108,6 @@ def interrupt(folder: JobFolder, settings: Settings) -> Status:
         recorded = folder.recorded()
         if free and not recorded.state.ended:
             at = folder.last_sign
-            shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
             clear(folder, settings)
             cancelled = folder.cancel_requested
             how = (State.CANCELLED, CANCELLED) if cancelled else (State.INTERRUPTED, INTERRUPTED)
@@ -128,7 +129,11 @@ def _worker_of(folder: JobFolder) -> psutil.Process | None:
 
 
 def _stay(
-    folder: JobFolder, worker: psutil.Process, settings: Settings, seconds_left: float
+    folder: JobFolder,
+    worker: psutil.Process,
+    settings: Settings,
+    seconds_left: float,
+    scratch: Path,
 ) -> None:
     import psutil
 
@@ -144,7 +149,9 @@ def _stay(
         if overdue or folder.cancel_requested or not folder.exists:
             code = _stop(worker)
             break
-    shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
+    shutil.rmtree(scratch, ignore_errors=True)
+    with suppress(OSError):  # somebody else's are in there, or it is gone already
+        _scratch(folder, settings).rmdir()
     if code != 0:
         clear(folder, settings, worker.pid)
     with suppress(FileNotFoundError), folder.unattended(within=1.0) as free:
@@ -238,16 +245,22 @@ def _starved(folder: JobFolder, code: int | None) -> bool:
 
 
 def _scratch(folder: JobFolder, settings: Settings) -> Path:
-    """Where a worker's temporary files go, so that they can be found when it was killed."""
+    """Where its workers' temporary files go, so that they can be found when one was killed."""
     return settings.home.resolve() / "scratch" / folder.path.name
 
 
 def clear(folder: JobFolder, settings: Settings, pid: int | None = None) -> None:
-    """Remove what a worker that was stopped left half-written."""
+    """Remove what a worker that was stopped left half-written.
+
+    Args:
+        pid: of that worker, on this machine; None where nobody is at work on the job any more.
+    """
     # Others may be preparing the same backbone, in the folder that is also this job's.
     with suppress(FileNotFoundError):
         if folder.recorded().kind != "prepare":
             folder.clear()
-    if pid is not None:
+    if pid is None:
+        shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
+    else:
         for shared in (settings.home / "weights", *settings.home.glob("backbones/*")):
             files.forget(shared, pid)

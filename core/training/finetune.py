@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -15,8 +14,9 @@ from core.backbones.retrained import Retrained
 from core.dense import DenseHead, softmax
 from core.evaluation import calibration
 from core.training import resources, stages
+from core.training.checkpoint import Checkpoint, Score, Standing
 from core.training.config import Phase, TrainingConfig
-from core.training.events import Counter, Emit, Epoch, Kept
+from core.training.events import Counter, Emit, Epoch, Kept, Note
 from core.training.features import Features
 from core.training.head import class_weights, targets
 from core.training.network import Network
@@ -24,15 +24,6 @@ from core.training.network import Network
 PHASE = "fine-tune"
 WARM_UP = 0.1
 """Share of the steps in which the rate rises from zero to its peak."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """Mean cross-entropy and accuracy; `tempered` is the former at the best temperature."""
-
-    loss: float
-    accuracy: float
-    tempered: float
 
 
 class Tuner:
@@ -68,9 +59,10 @@ class Tuner:
         self._network = stages.network(self.above, widths, config.head.dropout, config.seed)
         phase = config.fine_tune_phase
         self.epochs = 0
+        """That it ran itself."""
         self._steps = math.ceil(pictures / config.batch_size)
-        optimizer = _optimizer(phase, self._steps * phase.epochs)
-        self._step = _step(self._network, optimizer)
+        self._optimizer = _optimizer(phase, self._steps * phase.epochs)
+        self._step = _step(self._network, self._optimizer)
         self._logits = _logits(self._network)
         self._step.get_concrete_function()
         self._logits.get_concrete_function()
@@ -83,6 +75,7 @@ class Tuner:
         validation: Features,
         validation_labels: np.ndarray,
         emit: Emit,
+        checkpoint: Checkpoint | None = None,
     ) -> tuple[DenseHead, Kept]:
         """Train the stages and the head together, from where phase 1 left them.
 
@@ -97,6 +90,7 @@ class Tuner:
             head: the head of phase 1.
             train, validation: features with activations at the cut.
             train_labels, validation_labels: (n,) int64.
+            checkpoint: where it goes on from, if it broke off before, and keeps how far it comes.
 
         Returns:
             The head that belongs to `above` now, and which epoch was kept.
@@ -111,11 +105,16 @@ class Tuner:
         generator = np.random.default_rng(config.seed)
         pictures, views = train.embeddings.shape[:2]
         turns = np.stack([generator.permutation(views) for _ in range(pictures)])
-
-        best_score, best_epoch = self._score(validation, validation_labels), 0
-        best = network.get_weights()
-        for epoch in range(1, phase.epochs + 1):
-            self.epochs = epoch
+        state = [*network.variables, *self._optimizer.variables]
+        standing = checkpoint.read(state, generator) if checkpoint else None
+        if standing is None:
+            standing = Standing(network.get_weights(), self._score(validation, validation_labels))
+        else:
+            _say_again(standing, emit)
+        for epoch in range(standing.epoch + 1, phase.epochs + 1):
+            if standing.epoch - standing.best_epoch >= phase.patience:
+                break
+            self.epochs += 1
             start = time.monotonic()
             loss = hits = 0.0
             order = generator.permutation(pictures)
@@ -133,31 +132,31 @@ class Tuner:
                 count(f"Fine-tuning, epoch {epoch}", min(at + len(rows), pictures), pictures)
             score = self._score(validation, validation_labels)
             seconds = time.monotonic() - start
-            emit(
-                Epoch(
-                    phase=PHASE,
-                    epoch=epoch,
-                    epochs=phase.epochs,
-                    loss=loss / pictures,
-                    accuracy=hits / pictures,
-                    validation_loss=score.loss,
-                    validation_accuracy=score.accuracy,
-                    seconds=seconds,
-                    pictures_per_second=pictures / seconds,
-                    seconds_left=seconds * (phase.epochs - epoch),
-                )
+            said = Epoch(
+                phase=PHASE,
+                epoch=epoch,
+                epochs=phase.epochs,
+                loss=loss / pictures,
+                accuracy=hits / pictures,
+                validation_loss=score.loss,
+                validation_accuracy=score.accuracy,
+                seconds=seconds,
+                pictures_per_second=pictures / seconds,
+                seconds_left=seconds * (phase.epochs - epoch),
             )
-            if score.tempered < best_score.tempered:
-                best_score, best_epoch = score, epoch
-                best = network.get_weights()
-            elif epoch - best_epoch >= phase.patience:
-                break
-        network.set_weights(best)
+            emit(said)
+            standing.epochs.append(said)
+            if score.tempered < standing.score.tempered:
+                standing.score, standing.best_epoch = score, epoch
+                standing.best = network.get_weights()
+            if checkpoint:
+                checkpoint.write(standing, state, generator)
+        network.set_weights(standing.best)
         kept = Kept(
             phase=PHASE,
-            epoch=best_epoch,
-            validation_loss=best_score.loss,
-            validation_accuracy=best_score.accuracy,
+            epoch=standing.best_epoch,
+            validation_loss=standing.score.loss,
+            validation_accuracy=standing.score.accuracy,
         )
         emit(kept)
         return DenseHead(tuple(tuple(layer.get_weights()) for layer in stages.dense(network))), kept
@@ -198,6 +197,13 @@ class Tuner:
             accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
             tempered=_cross_entropy(labels, calibration.scale(probabilities, temperature)),
         )
+
+
+def _say_again(standing: Standing, emit: Emit) -> None:
+    """Say what was said of the epochs before it broke off, so that its curves are whole."""
+    for epoch in standing.epochs:
+        emit(epoch)
+    emit(Note(sentence=f"Fine-tuning goes on after epoch {standing.epoch}, which was kept."))
 
 
 def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:

@@ -23,6 +23,7 @@ from core.settings import Settings
 from core.training import (
     afterwards,
     cache,
+    checkpoint,
     continuing,
     estimate,
     head,
@@ -70,7 +71,7 @@ def train(
         WeightsUnavailable: the backbone's weights cannot be had.
         Cancelled: somebody asked to stop.
     """
-    began = time.monotonic()
+    began = time.monotonic() - run.job.spent
     config = run.config()
     continuing.check(config, start)
     dataset = dataset_room.split(
@@ -90,6 +91,7 @@ def train(
         seen = teach(recipe, run)
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)
+    files.remove(run.job.checkpoint)
     afterwards.follow(recipe, run, seen)
     manifest = run.manifest()
     run.complete_with(manifest.name, manifest.completed_at, seconds)
@@ -138,6 +140,7 @@ def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
         found["validation"],
         recipe.labels("validation"),
         recipe.emit,
+        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(recipe)),
     )
     seconds = time.process_time() - began
     terms.remember_steps(recipe.config, recipe.dataset, tuner.epochs, seconds, recipe.settings)

@@ -162,7 +162,8 @@ def _look_together(
             shard = sent.pop(ref)
             try:
                 _file(Path(ray.get(ref)), recipe, engine, names)
-            except (ray.exceptions.RayError, ConnectionError) as error:
+            except Exception as error:  # of Ray, of the task, or of reading what it wrote
+                # What is wrong with a picture, or with this disk, is found and told here as well.
                 log.warning("a shard is looked at here: %s", error)
                 here(shard)
             done += len(shard)

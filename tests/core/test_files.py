@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -67,8 +68,15 @@ def test_the_hash_of_a_large_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     assert files.sha256(tmp_path / "large") == hashlib.sha256(content).hexdigest()
 
 
-def test_only_what_a_process_called_its_own_is_forgotten_with_it(tmp_path: Path) -> None:
+def test_only_what_a_process_of_this_machine_called_its_own_is_forgotten_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = socket.gethostname
+    monkeypatch.setattr(socket, "gethostname", lambda: "an-other")
+    elsewhere = tmp_path / f"{files.own('.prepare-', pid=123)}abc"
+    monkeypatch.setattr(socket, "gethostname", here)
     theirs = [
+        elsewhere,
         tmp_path / f"{files.own('.prepare-', pid=12)}abc",
         tmp_path / f"{files.own('.prepare-', pid=1234)}abc",
         tmp_path / f"{files.own('.prepare-')}123-",

@@ -33,6 +33,7 @@ def broken_off(some_shapes: Taken, settings: Settings) -> Run:
     run.write_thumbnails([b"half"])
     run.annotate(lambda said: said.named("Mine"))
     (run.path / "report.json").write_text("{")
+    run.job.checkpoint.write_bytes(b"kept")
     return run
 
 
@@ -48,6 +49,7 @@ def test_it_is_ordered_again_as_it_was_and_what_is_its_owners_stays(
     assert broken_off.title == "Mine"
     assert not (broken_off.path / "report.json").exists()
     assert not (broken_off.path / "thumbnails").exists()
+    assert broken_off.job.checkpoint.read_bytes() == b"kept"
     assert not resuming.resumable(broken_off, settings)
 
 

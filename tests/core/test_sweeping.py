@@ -3,12 +3,14 @@
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from core import runs, samples, visitors
 from core.jobs import State
 from core.jobs.folder import Order, Status
+from core.manifest import MANIFEST
 from core.run import Run
 from core.settings import Settings
 
@@ -100,3 +102,20 @@ def test_a_clock_that_is_set_back_a_day_sweeps_nothing_too_early(
     runs.sweep(settings)
     assert {run.id for run in runs.every(settings)} == {fresh.id, tomorrow.id}
     assert tomorrow.status(settings).seconds == 0
+
+
+def test_what_can_no_longer_go_on_does_not_keep_what_it_would_go_on_from(
+    settings: Settings, run_of: Callable[..., Run], tmp_path: Path
+) -> None:
+    def broken_off(pictures: Path) -> Run:
+        run = run_of(State.INTERRUPTED, 1)
+        (run.path / MANIFEST).unlink()
+        run.job.open(runs.order(pictures))
+        run.job.end(State.INTERRUPTED)
+        run.job.checkpoint.write_bytes(b"kept")
+        return run
+
+    here, gone = broken_off(tmp_path), broken_off(tmp_path / "gone")
+    runs.sweep(settings)
+    assert here.job.checkpoint.is_file()
+    assert gone.path.is_dir() and not gone.job.checkpoint.exists()

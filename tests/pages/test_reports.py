@@ -114,6 +114,15 @@ def test_a_run_that_waits_says_so_and_can_be_cancelled(
     assert run.status(host).state is State.CANCELLED
 
 
+def test_a_run_says_what_it_waits_for_where_its_job_knows(
+    visitor: Visitor, run_in: Callable[..., Run]
+) -> None:
+    run = run_in(State.QUEUED)
+    run.job.say_why_it_waits("It waits for a machine.")
+    visitor.open("reports", run=run.id)
+    assert "It waits for a machine." in visitor.reads()
+
+
 def test_a_run_at_work_shows_how_far_it_is(
     visitor: Visitor, run_in: Callable[..., Run], trained: object
 ) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,60 @@ def test_a_job_whose_node_dies_begins_again_on_another_and_ends_with_the_same_re
     assert undisturbed.report() == run.report()
     assert not any(isinstance(e, Note) and "again" in e.sentence for e in undisturbed.events())
     head.remove_node(other)
+
+
+def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
+    host: Settings, head: Any, tiny: Backbone, tmp_path: Path
+) -> None:
+    long = {"epochs": 300, "patience": 300}  # its epochs together take more than five seconds
+    how = FINE_TUNED | {"fine_tune_phase": long, "unfreeze": {"stages": 2}, "batch_size": 1}
+    doomed = head.add_node(num_cpus=1)
+    run = at_work.training(host, tmp_path / "pictures", **how)
+    at_work.until(run.job.checkpoint.is_file, within=PATIENCE)
+    head.remove_node(doomed, allow_graceful=False)
+    other = head.add_node(num_cpus=1)
+    status = at_work.ended(run.job, host, within=PATIENCE)
+    assert (status.state, status.sentence) == (State.DONE, ""), run.job.log_tail()
+    assert at_work.said(run.job, "begins again on another")
+    assert at_work.said(run.job, "Fine-tuning goes on after epoch")
+    tuned = [epoch.epoch for epoch in run.epochs() if epoch.phase == "fine-tune"]
+    assert tuned == [*range(1, len(tuned) + 1)]
+    assert not run.job.checkpoint.exists()
+    assert run.job.spent > 3
+
+    undisturbed = at_work.training(host, tmp_path / "pictures", **how)
+    at_work.ended(undisturbed.job, host, within=PATIENCE)
+    assert not at_work.said(undisturbed.job, "goes on after epoch")
+    assert undisturbed.report() == run.report()
+    head.remove_node(other)
+
+
+def test_a_job_waits_for_a_machine_and_says_so_until_one_is_there(
+    host: Settings, head: Any, a_zip: Path
+) -> None:
+    job = at_work.some_intake(host, "shapes", a_zip)
+    at_work.until(lambda: "It waits for a machine" in job.recorded().sentence, within=PATIENCE)
+    node = head.add_node(num_cpus=1)
+    status = at_work.ended(job, host, within=PATIENCE)
+    assert (status.state, status.sentence) == (State.DONE, ""), job.log_tail()
+    head.remove_node(node)
+
+
+def test_a_job_that_waits_takes_a_smaller_machine_once_the_larger_is_gone(
+    host: Settings, head: Any, tiny: Backbone, tmp_path: Path
+) -> None:
+    large = head.add_node(num_cpus=2)
+    first = _long_training(host, tmp_path)
+    at_work.until(lambda: first.events.read(), within=PATIENCE)
+    waiting = at_work.training(host, tmp_path / "pictures", preset="quick", backbone="tiny")
+    time.sleep(3)  # so that it has asked for two cores
+    assert waiting.job.recorded().state is State.QUEUED
+    cancel(first, host)
+    head.remove_node(large, allow_graceful=False)
+    small = head.add_node(num_cpus=1)
+    status = at_work.ended(waiting.job, host, within=PATIENCE)
+    assert (status.state, status.sentence) == (State.DONE, ""), waiting.job.log_tail()
+    head.remove_node(small)
 
 
 def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(

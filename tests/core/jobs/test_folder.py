@@ -1,5 +1,6 @@
 """The files of one job."""
 
+import os
 import time
 from pathlib import Path
 
@@ -98,3 +99,56 @@ def test_nobody_begins_while_the_folder_is_known_to_be_unattended(job: JobFolder
         assert job.worker_lives, "the lock is held, so a worker would have to wait"
     with job.lock(), job.unattended() as free:
         assert not free
+
+
+@pytest.mark.parametrize("state", [state for state in State if state.ended])
+def test_only_what_was_interrupted_keeps_what_it_could_go_on_from(
+    tmp_path: Path, state: State
+) -> None:
+    job = JobFolder(tmp_path / "job")
+    job.open(Order(kind="train"))
+    job.begin()
+    job.checkpoint.write_bytes(b"half of it")
+    job.end(state)
+    assert job.checkpoint.exists() == (state is State.INTERRUPTED)
+
+
+def test_time_that_was_spent_before_it_broke_off_counts(tmp_path: Path) -> None:
+    job, order = JobFolder(tmp_path / "job"), Order(kind="train", arguments={"pictures": "here"})
+    assert job.spent == 0
+    for spent in (0, 60, 120):
+        job.open(order)
+        assert job.spent == pytest.approx(spent, abs=1)
+        began = time.time() - 60
+        ran = {"state": State.RUNNING, "started_at": began}
+        job.write(job.recorded().model_copy(update=ran))
+        job.end(State.INTERRUPTED)
+    job.reopen()
+    assert job.spent == pytest.approx(180, abs=1)
+    job.open(order.model_copy(update={"arguments": {"pictures": "elsewhere"}}))
+    assert job.spent == 0
+
+
+def test_of_a_machine_that_was_lost_counts_the_time_until_it_was_last_heard_of(
+    tmp_path: Path,
+) -> None:
+    job = JobFolder(tmp_path / "job")
+    job.open(Order(kind="train"))
+    began = time.time() - 3600
+    ran = {"state": State.RUNNING, "started_at": began}
+    job.write(job.recorded().model_copy(update=ran))
+    for path in job.path.iterdir():
+        os.utime(path, (began + 60, began + 60))
+    job.reopen()
+    assert job.spent == pytest.approx(60, abs=1)
+
+
+def test_why_a_job_waits_is_said_until_it_begins_and_not_after(tmp_path: Path) -> None:
+    job = JobFolder(tmp_path / "job")
+    job.open(Order(kind="train"))
+    job.say_why_it_waits("It waits for a machine.")
+    assert job.recorded().sentence == "It waits for a machine."
+    job.begin()
+    assert (job.recorded().state, job.recorded().sentence) == (State.RUNNING, "")
+    job.say_why_it_waits("It waits for a machine.")
+    assert (job.recorded().state, job.recorded().sentence) == (State.RUNNING, "")

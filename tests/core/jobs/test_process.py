@@ -1,8 +1,12 @@
 """What a worker is given, and what it is not."""
 
+import threading
+from pathlib import Path
+
 import pytest
 
-from core.jobs.process import environment, surroundings
+from core.jobs import State, cancel
+from core.jobs.process import environment, run, surroundings
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -62,3 +66,25 @@ def test_only_the_dispatcher_of_a_cluster_is_told_how_to_be_let_into_it(
     assert surroundings(on_ray)["RAY_AUTH_TOKEN"] == "secret"
     assert "RAY_AUTH_TOKEN" not in surroundings(settings)
     assert "RAY_AUTH_TOKEN" not in environment(on_ray)
+
+
+def test_an_attempt_at_a_job_leaves_the_files_of_another_alone(
+    queue: Settings, stalled: None
+) -> None:
+    job = at_work.stalled_preparation(queue)
+    at_work.until(lambda: at_work.said(job, "Downloading"))
+    first = Path(at_work.only(queue, "worker").environ()["TMPDIR"])
+    (first / "half").touch()
+    second = threading.Thread(target=run, args=(job, queue))
+    second.start()
+    at_work.until(lambda: len(at_work.processes(queue, "worker")) == 2)
+    ours = {worker.environ()["TMPDIR"] for worker in at_work.processes(queue, "worker")}
+    assert len(ours) == 2
+    at_work.kill(at_work.processes(queue, "worker")[1])
+    second.join(timeout=at_work.PATIENCE)
+    assert (first / "half").exists(), "the second took it for its own"
+    assert job.worker_lives and job.recorded().state is State.RUNNING
+    cancel(job, queue)
+    at_work.ended(job, queue)
+    at_work.until(lambda: not at_work.processes(queue))
+    assert [*(queue.home / "scratch").iterdir()] == []

@@ -13,14 +13,12 @@ from core.training import finetune, resources
 from core.training.config import parse
 from core.training.convex import logistic_regression
 from core.training.events import Epoch, Kept, Step
-from core.training.features import Features
 from core.training.finetune import Tuner
 from core.training.network import Network
+from tests.core.training.clouds import BLOCK1, STEM, cuts
 
 TINY = get("tiny")
 HOME = Settings()  # the tiny backbone has no weights to fetch
-BLOCK1 = 1  # the cut: only block 2 is above
-STEM = 0
 
 
 def asked(**values):
@@ -28,19 +26,6 @@ def asked(**values):
     phase |= {"learning_rate": values.pop("learning_rate", 5e-3)} | values.pop("phase", {})
     unfreeze = values.pop("unfreeze", {"stages": 1})
     return parse({"backbone": "tiny", "fine_tune_phase": phase, "unfreeze": unfreeze} | values)
-
-
-def cuts(seed=0, n=24, stage=BLOCK1, views=1):
-    """Three classes that differ in which third of the channels is bright."""
-    edge, channels = {STEM: (16, 16), BLOCK1: (8, 24)}[stage]
-    labels = np.arange(n) % 3
-    maps = np.random.default_rng(seed).uniform(0, 1, (views, n, edge, edge, channels))
-    third = channels // 3
-    for place, label in enumerate(labels):
-        maps[:, place, ..., label * third : (label + 1) * third] *= 2
-    places = np.tile(np.arange(n)[:, None], (1, views))
-    embeddings = np.zeros((n, views, TINY.embedding), np.float32)  # of no use in phase 2
-    return Features(embeddings, 0, 0, tuple(maps.astype(np.float16)), places), labels
 
 
 def activations(features):

@@ -8,7 +8,7 @@ import pytest
 
 from core import backbones, dataset
 from core.backbones import Backbone
-from core.errors import Cancelled
+from core.errors import BadImage, Cancelled
 from core.settings import Settings
 from core.training import engines, features, shards
 from core.training.cache import FeatureCache
@@ -95,6 +95,40 @@ def test_a_node_that_dies_costs_no_picture(
     alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
     assert together.passed == 0
     assert np.array_equal(together.embeddings, alone.embeddings)
+
+
+def test_a_shard_that_cannot_be_read_is_looked_at_here(
+    spread: Settings, many_shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed, take_over, spoiled = Passed(many_shapes, spread, tmp_path / "together"), [], []
+    take_over.append(features.take_over)
+
+    def spoil(theirs: FeatureCache, *more: Any) -> None:
+        if not spoiled:
+            spoiled.append(theirs.folder)
+            for names in theirs.folder.rglob("pictures"):
+                names.write_bytes(b"\xff" * 64 + b"\n")
+        take_over[0](theirs, *more)
+
+    monkeypatch.setattr(features, "take_over", spoil)
+    passed.share_out()
+    assert spoiled
+    together = passed.extract()
+    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    assert together.passed == 0
+    assert np.array_equal(together.embeddings, alone.embeddings)
+
+
+def test_a_picture_that_cannot_be_read_is_told_as_on_one_machine(
+    spread: Settings, tmp_path: Path
+) -> None:
+    taken = take_in(tmp_path / "taken", classes=3, per_class=40)
+    for example in taken.dataset.examples[::3]:
+        (taken.pictures / example.path).write_bytes(b"no picture")
+    passed = Passed(taken, spread, tmp_path / "together")
+    with pytest.raises(BadImage) as refusal:
+        passed.share_out()
+    assert "Traceback" not in str(refusal.value) and "ray" not in str(refusal.value).lower()
 
 
 def test_a_cancelled_pass_leaves_the_cluster_and_no_shard(

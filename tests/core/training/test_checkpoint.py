@@ -1,0 +1,324 @@
+"""Fine-tuning that broke off goes on after its last epoch, and ends as it would have ended."""
+
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import backbones, dataset, runs
+from core.backbones import Backbone
+from core.dense import DenseHead
+from core.jobs.folder import CHECKPOINT
+from core.run import Run
+from core.settings import Settings
+from core.training import checkpoint, finetune, pipeline
+from core.training.cache import FeatureCache
+from core.training.checkpoint import Checkpoint, Score, Standing
+from core.training.config import TrainingConfig, parse
+from core.training.events import Epoch, Event, Note
+from core.training.finetune import Tuner
+from core.training.network import Network
+from core.training.recipe import Recipe
+from tests.core.training import clouds
+from tests.core.trainings import Taken, asked_for, train
+
+GOES_ON = "Fine-tuning goes on after epoch"
+
+
+class Killed(BaseException):
+    """As a process ends that is killed: nothing that looks for errors sees it."""
+
+
+@pytest.fixture(autouse=True)
+def every_epoch_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", math.inf)
+
+
+class Tuned:
+    """The tiny backbone fine-tuned, with what was said; `until` names an epoch not to survive."""
+
+    def __init__(self, config: TrainingConfig, kept: Checkpoint | None, until: int = 0) -> None:
+        self.said: list[Event] = []
+        self.tuner = Tuner(Network(backbones.get("tiny"), Settings()), config, 3, pictures=24)
+        train, validation = clouds.cuts(0, 24, views=2), clouds.cuts(1, 12)
+
+        def emit(event: Event) -> None:
+            self.said.append(event)
+            if isinstance(event, Epoch) and event.epoch == until:
+                raise Killed
+
+        try:
+            self.head, self.kept = self.tuner.fit(a_head(), *train, *validation, emit, kept)
+        except Killed:
+            assert until
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        return [event for event in self.said if isinstance(event, Epoch)]
+
+    @property
+    def losses(self) -> list[tuple[int, float, float | None]]:
+        return [(e.epoch, e.loss, e.validation_loss) for e in self.epochs]
+
+    @property
+    def notes(self) -> list[str]:
+        return [event.sentence for event in self.said if isinstance(event, Note)]
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        return self.tuner._network.get_weights()
+
+
+def a_head() -> DenseHead:
+    random = np.random.default_rng(1)
+    widths = [(backbones.get("tiny").embedding, 7), (7, 3)]
+    return DenseHead(
+        tuple(
+            (random.normal(0, 0.3, shape).astype(np.float32), np.zeros(shape[1], np.float32))
+            for shape in widths
+        )
+    )
+
+
+def asked(optimizer: str = "adam", **phase: object) -> TrainingConfig:
+    """Hidden layers with dropout, so that seeds of layers count."""
+    how = {"epochs": 6, "patience": 20, "learning_rate": 5e-3, "optimizer": optimizer} | phase
+    head = {"hidden": [7], "dropout": 0.3}
+    return parse(
+        {"backbone": "tiny", "batch_size": 10, "unfreeze": {"stages": 1}, "head": head}
+        | {"fine_tune_phase": how}
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+def test_what_was_killed_in_an_epoch_goes_on_after_the_one_before_bit_for_bit(
+    tmp_path: Path, optimizer: str
+) -> None:
+    config, path = asked(optimizer), tmp_path / CHECKPOINT
+    whole = Tuned(config, None)
+    Tuned(config, Checkpoint(path, "a"), until=4)
+    went_on = Tuned(config, Checkpoint(path, "a"))
+    assert went_on.tuner.epochs == 3, "it began with another epoch than the fourth"
+    assert went_on.notes == [f"{GOES_ON} 3, which was kept."]
+    assert went_on.losses == whole.losses, "each epoch once, as it would have been"
+    assert (went_on.kept.epoch, went_on.kept.validation_loss) == (
+        whole.kept.epoch,
+        whole.kept.validation_loss,
+    )
+    assert whole.kept.epoch > 0
+    for array, was in zip(went_on.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(array, was)
+
+
+def test_it_can_break_off_again_and_again(tmp_path: Path) -> None:
+    config, path = asked(), tmp_path / CHECKPOINT
+    for epoch in (2, 3, 6):
+        Tuned(config, Checkpoint(path, "a"), until=epoch)
+    last = Tuned(config, Checkpoint(path, "a"))
+    assert last.tuner.epochs == 1
+    assert last.losses == Tuned(config, None).losses
+
+
+def test_patience_that_was_at_its_end_is_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([1.0, 2.0, 3.0, 4.0])
+    monkeypatch.setattr(
+        Tuner, "_score", lambda *_: (lambda loss: Score(loss, 0.5, loss))(next(losses))
+    )
+    config, path = asked(patience=3), tmp_path / CHECKPOINT
+    done = Tuned(config, Checkpoint(path, "a"))
+    assert len(done.epochs) == 3
+    again = Tuned(config, Checkpoint(path, "a"))
+    assert (again.tuner.epochs, again.kept.epoch) == (0, 0)
+    for array, was in zip(again.weights, done.weights, strict=True):
+        np.testing.assert_array_equal(array, was)
+
+
+@pytest.fixture
+def broken_off(tmp_path: Path) -> Path:
+    """The checkpoint of a training that was killed in its fourth epoch."""
+    path = tmp_path / CHECKPOINT
+    Tuned(asked(), Checkpoint(path, "a"), until=4)
+    return path
+
+
+def _cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _flipped(place: float) -> Callable[[bytes], bytes]:
+    def flip(content: bytes) -> bytes:
+        at = int(place * (len(content) - 1))
+        return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+    return flip
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_cut, _flipped(0), _flipped(0.01), _flipped(0.6), _flipped(1), lambda _: b"", lambda _: b"{}"],
+    ids=["half", "length", "header", "numbers", "sum", "empty", "other"],
+)
+def test_one_that_is_damaged_is_ignored_and_said_to_be(
+    broken_off: Path, spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    broken_off.write_bytes(spoil(broken_off.read_bytes()))
+    with caplog.at_level(logging.WARNING):
+        anew = Tuned(asked(epochs=2), Checkpoint(broken_off, "a"))
+    assert "the checkpoint is ignored: it is damaged" in caplog.text
+    assert (anew.tuner.epochs, anew.notes) == (2, [])
+    assert anew.losses == Tuned(asked(epochs=2), None).losses
+
+
+def test_that_of_another_training_is_ignored(
+    broken_off: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        anew = Tuned(asked(epochs=2), Checkpoint(broken_off, "b"))
+    assert "of other settings" in caplog.text
+    assert anew.tuner.epochs == 2
+    wider = replace_stages(asked(epochs=2))
+    with caplog.at_level(logging.WARNING):
+        tuner = Tuner(Network(backbones.get("tiny"), Settings()), wider, 3, pictures=24)
+        state = [*tuner._network.variables, *tuner._optimizer.variables]
+        generator = np.random.default_rng(0)
+        assert Checkpoint(broken_off, "b").read(state, generator) is None
+    assert generator.integers(1 << 30) == np.random.default_rng(0).integers(1 << 30)
+
+
+def replace_stages(config: TrainingConfig) -> TrainingConfig:
+    return parse(config.model_dump(mode="json") | {"unfreeze": {"stages": 2}})
+
+
+def test_a_disk_that_takes_none_does_not_end_the_training(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        done = Tuned(asked(epochs=2), Checkpoint(tmp_path / "gone" / CHECKPOINT, "a"))
+    assert len(done.epochs) == 2
+    assert "epoch 2 is not kept" in caplog.text
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_epochs_that_are_done_at_once_are_not_worth_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SECONDS", 60.0)
+    Tuned(asked(epochs=2), Checkpoint(tmp_path / CHECKPOINT, "a"))
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_slow_disk_is_asked_the_more_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, writes = [0.0], []
+
+    def slow(*_: object) -> None:
+        writes.append(now[0])
+        now[0] += 10.0
+
+    monkeypatch.setattr(checkpoint, "SHARE", 0.05)
+    monkeypatch.setattr(checkpoint, "_write", slow)
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    kept = Checkpoint(tmp_path / CHECKPOINT, "a")
+    for _ in range(500):
+        now[0] += 1.0
+        kept.write(Standing([], Score(1, 1, 1)), [], np.random.default_rng(0))
+    assert len(writes) == 3
+    assert np.diff(writes).min() >= 200
+
+
+def test_losses_that_are_no_numbers_are_kept_as_they_are(tmp_path: Path) -> None:
+    kept = Checkpoint(tmp_path / CHECKPOINT, "a")
+    epoch = Epoch(
+        phase="fine-tune", epoch=1, epochs=2, loss=math.inf, accuracy=0.1 + 0.2, seconds=1
+    )
+    before = Standing([np.ones((2, 3), np.float32)], Score(math.nan, 1 / 3, math.inf), 1, [epoch])
+    generator, again = np.random.default_rng(3), np.random.default_rng(4)
+    generator.permutation(7)
+    kept.write(before, [], generator)
+    after = kept.read([], again)
+    assert after is not None
+    assert math.isnan(after.score.loss) and after.score.tempered == math.inf
+    assert (after.score.accuracy, after.best_epoch, after.epochs) == (1 / 3, 1, [epoch])
+    np.testing.assert_array_equal(after.best[0], before.best[0])
+    assert again.permutation(9).tolist() == generator.permutation(9).tolist()
+
+
+def test_whatever_decides_the_course_makes_it_another_training(
+    tiny: Backbone, settings: Settings, some_shapes: Taken, tmp_path: Path
+) -> None:
+    def key(config: TrainingConfig | None = None, **values: Any) -> str:
+        split = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0)
+        split = split.model_copy(update=values)
+        config = config or asked_for("balanced")
+        recipe = Recipe(
+            config, split, tmp_path, tiny, settings, FeatureCache(tmp_path), lambda _: None
+        )
+        return checkpoint.key_of(recipe)
+
+    examples = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0).examples
+    moved = examples[0].model_copy(update={"split": "test"}), *examples[1:]
+    others = {
+        key(asked_for("balanced", seed=1)),
+        key(asked_for("balanced", batch_size=4)),
+        key(classes=tuple(reversed(some_shapes.dataset.classes))),
+        key(examples=examples[1:]),
+        key(examples=moved if examples[0].split != "test" else examples[2:]),
+    }
+    assert len(others) == 5
+    assert key() not in others
+    assert key() == key(name="Renamed")
+
+
+def test_a_run_that_was_killed_in_an_epoch_has_the_report_of_one_that_was_not(
+    tiny: Backbone, settings: Settings, some_shapes: Taken, tmp_path: Path
+) -> None:
+    config = asked_for("balanced")
+    whole = train(some_shapes, config, tmp_path / ("a" * 32), settings)
+    run = runs.create(config, some_shapes.dataset, tmp_path / ("b" * 32))
+    features = tmp_path / "features"
+    with pytest.raises(Killed):
+        _trained(run, some_shapes, settings, features, until=4)
+    assert run.job.checkpoint.is_file()
+    run.clear()
+    said = _trained(run, some_shapes, settings, features)
+    assert any(isinstance(e, Note) and f"{GOES_ON} 3" in e.sentence for e in said)
+    assert run.report() == whole.run.report()
+    assert np.array_equal(run.probabilities(), whole.run.probabilities())
+    weights = Path("model") / "weights.safetensors"
+    assert (run.path / weights).read_bytes() == (whole.run.path / weights).read_bytes()
+    assert _tuned(said) == _tuned(whole.said)
+    assert not run.job.checkpoint.exists()
+    assert CHECKPOINT not in run.manifest().files
+
+
+def _tuned(said: list[Event]) -> list[tuple[str, int, float]]:
+    return [(e.phase, e.epoch, e.loss) for e in said if isinstance(e, Epoch)]
+
+
+def _trained(
+    run: Run, taken: Taken, settings: Settings, features: Path, until: int = 0
+) -> list[Event]:
+    """Train until an epoch of fine-tuning is told, or up to the report."""
+    said: list[Event] = []
+
+    def emit(event: Event) -> None:
+        said.append(event)
+        tuned = isinstance(event, Epoch) and event.phase == finetune.PHASE
+        if tuned and event.epoch == until:
+            raise Killed
+        if run.complete and not until:
+            raise KeyboardInterrupt
+
+    try:
+        pipeline.train(run, taken.pictures, settings, emit, features)
+    except KeyboardInterrupt:
+        assert run.complete
+    return said
