@@ -30,6 +30,7 @@ from core.training import (
     resources,
     scoring,
     terms,
+    together,
 )
 from core.training.afterwards import Seen
 from core.training.answering import Answering, calibrate
@@ -130,14 +131,16 @@ def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
     if not making.done():
         recipe.emit(Note(sentence="TensorFlow is starting."))
     tuner = making.result()
+    emit = together.Once(recipe.emit)
+    shared = together.fit(recipe, tuner, start, found, emit)
     began = time.process_time()
-    fitted, kept = tuner.fit(
+    fitted, kept = shared or tuner.fit(
         start,
         found["train"],
         recipe.labels("train"),
         found["validation"],
         recipe.labels("validation"),
-        recipe.emit,
+        emit,
     )
     seconds = time.process_time() - began
     terms.remember_steps(recipe.config, recipe.dataset, tuner.epochs, seconds, recipe.settings)
