@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WORTH_IT = 120.0
+WORTH_IT = 60.0
 """Seconds of fine-tuning here from which others are asked. They need some 15 to import TensorFlow
 and to find each other, and two machines take little more than half of what is left."""
 ROWS = 4
