@@ -20,6 +20,7 @@ from core import ahead
 from core.dataset import Split
 from core.dense import DenseHead
 from core.jobs import joining
+from core.settings import Settings
 from core.training import pace, resources, terms
 from core.training.events import Emit, Epoch, Event, Kept, Note
 from core.training.features import Features
@@ -132,7 +133,7 @@ def _placed(recipe: Recipe) -> list[_Placed]:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here, own = _here(), ahead.cores()
+    here, own = _here(recipe.settings), ahead.cores()
     memory = round(resources.PYTHON_BYTES + resources.tuning_bytes(recipe.config))
     rank: Any = ray.remote(max_restarts=0, max_concurrency=2)(Rank)
 
@@ -229,11 +230,11 @@ def _work(recipe: Recipe, head: DenseHead, found: Mapping[Split, Features]) -> W
     )
 
 
-def _here() -> str:
+def _here(settings: Settings) -> str:
     """The node that this process is on, as Ray names it; empty if it is on none."""
     import ray
 
-    if not ray.util.client.ray.is_connected():
+    if not settings.ray_address.startswith("ray://"):
         return ray.get_runtime_context().get_node_id()
     own = ray.util.get_node_ip_address()  # what Ray itself would say is the head's
     nodes = [node for node in ray.nodes() if node["Alive"] and node["NodeManagerAddress"] == own]
