@@ -55,4 +55,5 @@ class Ranks:
 
     @staticmethod
     def _reduce(values: Any) -> Any:
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
+        here = tf.nest.map_structure(tf.identity, values)  # on a device, which an argument is not
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, here)
