@@ -42,6 +42,9 @@ from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.recipe import Recipe
 
+NICENESS = 15
+"""By how much Ray's own processes stand back for others: they are measured against the like."""
+
 
 @contextmanager
 def cluster() -> Iterator[Any]:
@@ -124,6 +127,7 @@ def figures(
 def tuned(pictures: int, rounds: int, folder: Path, spread: Settings) -> dict[str, Figure]:
     """Fine-tuning on one core and on two, in turn."""
     alone, together = [], []
+    os.nice(NICENESS)
     with cores.taken(1):
         for number in range(rounds):
             given = tuning.kept(pictures, folder / f"tuning{number}", spread)

@@ -97,7 +97,9 @@ def test_two_machines_make_of_it_what_one_does(
     assert first.digest == second.digest and first.weights and not second.weights
 
 
-def test_a_node_that_dies_leaves_it_to_this_machine(
+@pytest.mark.parametrize("how", ["dies", "hangs"])
+def test_a_machine_that_is_lost_leaves_it_to_this_one(
+    how: str,
     spread: Settings,
     head: Any,
     other: Any,
@@ -105,20 +107,25 @@ def test_a_node_that_dies_leaves_it_to_this_machine(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    killed: list[int] = []
+    monkeypatch.setattr(together, "STALL_SECONDS", 5.0)
+    struck: list[int] = []
 
-    def kill(epoch: Epoch) -> None:
-        if not killed:
-            killed.append(epoch.epoch)
+    def strike(epoch: Epoch) -> None:
+        if struck:
+            return
+        struck.append(epoch.epoch)
+        if how == "dies":
             head.remove_node(other, allow_graceful=False)
+        else:
+            _ranks()[-1].suspend()
 
-    monkeypatch.setattr(together, "Once", _then(kill))
+    monkeypatch.setattr(together, "Once", _then(strike))
     asked = fine_tuned(fine_tune_phase=LONG)
     trained = train(shapes, asked, tmp_path / ("d" * 32), spread)
     assert trained.run.complete
-    assert killed and together.LOST in notes(trained)
+    assert struck and together.LOST in notes(trained)
     assert [e.epoch for e in epochs(trained)] == list(range(1, 201))
-    assert not _ranks()
+    at_work.until(lambda: not _ranks())
 
 
 def test_a_cancelled_one_ends_everywhere_within_seconds(
