@@ -46,7 +46,7 @@ START_SECONDS = 180.0
 STALL_SECONDS = 300.0
 """How long nothing may be heard of them afterwards: Ray knows of a lost machine far sooner."""
 POLL_SECONDS = 0.2
-LOST = "Fine-tuning on several machines broke off. It begins again on this one."
+LOST = "Fine-tuning on several machines broke off. This one goes on alone."
 
 
 class Once:
