@@ -1,6 +1,7 @@
-"""More than one machine: what a second one brings to the frozen pass, and what Ray costs.
+"""More than one machine: what a second one brings to the pass and to fine-tuning, what Ray costs.
 
     python -m benchmarks.scaleout
+    python -m benchmarks.scaleout --only tuning
     python -m benchmarks.scaleout --pictures 3000 --rounds 3
 
 Needs `requirements-ray.txt`. A cluster is started on this machine, whose nodes stand for machines
@@ -8,7 +9,9 @@ of one core each. The pass over photographs of 500 × 375 pixels is made by a tr
 as on a single machine, and then by the same training with a node of one other core to share it
 with; joining the cluster is counted. Speed-up is the ratio of the medians. Its overhead is what a
 small job (taking in a zip of a few pictures) takes from its order to its end on the cluster, less
-what it takes without.
+what it takes without. Fine-tuning is that of two stages on kept activations, in the same way on one
+core and on two; its rates are those of the epochs after the first, and what goes before the first
+step (joining, starting TensorFlow there) is told apart. Its speed-up is the median of the rounds'.
 """
 
 from __future__ import annotations
@@ -21,11 +24,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import jobs, pictures
+from benchmarks import jobs, pictures, tuning
 from benchmarks.extraction import examples_of
 from benchmarks.report import Figure, show
 from core import backbones
@@ -37,6 +41,9 @@ from core.training import config, engines, features, shards
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.recipe import Recipe
+
+NICENESS = 15
+"""By how much Ray's own processes stand back for others: they are measured against the like."""
 
 
 @contextmanager
@@ -117,6 +124,26 @@ def figures(
     }
 
 
+def tuned(pictures: int, rounds: int, folder: Path, spread: Settings) -> dict[str, Figure]:
+    """Fine-tuning on one core and on two, in turn."""
+    alone, together = [], []
+    os.nice(NICENESS)
+    with cores.taken(1):
+        for number in range(rounds):
+            given = tuning.kept(pictures, folder / f"tuning{number}", spread)
+            here = replace(given.recipe, settings=spread.model_copy(update={"runner": "local"}))
+            alone.append(tuning.tune(replace(given, recipe=here)))
+            together.append(tuning.tune(given))
+    pairs = list(zip(alone, together, strict=True))
+    return {
+        "fine-tuning on one, pictures a second": Figure(median(one.rate for one in alone)),
+        "fine-tuning on two, pictures a second": Figure(median(two.rate for two in together)),
+        "speed-up of fine-tuning": Figure(median(two.rate / one.rate for one, two in pairs)),
+        "before its first step on one, seconds": Figure(median(one.before for one in alone)),
+        "before its first step on two, seconds": Figure(median(two.before for two in together)),
+    }
+
+
 def _told(_done: int, _total: int) -> None:
     pass
 
@@ -128,6 +155,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--pictures", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tuned", type=int, default=1024, help="pictures to fine-tune on")
+    parser.add_argument("--only", choices=("pass", "tuning"), help="in place of both")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     if (os.cpu_count() or 1) < 2:
@@ -139,15 +168,19 @@ def main(arguments: list[str] | None = None) -> int:
         jobs.prepare(backbones.DEFAULT, settings)
         cluster_of = {"runner": "ray", "ray_address": ray.address}
         spread = settings.model_copy(update=cluster_of)
-        examples = examples_of(pictures.photographs(folder / "cuts", asked.pictures))
-        pictures.tree(folder / "small" / "classes", 16)
-        source = Path(shutil.make_archive(str(folder / "small"), "zip", folder / "small"))
-        for number in range(asked.rounds):
-            alone.append(pass_over(examples, settings))
-            together.append(pass_over(examples, spread))
-            here.append(small_job(source, settings, number))
-            there.append(small_job(source, spread, number))
-    found = figures(alone, together, here, there, len(examples))
+        found: dict[str, Figure] = {}
+        if asked.only != "tuning":
+            examples = examples_of(pictures.photographs(folder / "cuts", asked.pictures))
+            pictures.tree(folder / "small" / "classes", 16)
+            source = Path(shutil.make_archive(str(folder / "small"), "zip", folder / "small"))
+            for number in range(asked.rounds):
+                alone.append(pass_over(examples, settings))
+                together.append(pass_over(examples, spread))
+                here.append(small_job(source, settings, number))
+                there.append(small_job(source, spread, number))
+            found |= figures(alone, together, here, there, len(examples))
+        if asked.only != "pass":
+            found |= tuned(asked.tuned, asked.rounds, folder, spread)
     return show(found, as_json=asked.json)
 
 

@@ -22,6 +22,7 @@ MAY_IMPORT_TENSORFLOW = {
     "core/export/onnx_model.py",
     "core/export/saved_model.py",
     "core/export/litert_model.py",
+    "core/training/collective.py",
     "core/training/finetune.py",
     "core/training/keras_engine.py",
     "core/training/stages.py",

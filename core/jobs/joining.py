@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 from core.settings import Settings
 
 KNOCK_SECONDS = 5.0
+ROOT = Path(__file__).resolve().parents[2]
+"""The project, in the same folder on all machines."""
 
 
 def join(settings: Settings) -> None:
@@ -24,4 +27,12 @@ def join(settings: Settings) -> None:
     if colon and port.isdigit():
         # Ray would try for a minute, and then end the process.
         socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
-    ray.init(address, namespace="tusker", log_to_driver=False, logging_level="WARNING")
+    # A client's folder is not that of its driver, which is on the head.
+    found = {"env_vars": {"PYTHONPATH": str(ROOT)}} if address.startswith("ray://") else None
+    ray.init(
+        address,
+        namespace="tusker",
+        log_to_driver=False,
+        logging_level="WARNING",
+        runtime_env=found,
+    )

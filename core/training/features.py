@@ -35,6 +35,14 @@ class Features:
     _cuts: tuple[np.ndarray, ...] = ()
     _places: np.ndarray | None = None
 
+    def on_disk(self) -> OnDisk:
+        """Where the activations at the cut lie. Raises LookupError if that is no file."""
+        assert self._places is not None, "the engine kept no activations"
+        if not all(isinstance(cut, np.memmap) for cut in self._cuts):
+            raise LookupError("the activations are in memory")
+        files = tuple((Path(cut.filename), cut.shape) for cut in self._cuts)  # type: ignore[attr-defined]
+        return OnDisk(files, self._places)
+
     def cuts(self, pictures: np.ndarray, views: np.ndarray) -> np.ndarray:
         """Activations at the cut, (m, h, w, c) float16, read from memory-mapped files.
 
@@ -48,6 +56,25 @@ class Features:
             chosen = views == view
             found[chosen] = self._cuts[view][self._places[pictures[chosen], view]]
         return found
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """Where activations at the cut lie, for another process that can read the same files.
+
+    Attributes:
+        files: of each view: a path, and the shape of the float16 in it.
+        places: (n, views) int64, the row of each picture.
+    """
+
+    files: tuple[tuple[Path, tuple[int, ...]], ...]
+    places: np.ndarray
+
+    def opened(self) -> Features:
+        """These activations, without embeddings. Raises OSError or ValueError if they are gone."""
+        cuts = tuple(np.memmap(path, np.float16, "r", shape=shape) for path, shape in self.files)
+        embeddings = np.empty((*self.places.shape, 0), np.float32)
+        return Features(embeddings, 0, 0, cuts, self.places)
 
 
 @dataclass(frozen=True)

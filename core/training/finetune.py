@@ -20,6 +20,7 @@ from core.training.events import Counter, Emit, Epoch, Kept, Note
 from core.training.features import Features
 from core.training.head import class_weights, targets
 from core.training.network import Network
+from core.training.team import SEEDS, Alone, Team
 
 PHASE = "fine-tune"
 WARM_UP = 0.1
@@ -38,6 +39,7 @@ class Tuner:
         config: TrainingConfig,
         classes: int,
         pictures: int,
+        team: Team | None = None,
     ) -> None:
         """Build and trace the network.
 
@@ -45,24 +47,27 @@ class Tuner:
             network: what it starts from.
             classes: that it is to tell apart.
             pictures: that it will be trained on; they set the length of the schedule.
+            team: who shares the work; all of them call the same in the same order.
 
         Raises:
             BadConfig: no cut lies below all that is to be trained.
             WeightsUnavailable: the backbone's weights cannot be had.
         """
         self._config = config
+        self._team = team or Alone()
         backbone, self.trunk = network.backbone, network.trunk()
         self.above = build.top_model(backbone, resources.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
         self._before = [layer.get_weights() for layer in stages.trained(self.above)]
         widths = [backbone.embedding, *config.head.hidden, classes]
-        self._network = stages.network(self.above, widths, config.head.dropout, config.seed)
+        seed = config.seed + SEEDS * self._team.number
+        self._network = stages.network(self.above, widths, config.head.dropout, seed)
         phase = config.fine_tune_phase
         self.epochs = 0
         """That it ran itself."""
         self._steps = math.ceil(pictures / config.batch_size)
         self._optimizer = _optimizer(phase, self._steps * phase.epochs)
-        self._step = _step(self._network, self._optimizer)
+        self._step = _step(self._network, self._optimizer, self._team)
         self._logits = _logits(self._network)
         self._step.get_concrete_function()
         self._logits.get_concrete_function()
@@ -120,16 +125,18 @@ class Tuner:
             order = generator.permutation(pictures)
             for at in range(0, pictures, config.batch_size):
                 rows = np.sort(order[at : at + config.batch_size])
-                activations = train.cuts(rows, turns[rows, (epoch - 1) % views])
-                row_weights = np.ones(len(rows)) if weights is None else weights[train_labels[rows]]
+                mine, counts = self._team.share(rows)
+                activations = train.cuts(mine, turns[mine, (epoch - 1) % views])
+                row_weights = counts if weights is None else counts * weights[train_labels[mine]]
                 batch_loss, batch_hits = self._step(
                     tf.constant(activations.astype(np.float32)),
-                    tf.constant(wanted[rows]),
-                    tf.constant(row_weights, tf.float32),
+                    tf.constant(wanted[mine]),
+                    tf.constant(row_weights / len(rows), tf.float32),
                 )
                 loss += float(batch_loss) * len(rows)
                 hits += float(batch_hits)
                 count(f"Fine-tuning, epoch {epoch}", min(at + len(rows), pictures), pictures)
+            loss, hits = self._team.total(np.array([loss, hits]))
             score = self._score(validation, validation_labels)
             seconds = time.monotonic() - start
             said = Epoch(
@@ -161,6 +168,17 @@ class Tuner:
         emit(kept)
         return DenseHead(tuple(tuple(layer.get_weights()) for layer in stages.dense(network))), kept
 
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """All weights above the cut and of the head, for `take_over`."""
+        return self._network.get_weights()
+
+    def take_over(self, weights: list[np.ndarray]) -> DenseHead:
+        """Become what another of the same kind was trained to be. Returns its head."""
+        self._network.set_weights(weights)
+        dense = stages.dense(self._network)
+        return DenseHead(tuple(tuple(layer.get_weights()) for layer in dense))
+
     def retrained(self) -> list[Retrained]:
         """The layers of the backbone that were trained, before and after.
 
@@ -177,26 +195,25 @@ class Tuner:
         """What the network says of the plain views of a split: (n, classes) float64."""
         size = self._config.batch_size
         rows = np.arange(len(features.embeddings))
-        logits = np.concatenate(
-            [
-                self._logits(
-                    tf.constant(features.cuts(chunk, np.zeros_like(chunk)).astype(np.float32))
-                ).numpy()
-                for chunk in (rows[at : at + size] for at in range(0, len(rows), size))
-            ]
-        )
-        return softmax(logits.astype(np.float64))
+        logits = np.zeros((len(rows), self._network.output.shape[-1]))
+        mine, counts = self._team.share(rows)
+        mine = mine[counts > 0]
+        for chunk in (mine[at : at + size] for at in range(0, len(mine), size)):
+            activations = features.cuts(chunk, np.zeros_like(chunk)).astype(np.float32)
+            logits[chunk] = self._logits(tf.constant(activations)).numpy()
+        return softmax(self._team.total(logits))
 
     def _score(self, features: Features, labels: np.ndarray) -> Score:
-        """How the network does on the plain views of a split."""
+        """How the network does on the plain views of a split; one process says it for all."""
         probabilities = self.probabilities(features)
+        if self._team.number:
+            return Score(*self._team.total(np.zeros(3)))
         # Where every answer is right, the surer the better.
         temperature = calibration.fit_temperature(labels, probabilities) or calibration.COLDEST
-        return Score(
-            loss=_cross_entropy(labels, probabilities),
-            accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
-            tempered=_cross_entropy(labels, calibration.scale(probabilities, temperature)),
-        )
+        loss = _cross_entropy(labels, probabilities)
+        accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+        tempered = _cross_entropy(labels, calibration.scale(probabilities, temperature))
+        return Score(*map(float, self._team.total(np.array([loss, accuracy, tempered]))))
 
 
 def _say_again(standing: Standing, emit: Emit) -> None:
@@ -226,12 +243,27 @@ def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
 
 
 def _step(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, team: Team
 ) -> tf.types.experimental.GenericFunction:
-    """One update in a plain graph: half the time of `fit`, whose bookkeeping it leaves out."""
+    """One update in a plain graph: half the time of `fit`, whose bookkeeping it leaves out.
+
+    Weights of rows are shares of the batch's loss; one of 0 is of a row that only stands in.
+    """
     variables = network.trainable_variables
     optimizer.build(variables)
     shape = network.input.shape[1:]
+
+    def gradients(activations, wanted, weights):  # type: ignore[no-untyped-def]
+        with tf.GradientTape() as tape:
+            logits = network(activations, training=True)
+            losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
+            loss = tf.reduce_sum(losses * weights)
+        hits = tf.equal(tf.argmax(logits, 1), tf.argmax(wanted, 1)) & (weights > 0)
+        return (
+            team.summed(tape.gradient(loss, variables)),
+            loss,
+            tf.reduce_sum(tf.cast(hits, tf.float32)),
+        )
 
     @tf.function(
         input_signature=[
@@ -241,13 +273,9 @@ def _step(
         ]
     )
     def step(activations, wanted, weights):  # type: ignore[no-untyped-def]
-        with tf.GradientTape() as tape:
-            logits = network(activations, training=True)
-            losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
-            loss = tf.reduce_mean(losses * weights)
-        optimizer.apply(tape.gradient(loss, variables), variables)
-        hits = tf.equal(tf.argmax(logits, 1), tf.argmax(wanted, 1))
-        return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
+        summed, loss, hits = team.run(gradients, activations, wanted, weights)
+        optimizer.apply(summed, variables)
+        return loss, hits
 
     return step
 

@@ -31,6 +31,7 @@ from core.training import (
     resources,
     scoring,
     terms,
+    together,
 )
 from core.training.afterwards import Seen
 from core.training.answering import Answering, calibrate
@@ -132,15 +133,18 @@ def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
     if not making.done():
         recipe.emit(Note(sentence="TensorFlow is starting."))
     tuner = making.result()
+    emit = together.Once(recipe.emit)
+    kept_at = checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(recipe))
+    shared = together.fit(recipe, tuner, start, found, emit, kept_at)
     began = time.process_time()
-    fitted, kept = tuner.fit(
+    fitted, kept = shared or tuner.fit(
         start,
         found["train"],
         recipe.labels("train"),
         found["validation"],
         recipe.labels("validation"),
-        recipe.emit,
-        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(recipe)),
+        emit,
+        kept_at,
     )
     seconds = time.process_time() - began
     terms.remember_steps(recipe.config, recipe.dataset, tuner.epochs, seconds, recipe.settings)

@@ -124,10 +124,15 @@ def memory(dataset: Dataset, config: TrainingConfig, cores: int) -> int:
         + FEATURE_COPIES * rows * backbone.embedding * FLOAT32
     )
     if config.fine_tunes:
-        whole = costs.between(backbone, 0)
-        total += TENSORFLOW_BYTES + PARAMETER_COPIES * whole.parameters * 1e6 * FLOAT32
-        total += config.batch_size * step_bytes(config)
+        total += tuning_bytes(config)
     return math.ceil(total)
+
+
+def tuning_bytes(config: TrainingConfig) -> float:
+    """Bytes that fine-tuning adds to a process."""
+    whole = costs.between(backbones.get(config.backbone), 0)
+    parameters = PARAMETER_COPIES * whole.parameters * 1e6 * FLOAT32
+    return TENSORFLOW_BYTES + parameters + config.batch_size * step_bytes(config)
 
 
 def step_bytes(config: TrainingConfig) -> float:

@@ -52,11 +52,16 @@ def passing(config: TrainingConfig, parts: Counts, pace: Pace) -> float:
 
 def step(config: TrainingConfig, pace: Pace, settings: Settings) -> float:
     """Seconds of a core that a step takes for each picture: as remembered, or by its stages."""
+    return step_by(pace.standard, config, settings)
+
+
+def step_by(view: float, config: TrainingConfig, settings: Settings) -> float:
+    """The same, where a view of the default backbone takes so many seconds."""
     remembered = measurements.recall(settings, step_key(config, settings))
     if remembered is not None:
         return remembered
     trained = resources.above(config)
-    return pace.standard * (STEP_WORK * trained.work + STEP_VALUES * trained.values)
+    return view * (STEP_WORK * trained.work + STEP_VALUES * trained.values)
 
 
 def fitting(dataset: Dataset, config: TrainingConfig, parts: Counts, pace: Pace) -> float:

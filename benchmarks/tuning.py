@@ -1,0 +1,113 @@
+"""Fine-tuning for `benchmarks.scaleout`: on one core, or shared with the nodes of a cluster."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from core import backbones
+from core.backbones import costs
+from core.dataset import Dataset, Example, Split
+from core.dense import DenseHead
+from core.settings import Settings
+from core.training import config, resources, together
+from core.training.cache import FeatureCache
+from core.training.events import Epoch, Event, Step
+from core.training.features import Features
+from core.training.recipe import Recipe
+
+CLASSES = 5
+ASKED = {"unfreeze": {"stages": 2}, "fine_tune_phase": {"epochs": 4, "patience": 4}}
+"""Two stages, as the preset Thorough; what is learned does not matter to the clock."""
+PARTS: dict[Split, float] = {"train": 1.0, "validation": 0.2}
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """How fast it went.
+
+    Attributes:
+        rate: training pictures a second, median of the epochs but the first.
+        before: seconds until the first step was done.
+        seconds: in all.
+    """
+
+    rate: float
+    before: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Activations as a pass would have kept them, of pictures that there never were."""
+
+    recipe: Recipe
+    found: dict[Split, Features]
+
+
+def kept(pictures: int, folder: Path, settings: Settings) -> Kept:
+    """Random activations at the cut, in files."""
+    asked, backbone = config.parse(ASKED), backbones.get(backbones.DEFAULT)
+    shape = costs.of(backbone)[resources.cut_stage(asked)].shape
+    random, examples = np.random.default_rng(0), []
+    found: dict[Split, Features] = {}
+    cache = FeatureCache(folder)
+    for split, share in PARTS.items():
+        names = [f"{split}{number:059x}" for number in range(round(share * pictures))]
+        shelf = cache.shelf("random", split, "cut", shape, np.float16)
+        for at in range(0, len(names), 64):
+            some = names[at : at + 64]
+            shelf.append(some, random.uniform(0, 2, (len(some), *shape)).astype(np.float16))
+        places = shelf.places(names)[:, np.newaxis]
+        embeddings = np.zeros((len(names), 1, 0), np.float32)
+        found[split] = Features(embeddings, 0, 0, (shelf.rows(),), places)
+        examples += [
+            Example(
+                name=name, path=name, label=number % CLASSES, sha256=name, width=0, height=0
+            ).model_copy(update={"split": split})
+            for number, name in enumerate(names)
+        ]
+    dataset = Dataset(
+        name="random", classes=tuple(map(str, range(CLASSES))), examples=tuple(examples)
+    )
+    recipe = Recipe(asked, dataset, folder, backbone, settings, cache, lambda _event: None)
+    return Kept(recipe, found)
+
+
+def tune(given: Kept) -> Tuned:
+    """Fine-tune as a training does, shared if the settings of its recipe have a cluster."""
+    from core.training.finetune import Tuner
+
+    recipe, found = given.recipe, given.found
+    tuner = Tuner(recipe.network, recipe.config, CLASSES, len(recipe.of("train")))
+    width = recipe.backbone.embedding
+    start = DenseHead(((np.zeros((width, CLASSES), np.float32), np.zeros(CLASSES, np.float32)),))
+    said: list[tuple[float, Event]] = []
+    together.WORTH_IT = 0.0
+
+    def note(event: Event) -> None:
+        said.append((time.perf_counter() - began, event))
+
+    began = time.perf_counter()
+    nowhere = Checkpoint(recipe.cache.folder / "none", "")
+    done = together.fit(recipe, tuner, start, found, note, nowhere)
+    if done is None and recipe.settings.runner == "ray":
+        raise SystemExit("Fine-tuning was not shared: see the log.")
+    if done is None:
+        tuner.fit(
+            start,
+            found["train"],
+            recipe.labels("train"),
+            found["validation"],
+            recipe.labels("validation"),
+            note,
+        )
+    seconds = time.perf_counter() - began
+    epochs = [event for _, event in said if isinstance(event, Epoch)]
+    rates = [event.pictures_per_second or 0.0 for event in epochs[1:]]
+    before = next(at for at, event in said if isinstance(event, Step))
+    return Tuned(median(rates), before, seconds)
