@@ -16,6 +16,7 @@ from core.dense import DenseHead
 from core.settings import Settings
 from core.training import config, resources, together
 from core.training.cache import FeatureCache
+from core.training.checkpoint import Checkpoint
 from core.training.events import Epoch, Event, Step
 from core.training.features import Features
 from core.training.recipe import Recipe
