@@ -16,7 +16,6 @@ from core.dense import DenseHead
 from core.settings import Settings
 from core.training import config, resources, together
 from core.training.cache import FeatureCache
-from core.training.checkpoint import Checkpoint
 from core.training.events import Epoch, Event, Step
 from core.training.features import Features
 from core.training.recipe import Recipe
@@ -94,8 +93,7 @@ def tune(given: Kept) -> Tuned:
         said.append((time.perf_counter() - began, event))
 
     began = time.perf_counter()
-    nowhere = Checkpoint(recipe.cache.folder / "none", "")
-    done = together.fit(recipe, tuner, start, found, note, nowhere)
+    done = together.fit(recipe, tuner, start, found, note)
     if done is None and recipe.settings.runner == "ray":
         raise SystemExit("Fine-tuning was not shared: see the log.")
     if done is None:

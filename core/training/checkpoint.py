@@ -114,11 +114,6 @@ class Checkpoint:
         self._path, self._key = path, key
         self._written, self._took = time.monotonic(), 0.0
 
-    @property
-    def there(self) -> bool:
-        """Whether anything was kept."""
-        return self._path.is_file()
-
     def write(
         self,
         standing: Standing,
@@ -163,7 +158,7 @@ class Checkpoint:
             None, and they stay as they are, where nothing was kept, or where it is of no use.
         """
         try:
-            if not self.there:
+            if not self._path.is_file():
                 return None
             _check(self._path)
             with safe_open(self._path, framework="numpy") as kept:

@@ -53,6 +53,12 @@ class Ranks:
         """The sum over all processes; each waits for the others here."""
         return self._total(tf.constant(values, tf.float64)).numpy()
 
+    def agree(self, epoch: int) -> None:
+        """Raise RuntimeError where the first process goes on from another epoch."""
+        (first,) = self.total(np.array([0.0 if self.number else epoch]))
+        if first != epoch:
+            raise RuntimeError(f"the first goes on from epoch {first:g}, this one from {epoch}")
+
     @staticmethod
     def _reduce(values: Any) -> Any:
         here = tf.nest.map_structure(tf.identity, values)  # on a device, which an argument is not

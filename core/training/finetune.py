@@ -112,6 +112,7 @@ class Tuner:
         turns = np.stack([generator.permutation(views) for _ in range(pictures)])
         state = [*network.variables, *self._optimizer.variables]
         standing = checkpoint.read(state, generator) if checkpoint else None
+        self._team.agree(standing.epoch if standing else 0)
         if standing is None:
             standing = Standing(network.get_weights(), self._score(validation, validation_labels))
         else:
@@ -156,7 +157,7 @@ class Tuner:
             if score.tempered < standing.score.tempered:
                 standing.score, standing.best_epoch = score, epoch
                 standing.best = network.get_weights()
-            if checkpoint:
+            if checkpoint and not self._team.number:
                 checkpoint.write(standing, state, generator)
         network.set_weights(standing.best)
         kept = Kept(

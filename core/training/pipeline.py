@@ -134,8 +134,7 @@ def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
         recipe.emit(Note(sentence="TensorFlow is starting."))
     tuner = making.result()
     emit = together.Once(recipe.emit)
-    kept_at = checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(recipe))
-    shared = together.fit(recipe, tuner, start, found, emit, kept_at)
+    shared = together.fit(recipe, tuner, start, found, emit, run.job.checkpoint)
     began = time.process_time()
     fitted, kept = shared or tuner.fit(
         start,
@@ -144,7 +143,7 @@ def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
         found["validation"],
         recipe.labels("validation"),
         emit,
-        kept_at,
+        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(recipe)),
     )
     seconds = time.process_time() - began
     terms.remember_steps(recipe.config, recipe.dataset, tuner.epochs, seconds, recipe.settings)

@@ -35,7 +35,8 @@ class Work:
         head: of phase 1.
         train, validation: activations, in files that all machines can read.
         train_labels, validation_labels: (n,) int64.
-        checkpoint: where whoever leads keeps how far they have come.
+        checkpoint: the file, if any; all go on from what is there, the first keeps it up.
+        key: of the training that it is of.
     """
 
     config: TrainingConfig
@@ -47,7 +48,8 @@ class Work:
     train_labels: np.ndarray
     validation: OnDisk
     validation_labels: np.ndarray
-    checkpoint: Checkpoint
+    checkpoint: Path | None
+    key: str
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class Rank:
                 validation,
                 work.validation_labels,
                 self._say if number == 0 else _say_nothing,
-                None if number else work.checkpoint,
+                None if work.checkpoint is None else Checkpoint(work.checkpoint, work.key),
             )
         weights = tuner.weights
         digest = hashlib.sha256()

@@ -44,6 +44,9 @@ class Team(Protocol):
     def total(self, values: np.ndarray) -> np.ndarray:
         """The sum of float64 arrays of the same shape over all processes."""
 
+    def agree(self, epoch: int) -> None:
+        """Raise RuntimeError where the process that leads goes on from another epoch."""
+
 
 def part(rows: np.ndarray, number: int, cores: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """What `Team.share` gives each of several processes: a run of rows, in proportion to its cores.
@@ -78,3 +81,6 @@ class Alone:
     def total(self, values: np.ndarray) -> np.ndarray:
         """As they are."""
         return values
+
+    def agree(self, epoch: int) -> None:
+        """With itself."""

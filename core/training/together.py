@@ -14,6 +14,7 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import ahead
@@ -21,8 +22,7 @@ from core.dataset import Split
 from core.dense import DenseHead
 from core.jobs import joining
 from core.settings import Settings
-from core.training import pace, resources, terms
-from core.training.checkpoint import Checkpoint
+from core.training import checkpoint, pace, resources, terms
 from core.training.events import Emit, Epoch, Event, Kept, Note
 from core.training.features import Features
 from core.training.rank import Rank, Tuned, Work
@@ -80,7 +80,7 @@ def fit(
     head: DenseHead,
     found: Mapping[Split, Features],
     emit: Emit,
-    checkpoint: Checkpoint,
+    path: Path | None = None,
 ) -> tuple[DenseHead, Kept] | None:
     """Fine-tune with other machines, where there are some and it is worth their while.
 
@@ -89,17 +89,14 @@ def fit(
         head: of phase 1.
         found: features with activations at the cut, of what is not tested.
         emit: is told each event as it is told here; may raise `Cancelled`.
-        checkpoint: where this machine goes on from, should the others be lost. Where something was
-            kept before, it goes on from there, and no others are asked.
+        path: of the checkpoint that it goes on from, and in which it keeps how far it comes.
 
     Returns:
         What `Tuner.fit` does; None where it is still to be done here, `tuner` being as it was.
     """
-    if recipe.settings.runner != "ray" or checkpoint.there or _has_gpu():
+    if recipe.settings.runner != "ray" or _seconds(recipe) < WORTH_IT or _has_gpu():
         return None
-    if _seconds(recipe) < WORTH_IT:
-        return None
-    with closing(_course(recipe, head, found, checkpoint)) as course:
+    with closing(_course(recipe, head, found, path)) as course:
         while True:
             try:
                 event = next(course)
@@ -115,7 +112,7 @@ def fit(
 
 
 def _course(
-    recipe: Recipe, head: DenseHead, found: Mapping[Split, Features], checkpoint: Checkpoint
+    recipe: Recipe, head: DenseHead, found: Mapping[Split, Features], path: Path | None
 ) -> Generator[Event, None, Tuned | None]:
     """What is said meanwhile, and in the end what came of it; raises where nothing did."""
     try:
@@ -133,8 +130,7 @@ def _course(
         where = ", ".join(one.address for one in placed)
         log.info("fine-tuning on %d machines: %s", len(placed), where)
         yield Note(sentence=f"{len(placed)} machines fine-tune together.")
-        work = _work(recipe, head, found, checkpoint)
-        return (yield from _watched(placed, ray.put(work)))
+        return (yield from _watched(placed, ray.put(_work(recipe, head, found, path))))
     finally:
         ray.shutdown()  # ends all processes, wherever they are
 
@@ -228,7 +224,7 @@ def _ready(
 
 
 def _work(
-    recipe: Recipe, head: DenseHead, found: Mapping[Split, Features], checkpoint: Checkpoint
+    recipe: Recipe, head: DenseHead, found: Mapping[Split, Features], path: Path | None
 ) -> Work:
     return Work(
         recipe.config,
@@ -240,7 +236,8 @@ def _work(
         recipe.labels("train"),
         found["validation"].on_disk(),
         recipe.labels("validation"),
-        checkpoint,
+        None if path is None else path.resolve(),
+        checkpoint.key_of(recipe),
     )
 
 
