@@ -1,5 +1,4 @@
 import csv
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +15,13 @@ from tests.browser.conftest import Taught
 from tests.browser.server import Server
 
 VIEWS = ("Summary", "Confusions", "Pictures", "Training")
-LOOKS = tuple(itertools.product((chromium.WIDE, chromium.NARROW), ("light", "dark")))
+LOOKS = (
+    ("few", chromium.WIDE, "dark"),
+    ("few", chromium.NARROW, "light"),
+    ("many", chromium.WIDE, "light"),
+    ("many", chromium.NARROW, "dark"),
+)
+"""Each width and each scheme, and each report in both."""
 MANY = 40
 """Classes of a report in which nothing is small."""
 FAULTS = """() => {
@@ -74,8 +79,7 @@ def look_at(page: Page, file: Path) -> list[str]:
     return [*page.evaluate(FAULTS), *([f"{wide} pixels too wide"] if wide > 0 else [])]
 
 
-@pytest.mark.parametrize(("width", "scheme"), LOOKS)
-@pytest.mark.parametrize("which", ["few", "many"])
+@pytest.mark.parametrize(("which", "width", "scheme"), LOOKS)
 def test_nothing_is_cut_off_or_lies_over_something_else(
     open_page: Callable[..., Page],
     taught: Taught,

@@ -58,8 +58,14 @@ def test_a_published_backbone_is_what_a_training_starts_from_unless_one_is_chose
 
 
 def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
-    visitor: Visitor, upload: Upload, model: Brought, host: Settings
+    visitor: Visitor,
+    upload: Upload,
+    model: Brought,
+    host: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Files to download take most of the time, and are tested elsewhere.
+    monkeypatch.setattr("core.training.afterwards.export", lambda *_: None)
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
     assert "knows 4 of these classes" in visitor.reads()
     assert "test pictures that the model has never seen" in visitor.reads()

@@ -242,7 +242,7 @@ def shapes_on_disk(folder, per_class=14):
     return folder
 
 
-@pytest.mark.parametrize("preset", ["quick", "thorough"])
+@pytest.mark.parametrize("preset", ["quick", pytest.param("thorough", marks=pytest.mark.slow)])
 def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(trained, tmp_path, preset):
     done = trained(preset)
     folder = unpacked(done, tmp_path / "bundle")
@@ -262,6 +262,7 @@ def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(trained
     np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_settings_of_ones_own_run_too(tiny, some_shapes, settings, tmp_path):
     """Hidden layers on several views, then single layers of the backbone."""
     asked = asked_for(
