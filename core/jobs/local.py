@@ -26,7 +26,7 @@ from core.settings import Settings
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 5.0
 """How long a job may wait without a dispatcher before somebody who looks starts one."""
 
 
