@@ -18,7 +18,7 @@ from core.runs import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
 from core.uploads import Upload
-from ui import resources, state, text
+from ui import gone, resources, state, text
 
 KEPT = (
     "What it had worked out about the pictures is kept as long as they are, so another start is "
@@ -95,7 +95,7 @@ def wanted(settings: Settings, absent: Callable[[str], object] = st.warning) -> 
     try:
         run = runs.get(settings, run_id)
     except TuskerError as refusal:
-        absent(str(refusal))
+        absent(gone.said(str(refusal), settings))
         return None
     state.remember_run(run.id)
     return run

@@ -15,7 +15,7 @@ from core.jobs import JobFolder, State, enqueue, local
 from core.jobs.folder import Order
 from core.runs import Summary
 from core.settings import Settings
-from ui import brought, preparing, state, text
+from ui import brought, gone, preparing, state, text
 
 
 def visible_runs(settings: Settings) -> list[Summary]:
@@ -42,13 +42,16 @@ def choose(settings: Settings) -> str:
     wanted = state.parameter(state.RUN) or state.parameter(state.WANTED)
     titles = own | published if wanted in own else published | own
     options = list(titles)
-    return st.selectbox(
+    chosen = st.selectbox(
         "Model",
         options,
         index=options.index(wanted) if wanted in options else 0,
         format_func=titles.get,
         key=f"{state.MODEL} {wanted}",
     )
+    if wanted and wanted not in options and chosen == options[0]:
+        st.warning(text.plain(gone.model(settings), 400), icon=":material/link_off:")
+    return chosen
 
 
 def _run_title(line: Summary) -> str:

@@ -64,7 +64,7 @@ def unknown(refusal: str) -> None:
     """What somebody sees whose link leads to no run."""
     st.button("All runs", on_click=close, icon=":material/arrow_back:")
     st.title("This run is not here")
-    st.warning(text.plain(refusal, 200), icon=":material/link_off:")
+    st.warning(text.plain(refusal, 400), icon=":material/link_off:")
     st.markdown(
         "Its link may have been cut short on the way: it ends in 32 letters and digits. Or whoever "
         "taught it has deleted it; then ask them for another."

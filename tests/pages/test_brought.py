@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 import zipfile
 from collections.abc import Callable
 
@@ -66,6 +67,26 @@ def test_it_is_in_the_list_chosen_and_answers(
     best = classifier.top(classifier.answer(classifier.load(picture(0))).probabilities, 1)[0]
     assert visitor.charts()[0].startswith(best.label)
     assert "4 classes" in visitor.reads()
+
+
+@pytest.mark.parametrize("page", ["reports", "predict", "train"])
+def test_a_host_that_woke_with_an_empty_disk_says_so_and_a_bundle_brings_the_model_back(
+    page: str,
+    run_in: Callable[..., Run],
+    host: Settings,
+    picture: Callable[[int], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TUSKER_MODE", "public")
+    run = run_in()
+    content = packing.packed(run, host)
+    shutil.rmtree(host.home)
+    visitor = Visitor().open(page, run=run.id)
+    assert "No run with this id is on this machine." in visitor.reads()
+    assert "has forgotten its disk" in visitor.reads()
+    _ask(_bring(visitor, content), ("circle.jpg", picture(0)))
+    assert "4 classes" in visitor.reads()
+    assert visitor.charts()
 
 
 def test_it_answers_many_pictures_as_a_table(

@@ -193,6 +193,7 @@ def test_an_unknown_run_says_so_and_leads_back_to_the_list(visitor: Visitor, run
     visitor.open("reports", run=run_id)
     if run_id:
         assert "No run with this id is on this machine." in visitor.reads()
+        assert "forgotten its disk" not in visitor.reads(), "a machine of one's own forgets nothing"
         visitor.press("All runs")
     assert "Nothing has been taught yet." in visitor.reads()
 
