@@ -125,7 +125,10 @@ def again(run: Run, settings: Settings) -> None:
     ended_early = line.damaged or (line.state.ended and not line.complete)
     # Whoever goes on with a run owns it, so that is not for those who only have its link.
     goes_on = (
-        line.state is State.INTERRUPTED and not line.damaged and state.may_change(run.id, settings)
+        line.state is State.INTERRUPTED
+        and not line.damaged
+        and state.may_change(run.id, settings)
+        and resuming.resumable(run, settings)
     )
     with st.container(horizontal=True):
         if upload is not None and goes_on:
