@@ -3,11 +3,14 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest, app_test
 
 from ui import troubles
@@ -33,6 +36,10 @@ class Entered(PagesManager):
 
 
 app_test.PagesManager = Entered
+# Each session looks through all that is installed for components, and each run empties Keras where
+# a test before has imported it: a quarter of a second every time, for what no page has a use.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
+script_runner._clean_problem_modules = lambda: None
 
 
 class Storage(MemoryMediaFileStorage):
