@@ -17,7 +17,7 @@ WORKERS ?= 2
 $(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test lint format unit slow corpus reliability screenshots clean
+.PHONY: help run serve test lint format unit slow corpus cluster reliability screenshots clean
 
 help:  ## show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -49,6 +49,10 @@ slow: $(VENV)/.dev  ## the tests that take minutes
 corpus: $(VENV)/.dev  ## the tests over hostile archives and pictures
 	$(BIN)/python -m pytest -m corpus $(ARGS)
 
+cluster:  ## the tests that need Ray, in an environment of their own
+	@$(MAKE) --no-print-directory VENV=$(VENV)-ray $(VENV)-ray/.ray
+	$(VENV)-ray/bin/python -m pytest -m cluster $(ARGS)
+
 reliability: $(VENV)/.dev  ## strike and load the app, and write docs/reliability.md
 	$(BIN)/python -m benchmarks.reliability $(ARGS)
 
@@ -60,7 +64,7 @@ format: $(VENV)/.dev  ## put the code in shape
 	$(BIN)/ruff format .
 
 clean:  ## forget the environment and the caches; runs and models stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-ray .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are younger than the requirements they installed.
@@ -71,6 +75,10 @@ $(VENV)/.app: requirements.txt | environment
 $(VENV)/.dev: requirements-dev.txt requirements.txt | environment
 	$(PIP) install --quiet -r requirements-dev.txt
 	@touch $@ $(VENV)/.app
+
+$(VENV)/.ray: requirements-ray-dev.txt requirements-ray.txt $(VENV)/.dev
+	$(PIP) install --quiet -r requirements-ray-dev.txt
+	@touch $@
 
 # pip comes last in a new environment: without it, the making failed half-way.
 .PHONY: environment

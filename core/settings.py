@@ -70,6 +70,11 @@ class Settings(BaseModel):
         description="Where that cluster is: `host:6379` or `ray://host:10001`; `auto`: the one "
         "that this machine is part of.",
     )
+    storage: str = Field(
+        "",
+        description="Where features land that the machines of a cluster hand each other, as fsspec "
+        "names it: `s3://bucket/tusker`; empty: in `TUSKER_HOME`.",
+    )
     worker_megabytes: int = Field(
         24_000,
         ge=0,
@@ -122,6 +127,13 @@ class Settings(BaseModel):
     def _absolute(cls, home: Path) -> Path:
         # Workers run in a folder of their own: a relative path would lead them elsewhere.
         return home.expanduser().absolute()
+
+    @field_validator("storage")
+    @classmethod
+    def _found_anywhere(cls, storage: str) -> str:
+        if storage and "://" not in storage and not Path(storage).is_absolute():
+            raise ValueError("an address such as s3://bucket/folder, or an absolute path")
+        return storage
 
     @property
     def archive_bytes(self) -> int:

@@ -9,7 +9,6 @@ so status, events, log and a request to stop need no other way.
 from __future__ import annotations
 
 import logging
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from core.jobs import cores, joining, needs, process
 from core.jobs.folder import JobFolder, State
 from core.jobs.lane import Lane, job_of
 from core.jobs.local import note_end
+from core.jobs.machines import Machines, Stranger
 from core.jobs.needs import Needs
 from core.settings import Settings
 from core.training.events import Note
@@ -68,6 +68,7 @@ class Cluster:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._machines = Machines()
 
     def drain(self, lane: Lane) -> None:
         """Send each job of the queue off at once, and stay until all have ended.
@@ -142,17 +143,21 @@ class Cluster:
             sent[ticket] = _Sent(job)
             return False
         sent[ticket] = one = _Sent(job)
-        self._send(one, _machines())
+        self._send(one)
         return False
 
-    def _send(self, one: _Sent, machines: list[dict[str, float]]) -> None:
+    def _send(self, one: _Sent) -> None:
         import ray
 
         one.needs = one.needs or needs.of(one.job)
-        one.asked = asked = needs.within(one.needs, machines)
+        one.asked = asked = needs.within(one.needs, self._machines.able())
         # A task that Ray itself tried again would not say so in the job's folder.
         task: Any = ray.remote(num_cpus=asked.cores, num_gpus=asked.gpus, max_retries=0)(_work)
-        task = task.options(memory=asked.memory, name=f"{one.job.order().kind}")
+        task = task.options(
+            memory=asked.memory,
+            name=f"{one.job.order().kind}",
+            label_selector=self._machines.selector,
+        )
         one.task = task.remote(str(one.job.path), self.settings, asked.cores)
         one.looked_at = time.monotonic()
 
@@ -163,11 +168,10 @@ class Cluster:
         one.looked_at = time.monotonic()
         if not one.job.exists or one.job.recorded().state is not State.QUEUED:
             return
-        machines = _machines()
-        if one.needs and needs.within(one.needs, machines) != one.asked:
+        if one.needs and needs.within(one.needs, self._machines.able()) != one.asked:
             self._withdraw(one)
-            self._send(one, machines)
-        one.job.say_why_it_waits("" if any(m.get("CPU") for m in machines) else NO_MACHINE)
+            self._send(one)
+        one.job.say_why_it_waits("" if self._machines.there() else NO_MACHINE)
 
     def _look_after(self, one: _Sent) -> bool:
         """See what has become of a job. Returns whether it has ended."""
@@ -189,7 +193,7 @@ class Cluster:
                 log.warning("a task was lost: %s", error)
             else:
                 if stranger and one.job.exists:
-                    return _end(one.job, _no_home(stranger, self.settings))
+                    return self._elsewhere(one, stranger)
             one.task = None
         if one.job.worker_lives:
             return False  # cut off from the cluster, it may yet stop, or even be done
@@ -197,6 +201,15 @@ class Cluster:
             note_end(one.job)
             return True
         return self._again(one)
+
+    def _elsewhere(self, one: _Sent, stranger: Stranger) -> bool:
+        """Send a job to a machine that has its folder. Returns whether it has ended: none has."""
+        log.warning("machine %s does not have the folder of the runs", stranger.name)
+        self._machines.avoid(stranger)
+        if not self._machines.there():
+            return _end(one.job, _no_home(stranger.name, self.settings))
+        self._send(one)
+        return False
 
     def _again(self, one: _Sent) -> bool:
         """Send a job off once more that nobody works on. Returns whether it has ended."""
@@ -221,7 +234,7 @@ class Cluster:
             one.job.reopen()
             one.job.events.append(Note(sentence=LOST))
         one.attempts += 1
-        self._send(one, _machines())
+        self._send(one)
         return False
 
     def _withdraw(self, one: _Sent) -> None:
@@ -242,21 +255,14 @@ class Cluster:
             time.sleep(POLL_SECONDS)
 
 
-def _machines() -> list[dict[str, float]]:
-    """What each machine of the cluster has, whoever uses it, as Ray says it."""
-    import ray
-
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
-def _work(path: str, settings: Settings, count: int) -> str:
-    """Do a job on a machine of the cluster. Returns its name if the job's folder is not there."""
+def _work(path: str, settings: Settings, count: int) -> Stranger | None:
+    """Do a job on a machine of the cluster, or say which it is if the job's folder is not there."""
     job = JobFolder(Path(path))
     if not job.exists:
-        return socket.gethostname()
+        return Stranger.here()
     with cores.taken(count):
         process.run(job, settings)
-    return ""
+    return None
 
 
 def _has_its_report(job: JobFolder) -> bool:

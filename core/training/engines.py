@@ -38,13 +38,18 @@ class Engine(Protocol):
 
 
 class LitertEngine:
-    """An interpreter a core, one view each at a time."""
+    """An interpreter a core, one view each at a time.
+
+    Attributes:
+        model: the LiteRT file.
+    """
 
     batch = 4
 
     def __init__(self, model: Path, name: str, cut: str | None = None, lanes: int = 0) -> None:
         """Open `lanes` interpreters, or as many as there are cores."""
-        self.name, self.cut, self.lanes = name, cut, lanes or ahead.cores()
+        self.model, self.name, self.cut = model, name, cut
+        self.lanes = lanes or ahead.cores()
         interpreters = [_Interpreter(model) for _ in range(self.lanes)]
         self.cut_shape = interpreters[0].shapes.get("cut", ())
         self._idle: queue.SimpleQueue[_Interpreter] = queue.SimpleQueue()

@@ -37,7 +37,7 @@ def look(recipe: Recipe, splits: Sequence[Split], stage: int | None) -> dict[Spl
         augmentation = recipe.config.augmentation if training else Augmentation.none()
         progress = functools.partial(count, f"Looking at {NAMED[split]} pictures")
         if recipe.settings.runner == "ray":
-            shards.share_out(recipe, recipe.of(split), augmentation, light, stage, progress)
+            shards.share_out(recipe, recipe.of(split), augmentation, light, progress)
         found[split] = features.extract(
             recipe.of(split),
             recipe.pictures,

@@ -75,10 +75,12 @@ class Rank:
         self._waiting: list[Event] = []
         self._lock = threading.Lock()
 
-    def address(self) -> str:
-        """`host:port` at which the others will find it."""
+    def address(self, needed: Path) -> str:
+        """`host:port` at which the others will find it; empty where a file that it needs is not."""
         import ray
 
+        if not needed.exists():
+            return ""
         with socket.socket() as free:
             free.bind(("", 0))
             return f"{ray.util.get_node_ip_address()}:{free.getsockname()[1]}"

@@ -1,33 +1,28 @@
 """Share the one pass out among the machines of a Ray cluster, shard by shard.
 
-Each task writes the features of its shard beside the cache, on storage that all machines share, and
-the training files them. It looks at shards itself meanwhile, so that it never waits for cores that
-others hold, and whatever comes of no task is looked at here, as on one machine.
+What each makes of its shard lands in storage that all can reach (`shard.py`), and the training
+files it. It looks at shards itself meanwhile, so that it never waits for cores that others hold,
+and whatever comes of no task is looked at here, as on one machine.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-import shutil
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import backbones
 from core.dataset import Example
-from core.jobs import cores, joining
+from core.jobs import joining
 from core.settings import Settings
-from core.training import engines, features
-from core.training.cache import FeatureCache
+from core.training import features, shard
 from core.training.config import Augmentation
 from core.training.engines import LitertEngine
 from core.training.known import EMBEDDING
-from core.training.network import Network
 from core.training.recipe import Recipe
+from core.training.shard import Work
 from core.training.views import view_names
 
 if TYPE_CHECKING:
@@ -45,27 +40,11 @@ STRAGGLING_SECONDS = 5.0
 """How long nothing may come of the last tasks before their shards are looked at here as well."""
 
 
-@dataclass(frozen=True)
-class _Pass:
-    """What a machine must know to look at a shard as this one would."""
-
-    pictures: Path
-    backbone: str
-    augmentation: Augmentation
-    seed: int
-    crop: float
-    stage: int | None
-    start: Path | None
-    settings: Settings
-    into: Path
-
-
 def share_out(
     recipe: Recipe,
     examples: Sequence[Example],
     augmentation: Augmentation,
     engine: LitertEngine,
-    stage: int | None,
     progress: Callable[[int, int], None],
 ) -> None:
     """Have pictures that the cache does not know looked at by the cluster, and file what comes.
@@ -74,7 +53,6 @@ def share_out(
 
     Args:
         engine: what looks at pictures here; every machine opens the same file.
-        stage: index in the backbone's stages whose activations are kept; None for none.
         progress: told (pictures done, pictures in all); may raise `Cancelled`.
 
     Raises:
@@ -86,18 +64,21 @@ def share_out(
         for array in (EMBEDDING, engine.cut):
             known &= recipe.cache.known(engine.name, name, array) if array else known
     wanted = list({e.sha256: e for e in examples if e.sha256 not in known}.values())
-    if len(wanted) < PICTURES * WORTH_IT or not _joined(recipe.settings):
+    if len(wanted) < PICTURES * WORTH_IT:
         return
-    work = _Pass(
+    into = _place(recipe)
+    if not _joined(recipe.settings, into):
+        return
+    work = Work(
         recipe.pictures.resolve(),
         recipe.backbone.name,
         augmentation,
         recipe.config.seed,
         recipe.config.crop,
-        stage,
-        recipe.start,
-        recipe.settings,
-        recipe.cache.folder.resolve() / "shards",
+        engine.name,
+        engine.cut,
+        engine.model.resolve(),
+        into,
     )
     try:
         _look_together(recipe, work, wanted, engine, names, len(examples), progress)
@@ -105,12 +86,39 @@ def share_out(
         import ray
 
         ray.shutdown()  # ends what is still at work, too
-        shutil.rmtree(work.into, ignore_errors=True)
+        with suppress(Exception):  # of a kind for each kind of storage
+            shard.cleared(into)
+
+
+def _place(recipe: Recipe) -> str:
+    """Where the features of this pass land: on the host's storage, or else beside the cache."""
+    if recipe.settings.storage:
+        return f"{recipe.settings.storage.rstrip('/')}/{secrets.token_hex(16)}"
+    return str(recipe.cache.folder.resolve() / "shards")
+
+
+def _sender(recipe: Recipe, work: Work) -> Callable[[Sequence[Example]], ray.ObjectRef]:
+    """What sends a shard off. Where features land on storage, pictures and model go along."""
+    import ray
+
+    task: Any = ray.remote(num_cpus=1, max_retries=3)(shard.look)
+    if not recipe.settings.storage:
+        return lambda some: task.remote(some, work)
+    model = ray.put(work.model.read_bytes())
+
+    def send(some: Sequence[Example]) -> ray.ObjectRef:
+        try:
+            contents = [(work.pictures / example.path).read_bytes() for example in some]
+        except OSError:  # which is told by whoever looks at them here
+            contents = None
+        return task.remote(some, work, model, contents)
+
+    return send
 
 
 def _look_together(
     recipe: Recipe,
-    work: _Pass,
+    work: Work,
     wanted: Sequence[Example],
     engine: LitertEngine,
     names: Sequence[str],
@@ -119,14 +127,14 @@ def _look_together(
 ) -> None:
     import ray
 
-    task: Any = ray.remote(num_cpus=1, max_retries=3)(_look)
+    send = _sender(recipe, work)
     waiting = deque(wanted[at : at + PICTURES] for at in range(0, len(wanted), PICTURES))
     sent: dict[ray.ObjectRef, Sequence[Example]] = {}
     done = total - len(wanted)
 
-    def here(shard: Sequence[Example]) -> None:
+    def here(some: Sequence[Example]) -> None:
         features.extract(
-            shard,
+            some,
             work.pictures,
             recipe.backbone,
             work.augmentation,
@@ -134,7 +142,7 @@ def _look_together(
             recipe.cache,
             seed=work.seed,
             crop=work.crop,
-            progress=lambda some, _: progress(done + some, total),
+            progress=lambda now, _: progress(done + now, total),
         )
 
     slots = 0
@@ -143,63 +151,45 @@ def _look_together(
         every = int(ray.cluster_resources().get("CPU", 0))
         slots = min(every, max(slots, free + min(len(sent), slots)) if sent else free)
         while waiting and len(sent) < IN_HAND * slots:
-            shard = waiting.popleft()
-            sent[task.remote(shard, work)] = shard
+            some = waiting.popleft()
+            sent[send(some)] = some
         if waiting:
-            shard = waiting.pop()
+            some = waiting.pop()
         elif len(sent) > slots or not ray.wait(list(sent), timeout=STRAGGLING_SECONDS)[0]:
             # The last that was sent waits in line, or for cores that somebody else has taken.
-            ref, shard = sent.popitem()
+            ref, some = sent.popitem()
             with suppress(ray.exceptions.RayError):
                 ray.cancel(ref)
         else:
-            shard = ()
-        if shard:
-            here(shard)
-            done += len(shard)
+            some = ()
+        if some:
+            here(some)
+            done += len(some)
         ready, _ = ray.wait(list(sent), num_returns=len(sent), timeout=0) if sent else ([], [])
         for ref in ready:
-            shard = sent.pop(ref)
+            some = sent.pop(ref)
             try:
-                _file(Path(ray.get(ref)), recipe, engine, names)
-            except Exception as error:  # of Ray, of the task, or of reading what it wrote
+                _file(ray.get(ref), recipe, engine, names)
+            except Exception as error:  # of Ray, of the task, of storage, or of what is in it
                 # What is wrong with a picture, or with this disk, is found and told here as well.
                 log.warning("a shard is looked at here: %s", error)
-                here(shard)
-            done += len(shard)
+                here(some)
+            done += len(some)
             progress(done, total)
 
 
-def _file(folder: Path, recipe: Recipe, engine: LitertEngine, names: Sequence[str]) -> None:
+def _file(landed: str, recipe: Recipe, engine: LitertEngine, names: Sequence[str]) -> None:
     """Put the features of a shard into the cache."""
-    features.take_over(FeatureCache(folder), recipe.cache, engine, recipe.backbone, names)
-    shutil.rmtree(folder, ignore_errors=True)
+    with shard.fetched(landed) as theirs:
+        features.take_over(theirs, recipe.cache, engine, recipe.backbone, names)
 
 
-def _look(shard: Sequence[Example], work: _Pass) -> str:
-    """Look at a shard on a machine of the cluster. Returns the folder with its features."""
-    backbone = backbones.get(work.backbone)
-    folder = work.into / secrets.token_hex(8)  # its own: a task that was given up may still write
-    with cores.taken(1):
-        features.extract(
-            shard,
-            work.pictures,
-            backbone,
-            work.augmentation,
-            engines.litert(Network(backbone, work.settings, work.start), work.stage),
-            FeatureCache(folder),
-            seed=work.seed,
-            crop=work.crop,
-            progress=lambda _done, _total: None,
-        )
-    return str(folder)
-
-
-def _joined(settings: Settings) -> bool:
-    """Whether this process is now a client of the cluster."""
+def _joined(settings: Settings, into: str) -> bool:
+    """Whether this process is now a client of the cluster, and features can land."""
     try:
+        shard.opened(into)
         joining.join(settings)
     except Exception:
-        log.exception("no cluster to share the pass with")
+        log.exception("the pass is made on this machine alone")
         return False
     return True

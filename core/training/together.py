@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from core.jobs import joining
 from core.settings import Settings
 from core.training import checkpoint, pace, resources, terms
 from core.training.events import Emit, Epoch, Event, Kept, Note
-from core.training.features import Features
+from core.training.features import Features, OnDisk
 from core.training.rank import Rank, Tuned, Work
 from core.training.recipe import Recipe
 
@@ -123,7 +123,7 @@ def _course(
     import ray
 
     try:
-        placed = _placed(recipe)
+        placed = _placed(recipe, found["train"].on_disk())
         if len(placed) < 2:
             log.info("no other machine has room: fine-tuning on this one")
             return None
@@ -135,7 +135,7 @@ def _course(
         ray.shutdown()  # ends all processes, wherever they are
 
 
-def _placed(recipe: Recipe) -> list[_Placed]:
+def _placed(recipe: Recipe, activations: OnDisk) -> list[_Placed]:
     """A process here and one on each other machine with room; less than two where none has."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -158,16 +158,19 @@ def _placed(recipe: Recipe) -> list[_Placed]:
     wanted = min(len(others), free, recipe.config.batch_size // ROWS - 1)
     if wanted < 1 or not here:
         return []
+    needed, _ = activations.files[0]
     # The training has its cores already.
-    asked = {(lead := place(here, 0)).address.remote(): _Placed(lead, "", own)}
+    asked = {(lead := place(here, 0)).address.remote(needed): _Placed(lead, "", own)}
     (first,) = asked
     for node, count in others.items():
         actor = place(node, count)
-        asked[actor.address.remote()] = _Placed(actor, "", count)
+        asked[actor.address.remote(needed)] = _Placed(actor, "", count)
     ready = _ready([first], 1) and [first, *_ready([ref for ref in asked if ref != first], wanted)]
-    for ref in [ref for ref in asked if ref not in ready]:
-        ray.kill(asked[ref].actor)
-    return [_Placed(asked[ref].actor, ray.get(ref), asked[ref].cores) for ref in ready]
+    found = {ref: ray.get(ref) for ref in ready}
+    for ref, one in asked.items():
+        if not found.get(ref):
+            ray.kill(one.actor)
+    return [replace(asked[ref], address=address) for ref, address in found.items() if address]
 
 
 def _watched(placed: Sequence[_Placed], work: ray.ObjectRef) -> Generator[Event, None, Tuned]:

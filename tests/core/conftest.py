@@ -1,6 +1,9 @@
 """What the rooms of `core` are tried with: a small prepared backbone, and runs trained on it."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from core import backbones, runs
 from core.backbones import Backbone, serving
 from core.runs import Run
 from core.settings import Settings
+from tests.core.jobs.at_work import until
 from tests.core.trainings import Taken, Trained, asked_for, take_in, train
 
 
@@ -72,9 +76,7 @@ def trained(
 @pytest.fixture(scope="session")
 def head() -> Iterator[Any]:
     """A Ray cluster on this machine, whose head does no jobs."""
-    ray = pytest.importorskip(
-        "ray.cluster_utils", reason="Ray is not installed: pip install -r requirements-ray.txt"
-    )
+    ray = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: make cluster")
     # That a node is dead is known after two seconds, not after twenty.
     soon = {
         "health_check_initial_delay_ms": 500,
@@ -95,3 +97,36 @@ def nodes(head: Any) -> Iterator[list[Any]]:
     for node in found:
         if node in head.worker_nodes:
             head.remove_node(node)
+
+
+@pytest.fixture
+def stranger(head: Any) -> Iterator[Callable[[Path], None]]:
+    """`stranger(folder)`: a node of a core that sees nothing in a folder, as another machine."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("only root on Linux can hide a folder from a process")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def living() -> int:
+        return len(head.global_state._live_node_ids())
+
+    head.wait_for_nodes()  # until those of the test before are known to be gone
+    before = living()
+
+    def start(folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        ray = f"{sys.executable} -m ray.scripts.scripts start --address={head.address} --num-cpus=1"
+        hidden = f"mount -t tmpfs none '{folder}' && exec {ray} --block --disable-usage-stats"
+        started.append(
+            subprocess.Popen(
+                ["unshare", "--mount", "sh", "-c", hidden],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        until(lambda: living() == before + len(started))
+
+    yield start
+    for node in started:
+        node.terminate()
+        node.wait()
+    until(lambda: living() == before)

@@ -58,6 +58,13 @@ def test_the_home_is_the_same_place_for_a_worker_that_runs_elsewhere(
     assert settings.load({"TUSKER_HOME": "~/data"}).home == tmp_path / "me" / "data"
 
 
+def test_storage_is_an_address_or_a_path_that_is_the_same_on_all_machines() -> None:
+    for place in ("s3://bucket/tusker", "/mnt/shared", ""):
+        assert settings.load({"TUSKER_STORAGE": place}).storage == place
+    with pytest.raises(BadConfig, match=r"TUSKER_STORAGE is 'features': .*an absolute path\."):
+        settings.load({"TUSKER_STORAGE": "features"})
+
+
 def test_settings_do_not_change_and_take_no_unknown_field() -> None:
     with pytest.raises(ValidationError):
         Settings().pictures = 9  # type: ignore[misc]

@@ -3,13 +3,14 @@
 import importlib.util
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.backbones import Backbone
-from core.jobs import JobFolder, State, cancel, cluster, local
+from core.jobs import JobFolder, State, cancel, local
 from core.jobs.folder import Order
 from core.jobs.lane import Lane
 from core.settings import Settings
@@ -176,13 +177,20 @@ def _long_training(host: Settings, tmp_path: Path, epochs: int = 500) -> JobFold
     return at_work.training(host, tmp_path / "pictures", **FINE_TUNED | phase).job
 
 
-def test_a_machine_without_the_shared_folder_names_itself(
-    settings: Settings, tmp_path: Path
+def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
+    host: Settings, head: Any, stranger: Callable[[Path], None], a_zip: Path
 ) -> None:
-    assert cluster._work(str(tmp_path / "elsewhere"), settings, 1) == socket.gethostname()
-    said = cluster._no_home("node-7", settings)
-    assert "node-7" in said and "TUSKER_HOME" in said
-    assert not (tmp_path / "elsewhere").exists()
+    stranger(host.home)
+    refused = at_work.some_intake(host, "refused", a_zip)
+    status = at_work.ended(refused, host, within=PATIENCE)
+    assert status.state is State.FAILED
+    assert socket.gethostname() in status.sentence and "TUSKER_HOME" in status.sentence
+
+    node = head.add_node(num_cpus=1)
+    jobs = [at_work.some_intake(host, f"shapes{number}", a_zip) for number in range(3)]
+    ends = [at_work.ended(job, host, within=PATIENCE) for job in jobs]
+    assert [end.state for end in ends] == [State.DONE] * 3, ends
+    head.remove_node(node)
 
 
 def test_a_job_that_begins_again_keeps_what_was_ordered_printed_and_asked(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The one pass shared out among two nodes, which make of it what one machine does."""
 
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,29 @@ def many_shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
 
 @pytest.fixture
 def spread(
-    head: Any, nodes: list[Any], tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    head: Any, tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Settings of a host with a cluster, whose shards are of four pictures."""
     monkeypatch.setattr(shards, "PICTURES", 4)
     return settings.model_copy(update={"runner": "ray", "ray_address": head.address})
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty bucket of a server that speaks as S3 does."""
+    server = pytest.importorskip("moto.server", reason="moto is not installed: `make cluster`")
+    fsspec = pytest.importorskip("fsspec")
+    pytest.importorskip("s3fs", reason="s3fs is not installed: `make cluster`")
+    running = server.ThreadedMotoServer(port=0)
+    running.start()
+    host, port = running.get_host_and_port()
+    known = {"endpoint_url": f"http://{host}:{port}", "key": "some", "secret": "thing"}
+    monkeypatch.setitem(fsspec.config.conf, "s3", known)
+    for name, value in known.items():
+        monkeypatch.setenv(f"FSSPEC_S3_{name.upper()}", value)  # for nodes that begin now
+    fsspec.filesystem("s3").mkdir("landing")
+    yield "s3://landing"
+    running.stop()
 
 
 class Passed:
@@ -57,14 +77,14 @@ class Passed:
                 happens(done)
 
         examples = self.recipe.dataset.examples
-        shards.share_out(self.recipe, examples, TWO_VIEWS, self.engine, 0, progress)
+        shards.share_out(self.recipe, examples, TWO_VIEWS, self.engine, progress)
 
     def extract(self) -> features.Features:
         return _extract(self.recipe, self.engine, self.recipe.cache)
 
 
 def test_features_from_two_nodes_are_those_of_one_machine(
-    spread: Settings, many_shapes: Taken, tmp_path: Path
+    spread: Settings, nodes: list[Any], many_shapes: Taken, tmp_path: Path
 ) -> None:
     passed = Passed(many_shapes, spread, tmp_path / "together")
     passed.share_out()
@@ -97,8 +117,81 @@ def test_a_node_that_dies_costs_no_picture(
     assert np.array_equal(together.embeddings, alone.embeddings)
 
 
+def test_machines_that_share_no_folder_hand_features_over_by_storage(
+    spread: Settings,
+    stranger: Callable[[Path], None],
+    many_shapes: Taken,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        storage = Path(name)
+        stranger(tmp_path_factory.getbasetemp())
+        _hands_over(spread, storage.as_uri(), many_shapes, tmp_path, monkeypatch)
+        assert not list(storage.iterdir())
+
+
+def test_features_land_in_a_bucket(
+    spread: Settings,
+    bucket: str,
+    head: Any,
+    many_shapes: Taken,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import fsspec
+
+    node = head.add_node(num_cpus=1)
+    _hands_over(spread, f"{bucket}/features", many_shapes, tmp_path, monkeypatch)
+    storage, root = fsspec.url_to_fs(bucket)
+    assert not storage.find(root)
+    head.remove_node(node)
+
+
+def test_where_storage_takes_nothing_the_pass_is_made_here(
+    spread: Settings, many_shapes: Taken, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    full = spread.model_copy(update={"storage": str(tmp_path / "file")})
+    passed = Passed(many_shapes, full, tmp_path / "together")
+    passed.share_out()
+    assert not passed.said
+    assert passed.extract().passed == 240
+
+
+def _hands_over(
+    spread: Settings,
+    storage: str,
+    taken: Taken,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fails unless features come by that storage, and are those of one machine."""
+    filed: list[str] = []
+    file = shards._file
+
+    def filing(landed: str, *more: Any) -> None:
+        file(landed, *more)
+        filed.append(landed)
+
+    monkeypatch.setattr(shards, "_file", filing)
+    there = spread.model_copy(update={"storage": storage})
+    passed = Passed(taken, there, tmp_path / "together")
+    passed.share_out()
+    assert filed and all(landed.startswith(storage) for landed in filed)
+    together = passed.extract()
+    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    assert (together.passed, alone.passed) == (0, 240)
+    assert np.array_equal(together.embeddings, alone.embeddings)
+
+
 def test_a_shard_that_cannot_be_read_is_looked_at_here(
-    spread: Settings, many_shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spread: Settings,
+    nodes: list[Any],
+    many_shapes: Taken,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     passed, take_over, spoiled = Passed(many_shapes, spread, tmp_path / "together"), [], []
     take_over.append(features.take_over)
@@ -120,7 +213,7 @@ def test_a_shard_that_cannot_be_read_is_looked_at_here(
 
 
 def test_a_picture_that_cannot_be_read_is_told_as_on_one_machine(
-    spread: Settings, tmp_path: Path
+    spread: Settings, nodes: list[Any], tmp_path: Path
 ) -> None:
     taken = take_in(tmp_path / "taken", classes=3, per_class=40)
     for example in taken.dataset.examples[::3]:
@@ -132,7 +225,7 @@ def test_a_picture_that_cannot_be_read_is_told_as_on_one_machine(
 
 
 def test_a_cancelled_pass_leaves_the_cluster_and_no_shard(
-    spread: Settings, many_shapes: Taken, tmp_path: Path
+    spread: Settings, nodes: list[Any], many_shapes: Taken, tmp_path: Path
 ) -> None:
     import ray
 
@@ -148,12 +241,16 @@ def test_a_cancelled_pass_leaves_the_cluster_and_no_shard(
 
 
 def test_a_training_over_two_nodes_ends_with_the_report_of_one_machine(
-    spread: Settings, many_shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spread: Settings,
+    nodes: list[Any],
+    many_shapes: Taken,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    filed: list[Path] = []
+    filed: list[str] = []
     file = shards._file
     monkeypatch.setattr(
-        shards, "_file", lambda folder, *more: (filed.append(folder), file(folder, *more))
+        shards, "_file", lambda landed, *more: (filed.append(landed), file(landed, *more))
     )
     quick = asked_for("quick")
     together = train(many_shapes, quick, tmp_path / ("a" * 32), spread)
