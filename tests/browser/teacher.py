@@ -1,5 +1,7 @@
-"""Teach in the browser: a film of two things that move, and a hand on the buttons."""
+"""Teach in the browser: two things that move before a camera, and a hand on the buttons."""
 
+import base64
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page
 
 from tests.browser import chromium
+from tests.shapes import encoded
 
 SCENE = 180
 """Frames of each thing: at 30 a second, six seconds."""
@@ -19,6 +22,25 @@ DISTANCES = """(view, means) => {
     for (let i = 0; i < image.data.length; i += 400)
         for (let c = 0; c < 3; c += 1) sums[c] += image.data[i + c] * 400 / image.data.length;
     return means.map(mean => mean.reduce((s, m, c) => s + (m - sums[c]) ** 2, 0));
+}"""
+
+CANVAS = """pictures => {
+    window.scene = 0;
+    navigator.mediaDevices.getUserMedia = async () => {
+        const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
+        const brush = canvas.getContext("2d");
+        const seen = await Promise.all(pictures.map(async source => {
+            const image = Object.assign(new Image(), { src: source });
+            await image.decode();
+            return image;
+        }));
+        setInterval(() => {
+            const wave = Math.sin(performance.now() / 500);
+            brush.setTransform(1 + wave / 5, wave / 8, -wave / 8, 1 + wave / 5, 40 * wave, 0);
+            brush.drawImage(seen[window.scene], 0, 0);
+        }, 30);
+        return canvas.captureStream(30);
+    };
 }"""
 
 
@@ -46,6 +68,21 @@ def mean(picture: Image.Image) -> list[float]:
     """Its colour on average, as the camera shows it."""
     frames = moved(picture, 12)
     return np.mean([np.asarray(frame) for frame in frames], axis=(0, 1, 2)).tolist()
+
+
+def camera(pictures: Sequence[Image.Image]) -> str:
+    """A script that puts a camera in place of Chromium's, which shows what `show` says."""
+    sources = []
+    for picture in pictures:
+        content = encoded(picture.convert("RGB").resize((640, 480)))
+        sources.append(f"data:image/jpeg;base64,{base64.b64encode(content).decode()}")
+    return f"({CANVAS})({json.dumps(sources)})"
+
+
+def show(view: Locator, place: int) -> None:
+    """Hold one of its things before such a camera."""
+    view.page.evaluate("place => { window.scene = place; }", place)
+    view.page.wait_for_timeout(300)
 
 
 def await_scene(view: Locator, means: Sequence[Sequence[float]], place: int) -> None:

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,18 +6,16 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from benchmarks.reports import make
+from core import samples
 from core.evaluation import describe
 from core.run import Run
 from core.settings import Settings
 from tests import hostile
 from tests.browser import chromium
-from tests.browser.conftest import Taught
 from ui import html_report
 
 DRAWN = "html[data-drawn]"
 CHARTS = 8
-EXPORTED = 240
-"""Seconds that the files of a model may take to be made."""
 LOUD = """
 window.addEventListener("securitypolicyviolation", e => console.error("policy: " + e.blockedURI));
 """
@@ -166,14 +163,10 @@ def test_on_paper_it_is_light_and_nothing_is_folded_away(open_file: Callable[...
 
 
 def test_the_file_and_the_card_are_downloaded_from_the_export_view(
-    open_page: Callable[..., Page], taught: Taught, tmp_path: Path
+    open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
-    run = Run(taught.folder)
-    report, deadline = run.report(), time.monotonic() + EXPORTED
-    while not run.job.recorded().state.ended:
-        assert time.monotonic() < deadline, "the files to download are still being made"
-        time.sleep(0.5)
-    page = open_page(f"reports?run={taught.id}&view=Export")
+    report = Run(samples.RUN).report()
+    page = open_page(f"reports?run={samples.RUN.name}&view=Export")
     for label, name in (
         ("Report as one HTML file", "report.html"),
         ("Report as JSON", "report.json"),

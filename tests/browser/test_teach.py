@@ -14,20 +14,18 @@ from tests.browser.conftest import LEARNING
 from tests.browser.server import Server, start
 from tests.browser.test_live import ENDED, REMEMBER
 
+NAMES = ("Class 1", "Class 2")
 WITHIN = 2_000
 """Milliseconds from the last frame until the model answers by it."""
 
 Visit = Callable[..., Page]
+Show = Callable[[Locator, int], None]
+"""Has the camera see one of the things."""
 
 
 @pytest.fixture(scope="module")
 def things() -> list[Image.Image]:
     return teacher.photographs()
-
-
-@pytest.fixture(scope="module")
-def means(things: list[Image.Image]) -> list[list[float]]:
-    return [teacher.mean(thing) for thing in things]
 
 
 @pytest.fixture(scope="module")
@@ -41,22 +39,29 @@ def filmed(
 
 
 @pytest.fixture
-def visit(filmed: Browser, server: Server) -> Iterator[Visit]:
-    """`visit(prepare=None, script="", width=1400)`: Camera chosen on Train by somebody new."""
+def visit(chrome: Browser, server: Server, things: list[Image.Image]) -> Iterator[Visit]:
+    """`visit(script="", cut=False, width=1400)`: Camera chosen on Train by somebody new.
+
+    It sees what `teacher.show` says; that of another `browser` sees the film. With `cut=True` the
+    runtime cannot be fetched.
+    """
     contexts: list[BrowserContext] = []
     troubles: list[str] = []
 
     def come(
-        prepare: Callable[[BrowserContext], None] | None = None,
+        browser: Browser | None = None,
         script: str = "",
+        cut: bool = False,
         width: int = chromium.WIDE,
     ) -> Page:
-        visitor = chromium.context(filmed, width=width)
+        visitor = chromium.context(browser or chrome, width=width)
         contexts.append(visitor)
+        if browser is None:
+            visitor.add_init_script(teacher.camera(things))
         if script:
             visitor.add_init_script(script)
-        if prepare:
-            prepare(visitor)
+        if cut:
+            visitor.route("**/@litertjs/**", lambda route: route.abort())
         page = visitor.new_page()
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.goto(f"{server.url}/train")
@@ -77,18 +82,18 @@ def _teaching(page: Page, engine: str) -> Locator:
     return view
 
 
-def _teach(view: Locator, means: list[list[float]], seconds: float = 2.3) -> None:
-    for place, name in enumerate(("Class 1", "Class 2")):
-        teacher.await_scene(view, means, place)
+def _teach(view: Locator, show: Show, seconds: float = 2.3) -> None:
+    for place, name in enumerate(NAMES):
+        show(view, place)
         teacher.hold(view.page, name, seconds)
     view.page.locator(".teach[data-behind]").wait_for(timeout=chromium.PATIENCE)
 
 
-def _says(view: Locator, means: list[list[float]]) -> None:
+def _says(view: Locator, show: Show) -> None:
     """Fails unless it names both things while they are shown."""
-    for place, name in enumerate(("Class 1", "Class 2")):
+    for place, name in enumerate(NAMES):
         for tries_left in reversed(range(3)):
-            teacher.await_scene(view, means, place)
+            show(view, place)
             try:
                 expect(view).to_have_attribute("data-label", name, timeout=2_500)
                 break
@@ -103,25 +108,30 @@ def _on_disk(server: Server) -> set[Path]:
 
 
 def test_two_classes_are_taught_corrected_kept_and_reported(
-    visit: Visit, runtime: None, server: Server, means: list[list[float]]
+    visit: Visit, filmed: Browser, runtime: None, server: Server, things: list[Image.Image]
 ) -> None:
-    page = visit()
+    means = [teacher.mean(thing) for thing in things]
+
+    def show(view: Locator, place: int) -> None:
+        teacher.await_scene(view, means, place)
+
+    page = visit(filmed)
     view = _teaching(page, "browser")
     before = _on_disk(server)
-    _teach(view, means)
+    _teach(view, show)
     behind = int(view.get_attribute("data-behind") or 0)
     count = int(view.get_attribute("data-pictures") or 0)
     print(f"{count} pictures, the model {behind} ms behind the last")
     assert count >= 20
     assert behind < WITHIN
-    _says(view, means)
+    _says(view, show)
 
     page.get_by_role("button", name="Delete picture 3 of Class 1").click()
     expect(view).to_have_attribute("data-pictures", str(count - 1))
     expect(view.get_by_role("img", name=re.compile("Class 1, picture"))).to_have_count(
         int(view.locator(".count").first.inner_text())
     )
-    _says(view, means)
+    expect(view).to_have_attribute("data-label", re.compile("Class"))
     assert _on_disk(server) == before, "nothing is written before it is kept"
 
     name = view.get_by_role("textbox", name="Name of class 1")
@@ -134,29 +144,22 @@ def test_two_classes_are_taught_corrected_kept_and_reported(
     assert _on_disk(server) > before
 
 
-def test_the_server_answers_while_it_is_taught_where_the_browser_cannot(
-    visit: Visit, means: list[list[float]]
-) -> None:
-    def cut(visitor: BrowserContext) -> None:
-        visitor.route("**/@litertjs/**", lambda route: route.abort())
-
-    page = visit(cut)
+def test_the_server_answers_while_it_is_taught_where_the_browser_cannot(visit: Visit) -> None:
+    page = visit(cut=True)
     view = _teaching(page, "server")
     expect(view.locator(".where")).to_contain_text("Frames are sent to this server")
-    _teach(view, means)
+    _teach(view, teacher.show)
     assert int(view.get_attribute("data-behind") or 0) < 2 * WITHIN
-    _says(view, means)
+    _says(view, teacher.show)
     # Its questions come without a pause; none may meet the page that follows.
     page.get_by_role("button", name="Choose how to learn").click()
     expect(page.get_by_role("button", name="Start learning")).to_be_visible(timeout=LEARNING)
 
 
-def test_what_is_forgotten_is_gone_from_the_view_while_the_server_answers(
-    visit: Visit, means: list[list[float]]
-) -> None:
-    page = visit(lambda visitor: visitor.route("**/@litertjs/**", lambda route: route.abort()))
+def test_what_is_forgotten_is_gone_from_the_view_while_the_server_answers(visit: Visit) -> None:
+    page = visit(cut=True)
     view = _teaching(page, "server")
-    _teach(view, means, 0.8)
+    _teach(view, teacher.show, 0.8)
     expect(view).to_have_attribute("data-label", re.compile("Class"))
     page.get_by_text("Forget all").click()
     page.get_by_role("button", name=re.compile(r"Forget \d+ pictures")).click()
@@ -164,12 +167,9 @@ def test_what_is_forgotten_is_gone_from_the_view_while_the_server_answers(
     expect(view).not_to_have_attribute("data-label", re.compile("."))
 
 
-def test_it_is_taught_and_corrected_from_the_keyboard(
-    visit: Visit, runtime: None, means: list[list[float]]
-) -> None:
+def test_it_is_taught_and_corrected_from_the_keyboard(visit: Visit, runtime: None) -> None:
     page = visit()
     view = _teaching(page, "browser")
-    teacher.await_scene(view, means, 0)
     page.keyboard.down("1")
     page.wait_for_timeout(600)
     page.keyboard.down("Shift")
@@ -214,9 +214,9 @@ def test_files_go_to_the_same_classes_and_the_view_follows(
 
 
 def test_the_camera_is_off_after_leaving_and_what_was_shown_is_still_there(
-    visit: Visit, runtime: None
+    visit: Visit, filmed: Browser, runtime: None
 ) -> None:
-    page = visit(script=REMEMBER)
+    page = visit(filmed, script=REMEMBER)
     view = _teaching(page, "browser")
     teacher.hold(page, "Class 1", 0.6)
     expect(view).not_to_have_attribute("data-pictures", "0")
@@ -229,9 +229,9 @@ def test_the_camera_is_off_after_leaving_and_what_was_shown_is_still_there(
 
 
 def test_a_page_that_outlives_its_visit_says_so_and_begins_anew(
-    filmed: Browser, runtime: None, tmp_path: Path
+    chrome: Browser, runtime: None, tmp_path: Path
 ) -> None:
-    with chromium.context(filmed) as visitor:
+    with chromium.context(chrome) as visitor:
         with start(tmp_path) as server:
             page = visitor.new_page()
             page.goto(f"{server.url}/train")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
@@ -68,9 +68,10 @@ class Session:
         message.rerun_script.query_string = query
         message.rerun_script.widget_states.widgets.extend(widgets)
         self.elements.clear()
+        seen = len(self.got)
         self._say(message)
         self._until(_finished)
-        for path in self._addresses():
+        for path in _addresses(self.got[seen:]):
             if path not in self.served:
                 self.served[path] = self._request("GET", path).read()
         return self
@@ -122,11 +123,6 @@ class Session:
             if there(said):
                 return said
 
-    def _addresses(self) -> set[str]:
-        # Wherever in a message they are: pictures, downloads, pictures in tables.
-        found = re.findall(rb"/media/[\w.-]+", b"\n".join(self.got))
-        return {path.decode() for path in found}
-
     def _headers(self) -> dict[str, str]:
         kept = [f"{visitors.COOKIE}={self.cookie}"] if self.cookie else []
         if check := getattr(self, "_check", ""):
@@ -139,6 +135,12 @@ class Session:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
         connection.request(method, path, body or None, self._headers() | (headers or {}))
         return connection.getresponse()
+
+
+def _addresses(messages: Sequence[bytes]) -> set[str]:
+    # Wherever in a message they are: pictures, downloads, pictures in tables.
+    found = re.findall(rb"/media/[\w.-]+", b"\n".join(messages))
+    return {path.decode() for path in found}
 
 
 def _finished(said: ForwardMsg) -> bool:
