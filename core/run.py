@@ -96,6 +96,10 @@ class Run(Extras):
                 raise
             return _never_queued((self.path / CONFIG).stat().st_mtime)
 
+    def at_work(self, settings: Settings) -> bool:
+        """Whether more will happen by itself; not to a finished one that nobody here ordered."""
+        return self.job.exists and not self.status(settings).state.ended
+
     @property
     def pictures(self) -> Path | None:
         """Where the pictures are that its job still needs; None once it has ended."""

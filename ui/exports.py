@@ -20,7 +20,7 @@ USUAL = (model.LITERT, model.KERAS)
 
 def offer(run: Run, settings: Settings) -> None:
     """A button for the bundle, or how far its files have come, or why they are not there."""
-    if not run.status(settings).state.ended:
+    if run.at_work(settings):
         _watch(run, settings)
         return
     sizes = bundle.sizes(run)
@@ -31,7 +31,7 @@ def offer(run: Run, settings: Settings) -> None:
 
 def show(run: Run, settings: Settings) -> None:
     """Each format with its proof, which of them to take, and the bundle."""
-    if not run.status(settings).state.ended:
+    if run.at_work(settings):
         _watch(run, settings)
         return
     sizes, found = bundle.sizes(run), run.verification()
@@ -138,7 +138,7 @@ def _absent(run: Run) -> None:
 
 @st.fragment(run_every=1)
 def _watch(run: Run, settings: Settings) -> None:
-    if run.status(settings).state.ended:
+    if not run.at_work(settings):
         st.rerun()
     notes = [event.sentence for event in run.events() if isinstance(event, Note)]
     said = notes[-1] if notes else EXPORTS_BEGIN

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.dataset import Example
 from core.jobs import joining
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 from core.training import features, shard
 from core.training.config import Augmentation
 from core.training.engines import LitertEngine
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 PICTURES = 128
 """In a shard: a second or two of work for a core."""
+BYTES = 64 * MEGABYTE
+"""In a shard at most: its pictures may have to be held in memory on their way."""
 WORTH_IT = 8
 """Shards from which on joining the cluster pays."""
 IN_HAND = 2
@@ -116,6 +118,19 @@ def _sender(recipe: Recipe, work: Work) -> Callable[[Sequence[Example]], ray.Obj
     return send
 
 
+def _cut(wanted: Sequence[Example]) -> deque[list[Example]]:
+    """Pictures in shards, in their order."""
+    shards: deque[list[Example]] = deque()
+    size = 0
+    for example in wanted:
+        size += example.size
+        if not shards or len(shards[-1]) == PICTURES or size > BYTES:
+            shards.append([])
+            size = example.size
+        shards[-1].append(example)
+    return shards
+
+
 def _look_together(
     recipe: Recipe,
     work: Work,
@@ -128,8 +143,8 @@ def _look_together(
     import ray
 
     send = _sender(recipe, work)
-    waiting = deque(wanted[at : at + PICTURES] for at in range(0, len(wanted), PICTURES))
-    sent: dict[ray.ObjectRef, Sequence[Example]] = {}
+    waiting = _cut(wanted)
+    sent: dict[ray.ObjectRef, list[Example]] = {}
     done = total - len(wanted)
 
     def here(some: Sequence[Example]) -> None:
@@ -161,7 +176,7 @@ def _look_together(
             with suppress(ray.exceptions.RayError):
                 ray.cancel(ref)
         else:
-            some = ()
+            some = []
         if some:
             here(some)
             done += len(some)

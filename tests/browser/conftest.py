@@ -22,8 +22,13 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from core.jobs import cancel
+from core.run import Run
+from core.settings import Settings
+from core.training.events import EXPORTS_BEGIN
 from tests.browser import chromium, litert
 from tests.browser.server import Server, start
+from tests.core.jobs import at_work
 from tests.shapes import draw, shapes_zip
 
 PAGES = pytest.StashKey[list[Page]]()
@@ -54,7 +59,7 @@ def runtime() -> None:
 
 @dataclass(frozen=True)
 class Taught:
-    """A run that was started in the browser and has finished; its exports may be on their way.
+    """A run that was started in the browser and has finished, without files to take away.
 
     Attributes:
         id: of the run.
@@ -158,7 +163,11 @@ def taught(
         second.get_by_role("button", name="Read the report").wait_for(timeout=LEARNING)
     found_again = shown.is_visible()
     second.close()
-    return Taught(run_id, server.home / "runs" / run_id, found_again)
+    run, settings = Run(server.home / "runs" / run_id), Settings(home=server.home)
+    at_work.until(lambda: at_work.said(run.job, EXPORTS_BEGIN))
+    cancel(run.job, settings)  # they would take as long again
+    at_work.ended(run.job, settings)
+    return Taught(run_id, run.path, found_again)
 
 
 @contextmanager

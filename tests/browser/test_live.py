@@ -4,7 +4,6 @@ import base64
 import io
 import os
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,10 +13,8 @@ from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
 from core import images, models, runs, samples
-from core import model as model_room
 from core.backbones import get
 from core.classifier import Classifier
-from core.run import Run
 from core.settings import Settings
 from core.training import config
 from tests.browser import chromium
@@ -288,15 +285,6 @@ def test_it_can_be_paused_mirrored_and_explained_from_the_keyboard(
     expect(view.get_by_role("button", name="Mirror")).to_have_attribute("aria-pressed", "false")
 
 
-def _until_compared(taught: Taught) -> None:
-    """Wait until it is known what strange pictures are; the files to download come later."""
-    looks = Run(taught.folder).model_folder / model_room.LOOKS
-    deadline = time.monotonic() + 60
-    while not looks.is_file():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def _filming(chrome: Browser, pictures: list[Image.Image], folder: Path) -> Browser:
     film = chromium.film(pictures, folder, 3)
     return chromium.another(chrome.browser_type, *chromium.seeing(film))
@@ -313,7 +301,6 @@ def _checked(visit: Visit, browser: Browser, run_id: str) -> Locator:
 def test_a_camera_is_checked_against_the_training_pictures_at_a_press(
     visit: Visit, runtime: None, taught: Taught, chrome: Browser, tmp_path: Path
 ) -> None:
-    _until_compared(taught)
     pictures = [draw(label, number) for number in range(12) for label in range(3)]
     dark = [picture.point(lambda level: level // 5) for picture in pictures]
     with _filming(chrome, dark, tmp_path) as browser:
@@ -350,7 +337,6 @@ def test_a_camera_that_shows_such_pictures_looks_like_them_and_a_soft_one_does_n
 def test_a_paused_camera_is_not_checked_nor_one_with_nothing_to_compare(
     visit: Visit, runtime: None, taught: Taught
 ) -> None:
-    _until_compared(taught)
     view = _live(visit(path=f"?run={taught.id}"), "browser")
     button = view.get_by_role("button", name="Check my camera")
     button.click()
@@ -367,7 +353,6 @@ def test_a_paused_camera_is_not_checked_nor_one_with_nothing_to_compare(
 def test_a_model_that_was_taught_here_answers_live_and_says_when_it_had_better_not(
     visit: Visit, runtime: None, taught: Taught, server: Server, shown: list[Image.Image]
 ) -> None:
-    _until_compared(taught)
     model = models.named(taught.id, Settings(home=server.home))
     view = _live(visit(path=f"?run={taught.id}"), "browser")
     _agrees(view, model, [*shown, draw(0, size=240)])

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from core import runs
 from core.evaluation import Report, describe
+from core.settings import Settings
 from tests.browser import chromium
-from tests.browser.conftest import LEARNING, Taught
+from tests.browser.conftest import Taught
+from tests.browser.server import Server
+from tests.core.trainings import asked_for, take_in, train
 from tests.shapes import draw, encoded
 
 VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export")
@@ -122,18 +126,18 @@ def test_the_trained_model_answers_on_the_predict_page(
 
 
 def test_the_bundle_holds_the_promised_files(
-    open_page: Callable[..., Page], taught: Taught, report: Report, tmp_path: Path
+    open_page: Callable[..., Page], server: Server, tmp_path: Path
 ) -> None:
-    page = open_page(f"train?run={taught.id}")
-    button = page.get_by_role("button", name="Download the bundle")
-    button.wait_for(timeout=4 * LEARNING)
+    home = Settings(home=server.home)
+    run = train(take_in(tmp_path), asked_for("quick"), runs.new_path(home), home, exports=True).run
+    page = open_page(f"reports?run={run.id}&view=Export")
     with page.expect_download() as download:
-        button.click()
+        page.get_by_role("button", name="Download the bundle").click()
     bundle = tmp_path / "bundle.zip"
     download.value.save_as(bundle)
     with zipfile.ZipFile(bundle) as archive:
         assert set(archive.namelist()) >= PROMISED
         assert archive.testzip() is None
-        assert archive.read("labels.txt").decode().splitlines() == list(report.classes)
-        assert Report.from_json(archive.read("report.json")) == report
+        assert archive.read("labels.txt").decode().splitlines() == list(run.report().classes)
+        assert Report.from_json(archive.read("report.json")) == run.report()
         assert json.loads(archive.read("config.json"))["preset"] == "quick"

@@ -9,6 +9,7 @@ from core.evaluation.report import Footprint
 from core.export.formats import INT8, ONNX
 from core.export.verification import Proof, Verification
 from core.extras import FOOTPRINT
+from core.jobs.folder import PRIVATE
 from core.run import Run
 from core.training.events import Note
 from tests.pages.conftest import NAMES
@@ -67,6 +68,18 @@ def test_files_that_were_not_made_are_missed_with_the_reason(visitor: Visitor, r
     assert "No file of the model was made that other programs read" in visitor.reads()
     assert f"{exports.FAILED}: {NAMES[0]} is no name." in visitor.reads()
     assert "In your code" not in visitor.reads()
+
+
+def test_a_finished_run_that_nobody_here_ordered_is_shown_all_the_same(
+    visitor: Visitor, run: Run
+) -> None:
+    for name in PRIVATE:
+        (run.path / name).unlink(missing_ok=True)
+    visitor.open("reports", run=run.id, view="Export")
+    assert "No file of the model was made that other programs read" in visitor.reads()
+    assert any(label.startswith("Download the bundle") for label in visitor.buttons())
+    visitor.open("train", run=run.id)
+    assert any(label.startswith("Download the bundle") for label in visitor.buttons())
 
 
 @pytest.fixture

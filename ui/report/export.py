@@ -25,7 +25,7 @@ def show(opened: Opened) -> None:
     found = run.footprint()
     if found is not None:
         _costs(found)
-    elif run.status(opened.settings).state.ended:
+    elif not run.at_work(opened.settings):
         st.caption("Its speed and size were not measured.")
     exports.show(run, opened.settings)
     code.show(run)

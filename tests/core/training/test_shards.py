@@ -149,6 +149,25 @@ def test_features_land_in_a_bucket(
     head.remove_node(node)
 
 
+def test_a_shard_is_of_so_many_pictures_or_bytes_at_most(
+    many_shapes: Taken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "BYTES", 1000)
+    one = many_shapes.dataset.examples[0]
+    sizes = [10] * 130 + [600, 600, 5000, 10, 980, 20]
+    cut = shards._cut([one.model_copy(update={"size": size}) for size in sizes])
+    assert [[example.size for example in shard] for shard in cut] == [
+        [10] * 100,
+        [10] * 30 + [600],
+        [600],
+        [5000],
+        [10, 980],
+        [20],
+    ]
+    monkeypatch.setattr(shards, "BYTES", 10**6)
+    assert [len(shard) for shard in shards._cut([one] * 300)] == [128, 128, 44]
+
+
 def test_where_storage_takes_nothing_the_pass_is_made_here(
     spread: Settings, many_shapes: Taken, tmp_path: Path
 ) -> None:
