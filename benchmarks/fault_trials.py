@@ -27,6 +27,7 @@ from core.run import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
 from tests import shapes
+from tests.core.jobs import at_work
 from tests.core.trainings import asked_for
 
 Point = tuple[str, str, int, str]
@@ -226,9 +227,12 @@ def unusable(run: Run, bench: Bench) -> Iterator[str]:
 
 
 def goes_on(run: Run, settings: Settings) -> bool:
-    """Whether somebody is at work on a run by itself, as on one that was struck in the queue."""
+    """Whether somebody is at work on a run by itself, as on one that was struck in the queue.
+
+    The lock alone does not tell: whoever is about to say that it was interrupted holds it too.
+    """
     waits = run.job.recorded().state is State.QUEUED and Lane("train", settings).held
-    return waits or run.job.worker_lives
+    return waits or (run.job.worker_lives and bool(at_work.processes(settings, "worker")))
 
 
 def ended(run: Run, settings: Settings) -> bool:

@@ -8,13 +8,13 @@
 Needs `requirements-ray.txt`. A cluster is started on this machine, whose nodes stand for machines
 of one core each. The pass over photographs of 500 × 375 pixels is made by a training on one core,
 as on a single machine, and then by the same training with a node of one other core to share it
-with; joining the cluster is counted. With `--storage` pictures are sent to the node and features
-land there, as between machines that share no folder. Speed-up is the ratio of the medians. Its
-overhead is what a small job (taking in a zip of a few pictures) takes from its order to its end on
-the cluster, less what it takes without. Fine-tuning is that of two stages on kept activations, in
-the same way on one core and on two; its rates are those of the epochs after the first, and what
-goes before the first step (joining, starting TensorFlow there) is told apart. Its speed-up is the
-median of the rounds'.
+with; joining the cluster is counted. With `--storage`, a folder that exists, pictures are sent to
+the node and features land there, as between machines that share no folder. Speed-up is the ratio of
+the medians. Its overhead is what a small job (taking in a zip of a few pictures) takes from its
+order to its end on the cluster, less what it takes without. Fine-tuning is that of two stages on
+kept activations, in the same way on one core and on two; its rates are those of the epochs after
+the first, and what goes before the first step (joining, starting TensorFlow there) is told apart.
+Its speed-up is the median of the rounds'.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Settings(BaseModel):
     runner: Literal["local", "ray"] = Field(
         "local",
         description="Who does the jobs: `local`, this machine; `ray`, the machines of a Ray "
-        "cluster, which all have `TUSKER_HOME` under the same path.",
+        "cluster, of which those do them that have `TUSKER_HOME` under the same path.",
     )
     ray_address: str = Field(
         "auto",
@@ -72,8 +72,9 @@ class Settings(BaseModel):
     )
     storage: str = Field(
         "",
-        description="Where features land that the machines of a cluster hand each other, as fsspec "
-        "names it: `s3://bucket/tusker`; empty: in `TUSKER_HOME`.",
+        repr=False,
+        description="Where machines of a cluster that do not share `TUSKER_HOME` hand each other "
+        "pictures and features, as fsspec names it: `s3://bucket/tusker`; empty: nowhere.",
     )
     worker_megabytes: int = Field(
         24_000,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import journal
 from core.jobs import cores, joining, needs, process
-from core.jobs.folder import JobFolder, State
+from core.jobs.folder import STATUS, JobFolder, State
 from core.jobs.lane import Lane, job_of
 from core.jobs.local import note_end
 from core.jobs.machines import Machines, Stranger
@@ -42,6 +42,10 @@ NOT_INSTALLED = (
 ATTEMPTS = 4
 """How often a job is begun whose machine is lost each time."""
 LOST = "The machine that worked on it was lost. It begins again on another."
+NO_HOME = (
+    "It waits for a machine of the cluster that has the folder of the runs; {} has not. The host "
+    "can put {} on storage that all machines share, under the same path."
+)
 NO_MACHINE = "It waits for a machine of the cluster: none is there that does jobs."
 
 
@@ -171,7 +175,7 @@ class Cluster:
         if one.needs and needs.within(one.needs, self._machines.able()) != one.asked:
             self._withdraw(one)
             self._send(one)
-        one.job.say_why_it_waits("" if self._machines.there() else NO_MACHINE)
+        one.job.say_why_it_waits("" if self._machines.any_able() else self._why_none())
 
     def _look_after(self, one: _Sent) -> bool:
         """See what has become of a job. Returns whether it has ended."""
@@ -193,7 +197,10 @@ class Cluster:
                 log.warning("a task was lost: %s", error)
             else:
                 if stranger and one.job.exists:
-                    return self._elsewhere(one, stranger)
+                    log.warning("machine %s does not have the folder of the runs", stranger.name)
+                    self._machines.avoid(stranger)
+                    self._send(one)
+                    return False
             one.task = None
         if one.job.worker_lives:
             return False  # cut off from the cluster, it may yet stop, or even be done
@@ -202,14 +209,13 @@ class Cluster:
             return True
         return self._again(one)
 
-    def _elsewhere(self, one: _Sent, stranger: Stranger) -> bool:
-        """Send a job to a machine that has its folder. Returns whether it has ended: none has."""
-        log.warning("machine %s does not have the folder of the runs", stranger.name)
-        self._machines.avoid(stranger)
-        if not self._machines.there():
-            return _end(one.job, _no_home(stranger.name, self.settings))
-        self._send(one)
-        return False
+    def _why_none(self) -> str:
+        """Why no machine takes a job."""
+        return (
+            NO_HOME.format(self._machines.avoided, self.settings.variable("home"))
+            if self._machines.avoided
+            else NO_MACHINE
+        )
 
     def _again(self, one: _Sent) -> bool:
         """Send a job off once more that nobody works on. Returns whether it has ended."""
@@ -258,7 +264,9 @@ class Cluster:
 def _work(path: str, settings: Settings, count: int) -> Stranger | None:
     """Do a job on a machine of the cluster, or say which it is if the job's folder is not there."""
     job = JobFolder(Path(path))
-    if not job.exists:
+    try:
+        (job.path / STATUS).stat()
+    except OSError:  # it is not there, or the share hangs or is refused
         return Stranger.here()
     with cores.taken(count):
         process.run(job, settings)
@@ -270,13 +278,6 @@ def _has_its_report(job: JobFolder) -> bool:
     from core.run import Run
 
     return job.recorded().kind == "train" and Run(job.path).complete
-
-
-def _no_home(machine: str, settings: Settings) -> str:
-    return (
-        f"Machine {machine} of the cluster does not have {settings.variable('home')}. "
-        "The host can put it on storage that all machines share, under the same path."
-    )
 
 
 def _give_up(ticket: Path, sentence: str) -> bool:

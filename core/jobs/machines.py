@@ -1,4 +1,4 @@
-"""Which machines of a Ray cluster do jobs: those that are alive and have the folder of the runs."""
+"""Which machines of a Ray cluster are given work: those that are alive and have what it needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NODE = "ray.io/node-id"
 
 @dataclass(frozen=True)
 class Stranger:
-    """A machine that does not have the folder of a job it was given.
+    """A machine that does not have what it needs for what it was given, such as the job's folder.
 
     Attributes:
         node: as Ray names it.
@@ -31,12 +31,12 @@ class Stranger:
 
 @dataclass
 class Machines:
-    """The machines of the cluster, and which of them have shown that they can do no job."""
+    """The machines of the cluster, and which of them have shown that they lack what is needed."""
 
-    _strangers: set[str] = field(default_factory=set)
+    _strangers: dict[str, str] = field(default_factory=dict)
 
     def able(self) -> list[dict[str, float]]:
-        """What each that may do jobs has, whoever uses it, as Ray says it."""
+        """What each has that may be given work, whoever uses it, as Ray says it."""
         import ray
 
         return [
@@ -45,15 +45,20 @@ class Machines:
             if node["Alive"] and node["NodeID"] not in self._strangers
         ]
 
-    def there(self) -> bool:
-        """Whether one is there that does jobs."""
+    def any_able(self) -> bool:
+        """Whether one is there that may do jobs."""
         return any(machine.get("CPU") for machine in self.able())
 
     def avoid(self, stranger: Stranger) -> None:
-        """Give it no job any more."""
-        self._strangers.add(stranger.node)
+        """Give it nothing to do any more."""
+        self._strangers[stranger.node] = stranger.name
+
+    @property
+    def avoided(self) -> str:
+        """Names of those to avoid, as a list for people; empty if there are none."""
+        return ", ".join(sorted(set(self._strangers.values())))
 
     @property
     def selector(self) -> dict[str, str]:
-        """Ray's `label_selector` that keeps jobs from those to avoid."""
+        """Ray's `label_selector` that keeps tasks from those to avoid."""
         return {NODE: f"!in({','.join(sorted(self._strangers))})"} if self._strangers else {}

@@ -238,7 +238,7 @@ def _bound(allowed: int) -> None:
         ceiling = resource.getrlimit(resource.RLIMIT_AS)[1]
         if ceiling != resource.RLIM_INFINITY:
             allowed = min(allowed, ceiling)
-        resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, ceiling))
 
 
 class _Diary:

@@ -79,7 +79,9 @@ class Rank:
         """`host:port` at which the others will find it; empty where a file that it needs is not."""
         import ray
 
-        if not needed.exists():
+        try:
+            needed.stat()
+        except OSError:
             return ""
         with socket.socket() as free:
             free.bind(("", 0))

@@ -1,141 +1,131 @@
-"""Look at a shard of pictures on a machine of a cluster, and hand its features over in storage.
-
-Storage is whatever fsspec can write to: a folder that machines share, or a bucket. Features travel
-as one archive a shard, since a bucket wants few files, and each whole.
-"""
+"""Look at a shard of pictures on a machine of a cluster, and hand its features over by storage."""
 
 from __future__ import annotations
 
-import secrets
-import tarfile
+import hashlib
+import logging
+import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import backbones
+from core import backbones, files
 from core.dataset import Example
 from core.jobs import cores
-from core.training import features
+from core.jobs.machines import Stranger
+from core.training import features, handover
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.engines import LitertEngine
 
+log = logging.getLogger(__name__)
+
+MODEL = "model.tflite"
+LEFT_SECONDS = 3600
+"""Age of what a killed task has left on its machine, which is deleted by the next."""
+
 
 @dataclass(frozen=True)
-class Work:
+class Pass:
     """What a machine must know to look at a shard as the training itself would.
 
     Attributes:
-        pictures: folder that the examples' paths are relative to.
+        pictures: folder on the training's machine that the examples' paths are relative to.
+        model: the LiteRT file on the training's machine.
+        model_at: address of an archive with that file, for machines that do not share the folder;
+            empty where they do.
+        backbone: name of its row.
+        augmentation, seed, crop: as `features.extract` takes them.
         engine: what the features are filed under.
         cut: name of the layer whose activation is kept; None for none.
-        model: the LiteRT file that looks.
-        into: where features land: a folder, as fsspec names it.
+        into: folder in storage where features land, as fsspec names it.
     """
 
     pictures: Path
+    model: Path
+    model_at: str
     backbone: str
     augmentation: Augmentation
     seed: int
     crop: float
     engine: str
     cut: str | None
-    model: Path
     into: str
 
 
-def look(
-    shard: Sequence[Example],
-    work: Work,
-    model: bytes | None = None,
-    contents: Sequence[bytes] | None = None,
-) -> str:
+def send(shard: Sequence[Example], work: Pass) -> str:
+    """Put the pictures of a shard into storage. Returns their address; raises as `handover.put`."""
+    pictures = (work.pictures / example.path for example in shard)
+    return handover.put(((path, str(place)) for place, path in enumerate(pictures)), work.into)
+
+
+def look(shard: Sequence[Example], work: Pass, pictures_at: str = "") -> str | Stranger:
     """Look at a shard on one core.
 
     Args:
-        model: the LiteRT file itself, for a machine that does not have it.
-        contents: the pictures of the shard likewise.
+        pictures_at: what `send` returned, for a machine that does not share the folder.
 
     Returns:
-        Where its features have landed.
+        Address of its features, or which machine this is, if it does not reach what it needs.
 
     Raises:
         BadImage: a picture cannot be read.
-        OSError: a file is not there, or storage does not take what there is.
+        OSError: the features do not fit on this machine.
     """
-    with cores.taken(1), tempfile.TemporaryDirectory(prefix="tusker-") as name:
-        scratch, pictures, file = Path(name), work.pictures, work.model
-        if model is not None:
-            file = scratch / "model.tflite"
-            file.write_bytes(model)
-        if contents is not None:
-            pictures = scratch / "pictures"
-            shard = _unpacked(shard, contents, pictures)
+    base = _base()
+    with cores.taken(1), tempfile.TemporaryDirectory(dir=base) as name:
+        scratch, pictures = Path(name), work.pictures
+        try:
+            if pictures_at:
+                pictures = scratch / "pictures"
+                handover.fetch(pictures_at, pictures)
+                places = ({"path": str(place)} for place in range(len(shard)))
+                shard = [one.model_copy(update=at) for one, at in zip(shard, places, strict=True)]
+            engine = LitertEngine(_model(work, base), work.engine, work.cut)
+        except Exception:  # of a kind for each kind of storage
+            log.exception("this machine does not reach what it needs")
+            return Stranger.here()
+        kept = scratch / "features"
         features.extract(
             shard,
             pictures,
             backbones.get(work.backbone),
             work.augmentation,
-            LitertEngine(file, work.engine, work.cut),
-            FeatureCache(scratch / "features"),
+            engine,
+            FeatureCache(kept),
             seed=work.seed,
             crop=work.crop,
             progress=lambda _done, _total: None,
         )
-        return _land(scratch / "features", work.into)
+        try:
+            return handover.put([(kept, ".")], work.into)
+        except Exception:
+            log.exception("this machine cannot hand its features over")
+            return Stranger.here()
 
 
-def opened(into: str) -> None:
-    """Make the place where features are to land, and try it.
-
-    Raises:
-        Exception: whatever fsspec, or what it has for such an address, finds wrong with it.
-    """
-    import fsspec
-
-    storage, root = fsspec.url_to_fs(into)
-    storage.makedirs(root, exist_ok=True)
-    storage.pipe_file(f"{root}/begun", b"tusker")
-
-
-@contextmanager
-def fetched(landed: str) -> Iterator[FeatureCache]:
-    """The features of a shard, brought here; they are gone afterwards, there too."""
-    import fsspec
-
-    storage, path = fsspec.url_to_fs(landed)
-    with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
-        with storage.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r|") as archive:
-            archive.extractall(folder, filter="data")
-        yield FeatureCache(Path(folder))
-    storage.rm(path)
+def _model(work: Pass, base: Path) -> Path:
+    """The LiteRT file on this machine, fetched once."""
+    if not work.model_at:
+        return work.model
+    file = base / hashlib.sha256(work.model_at.encode()).hexdigest()
+    if not file.is_file():
+        with tempfile.TemporaryDirectory(dir=base) as name:
+            handover.fetch(work.model_at, Path(name))
+            (Path(name) / MODEL).replace(file)
+    os.utime(file)  # it is in use, however long the pass takes
+    return file
 
 
-def cleared(into: str) -> None:
-    """Remove whatever has landed there. Raises as `opened`."""
-    import fsspec
-
-    storage, root = fsspec.url_to_fs(into)
-    storage.rm(root, recursive=True)
-
-
-def _land(folder: Path, into: str) -> str:
-    import fsspec
-
-    landed = f"{into}/{secrets.token_hex(8)}.tar"  # its own: a task that was given up may yet write
-    storage, path = fsspec.url_to_fs(landed)
-    with storage.open(path, "wb") as file, tarfile.open(fileobj=file, mode="w|") as archive:
-        archive.add(folder, arcname=".")
-    return landed
-
-
-def _unpacked(shard: Sequence[Example], contents: Sequence[bytes], folder: Path) -> list[Example]:
-    """Write pictures into a folder, and the examples as they are found there."""
-    folder.mkdir()
-    for number, content in enumerate(contents):
-        (folder / str(number)).write_bytes(content)
-    return [
-        example.model_copy(update={"path": str(number)}) for number, example in enumerate(shard)
-    ]
+def _base() -> Path:
+    """Where tasks work on this machine; without what killed ones left an hour ago."""
+    base = Path(tempfile.gettempdir()) / f"tusker-shards-{getattr(os, 'getuid', int)()}"
+    base.mkdir(mode=0o700, exist_ok=True)
+    for left in base.iterdir():
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - LEFT_SECONDS:
+                files.remove(left)
+    return base

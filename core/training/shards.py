@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import logging
 import secrets
+import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.dataset import Example
+from core.errors import TuskerError
 from core.jobs import joining
-from core.settings import MEGABYTE, Settings
-from core.training import features, shard
+from core.jobs.machines import Machines, Stranger
+from core.settings import MEGABYTE
+from core.training import features, handover, shard
+from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.engines import LitertEngine
 from core.training.known import EMBEDDING
 from core.training.recipe import Recipe
-from core.training.shard import Work
+from core.training.shard import Pass
 from core.training.views import view_names
 
 if TYPE_CHECKING:
@@ -33,13 +39,17 @@ log = logging.getLogger(__name__)
 PICTURES = 128
 """In a shard: a second or two of work for a core."""
 BYTES = 64 * MEGABYTE
-"""In a shard at most: its pictures may have to be held in memory on their way."""
+"""In a shard at most: they may have to travel."""
 WORTH_IT = 8
 """Shards from which on joining the cluster pays."""
 IN_HAND = 2
 """Shards for each free core, so that none is idle while this process looks at its own."""
 STRAGGLING_SECONDS = 5.0
 """How long nothing may come of the last tasks before their shards are looked at here as well."""
+LEAVING_SECONDS = 3.0
+"""How long tasks that were given up may take to stop."""
+OURS = (TuskerError, MemoryError)
+"""What is wrong with a picture, with this machine, or somebody's wish, and not with the cluster."""
 
 
 def share_out(
@@ -51,7 +61,8 @@ def share_out(
 ) -> None:
     """Have pictures that the cache does not know looked at by the cluster, and file what comes.
 
-    Nothing is promised: where there is no cluster, or few pictures, none of it happens.
+    Nothing is promised: where there is no cluster, or few pictures, or the cluster breaks off, the
+    rest is for whoever asks the cache afterwards.
 
     Args:
         engine: what looks at pictures here; every machine opens the same file.
@@ -68,54 +79,183 @@ def share_out(
     wanted = list({e.sha256: e for e in examples if e.sha256 not in known}.values())
     if len(wanted) < PICTURES * WORTH_IT:
         return
-    into = _place(recipe)
-    if not _joined(recipe.settings, into):
-        return
-    work = Work(
-        recipe.pictures.resolve(),
-        recipe.backbone.name,
-        augmentation,
-        recipe.config.seed,
-        recipe.config.crop,
-        engine.name,
-        engine.cut,
-        engine.model.resolve(),
-        into,
-    )
+    sharing = _Sharing(recipe, augmentation, engine, names, len(examples), progress)
     try:
-        _look_together(recipe, work, wanted, engine, names, len(examples), progress)
+        joining.join(recipe.settings)
+    except Exception:
+        log.exception("no cluster to share the pass with")
+        return
+    try:
+        sharing.run(wanted)
+    except OURS:
+        raise
+    except Exception as error:  # of Ray or of storage, of a kind for each kind of these
+        if sharing.failed_here:
+            raise
+        # Not the text: an address of storage may be in it, and visitors may read the log.
+        log.warning("the cluster broke off (%s); the pass goes on here", type(error).__name__)
     finally:
+        sharing.leave()
+
+
+class _Sharing:
+    """One pass with the cluster.
+
+    Attributes:
+        failed_here: whether an error came of looking at pictures in this process.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        augmentation: Augmentation,
+        engine: LitertEngine,
+        names: Sequence[str],
+        total: int,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.failed_here = False
+        self._recipe, self._engine, self._names = recipe, engine, names
+        self._total, self._progress = total, progress
+        self._machines = Machines()
+        self._waiting: deque[list[Example]] = deque()
+        self._sent: dict[ray.ObjectRef, list[Example]] = {}
+        self._given_up: list[ray.ObjectRef] = []
+        self._done = 0
+        self._stored = bool(recipe.settings.storage)
+        self._work = Pass(
+            pictures=recipe.pictures.resolve(),
+            model=engine.model.resolve(),
+            model_at="",
+            backbone=recipe.backbone.name,
+            augmentation=augmentation,
+            seed=recipe.config.seed,
+            crop=recipe.config.crop,
+            engine=engine.name,
+            cut=engine.cut,
+            into=_place(recipe),
+        )
+
+    def run(self, wanted: Sequence[Example]) -> None:
+        """Look at pictures, here and there, until all are filed."""
         import ray
 
-        ray.shutdown()  # ends what is still at work, too
-        with suppress(Exception):  # of a kind for each kind of storage
-            shard.cleared(into)
+        handover.prepare(self._work.into)
+        if self._stored:
+            model = handover.put([(self._work.model, shard.MODEL)], self._work.into)
+            self._work = replace(self._work, model_at=model)
+        self._waiting, self._done = _cut(wanted), self._total - len(wanted)
+        slots = 0
+        while self._waiting or self._sent:
+            every = sum(int(machine.get("CPU", 0)) for machine in self._machines.able())
+            free = min(every, int(ray.available_resources().get("CPU", 0)))
+            held = min(len(self._sent), slots)
+            slots = min(every, max(slots, free + held) if self._sent else free)
+            while self._waiting and len(self._sent) < IN_HAND * slots:
+                self._send(self._waiting.popleft())
+            if self._waiting:
+                self._here(self._waiting.pop())
+            elif len(self._sent) > slots or not joining.ready(
+                list(self._sent), 1, STRAGGLING_SECONDS
+            ):
+                # The last that was sent waits in line, or for cores that somebody else has taken.
+                self._here(self._take_back())
+            self._collect()
+
+    def leave(self) -> None:
+        """Have nothing at work any more, leave the cluster, and clear up in storage."""
+        import ray
+
+        with suppress(Exception):  # the cluster may be gone
+            while self._sent:
+                self._take_back()
+            joining.ready(self._given_up, len(self._given_up), LEAVING_SECONDS)
+        ray.shutdown()
+        try:
+            handover.remove(self._work.into)
+        except FileNotFoundError:  # it was never made
+            pass
+        except Exception as error:
+            log.warning("storage was not cleared: %s", type(error).__name__)
+
+    def _send(self, some: list[Example]) -> None:
+        import ray
+
+        pictures_at = ""
+        if self._stored:
+            pictures_at = shard.send(some, self._work)
+            self._progress(self._done, self._total)  # it takes a while: somebody may cancel
+        task: Any = ray.remote(num_cpus=1, max_retries=3)(shard.look)
+        task = task.options(label_selector=self._machines.selector)
+        self._sent[task.remote(some, self._work, pictures_at)] = some
+
+    def _take_back(self) -> list[Example]:
+        """What was sent last, which nobody is to look at there any more."""
+        import ray
+
+        ref, some = self._sent.popitem()
+        self._given_up.append(ref)
+        with suppress(ray.exceptions.RayError):
+            ray.cancel(ref)
+        return some
+
+    def _here(self, some: Sequence[Example]) -> None:
+        """Look at pictures in this process."""
+        try:
+            features.extract(
+                some,
+                self._work.pictures,
+                self._recipe.backbone,
+                self._work.augmentation,
+                self._engine,
+                self._recipe.cache,
+                seed=self._work.seed,
+                crop=self._work.crop,
+                progress=lambda now, _: self._progress(self._done + now, self._total),
+            )
+        except Exception:
+            self.failed_here = True
+            raise
+        self._done += len(some)
+
+    def _collect(self) -> None:
+        """File what has come, and look here at what a task could not do."""
+        import ray
+
+        refs = list(self._sent)
+        ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0) if refs else ([], [])
+        for ref in ready:
+            some = self._sent.pop(ref)
+            try:
+                landed = ray.get(ref)
+                if isinstance(landed, Stranger):
+                    self._machines.avoid(landed)
+                    self._waiting.append(some)
+                    continue
+                self._file(landed)
+            except Exception as error:  # of Ray, of the task, of storage, or of what is in it
+                # What is wrong with a picture, or with this disk, is found and told here as well.
+                log.warning("a shard is looked at here: %s", type(error).__name__)
+                self._here(some)
+            else:
+                self._done += len(some)
+            self._progress(self._done, self._total)
+
+    def _file(self, landed: str) -> None:
+        """Put the features of a shard into the cache."""
+        with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
+            handover.fetch(landed, Path(folder))
+            theirs, cache = FeatureCache(Path(folder)), self._recipe.cache
+            features.take_over(theirs, cache, self._engine, self._recipe.backbone, self._names)
+        handover.remove(landed)
 
 
 def _place(recipe: Recipe) -> str:
     """Where the features of this pass land: on the host's storage, or else beside the cache."""
     if recipe.settings.storage:
         return f"{recipe.settings.storage.rstrip('/')}/{secrets.token_hex(16)}"
+    recipe.cache.folder.mkdir(parents=True, exist_ok=True)
     return str(recipe.cache.folder.resolve() / "shards")
-
-
-def _sender(recipe: Recipe, work: Work) -> Callable[[Sequence[Example]], ray.ObjectRef]:
-    """What sends a shard off. Where features land on storage, pictures and model go along."""
-    import ray
-
-    task: Any = ray.remote(num_cpus=1, max_retries=3)(shard.look)
-    if not recipe.settings.storage:
-        return lambda some: task.remote(some, work)
-    model = ray.put(work.model.read_bytes())
-
-    def send(some: Sequence[Example]) -> ray.ObjectRef:
-        try:
-            contents = [(work.pictures / example.path).read_bytes() for example in some]
-        except OSError:  # which is told by whoever looks at them here
-            contents = None
-        return task.remote(some, work, model, contents)
-
-    return send
 
 
 def _cut(wanted: Sequence[Example]) -> deque[list[Example]]:
@@ -129,82 +269,3 @@ def _cut(wanted: Sequence[Example]) -> deque[list[Example]]:
             size = example.size
         shards[-1].append(example)
     return shards
-
-
-def _look_together(
-    recipe: Recipe,
-    work: Work,
-    wanted: Sequence[Example],
-    engine: LitertEngine,
-    names: Sequence[str],
-    total: int,
-    progress: Callable[[int, int], None],
-) -> None:
-    import ray
-
-    send = _sender(recipe, work)
-    waiting = _cut(wanted)
-    sent: dict[ray.ObjectRef, list[Example]] = {}
-    done = total - len(wanted)
-
-    def here(some: Sequence[Example]) -> None:
-        features.extract(
-            some,
-            work.pictures,
-            recipe.backbone,
-            work.augmentation,
-            engine,
-            recipe.cache,
-            seed=work.seed,
-            crop=work.crop,
-            progress=lambda now, _: progress(done + now, total),
-        )
-
-    slots = 0
-    while waiting or sent:
-        free = int(ray.available_resources().get("CPU", 0))
-        every = int(ray.cluster_resources().get("CPU", 0))
-        slots = min(every, max(slots, free + min(len(sent), slots)) if sent else free)
-        while waiting and len(sent) < IN_HAND * slots:
-            some = waiting.popleft()
-            sent[send(some)] = some
-        if waiting:
-            some = waiting.pop()
-        elif len(sent) > slots or not ray.wait(list(sent), timeout=STRAGGLING_SECONDS)[0]:
-            # The last that was sent waits in line, or for cores that somebody else has taken.
-            ref, some = sent.popitem()
-            with suppress(ray.exceptions.RayError):
-                ray.cancel(ref)
-        else:
-            some = []
-        if some:
-            here(some)
-            done += len(some)
-        ready, _ = ray.wait(list(sent), num_returns=len(sent), timeout=0) if sent else ([], [])
-        for ref in ready:
-            some = sent.pop(ref)
-            try:
-                _file(ray.get(ref), recipe, engine, names)
-            except Exception as error:  # of Ray, of the task, of storage, or of what is in it
-                # What is wrong with a picture, or with this disk, is found and told here as well.
-                log.warning("a shard is looked at here: %s", error)
-                here(some)
-            done += len(some)
-            progress(done, total)
-
-
-def _file(landed: str, recipe: Recipe, engine: LitertEngine, names: Sequence[str]) -> None:
-    """Put the features of a shard into the cache."""
-    with shard.fetched(landed) as theirs:
-        features.take_over(theirs, recipe.cache, engine, recipe.backbone, names)
-
-
-def _joined(settings: Settings, into: str) -> bool:
-    """Whether this process is now a client of the cluster, and features can land."""
-    try:
-        shard.opened(into)
-        joining.join(settings)
-    except Exception:
-        log.exception("the pass is made on this machine alone")
-        return False
-    return True

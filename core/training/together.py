@@ -165,12 +165,27 @@ def _placed(recipe: Recipe, activations: OnDisk) -> list[_Placed]:
     for node, count in others.items():
         actor = place(node, count)
         asked[actor.address.remote(needed)] = _Placed(actor, "", count)
-    ready = _ready([first], 1) and [first, *_ready([ref for ref in asked if ref != first], wanted)]
-    found = {ref: ray.get(ref) for ref in ready}
+    found = _addresses([first], 1)
+    found |= _addresses([ref for ref in asked if ref != first], wanted) if found else {}
     for ref, one in asked.items():
-        if not found.get(ref):
+        if ref not in found:
             ray.kill(one.actor)
-    return [replace(asked[ref], address=address) for ref, address in found.items() if address]
+    return [replace(asked[ref], address=address) for ref, address in found.items()]
+
+
+def _addresses(refs: list[ray.ObjectRef], wanted: int) -> dict[ray.ObjectRef, str]:
+    """Of so many at most that are placed in time and reach what they need."""
+    import ray
+
+    found: dict[ray.ObjectRef, str] = {}
+    deadline = time.monotonic() + PLACE_SECONDS
+    while refs and len(found) < wanted and time.monotonic() < deadline:
+        for ref in joining.ready(refs, 1, POLL_SECONDS):
+            refs.remove(ref)
+            with suppress(ray.exceptions.RayError):
+                if address := ray.get(ref):
+                    found[ref] = address
+    return found
 
 
 def _watched(placed: Sequence[_Placed], work: ray.ObjectRef) -> Generator[Event, None, Tuned]:
@@ -189,7 +204,7 @@ def _watched(placed: Sequence[_Placed], work: ray.ObjectRef) -> Generator[Event,
         done, left = ray.wait(tasks, num_returns=len(tasks), timeout=POLL_SECONDS)
         # Raises what went wrong with any of them: the others would wait for it.
         ended: list[Tuned] = ray.get(done)
-        if _ready([heard], 1, POLL_SECONDS):
+        if joining.ready([heard], 1, POLL_SECONDS):
             said: tuple[Event, ...] = ray.get(heard)
             heard = lead.said.remote()
             if said:
@@ -210,20 +225,6 @@ def _agreed(ended: Sequence[Tuned]) -> Tuned:
     if len({one.digest for one in ended}) > 1:
         raise RuntimeError("the processes ended with different weights")
     return next(one for one in ended if one.weights)
-
-
-def _ready(
-    refs: Sequence[ray.ObjectRef], wanted: int, seconds: float = PLACE_SECONDS
-) -> list[ray.ObjectRef]:
-    """At most so many that are there in time."""
-    import ray
-
-    deadline = time.monotonic() + seconds
-    while True:
-        # In short waits: a signal is seen between two of them.
-        ready, _ = ray.wait(list(refs), num_returns=wanted, timeout=POLL_SECONDS)
-        if len(ready) == wanted or time.monotonic() > deadline:
-            return ready
 
 
 def _work(

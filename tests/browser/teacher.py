@@ -36,6 +36,8 @@ CANVAS = """pictures => {
         }));
         setInterval(() => {
             const wave = Math.sin(performance.now() / 500);
+            brush.resetTransform();
+            brush.clearRect(0, 0, 640, 480);
             brush.setTransform(1 + wave / 5, wave / 8, -wave / 8, 1 + wave / 5, 40 * wave, 0);
             brush.drawImage(seen[window.scene], 0, 0);
         }, 30);

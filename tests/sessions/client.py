@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 from core import visitors
 
 PATIENCE = 120.0
+MEDIA = re.compile(rb"/media/[\w.-]+")
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Session:
     got: list[bytes] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
     served: dict[str, bytes] = field(default_factory=dict)
+    _offered: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:
         """Load the page, as a browser does, and connect."""
@@ -68,12 +70,10 @@ class Session:
         message.rerun_script.query_string = query
         message.rerun_script.widget_states.widgets.extend(widgets)
         self.elements.clear()
-        seen = len(self.got)
         self._say(message)
         self._until(_finished)
-        for path in _addresses(self.got[seen:]):
-            if path not in self.served:
-                self.served[path] = self._request("GET", path).read()
+        for path in sorted(self._offered - self.served.keys()):
+            self.served[path] = self._request("GET", path).read()
         return self
 
     def upload(self, name: str, content: bytes) -> WidgetState:
@@ -114,6 +114,8 @@ class Session:
             raw = self._socket.recv(timeout=PATIENCE)
             assert isinstance(raw, bytes)
             self.got.append(raw)
+            # Wherever in a message they are: pictures, downloads, pictures in tables.
+            self._offered.update(path.decode() for path in MEDIA.findall(raw))
             said = ForwardMsg.FromString(raw)
             if said.WhichOneof("type") == "new_session":
                 self.elements.clear()
@@ -135,12 +137,6 @@ class Session:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
         connection.request(method, path, body or None, self._headers() | (headers or {}))
         return connection.getresponse()
-
-
-def _addresses(messages: Sequence[bytes]) -> set[str]:
-    # Wherever in a message they are: pictures, downloads, pictures in tables.
-    found = re.findall(rb"/media/[\w.-]+", b"\n".join(messages))
-    return {path.decode() for path in found}
 
 
 def _finished(said: ForwardMsg) -> bool:

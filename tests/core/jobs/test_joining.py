@@ -1,5 +1,6 @@
 """A process becomes a client of a cluster, and is otherwise as before."""
 
+import resource
 import signal
 import socket
 from typing import Any
@@ -24,6 +25,7 @@ def test_whoever_joins_ends_as_before_when_asked_to(head: Any, settings: Setting
     assert asked == [signal.SIGTERM]
 
 
+@pytest.mark.cluster
 def test_a_client_of_a_cluster_elsewhere_says_where_the_project_is(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,3 +40,19 @@ def test_a_client_of_a_cluster_elsewhere_says_where_the_project_is(
     client, member = told
     assert client["runtime_env"]["env_vars"] == {"PYTHONPATH": str(joining.ROOT)}
     assert member["runtime_env"] is None
+
+
+@pytest.mark.cluster
+def test_a_bound_on_memory_leaves_room_for_the_object_store(
+    head: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    set_to: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (10**9, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", lambda _what, both: set_to.append(both))
+    joining.join(settings.model_copy(update={"ray_address": head.address}))
+    store = max(node["Resources"].get("object_store_memory", 0) for node in ray.nodes())
+    ray.shutdown()
+    assert store > 0
+    assert set_to == [(10**9 + round(store), resource.RLIM_INFINITY)]

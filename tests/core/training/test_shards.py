@@ -1,5 +1,6 @@
 """The one pass shared out among two nodes, which make of it what one machine does."""
 
+import errno
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from core import backbones, dataset
 from core.backbones import Backbone
 from core.errors import BadImage, Cancelled
+from core.jobs import machines
 from core.settings import Settings
-from core.training import engines, features, shards
+from core.training import engines, features, handover, shards
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.events import Event
@@ -49,9 +51,25 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setitem(fsspec.config.conf, "s3", known)
     for name, value in known.items():
         monkeypatch.setenv(f"FSSPEC_S3_{name.upper()}", value)  # for nodes that begin now
-    fsspec.filesystem("s3").mkdir("landing")
+    storage = fsspec.filesystem("s3")
+    storage.mkdir("landing")
     yield "s3://landing"
+    storage.rm("landing", recursive=True)
     running.stop()
+
+
+@pytest.fixture
+def filed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Where features had landed that were filed."""
+    addresses: list[str] = []
+    file = shards._Sharing._file
+
+    def filing(sharing: Any, landed: str) -> None:
+        file(sharing, landed)
+        addresses.append(landed)
+
+    monkeypatch.setattr(shards._Sharing, "_file", filing)
+    return addresses
 
 
 class Passed:
@@ -84,10 +102,11 @@ class Passed:
 
 
 def test_features_from_two_nodes_are_those_of_one_machine(
-    spread: Settings, nodes: list[Any], many_shapes: Taken, tmp_path: Path
+    spread: Settings, nodes: list[Any], many_shapes: Taken, filed: list[str], tmp_path: Path
 ) -> None:
     passed = Passed(many_shapes, spread, tmp_path / "together")
     passed.share_out()
+    assert filed
     together = passed.extract()
     alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
     assert (together.passed, alone.passed) == (0, 240)
@@ -98,9 +117,18 @@ def test_features_from_two_nodes_are_those_of_one_machine(
     assert not (tmp_path / "together" / "shards").exists()
 
 
+@pytest.mark.parametrize("stored", [False, True])
 def test_a_node_that_dies_costs_no_picture(
-    spread: Settings, many_shapes: Taken, head: Any, nodes: list[Any], tmp_path: Path
+    spread: Settings,
+    many_shapes: Taken,
+    head: Any,
+    nodes: list[Any],
+    filed: list[str],
+    tmp_path: Path,
+    stored: bool,
 ) -> None:
+    if stored:
+        spread = _stored(spread, tmp_path)
     passed = Passed(many_shapes, spread, tmp_path / "together")
     killed: list[int] = []
 
@@ -110,7 +138,7 @@ def test_a_node_that_dies_costs_no_picture(
             head.remove_node(nodes[0], allow_graceful=False)
 
     passed.share_out(kill)
-    assert killed and killed[0] < 120
+    assert killed and killed[0] < 120 and filed
     together = passed.extract()
     alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
     assert together.passed == 0
@@ -121,32 +149,82 @@ def test_machines_that_share_no_folder_hand_features_over_by_storage(
     spread: Settings,
     stranger: Callable[[Path], None],
     many_shapes: Taken,
+    filed: list[str],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        stranger(tmp_path_factory.getbasetemp())
+        _hands_over(spread, Path(name).as_uri(), many_shapes, tmp_path)
+        assert filed and all(landed.startswith("file://") for landed in filed)
+        assert not list(Path(name).iterdir())
+
+
+def test_a_machine_that_does_not_reach_the_folder_is_asked_once(
+    spread: Settings,
+    stranger: Callable[[Path], None],
+    many_shapes: Taken,
+    filed: list[str],
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        storage = Path(name)
-        stranger(tmp_path_factory.getbasetemp())
-        _hands_over(spread, storage.as_uri(), many_shapes, tmp_path, monkeypatch)
-        assert not list(storage.iterdir())
+    avoided: list[machines.Stranger] = []
+    monkeypatch.setattr(machines.Machines, "avoid", _listening(machines.Machines.avoid, avoided))
+    stranger(tmp_path_factory.getbasetemp())
+    passed = Passed(many_shapes, spread, tmp_path / "together")
+    passed.share_out()
+    assert 1 <= len(avoided) <= shards.IN_HAND and not filed
+    assert passed.extract().passed == 0
 
 
 def test_features_land_in_a_bucket(
+    spread: Settings, bucket: str, head: Any, many_shapes: Taken, filed: list[str], tmp_path: Path
+) -> None:
+    import fsspec
+
+    head.add_node(num_cpus=1)
+    _hands_over(spread, f"{bucket}/features", many_shapes, tmp_path)
+    assert filed and all(landed.startswith(bucket) for landed in filed)
+    storage, root = fsspec.url_to_fs(bucket)
+    assert not storage.find(root)
+
+
+def test_a_bucket_that_is_not_there_is_not_made(bucket: str) -> None:
+    import fsspec
+
+    with pytest.raises(FileNotFoundError):
+        handover.prepare("s3://lending/some/pass")
+    storage, _ = fsspec.url_to_fs(bucket)
+    assert storage.ls("") == [bucket.removeprefix("s3://")]
+
+
+def test_storage_that_fails_half_way_leaves_the_rest_for_this_machine(
     spread: Settings,
-    bucket: str,
-    head: Any,
+    nodes: list[Any],
     many_shapes: Taken,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import fsspec
+    sent: list[str] = []
 
-    node = head.add_node(num_cpus=1)
-    _hands_over(spread, f"{bucket}/features", many_shapes, tmp_path, monkeypatch)
-    storage, root = fsspec.url_to_fs(bucket)
-    assert not storage.find(root)
-    head.remove_node(node)
+    def fail(*given: Any) -> str:
+        if len(sent) == 3:
+            raise OSError(errno.ENOSPC, "no space left")
+        sent.append(send(*given))
+        return sent[-1]
+
+    send = shards.shard.send
+    monkeypatch.setattr(shards.shard, "send", fail)
+    stored = _stored(spread, tmp_path)
+    passed = Passed(many_shapes, stored, tmp_path / "together")
+    passed.share_out()
+    assert len(sent) == 3
+    together = passed.extract()
+    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    assert together.passed > 0
+    assert np.array_equal(together.embeddings, alone.embeddings)
+    assert not list(Path(stored.storage).iterdir())
 
 
 def test_a_shard_is_of_so_many_pictures_or_bytes_at_most(
@@ -179,26 +257,25 @@ def test_where_storage_takes_nothing_the_pass_is_made_here(
     assert passed.extract().passed == 240
 
 
-def _hands_over(
-    spread: Settings,
-    storage: str,
-    taken: Taken,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Fails unless features come by that storage, and are those of one machine."""
-    filed: list[str] = []
-    file = shards._file
+def _stored(spread: Settings, folder: Path) -> Settings:
+    """A host with storage of its own."""
+    (folder / "landing").mkdir()
+    return spread.model_copy(update={"storage": str(folder / "landing")})
 
-    def filing(landed: str, *more: Any) -> None:
-        file(landed, *more)
-        filed.append(landed)
 
-    monkeypatch.setattr(shards, "_file", filing)
+def _listening(method: Callable[..., Any], heard: list[Any]) -> Callable[..., Any]:
+    def listen(self: Any, given: Any) -> Any:
+        heard.append(given)
+        return method(self, given)
+
+    return listen
+
+
+def _hands_over(spread: Settings, storage: str, taken: Taken, tmp_path: Path) -> None:
+    """Fails unless features that come by that storage are those of one machine."""
     there = spread.model_copy(update={"storage": storage})
     passed = Passed(taken, there, tmp_path / "together")
     passed.share_out()
-    assert filed and all(landed.startswith(storage) for landed in filed)
     together = passed.extract()
     alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
     assert (together.passed, alone.passed) == (0, 240)
@@ -243,11 +320,14 @@ def test_a_picture_that_cannot_be_read_is_told_as_on_one_machine(
     assert "Traceback" not in str(refusal.value) and "ray" not in str(refusal.value).lower()
 
 
+@pytest.mark.parametrize("stored", [False, True])
 def test_a_cancelled_pass_leaves_the_cluster_and_no_shard(
-    spread: Settings, nodes: list[Any], many_shapes: Taken, tmp_path: Path
+    spread: Settings, nodes: list[Any], many_shapes: Taken, tmp_path: Path, stored: bool
 ) -> None:
     import ray
 
+    if stored:
+        spread = _stored(spread, tmp_path)
     passed = Passed(many_shapes, spread, tmp_path / "together")
 
     def stop(_done: int) -> None:
@@ -257,20 +337,12 @@ def test_a_cancelled_pass_leaves_the_cluster_and_no_shard(
         passed.share_out(stop)
     assert not ray.is_initialized()
     assert not (tmp_path / "together" / "shards").exists()
+    assert not stored or not list((tmp_path / "landing").iterdir())
 
 
 def test_a_training_over_two_nodes_ends_with_the_report_of_one_machine(
-    spread: Settings,
-    nodes: list[Any],
-    many_shapes: Taken,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    spread: Settings, nodes: list[Any], many_shapes: Taken, filed: list[str], tmp_path: Path
 ) -> None:
-    filed: list[str] = []
-    file = shards._file
-    monkeypatch.setattr(
-        shards, "_file", lambda landed, *more: (filed.append(landed), file(landed, *more))
-    )
     quick = asked_for("quick")
     together = train(many_shapes, quick, tmp_path / ("a" * 32), spread)
     assert filed
@@ -290,6 +362,7 @@ def test_where_there_is_no_cluster_the_pass_is_made_here(
     nowhere = settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
     trained = train(many_shapes, asked_for("quick"), tmp_path / ("c" * 32), nowhere)
     assert trained.run.complete
+    assert not list(tmp_path.rglob("shards"))
 
 
 def _extract(recipe: Recipe, engine: engines.Engine, cache: FeatureCache) -> features.Features:
