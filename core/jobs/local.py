@@ -72,7 +72,7 @@ def status(folder: JobFolder, settings: Settings) -> Status:
         if lane.ticket_of(folder) is not None and not lane.held and settings.runner == "ray":
             _start_dispatcher(lane, settings)  # its task went with the last one
         elif lane.ticket_of(folder) is None or not lane.held:
-            return process.interrupt(folder, settings)
+            return _interrupted(folder, lane, settings)
         return folder.recorded()  # the dispatcher says, or is about to say, how it ended
     if recorded.state is State.QUEUED and not 0 <= _since(recorded) <= PATIENCE_SECONDS:
         if lane.ticket_of(folder) is None:
@@ -80,6 +80,15 @@ def status(folder: JobFolder, settings: Settings) -> Status:
         if not lane.held:
             _start_dispatcher(lane, settings)
     return recorded
+
+
+def _interrupted(folder: JobFolder, lane: Lane, settings: Settings) -> Status:
+    """Record that nobody works on a job any more, and take it out of its queue."""
+    ticket = lane.ticket_of(folder)
+    found = process.interrupt(folder, settings)
+    if ticket is not None and found.state.ended:
+        ticket.unlink(missing_ok=True)
+    return found
 
 
 def _since(queued: Status) -> float:

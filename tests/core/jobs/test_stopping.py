@@ -138,6 +138,7 @@ def test_without_dispatcher_and_worker_a_job_is_interrupted(
     assert status.state is State.INTERRUPTED
     assert status.sentence == "It was interrupted: the machine or the worker stopped."
     assert_nothing_is_left(run, queue)
+    assert not Lane("train", queue).tickets(), "those that wait count it no more"
 
 
 def test_a_job_that_ran_when_the_machine_stopped_is_interrupted(queue: Settings) -> None:
