@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "corpora" in getattr(item, "fixturenames", ()):
             item.add_marker("corpus")
-        if "head" in getattr(item, "fixturenames", ()):
+        if "ray_head" in getattr(item, "fixturenames", ()):
             item.add_marker("cluster")
         if "browser" in item.path.parts:
             item.add_marker("browser")

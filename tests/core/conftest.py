@@ -74,7 +74,7 @@ def trained(
 
 
 @pytest.fixture(scope="session")
-def head() -> Iterator[Any]:
+def ray_head() -> Iterator[Any]:
     """A Ray cluster on this machine, whose head does no jobs."""
     ray = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: make cluster")
     # That a node is dead is known after two seconds, not after twenty.
@@ -92,39 +92,39 @@ def head() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def tidied_nodes(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nodes that a test has added are gone after it, however it ended."""
-    if "head" not in request.fixturenames:
+    if "ray_head" not in request.fixturenames:
         yield
         return
-    head = request.getfixturevalue("head")
-    before = set(head.worker_nodes)
+    ray_head = request.getfixturevalue("ray_head")
+    before = set(ray_head.worker_nodes)
     yield
-    for node in set(head.worker_nodes) - before:
-        head.remove_node(node)
+    for node in set(ray_head.worker_nodes) - before:
+        ray_head.remove_node(node)
 
 
 @pytest.fixture
-def nodes(head: Any) -> list[Any]:
+def nodes(ray_head: Any) -> list[Any]:
     """Two nodes of a core each."""
-    return [head.add_node(num_cpus=1) for _ in range(2)]
+    return [ray_head.add_node(num_cpus=1) for _ in range(2)]
 
 
 @pytest.fixture
-def stranger(head: Any) -> Iterator[Callable[[Path], None]]:
+def stranger(ray_head: Any) -> Iterator[Callable[[Path], None]]:
     """`stranger(folder)`: a node of a core that sees nothing in a folder, as another machine."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("only root on Linux can hide a folder from a process")
     started: list[subprocess.Popen[bytes]] = []
 
     def living() -> int:
-        return len(head.global_state._live_node_ids())
+        return len(ray_head.global_state._live_node_ids())
 
-    head.wait_for_nodes()  # until those of the test before are known to be gone
+    ray_head.wait_for_nodes()  # until those of the test before are known to be gone
 
     def start(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         before = living()
-        ray = f"{sys.executable} -m ray.scripts.scripts start --address={head.address} --num-cpus=1"
-        hidden = f"mount -t tmpfs none '{folder}' && exec {ray} --block --disable-usage-stats"
+        ray = f"{sys.executable} -m ray.scripts.scripts start --address={ray_head.address}"
+        hidden = f"mount -t tmpfs none '{folder}' && exec {ray} --num-cpus=1 --block"
         started.append(
             subprocess.Popen(
                 ["unshare", "--mount", "sh", "-c", hidden],

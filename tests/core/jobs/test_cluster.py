@@ -22,9 +22,9 @@ FINE_TUNED = {"backbone": "tiny", "batch_size": 8, "unfreeze": {"stages": 1}}
 
 
 @pytest.fixture
-def host(head: Any, queue: Settings) -> Settings:
+def host(ray_head: Any, queue: Settings) -> Settings:
     """A host that sends its jobs there."""
-    return queue.model_copy(update={"runner": "ray", "ray_address": head.address})
+    return queue.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
 
 
 def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
@@ -54,9 +54,9 @@ def test_jobs_of_several_visitors_are_at_work_at_once(
 
 
 def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_once(
-    host: Settings, head: Any, tiny: Backbone, tmp_path: Path
+    host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
-    head.add_node(num_cpus=1)
+    ray_head.add_node(num_cpus=1)
     running, waiting = (_long_training(host, tmp_path) for _ in range(2))
     at_work.until(lambda: running.events.read(), within=PATIENCE)
     cancel(waiting, host)
@@ -68,14 +68,14 @@ def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_
 
 
 def test_a_job_whose_node_dies_begins_again_on_another_and_ends_with_the_same_report(
-    host: Settings, head: Any, tiny: Backbone, tmp_path: Path
+    host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
     how = FINE_TUNED | {"fine_tune_phase": {"epochs": 25, "patience": 25}}
-    doomed = head.add_node(num_cpus=1)
+    doomed = ray_head.add_node(num_cpus=1)
     run = at_work.training(host, tmp_path / "pictures", **how)
     at_work.until(lambda: any(isinstance(e, Epoch) for e in run.job.events.read()), within=PATIENCE)
-    head.remove_node(doomed, allow_graceful=False)
-    head.add_node(num_cpus=1)
+    ray_head.remove_node(doomed, allow_graceful=False)
+    ray_head.add_node(num_cpus=1)
     at_work.until(lambda: at_work.said(run.job, "begins again on another"))
     status = at_work.ended(run.job, host, within=PATIENCE)
     assert (status.state, status.sentence) == (State.DONE, ""), run.job.log_tail()
@@ -87,15 +87,15 @@ def test_a_job_whose_node_dies_begins_again_on_another_and_ends_with_the_same_re
 
 
 def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
-    host: Settings, head: Any, tiny: Backbone, tmp_path: Path
+    host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
     long = {"epochs": 300, "patience": 300}  # its epochs together take more than five seconds
     how = FINE_TUNED | {"fine_tune_phase": long, "unfreeze": {"stages": 2}, "batch_size": 1}
-    doomed = head.add_node(num_cpus=1)
+    doomed = ray_head.add_node(num_cpus=1)
     run = at_work.training(host, tmp_path / "pictures", **how)
     at_work.until(run.job.checkpoint.is_file, within=PATIENCE)
-    head.remove_node(doomed, allow_graceful=False)
-    head.add_node(num_cpus=1)
+    ray_head.remove_node(doomed, allow_graceful=False)
+    ray_head.add_node(num_cpus=1)
     status = at_work.ended(run.job, host, within=PATIENCE)
     assert (status.state, status.sentence) == (State.DONE, ""), run.job.log_tail()
     assert at_work.said(run.job, "begins again on another")
@@ -112,27 +112,27 @@ def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
 
 
 def test_a_job_waits_for_a_machine_and_says_so_until_one_is_there(
-    host: Settings, head: Any, a_zip: Path
+    host: Settings, ray_head: Any, a_zip: Path
 ) -> None:
     job = at_work.some_intake(host, "shapes", a_zip)
     at_work.until(lambda: "It waits for a machine" in job.recorded().sentence, within=PATIENCE)
-    head.add_node(num_cpus=1)
+    ray_head.add_node(num_cpus=1)
     status = at_work.ended(job, host, within=PATIENCE)
     assert (status.state, status.sentence) == (State.DONE, ""), job.log_tail()
 
 
 def test_a_job_that_waits_takes_a_smaller_machine_once_the_larger_is_gone(
-    host: Settings, head: Any, tiny: Backbone, tmp_path: Path
+    host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
-    large = head.add_node(num_cpus=2)
+    large = ray_head.add_node(num_cpus=2)
     first = _long_training(host, tmp_path)
     at_work.until(lambda: first.events.read(), within=PATIENCE)
     waiting = at_work.training(host, tmp_path / "pictures", preset="quick", backbone="tiny")
     time.sleep(3)  # so that it has asked for two cores
     assert waiting.job.recorded().state is State.QUEUED
     cancel(first, host)
-    head.remove_node(large, allow_graceful=False)
-    head.add_node(num_cpus=1)
+    ray_head.remove_node(large, allow_graceful=False)
+    ray_head.add_node(num_cpus=1)
     status = at_work.ended(waiting.job, host, within=PATIENCE)
     assert (status.state, status.sentence) == (State.DONE, ""), waiting.job.log_tail()
 
@@ -174,7 +174,7 @@ def _long_training(host: Settings, tmp_path: Path, epochs: int = 500) -> JobFold
 
 
 def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
-    host: Settings, head: Any, stranger: Callable[[Path], None], a_zip: Path
+    host: Settings, ray_head: Any, stranger: Callable[[Path], None], a_zip: Path
 ) -> None:
     stranger(host.home)
     jobs = [at_work.some_intake(host, f"shapes{number}", a_zip) for number in range(2)]
@@ -186,7 +186,7 @@ def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
     for job in jobs:  # the first was there; the second never got that far
         at_work.until(lambda job=job: told(job), within=PATIENCE)
         assert job.recorded().state is State.QUEUED
-    head.add_node(num_cpus=1)
+    ray_head.add_node(num_cpus=1)
     jobs.append(at_work.some_intake(host, "later", a_zip))
     ends = [at_work.ended(job, host, within=PATIENCE) for job in jobs]
     assert [(end.state, end.sentence) for end in ends] == [(State.DONE, "")] * 3

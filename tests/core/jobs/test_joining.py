@@ -11,13 +11,13 @@ from core.jobs import joining
 from core.settings import Settings
 
 
-def test_whoever_joins_ends_as_before_when_asked_to(head: Any, settings: Settings) -> None:
+def test_whoever_joins_ends_as_before_when_asked_to(ray_head: Any, settings: Settings) -> None:
     import ray
 
     asked: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     try:
-        joining.join(settings.model_copy(update={"ray_address": head.address}))
+        joining.join(settings.model_copy(update={"ray_address": ray_head.address}))
         signal.raise_signal(signal.SIGTERM)
         ray.shutdown()
     finally:
@@ -44,14 +44,14 @@ def test_a_client_of_a_cluster_elsewhere_says_where_the_project_is(
 
 @pytest.mark.cluster
 def test_a_bound_on_memory_leaves_room_for_the_object_store(
-    head: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ray_head: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray
 
     set_to: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _what: (10**9, resource.RLIM_INFINITY))
     monkeypatch.setattr(resource, "setrlimit", lambda _what, both: set_to.append(both))
-    joining.join(settings.model_copy(update={"ray_address": head.address}))
+    joining.join(settings.model_copy(update={"ray_address": ray_head.address}))
     store = max(node["Resources"].get("object_store_memory", 0) for node in ray.nodes())
     ray.shutdown()
     assert store > 0

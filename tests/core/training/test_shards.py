@@ -31,11 +31,11 @@ def many_shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
 
 @pytest.fixture
 def spread(
-    head: Any, tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ray_head: Any, tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Settings of a host with a cluster, whose shards are of four pictures."""
     monkeypatch.setattr(shards, "PICTURES", 4)
-    return settings.model_copy(update={"runner": "ray", "ray_address": head.address})
+    return settings.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_features_from_two_nodes_are_those_of_one_machine(
 def test_a_node_that_dies_costs_no_picture(
     spread: Settings,
     many_shapes: Taken,
-    head: Any,
+    ray_head: Any,
     nodes: list[Any],
     filed: list[str],
     tmp_path: Path,
@@ -135,7 +135,7 @@ def test_a_node_that_dies_costs_no_picture(
     def kill(done: int) -> None:
         if not killed and done >= 8:
             killed.append(done)
-            head.remove_node(nodes[0], allow_graceful=False)
+            ray_head.remove_node(nodes[0], allow_graceful=False)
 
     passed.share_out(kill)
     assert killed and killed[0] < 120 and filed
@@ -179,17 +179,23 @@ def test_a_machine_that_does_not_reach_the_folder_is_asked_once(
 
 
 def test_features_land_in_a_bucket(
-    spread: Settings, bucket: str, head: Any, many_shapes: Taken, filed: list[str], tmp_path: Path
+    spread: Settings,
+    bucket: str,
+    ray_head: Any,
+    many_shapes: Taken,
+    filed: list[str],
+    tmp_path: Path,
 ) -> None:
     import fsspec
 
-    head.add_node(num_cpus=1)
+    ray_head.add_node(num_cpus=1)
     _hands_over(spread, f"{bucket}/features", many_shapes, tmp_path)
     assert filed and all(landed.startswith(bucket) for landed in filed)
     storage, root = fsspec.url_to_fs(bucket)
     assert not storage.find(root)
 
 
+@pytest.mark.cluster
 def test_a_bucket_that_is_not_there_is_not_made(bucket: str) -> None:
     import fsspec
 

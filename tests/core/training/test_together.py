@@ -32,21 +32,21 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
 
 @pytest.fixture
 def spread(
-    head: Any, tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ray_head: Any, tiny: Backbone, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Settings of a host with a cluster, on which even a little fine-tuning is shared."""
     monkeypatch.setattr(together, "WORTH_IT", 0.0)
     monkeypatch.setattr(shards, "WORTH_IT", 10_000)
-    return settings.model_copy(update={"runner": "ray", "ray_address": head.address})
+    return settings.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
 
 
 @pytest.fixture
-def other(head: Any) -> Any:
+def other(ray_head: Any) -> Any:
     """Another machine with a core to spare."""
-    node = head.add_node(num_cpus=1)
+    node = ray_head.add_node(num_cpus=1)
     yield node
-    if node in head.worker_nodes:
-        head.remove_node(node)
+    if node in ray_head.worker_nodes:
+        ray_head.remove_node(node)
 
 
 def fine_tuned(**values: object) -> TrainingConfig:
@@ -102,7 +102,7 @@ def test_two_machines_make_of_it_what_one_does(
 def test_a_machine_that_is_lost_leaves_it_to_this_one(
     how: str,
     spread: Settings,
-    head: Any,
+    ray_head: Any,
     other: Any,
     shapes: Taken,
     tmp_path: Path,
@@ -117,7 +117,7 @@ def test_a_machine_that_is_lost_leaves_it_to_this_one(
             return
         struck.append(epoch.epoch)
         if how == "dies":
-            head.remove_node(other, allow_graceful=False)
+            ray_head.remove_node(other, allow_graceful=False)
         else:
             _ranks()[-1].suspend()
 
