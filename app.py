@@ -5,10 +5,10 @@ import contextlib
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
-from ui import resources, troubles
+from ui import errors, resources
 
 st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
-troubles.watch()
+errors.watch()
 resources.start()
 resources.sweep()
 page = st.navigation(

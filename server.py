@@ -4,8 +4,9 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import api
-from core import memory, settings
-from ui import troubles
+from core import settings
+from core.system import memory
+from ui import errors
 
 memory.bound()
 host = settings.load()
@@ -13,5 +14,5 @@ app = st.App(
     "app.py",
     routes=api.routes(host),
     middleware=[Middleware(api.Visits)] if host.mode == "public" else [],
-    on_script_error=troubles.apologise,
+    on_script_error=errors.apologise,
 )

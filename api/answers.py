@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from core.classifier import Verdict
+from core.model.classifier import Verdict
 
 
 class Part(BaseModel):

@@ -11,10 +11,11 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from api.refusals import shown
-from core import backbones, models, runs
+from core import backbones, runs
 from core.backbones import serving
-from core.classifier import Classifier, ServingModel, opened
 from core.errors import UnknownModel
+from core.model.classifier import Classifier, ServingModel, opened
+from core.predict import lookup
 from core.settings import Settings
 
 MODELS = 4
@@ -48,7 +49,7 @@ class Kept:
             state = self._state(name)
             known = self._classifiers.pop(name, None)
             if known is None or known[0] != state:
-                known = state, models.named(name, self._settings, self._open)
+                known = state, lookup.named(name, self._settings, self._open)
             self._classifiers[name] = known
             while len(self._classifiers) > MODELS:
                 self._classifiers.popitem(last=False)
@@ -59,7 +60,7 @@ class Kept:
         if backbones.known(name):
             return serving.required(backbones.get(name), self._settings)
         if runs.RUN_ID.fullmatch(name):
-            found = models.of_id(name, self._settings)
+            found = lookup.of_id(name, self._settings)
             return found.changed_at, found.annotations().model_dump_json()
         raise UnknownModel(
             f"No backbone and no run is called {shown(name)}. GET /api/models lists what is ready."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from api.answers import Answered, Guess, Heatmap, Unread
 from api.question import Given, Parameters
-from core import heatmap
-from core.classifier import Answer, Classifier
 from core.errors import BadImage
+from core.model import heatmap
+from core.model.classifier import Answer, Classifier
 
 
 def answered(classifier: Classifier, given: Given, asked: Parameters) -> Answered | Unread:

@@ -22,7 +22,7 @@ from api.question import asked
 from api.refusals import HANDLERS, Refused
 from core import backbones, runs
 from core.backbones import imagenet_labels, serving
-from core.bundles import Brought, brought
+from core.bundles import Brought, imported
 from core.settings import Settings
 
 AT_ONCE = 2
@@ -116,7 +116,7 @@ class Endpoint:
         return Models(default=backbones.DEFAULT, models=listed)
 
     def _brought(self) -> list[Brought]:
-        every = brought.every(self._settings)
+        every = imported.every(self._settings)
         return [one for one in every if not one.damaged and one.ready(self._settings)]
 
     async def _in_turn(self, work: Callable[[], Found]) -> Found:

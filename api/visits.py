@@ -6,7 +6,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core import visitors
+from core.system import visitors
 
 SECONDS = 365 * 24 * 3600
 """How long a browser keeps the cookie after its last visit."""

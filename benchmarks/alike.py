@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from benchmarks.report import Figure, show
-from core.checks import neighbours
+from core.checks import near_duplicates
 
 SIZES = (2_000, 4_000, 8_000)
 
@@ -23,7 +23,7 @@ def seconds(count: int) -> float:
     coarse = random.integers(0, 256, (count, 16, 16), dtype=np.uint8)
     grey = coarse.repeat(4, axis=1).repeat(4, axis=2)
     began = time.perf_counter()
-    neighbours.pairs(grey, np.zeros(count, bool))
+    near_duplicates.pairs(grey, np.zeros(count, bool))
     return time.perf_counter() - began
 
 

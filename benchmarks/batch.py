@@ -28,10 +28,14 @@ from PIL import Image
 
 from benchmarks import jobs, pictures
 from benchmarks.report import Figure, show
-from core import ahead, backbones, batch, models, sources, table
+from core import backbones
+from core.archive import sources
 from core.backbones import serving
-from core.classifier import on_one_thread
+from core.model import batch
+from core.model.classifier import on_one_thread
+from core.predict import lookup, table
 from core.settings import Settings
+from core.system import threads as ahead
 
 Taken = tuple[float, float]
 
@@ -46,7 +50,7 @@ def timed(call: Callable[[], None]) -> Taken:
 def tabulated(folder: Path, out: Path, settings: Settings) -> None:
     """From a folder to a CSV."""
     found = sources.in_folder(folder)
-    rows = batch.answers(lambda: models.named("", settings, on_one_thread), found)
+    rows = batch.answers(lambda: lookup.named("", settings, on_one_thread), found)
     with closing(rows), table.writing(out, "csv") as add:
         for row in filter(None, rows):
             add(row)

@@ -29,12 +29,14 @@ from PIL import Image, ImageFilter
 from benchmarks import jobs
 from benchmarks.jobs import Taken
 from benchmarks.report import Figure, show
-from core import live, looks, runs
-from core.classifier import Classifier
+from core import live, runs
 from core.errors import TuskerError
+from core.jobs.events import EXPORTS_BEGIN, Event, Note
+from core.model import appearance
+from core.model.classifier import Classifier
+from core.pipeline import training_job
 from core.settings import Settings
-from core.training import config, pipeline
-from core.training.events import EXPORTS_BEGIN, Event, Note
+from core.training import config
 
 GROUPS = 100
 """Times that ten frames are checked."""
@@ -72,7 +74,7 @@ def learn(taken: Taken, settings: Settings, backbone: str) -> tuple[Classifier, 
     """A model taught with a dataset, and its test pictures as it sees them."""
     asked = config.preset("quick", backbone=backbone)
     run = runs.create(asked, taken.dataset, runs.new_path(settings))
-    pipeline.train(run, taken.pictures, settings, _without_exports)
+    training_job.train(run, taken.pictures, settings, _without_exports)
     classifier = run.classifier(settings)
     examples = run.dataset().of("test")
     return classifier, [classifier.load(taken.pictures / example.path) for example in examples]
@@ -101,7 +103,7 @@ def _without_exports(event: Event) -> None:
 def packed(view: np.ndarray) -> bytes:
     """A frame as it travels."""
     file = io.BytesIO()
-    Image.fromarray(view).save(file, "JPEG", quality=looks.QUALITY)
+    Image.fromarray(view).save(file, "JPEG", quality=appearance.QUALITY)
     return file.getvalue()
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import psutil
 
-from core.classifier import Classifier
+from core.model.classifier import Classifier
 from tests.browser.server import Server
 from tests.sessions.client import Session
 

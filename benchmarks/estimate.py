@@ -22,11 +22,11 @@ from benchmarks.jobs import Taken, Trained
 from benchmarks.report import Figure, show
 from benchmarks.scale import MEGABYTE, Peak, size_on_disk
 from core import backbones
+from core.estimating import estimate
+from core.estimating.estimate import Estimate
 from core.settings import Settings
 from core.training import config as room
-from core.training import estimate
 from core.training.config import TrainingConfig
-from core.training.estimate import Estimate
 
 FACTOR = 1.5
 """How far off an estimate may be, both ways."""

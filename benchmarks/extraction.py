@@ -31,10 +31,11 @@ from PIL import Image
 
 from benchmarks import jobs, pictures
 from benchmarks.report import Figure, show
-from core import backbones, files, images
+from core import backbones, images
 from core.backbones import Backbone
 from core.dataset import Example
 from core.settings import Settings
+from core.system import files
 from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation

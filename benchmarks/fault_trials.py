@@ -16,14 +16,15 @@ import numpy as np
 from benchmarks import fault_points, jobs
 from benchmarks.fault_points import KILLS, PLAN, SEEN, STRUCK
 from benchmarks.jobs import Taken
-from core import resuming, runs
+from core import runs
 from core import settings as host
 from core.errors import TuskerError
 from core.jobs import State, cancel, enqueue, recover
-from core.jobs.lane import Lane
 from core.jobs.process import WORKER
-from core.jobs.worker import SORRY
-from core.run import Run
+from core.jobs.queue import Lane
+from core.pipeline.worker import SORRY
+from core.runs import resuming
+from core.runs.run import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
 from tests import shapes

@@ -14,14 +14,15 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from benchmarks import jobs
 from benchmarks.fault_points import STRUCK
 from benchmarks.fault_trials import RECOVERY_SECONDS, Fault, Outcome, Point, planned, until
-from core import resuming, runs
+from core import runs
 from core import settings as host
+from core.intake.uploads import Upload
 from core.jobs import State, cancel
 from core.jobs.folder import Order
-from core.jobs.lane import Lane
-from core.run import Run
+from core.jobs.queue import Lane
+from core.runs import resuming
+from core.runs.run import Run
 from core.settings import Settings
-from core.uploads import Upload
 from tests import shapes
 from tests.browser import server
 from tests.sessions.client import Session

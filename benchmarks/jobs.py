@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import arguments, intake, runs
+from core import intake, runs
 from core import settings as host
+from core.commands import arguments
 from core.dataset import Dataset
 from core.errors import TuskerError
+from core.jobs.events import EXPORTS_BEGIN
 from core.jobs.folder import Order, State
 from core.jobs.process import ROOT, WORKER, environment
-from core.run import Run
+from core.runs.run import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
-from core.training.events import EXPORTS_BEGIN
 
 POLL_SECONDS = 0.01
 LINKED = ("backbones", "weights")

@@ -27,7 +27,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 
 from benchmarks.report import Figure, show
-from core import samples
+from core.intake import samples
 from tests.browser import chromium, litert
 from tests.browser.server import Server, start
 

@@ -31,9 +31,9 @@ from benchmarks.crowd import MEGABYTE, Held
 from benchmarks.report import Figure, show
 from core import backbones, runs
 from core import settings as host
-from core.classifier import Classifier
 from core.jobs import cancel, enqueue, local
 from core.jobs.folder import Order, State
+from core.model.classifier import Classifier
 from core.settings import Settings
 from core.training import config
 from tests.browser.server import ROOT, Server, start

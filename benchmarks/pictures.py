@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core import samples
+from core.intake import samples
 
 PHOTOGRAPH = (500, 375)
 DRAWING = (200, 150)

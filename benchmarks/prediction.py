@@ -33,7 +33,7 @@ from benchmarks import jobs, pictures
 from benchmarks.report import Figure, show
 from core import backbones
 from core.backbones import Backbone, serving
-from core.classifier import Classifier
+from core.model.classifier import Classifier
 from core.settings import Settings
 
 TOP = 3

@@ -32,11 +32,11 @@ from core.evaluation import evaluate, intervals
 from core.evaluation.learning_curve import learning_curve
 from core.evaluation.report import Footprint, Unlike
 from core.jobs import State
+from core.jobs.events import Epoch, Kept
 from core.jobs.folder import Order
-from core.run import Run
+from core.runs.run import Run
 from core.settings import Settings
 from core.training import config
-from core.training.events import Epoch, Kept
 from tests.browser import chromium
 from tests.browser.server import start
 from tests.shapes import draw

@@ -37,13 +37,14 @@ from benchmarks.extraction import examples_of
 from benchmarks.report import Figure, show
 from core import backbones
 from core.dataset import Dataset, Example
-from core.jobs import cores, enqueue, local
+from core.distributed import cores, extraction
+from core.jobs import enqueue, local
 from core.jobs.folder import Order, State
 from core.settings import Settings
-from core.training import config, engines, features, shards
+from core.training import config, engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
-from core.training.recipe import Recipe
+from core.training.context import Recipe
 
 NICENESS = 15
 """By how much Ray's own processes stand back for others: they are measured against the like."""
@@ -78,7 +79,7 @@ def pass_over(examples: list[Example], settings: Settings) -> float:
         engine = engines.litert(recipe.network, None)
         began = time.perf_counter()
         if settings.runner == "ray":
-            shards.share_out(recipe, examples, Augmentation.none(), engine, _told)
+            extraction.share_out(recipe, examples, Augmentation.none(), engine, _told)
         found = features.extract(
             examples,
             recipe.pictures,

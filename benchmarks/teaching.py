@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import TimeoutError as TooLate
 
 from benchmarks.report import Figure, show
-from core import showing as room
+from core import capture as room
 from tests.browser import chromium, litert, teacher
 from tests.browser.server import Server, start
 

@@ -38,10 +38,10 @@ from benchmarks.report import Figure, show
 from core import backbones
 from core import dataset as dataset_room
 from core.dataset import Dataset, Split
+from core.jobs.events import Epoch, Event, Kept
 from core.settings import Settings
 from core.training import config as configuration
 from core.training.config import PresetName, TrainingConfig
-from core.training.events import Epoch, Event, Kept
 
 PRESETS: tuple[PresetName, ...] = ("quick", "balanced")
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

@@ -12,13 +12,14 @@ import numpy as np
 from core import backbones
 from core.backbones import costs
 from core.dataset import Dataset, Example, Split
-from core.dense import DenseHead
+from core.distributed import fine_tuning
+from core.jobs.events import Epoch, Event, Step
+from core.model.dense import DenseHead
 from core.settings import Settings
-from core.training import config, resources, together
+from core.training import config, depth
 from core.training.cache import FeatureCache
-from core.training.events import Epoch, Event, Step
+from core.training.context import Recipe
 from core.training.features import Features
-from core.training.recipe import Recipe
 
 CLASSES = 5
 ASKED = {"unfreeze": {"stages": 2}, "fine_tune_phase": {"epochs": 4, "patience": 4}}
@@ -52,7 +53,7 @@ class Kept:
 def kept(pictures: int, folder: Path, settings: Settings) -> Kept:
     """Random activations at the cut, in files."""
     asked, backbone = config.parse(ASKED), backbones.get(backbones.DEFAULT)
-    shape = costs.of(backbone)[resources.cut_stage(asked)].shape
+    shape = costs.of(backbone)[depth.cut_stage(asked)].shape
     random, examples = np.random.default_rng(0), []
     found: dict[Split, Features] = {}
     cache = FeatureCache(folder)
@@ -87,13 +88,13 @@ def tune(given: Kept) -> Tuned:
     width = recipe.backbone.embedding
     start = DenseHead(((np.zeros((width, CLASSES), np.float32), np.zeros(CLASSES, np.float32)),))
     said: list[tuple[float, Event]] = []
-    together.WORTH_IT = 0.0
+    fine_tuning.WORTH_IT = 0.0
 
     def note(event: Event) -> None:
         said.append((time.perf_counter() - began, event))
 
     began = time.perf_counter()
-    done = together.fit(recipe, tuner, start, found, note)
+    done = fine_tuning.fit(recipe, tuner, start, found, note)
     if done is None and recipe.settings.runner == "ray":
         raise SystemExit("Fine-tuning was not shared: see the log.")
     if done is None:

@@ -30,14 +30,17 @@ from sklearn.metrics import roc_auc_score
 from benchmarks import jobs
 from benchmarks.jobs import Taken
 from benchmarks.report import Figure, show
-from core import batch, runs, samples
-from core.classifier import Classifier, on_one_thread
+from core import runs
 from core.errors import TuskerError
-from core.run import Run
+from core.intake import samples
+from core.jobs.events import EXPORTS_BEGIN, Event, Note
+from core.model import batch
+from core.model.classifier import Classifier, on_one_thread
+from core.pipeline import training_job
+from core.runs.run import Run
 from core.settings import Settings
-from core.training import config, pipeline
+from core.training import config
 from core.training.config import TrainingConfig
-from core.training.events import EXPORTS_BEGIN, Event, Note
 
 PHOTOGRAPHS = "photographs"
 SHOWN = 200
@@ -118,7 +121,7 @@ def learn(
 ) -> Learned:
     """Train a run, and show its model what it was not taught."""
     run = runs.create(asked, taken.dataset, runs.new_path(settings))
-    pipeline.train(run, taken.pictures, settings, _without_exports)
+    training_job.train(run, taken.pictures, settings, _without_exports)
     unlike = run.unlike()
     if unlike is None:
         raise SystemExit(f"{taken.dataset.name}: too few pictures to tell what is unlike them.")

@@ -10,10 +10,9 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from core import terminal
-from core.commands import COMMANDS
+from core.commands import COMMANDS, terminal
+from core.commands.terminal import complain
 from core.errors import BadInput, Cancelled, RunDamaged, TuskerError
-from core.terminal import complain
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -3,17 +3,8 @@
 import streamlit as st
 
 from core.errors import TuskerError
-from ui import (
-    answers,
-    batch,
-    brought,
-    frame,
-    live_camera,
-    models,
-    pictures,
-    resources,
-    state,
-)
+from ui import frame, imported_models, live_camera, model_picker, resources, state
+from ui.predict import answers, batch, pictures
 
 frame.enter()
 settings = resources.settings()
@@ -23,14 +14,14 @@ inputs, results = st.columns([2, 3], gap="large")
 with inputs:
     which, how_many = st.columns([3, 1])
     with which:
-        model = models.choose(settings)
+        model = model_picker.choose(settings)
     count = how_many.number_input("Answers", 1, 10, 3, key=state.COUNT)
-    st.caption(models.describe(model, settings))
-    brought.offer(model, settings)
+    st.caption(model_picker.describe(model, settings))
+    imported_models.offer(model, settings)
     chosen = pictures.choose(settings)
 
 with results:
-    if not models.ready(model, settings):
+    if not model_picker.ready(model, settings):
         st.stop()
     if st.session_state[state.SOURCE] == pictures.LIVE:
         live_camera.show(model, count, settings)

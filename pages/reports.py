@@ -4,7 +4,8 @@ import streamlit as st
 
 from core import runs
 from core.errors import TuskerError
-from ui import compare, frame, launch, live, owner, report, resources, run_list, state
+from ui import frame, launch, resources, run_progress, state
+from ui.reports import compare, owner, run_list, views
 
 frame.enter()
 settings = resources.settings()
@@ -28,11 +29,11 @@ owner.heading(run, settings)
 line = runs.summarise(run, settings)
 try:
     if line.complete:
-        report.show(run, settings)
+        views.show(run, settings)
     else:
-        live.show(run, settings)
+        run_progress.show(run, settings)
 except TuskerError as refusal:
-    live.damaged(run, settings, str(refusal))
+    run_progress.damaged(run, settings, str(refusal))
 if line.state.ended and not line.complete:
     launch.again(run, settings)
 owner.answer(settings)

@@ -2,20 +2,11 @@
 
 import streamlit as st
 
-from core import samples
 from core.errors import TuskerError
-from ui import (
-    bakeoff,
-    continuing,
-    frame,
-    intake,
-    launch,
-    live,
-    resources,
-    settings_form,
-    showing,
-)
-from ui.forecast import Forecast
+from core.intake import samples
+from ui import frame, launch, resources, run_progress
+from ui.train import bakeoff, camera, intake, settings_form, warm_start
+from ui.train.estimate import Forecast
 
 frame.enter()
 settings = resources.settings()
@@ -24,9 +15,9 @@ st.title("Teach it your own classes")
 if (run := launch.wanted(settings)) is not None:
     try:
         launch.heading(run)
-        live.show(run, settings)
+        run_progress.show(run, settings)
     except TuskerError as refusal:
-        live.damaged(run, settings, str(refusal))
+        run_progress.damaged(run, settings, str(refusal))
     launch.again(run, settings)
     st.stop()
 
@@ -38,18 +29,18 @@ if upload is None:
 found = intake.examined(upload, settings)
 if found is None:
     st.stop()
-if showing.start_at_once(upload, found, settings):
+if camera.start_at_once(upload, found, settings):
     st.rerun()
 if not intake.show(upload, found):
     st.info("Settle what is marked :material/block: above, then choose how to learn.")
     st.stop()
 
 st.subheader("2 · How to learn", divider="gray")
-start = continuing.choose(found.dataset, settings)
+start = warm_start.choose(found.dataset, settings)
 forecast = Forecast(upload, found, settings, start)
 mirror = found.dataset.name != samples.DIGITS
 config = settings_form.choose(settings, forecast, mirror=mirror, start=start and start.model())
-config = continuing.configured(config, start)
+config = warm_start.configured(config, start)
 startable = config is not None and forecast.show(config)
 if start is None:
     bakeoff.offer(upload, found, config, settings)

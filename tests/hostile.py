@@ -1,7 +1,7 @@
 """Names as nobody should choose them, and a run whose classes and pictures are called so."""
 
 from core.evaluation import Report
-from core.run import Run
+from core.runs.run import Run
 
 CLASSES = (
     "**bold** | _cell_",

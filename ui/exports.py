@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import backbones, bundle, model, samples
-from core.export.verification import Proof, Verification
+from core import backbones, runs
+from core.export import packing
+from core.jobs.events import EXPORTS_BEGIN, Note
+from core.model import storage
 from core.runs import Run
+from core.runs.verification import Proof, Verification
 from core.settings import MEGABYTE, Settings
-from core.training.events import EXPORTS_BEGIN, Note
 from ui import text
 
 FAILED = "The files to download could not be made"
 """How the job begins to say so."""
 LARGE = 300 * MEGABYTE
 """Where all formats together are larger, not all are chosen from the start."""
-USUAL = (model.LITERT, model.KERAS)
+USUAL = (storage.LITERT, storage.KERAS)
 
 
 def offer(run: Run, settings: Settings) -> None:
@@ -23,7 +25,7 @@ def offer(run: Run, settings: Settings) -> None:
     if run.at_work(settings):
         _watch(run, settings)
         return
-    sizes = bundle.sizes(run)
+    sizes = packing.sizes(run)
     if not sizes:
         _absent(run)
     _download(run, settings, sizes, _usual(sizes))
@@ -34,8 +36,8 @@ def show(run: Run, settings: Settings) -> None:
     if run.at_work(settings):
         _watch(run, settings)
         return
-    sizes, found = bundle.sizes(run), run.verification()
-    if run.id == samples.RUN.name:
+    sizes, found = packing.sizes(run), run.verification()
+    if run.id == runs.SAMPLE.name:
         st.info(
             "The sample comes with its report and without its model. Teach one of your own to "
             "take it away.",
@@ -52,7 +54,7 @@ def show(run: Run, settings: Settings) -> None:
             list(sizes),
             selection_mode="multi",
             default=_usual(sizes),
-            format_func=lambda file: f"{bundle.title(file)}, {text.size(sizes[file])}",
+            format_func=lambda file: f"{packing.title(file)}, {text.size(sizes[file])}",
             key=f"formats {run.id}",
         )
     for proof in found.proofs if found else ():
@@ -60,7 +62,7 @@ def show(run: Run, settings: Settings) -> None:
             st.warning(text.plain(proof.reason, 600), icon=":material/block:")
     _download(run, settings, sizes, chosen)
     with st.expander("What else is in it", icon=":material/folder_zip:"):
-        st.markdown("\n".join(f"- `{name}`: {what}" for name, what in bundle.MEANING.items()))
+        st.markdown("\n".join(f"- `{name}`: {what}" for name, what in packing.MEANING.items()))
     row = backbones.get(run.config().backbone)
     st.caption(
         f"Each takes RGB pictures of {row.size}×{row.size} pixels, 0 to 255; all scaling is "
@@ -73,7 +75,7 @@ def _proofs(found: Verification, sizes: dict[str, int]) -> None:
     passed = [proof for proof in found.proofs if proof.file in sizes]
     st.dataframe(
         {
-            "Format": [bundle.title(proof.file) for proof in passed],
+            "Format": [packing.title(proof.file) for proof in passed],
             "Same class": [_percent(proof.agreement) for proof in passed],
             "Largest difference": [_difference(proof) for proof in passed],
             "Right": [_percent(proof.accuracy) for proof in passed],
@@ -111,11 +113,11 @@ def _usual(sizes: dict[str, int]) -> list[str]:
 
 def _download(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[str]) -> None:
     total = sum(sizes[file] for file in chosen) + sum(
-        place.stat().st_size for place in bundle.companions(run).values()
+        place.stat().st_size for place in packing.companions(run).values()
     )
     st.download_button(
         f"Download the bundle ({text.size(total)})",
-        lambda: bundle.packed(run, settings, chosen),
+        lambda: packing.packed(run, settings, chosen),
         file_name=f"tusker-{run.id[:8]}.zip",
         mime="application/zip",
         icon=":material/download:",

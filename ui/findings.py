@@ -12,8 +12,8 @@ from core import intake
 from core.checks import Finding, Remedy, Severity
 from core.dataset import Example
 from core.intake import Intake
-from core.table import inert
-from core.uploads import Upload
+from core.intake.uploads import Upload
+from core.predict.table import inert
 from ui import state, text
 
 ICONS = {

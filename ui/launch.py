@@ -7,18 +7,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import allowances, backbones, resuming, runs, uploads
+from core import backbones, runs
 from core.bundles import Brought
 from core.checks import Finding
 from core.dataset import Dataset
 from core.errors import TuskerError
-from core.intake import Intake
-from core.jobs import State, enqueue
-from core.runs import Run
+from core.intake import Intake, uploads
+from core.intake.uploads import Upload
+from core.jobs import State, enqueue, quotas
+from core.runs import Run, resuming
 from core.settings import Settings
 from core.training.config import TrainingConfig
-from core.uploads import Upload
-from ui import gone, resources, state, text
+from ui import missing, resources, state, text
 
 KEPT = (
     "What it had worked out about the pictures is kept as long as they are, so another start is "
@@ -61,8 +61,8 @@ def begin(
     runs.sweep(settings)
     by = state.mark(settings)
     try:
-        allowances.room(by, settings)
-        allowances.minutes(by, settings)
+        quotas.room(by, settings)
+        quotas.minutes(by, settings)
     except TuskerError as refusal:
         st.session_state[state.REFUSAL] = str(refusal)
         return
@@ -95,7 +95,7 @@ def wanted(settings: Settings, absent: Callable[[str], object] = st.warning) -> 
     try:
         run = runs.get(settings, run_id)
     except TuskerError as refusal:
-        absent(gone.said(str(refusal), settings))
+        absent(missing.said(str(refusal), settings))
         return None
     state.remember_run(run.id)
     return run
@@ -178,7 +178,7 @@ def _go_on(run: Run, settings: Settings) -> None:
     if not state.may_change(run.id, settings):
         return
     try:
-        allowances.minutes(state.mark(settings), settings)
+        quotas.minutes(state.mark(settings), settings)
         resuming.resume(run, settings, by=state.mark(settings))
     except TuskerError as refusal:  # the queue is full, or the pictures went meanwhile
         st.session_state[state.REFUSAL] = str(refusal)

@@ -11,35 +11,28 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import (
-    ahead,
-    backbones,
-    heatmap,
-    journal,
-    live,
-    memory,
-    models,
-    runs,
-    samples,
-    side_by_side,
-    uploads,
-)
-from core import card as cards
+from core import backbones, live, runs
 from core import settings as settings_module
 from core.backbones import serving
-from core.bundles import brought
-from core.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
+from core.bundles import imported
 from core.dataset import Dataset
-from core.evaluation import Report, browsing, pairing
+from core.evaluation import Report, browsing, paired
 from core.evaluation.browsing import Rows
-from core.evaluation.pairing import Answered, Apart, Paired
+from core.evaluation.paired import Answered, Apart, Paired
 from core.evaluation.report import Unlike
+from core.export import card as cards
+from core.intake import samples, uploads
 from core.jobs import recover
 from core.live import Part
-from core.run import Run
+from core.model import heatmap
+from core.model.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
+from core.predict import lookup
+from core.runs import comparison
+from core.runs.comparison import Measured
+from core.runs.run import Run
 from core.settings import Settings
-from core.side_by_side import Measured
-from ui.confusion_chart import Share, confusion_matrix
+from core.system import log, memory, threads
+from ui.charts.confusion import Share, confusion_matrix
 
 SWEEP_SECONDS = 3600
 PACKED_SECONDS = 900
@@ -56,7 +49,7 @@ def settings() -> Settings:
 def start() -> None:
     """Once a server: let queues go on where they stood."""
     memory.bound()
-    journal.begin()
+    log.begin()
     recover(settings())
 
 
@@ -65,7 +58,7 @@ def sweep() -> None:
     """Once an hour, when somebody comes: clear what is old or was abandoned."""
     uploads.sweep(settings())
     runs.sweep(settings())
-    brought.sweep(settings())
+    imported.sweep(settings())
     memory.give_back()
 
 
@@ -98,7 +91,7 @@ def classifier(model: str) -> Classifier:
 @st.cache_resource(scope="session", max_entries=2, show_spinner="Loading the model …")
 def _classifier(model: str, annotations: str) -> Classifier:
     del annotations  # where they change, so does what the model is called and when it is sure
-    return models.named(model, settings(), open_model)
+    return lookup.named(model, settings(), open_model)
 
 
 def crew(model: str) -> tuple[Classifier, ...]:
@@ -109,7 +102,7 @@ def crew(model: str) -> tuple[Classifier, ...]:
 @st.cache_resource(scope="session", max_entries=1, show_spinner="Loading the model …")
 def _crew(model: str, annotations: str) -> tuple[Classifier, ...]:
     del annotations  # as above
-    return tuple(models.named(model, settings(), on_one_thread) for _ in range(ahead.cores()))
+    return tuple(lookup.named(model, settings(), on_one_thread) for _ in range(threads.cores()))
 
 
 def live_parts(model: str) -> dict[str, Part]:
@@ -140,7 +133,7 @@ def shared_trunk(file: Path) -> Part:
 
 
 def _annotations(model: str) -> str:
-    said = models.of_id(model, settings()).annotations()
+    said = lookup.of_id(model, settings()).annotations()
     return said.model_dump_json(include={"name", "threshold"})
 
 
@@ -229,10 +222,10 @@ def measured(run: Run) -> Measured:
     return _measured(str(run.path), run.changed_at, run)
 
 
-@st.cache_resource(scope="session", max_entries=side_by_side.MOST, show_spinner=False)
+@st.cache_resource(scope="session", max_entries=comparison.MOST, show_spinner=False)
 def _measured(path: str, changed_at: tuple[int, ...], _run: Run) -> Measured:
     del path, changed_at  # what the cache goes by
-    return side_by_side.measured(_run)
+    return comparison.measured(_run)
 
 
 def pairings(compared: Sequence[Run]) -> tuple[Paired | Apart, ...]:
@@ -246,7 +239,7 @@ def _pairings(
     key: tuple[tuple[str, tuple[int, ...]], ...], _answered: list[Answered]
 ) -> tuple[Paired | Apart, ...]:
     del key  # what the cache goes by
-    return pairing.against(_answered[0], _answered[1:])
+    return paired.against(_answered[0], _answered[1:])
 
 
 @st.cache_data(scope="session", max_entries=256, show_spinner=False)

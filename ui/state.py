@@ -7,10 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import runs, samples, visitors
-from core.bundles import brought
-from core.run import Run
+from core import runs
+from core.bundles import imported
+from core.runs.run import Run
 from core.settings import Settings
+from core.system import visitors
 
 # Query parameters.
 RUN = "run"
@@ -171,7 +172,7 @@ def may_change(run_id: str, settings: Settings) -> bool:
 
     The sample is nobody's.
     """
-    if run_id == samples.RUN.name or not runs.RUN_ID.fullmatch(run_id):
+    if run_id == runs.SAMPLE.name or not runs.RUN_ID.fullmatch(run_id):
         return False
-    places = (runs.folder(settings), brought.folder(settings))
+    places = (runs.folder(settings), imported.folder(settings))
     return any(map(owning(settings), (place / run_id for place in places)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from core.markdown import plain, short
+from core.system.markdown import plain, short
 
 __all__ = ["classes", "count", "date", "duration", "milliseconds", "plain", "short", "size"]
 

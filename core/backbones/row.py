@@ -99,3 +99,8 @@ class Backbone:
     def offline(self) -> bool:
         """Whether it can be had without a network."""
         return self.weights is None or self.weights.url is None
+
+    @property
+    def in_keras(self) -> bool:
+        """Whether `keras.applications` has this network, so that programs need no file of it."""
+        return self.recipe.family == "applications"

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core import files
 from core import settings as host
 from core.backbones import weights
 from core.backbones.row import Backbone
 from core.backbones.table import get
 from core.errors import NotEnoughResources, TuskerError, UnknownModel
 from core.settings import Settings
+from core.system import files
 
 if TYPE_CHECKING:
     import keras

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from core import files
 from core.backbones.row import Backbone
 from core.backbones.table import BACKBONES, TINY
+from core.system import files
 
 TABLE = Path(__file__).parent / "data" / "variables.json"
 PREFIX = "trunk."

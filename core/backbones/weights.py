@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from core import files
 from core.backbones.row import Backbone
 from core.backbones.row import Weights as Source
 from core.backbones.table import BACKBONES
 from core.errors import WeightsUnavailable
 from core.settings import Settings
+from core.system import files
 
 # A host without a network should say so at once, not after a minute.
 TIMEOUT_SECONDS = 10

@@ -18,16 +18,17 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from core import backbones, files
+from core import backbones
 from core.backbones import variables
 from core.bundles import description
 from core.bundles.members import Member, find
 from core.bundles.tensors import HEADER_BYTES, ITEM, LENGTH, Shapes, Tensors
 from core.errors import BadArchive, BadBundle
-from core.looks import Looks
-from core.model import LOOKS, MODEL, NOVELTY, WEIGHTS, ModelFile
-from core.novelty import DIRECTIONS, Novelty
+from core.model.appearance import Looks
+from core.model.ood import DIRECTIONS, Novelty
+from core.model.storage import LOOKS, MODEL, NOVELTY, WEIGHTS, ModelFile
 from core.settings import Settings
+from core.system import files
 
 LOOKS_BYTES = 4096
 """Largest `looks.json`; Tusker writes about 600 bytes."""

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from core import backbones
 from core.archive.directory import NAME_BYTES
 from core.errors import BadBundle, LimitExceeded
-from core.model import MODEL, ModelFile
+from core.model.storage import MODEL, ModelFile
 from core.settings import MEGABYTE, Settings
 
 BYTES = MEGABYTE

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from core import model
 from core.archive import directory, extraction, inspection
 from core.archive.directory import AGAIN, Entry
 from core.errors import BadArchive, BadBundle, LimitExceeded
+from core.model import storage
 from core.settings import MEGABYTE, Settings
 
-READ = (model.MODEL, model.WEIGHTS, model.NOVELTY, model.LOOKS)
+READ = (storage.MODEL, storage.WEIGHTS, storage.NOVELTY, storage.LOOKS)
 ENTRIES = 200
 """Most files in a bundle; Tusker writes about thirty."""
 
@@ -85,7 +85,7 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
             f"{', '.join(READ)} out of it."
         )
     members = _members(file, list(directory.entries(file, found)), found.start)
-    missing = [name for name in (model.MODEL, model.WEIGHTS) if name not in members]
+    missing = [name for name in (storage.MODEL, storage.WEIGHTS) if name not in members]
     if missing:
         raise BadBundle(
             f"Expected a bundle, the zip that a report offers to download; found a zip without "

@@ -1,8 +1,8 @@
 """The verbs of the command line, a function each; `python -m core` lists them in this order."""
 
-from core.commands.asking import evaluate, predict
-from core.commands.telling import backbones, card, prepare
-from core.commands.training import compare, estimate, train
+from core.commands.info import backbones, card, prepare
+from core.commands.predict import evaluate, predict
+from core.commands.train import compare, estimate, train
 
 COMMANDS = (predict, train, estimate, compare, evaluate, card, backbones, prepare)
 

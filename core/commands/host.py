@@ -12,7 +12,7 @@ from core import settings as settings_module
 from core.settings import Settings
 
 if TYPE_CHECKING:
-    from core.classifier import Prediction, Verdict
+    from core.model.classifier import Prediction, Verdict
 
 
 def host() -> Settings:

@@ -9,15 +9,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
-from core import ahead, archive
+from core import archive
 from core.archive import Extraction, Member, Skipped
 from core.archive.inspection import is_clutter
 from core.dataset import layout
 from core.dataset.examples import Dataset, Example
-from core.dataset.glances import Glance, Glances, glance
+from core.dataset.fingerprints import Glance, Glances, glance
 from core.errors import BadDataset, BadImage, LimitExceeded
 from core.images import READABLE
 from core.settings import Settings
+from core.system import threads as ahead
 
 Progress = Callable[[str, int, int], None]
 

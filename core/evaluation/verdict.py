@@ -1,6 +1,6 @@
 """A comparison of two models in words, names as they were given."""
 
-from core.evaluation.pairing import Apart, Paired
+from core.evaluation.paired import Apart, Paired
 
 
 def verdict(found: Paired | Apart, first: str = "the first", second: str = "the second") -> str:

@@ -6,19 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from core import files
 from core.backbones import Backbone
 from core.errors import RunDamaged
 from core.settings import Settings
+from core.system import files
 
 NAME = "backbone.keras"
 TOLERANCE = 1e-4
 """Largest difference of the opened network, in parts of its largest answer."""
-
-
-def ships(backbone: Backbone) -> bool:
-    """Whether others cannot have it from `keras.applications`, so that its file goes with a run."""
-    return backbone.recipe.family != "applications"
 
 
 def write(backbone: Backbone, path: Path, settings: Settings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from core import model
+from core.model import storage
 
 INT8 = "classifier-int8.tflite"
 ONNX = "classifier.onnx"
@@ -41,7 +41,7 @@ class Format:
 
 
 _LITERT = Format(
-    model.LITERT,
+    storage.LITERT,
     "LiteRT",
     "The whole model for LiteRT: on phones, in browsers and here",
     program="predict.py",
@@ -65,7 +65,7 @@ FORMATS = (
         copies=14,
     ),
     Format(
-        model.KERAS,
+        storage.KERAS,
         "Keras",
         "The whole model for Keras, of plain layers, to train further",
         program="predict_keras.py",

@@ -8,11 +8,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from core import files
 from core.backbones import serving
-from core.backbones.litert_file import LitertFile
-from core.dense import DenseHead
-from core.export.description import Description
+from core.export.metadata import Description
+from core.model.dense import DenseHead
+from core.model.litert_file import LitertFile
+from core.system import files
 
 
 def convert(serving_form: keras.Model, path: Path, about: Description) -> None:

@@ -11,9 +11,9 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from core import files
-from core.export.description import Description
+from core.export.metadata import Description
 from core.export.saved_model import signature
+from core.system import files
 
 OPSET = 17
 BATCH = "batch"

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from core.export.description import Description
+from core.export.metadata import Description
 
 EXTRA = "assets.extra"
 """Where a SavedModel keeps what is not for TensorFlow."""

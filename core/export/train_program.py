@@ -11,9 +11,8 @@ from core import backbones
 from core.backbones import Backbone
 from core.dataset import Dataset
 from core.dataset.layout import SPLITS, Split
-from core.export import backbone_file
-from core.model import ModelFile
-from core.training import resources
+from core.model.storage import ModelFile
+from core.training import depth
 from core.training.config import Augmentation, Phase, TrainingConfig
 
 TEMPLATE = "train.py.j2"
@@ -64,7 +63,7 @@ def program(config: TrainingConfig, saved: ModelFile, dataset: Dataset) -> str:
         nested=any("/" in name for name in saved.classes),
         heif=any(example.format == "HEIF" for example in dataset.examples),
         deep=any(example.format in DEEP for example in dataset.examples),
-        shipped=backbone_file.ships(backbone),
+        shipped=not backbone.in_keras,
         recipe=backbone.recipe,
         scaling=_scaling(backbone),
         **_dealing(config, dataset),
@@ -77,7 +76,7 @@ def program(config: TrainingConfig, saved: ModelFile, dataset: Dataset) -> str:
 
 def _scaling(backbone: Backbone) -> str | None:
     """The module that scales pixels, where the network does not do it itself."""
-    if backbone_file.ships(backbone) or backbone.recipe.scaling == "none":
+    if not backbone.in_keras or backbone.recipe.scaling == "none":
         return None
     return SCALING[backbone.recipe.architecture.rstrip("0123456789").removesuffix("V")]
 
@@ -130,7 +129,7 @@ def _fine_tuning(config: TrainingConfig, backbone: Backbone) -> dict[str, Any]:
     return {
         "fine_tunes": config.fine_tunes,
         "tune": config.fine_tune_phase,
-        "cut": backbone.stages[resources.cut_stage(config)].layer if config.fine_tunes else "",
+        "cut": backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
         "warm_up": WARM_UP,
         "tune_optimizer": _optimizer(config.fine_tune_phase, "rate"),
     }

@@ -1,10 +1,13 @@
-"""Entry of the dispatcher's process: `python -m core.jobs.dispatch KIND`."""
+"""The dispatcher's process on one machine: `python -m core.jobs.dispatch KIND`."""
 
 import sys
 
-from core import journal, settings
+from core import settings as settings_module
 from core.jobs import local
+from core.system import log
 
 if __name__ == "__main__":
-    journal.begin()
-    local.dispatch(sys.argv[1], settings.load())  # type: ignore[arg-type]  # we wrote it ourselves
+    log.begin()
+    settings = settings_module.load()
+    kind = sys.argv[1]
+    local.dispatch(kind, settings, local.drain)  # type: ignore[arg-type]  # a Kind: we wrote it

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core import files
-from core.training.events import EventLog
+from core.jobs.events import EventLog
+from core.system import files
 
 Kind = Literal["intake", "prepare", "measure", "compare", "adopt", "train"]
 

@@ -11,21 +11,26 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
 from filelock import Timeout
 
-from core import allowances, journal, visitors
 from core.errors import LimitExceeded
-from core.jobs import process, runner
+from core.jobs import process, quotas
 from core.jobs.folder import JobFolder, Kind, Order, State, Status
-from core.jobs.lane import Lane, job_of, seat
+from core.jobs.queue import Lane, job_of, seat
 from core.settings import Settings
+from core.system import log, visitors
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
+Drain = Callable[[Lane, Settings], None]
+
+DISPATCHERS = {"local": "core.jobs.dispatch", "ray": "core.distributed.dispatch"}
+"""The module that drains a queue in a process of its own, by `TUSKER_RUNNER`."""
 PATIENCE_SECONDS = 5.0
 """How long a job may wait without a dispatcher before somebody who looks starts one."""
 
@@ -51,7 +56,7 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
             f"The queue is full: {waiting} of {settings.queue_length} places are taken. "
             f"Try again in a few minutes; the host can raise {settings.variable('queue_length')}."
         )
-    allowances.turn(by, get_args(Kind), settings)
+    quotas.turn(by, get_args(Kind), settings)
     folder.mkdir(parents=True, exist_ok=True)
     # First, so that whoever is killed here leaves nothing that is nobody's. A run or a model keeps
     # its owner; a backbone is nobody's, and its mark says who had it prepared.
@@ -59,7 +64,7 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
         visitors.mark(folder, by)
     job.open(order)
     lane.add(folder)
-    journal.note("job queued", kind=order.kind, job=journal.short(folder.name), waiting=waiting)
+    log.note("job queued", kind=order.kind, job=log.short(folder.name), waiting=waiting)
     _start_dispatcher(lane, settings)
     return job
 
@@ -126,27 +131,26 @@ def recover(settings: Settings) -> None:
             _start_dispatcher(lane, settings)
 
 
-def dispatch(kind: Kind, settings: Settings) -> None:
-    """Work off the queue of a kind until it is empty; leave at once if somebody else does."""
+def drain(lane: Lane, settings: Settings) -> None:
+    """Do the jobs of a queue on this machine, one after the other, the oldest first."""
+    while tickets := lane.tickets():
+        with seat(settings):
+            _work_off(tickets[0], settings)
+
+
+def dispatch(kind: Kind, settings: Settings, drain: Drain = drain) -> None:
+    """Empty the queue of a kind; leave at once if another process does.
+
+    Args:
+        drain: does all jobs of a queue and returns when it is empty. A job's ticket goes when its
+            status says how it ended, and no job's failure is raised.
+    """
     lane = Lane(kind, settings)
     try:
         with lane.lock().acquire(timeout=1.0):
-            runner.chosen(settings).drain(lane)
+            drain(lane, settings)
     except Timeout:
         return
-
-
-class ThisMachine:
-    """The runner of one machine: a job of a kind after the other."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-
-    def drain(self, lane: Lane) -> None:
-        """Work off the queue, the oldest first."""
-        while tickets := lane.tickets():
-            with seat(self.settings):
-                _work_off(tickets[0], self.settings)
 
 
 def _work_off(ticket: Path, settings: Settings) -> None:
@@ -165,7 +169,7 @@ def _work_off(ticket: Path, settings: Settings) -> None:
             process.adopt(folder, settings)
     except Exception:
         # The jobs behind it must not wait because of one.
-        log.exception("the job in %s could not be worked off", folder.path)
+        logger.exception("the job in %s could not be worked off", folder.path)
         with suppress(OSError):  # a full disk; whoever looks finds it interrupted
             folder.end(State.FAILED, "The worker could not be started. Try again in a few minutes.")
     finally:
@@ -177,10 +181,10 @@ def note_end(folder: JobFolder) -> None:
     """Have the journal say how a job ended."""
     with suppress(FileNotFoundError):
         said = folder.recorded()
-        journal.note(
+        log.note(
             "job ended",
             kind=said.kind,
-            job=journal.short(folder.path.name),
+            job=log.short(folder.path.name),
             state=said.state.value,
             seconds=round(said.seconds or 0.0, 1),
         )
@@ -194,7 +198,7 @@ def _waits(ticket: Path) -> bool:
 def _start_dispatcher(lane: Lane, settings: Settings) -> None:
     with lane.log_path.open("ab") as log_file:
         subprocess.Popen(
-            [sys.executable, "-m", "core.jobs.dispatch", lane.kind],
+            [sys.executable, "-m", DISPATCHERS[settings.runner], lane.kind],
             cwd=process.ROOT,
             env=process.surroundings(settings),
             stdin=subprocess.DEVNULL,

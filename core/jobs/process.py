@@ -13,15 +13,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import files
 from core.jobs.folder import JobFolder, State, Status
 from core.settings import Settings
+from core.system import files
 
 if TYPE_CHECKING:
     import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKER = "core.jobs.worker"
+WORKER = "core.pipeline.worker"
 KILL = 9
 """SIGKILL, which Windows does not name."""
 POLL_SECONDS = 0.1

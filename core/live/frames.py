@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core import images
-from core.classifier import Classifier, Verdict
 from core.errors import BadImage
+from core.model.classifier import Classifier, Verdict
 
 
 @dataclass(frozen=True)

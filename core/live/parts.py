@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from core.backbones.litert_file import LitertFile
-from core.classifier import Classifier
 from core.live.packing import shorten, squeeze
+from core.model.classifier import Classifier
+from core.model.litert_file import LitertFile
 
 NAMES = ("labels", "head", "trunk")
 OUTPUTS = ("embedding", "feature_map")

@@ -20,14 +20,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 
-from core import files
-from core.training.events import Epoch
-from core.training.recipe import Recipe
+from core.jobs.events import Epoch
+from core.system import files
+from core.training.context import Recipe
 
 if TYPE_CHECKING:
     import keras
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 VERSION = 1
 """Raised when a step, or what is kept of it, changes: older checkpoints are ignored."""
@@ -145,7 +145,7 @@ class Checkpoint:
             with files.replacing(self._path) as temporary, temporary.open("wb") as file:
                 _write(file, words.model_dump_json(), arrays)
         except OSError as error:
-            log.warning("epoch %d is not kept: %s", standing.epoch, error)
+            logger.warning("epoch %d is not kept: %s", standing.epoch, error)
         self._written = time.monotonic()
         self._took = self._written - began
 
@@ -164,7 +164,7 @@ class Checkpoint:
             with safe_open(self._path, framework="numpy") as kept:
                 return self._taken_up(kept, variables, generator)
         except (OSError, ValueError, LookupError, SafetensorError) as error:
-            log.warning("the checkpoint is ignored: %s", error)
+            logger.warning("the checkpoint is ignored: %s", error)
             return None
 
     def _taken_up(

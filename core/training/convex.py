@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.dense import DenseHead, softmax
 from core.evaluation import folds
+from core.model.dense import DenseHead, softmax
 from core.training import lbfgs
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)

@@ -9,13 +9,13 @@ from threadpoolctl import threadpool_limits
 
 from core.dataset import Example
 from core.dataset.splitting import together
-from core.dense import softmax
 from core.evaluation import folds
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.learning_curve import learning_curve as curve_of
+from core.model.dense import softmax
 from core.training import convex
 from core.training.head import class_weights
-from core.training.scaling import scaled, scaling
+from core.training.standardization import scaled, scaling
 
 FOLDS = 5
 STRENGTHS = (1e-3, 1e-2)

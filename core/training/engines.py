@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from core import ahead
 from core.backbones import serving
+from core.system import threads
 from core.training.network import Network
 
 
@@ -49,7 +49,7 @@ class LitertEngine:
     def __init__(self, model: Path, name: str, cut: str | None = None, lanes: int = 0) -> None:
         """Open `lanes` interpreters, or as many as there are cores."""
         self.model, self.name, self.cut = model, name, cut
-        self.lanes = lanes or ahead.cores()
+        self.lanes = lanes or threads.cores()
         interpreters = [_Interpreter(model) for _ in range(self.lanes)]
         self.cut_shape = interpreters[0].shapes.get("cut", ())
         self._idle: queue.SimpleQueue[_Interpreter] = queue.SimpleQueue()
@@ -104,7 +104,7 @@ def litert(network: Network, stage: int | None) -> LitertEngine:
     name = f"{network.backbone.name}-{digest}-litert"
     if stage is None:
         return LitertEngine(model, name)
-    from core.backbones.litert_file import LitertFile
+    from core.model.litert_file import LitertFile
 
     end = network.backbone.stages[stage].layer
     opened = network.workplace / f"{digest}-{end}.tflite"

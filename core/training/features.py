@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core import ahead, images
+from core import images
 from core.backbones import Backbone
 from core.dataset import Example
+from core.system import threads
 from core.training.cache import FeatureCache, Shelf
 from core.training.config import Augmentation
 from core.training.engines import Engine
@@ -160,7 +161,7 @@ def extract(
     chunks = _chunks(list(wanted.values()), engine.batch)
     lanes = engine.lanes
     with contextlib.closing(
-        ahead.results(look, chunks, threads=lanes, most=2 * lanes, name="look")
+        threads.results(look, chunks, threads=lanes, most=2 * lanes, name="look")
     ) as results:
         for result in results:  # closed at once when `progress` raises: its threads end with it
             _keep(result, shelves)

@@ -10,13 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from core.backbones import build
-from core.backbones.retrained import Retrained
-from core.dense import DenseHead, softmax
 from core.evaluation import calibration
-from core.training import resources, stages
+from core.jobs.events import Counter, Emit, Epoch, Kept, Note
+from core.model.dense import DenseHead, softmax
+from core.model.retrained import Retrained
+from core.training import depth, stages
 from core.training.checkpoint import Checkpoint, Score, Standing
 from core.training.config import Phase, TrainingConfig
-from core.training.events import Counter, Emit, Epoch, Kept, Note
 from core.training.features import Features
 from core.training.head import class_weights, targets
 from core.training.network import Network
@@ -56,7 +56,7 @@ class Tuner:
         self._config = config
         self._team = team or Alone()
         backbone, self.trunk = network.backbone, network.trunk()
-        self.above = build.top_model(backbone, resources.cut_stage(config), self.trunk)
+        self.above = build.top_model(backbone, depth.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
         self._before = [layer.get_weights() for layer in stages.trained(self.above)]
         widths = [backbone.embedding, *config.head.hidden, classes]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from core.dense import DenseHead, softmax
+from core.jobs.events import Emit, Epoch, Kept
+from core.model.dense import DenseHead, softmax
 from core.training import convex
 from core.training.config import TrainingConfig
-from core.training.events import Emit, Epoch, Kept
 from core.training.optimizers import optimizer
-from core.training.scaling import scaled, scaling
+from core.training.standardization import scaled, scaling
 
 PHASE = "head"
 

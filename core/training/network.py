@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import files, model
 from core.backbones import Backbone, serving
 from core.backbones.variables import PREFIX
-from core.dense import DenseHead
 from core.errors import RunDamaged
-from core.model import ModelFile
+from core.model import storage as model
+from core.model.dense import DenseHead
+from core.model.storage import ModelFile
 from core.settings import Settings
+from core.system import files
 
 if TYPE_CHECKING:
     import keras
@@ -100,7 +101,7 @@ class Network:
             RunDamaged: the model's do not fit.
         """
         from core.backbones import build
-        from core.export import keras_model
+        from core.model import keras_model
 
         trunk = build.trunk(self.backbone, settings=self.settings)
         keras_model.restore(trunk, self.arrays)

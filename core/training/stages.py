@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from core.backbones.retrained import Retrained
+from core.model.retrained import Retrained
 
 
 def unfreeze(above: keras.Model, layers: int) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core import samples
+from core import runs
 from core.bundles import Brought
+from core.intake import samples
 from tests import shapes
 from tests.api.client import Client
 from tests.browser.server import ROOT, Server, start
@@ -22,9 +23,9 @@ BROUGHT = "fedcba9876543210" * 2
 
 def furnished(home: Path) -> Path:
     """A home with the sample under another id, as a run and as a model that was brought."""
-    shutil.copytree(samples.RUN, home / "runs" / RUN)
+    shutil.copytree(runs.SAMPLE, home / "runs" / RUN)
     model = Brought(home / "brought" / BROUGHT)
-    shutil.copytree(samples.RUN / "model", model.path)
+    shutil.copytree(runs.SAMPLE / "model", model.path)
     model.seal("A friend's digits", 0.0)
     return home
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import samples
+from core import runs
 from tests import shapes
 from tests.api.client import BOUNDARY, FORM, Client, form, picture, value
 from tests.browser.server import Server
@@ -79,7 +79,7 @@ BODIES = {
     "half an answer": (FORM, form(picture(SHAPE), value("top", "1.5")), 422),
     "digits of another script": (FORM, form(picture(SHAPE), value("top", "٣")), 422),
     "neither true nor false": (FORM, form(picture(SHAPE), value("heatmap", "maybe")), 422),
-    "a folder for a model": (FORM, form(picture(SHAPE), value("model", str(samples.RUN))), 404),
+    "a folder for a model": (FORM, form(picture(SHAPE), value("model", str(runs.SAMPLE))), 404),
     "a climbing model": (FORM, form(picture(SHAPE), value("model", "../../etc/passwd")), 404),
     "a model that is zero": (FORM, form(picture(SHAPE), value("model", "a\x00b\n\x1b[31m")), 404),
     "a run that is not there": (FORM, form(picture(SHAPE), value("model", "0" * 32)), 404),

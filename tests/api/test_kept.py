@@ -9,7 +9,7 @@ import pytest
 
 from api import kept
 from api.kept import Kept
-from core import runs, samples
+from core import runs
 from core.backbones import DEFAULT
 from core.errors import RunDamaged, UnknownModel
 from core.settings import Settings
@@ -21,7 +21,7 @@ RUNS = [f"{number:032x}" for number in range(1, 6)]
 def home(settings: Settings) -> Settings:
     """A home with five runs."""
     for run_id in RUNS:
-        shutil.copytree(samples.RUN, settings.home / "runs" / run_id)
+        shutil.copytree(runs.SAMPLE, settings.home / "runs" / run_id)
     return settings
 
 
@@ -72,7 +72,7 @@ def test_those_asked_longest_ago_are_let_go(home: Settings) -> None:
 
 
 def test_a_folder_is_no_name(home: Settings) -> None:
-    for name in (str(samples.RUN), f"../runs/{RUNS[0]}", ".", f"{RUNS[0]}/", f"{RUNS[0]}\n"):
+    for name in (str(runs.SAMPLE), f"../runs/{RUNS[0]}", ".", f"{RUNS[0]}/", f"{RUNS[0]}\n"):
         with pytest.raises(UnknownModel, match="No backbone and no run is called"):
             Kept(home).classifier(name)
 

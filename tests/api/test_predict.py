@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from core import samples
+from core import runs
 from core.backbones import DEFAULT
-from core.run import Run
+from core.intake import samples
+from core.runs.run import Run
 from tests import shapes
 from tests.api.client import Client, picture, value
 from tests.api.conftest import BROUGHT, LAUNCHER, RUN, UNHURRIED, furnished
@@ -60,7 +61,7 @@ def same(found: dict, said: dict) -> None:
         assert one["probability"] == pytest.approx(other["probability"], abs=1e-6)
 
 
-@pytest.mark.parametrize("model", [DEFAULT, RUN, samples.RUN.name])
+@pytest.mark.parametrize("model", [DEFAULT, RUN, runs.SAMPLE.name])
 def test_answers_are_those_of_the_command_line(
     model: str, client: Client, server: Server, files: list[Path]
 ) -> None:
@@ -155,7 +156,7 @@ def test_models_that_are_ready_are_listed(client: Client) -> None:
     assert answer["default"] == DEFAULT
     kinds = {one["name"]: (one["kind"], one["classes"]) for one in answer["models"]}
     assert kinds[DEFAULT] == ("backbone", 1000)
-    assert kinds[RUN] == kinds[samples.RUN.name] and kinds[RUN][0] == "run"
+    assert kinds[RUN] == kinds[runs.SAMPLE.name] and kinds[RUN][0] == "run"
     assert kinds[BROUGHT] == ("brought", 10)
     assert "resnet50" not in kinds
     for name in kinds:

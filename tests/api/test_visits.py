@@ -12,7 +12,7 @@ from starlette.types import Message
 
 import api
 from api.visits import _token
-from core import visitors
+from core.system import visitors
 from tests import loop
 
 TOKEN = "0123456789abcdef" * 2

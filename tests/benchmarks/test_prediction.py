@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import pictures, prediction
 from core import backbones, images
-from core.classifier import Classifier
+from core.model.classifier import Classifier
 
 
 @pytest.fixture

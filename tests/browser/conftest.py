@@ -23,9 +23,9 @@ from playwright.sync_api import (
 )
 
 from core.jobs import cancel
-from core.run import Run
+from core.jobs.events import EXPORTS_BEGIN
+from core.runs.run import Run
 from core.settings import Settings
-from core.training.events import EXPORTS_BEGIN
 from tests.browser import chromium, litert
 from tests.browser.server import Server, start
 from tests.core.jobs import at_work

@@ -114,7 +114,7 @@ def hold(page: Page, name: str, seconds: float) -> None:
 
 def photographs() -> list[Image.Image]:
     """Two photographs of different things."""
-    from core import samples
+    from core.intake import samples
     from tests.conftest import PREFIX
 
     folder = os.environ.get(f"{PREFIX}PHOTOS")

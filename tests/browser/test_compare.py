@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.evaluation import evaluate
-from core.run import Run
+from core.runs.run import Run
 from tests.browser import chromium
 from tests.browser.conftest import Taught
 

@@ -3,9 +3,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from core import runs, samples, visitors
-from core.run import Run
+from core import runs
+from core.runs.run import Run
 from core.settings import Settings
+from core.system import visitors
 from tests.browser import chromium
 from tests.browser.server import ROOT, start
 
@@ -39,7 +40,7 @@ def test_a_reload_finds_ones_own_runs_and_no_script_sees_by_what(
         assert visitors.COOKIE not in page.evaluate("document.cookie")
 
         run = Run(runs.new_path(Settings(home=running.home)))
-        shutil.copytree(samples.RUN, run.path)
+        shutil.copytree(runs.SAMPLE, run.path)
         run.annotate(lambda said: said.named("Digits of mine"))
         visitors.mark(run.path, visitors.mark_of(cookie.get("value", "")))
         for _ in range(2):  # a new session each

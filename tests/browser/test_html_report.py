@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from benchmarks.reports import make
-from core import samples
+from core import runs
 from core.evaluation import describe
-from core.run import Run
+from core.runs.run import Run
 from core.settings import Settings
 from tests import hostile
 from tests.browser import chromium
@@ -165,8 +165,8 @@ def test_on_paper_it_is_light_and_nothing_is_folded_away(open_file: Callable[...
 def test_the_file_and_the_card_are_downloaded_from_the_export_view(
     open_page: Callable[..., Page], tmp_path: Path
 ) -> None:
-    report = Run(samples.RUN).report()
-    page = open_page(f"reports?run={samples.RUN.name}&view=Export")
+    report = Run(runs.SAMPLE).report()
+    page = open_page(f"reports?run={runs.SAMPLE.name}&view=Export")
     for label, name in (
         ("Report as one HTML file", "report.html"),
         ("Report as JSON", "report.json"),

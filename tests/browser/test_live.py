@@ -12,9 +12,11 @@ import pytest
 from PIL import Image, ImageFilter
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
-from core import images, models, runs, samples
+from core import images, runs
 from core.backbones import get
-from core.classifier import Classifier
+from core.intake import samples
+from core.model.classifier import Classifier
+from core.predict import lookup
 from core.settings import Settings
 from core.training import config
 from tests.browser import chromium
@@ -353,7 +355,7 @@ def test_a_paused_camera_is_not_checked_nor_one_with_nothing_to_compare(
 def test_a_model_that_was_taught_here_answers_live_and_says_when_it_had_better_not(
     visit: Visit, runtime: None, taught: Taught, server: Server, shown: list[Image.Image]
 ) -> None:
-    model = models.named(taught.id, Settings(home=server.home))
+    model = lookup.named(taught.id, Settings(home=server.home))
     view = _live(visit(path=f"?run={taught.id}"), "browser")
     _agrees(view, model, [*shown, draw(0, size=240)])
     view.evaluate("v => v.view.show({...v.view.data, model: {...v.view.data.model, threshold: 2}})")

@@ -11,13 +11,14 @@ import pytest
 from playwright.sync_api import Page
 from safetensors.numpy import save
 
-from core import heatmap, images
-from core.dense import DenseHead
+from core import images
 from core.live import packing
 from core.live.parts import proof
-from core.novelty import Novelty
+from core.model import heatmap
+from core.model.dense import DenseHead
+from core.model.ood import Novelty
 from tests.browser.server import ROOT
-from ui.drawing import share
+from ui.charts.drawing import share
 
 SOURCES = ROOT / "ui" / "live_camera"
 IMPORT = """async ({ source, act, given }) => {

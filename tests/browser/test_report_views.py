@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from benchmarks.reports import make
-from core import samples
-from core.run import Run
+from core import runs
+from core.intake import samples
+from core.runs.run import Run
 from core.settings import Settings
 from tests.browser import chromium
 from tests.browser.conftest import Taught
@@ -177,4 +178,4 @@ def test_what_was_chosen_in_one_report_is_not_in_the_address_of_the_next(
     chromium.press(page, "All runs")
     page.wait_for_url("**/reports")
     chromium.press(page, samples.DIGITS)
-    page.wait_for_url(f"**/reports?run={samples.RUN.name}")
+    page.wait_for_url(f"**/reports?run={runs.SAMPLE.name}")

@@ -1,21 +1,29 @@
 """What the rooms of `core` are tried with: a small prepared backbone, and runs trained on it."""
 
+import ctypes
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import psutil
 import pytest
 
 from core import backbones, runs
 from core.backbones import Backbone, serving
 from core.runs import Run
 from core.settings import Settings
+from tests import shapes
+from tests.core.jobs import at_work
 from tests.core.jobs.at_work import until
 from tests.core.trainings import Taken, Trained, asked_for, take_in, train
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @pytest.fixture(scope="session")
@@ -140,3 +148,66 @@ def stranger(ray_head: Any) -> Iterator[Callable[[Path], None]]:
         node.terminate()
         node.wait()
     until(lambda: living() <= left)
+
+
+@pytest.fixture
+def queue(settings: Settings) -> Iterator[Settings]:
+    """Settings with a home of this test; its processes end with the test."""
+    with at_work.tidied(settings):
+        yield settings
+
+
+@pytest.fixture
+def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A network that takes every connection and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, address)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        yield
+
+
+@pytest.fixture
+def unreaped() -> Iterator[None]:
+    """As in a container without an init: what a dead dispatcher leaves is a zombie for good."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    control = ctypes.CDLL(None).prctl
+    control(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    yield
+    control(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    for child in psutil.Process().children():
+        if child.status() == psutil.STATUS_ZOMBIE:
+            child.wait()
+
+
+@pytest.fixture
+def a_zip(tmp_path: Path) -> Path:
+    """Eight pictures of two classes."""
+    return shapes.shapes_zip(tmp_path, classes=2, per_class=4, size=32)
+
+
+@pytest.fixture(scope="session")
+def photos():
+    folder = os.environ.get("TUSKER_TEST_PHOTOS")
+    if not folder:
+        pytest.skip("TUSKER_TEST_PHOTOS names no folder of ImageNet photographs.")
+    return sorted(Path(folder).glob("n*_*.jpg"))
+
+
+@pytest.fixture(scope="session")
+def scene():
+    """A picture with edges and colour, (h, w, 3) uint8: the real thing if there is one."""
+    folder = os.environ.get("TUSKER_TEST_PHOTOS")
+    found = sorted(Path(folder).glob("*.jpg")) if folder else []
+    if found:
+        from core import images
+
+        return images.decode(found[0])
+    y, x = np.mgrid[0:320, 0:400] / 320
+    wave = np.stack([np.sin(9 * x + 4 * y), np.cos(5 * x * y), np.sin(14 * y)], axis=-1)
+    disc = ((x - 0.6) ** 2 + (y - 0.5) ** 2 < 0.08)[..., None]
+    return np.uint8(np.clip(127 + 90 * wave + disc * np.array([60, -40, 20]), 0, 255))

@@ -6,11 +6,12 @@ from pathlib import Path
 from core import intake, runs
 from core.dataset import Dataset
 from core.errors import Cancelled
+from core.jobs.events import EXPORTS_BEGIN, Event, Note
+from core.pipeline import training_job
 from core.runs import Run
 from core.settings import Settings
-from core.training import config, pipeline
+from core.training import config
 from core.training.config import TrainingConfig
-from core.training.events import EXPORTS_BEGIN, Event, Note
 from tests import shapes
 
 
@@ -71,7 +72,7 @@ def train(
             raise Cancelled("No exports.")
 
     try:
-        pipeline.train(trained.run, trained.pictures, settings, emit, features, start)
+        training_job.train(trained.run, trained.pictures, settings, emit, features, start)
     except Cancelled:
         assert not exports
     else:

@@ -10,12 +10,12 @@ import streamlit as st
 from streamlit.testing.v1 import app_test
 
 from core import runs
+from core.intake.uploads import Upload
 from core.jobs import State, cancel
 from core.jobs.folder import Order
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
-from core.uploads import Upload
 from tests.core.trainings import Taken, Trained, take_in, train
 from tests.pages import visitor as visitor_room
 from tests.pages.visitor import Visitor

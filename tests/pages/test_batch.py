@@ -13,12 +13,12 @@ from PIL import Image
 
 from core import settings as host_settings
 from core.backbones import get
-from core.classifier import Classifier
+from core.model.classifier import Classifier
 from core.runs import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
-from ui import batch
+from ui.predict import batch
 
 TITLE = "=HYPERLINK(1) **bold**.jpg"
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from core.annotations import Annotations
 from core.evaluation import describe
 from core.evaluation.report import Threshold
-from core.run import Run
+from core.runs.annotations import Annotations
+from core.runs.run import Run
 from tests.core.trainings import Trained
 from tests.pages.visitor import Visitor
 

@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.annotations import Correction
-from core.corrections import correct
 from core.dataset import Dataset
 from core.evaluation import describe, evaluate
 from core.jobs import State
-from core.run import CONFIG, DATASET, REPORT, Run
+from core.runs.annotations import Correction
+from core.runs.corrections import correct
+from core.runs.run import CONFIG, DATASET, REPORT, Run
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, reading
 from ui import state

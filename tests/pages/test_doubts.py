@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from core import corrections, runs
+from core import runs
 from core.checks.labels import Suspect
-from core.run import Run
+from core.runs import corrections
+from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
 

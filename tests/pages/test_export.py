@@ -3,19 +3,21 @@ from collections.abc import Callable
 
 import pytest
 
-from core import card, model, samples
+from core import runs
 from core.evaluation import describe
 from core.evaluation.report import Footprint
+from core.export import card
 from core.export.formats import INT8, ONNX
-from core.export.verification import Proof, Verification
-from core.extras import FOOTPRINT
+from core.jobs.events import Note
 from core.jobs.folder import PRIVATE
-from core.run import Run
-from core.training.events import Note
+from core.model import storage
+from core.runs.artifacts import FOOTPRINT
+from core.runs.run import Run
+from core.runs.verification import Proof, Verification
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, reading
 from ui import exports
-from ui.report import export
+from ui.reports.views import export
 
 FILES = {"Report as one HTML file", "Report as JSON", "Download MODEL_CARD.md"}
 
@@ -85,12 +87,12 @@ def test_a_finished_run_that_nobody_here_ordered_is_shown_all_the_same(
 @pytest.fixture
 def proven(run: Run) -> Run:
     """A run with files of three formats that passed and one that did not."""
-    for name in (model.LITERT, model.KERAS, ONNX):
+    for name in (storage.LITERT, storage.KERAS, ONNX):
         (run.model_folder / name).write_bytes(name.encode())
     figures = {"agreement": 1.0, "difference": 2e-7, "accuracy": 0.9, "milliseconds": 4.26}
     passed = [
         Proof(file=name, passed=True, runtime="a program 1.0", **figures)
-        for name in (model.LITERT, model.KERAS, ONNX)
+        for name in (storage.LITERT, storage.KERAS, ONNX)
     ]
     withheld = Proof(file=INT8, passed=False, reason=f"{INT8} gets 3 % right, [so](x) it was.")
     proofs = (*passed, withheld)
@@ -116,9 +118,9 @@ def test_the_button_says_how_large_the_chosen_formats_are(visitor: Visitor, prov
     (proven.model_folder / ONNX).write_bytes(bytes(3 * 2**20))
     visitor.open("reports", run=proven.id, view="Export")
     (pills,) = [one for one in visitor.at.button_group if one.label == "Formats in the bundle"]
-    assert pills.value == [model.LITERT, model.KERAS, ONNX]
+    assert pills.value == [storage.LITERT, storage.KERAS, ONNX]
     assert "Download the bundle (3.1 MB)" in visitor.buttons()
-    pills.set_value([model.LITERT])
+    pills.set_value([storage.LITERT])
     assert [name for name in visitor.see().buttons() if "bundle" in name and "kB" in name]
 
 
@@ -142,9 +144,9 @@ def test_the_code_for_each_language_is_filled_with_the_model(visitor: Visitor, p
 
 
 def test_the_sample_comes_without_its_model_and_says_so(visitor: Visitor) -> None:
-    if not samples.RUN.is_dir():
+    if not runs.SAMPLE.is_dir():
         pytest.skip("the sample is not there")
-    visitor.open("reports", run=samples.RUN.name, view="Export")
+    visitor.open("reports", run=runs.SAMPLE.name, view="Export")
     assert "The sample comes with its report and without its model." in visitor.reads()
     assert set(visitor.buttons()) >= FILES
     assert not [label for label in visitor.buttons() if "bundle" in label]

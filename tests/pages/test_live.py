@@ -6,16 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
-from core import runs, uploads
+from core import runs
 from core.checks import Finding
 from core.checks.findings import Severity
+from core.intake import uploads
+from core.intake.uploads import Upload
 from core.jobs import State
+from core.jobs.events import Epoch
 from core.jobs.folder import Order
-from core.jobs.lane import Lane
-from core.run import MANIFEST, REPORT, Run
+from core.jobs.queue import Lane
+from core.runs.run import MANIFEST, REPORT, Run
 from core.settings import Settings
-from core.training.events import Epoch
-from core.uploads import Upload
 from tests.core.trainings import Trained
 from tests.pages.visitor import Visitor
 
@@ -150,7 +151,7 @@ def test_a_training_that_does_not_fit_on_the_disk_says_so(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     visitor.open("train", upload=upload.id)
-    monkeypatch.setattr("core.run.Run.write_findings", full)
+    monkeypatch.setattr("core.runs.run.Run.write_findings", full)
     visitor.press("Start learning")
     assert "could not be stored on this host (No space left on device)" in visitor.reads()
     assert runs.every(host) == ()

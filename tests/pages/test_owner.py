@@ -5,14 +5,15 @@ from collections.abc import Callable
 
 import pytest
 
-from core import runs, samples
-from core.annotations import NAME_LENGTH, TAG_LENGTH
+from core import runs
+from core.intake.uploads import Upload
 from core.jobs import State
-from core.run import REPORT, Run
+from core.runs.annotations import NAME_LENGTH, TAG_LENGTH
+from core.runs.run import REPORT, Run
 from core.settings import Settings
-from core.uploads import Upload
 from tests.pages.visitor import Visitor
-from ui import owner, state
+from ui import state
+from ui.reports import owner
 
 NAME = "<b>Roses</b> & **tulips**"
 
@@ -88,7 +89,7 @@ def test_a_name_that_cannot_be_kept_is_not_lost_without_a_word(
         raise OSError("No space left on device")
 
     run = run_in()
-    monkeypatch.setattr("core.annotations.write", full)
+    monkeypatch.setattr("core.runs.annotations.write", full)
     visitor.open("reports")
     ask(visitor, "edit", run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("New")
@@ -232,11 +233,11 @@ def test_whoever_started_a_run_may_change_it_in_this_visit_alone(
 
 @pytest.mark.parametrize("view", ["Summary", "Certainty", "Data", "Export"])
 def test_the_sample_is_anybodys_to_read_and_nobodys_to_change(visitor: Visitor, view: str) -> None:
-    before = {path: path.stat().st_mtime_ns for path in samples.RUN.rglob("*")}
+    before = {path: path.stat().st_mtime_ns for path in runs.SAMPLE.rglob("*")}
     visitor.open("reports")
     assert not controls(visitor)
-    visitor.open("reports", run=samples.RUN.name, view=view)
+    visitor.open("reports", run=runs.SAMPLE.name, view=view)
     assert not controls(visitor)
     assert not visitor.at.error
     assert "sample" in visitor.reads()
-    assert {path: path.stat().st_mtime_ns for path in samples.RUN.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in runs.SAMPLE.rglob("*")} == before

@@ -3,9 +3,9 @@ import io
 import re
 from collections.abc import Callable
 
-from core import samples
 from core.backbones import get, imagenet_labels
-from core.classifier import Classifier
+from core.intake import samples
+from core.model.classifier import Classifier
 from core.runs import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from core import visitors
-from core.run import Run
+from core.runs.run import Run
+from core.system import visitors
 from tests.pages.visitor import Visitor
 from ui import state
 

@@ -7,14 +7,14 @@ import pytest
 
 from core.evaluation import browsing, describe
 from core.evaluation.report import Report
-from core.extras import HEATMAPS
-from core.run import Run
+from core.runs.artifacts import HEATMAPS
+from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, _markdown, reading
-from ui.report import pictures
-from ui.report.opened import Opened
-from ui.report.summary import NARROW, between, points
+from ui.reports.views import pictures
+from ui.reports.views.opened import Opened
+from ui.reports.views.summary import NARROW, between, points
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@ from collections.abc import Callable
 
 import pytest
 
-from core.extras import LEARNING_CURVE
 from core.jobs import State
-from core.run import MANIFEST, REPORT, Run
+from core.runs.artifacts import LEARNING_CURVE
+from core.runs.run import MANIFEST, REPORT, Run
 from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor

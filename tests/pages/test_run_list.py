@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from core import runs, samples
+from core import runs
 from core.evaluation import describe
+from core.intake import samples
 from core.jobs import State
-from core.run import Run
+from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, reading
-from ui import run_list
+from ui.reports import run_list
 
 EARLY = (State.QUEUED, State.FAILED, State.CANCELLED, State.INTERRUPTED)
 

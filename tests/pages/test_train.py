@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from core import runs, uploads
+from core import runs
+from core.intake import uploads
+from core.intake.uploads import Upload
 from core.jobs import State
-from core.jobs.lane import Lane
+from core.jobs.queue import Lane
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
-from core.uploads import Upload
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
@@ -178,7 +179,7 @@ def test_where_a_visitor_has_used_up_their_share_it_is_said_and_nothing_is_begun
         raise uploads.LimitExceeded("At most 9 minutes.")
 
     visitor.open("train", upload=upload.id)
-    monkeypatch.setattr("core.allowances.minutes", spent)
+    monkeypatch.setattr("core.jobs.quotas.minutes", spent)
     visitor.press("Start learning")
     assert "At most 9 minutes." in visitor.reads()
     assert not runs.every(host)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import heatmap, samples
-from core.classifier import ServingModel
+from core.intake import samples
+from core.model import heatmap
+from core.model.classifier import ServingModel
 from core.runs import Run
 from tests.pages.visitor import SERVED, Visitor
 from tests.shapes import draw, encoded

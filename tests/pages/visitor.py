@@ -13,7 +13,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest, app_test
 
-from ui import troubles
+from ui import errors
 
 ROOT = Path(__file__).parents[2]
 PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
@@ -83,7 +83,7 @@ class Visitor:
 
     def apologies(self) -> list[str]:
         """What the page says of bugs."""
-        begins = troubles.SORRY.partition("{")[0]
+        begins = errors.SORRY.partition("{")[0]
         return [error.value for error in self.at.error if error.value.startswith(begins)]
 
     def until(self, there: Callable[[], Any]) -> Self:

@@ -16,7 +16,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import connect
 
-from core import visitors
+from core.system import visitors
 
 PATIENCE = 120.0
 MEDIA = re.compile(rb"/media/[\w.-]+")

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import runs, samples, visitors
-from core.run import Run
+from core import runs
+from core.runs.run import Run
 from core.settings import Settings
+from core.system import visitors
 from tests.browser.server import ROOT, Server, start
 from tests.sessions.client import Session
 
@@ -67,7 +68,7 @@ def taught(server: Server, session: Session, number: int) -> Run:
     """A finished run of a visitor's, with their name on it and their picture in it."""
     settings = Settings(home=server.home)
     path = runs.new_path(settings)
-    shutil.copytree(samples.RUN, path)
+    shutil.copytree(runs.SAMPLE, path)
     run = Run(path)
     for position in range(run.report().pictures):
         if run.thumbnail(position).is_file():

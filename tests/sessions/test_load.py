@@ -10,7 +10,7 @@ import pytest
 from benchmarks import crowd, load, pictures
 from benchmarks.crowd import Expected, Held
 from core import backbones
-from core.classifier import Classifier
+from core.model.classifier import Classifier
 from core.settings import Settings
 from tests.browser.server import ROOT, Server, start
 

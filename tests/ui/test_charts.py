@@ -4,14 +4,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from core.bakeoff.result import Comparison, Contender, Terms
 from core.evaluation import evaluate
 from core.evaluation.advice import Point
 from core.evaluation.intervals import proportion
 from core.evaluation.learning_curve import LearningCurve
-from core.training.comparison import Comparison, Contender, Terms
-from core.training.events import Epoch, Kept
-from ui import charts, palette
-from ui.drawing import literal, share
+from core.jobs.events import Epoch, Kept
+from ui.charts import palette
+from ui.charts import report as charts
+from ui.charts.drawing import literal, share
 
 NASTY = "<b>rose</b> & $x^2$ %{y} *thorn*\n" + "x" * 90
 

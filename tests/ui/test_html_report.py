@@ -16,8 +16,8 @@ from core import images
 from core.checks import Finding, Severity
 from core.dataset import Skipped
 from core.evaluation import describe
-from core.extras import FOOTPRINT, HEATMAPS, LEARNING_CURVE, SUSPECTS, UNLIKE
-from core.run import EVENTS, Run
+from core.runs.artifacts import FOOTPRINT, HEATMAPS, LEARNING_CURVE, SUSPECTS, UNLIKE
+from core.runs.run import EVENTS, Run
 from core.settings import Settings
 from tests import hostile
 from ui import html_report

@@ -16,12 +16,12 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
-from core import card
-from core.card import Facts
 from core.evaluation import describe
-from core.run import Run
+from core.export import card
+from core.export.card import Facts
+from core.runs.run import Run
 from ui import text
-from ui.drawing import share
+from ui.charts.drawing import share
 from ui.html_report import drawings, snapshots
 
 HERE = Path(__file__).parent

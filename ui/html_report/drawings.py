@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from core.card import Facts
 from core.evaluation import describe
-from core.run import Run
-from ui import certainty_charts, charts
+from core.export.card import Facts
+from core.runs.run import Run
+from ui.charts import certainty as certainty_charts
+from ui.charts import report as charts
 
 MOST_CLASSES = 150
 """Beyond it a matrix is too large a file and too fine to read."""

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core import heatmap
-from core.card import Facts
 from core.checks.labels import Suspect
 from core.evaluation.report import Prediction
-from core.run import Run
+from core.export.card import Facts
+from core.model import heatmap
+from core.runs.run import Run
 
 WRONG, RIGHT, DOUBTED = 120, 24, 24
 """Most pictures of each kind."""

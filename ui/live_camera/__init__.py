@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from core import backbones, heatmap, live
-from core.classifier import Classifier
+from core import backbones, live
 from core.live import Part
+from core.model import heatmap
+from core.model.classifier import Classifier
 from core.settings import Settings
 from ui import resources, state, text
-from ui.live_camera.questions import answer
+from ui.live_camera.protocol import answer
 
 FOLDER = Path(__file__).parent
 ENTRY = "camera.js"

@@ -74,7 +74,7 @@ function fill(item, { label, probability, now }) {
   item.title = `${label}: this frame by itself ${percent(now)}`;
 }
 
-// As `ui.drawing.share` writes it.
+// As `ui.charts.drawing.share` writes it.
 export function percent(share) {
   if (share > 0 && share < 0.001) return "< 0.1 %";
   if (share > 0.999 && share < 1) return "> 99.9 %";

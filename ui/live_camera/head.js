@@ -1,4 +1,4 @@
-// From the embedding to the answer: what `core.dense`, `core.novelty` and `core.heatmap` do.
+// From the embedding to the answer: what `core.model.dense`, `core.model.ood` and `core.model.heatmap` do.
 
 const TYPES = { F32: Float32Array };
 

@@ -1,6 +1,6 @@
 // Pack pixels that a model would see as a JPEG, to send them to Python.
 
-const QUALITY = 0.92; // as `core.looks.QUALITY`
+const QUALITY = 0.92; // as `core.model.appearance.QUALITY`
 
 const canvas = document.createElement("canvas");
 

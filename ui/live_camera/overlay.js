@@ -1,4 +1,4 @@
-// Lay a heat map over the picture as `core.heatmap.overlay` does: the more evidence at a place, the
+// Lay a heat map over the picture as `core.model.heatmap.overlay` does: the more evidence at a place, the
 // lighter its colour and the less of the picture shows through.
 
 const EDGE = 56;

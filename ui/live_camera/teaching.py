@@ -8,8 +8,9 @@ import streamlit as st
 
 from core import live
 from core.settings import Settings
-from ui import live_camera, shown, state
-from ui.live_camera import lessons
+from ui import live_camera, state
+from ui.live_camera import teaching_protocol
+from ui.train import capture
 
 ENTRY = "teach.js"
 MODEL = "what is shown"
@@ -24,18 +25,20 @@ _VIEW = st.components.v2.component(
 def show(settings: Settings) -> None:
     """The camera, the classes with their pictures, and what the model says meanwhile."""
     with st.spinner("Packing the model …"):
-        shown.network_parts()
+        capture.network_parts()
     _VIEW(key="teach view", data=_described(settings))
 
 
 def line() -> None:
     """What carries questions and answers; for a fragment, since each question runs it again."""
-    said = st.session_state.pop(state.TEACH_ANSWER, None) or lessons.news(shown.showing())
+    said = st.session_state.pop(state.TEACH_ANSWER, None) or teaching_protocol.news(
+        capture.showing()
+    )
     live_camera.LINE(key=state.TEACH_LINE, data=said, on_question_change=_hear)
 
 
 def _described(settings: Settings) -> dict[str, Any]:
-    network, runtime = shown.network(), live.runtime(settings)
+    network, runtime = capture.network(), live.runtime(settings)
     return {
         "entry": ENTRY,
         "sources": live_camera.sources(),
@@ -44,7 +47,7 @@ def _described(settings: Settings) -> dict[str, Any]:
             "id": MODEL,
             "size": network.size,
             "crop": network.crop,
-            "parts": live_camera.described(shown.network_parts()),
+            "parts": live_camera.described(capture.network_parts()),
         },
     }
 
@@ -53,6 +56,6 @@ def _hear() -> None:
     asked = st.session_state[state.TEACH_LINE].question
     if asked is None:
         return
-    st.session_state[state.TEACH_ANSWER] = lessons.answer(
-        asked, MODEL, shown.network(), shown.network_parts(), shown.showing()
+    st.session_state[state.TEACH_ANSWER] = teaching_protocol.answer(
+        asked, MODEL, capture.network(), capture.network_parts(), capture.showing()
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from core.export.formats import Format
-from core.model import ModelFile
+from core.model.storage import ModelFile
 
 HERE = Path(__file__).parent
 PROVE = HERE / "prove.py"

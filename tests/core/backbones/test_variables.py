@@ -5,7 +5,7 @@ import pytest
 
 from core import backbones
 from core.backbones import build, variables
-from core.export import keras_model
+from core.model import keras_model
 from core.training import stages
 
 LARGE = ("resnet101", "resnet152")

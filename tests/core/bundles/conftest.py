@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core import bundle as packing
+from core.export import packing
 from tests.core.trainings import Trained
 
 

@@ -6,11 +6,12 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from core.backbones import build, get
-from core.classifier import ServingModel
-from core.dense import DenseHead
-from core.export import keras_model, litert_model, saved_model
-from core.export.description import Description
-from core.model import ModelFile
+from core.export import litert_model, saved_model
+from core.export.metadata import Description
+from core.model import keras_model
+from core.model.classifier import ServingModel
+from core.model.dense import DenseHead
+from core.model.storage import ModelFile
 
 SAVED = ModelFile(backbone="tiny", classes=("ant", "bee"), size=32, crop=1.0, cut="block 1")
 

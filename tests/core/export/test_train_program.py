@@ -13,11 +13,11 @@ import keras
 import numpy as np
 import pytest
 
-from core import backbones, bundle, runs
+from core import backbones, runs
 from core.backbones import build
 from core.dataset import Dataset, Example
-from core.export import backbone_file, split_file, train_program
-from core.model import ModelFile
+from core.export import packing, split_file, train_program
+from core.model.storage import ModelFile
 from core.training import config, stages
 from tests.core.trainings import asked_for, take_in, train
 from tests.shapes import draw, encoded
@@ -99,7 +99,7 @@ def test_it_is_in_shape_and_holds_nothing_it_does_not_use(preset, backbone):
     assert ("label_smoothing" in program) == (preset != "quick")
     row = backbones.get(backbone)
     assert ("keras.applications" in program) == (row.recipe.family == "applications")
-    assert ("backbone.keras" in program) == backbone_file.ships(row)
+    assert ("backbone.keras" in program) is not row.in_keras
     assert ("preprocess_input" in program) == (row.recipe.scaling != "none")
 
 
@@ -214,7 +214,7 @@ def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
 
 
 def unpacked(done, folder):
-    with zipfile.ZipFile(io.BytesIO(bundle.packed(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(packing.packed(done.run, done.settings))) as archive:
         archive.extractall(folder)
     return folder
 

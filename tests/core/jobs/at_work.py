@@ -11,6 +11,7 @@ from core import intake, runs
 from core.backbones import get, serving
 from core.jobs import JobFolder, enqueue, local
 from core.jobs.folder import Order, Status
+from core.jobs.process import WORKER
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
@@ -41,10 +42,13 @@ def processes(settings: Settings, module: str = "") -> list[psutil.Process]:
     Args:
         module: `dispatch` or `worker` for those alone.
     """
+    modules = [*local.DISPATCHERS.values(), WORKER]
+    wanted = [name for name in modules if name.endswith(module)]
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if f"core.jobs.{module}" not in " ".join(process.cmdline()):
+            command = " ".join(process.cmdline())
+            if not any(name in command for name in wanted):
                 continue
             mine = process.environ().get("TUSKER_HOME") == str(settings.home)
             if mine and lives(process):

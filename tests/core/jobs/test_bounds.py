@@ -14,8 +14,8 @@ from core import backbones
 from core.backbones import serving
 from core.jobs import JobFolder, State, enqueue, local, process
 from core.jobs.folder import Order
-from core.jobs.lane import seat
 from core.jobs.process import environment
+from core.jobs.queue import seat
 from core.settings import Settings
 from tests.core.jobs import at_work
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.jobs import JobFolder, State
+from core.jobs.events import Note
 from core.jobs.folder import Order
-from core.training.events import Note
 
 
 @pytest.fixture

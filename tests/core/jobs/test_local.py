@@ -13,11 +13,11 @@ from core import runs
 from core.backbones import Backbone
 from core.errors import LimitExceeded
 from core.jobs import JobFolder, State, cancel, enqueue, local, position
+from core.jobs.events import Epoch, Step
 from core.jobs.folder import Order
-from core.jobs.lane import Lane
 from core.jobs.process import ROOT, environment
+from core.jobs.queue import Lane
 from core.settings import Settings
-from core.training.events import Epoch, Step
 from tests.core.jobs import at_work
 
 

@@ -12,14 +12,15 @@ import psutil
 import pytest
 
 from core.backbones import Backbone
-from core.jobs import JobFolder, State, cancel, enqueue, local, recover, worker
+from core.jobs import JobFolder, State, cancel, enqueue, local, recover
+from core.jobs.events import Emit, Epoch, Note
 from core.jobs.folder import Order
-from core.jobs.lane import Lane
 from core.jobs.process import ROOT, environment, interrupt
+from core.jobs.queue import Lane
+from core.pipeline import worker
 from core.runs import Run
 from core.settings import Settings
 from core.training.cache import cache_folder
-from core.training.events import Emit, Epoch, Note
 from tests import shapes
 from tests.core.jobs import at_work
 
@@ -194,7 +195,7 @@ def test_a_worker_outlives_its_dispatcher_and_the_queue_goes_on(
 def test_a_worker_that_comes_late_does_not_do_the_job_again(queue: Settings, a_zip: Path) -> None:
     job = JobFolder(queue.home / "uploads" / "shapes")
     job.open(Order(kind="intake", arguments={"source": str(a_zip), "name": "shapes"}))
-    typed = [sys.executable, "-m", "core.jobs.worker", str(job.path)]
+    typed = [sys.executable, "-m", "core.pipeline.worker", str(job.path)]
     with psutil.Popen(typed, cwd=ROOT, env=environment(queue)) as late:
         late.suspend()
         Lane("intake", queue).add(job.path)

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from core import live, models
+from core import live
 from core.backbones import Backbone
-from core.classifier import Classifier, ServingModel, Verdict
-from core.dense import DenseHead
 from core.errors import BadImage
 from core.live.packing import expand
 from core.live.parts import proof
-from core.novelty import Novelty
+from core.model.classifier import Classifier, ServingModel, Verdict
+from core.model.dense import DenseHead
+from core.model.ood import Novelty
+from core.predict import lookup
 from core.settings import Settings
 from tests.core.trainings import Trained
 from tests.shapes import draw, encoded
@@ -62,7 +63,7 @@ def test_a_backbone_is_taken_apart_without_loss(
 def test_a_trained_model_goes_with_what_it_knows_to_be_unlike(
     preset: str, trained: Callable[[str], Trained], settings: Settings, tmp_path: Path
 ) -> None:
-    model = models.named(str(trained(preset).run.path), settings)
+    model = lookup.named(str(trained(preset).run.path), settings)
     parts = _packed(model)
     picture = np.asarray(draw(1, size=model.size))
     answer = model.answer(picture)
@@ -81,7 +82,7 @@ def test_a_trained_model_goes_with_what_it_knows_to_be_unlike(
 def test_models_of_one_frozen_backbone_share_its_network(
     trained: Callable[[str], Trained], tiny: Backbone, settings: Settings
 ) -> None:
-    taught = models.named(str(trained("quick").run.path), settings)
+    taught = lookup.named(str(trained("quick").run.path), settings)
     own = Classifier.of_backbone(tiny, settings)
     assert live.trunk(taught.file).sha256 == live.trunk(own.file).sha256
     assert _packed(taught)["head"].sha256 != _packed(own)["head"].sha256

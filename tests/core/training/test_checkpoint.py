@@ -11,18 +11,19 @@ import pytest
 
 from core import backbones, dataset, runs
 from core.backbones import Backbone
-from core.dense import DenseHead
+from core.jobs.events import Epoch, Event, Note
 from core.jobs.folder import CHECKPOINT
-from core.run import Run
+from core.model.dense import DenseHead
+from core.pipeline import training_job
+from core.runs.run import Run
 from core.settings import Settings
-from core.training import checkpoint, finetune, pipeline
+from core.training import checkpoint, finetune
 from core.training.cache import FeatureCache
 from core.training.checkpoint import Checkpoint, Score, Standing
 from core.training.config import TrainingConfig, parse
-from core.training.events import Epoch, Event, Note
+from core.training.context import Recipe
 from core.training.finetune import Tuner
 from core.training.network import Network
-from core.training.recipe import Recipe
 from tests.core.training import clouds
 from tests.core.trainings import Taken, asked_for, train
 
@@ -318,7 +319,7 @@ def _trained(
             raise KeyboardInterrupt
 
     try:
-        pipeline.train(run, taken.pictures, settings, emit, features)
+        training_job.train(run, taken.pictures, settings, emit, features)
     except KeyboardInterrupt:
         assert run.complete
     return said

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from core.backbones import serving
-from core.backbones.litert_file import LitertFile
-from core.classifier import Classifier
 from core.errors import UnknownModel
+from core.model.classifier import Classifier
+from core.model.litert_file import LitertFile
 from core.training import engines
 from core.training.engines import litert
 from core.training.network import Network

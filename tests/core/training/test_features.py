@@ -15,9 +15,9 @@ import pytest
 
 from core import images
 from core.backbones import build
-from core.classifier import Classifier
 from core.errors import BadImage, Cancelled
 from core.images import decoding
+from core.model.classifier import Classifier
 from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation

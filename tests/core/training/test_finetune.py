@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from core.backbones import build, get
-from core.dense import DenseHead
+from core.jobs.events import Epoch, Kept, Step
+from core.model.dense import DenseHead
 from core.settings import Settings
-from core.training import finetune, resources
+from core.training import depth, finetune
 from core.training.config import parse
 from core.training.convex import logistic_regression
-from core.training.events import Epoch, Kept, Step
 from core.training.finetune import Tuner
 from core.training.network import Network
 from tests.core.training.clouds import BLOCK1, STEM, cuts
@@ -65,7 +65,7 @@ def run(config, stage=BLOCK1, head=None, train=None, validation=None):
     """Fine-tune a fresh trunk: its weights before and after, the head, what was said."""
     train, validation = train or cuts(0, 24, stage), validation or cuts(1, 12, stage)
     tuner = Tuner(Network(TINY, HOME), config, classes=3, pictures=len(train[1]))
-    assert resources.cut_stage(config) == stage
+    assert depth.cut_stage(config) == stage
     before, said = weights(tuner.trunk), []
     head, kept = tuner.fit(head or a_head(), *train, *validation, said.append)
     return Outcome(tuner, before, weights(tuner.trunk), head, kept, said)

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from core.dense import softmax
+from core.jobs.events import Epoch, Kept
+from core.model.dense import softmax
 from core.training import head
 from core.training.config import parse
-from core.training.events import Epoch, Kept
 from core.training.head import Batch
 from tests.core.training.clouds import clusters
 

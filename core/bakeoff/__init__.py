@@ -1,0 +1,1 @@
+"""Compare the available backbones on a data set before training on one."""

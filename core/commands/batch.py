@@ -1,0 +1,144 @@
+"""Ask a model about as many pictures as folders and zips hold, and keep the answers as a table."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from core.archive import sources
+from core.commands import arguments, terminal
+from core.commands.host import answered, show
+from core.commands.terminal import Watcher, complain
+from core.errors import BadInput
+from core.model import batch
+from core.model.batch import Row
+from core.model.classifier import Verdict, on_one_thread
+from core.predict import lookup, table
+from core.settings import Settings
+
+NAMED = 5
+"""Labels that the summary lists by name."""
+
+
+@dataclass
+class Tally:
+    """What came of the pictures so far."""
+
+    labels: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    unreadable: int = 0
+
+    def add(self, row: Row) -> None:
+        """Count a picture."""
+        if row.verdict is None:
+            self.unreadable += 1
+            return
+        self.verdicts[row.verdict] += 1
+        if row.verdict is Verdict.SURE:
+            self.labels[row.predictions[0].label] += 1
+
+    @property
+    def total(self) -> int:
+        """All pictures, readable or not."""
+        return self.verdicts.total() + self.unreadable
+
+
+def predict(
+    paths: Sequence[Path],
+    model: str,
+    tables: Mapping[str, Path],
+    settings: Settings,
+    *,
+    top: int,
+    as_json: bool,
+) -> None:
+    """Answer every picture behind some paths.
+
+    Args:
+        tables: files to write, by the keys of `table.FORMS`; without any, answers are printed.
+        top: how many guesses are printed of each.
+
+    Raises:
+        BadInput: there is no such model, or a table cannot be written where it should go.
+        typer.Exit: a picture could not be read.
+    """
+    _check(tables, paths)
+    lookup.named(model, settings)  # before anything is unpacked
+    watch, tally = Watcher(silent=as_json), Tally()
+    began = time.monotonic()
+    with terminal.heeding(lambda: None), tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        found = sources.find(paths, Path(scratch), settings, watch.step)
+        watch.step(f"Asking about {len(found):,} files", 0, len(found))
+        rows = batch.answers(
+            lambda: lookup.named(model, settings, on_one_thread), found, max(top, 2)
+        )
+        with closing(rows), _writing(tables) as adds:
+            for row in filter(None, rows):
+                tally.add(row)
+                for add in adds:
+                    add(row)
+                if row.verdict is None:
+                    complain(f"{row.file}: {row.problem}")
+                elif not tables:
+                    guesses = row.predictions[:top]
+                    answered(row.file, guesses, row.verdict, as_json=as_json, alone=False)
+    if not tally.total:
+        complain("Expected pictures, found none there.")
+    elif tables:
+        _summarise(tally, time.monotonic() - began, as_json=as_json)
+    if tally.unreadable or not tally.total:
+        raise typer.Exit(2)
+
+
+def _check(tables: Mapping[str, Path], paths: Sequence[Path]) -> None:
+    taken = {path.resolve(): "which is to be read" for path in paths}
+    for path in tables.values():
+        place = arguments.new_file(path).resolve()
+        if place in taken:
+            raise BadInput(
+                f"Expected a file of its own for each table, found {path}, {taken[place]}."
+            )
+        taken[place] = "which is another table"
+
+
+@contextmanager
+def _writing(tables: Mapping[str, Path]) -> Iterator[list[Callable[[Row], None]]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(table.writing(path, form)) for form, path in tables.items()]
+
+
+def _summarise(tally: Tally, seconds: float, *, as_json: bool) -> None:
+    rate = tally.total / seconds
+    if as_json:
+        show(
+            {
+                "pictures": tally.total,
+                "labels": dict(tally.labels.most_common()),
+                "not_sure": tally.verdicts[Verdict.NOT_SURE],
+                "unlike": tally.verdicts[Verdict.UNLIKE],
+                "unreadable": tally.unreadable,
+                "seconds": round(seconds, 2),
+                "pictures_per_second": round(rate, 1),
+            }
+        )
+        return
+    named = tally.labels.most_common(NAMED)
+    parts = [f"{count:,} {label}" for label, count in named]
+    if rest := tally.labels.total() - sum(count for _, count in named):
+        parts.append(f"{rest:,} of {len(tally.labels) - NAMED:,} other labels")
+    for verdict in (Verdict.NOT_SURE, Verdict.UNLIKE):
+        if tally.verdicts[verdict]:
+            parts.append(f"{tally.verdicts[verdict]:,} {verdict.value}")
+    if tally.unreadable:
+        parts.append(f"{tally.unreadable:,} not readable")
+    noun = "picture" if tally.total == 1 else "pictures"
+    typer.echo(
+        f"{tally.total:,} {noun}: {'; '.join(parts)}. {seconds:.1f} s, {rate:.0f} pictures/s."
+    )

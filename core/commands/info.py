@@ -1,0 +1,58 @@
+"""Tell what is there: the backbones, and the card of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from core.commands import arguments
+from core.commands.arguments import AsJson
+from core.commands.host import host, show
+from core.commands.terminal import Watcher
+
+
+def card(run: Annotated[str, typer.Argument(help="A run's folder or id.")]) -> None:
+    """Print the model card of a run, as Markdown."""
+    from core.export import card as room
+
+    typer.echo(room.card(arguments.run(run, host())), nl=False)
+
+
+def backbones(as_json: AsJson = False) -> None:
+    """List the backbones and whether they are ready."""
+    from core.backbones import BACKBONES, serving
+
+    settings = host()
+    for row in BACKBONES.values():
+        ready = serving.locate(row, settings) is not None
+        if as_json:
+            show(
+                {
+                    "name": row.name,
+                    "title": row.title,
+                    "size": row.size,
+                    "parameters": row.parameters,
+                    "imagenet_top1": row.top1,
+                    "megabytes": row.megabytes,
+                    "licence": row.licence,
+                    "stages": [stage.name for stage in row.stages],
+                    "offline": row.offline,
+                    "ready": ready,
+                }
+            )
+            continue
+        where = "ready" if ready else "to be prepared" if row.offline else "downloaded on first use"
+        typer.echo(
+            f"{row.name:18} {row.size} px  {row.parameters / 1e6:5.1f} M parameters  "
+            f"{row.top1:4.1f} % top-1  {row.megabytes:5.1f} MB  {where}"
+        )
+
+
+def prepare(name: Annotated[str, typer.Argument(help="Name of the backbone.")]) -> None:
+    """Get a backbone ready to answer: download its weights and convert them, once."""
+    from core.backbones import get, serving
+
+    settings = host()
+    row = get(name)
+    typer.echo(f"{serving.prepare(row, settings, Watcher().step)}")

@@ -1,0 +1,136 @@
+"""Teach a model, and what one wants to know before."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.commands import arguments, terminal
+from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, Seed
+from core.commands.host import host, show
+from core.commands.terminal import Watcher, complain
+
+
+def train(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the run; it must be new or empty.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="quick (if nothing is said), balanced or thorough.")
+    ] = None,
+    backbone: BackboneName = None,
+    config: ConfigFile = None,
+    seed: Seed = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", help="A bundle to go on from, with more pictures or classes."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Teach it your own classes."""
+    from core import runs
+    from core.estimating import estimate as foresee
+    from core.model import storage
+    from core.pipeline.worker import work
+    from core.training import warm_start
+
+    settings = host()
+    watch = Watcher(silent=as_json)
+    if start is None:
+        configured, before = arguments.configuration(preset, config, backbone, seed), None
+    else:
+        configured, before = arguments.continued(
+            start, preset, config, backbone, seed, settings, watch.step
+        )
+    warm_start.check(configured, before)
+    arguments.existing(data)
+    path = arguments.new_folder(out or runs.new_path(settings), beside=data)
+    with arguments.taken_in(data, settings, watch.step, complain) as (taken, pictures):
+        if before is not None:
+            complain(warm_start.said(taken.dataset, storage.load(before)[0]))
+            complain(warm_start.HONEST)
+        if not as_json:
+            (found,) = foresee.measured(taken.dataset, pictures, [configured], settings)
+            complain(found.sentence)
+        run = runs.create(configured, taken.dataset, path)
+        run.write_findings(taken.findings)
+        run.job.open(runs.order(pictures, before))
+        terminal.divert(run.job.log_path)
+        began = time.monotonic()
+        with terminal.heeding(run.job.request_cancel):
+            work(run.job, settings, watch)
+        seconds = time.monotonic() - began
+    report, manifest = run.report(), run.manifest()
+    if as_json:
+        show(
+            {
+                "test_accuracy": report.accuracy.value,
+                "test_accuracy_interval": [report.accuracy.low, report.accuracy.high],
+                "macro_f1": report.macro.f1.value,
+                "classes": list(report.classes),
+                "test_pictures": report.pictures,
+                "seconds": round(manifest.seconds, 2),
+                "seconds_with_exports": round(seconds, 2),
+                "run": str(run.path),
+            }
+        )
+        return
+    typer.echo(report.headline)
+    typer.echo(f"Run: {run.path}")
+
+
+def estimate(
+    data: Data,
+    preset: Annotated[str | None, typer.Option(help="One of them; all if nothing is said.")] = None,
+    backbone: BackboneName = None,
+    config: ConfigFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how long teaching would take on this machine, and how much memory and disk."""
+    from core.estimating import estimate as room
+    from core.training.config import PRESETS
+
+    settings = host()
+    presets = (preset,) if preset or config else PRESETS
+    asked = [arguments.configuration(name, config, backbone, None) for name in presets]
+    watch = Watcher(silent=as_json)
+    with arguments.taken_in(arguments.existing(data), settings, watch.step, complain) as (
+        taken,
+        pictures,
+    ):
+        found = room.measured(taken.dataset, pictures, asked, settings)
+    for configured, foreseen in zip(asked, found, strict=True):
+        if as_json:
+            show({"preset": configured.preset} | asdict(foreseen))
+        else:
+            typer.echo(f"{configured.preset.capitalize()}: {foreseen.sentence}")
+
+
+def compare(
+    data: Data,
+    config: Annotated[
+        Path | None, typer.Option(help="JSON file of settings; its shares and seed are used.")
+    ] = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the backbones at hand on your pictures, before you train on one."""
+    from core.bakeoff import compare as bakeoff
+    from core.bakeoff import result
+
+    settings = host()
+    configured = arguments.configuration(None, config, None, seed)
+    arguments.existing(data)
+    watch = Watcher(silent=as_json)
+    with arguments.taken_in(data, settings, watch.step, complain) as (taken, pictures):
+        found = bakeoff.compare(taken.dataset, pictures, configured, settings, watch.step)
+    if as_json:
+        show(found.model_dump(mode="json"))
+        return
+    for line in result.table(found):
+        typer.echo(line)

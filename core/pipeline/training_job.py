@@ -1,0 +1,246 @@
+"""A training from pictures to a finished run, top to bottom."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from core import backbones
+from core import dataset as dataset_room
+from core.dataset import Split
+from core.distributed import fine_tuning
+from core.estimating import cost_model, estimate, measurements
+from core.jobs.events import Counter, Emit, Note
+from core.model import storage
+from core.model.dense import DenseHead
+from core.model.storage import ModelFile
+from core.pipeline import post_report, scoring
+from core.pipeline.extraction import look
+from core.pipeline.post_report import Seen
+from core.runs import Run
+from core.settings import Settings
+from core.system import files
+from core.training import cache, checkpoint, depth, head, warm_start
+from core.training.calibrated_head import Answering, calibrate
+from core.training.context import Recipe
+from core.training.features import Features
+from core.training.head import Batch
+from core.training.network import Network
+
+if TYPE_CHECKING:
+    from core.training.finetune import Tuner
+
+Result = TypeVar("Result")
+NOT_TESTED: tuple[Split, ...] = ("train", "validation")
+
+
+def train(
+    run: Run,
+    pictures: Path,
+    settings: Settings,
+    emit: Emit,
+    features: Path | None = None,
+    start: Path | None = None,
+) -> None:
+    """Split, look once, train, score, write the report; then what follows a finished report.
+
+    Args:
+        run: holds the settings and the dataset; receives all that comes of them.
+        pictures: folder that the dataset's paths are relative to.
+        emit: is told each event; may raise `Cancelled`.
+        features: where features are kept; as the mode has it if None.
+        start: folder of the model that it goes on from, if the settings name one.
+
+    Raises:
+        BadDataset: too few pictures to learn from.
+        BadConfig: it is to go on from a model that is not there.
+        WeightsUnavailable: the backbone's weights cannot be had.
+        Cancelled: somebody asked to stop.
+    """
+    began = time.monotonic() - run.job.spent
+    config = run.config()
+    warm_start.check(config, start)
+    dataset = dataset_room.split(
+        run.dataset(), validation=config.validation, test=config.test, seed=config.seed
+    )
+    backbone = backbones.get(config.backbone)
+    if (before := Network(backbone, settings, start).model) is not None:
+        emit(Note(sentence=warm_start.said(dataset, before)))
+        dataset = warm_start.arranged(dataset, before.classes)
+    run.write_dataset(dataset)
+    with cache.opened(features or cache.cache_folder(pictures, settings), settings) as kept:
+        recipe = Recipe(config, dataset, pictures, backbone, settings, kept, emit, start)
+        recipe.check()
+        recipe.network.prepare(lambda sentence: emit(Note(sentence=sentence)), Counter(emit))
+        recipe = _fitted(recipe)
+        teach = _fine_tuned if config.fine_tunes else _head_only
+        seen = teach(recipe, run)
+    seconds = time.monotonic() - began
+    run.complete_with(dataset.name, time.time(), seconds)
+    files.remove(run.job.checkpoint)
+    post_report.follow(recipe, run, seen)
+    manifest = run.manifest()
+    run.complete_with(manifest.name, manifest.completed_at, seconds)
+
+
+def _fitted(recipe: Recipe) -> Recipe:
+    """The recipe with a batch that fits into memory; refused if not even one picture does."""
+    config = estimate.check(recipe.dataset, recipe.config, recipe.settings)
+    if config.batch_size < recipe.config.batch_size:
+        recipe.emit(
+            Note(
+                sentence=f"The batch is {config.batch_size} instead of "
+                f"{recipe.config.batch_size}, so that it fits into memory."
+            )
+        )
+    return replace(recipe, config=config)
+
+
+def _head_only(recipe: Recipe, run: Run) -> Seen:
+    """Phase 1 alone, without TensorFlow."""
+    found = look(recipe, ("train", "validation", "test"), None)
+    fitted = _fit_head(recipe, found["train"], found["validation"])
+    # Copies, so that nothing else of the features is kept in memory.
+    plain = {split: features.embeddings[:, 0].copy() for split, features in found.items()}
+    del found
+    answering = _calibrated(recipe, fitted, fitted.probabilities(plain["validation"]))
+    _save(recipe, run, answering)
+    tested = scoring.from_embeddings(recipe, run, answering, plain["test"])
+    return Seen(plain["train"], plain["validation"], tested)
+
+
+def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
+    """Both phases."""
+    making = _beside(lambda: _tuner(recipe))
+    stage = depth.cut_stage(recipe.config)
+    found = look(recipe, ("train", "validation"), stage)
+    start = _fit_head(recipe, found["train"], found["validation"])
+    if not making.done():
+        recipe.emit(Note(sentence="TensorFlow is starting."))
+    tuner = making.result()
+    emit = fine_tuning.Once(recipe.emit)
+    shared = fine_tuning.fit(recipe, tuner, start, found, emit, run.job.checkpoint)
+    began = time.process_time()
+    fitted, kept = shared or tuner.fit(
+        start,
+        found["train"],
+        recipe.labels("train"),
+        found["validation"],
+        recipe.labels("validation"),
+        emit,
+        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(recipe)),
+    )
+    seconds = time.process_time() - began
+    cost_model.remember_steps(recipe.config, recipe.dataset, tuner.epochs, seconds, recipe.settings)
+    if kept.epoch == 0:
+        recipe.emit(
+            Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
+        )
+        answering = _calibrated(
+            recipe, start, start.probabilities(found["validation"].embeddings[:, 0])
+        )
+        _save(recipe, run, answering)
+    else:
+        from core.model import keras_model
+        from core.training import serving_model
+
+        arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
+        answering = _calibrated(recipe, fitted, tuner.probabilities(found["validation"]))
+        _save(recipe, run, answering, arrays, stage)
+        serving_model.write(recipe, tuner, run.model_folder / storage.SERVING)
+    # A copy, so that nothing else of the features is kept in memory.
+    train, validation = (found[split].embeddings[:, 0].copy() for split in NOT_TESTED)
+    del found, tuner, making  # activations and TensorFlow's buffers are not needed any more
+    return Seen(train, validation, scoring.from_pictures(recipe, run, answering))
+
+
+def _calibrated(recipe: Recipe, head: DenseHead, validation: np.ndarray) -> Answering:
+    return calibrate(head, validation, recipe.labels("validation"))
+
+
+def _tuner(recipe: Recipe) -> Tuner:
+    began = time.thread_time()
+    from core.training.finetune import Tuner
+
+    tuner = Tuner(
+        recipe.network,
+        recipe.config,
+        classes=len(recipe.dataset.classes),
+        pictures=len(recipe.of("train")),
+    )
+    key = cost_model.start_key(recipe.config, recipe.settings)
+    measurements.remember(recipe.settings, key, time.thread_time() - began)
+    return tuner
+
+
+def _beside(work: Callable[[], Result]) -> Future[Result]:
+    """Do something while this thread goes on; nobody waits for it if the training is cancelled."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="beside", daemon=True).start()
+    return future
+
+
+def _fit_head(recipe: Recipe, train: Features, validation: Features) -> DenseHead:
+    return head.fit(
+        _batch(train, recipe.labels("train"), recipe.config.head_views),
+        _batch(validation, recipe.labels("validation"), 1),
+        len(recipe.dataset.classes),
+        recipe.config,
+        recipe.emit,
+        recipe.network.head(recipe.dataset.classes, recipe.config.head.hidden),
+    )
+
+
+def _batch(found: Features, labels: np.ndarray, views: int) -> Batch:
+    """The first views of each picture as rows, those of one picture beside each other."""
+    chosen = found.embeddings[:, :views]
+    owners = np.repeat(np.arange(len(chosen)), chosen.shape[1])
+    return Batch(chosen.reshape(-1, chosen.shape[2]), labels[owners], owners)
+
+
+def _save(
+    recipe: Recipe,
+    run: Run,
+    answering: Answering,
+    trained: dict[str, np.ndarray] | None = None,
+    stage: int | None = None,
+) -> None:
+    """Write the model: all that differs from the published backbone, whoever trained it.
+
+    Args:
+        trained: weights that this training changed in the backbone.
+        stage: index of the stage below them.
+    """
+    network = recipe.network
+    storage.save(
+        run.model_folder,
+        ModelFile(
+            backbone=recipe.backbone.name,
+            classes=recipe.dataset.classes,
+            size=recipe.backbone.size,
+            crop=recipe.config.crop,
+            hidden=tuple(len(bias) for _, bias in answering.head.layers[:-1]),
+            dropout=recipe.config.head.dropout,
+            temperature=answering.temperature,
+            cut=network.cut(stage),
+        ),
+        answering.head.arrays() | network.arrays | (trained or {}),
+    )
+    if not trained and network.retrained is not None:
+        with files.replacing(run.model_folder / storage.SERVING) as temporary:
+            shutil.copyfile(network.serving_model(), temporary)

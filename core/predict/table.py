@@ -1,0 +1,155 @@
+"""Write what was said of many pictures as a table: CSV, JSON lines or Excel."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import LimitExceeded
+from core.model.batch import Row
+from core.system import files
+
+Cell = str | int | float | None
+Add = Callable[[Row], None]
+
+COLUMNS = (
+    "file",
+    "label",
+    "index",
+    "probability",
+    "next label",
+    "next probability",
+    "verdict",
+    "problem",
+)
+SHEET_ROWS = 1_048_576
+"""Rows of an Excel sheet, its head among them."""
+WIDTHS = (40, 30, 8, 12, 30, 16, 14, 40)  # of the columns in Excel, in letters
+
+
+def cells(row: Row) -> tuple[Cell, ...]:
+    """A row by its columns; None where there is nothing to say."""
+    best, then = (*row.predictions, None, None)[:2]
+    return (
+        row.file,
+        best.label if best else None,
+        best.index if best else None,
+        best.probability if best else None,
+        then.label if then else None,
+        then.probability if then else None,
+        row.verdict.value if row.verdict else None,
+        row.problem or None,
+    )
+
+
+@contextmanager
+def writing(path: Path, form: str) -> Iterator[Add]:
+    """Yield what adds a row to a new file, which is there once the block has succeeded.
+
+    Memory does not grow with the rows. On any error nothing remains.
+
+    Args:
+        form: a key of `FORMS`.
+
+    Raises:
+        LimitExceeded: more rows than the form can hold.
+    """
+    with files.replacing(path) as temporary, FORMS[form](temporary) as add:
+        yield add
+
+
+def packed(rows: Iterable[Row], form: str) -> bytes:
+    """The bytes of such a file."""
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        path = Path(scratch) / f"table.{form}"
+        with FORMS[form](path) as add:
+            for row in rows:
+                add(row)
+        return path.read_bytes()
+
+
+def inert(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell[:1] in "=+-@\t\r" else cell
+
+
+@contextmanager
+def _csv(path: Path) -> Iterator[Add]:
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(COLUMNS)
+
+        def add(row: Row) -> None:
+            writer.writerow(map(_written, cells(row)))
+
+        yield add
+
+
+def _written(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return np.format_float_positional(cell, 6, trim="-")
+    return inert(cell) if isinstance(cell, str) else str(cell)
+
+
+@contextmanager
+def _json_lines(path: Path) -> Iterator[Add]:
+    keys = tuple(column.replace(" ", "_") for column in COLUMNS)
+    with path.open("w", encoding="utf-8", newline="") as out:
+
+        def add(row: Row) -> None:
+            found = dict(zip(keys, cells(row), strict=True))
+            out.write(json.dumps(found, ensure_ascii=False) + "\n")
+
+        yield add
+
+
+@contextmanager
+def _excel(path: Path) -> Iterator[Add]:
+    import xlsxwriter
+
+    # It keeps rows in a file until it is closed, and forgets that file when it is not.
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": scratch})
+        sheet = book.add_worksheet("predictions")
+        for column, width in enumerate(WIDTHS):
+            sheet.set_column(column, column, width)
+        sheet.freeze_panes(1, 0)
+        bold = book.add_format({"bold": True})
+        for column, name in enumerate(COLUMNS):
+            sheet.write_string(0, column, name, bold)
+        written = 1
+
+        def add(row: Row) -> None:
+            nonlocal written
+            if written == SHEET_ROWS:
+                raise LimitExceeded(
+                    f"An Excel sheet holds {SHEET_ROWS - 1:,} pictures, and there are more. "
+                    "Ask for CSV instead."
+                )
+            for column, cell in enumerate(cells(row)):
+                if isinstance(cell, str):
+                    # As a string whatever it begins with: nothing in it is a formula or a link.
+                    sheet.write_string(written, column, cell)
+                elif cell is not None:
+                    sheet.write_number(written, column, cell)
+            written += 1
+
+        yield add
+        sheet.autofilter(0, 0, max(1, written - 1), len(COLUMNS) - 1)
+        book.close()
+
+
+FORMS: dict[str, Callable[[Path], AbstractContextManager[Add]]] = {
+    "csv": _csv,
+    "jsonl": _json_lines,
+    "xlsx": _excel,
+}
+"""How each form is written, by the ending of its file."""

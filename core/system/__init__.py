@@ -1,0 +1,1 @@
+"""Files, threads, memory, logging: what every other package may use."""

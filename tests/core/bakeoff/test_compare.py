@@ -1,0 +1,234 @@
+"""Backbones are compared on pictures that no run will be tested on."""
+
+import json
+
+import numpy as np
+import pytest
+
+from core import backbones, dataset
+from core.backbones import serving, weights
+from core.bakeoff import compare as bakeoff
+from core.bakeoff.result import terms_of
+from core.errors import BadDataset, Cancelled, WeightsUnavailable
+from core.estimating import throughput
+from core.estimating.throughput import Pace
+from core.pipeline.extraction import look
+from core.training import cache, cross_validation, features
+from core.training.config import parse
+from core.training.context import Recipe
+from tests.core.trainings import asked_for
+
+QUIET = lambda *_: None  # noqa: E731 - a name for saying nothing
+
+
+@pytest.fixture
+def compare(tiny, settings, some_shapes):
+    def made(config=None, progress=QUIET, rows=(tiny,), taken=some_shapes):
+        asked = config or asked_for("quick")
+        return bakeoff.compare(taken.dataset, taken.pictures, asked, settings, progress, rows)
+
+    return made
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Names of the pictures that were looked at."""
+    seen = []
+    extract = features.extract
+
+    def watched(examples, pictures, row, augmentation, *rest, **more):
+        assert augmentation.views == 1, "each picture as it is, once"
+        seen.extend(example.name for example in examples)
+        return extract(examples, pictures, row, augmentation, *rest, **more)
+
+    monkeypatch.setattr(features, "extract", watched)
+    return seen
+
+
+def test_figures_are_those_of_pictures_answered_by_heads_not_taught_on_them(
+    compare, tiny, settings, some_shapes
+):
+    found = compare()
+    (one,) = found.contenders
+    assert one.backbone == "tiny"
+    assert one.accuracy.value == one.right / found.pictures
+    assert one.accuracy.low < one.accuracy.value < one.accuracy.high
+    assert one.behind is None
+    assert 0 < one.milliseconds < 1000
+    assert one.megabytes == serving.required(tiny, settings).stat().st_size / 1e6
+    assert found.pictures + found.held_out == len(some_shapes.dataset.examples)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_pictures_that_the_run_would_test_take_no_part(compare, some_shapes, looked_at, seed):
+    asked = asked_for("quick", seed=seed, test=0.3)
+    found = compare(asked)
+    parted = dataset.split(
+        some_shapes.dataset, validation=asked.validation, test=asked.test, seed=seed
+    )
+    tested = {example.name for example in parted.of("test")}
+    assert tested and found.held_out == len(tested)
+    assert not tested & set(looked_at)
+    assert len(looked_at) == found.pictures
+
+
+def test_pictures_of_a_group_are_not_taught_and_asked_about(compare, monkeypatch, some_shapes):
+    examples = tuple(
+        example.model_copy(update={"group": place // 2})
+        for place, example in enumerate(some_shapes.dataset.examples)
+    )
+    grouped = some_shapes.dataset.model_copy(update={"examples": examples})
+    asked = []
+    out_of_fold = cross_validation.out_of_fold
+
+    def watched(embeddings, labels, groups, *rest, **more):
+        asked.append(groups)
+        return out_of_fold(embeddings, labels, groups, *rest, **more)
+
+    monkeypatch.setattr(cross_validation, "out_of_fold", watched)
+    compare(taken=type(some_shapes)(grouped, some_shapes.pictures))
+    parted = dataset.split(grouped, validation=0.15, test=0.15, seed=0)
+    taking_part = [e for e in parted.examples if e.split != "test"]
+    np.testing.assert_array_equal(asked[0], cross_validation.groups(taking_part))
+    assert len(np.unique(asked[0])) < len(taking_part)
+
+
+def test_a_training_afterwards_looks_at_the_test_pictures_alone(
+    compare, tiny, settings, some_shapes
+):
+    asked = asked_for("quick")
+    compare(asked)
+    parted = dataset.split(
+        some_shapes.dataset, validation=asked.validation, test=asked.test, seed=asked.seed
+    )
+    folder = cache.cache_folder(some_shapes.pictures, settings)
+    with cache.opened(folder, settings) as kept:
+        recipe = Recipe(asked, parted, some_shapes.pictures, tiny, settings, kept, QUIET)
+        found = look(recipe, ("train", "validation"), None)
+    assert [part.passed for part in found.values()] == [0, 0]
+    assert [part.reused for part in found.values()] == [
+        len(parted.of("train")),
+        len(parted.of("validation")),
+    ]
+
+
+def test_the_same_pictures_settings_and_seed_give_the_same_answers(compare):
+    one, again = compare(), compare()
+    assert one.contenders[0].right == again.contenders[0].right
+    assert one.terms == again.terms
+
+
+def test_a_backbone_that_is_not_prepared_is_prepared_first_and_it_is_said(
+    compare, tiny, settings, monkeypatch
+):
+    prepared = serving.required(tiny, settings)
+    content = {path.name: path.read_bytes() for path in prepared.parent.iterdir() if path.is_file()}
+    for name in content:
+        (prepared.parent / name).unlink()
+
+    def prepare(row, settings, progress):
+        progress("Converting", 65, 100)
+        for name, data in content.items():
+            (prepared.parent / name).write_bytes(data)
+        return prepared
+
+    monkeypatch.setattr(serving, "prepare", prepare)
+    said = []
+    compare(progress=lambda what, *_: said.append(what))
+    kinds = list(dict.fromkeys(said))
+    assert kinds == [
+        f"{tiny.title}: being prepared, once",
+        f"{tiny.title}: looking at pictures",
+        f"{tiny.title}: teaching heads",
+        "Timing",
+    ]
+
+
+def test_one_that_cannot_be_prepared_does_not_stop_the_others(compare, tiny, monkeypatch):
+    def unavailable(row, *_):
+        raise WeightsUnavailable(f"{row.title} cannot be had.")
+
+    monkeypatch.setattr(serving, "prepare", unavailable)
+    found = compare(rows=(backbones.get("resnet50"), tiny))
+    assert [one.backbone for one in found.contenders] == ["tiny"]
+    assert [(one.backbone, one.why) for one in found.absent] == [
+        ("resnet50", "ResNet50 cannot be had.")
+    ]
+    with pytest.raises(BadDataset, match="ResNet50 cannot be had"):
+        compare(rows=(backbones.get("resnet50"),))
+
+
+@pytest.mark.parametrize("word", ["looking", "heads", "Timing"])
+def test_it_can_be_cancelled_at_every_step(compare, word):
+    def cancel(what, *_):
+        if word in what:
+            raise Cancelled("It was cancelled.")
+
+    with pytest.raises(Cancelled):
+        compare(progress=cancel)
+
+
+def test_too_few_pictures_are_refused_in_a_sentence(compare, some_shapes):
+    first = [example for example in some_shapes.dataset.examples if example.label == 0]
+    alone = some_shapes.dataset.model_copy(update={"examples": tuple(first)})
+    with pytest.raises(BadDataset, match="Too few pictures to compare backbones: "):
+        compare(taken=type(some_shapes)(alone, some_shapes.pictures))
+
+
+def test_the_best_comes_first_and_the_others_say_how_far_they_are_behind():
+    right = np.arange(200) < 150
+    worse = np.arange(200) < 120
+    answers = [
+        (bakeoff.Contender(**_figures("resnet50", worse, 3.0)), worse),
+        (bakeoff.Contender(**_figures("mobilenetv2", right, 9.0)), right),
+        (bakeoff.Contender(**_figures("tiny", right, 5.0)), right),
+    ]
+    ranked = bakeoff._ranked(answers)
+    assert [one.backbone for one in ranked] == ["tiny", "mobilenetv2", "resnet50"]
+    assert ranked[1].behind.value == 0 and ranked[1].as_good
+    assert ranked[2].behind.value == 0.15 and not ranked[2].as_good
+
+
+def _figures(name, right, milliseconds):
+    return {
+        "backbone": name,
+        "right": int(right.sum()),
+        "accuracy": {"value": right.mean(), "low": 0.0, "high": 1.0},
+        "behind": None,
+        "milliseconds": milliseconds,
+        "megabytes": 1.0,
+    }
+
+
+def test_only_what_needs_no_download_is_at_hand(settings, tiny):
+    names = [row.name for row in bakeoff.at_hand(settings)]
+    assert names == ["efficientnet-lite0", "efficientnet-lite2"]
+    row = backbones.get("resnet50")
+    file = weights.folder(settings) / row.weights.file
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"downloaded before")
+    assert [row.name for row in bakeoff.at_hand(settings)] == [*names, "resnet50"]
+
+
+def test_other_pictures_shares_or_seeds_are_other_terms(some_shapes):
+    config = asked_for("quick")
+    terms = terms_of(some_shapes.dataset, config)
+    assert terms == terms_of(some_shapes.dataset, asked_for("thorough"))
+    for other in ({"seed": 1}, {"test": 0.2}, {"validation": 0.2}, {"crop": 0.8}):
+        changed = parse(json.loads(config.model_dump_json()) | other)
+        assert terms_of(some_shapes.dataset, changed) != terms
+    fewer = some_shapes.dataset.model_copy(update={"examples": some_shapes.dataset.examples[1:]})
+    assert terms_of(fewer, config) != terms
+
+
+def test_how_long_it_takes_grows_with_pictures_and_is_unknown_where_nothing_was_measured(
+    settings, tmp_path
+):
+    lite, other = (backbones.get(f"efficientnet-lite{number}") for number in (0, 2))
+    assert bakeoff.seconds(100, (lite,), tmp_path, settings) is None
+    measured = {"decode": 2e-3, "render": 1e-3, "view": 1e-2, "standard": 1e-2}
+    throughput.write(Pace(backbone=lite.name, **measured, cores=2, crowding=1), tmp_path)
+    short, long = (bakeoff.seconds(count, (lite,), tmp_path, settings) for count in (100, 1000))
+    assert 0.5 * 900 * 12e-3 < long - short < 900 * 12e-3, "both cores decode and look"
+    both = bakeoff.seconds(1000, (lite, other), tmp_path, settings)
+    assert both > long + bakeoff.PREPARES, "it is prepared first"

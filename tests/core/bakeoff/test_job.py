@@ -1,0 +1,150 @@
+"""A comparison of backbones as a job beside an upload's pictures."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from core.backbones import Backbone
+from core.bakeoff import compare, result
+from core.bakeoff import job as comparisons
+from core.errors import BadDataset, LimitExceeded, TuskerError
+from core.intake import uploads
+from core.intake.uploads import Upload
+from core.jobs import State, cancel
+from core.jobs.events import Step
+from core.jobs.folder import Order
+from core.jobs.queue import Lane
+from core.pipeline import worker
+from core.settings import Settings
+from tests.core.jobs import at_work
+from tests.core.trainings import Taken, asked_for
+
+STOPS_WITHIN = 5.0
+"""Seconds that a cancel may take."""
+
+
+@pytest.fixture
+def host(settings: Settings) -> Iterator[Settings]:
+    """A host with a queue of its own, which ends with the test."""
+    with at_work.tidied(settings):
+        yield settings
+
+
+@pytest.fixture
+def upload(host: Settings, some_shapes: Taken) -> Upload:
+    """The shapes as an upload that has been examined."""
+    upload = Upload(host.home / "uploads" / ("fedcba9876543210" * 2))
+    shutil.copytree(some_shapes.pictures.parent, upload.path)
+    upload.job.open(Order(kind="intake"))
+    upload.job.end(State.DONE)
+    return upload
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are put in their queue, and nobody comes to work."""
+    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+
+
+@pytest.fixture
+def only_tiny(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> Backbone:
+    """No backbone but the tiny one is at hand."""
+    monkeypatch.setattr(compare, "at_hand", lambda _settings: (tiny,))
+    return tiny
+
+
+def test_what_a_worker_found_lies_beside_the_pictures(
+    host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
+) -> None:
+    config = asked_for("quick", seed=4)
+    dataset = upload.intake().dataset
+    job = comparisons.start(upload, dataset, config, host)
+    assert result.read(job.path) is None
+    worker.work(job, host)
+    assert job.recorded().state is State.DONE
+    found = result.read(Upload(upload.path).comparison.path)
+    assert found is not None
+    assert [one.backbone for one in found.contenders] == [only_tiny.name]
+    assert found.terms == result.terms_of(dataset, config)
+    steps = [event for event in job.events.read() if isinstance(event, Step)]
+    assert {step.what for step in steps} >= {"Tiny: looking at pictures", "Tiny: teaching heads"}
+    assert not at_work.hidden(job.path)
+
+
+def test_a_new_comparison_forgets_the_old_one(
+    host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
+) -> None:
+    dataset = upload.intake().dataset
+    worker.work(comparisons.start(upload, dataset, asked_for("quick"), host), host)
+    job = comparisons.start(upload, dataset, asked_for("quick", seed=1), host)
+    assert job.recorded().state is State.QUEUED
+    assert result.read(job.path) is None
+
+
+def test_a_comparison_is_cancelled_within_seconds_even_while_a_backbone_is_prepared(
+    host: Settings, upload: Upload
+) -> None:
+    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
+    at_work.until(lambda: at_work.said(job, "EfficientNet-Lite2: being prepared, once"))
+    began = time.monotonic()
+    cancel(job, host)
+    assert at_work.ended(job, host).state is State.CANCELLED
+    assert time.monotonic() - began < STOPS_WITHIN
+    assert result.read(job.path) is None
+
+
+def test_two_uploads_are_two_jobs(host: Settings, upload: Upload, nobody: None) -> None:
+    other = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
+    shutil.copytree(upload.path, other.path)
+    config = asked_for("quick")
+    jobs = [comparisons.start(one, one.intake().dataset, config, host) for one in (upload, other)]
+    tickets = {Lane("compare", host).ticket_of(job) for job in jobs}
+    assert None not in tickets and len(tickets) == 2
+
+
+def test_a_full_queue_is_a_sentence(host: Settings, upload: Upload, nobody: None) -> None:
+    host = host.model_copy(update={"queue_length": 1})
+    other = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
+    shutil.copytree(upload.path, other.path)
+    dataset = upload.intake().dataset
+    comparisons.start(other, dataset, asked_for("quick"), host)
+    with pytest.raises(LimitExceeded, match="TUSKER_QUEUE_LENGTH"):
+        comparisons.start(upload, dataset, asked_for("quick"), host)
+
+
+def test_pictures_that_are_gone_are_a_sentence(
+    host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
+) -> None:
+    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
+    shutil.rmtree(upload.pictures)
+    with pytest.raises(BadDataset):
+        worker.work(job, host)
+    assert job.recorded().sentence == (
+        "The pictures of this comparison are no longer here. Upload them again."
+    )
+
+
+def test_an_order_that_cannot_be_read_is_a_sentence(
+    host: Settings, upload: Upload, nobody: None
+) -> None:
+    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
+    (job.path / comparisons.DATASET).write_text("{")
+    with pytest.raises(TuskerError, match="Upload them again"):
+        worker.work(job, host)
+
+
+def test_pictures_are_kept_while_they_are_compared(
+    host: Settings, upload: Upload, nobody: None
+) -> None:
+    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
+    used = time.time() - 3600 * 3
+    os.utime(upload.path, (used, used))
+    uploads.sweep(host)
+    assert upload.path.is_dir()
+    job.end(State.DONE)
+    os.utime(upload.path, (used, used))
+    uploads.sweep(host)
+    assert not upload.path.exists()

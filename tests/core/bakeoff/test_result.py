@@ -1,0 +1,104 @@
+"""What a comparison says of its figures, and no more than they show."""
+
+import pytest
+
+from core.bakeoff import result
+from core.bakeoff.result import Comparison, Contender, Terms
+from core.evaluation.intervals import paired_difference, proportion
+
+TERMS = Terms(seed=0, validation=0.15, test=0.15, crop=0.9, pictures="0" * 64)
+
+
+def contender(name, right, milliseconds, lead=None, pictures=400):
+    """`lead`: pictures that only the best, and that only this one, got right."""
+    return Contender(
+        backbone=name,
+        right=right,
+        accuracy=proportion(right, pictures),
+        behind=None if lead is None else paired_difference(*lead, pictures),
+        milliseconds=milliseconds,
+        megabytes=18.6,
+    )
+
+
+def found(*contenders, **more):
+    return Comparison(terms=TERMS, pictures=400, held_out=70, contenders=contenders, **more)
+
+
+def test_a_lead_that_chance_does_not_explain_is_said():
+    said = found(
+        contender("efficientnet-lite2", 360, 8.0),
+        contender("efficientnet-lite0", 320, 4.0, (50, 10)),
+    ).sentence
+    assert said.startswith("EfficientNet-Lite2 was right most often, on 90.0 % (86–93) of 400 ")
+    assert said.endswith("Chance does not explain its lead.")
+
+
+def test_a_lead_within_the_interval_is_not_sold_as_one():
+    said = found(
+        contender("efficientnet-lite2", 330, 8.4),
+        contender("efficientnet-lite0", 326, 4.1, (14, 10)),
+    ).sentence
+    assert "EfficientNet-Lite0 is as good, as far as these can tell, and faster" in said
+    assert said.endswith(": 4 ms a picture against 8.")
+
+
+def test_a_slower_one_that_is_as_good_is_called_slower():
+    said = found(
+        contender("efficientnet-lite0", 330, 4.1),
+        contender("efficientnet-lite2", 326, 8.4, (14, 10)),
+    ).sentence
+    assert said.endswith("Lite2 is as good, as far as these can tell, but slower.")
+
+
+def test_of_several_as_good_the_fastest_is_named():
+    said = found(
+        contender("resnet50", 331, 40.0),
+        contender("efficientnet-lite2", 330, 8.0, (10, 9)),
+        contender("efficientnet-lite0", 329, 4.0, (12, 10)),
+        contender("mobilenetv2", 200, 3.0, (140, 9)),
+    ).sentence
+    assert "EfficientNet-Lite2 and EfficientNet-Lite0 are as good, as far as these can" in said
+    assert said.endswith("and EfficientNet-Lite0 is faster: 4 ms a picture against 40.")
+    assert "MobileNet" not in said
+
+
+def test_those_that_are_right_equally_often_are_not_ranked():
+    said = found(
+        contender("efficientnet-lite0", 330, 4.1), contender("efficientnet-lite2", 330, 4.2, (9, 9))
+    ).sentence
+    assert "EfficientNet-Lite0 was right on 82.5 %" in said
+    assert "slower" not in said and "faster" not in said
+
+
+def test_one_alone_is_compared_with_nothing():
+    said = found(contender("efficientnet-lite0", 330, 4.1)).sentence
+    assert said.startswith("EfficientNet-Lite0, the only one at hand, was right on 82.5 %")
+
+
+def test_the_table_has_a_line_for_each_and_ends_with_the_sentence():
+    some = found(
+        contender("efficientnet-lite0", 330, 4.1),
+        contender("efficientnet-lite2", 326, 8.4, (14, 10)),
+        absent=[{"backbone": "resnet50", "why": "Its weights cannot be read."}],
+    )
+    head, first, second, absent, last = result.table(some)
+    assert head.split() == ["backbone", "right", "ms", "a", "picture", "MB"]
+    assert first.split()[0] == "efficientnet-lite0" and "4.1" in first and "18.6" in first
+    assert second.split()[0] == "efficientnet-lite2"
+    assert len(head) == len(first) == len(second)
+    assert absent == "resnet50: Its weights cannot be read."
+    assert last == some.sentence
+
+
+def test_it_is_kept_and_read_back(tmp_path):
+    some = found(contender("efficientnet-lite0", 330, 4.1))
+    assert result.read(tmp_path) is None
+    result.write(tmp_path, some)
+    assert result.read(tmp_path) == some
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"version": 2}', b"\xff"])
+def test_what_cannot_be_read_is_none(tmp_path, content):
+    (tmp_path / result.RESULT).write_bytes(content)
+    assert result.read(tmp_path) is None

@@ -1,0 +1,39 @@
+from collections.abc import Callable
+
+import pytest
+
+from core import capture as room
+from core.capture import Showing
+from core.model.classifier import Classifier
+from core.settings import Settings
+from tests.shapes import draw, encoded
+
+Show = Callable[..., Showing]
+
+
+@pytest.fixture(scope="session")
+def network() -> Classifier:
+    """The default backbone as it looks at what is shown. It comes with the repository."""
+    return room.network(Settings())
+
+
+@pytest.fixture
+def showing(network: Classifier, settings: Settings) -> Showing:
+    return Showing(network, settings)
+
+
+@pytest.fixture
+def show(showing: Showing) -> Show:
+    """`show((5, 3), (4,))`: shapes of two classes, in bursts of so many pictures."""
+
+    def fill(*classes: tuple[int, ...]) -> Showing:
+        while len(showing.classes) < len(classes):
+            showing.add_class()
+        for label, bursts in enumerate(classes):
+            for number, count in enumerate(bursts):
+                pictures = [encoded(draw(label, 100 * number + i, 160)) for i in range(count)]
+                added = showing.add(showing.classes[label].id, pictures, number)
+                assert added.kept == count
+        return showing
+
+    return fill

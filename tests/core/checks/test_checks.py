@@ -1,0 +1,318 @@
+"""The doctor finds what is planted, leaves the healthy alone, and its remedies can be undone."""
+
+import io
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from core import checks, intake
+from core.checks import Finding, Severity
+from core.checks.findings import Remedy, apply
+from core.dataset import Dataset, split
+from core.settings import Settings
+
+LIMITS = Settings()
+
+
+def photograph(
+    seed: int, width: int = 240, height: int = 180, detail: int | None = None
+) -> Image.Image:
+    """Something like a scene: a few large things, and detail at all sizes.
+
+    `detail` is a seed for what is small alone, so that scenes can be alike and not the same.
+    """
+    random = np.random.default_rng(seed)
+    layers = np.zeros((height, width, 3))
+    for cells, weight in ((3, 1.0), (8, 0.7), (24, 0.5), (80, 0.3)):
+        if cells == 24 and detail is not None:
+            random = np.random.default_rng(detail)
+        grain = random.normal(0, 1, (cells, cells, 3))
+        for channel in range(3):
+            layer = Image.fromarray(grain[..., channel].astype(np.float32))
+            layer = layer.resize((width, height), Image.Resampling.BICUBIC)
+            layers[..., channel] += weight * np.asarray(layer)
+    return Image.fromarray(np.clip(128 + 50 * layers, 0, 255).astype(np.uint8))
+
+
+def encoded(picture: Image.Image, kind: str = "JPEG", quality: int = 92) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, quality=quality)
+    return buffer.getvalue()
+
+
+def cropped(picture: Image.Image, *parts: float) -> Image.Image:
+    """Without a part of the left, top, right and bottom."""
+    (w, h), (left, top, right, bottom) = picture.size, parts
+    return picture.crop(
+        (round(w * left), round(h * top), round(w * (1 - right)), round(h * (1 - bottom)))
+    )
+
+
+PLANTED: dict[str, Callable[[Image.Image], bytes]] = {
+    "re-encoded": lambda p: encoded(p, quality=40),
+    "as webp": lambda p: encoded(p, "WEBP", 60),
+    "half the size": lambda p: encoded(p.resize((p.width // 2, p.height // 2))),
+    "larger": lambda p: encoded(p.resize((p.width * 3 // 2, p.height * 3 // 2)), "PNG"),
+    "cropped at a corner": lambda p: encoded(cropped(p, 0.05, 0.05, 0, 0)),
+    "cropped all round": lambda p: encoded(cropped(p, 0.05, 0.05, 0.05, 0.05)),
+    "cropped at the side": lambda p: encoded(cropped(p, 0, 0, 0.05, 0)),
+    "mirrored": lambda p: encoded(p.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
+    "mirrored and cropped": lambda p: encoded(
+        cropped(p.transpose(Image.Transpose.FLIP_LEFT_RIGHT), 0.05, 0, 0, 0.05), quality=60
+    ),
+    "brighter": lambda p: encoded(p.point(lambda v: v * 1.15 + 5)),
+}
+
+
+def taken(files: dict[str, bytes], folder: Path) -> tuple[Dataset, dict[str, Finding]]:
+    path = folder / "set.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for name, content in files.items():
+            target.writestr(name, content)
+    found = intake.take_in(path, "set", folder / "intake", LIMITS)
+    return found.dataset, {finding.code: finding for finding in found.findings}
+
+
+def healthy(per_class: int = 20, **changed: bytes) -> dict[str, bytes]:
+    files = {
+        f"{c}/{i}.jpg": encoded(photograph(1_000 * at + i))
+        for at, c in enumerate(("ant", "bee"))
+        for i in range(per_class)
+    }
+    return files | changed
+
+
+def test_a_healthy_dataset_has_nothing_but_a_glance(tmp_path):
+    grouped, found = taken(healthy(), tmp_path)
+    assert set(found) == {"at_a_glance"}
+    assert found["at_a_glance"].severity is Severity.INFORMS
+    assert found["at_a_glance"].sentence.startswith("40 JPEG, 240 × 180 pixels")
+    assert {e.group for e in grouped.examples} == {None}
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, dict[str, Finding]]:
+    """Ten near-duplicates among forty photographs."""
+    files = healthy()
+    for place, (what, change) in enumerate(PLANTED.items()):
+        files[f"ant/{what}"] = change(photograph(place))
+    return taken(files, tmp_path_factory.mktemp("planted"))
+
+
+@pytest.mark.parametrize(("place", "what"), list(enumerate(PLANTED)))
+def test_a_near_duplicate_is_found_when_it_is(place, what, planted):
+    groups = {e.name: e.group for e in planted[0].examples}
+    assert groups[f"ant/{what}"] is not None
+    assert groups[f"ant/{what}"] == groups[f"ant/{place}.jpg"]
+
+
+def test_only_the_planted_pictures_are_grouped(planted):
+    grouped, found = planted
+    assert len({e.group for e in grouped.examples} - {None}) == 10
+    assert sum(e.group is not None for e in grouped.examples) == 20
+    assert found["near_copies"].sentence.startswith("10 pictures look the same as another.")
+    files = found["near_copies"].files
+    groups = {e.name: e.group for e in grouped.examples}
+    assert all(groups[a] == groups[b] for a, b in zip(files[::2], files[1::2], strict=True))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_near_duplicates_stay_on_one_side_of_the_split(seed, planted):
+    dealt = split(planted[0], validation=0.15, test=0.15, seed=seed)
+    sides: dict[int, set[str | None]] = {}
+    for example in dealt.examples:
+        if example.group is not None:
+            sides.setdefault(example.group, set()).add(example.split)
+    assert len(sides) == 10
+    assert all(len(side) == 1 for side in sides.values())
+
+
+def test_exact_copies_are_found_and_all_but_one_can_be_left_out(tmp_path):
+    files = healthy()
+    files["ant/copy.jpg"] = files["ant/copy2.jpg"] = files["ant/3.jpg"]
+    grouped, found = taken(files, tmp_path)
+    assert found["copies"].severity is Severity.WARNS
+    assert set(found["copies"].files) == {"ant/3.jpg", "ant/copy.jpg", "ant/copy2.jpg"}
+    assert set(found["copies"].remedy.files) == {"ant/copy.jpg", "ant/copy2.jpg"}
+    after = apply(grouped, [found["copies"].remedy])
+    assert set(found) - {"copies"} == {
+        f.code for f in checks.judge(after, intake.pictures(tmp_path / "intake"))
+    }
+
+
+def test_the_same_picture_in_two_classes_blocks_until_resolved(tmp_path):
+    files = healthy()
+    files["bee/wrong.jpg"] = files["ant/3.jpg"]
+    files["bee/wrong.png"] = encoded(Image.open(io.BytesIO(files["ant/4.jpg"])), "PNG")
+    grouped, found = taken(files, tmp_path)
+    finding = found["in_two_classes"]
+    assert finding.severity is Severity.BLOCKS
+    assert set(finding.files) == {"ant/3.jpg", "bee/wrong.jpg", "ant/4.jpg", "bee/wrong.png"}
+    after = apply(grouped, [finding.remedy])
+    still = checks.judge(after, intake.pictures(tmp_path / "intake"))
+    assert Severity.BLOCKS not in {f.severity for f in still}
+
+
+def test_what_looks_the_same_in_two_classes_warns(tmp_path):
+    files = healthy()
+    files["bee/wrong.jpg"] = PLANTED["cropped all round"](photograph(3))
+    finding = taken(files, tmp_path)[1]["alike_in_two_classes"]
+    assert finding.severity is Severity.WARNS
+    assert set(finding.files) == {"ant/3.jpg", "bee/wrong.jpg"}
+
+
+def test_a_leak_across_a_given_split_is_reported(tmp_path):
+    files = {f"train/{name}": content for name, content in healthy().items()}
+    for at, c in enumerate(("ant", "bee")):
+        for i in range(5):
+            files[f"val/{c}/{i}.jpg"] = encoded(photograph(1_000 * at + 500 + i))
+    files["val/ant/leak.jpg"] = PLANTED["mirrored"](photograph(7))
+    grouped, found = taken(files, tmp_path)
+    assert found["leaks"].remedy.files == ("train/ant/7.jpg",)
+    assert set(found["leaks"].files) == {"train/ant/7.jpg", "val/ant/leak.jpg"}
+    after = apply(grouped, [found["leaks"].remedy])
+    assert "leaks" not in {f.code for f in checks.judge(after, tmp_path / "intake/pictures")}
+
+
+def test_poor_pictures_are_found_each_for_its_reason(tmp_path):
+    sharp = photograph(77)
+    poor = {
+        "dark": sharp.point(lambda v: v // 6),
+        "bright": sharp.point(lambda v: 228 + max(0, v - 80) // 4),
+        "empty": Image.new("RGB", (200, 150), (90, 90, 90)),
+        "blurred": sharp.filter(ImageFilter.GaussianBlur(6)),
+        "tiny": sharp.resize((30, 40)),
+        "odd_shape": photograph(78, 600, 100),
+    }
+    added = {f"ant/{why}.png": encoded(p, "PNG") for why, p in poor.items()}
+    _, found = taken(healthy(**added), tmp_path)
+    for why in poor:
+        assert found[why].severity is Severity.WARNS
+        assert found[why].files == (f"ant/{why}.png",), why
+        assert found[why].remedy.files == found[why].files
+        assert found[why].sentence.endswith("Look whether it shows its class."), why
+
+
+def test_a_trait_of_most_pictures_is_how_they_are(tmp_path):
+    files = {
+        f"{c}/{i}.png": encoded(photograph(ord(c) + 999 * i, 30, 30), "PNG")
+        for c in "ab"
+        for i in range(20)
+    }
+    finding = taken(files, tmp_path)[1]["tiny"]
+    assert finding.severity is Severity.INFORMS
+    assert finding.remedy is None
+
+
+def test_scenes_that_are_only_alike_are_not_taken_for_copies(tmp_path):
+    alike = {f"ant/x{i}.jpg": encoded(photograph(3, detail=70 + i)) for i in range(4)}
+    grouped, _ = taken(healthy() | alike, tmp_path)
+    assert {e.group for e in grouped.examples} == {None}
+
+
+def test_drawings_and_digits_are_hardly_ever_taken_for_copies(tmp_path):
+    from core.intake import samples
+
+    samples.digits(tmp_path / "digits.zip")
+    found = intake.take_in(tmp_path / "digits.zip", "digits", tmp_path / "intake", LIMITS)
+    grouped = [e for e in found.dataset.examples if e.group is not None]
+    # Of 8 × 8 pixels, some really are the same.
+    assert len(grouped) < 0.03 * len(found.dataset.examples)
+    assert "alike_in_two_classes" not in {finding.code for finding in found.findings}
+
+
+def test_small_and_unequal_classes_are_found(tmp_path):
+    files = healthy(30)
+    files |= {f"cow/{i}.jpg": encoded(photograph(5_000 + i)) for i in range(5)}
+    files |= {f"dog/{i}.jpg": encoded(photograph(6_000 + i)) for i in range(2)}
+    grouped, found = taken(files, tmp_path)
+    assert found["too_few"].severity is Severity.BLOCKS
+    assert found["too_few"].remedy.classes == ("dog",)
+    assert found["few"].sentence.startswith("cow has fewer than 20")
+    assert "ant has 15 times as many pictures as dog (30 and 2)" in found["imbalance"].sentence
+    assert "weight" in found["imbalance"].sentence
+    assert apply(grouped, [found["too_few"].remedy]).classes == ("ant", "bee", "cow")
+
+
+def test_fewer_than_two_classes_block(tmp_path):
+    grouped, _ = taken(healthy(4), tmp_path)
+    single = apply(grouped, [Remedy(kind="leave_out", label="", classes=("bee",))])
+    found = checks.judge(single, tmp_path / "intake/pictures")
+    assert (found[0].code, found[0].severity) == ("two_classes", Severity.BLOCKS)
+
+
+def test_classes_of_nearly_one_name_can_be_merged_and_parted_again(tmp_path):
+    files = healthy() | {f"Ant /{i}.jpg": encoded(photograph(9_000 + i)) for i in range(20)}
+    grouped, found = taken(files, tmp_path)
+    remedy = found["similar_names"].remedy
+    merged = apply(grouped, [remedy])
+    assert merged.classes == ("Ant ", "bee")
+    assert (merged.count(0), merged.count(1)) == (40, 20)
+    assert apply(grouped, []) == grouped
+    assert grouped.classes == ("Ant ", "ant", "bee")
+
+
+def test_files_that_were_left_out_are_reported(tmp_path):
+    _, found = taken(healthy(**{"ant/x.jpg": b"no picture", "ant/.DS_Store": b""}), tmp_path)
+    assert found["unreadable"].files == ("ant/x.jpg",)
+    assert found["unreadable"].sentence.startswith("1 file was left out. Not a picture")
+
+
+def test_findings_come_with_the_gravest_first(tmp_path):
+    files = healthy() | {"dog/1.jpg": encoded(photograph(1))}
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for name, content in files.items():
+            target.writestr(name, content)
+    found = intake.take_in(path, "set", tmp_path / "intake", LIMITS).findings
+    order = [list(Severity).index(f.severity) for f in found]
+    assert order == sorted(order)
+    assert order[0] == 0
+
+
+def test_pictures_are_looked_at_again_where_nothing_was_kept(tmp_path):
+    files = healthy(6)
+    files["ant/copy.jpg"] = files["ant/1.jpg"]
+    grouped, found = taken(files, tmp_path)
+    (tmp_path / "intake/pictures/glances.npz").unlink()
+    again, findings = checks.examine(grouped, tmp_path / "intake/pictures")
+    assert again == grouped
+    assert {f.code for f in findings} == set(found)
+
+
+def test_pictures_are_examined_at_the_rate_of_a_thousand_in_fifteen_seconds(tmp_path):
+    files = {f"{'ab'[i % 2]}/{i}.jpg": encoded(photograph(i, 500, 375)) for i in range(100)}
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for name, picture in files.items():
+            target.writestr(name, picture)
+    start = time.process_time()
+    intake.take_in(path, "set", tmp_path / "intake", LIMITS)
+    # Work of two cores, so that a busy machine does not fail it.
+    assert time.process_time() - start < 2 * 15 * len(files) / 1_000
+
+
+@pytest.mark.parametrize("name", ["ants_bees", "flowers5"])
+def test_planted_copies_are_found_among_real_photographs(name, datasets, tmp_path):
+    with zipfile.ZipFile(datasets / f"{name}.zip") as source:
+        names = [n for n in source.namelist() if n.endswith(".jpg")]
+        files = {n: source.read(n) for n in names}
+    chosen = np.random.default_rng(1).permutation(len(names))[: 2 * len(PLANTED)]
+    pairs = {}
+    for at, (what, change) in zip(chosen, list(PLANTED.items()) * 2, strict=True):
+        copy = f"{names[at].rsplit('/', 1)[0]}/{at} {what}"
+        with Image.open(io.BytesIO(files[names[at]])) as picture:
+            files[copy] = change(picture.convert("RGB"))
+        pairs[names[at]] = copy
+    grouped, _ = taken(files, tmp_path)
+    groups = {e.name: e.group for e in grouped.examples}
+    missed = [b for a, b in pairs.items() if groups[a] is None or groups[a] != groups[b]]
+    assert not missed
+    others = {g for g in groups.values() if g is not None} - {groups[a] for a in pairs}
+    # A photograph in two classes, and one of a pair of sunflowers taken a moment apart.
+    assert len(others) <= 2

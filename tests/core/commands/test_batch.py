@@ -1,0 +1,142 @@
+"""Folders, zips and tables on the command line."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.__main__ import main
+from core.jobs.process import ROOT
+from core.predict import lookup
+from core.settings import Settings
+from tests.core.jobs.at_work import until
+from tests.shapes import draw, encoded
+
+Said = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Said:
+    """`said("predict", …)`: exit code, standard output, standard error."""
+
+    def typed(*words: object) -> tuple[int, str, str]:
+        code = main([str(word) for word in words])
+        return code, *capfd.readouterr()
+
+    monkeypatch.chdir(ROOT)
+    return typed
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Six pictures, one of them in a zip without folders, one unreadable, and notes."""
+    path = tmp_path / "given"
+    path.mkdir()
+    for number in (10, 9, 8, 7):
+        (path / f"{number}.jpg").write_bytes(encoded(draw(number % 3, seed=number)))
+    (path / "bad.jpg").write_bytes(b"no picture")
+    (path / "notes.txt").write_text("none of it")
+    with zipfile.ZipFile(tmp_path / "flat.zip", "w") as archive:
+        archive.writestr("z.png", encoded(draw(1, seed=1), "PNG"))
+    return path
+
+
+def test_folders_zips_and_pictures_make_one_table_in_their_order(
+    said: Said, folder: Path, tmp_path: Path, settings: Settings
+) -> None:
+    tables = {form: tmp_path / f"out.{form}" for form in ("csv", "jsonl", "xlsx")}
+    asked = [folder / "8.jpg", tmp_path / "flat.zip", folder]
+    options = [word for form, path in tables.items() for word in (f"--{form}", path)]
+    code, out, err = said("predict", *asked, *options)
+    assert code == 2
+    assert out.startswith("7 pictures: ") and out.count("\n") == 1
+    assert "1 not readable" in out and "pictures/s" in out
+    assert [line.partition(": ")[0] for line in err.splitlines()] == [str(folder / "bad.jpg")]
+    rows = list(csv.DictReader(tables["csv"].read_text().splitlines()))
+    assert [row["file"] for row in rows] == [
+        str(folder / "8.jpg"),
+        str(tmp_path / "flat.zip/z.png"),
+        *(str(folder / name) for name in ("7.jpg", "8.jpg", "9.jpg", "10.jpg", "bad.jpg")),
+    ]
+    assert rows[-1]["problem"].startswith("Not a picture")
+    classifier = lookup.named("", settings)
+    for row in (rows[0], rows[2]):
+        answer = classifier.answer(classifier.load(Path(row["file"])))
+        best, then = classifier.top(answer.probabilities, 2)
+        assert (row["label"], row["next label"]) == (best.label, then.label)
+        assert float(row["probability"]) == pytest.approx(best.probability, abs=1e-5)
+    lines = [json.loads(line) for line in tables["jsonl"].read_text().splitlines()]
+    assert [line["file"] for line in lines] == [row["file"] for row in rows]
+    assert zipfile.is_zipfile(tables["xlsx"])
+
+
+def test_a_folder_without_a_table_is_answered_line_by_line(said: Said, folder: Path) -> None:
+    code, out, _ = said("predict", folder, "--json", "--top", 1)
+    found = [json.loads(line) for line in out.splitlines()]
+    assert code == 2
+    assert [Path(one["file"]).name for one in found] == ["7.jpg", "8.jpg", "9.jpg", "10.jpg"]
+    assert all(one.keys() == {"file", "predictions", "verdict"} for one in found)
+    assert all(len(one["predictions"]) == 1 for one in found)
+
+
+def test_the_summary_can_be_json(said: Said, folder: Path, tmp_path: Path) -> None:
+    (folder / "bad.jpg").unlink()
+    code, out, err = said("predict", folder, "--csv", tmp_path / "out.csv", "--json")
+    summary = json.loads(out)
+    assert (code, err) == (0, "")
+    assert summary["pictures"] == sum(summary["labels"].values()) == 4
+    assert summary["unreadable"] == 0
+
+
+def test_a_folder_without_pictures_is_refused_in_a_sentence(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("none of it")
+    assert said("predict", tmp_path) == (2, "", "Expected pictures, found none there.\n")
+
+
+def test_a_table_goes_to_a_file_of_its_own_or_nowhere(
+    said: Said, folder: Path, tmp_path: Path
+) -> None:
+    picture, table = folder / "7.jpg", tmp_path / "out"
+    before = picture.read_bytes()
+    for typed, sentence in (
+        (("--csv", tmp_path), "found a folder."),
+        (("--csv", "/dev/null"), "found something that is no file."),
+        (("--xlsx", tmp_path / "none" / "out.xlsx"), "but none can be made there."),
+        (("--xlsx", picture), "which is to be read."),
+        (("--csv", table, "--jsonl", table), "which is another table."),
+    ):
+        code, out, err = said("predict", picture, *typed)
+        assert (code, out) == (2, "") and err.endswith(f"{sentence}\n") and err.count("\n") == 1
+    assert picture.read_bytes() == before
+    assert not table.exists()
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancel_leaves_no_file(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+    home = tmp_path / "out"
+    home.mkdir()
+    for copy in range(400):
+        (folder / f"copy{copy}.jpg").write_bytes((folder / "7.jpg").read_bytes())
+    words = ["predict", folder, "--csv", home / "out.csv", "--xlsx", home / "out.xlsx"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "core", *map(str, words)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        until(lambda: process.poll() is not None or list(home.iterdir()))
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, out) == (130, b"")
+    assert err.splitlines()[-1] == b"It was cancelled."
+    assert not list(home.iterdir())

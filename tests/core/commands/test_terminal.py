@@ -1,0 +1,116 @@
+"""What arrives on standard error, and what does not."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+import weakref
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from core.commands import terminal
+from core.commands.terminal import Watcher
+from core.jobs.events import Epoch, Note, Step
+from core.jobs.process import ROOT
+
+
+def test_native_chatter_is_dropped_and_our_own_words_arrive(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with terminal.ours_alone():
+        os.write(2, b"INFO: Created a delegate.\n")
+        terminal.complain("Käse is no picture.")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "Käse is no picture.\nafter\n"
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    code = "from core import terminal\nwith terminal.ours_alone():\n    1 / 0\n"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Traceback")
+    assert answer.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_native_chatter_can_go_to_a_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with terminal.ours_alone():
+        terminal.divert(tmp_path / "worker.log")
+        os.write(2, b"INFO: Created a delegate.\n")
+    assert (tmp_path / "worker.log").read_text() == "INFO: Created a delegate.\n"
+    assert capfd.readouterr().err == ""
+
+
+def test_a_process_without_standard_error_works_all_the_same() -> None:
+    code = "from core.__main__ import main\nraise SystemExit(main(['backbones']))"
+    command = f'exec "{sys.executable}" -c "{code}" 2>&-'
+    answer = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, check=False)
+    assert answer.returncode == 0
+    assert answer.stdout.startswith(b"efficientnet-lite0")
+
+
+def test_ctrl_c_asks_for_a_cancel_and_interrupts() -> None:
+    asked = []
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), terminal.heeding(lambda: asked.append(True)):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert asked == [True]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_is_heard_where_python_drops_what_it_raises(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Gone:
+        pass
+
+    def called(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+
+    asked = []
+    gone = Gone()
+    reference = weakref.ref(gone, called)
+    with terminal.heeding(lambda: asked.append(True)):
+        del gone
+    assert reference() is None
+    assert asked == [True]
+    assert capfd.readouterr().err == ""
+
+
+EVENTS = (
+    Step(what="Looking", done=1, total=2),
+    Step(what="Looking", done=2, total=2),
+    Note(sentence="Half-way."),
+    Epoch(phase="head", epoch=1, epochs=2, loss=0.5, accuracy=0.75, seconds=1),
+)
+
+
+def test_progress_is_for_people_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        for watcher in (Watcher(), Watcher(silent=True)):
+            for event in EVENTS:
+                watcher(event)
+    # The other end is closed: what was written is followed by an input/output error.
+    written = b""
+    with suppress(OSError):
+        while some := os.read(ours, 10_000):
+            written += some
+    os.close(ours)
+    seen = written.decode().splitlines()
+    assert seen == ["Looking …", "Half-way.", "head 1/2  loss 0.500  accuracy 0.750"]
+
+
+def test_progress_does_not_go_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
+    watcher = Watcher()
+    for event in EVENTS:
+        watcher(event)
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,208 @@
+"""Jobs on a Ray cluster: two nodes on this machine, with real dispatchers and workers."""
+
+import importlib.util
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.backbones import Backbone
+from core.jobs import JobFolder, State, cancel, local
+from core.jobs.events import Epoch, Note, Step
+from core.jobs.folder import Order
+from core.jobs.queue import Lane
+from core.settings import Settings
+from tests.core.jobs import at_work
+
+PATIENCE = 150.0
+FINE_TUNED = {"backbone": "tiny", "batch_size": 8, "unfreeze": {"stages": 1}}
+
+
+@pytest.fixture
+def host(ray_head: Any, queue: Settings) -> Settings:
+    """A host that sends its jobs there."""
+    return queue.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
+
+
+def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
+    host: Settings, nodes: list[Any], a_zip: Path
+) -> None:
+    job = at_work.some_intake(host, "shapes", a_zip)
+    status = at_work.ended(job, host)
+    assert (status.state, status.sentence) == (State.DONE, ""), job.log_tail()
+    steps = [(e.what, e.done, e.total) for e in job.events.read() if isinstance(e, Step)]
+    assert ("Looking at pictures", 8, 8) in steps
+    assert "intake begins" in job.log_tail()
+    at_work.until(lambda: not at_work.processes(host))
+    assert Lane("intake", host).tickets() == []
+
+
+def test_jobs_of_several_visitors_are_at_work_at_once(
+    host: Settings, nodes: list[Any], tiny: Backbone, tmp_path: Path
+) -> None:
+    runs = [
+        at_work.training(host, tmp_path / "pictures", preset="quick", backbone="tiny")
+        for _ in range(2)
+    ]
+    ends = [at_work.ended(run.job, host, within=PATIENCE) for run in runs]
+    assert [end.state for end in ends] == [State.DONE] * 2, runs[0].job.log_tail()
+    assert max(end.started_at for end in ends) < min(end.ended_at for end in ends)
+    assert runs[0].report() == runs[1].report()
+
+
+def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_once(
+    host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
+) -> None:
+    ray_head.add_node(num_cpus=1)
+    running, waiting = (_long_training(host, tmp_path) for _ in range(2))
+    at_work.until(lambda: running.events.read(), within=PATIENCE)
+    cancel(waiting, host)
+    assert waiting.recorded().state is State.CANCELLED
+    cancel(running, host)
+    assert at_work.until(lambda: local.status(running, host).state.ended) < 10
+    assert running.recorded().state is State.CANCELLED
+    at_work.until(lambda: not at_work.processes(host))
+
+
+def test_a_job_whose_node_dies_begins_again_on_another_and_ends_with_the_same_report(
+    host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
+) -> None:
+    how = FINE_TUNED | {"fine_tune_phase": {"epochs": 25, "patience": 25}}
+    doomed = ray_head.add_node(num_cpus=1)
+    run = at_work.training(host, tmp_path / "pictures", **how)
+    at_work.until(lambda: any(isinstance(e, Epoch) for e in run.job.events.read()), within=PATIENCE)
+    ray_head.remove_node(doomed, allow_graceful=False)
+    ray_head.add_node(num_cpus=1)
+    at_work.until(lambda: at_work.said(run.job, "begins again on another"))
+    status = at_work.ended(run.job, host, within=PATIENCE)
+    assert (status.state, status.sentence) == (State.DONE, ""), run.job.log_tail()
+
+    undisturbed = at_work.training(host, tmp_path / "pictures", **how)
+    at_work.ended(undisturbed.job, host, within=PATIENCE)
+    assert undisturbed.report() == run.report()
+    assert not any(isinstance(e, Note) and "again" in e.sentence for e in undisturbed.events())
+
+
+def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
+    host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
+) -> None:
+    long = {"epochs": 300, "patience": 300}  # its epochs together take more than five seconds
+    how = FINE_TUNED | {"fine_tune_phase": long, "unfreeze": {"stages": 2}, "batch_size": 1}
+    doomed = ray_head.add_node(num_cpus=1)
+    run = at_work.training(host, tmp_path / "pictures", **how)
+    at_work.until(run.job.checkpoint.is_file, within=PATIENCE)
+    ray_head.remove_node(doomed, allow_graceful=False)
+    ray_head.add_node(num_cpus=1)
+    status = at_work.ended(run.job, host, within=PATIENCE)
+    assert (status.state, status.sentence) == (State.DONE, ""), run.job.log_tail()
+    assert at_work.said(run.job, "begins again on another")
+    assert at_work.said(run.job, "Fine-tuning goes on after epoch")
+    tuned = [epoch.epoch for epoch in run.epochs() if epoch.phase == "fine-tune"]
+    assert tuned == [*range(1, len(tuned) + 1)]
+    assert not run.job.checkpoint.exists()
+    assert run.job.spent > 3
+
+    undisturbed = at_work.training(host, tmp_path / "pictures", **how)
+    at_work.ended(undisturbed.job, host, within=PATIENCE)
+    assert not at_work.said(undisturbed.job, "goes on after epoch")
+    assert undisturbed.report() == run.report()
+
+
+def test_a_job_waits_for_a_machine_and_says_so_until_one_is_there(
+    host: Settings, ray_head: Any, a_zip: Path
+) -> None:
+    job = at_work.some_intake(host, "shapes", a_zip)
+    at_work.until(lambda: "It waits for a machine" in job.recorded().sentence, within=PATIENCE)
+    ray_head.add_node(num_cpus=1)
+    status = at_work.ended(job, host, within=PATIENCE)
+    assert (status.state, status.sentence) == (State.DONE, ""), job.log_tail()
+
+
+def test_a_job_that_waits_takes_a_smaller_machine_once_the_larger_is_gone(
+    host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
+) -> None:
+    large = ray_head.add_node(num_cpus=2)
+    first = _long_training(host, tmp_path)
+    at_work.until(lambda: first.events.read(), within=PATIENCE)
+    waiting = at_work.training(host, tmp_path / "pictures", preset="quick", backbone="tiny")
+    time.sleep(3)  # so that it has asked for two cores
+    assert waiting.job.recorded().state is State.QUEUED
+    cancel(first, host)
+    ray_head.remove_node(large, allow_graceful=False)
+    ray_head.add_node(num_cpus=1)
+    status = at_work.ended(waiting.job, host, within=PATIENCE)
+    assert (status.state, status.sentence) == (State.DONE, ""), waiting.job.log_tail()
+
+
+def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
+    host: Settings, nodes: list[Any], tiny: Backbone, tmp_path: Path
+) -> None:
+    job = _long_training(host, tmp_path, epochs=8)
+    at_work.until(lambda: job.events.read(), within=PATIENCE)
+    at_work.kill(at_work.only(host, "dispatch"))
+    at_work.until(lambda: not job.worker_lives)
+    assert local.status(job, host).state is State.RUNNING
+    assert at_work.ended(job, host, within=PATIENCE).state is State.DONE, job.log_tail()
+
+
+def test_a_host_without_ray_says_so(queue: Settings, a_zip: Path) -> None:
+    # As a dispatcher has it where the requirements are not installed.
+    if importlib.util.find_spec("ray") is not None:
+        pytest.skip("Ray is installed here")
+    job = at_work.some_intake(queue.model_copy(update={"runner": "ray"}), "shapes", a_zip)
+    status = at_work.ended(job, queue)
+    assert status.state is State.INTERRUPTED
+    assert "requirements-ray.txt" in status.sentence
+
+
+@pytest.mark.cluster
+def test_a_cluster_that_is_not_there_is_told_in_a_sentence(queue: Settings, a_zip: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    nowhere = queue.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
+    job = at_work.some_intake(nowhere, "shapes", a_zip)
+    status = at_work.ended(job, nowhere)
+    assert status.state is State.INTERRUPTED
+    assert "cannot be reached" in status.sentence and "TUSKER_RAY_ADDRESS" in status.sentence
+
+
+def _long_training(host: Settings, tmp_path: Path, epochs: int = 500) -> JobFolder:
+    phase = {"fine_tune_phase": {"epochs": epochs, "patience": epochs}}
+    return at_work.training(host, tmp_path / "pictures", **FINE_TUNED | phase).job
+
+
+def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
+    host: Settings, ray_head: Any, stranger: Callable[[Path], None], a_zip: Path
+) -> None:
+    stranger(host.home)
+    jobs = [at_work.some_intake(host, f"shapes{number}", a_zip) for number in range(2)]
+
+    def told(job: JobFolder) -> bool:
+        said = job.recorded().sentence
+        return f"{socket.gethostname()} has not" in said and "TUSKER_HOME" in said
+
+    for job in jobs:  # the first was there; the second never got that far
+        at_work.until(lambda job=job: told(job), within=PATIENCE)
+        assert job.recorded().state is State.QUEUED
+    ray_head.add_node(num_cpus=1)
+    jobs.append(at_work.some_intake(host, "later", a_zip))
+    ends = [at_work.ended(job, host, within=PATIENCE) for job in jobs]
+    assert [(end.state, end.sentence) for end in ends] == [(State.DONE, "")] * 3
+
+
+def test_a_job_that_begins_again_keeps_what_was_ordered_printed_and_asked(tmp_path: Path) -> None:
+    job = JobFolder(tmp_path / "job")
+    job.open(Order(kind="train", arguments={"pictures": "here"}))
+    queued_at = job.recorded().queued_at
+    job.begin()
+    job.log_path.write_text("printed")
+    job.events.append(Note(sentence="said"))
+    job.request_cancel()
+    job.reopen()
+    status = job.recorded()
+    assert (status.state, status.queued_at, status.started_at) == (State.QUEUED, queued_at, None)
+    assert job.order().arguments == {"pictures": "here"}
+    assert job.log_tail() == "printed" and job.cancel_requested
+    assert job.events.read() == ()

@@ -1,0 +1,137 @@
+"""What people take away: chosen, packed, and without a word of whose machine it was."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import onnx
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from core.evaluation import Report
+from core.export import packing
+from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL
+from core.model import storage
+from core.runs.verification import Verification
+from core.training.config import TrainingConfig
+
+PROGRAMS = {"predict.py", "predict_keras.py", "predict_onnx.py", "predict_saved_model.py"}
+FILES = {form.file for form in FORMATS} - {SAVED_MODEL}
+
+
+def opened(done, chosen=None):
+    return zipfile.ZipFile(io.BytesIO(packing.packed(done.run, done.settings, chosen)))
+
+
+@pytest.mark.parametrize("preset", ["quick", "balanced"])
+def test_the_bundle_holds_what_was_promised(trained, preset):
+    done = trained(preset)
+    with opened(done) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        assert archive.getinfo("predict.py").external_attr >> 16 == 0o644
+        content = {name: archive.read(name) for name in names}
+    assert len(names) == len(set(names))
+    tops = {name.partition("/")[0] for name in names}
+    assert tops >= FILES | PROGRAMS | {SAVED_MODEL} | packing.MEANING.keys()
+    assert content["labels.txt"].decode().splitlines() == list(done.run.dataset().classes)
+    assert TrainingConfig(**json.loads(content["config.json"])) == done.run.config()
+    assert Report.from_json(content["report.json"]) == done.run.report()
+    assert Verification.model_validate_json(content["verification.json"]) == (
+        done.run.verification()
+    )
+    assert content["MODEL_CARD.md"].decode().startswith("# ")
+    assert "MIT License" in content["LICENCES.md"].decode()
+
+
+def test_nothing_in_the_bundle_says_whose_machine_it_was(trained):
+    done = trained("balanced")
+    with opened(done) as archive:
+        for name in archive.namelist():
+            content = archive.read(name)
+            for secret in (done.run.id, str(done.settings.home), str(done.pictures), "/tests/"):
+                assert secret.encode() not in content, name
+
+
+def test_only_the_chosen_formats_come_along_with_their_programs(trained):
+    done = trained()
+    with opened(done, [ONNX]) as archive:
+        names = set(archive.namelist())
+    assert ONNX in names
+    assert not names & (FILES - {ONNX})
+    assert names & PROGRAMS == {"predict_onnx.py"}
+
+
+def test_the_program_asks_the_int8_file_where_that_comes_alone(trained):
+    done = trained()
+    with opened(done, [INT8]) as archive:
+        assert f'HERE / "{INT8}"' in archive.read("predict.py").decode()
+    with opened(done) as archive:
+        assert f'HERE / "{storage.LITERT}"' in archive.read("predict.py").decode()
+
+
+def test_a_file_that_did_not_pass_or_is_gone_is_left_out(trained):
+    done = trained()
+    found = done.run.verification()
+    failed = [
+        proof.model_copy(update={"passed": proof.file != ONNX, "reason": "It lied."})
+        for proof in found.proofs
+    ]
+    done.run.write_verification(found.model_copy(update={"proofs": tuple(failed)}))
+    (done.run.model_folder / storage.KERAS).unlink()
+    with opened(done) as archive:
+        names = set(archive.namelist())
+    assert not names & {ONNX, storage.KERAS, "predict_onnx.py", "predict_keras.py"}
+    assert {storage.LITERT, INT8} <= names
+
+
+def test_the_programs_know_the_threshold_of_the_owner(trained):
+    done = trained()
+    done.run.annotate(lambda said: said.model_copy(update={"threshold": 0.75}))
+    with opened(done) as archive:
+        for program in PROGRAMS:
+            assert "SURE = 0.75" in archive.read(program).decode()
+
+
+def test_files_name_their_classes_where_the_format_has_a_place(trained):
+    done = trained()
+    folder, labels = done.run.model_folder, "".join(f"{c}\n" for c in done.run.dataset().classes)
+    for name in (storage.LITERT, INT8):
+        network = schema.ModelT.InitFromObj(schema.Model.GetRootAs((folder / name).read_bytes(), 0))
+        entries = {entry.name: network.buffers[entry.buffer].data for entry in network.metadata}
+        assert bytes(entries[b"labels.txt"]).decode() == labels
+        assert b"RGB pictures of 32" in network.description
+        assert [asked.name for asked in network.signatureDefs[0].inputs] == [b"picture"]
+    network = onnx.load(folder / ONNX)
+    assert {entry.key: entry.value for entry in network.metadata_props}["labels.txt"] == labels
+    assert network.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+    assert (folder / SAVED_MODEL / "assets.extra" / "labels.txt").read_text() == labels
+
+
+def test_no_random_layer_is_in_any_file(trained):
+    done = trained("balanced")
+    with (
+        opened(done) as archive,
+        zipfile.ZipFile(io.BytesIO(archive.read(storage.KERAS))) as inside,
+    ):
+        layers = json.loads(inside.read("config.json"))["config"]["layers"]
+        kinds = {layer["class_name"] for layer in layers}
+        assert not {kind for kind in kinds if kind.startswith("Random")}
+        assert "Lambda" not in kinds
+        graph = onnx.load_from_string(archive.read(ONNX)).graph
+        assert not {node.op_type for node in graph.node if "Random" in node.op_type}
+
+
+def test_the_files_agree_with_the_report_in_every_figure(trained):
+    for preset in ("quick", "balanced"):
+        found = trained(preset).run.verification()
+        assert len(found.proofs) == len(FORMATS)
+        for proof in found.proofs:
+            assert proof.passed, proof.reason
+            assert proof.megabytes > 0
+            assert proof.milliseconds > 0
+            if proof.file != INT8:
+                assert proof.agreement == 1
+                assert proof.difference < 1e-3
+                assert np.isclose(proof.accuracy, found.accuracy)

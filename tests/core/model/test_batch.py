@@ -1,0 +1,118 @@
+"""Many pictures are asked about on all cores, in order, and not all at once."""
+
+import threading
+import time
+
+import pytest
+
+from core.archive.sources import Source
+from core.backbones import Backbone
+from core.errors import BadImage
+from core.model import batch
+from core.model.classifier import Verdict, on_one_thread
+from core.predict import lookup
+from core.settings import Settings
+from tests.shapes import draw, encoded
+
+
+class Answering:
+    """Stands for a classifier; it must not be asked by two threads at a time."""
+
+    def __init__(self):
+        self.busy = threading.Lock()
+
+    def ask(self, item):
+        assert self.busy.acquire(blocking=False), "two threads at one classifier"
+        time.sleep(0.001 * (item % 3))
+        self.busy.release()
+        return item * item
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch):
+    monkeypatch.setattr(batch.ahead, "cores", lambda: 2)
+
+
+def alive():
+    return [t.name for t in threading.enumerate() if t.name.startswith("predict")]
+
+
+def test_results_come_in_the_order_of_the_items():
+    made = []
+
+    def build():
+        made.append(Answering())
+        return made[-1]
+
+    found = list(batch.each(build, range(60), Answering.ask))
+    assert found == [item * item for item in range(60)]
+    assert len(made) == 2
+    assert alive() == []
+
+
+def test_no_more_is_begun_than_is_soon_taken():
+    begun = []
+
+    def ask(_, item):
+        begun.append(item)
+        return item
+
+    results = batch.each(Answering, range(1000), ask)
+    next(results)
+    time.sleep(0.1)
+    assert len(begun) <= 12
+    results.close()
+    assert len(begun) <= 14
+    assert alive() == []
+
+
+def test_what_is_raised_for_an_item_is_raised_in_its_turn():
+    def ask(_, item):
+        if item == 5:
+            raise BadImage("Not a picture.")
+        return item
+
+    results = batch.each(Answering, range(100), ask)
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(BadImage, match="Not a picture"):
+        next(results)
+    assert alive() == []
+
+
+def test_of_nothing_there_are_no_results():
+    assert list(batch.each(Answering, [], Answering.ask)) == []
+
+
+def test_one_item_needs_one_classifier():
+    made = []
+    list(batch.each(lambda: made.append(Answering()) or made[-1], [3], Answering.ask))
+    assert len(made) == 1
+
+
+def test_every_picture_has_its_answer_in_its_place_and_a_bad_one_stops_nothing(
+    tiny: Backbone, settings: Settings
+) -> None:
+    made = []
+
+    def build():
+        made.append(lookup.named(tiny.name, settings, on_one_thread))
+        return made[-1]
+
+    pictures = [encoded(draw(number % 3, seed=number)) for number in range(20)]
+    asked = [Source(f"{number}.jpg", content) for number, content in enumerate(pictures)]
+    asked[3] = Source("3.jpg", b"no picture")
+    asked[4] = Source("notes.txt", b"no picture", meant=False)
+    asked[5] = Source("5.jpg", None, "Damaged.")
+    rows = list(batch.answers(build, asked, top=3))
+    assert rows.pop(4) is None
+    assert [row.file for row in rows] == [source.name for source in asked if source.meant]
+    assert [row.file for row in rows if row.problem] == ["3.jpg", "5.jpg"]
+    assert all(row.verdict is None and not row.predictions for row in rows if row.problem)
+    classifier = made[0]
+    for row in rows:
+        if not row.problem:
+            answer = classifier.answer(classifier.load(pictures[int(row.file[:-4])]))
+            assert row.predictions == classifier.top(answer.probabilities, 3)
+            assert row.verdict is Verdict.SURE
+    assert len(made) == 2
+    assert alive() == []

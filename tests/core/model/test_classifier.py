@@ -1,0 +1,124 @@
+"""A LiteRT model with the names of its classes."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from core import backbones
+from core.backbones import serving
+from core.errors import BadImage, UnknownModel
+from core.model.classifier import Classifier, ServingModel, on_one_thread, opened
+from core.model.dense import DenseHead
+from tests import shapes
+
+
+@pytest.fixture
+def classifier(tiny, settings):
+    return Classifier.of_backbone(tiny, settings)
+
+
+def noise(count):
+    return np.random.default_rng(0).integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
+
+
+def test_a_backbone_names_the_classes_of_imagenet(classifier):
+    assert (classifier.title, classifier.size, classifier.crop) == ("Tiny", 32, 1.0)
+    assert len(classifier.labels) == 1000
+    assert classifier.labels[281] == "tabby, tabby cat"
+
+
+def test_the_default_backbone_needs_no_preparing(settings):
+    found = Classifier.of_backbone(backbones.get(backbones.DEFAULT), settings)
+    assert (found.size, found.crop) == (224, 0.875)
+    assert not settings.home.exists()
+
+
+def test_an_answer_has_probabilities_an_embedding_and_a_feature_map(classifier):
+    answer = classifier.answer(noise(1)[0])
+    assert answer.probabilities.shape == (1000,)
+    assert answer.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert answer.feature_map.shape == (4, 4, 32)
+    np.testing.assert_allclose(answer.feature_map.mean((0, 1)), answer.embedding, atol=1e-6)
+    assert {a.dtype for a in (answer.probabilities, answer.embedding, answer.feature_map)} == {
+        np.dtype(np.float32)
+    }
+    assert 0 < answer.seconds < 5
+
+
+def test_a_head_replaces_the_probabilities_and_nothing_else(tiny, settings, classifier):
+    head = DenseHead(((np.eye(32, 2, dtype=np.float32), np.array([0, 1], np.float32)),))
+    own = Classifier(
+        opened(serving.required(tiny, settings)),
+        title="Own",
+        labels=("a", "b"),
+        size=32,
+        crop=1.0,
+        head=head,
+    )
+    picture = noise(1)[0]
+    plain, found = classifier.answer(picture), own.answer(picture)
+    np.testing.assert_array_equal(found.embedding, plain.embedding)
+    np.testing.assert_array_equal(found.feature_map, plain.feature_map)
+    np.testing.assert_allclose(
+        found.probabilities, head.probabilities(plain.embedding[None])[0], atol=1e-6
+    )
+    assert found.seconds >= 0
+
+
+def test_the_likeliest_classes_come_first(classifier):
+    probabilities = np.zeros(1000, np.float32)
+    probabilities[[281, 7, 999]] = 0.25, 0.5, 0.25
+    first, second, third = classifier.top(probabilities, 3)
+    assert (first.index, first.label, first.probability) == (7, "cock", 0.5)
+    assert (second.index, third.index) == (281, 999), "of equals, the lower index"
+    assert len(classifier.top(probabilities, 5000)) == 1000
+
+
+def test_a_picture_is_loaded_as_the_model_sees_it(classifier, tmp_path):
+    content = shapes.encoded(shapes.draw(0, size=100), "PNG")
+    (tmp_path / "a.png").write_bytes(content)
+    view = classifier.load(content)
+    assert (view.shape, view.dtype) == ((32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(classifier.load(tmp_path / "a.png"), view)
+    with pytest.raises(BadImage):
+        classifier.load(b"no picture")
+
+
+def test_threads_that_share_a_model_take_turns(tiny, settings):
+    model = ServingModel(serving.required(tiny, settings), threads=1)
+    pictures = noise(40)
+    alone = [model.run(picture).embedding for picture in pictures]
+    together = [None] * len(pictures)
+
+    def ask(places):
+        for place in places:
+            together[place] = model.run(pictures[place]).embedding
+
+    threads = [threading.Thread(target=ask, args=(range(i, 40, 4),)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_an_answer_outlives_the_next_question(tiny, settings):
+    model = on_one_thread(serving.required(tiny, settings))
+    first, second = noise(2)
+    answer = model.run(first)
+    kept = answer.feature_map.copy()
+    model.run(second)
+    np.testing.assert_array_equal(answer.feature_map, kept)
+
+
+def test_how_many_threads_answer_makes_no_difference(tiny, settings):
+    path = serving.required(tiny, settings)
+    picture = noise(1)[0]
+    one, two = on_one_thread(path).run(picture), opened(path).run(picture)
+    np.testing.assert_allclose(one.probabilities, two.probabilities, atol=1e-6)
+
+
+def test_a_backbone_that_is_not_prepared_is_refused(settings):
+    with pytest.raises(UnknownModel, match="has not been prepared"):
+        Classifier.of_backbone(backbones.get("resnet50"), settings)

@@ -1,0 +1,63 @@
+"""A head is a chain of dense layers that ends in probabilities."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from core.model.dense import DenseHead, softmax
+
+
+def head(*widths: int) -> DenseHead:
+    random = np.random.default_rng(0)
+    return DenseHead(
+        tuple(
+            (random.normal(size=shape).astype(np.float32), random.normal(size=shape[1]))
+            for shape in itertools.pairwise(widths)
+        )
+    )
+
+
+def test_hidden_layers_are_rectified_and_the_last_one_is_not():
+    first = (np.array([[1.0, -1.0]]), np.array([0.0, 0.5]))
+    last = (np.array([[2.0, -3.0], [0.0, 1.0]]), np.array([0.0, -7.0]))
+    logits = DenseHead((first, last)).logits(np.array([[3.0], [-3.0]]))
+    np.testing.assert_allclose(logits, [[6, -16], [0, -3.5]])
+
+
+def test_probabilities_add_up_to_one_even_for_enormous_logits():
+    found = softmax(np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -1e4]], np.float32))
+    np.testing.assert_allclose(found, [[1, 0, 0], [1 / 3] * 3], atol=1e-6)
+
+
+def test_it_says_how_wide_it_is():
+    assert (head(7, 5, 3).inputs, head(7, 5, 3).classes) == (7, 3)
+
+
+def test_it_comes_back_from_its_arrays_among_others():
+    there = head(7, 5, 3)
+    arrays = there.arrays()
+    assert set(arrays) == {f"head.{i}.{part}" for i in (0, 1) for part in ("kernel", "bias")}
+    assert all(array.dtype == np.float32 for array in arrays.values())
+    back = DenseHead.from_arrays({"trunk.4.kernel": np.zeros(3), **arrays})
+    features = np.random.default_rng(1).normal(size=(4, 7)).astype(np.float32)
+    np.testing.assert_allclose(back.logits(features), there.logits(features), rtol=1e-5)
+
+
+def test_layers_that_do_not_chain_are_refused():
+    (kernel, bias), other = head(4, 3).layers[0], head(5, 2).layers[0]
+    with pytest.raises(ValueError, match=r"must chain, got \[\(4, 3\), \(5, 2\)\]"):
+        DenseHead(((kernel, bias), other))
+    with pytest.raises(ValueError, match="must chain"):
+        DenseHead(((kernel, bias[:2]),))
+
+
+def test_a_head_after_a_scaling_answers_of_the_scaled_as_of_the_features():
+    random = np.random.default_rng(0)
+    kernels = [random.normal(size=shape).astype(np.float32) for shape in ((5, 4), (4, 3))]
+    head = DenseHead(tuple((kernel, kernel[0]) for kernel in kernels))
+    rows, scale = random.normal(size=(6, 5)), random.uniform(0.5, 2, 5)
+    shift = random.normal(size=5)
+    np.testing.assert_allclose(
+        head.after(scale, shift).logits(rows), head.logits(rows * scale + shift), atol=1e-5
+    )

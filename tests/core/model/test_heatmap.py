@@ -1,0 +1,197 @@
+"""Where a model looked: the maps themselves, those a run keeps, and how they are shown."""
+
+import itertools
+import zipfile
+
+import numpy as np
+import pytest
+
+from core.model import heatmap
+from core.model.classifier import Classifier
+from core.model.dense import DenseHead
+from tests.core.trainings import asked_for, take_in, train
+from tests.shapes import draw, encoded
+
+H, W, D, CLASSES = 4, 5, 12, 3
+
+
+def random_head(hidden=()):
+    random = np.random.default_rng(len(hidden))
+    widths = (D, *hidden, CLASSES)
+    return DenseHead(
+        tuple(
+            (random.normal(size=(a, b)).astype("f4"), random.normal(size=b).astype("f4"))
+            for a, b in itertools.pairwise(widths)
+        )
+    )
+
+
+@pytest.fixture
+def feature_map():
+    return np.random.default_rng(7).uniform(0, 2, (H, W, D)).astype(np.float32)
+
+
+@pytest.mark.parametrize("hidden", [(), (10,), (16, 8)], ids=str)
+def test_a_map_weighs_features_by_the_gradient_that_tensorflow_finds(feature_map, hidden):
+    import keras
+    import tensorflow as tf
+
+    above = [keras.layers.GlobalAveragePooling2D()]
+    above += [keras.layers.Dense(units, activation="relu") for units in hidden]
+    network = keras.Sequential([keras.Input((H, W, D)), *above, keras.layers.Dense(CLASSES)])
+    head = random_head(hidden)
+    network.set_weights([part for layer in head.layers for part in layer])
+    found = heatmap.activation(feature_map, head, range(CLASSES))
+    assert (found.shape, found.dtype) == ((CLASSES, H, W), np.float32)
+    for label in range(CLASSES):
+        given = tf.constant(feature_map[None])
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            logit = network(given)[0, label]
+        # Each place is one of h·w in the mean, which divides its gradient by their number.
+        gradient = tape.gradient(logit, given).numpy()[0] * (H * W)
+        expected = (gradient * feature_map).sum(axis=-1)
+        np.testing.assert_allclose(found[label], expected, atol=1e-4 * np.abs(expected).max())
+
+
+def test_without_hidden_layers_the_mean_of_a_map_is_the_logit_less_its_bias(feature_map):
+    head = random_head()
+    logits = head.logits(feature_map.mean(axis=(0, 1))[None])[0]
+    means = heatmap.activation(feature_map, head, range(CLASSES)).mean(axis=(1, 2))
+    np.testing.assert_allclose(means, logits - head.layers[0][1], atol=1e-4)
+
+
+def test_maps_come_in_the_order_of_the_classes_asked_for(feature_map):
+    head = random_head((10,))
+    every = heatmap.activation(feature_map, head, range(CLASSES))
+    asked = heatmap.activation(feature_map, head, (2, 0, 2))
+    np.testing.assert_array_equal(asked, every[[2, 0, 2]])
+
+
+def test_packed_maps_share_one_scale_and_leave_out_what_speaks_against():
+    maps = np.array([[[0.5, -3.0]], [[2.0, 1.0]]], np.float32)
+    np.testing.assert_array_equal(heatmap.packed(maps), [[[64, 0]], [[255, 128]]])
+    assert heatmap.packed(maps).dtype == np.uint8
+    assert not heatmap.packed(-np.abs(maps)).any()
+
+
+def check_kept(made):
+    """Compare the maps that a run keeps with those of the pictures; give what it said of them."""
+    classifier = made.run.classifier(made.settings)
+    kept, examples = made.run.heatmaps(), made.run.dataset().of("test")
+    assert (kept.shape, kept.dtype) == ((len(examples), 2, 4, 4), np.uint8)
+    said = []
+    for maps, example in zip(kept, examples, strict=True):
+        answer = classifier.answer(classifier.load(made.pictures / example.path))
+        said.append(int(answer.probabilities.argmax()))
+        expected = heatmap.packed(classifier.heatmaps(answer, (said[-1], example.label)))
+        np.testing.assert_allclose(maps.astype(int), expected, atol=1)
+    return np.array(said), np.array([example.label for example in examples])
+
+
+@pytest.mark.parametrize("preset", ["quick", "balanced"])
+def test_a_run_keeps_the_maps_that_its_pictures_have(trained, preset):
+    check_kept(trained(preset))
+
+
+def test_of_a_mistake_the_map_of_what_was_said_comes_before_that_of_what_it_was(
+    tiny, settings, tmp_path
+):
+    twins = tmp_path / "twins.zip"
+    with zipfile.ZipFile(twins, "w") as archive:
+        for label, name in enumerate(("one", "other")):
+            for number in range(16):
+                content = encoded(draw(0, 100 * label + number))
+                archive.writestr(f"{name}/{number}.jpg", content)
+    taken = take_in(tmp_path / "taken", twins)
+    made = train(taken, asked_for("quick"), tmp_path / "run", settings, exports=True)
+    said, true = check_kept(made)
+    assert (said != true).any(), "nothing was mistaken"
+
+
+def test_a_backbone_explains_its_own_classes_too(tiny, settings):
+    classifier = Classifier.of_backbone(tiny, settings)
+    answer = classifier.answer(classifier.load(encoded(draw(0))))
+    labels = [guess.index for guess in classifier.top(answer.probabilities, 5)]
+    maps = classifier.heatmaps(answer, labels)
+    assert maps.shape == (5, 4, 4)
+    # Of a linear head, the means differ from the logits by the bias alone.
+    _, bias = classifier._model.head.layers[0]
+    logits = maps.mean(axis=(1, 2)) + bias[labels]
+    found = answer.probabilities[labels]
+    np.testing.assert_allclose(np.exp(logits - logits[0]), found / found[0], rtol=1e-4)
+
+
+def noise(height, width):
+    return np.random.default_rng(3).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def hot(row, column, size=7):
+    heat = np.zeros((size, size), np.uint8)
+    heat[row, column] = 255
+    return heat
+
+
+def test_what_the_model_did_not_see_is_dimmed_and_nothing_else():
+    picture = noise(100, 160)
+    laid = heatmap.overlay(picture, hot(0, 0), crop=0.8, strength=1)
+    outside = np.ones((100, 160), bool)
+    outside[10:90, 40:120] = False
+    expected = np.round(heatmap.DIMMED * picture[outside])
+    np.testing.assert_allclose(laid[outside], expected, atol=1)
+    # The hot corner of the map is the corner of the square, not of the picture.
+    changed = (laid != picture).any(axis=2) & ~outside
+    rows, columns = np.nonzero(changed)
+    assert (rows.min(), columns.min()) == (10, 40)
+    assert rows.max() < 10 + 80 * 2.5 / 7
+    assert columns.max() < 40 + 80 * 2.5 / 7
+
+
+def test_places_without_evidence_stay_as_they_were():
+    picture = noise(120, 120)
+    nothing = np.zeros((7, 7), np.uint8)
+    np.testing.assert_array_equal(heatmap.overlay(picture, nothing, crop=1.0, strength=1), picture)
+    np.testing.assert_array_equal(
+        heatmap.overlay(picture, hot(3, 3), crop=1.0, strength=0), picture
+    )
+    laid = heatmap.overlay(picture, hot(0, 3), crop=1.0, strength=1)
+    np.testing.assert_array_equal(laid[60:], picture[60:])
+    assert (laid[:10, 55:65] != picture[:10, 55:65]).any(axis=2).mean() > 0.9
+
+
+def lightness(colours):
+    """Relative luminance of sRGB 0–255, the same to every kind of sight but for its shape."""
+    share = np.asarray(colours, float) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_more_evidence_is_always_lighter():
+    black = np.zeros((8, 8, 3), np.uint8)
+    shades = [
+        heatmap.overlay(black, np.full((2, 2), level), crop=1.0, strength=0.9)[4, 4]
+        for level in np.linspace(0, 1, 33)
+    ]
+    assert (np.diff(lightness(shades)) > 0).all()
+    most = np.full((2, 2), 255, np.uint8)
+    covered = heatmap.overlay(noise(8, 8), most, crop=1.0, strength=1)
+    np.testing.assert_array_equal(covered[4, 4], list(bytes.fromhex(heatmap.RAMP[-1][1:])))
+
+
+def test_a_map_of_shares_is_laid_as_one_of_bytes_is():
+    picture, heat = noise(90, 70), np.random.default_rng(0).uniform(-0.2, 1.2, (4, 4))
+    as_bytes = np.round(255 * heat.clip(0, 1)).astype(np.uint8)
+    how = {"crop": 0.9, "strength": 0.7}
+    np.testing.assert_array_equal(
+        heatmap.overlay(picture, heat.astype(np.float32), **how),
+        heatmap.overlay(picture, as_bytes, **how),
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 90), (160, 40), (107, 160)], ids=str)
+def test_a_picture_keeps_its_shape_whatever_that_is(shape):
+    picture = noise(*shape)
+    before = picture.copy()
+    laid = heatmap.overlay(picture, hot(1, 1, size=4), crop=0.4, strength=0.6)
+    assert (laid.shape, laid.dtype) == (picture.shape, np.uint8)
+    np.testing.assert_array_equal(picture, before)

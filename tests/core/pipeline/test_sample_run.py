@@ -1,0 +1,106 @@
+"""The run that comes with Tusker: whole, of today's kind, read without a trace, made alike."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from core import runs
+from core.evaluation.report import VERSION
+from core.intake import samples
+from core.jobs import State
+from core.model import storage
+from core.pipeline import sample_run
+from core.runs import manifest
+from core.runs.run import MANIFEST, Run
+from tests.shapes import draw
+
+LARGEST = 1_500_000
+"""Bytes that it may take in the repository."""
+
+
+@pytest.fixture
+def sample(settings):
+    """The run, as pages find it."""
+    return runs.get(settings, runs.SAMPLE.name)
+
+
+def _files(folder):
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_every_file_is_the_one_that_its_manifest_lists(sample):
+    listed = sample.manifest().files
+    manifest.check(sample.path, listed)
+    assert _files(sample.path) - set(listed) == {MANIFEST, "events.jsonl", "status.json"}
+
+
+def test_it_is_small_and_tells_nothing_of_the_machine_that_made_it(sample):
+    names = _files(sample.path)
+    assert sum((sample.path / name).stat().st_size for name in names) < LARGEST
+    assert not {storage.KERAS, storage.LITERT, storage.SERVING} & {
+        name.split("/")[-1] for name in names
+    }
+    for name in names:
+        if name.endswith((".json", ".jsonl")):
+            assert b"/tmp" not in (sample.path / name).read_bytes()
+
+
+def test_it_has_all_that_a_report_of_today_shows(sample, settings):
+    report = sample.report()
+    assert report.version == VERSION
+    assert report.classes == tuple("0123456789")
+    assert len(report.predictions) == len(sample.probabilities()) == len(sample.heatmaps())
+    assert report.accuracy.value > 0.85
+    assert report.certainty.choices
+    for shown in (sample.unlike(), sample.footprint(), sample.learning_curve()):
+        assert shown is not None
+    assert sample.classifier(settings).looks is not None
+    assert sample.epochs()
+    assert sample.kept()
+    assert sample.status(settings).state is State.DONE
+    assert all(sample.thumbnail(place).is_file() for place in range(report.pictures))
+
+
+def test_it_is_summed_up_as_the_sample(sample, settings):
+    line = runs.summarise(sample, settings)
+    assert line.sample
+    assert line.complete
+    assert line.state is State.DONE
+    assert line.name == samples.DIGITS
+    assert line.accuracy == sample.report().accuracy.value
+
+
+def test_its_model_answers(sample, settings):
+    classifier = sample.classifier(settings)
+    answer = classifier.answer(np.asarray(draw(0, size=classifier.size)))
+    assert answer.probabilities.shape == (10,)
+    assert answer.probabilities.sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_reading_it_leaves_no_trace(settings, tmp_path, monkeypatch):
+    """The folder may lie where nobody can write."""
+    copy = tmp_path / runs.SAMPLE.name
+    shutil.copytree(runs.SAMPLE, copy)
+    monkeypatch.setattr(samples, "RUN", copy)
+    before = _files(copy)
+    times = {name: (copy / name).stat().st_mtime_ns for name in before}
+    run = runs.get(settings, copy.name)
+    runs.summarise(run, settings)
+    run.report(), run.dataset(), run.status(settings), run.annotations(), run.classifier(settings)
+    assert _files(copy) == before
+    assert {name: (copy / name).stat().st_mtime_ns for name in before} == times
+
+
+@pytest.mark.slow
+def test_made_again_it_has_the_same_figures(sample, tmp_path):
+    again = sample_run.make(tmp_path / runs.SAMPLE.name)
+    assert again.dataset() == sample.dataset()
+    assert again.config() == sample.config()
+    assert np.allclose(again.probabilities(), sample.probabilities(), atol=1e-3)
+    ours, theirs = again.report(), sample.report()
+    assert ours.headline == theirs.headline
+    assert ours.confusion == theirs.confusion
+    assert ours.accuracy == theirs.accuracy
+    assert _files(again.path) == _files(sample.path)
+    assert Run(again.path).manifest().files.keys() == sample.manifest().files.keys()

@@ -1,0 +1,70 @@
+"""What the report says is what a prediction would say."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import intake
+from core.model import storage
+from core.model.dense import DenseHead
+from core.pipeline import scoring
+from core.pipeline.extraction import look
+from core.training.cache import FeatureCache
+from core.training.calibrated_head import Answering
+from core.training.context import Recipe
+from tests.core.trainings import asked_for, train
+
+EVERY = ("train", "validation", "test")
+
+
+@pytest.mark.parametrize("preset", ["quick", "balanced"])
+def test_the_report_holds_what_the_classifier_answers_on_the_pictures(trained, preset):
+    done = trained(preset)
+    classifier = done.run.classifier(done.settings)
+    examples = done.run.dataset().of("test")
+    for example, row in zip(examples, done.run.probabilities(), strict=True):
+        answer = classifier.answer(classifier.load(done.pictures / example.path))
+        np.testing.assert_allclose(answer.probabilities, row, atol=1e-6)
+
+
+def test_from_embeddings_and_from_pictures_is_the_same(tiny, settings, some_shapes, tmp_path):
+    done = train(some_shapes, asked_for("quick"), tmp_path / "run", settings)
+    run, first = done.run, done.run.probabilities()
+    cache = FeatureCache(tmp_path / "features")
+    recipe = Recipe(
+        *(run.config(), run.dataset(), done.pictures, tiny, settings, cache), lambda _: None
+    )
+    saved, arrays = storage.load(run.model_folder)
+    head = DenseHead.from_arrays(arrays)
+    found = look(recipe, EVERY, None)
+    embeddings = {split: found[split].embeddings[:, 0] for split in EVERY}
+    raw = head if saved.temperature is None else head.tempered(1 / saved.temperature)
+    answering = Answering(
+        head, raw, saved.temperature, head.probabilities(embeddings["validation"])
+    )
+    scoring.from_pictures(recipe, run, answering)
+    (run.path / "manifest.json").unlink()  # it is of the report that was replaced
+    np.testing.assert_allclose(run.probabilities(), first, atol=1e-6)
+    scoring.from_embeddings(recipe, run, answering, embeddings["test"])
+    np.testing.assert_array_equal(run.probabilities(), first)
+
+
+def test_thumbnails_are_those_of_the_intake(trained):
+    run, pictures = (done := trained()).run, done.pictures
+    for place, example in enumerate(run.dataset().of("test")):
+        made = intake.thumbnail(pictures.parent, example).read_bytes()
+        assert run.thumbnail(place).read_bytes() == made
+
+
+def test_without_those_of_the_intake_new_thumbnails_are_made(tiny, settings, some_shapes, tmp_path):
+    copy = tmp_path / "upload"
+    shutil.copytree(some_shapes.pictures.parent, copy)
+    shutil.rmtree(copy / intake.THUMBNAILS)
+    taken = type(some_shapes)(some_shapes.dataset, copy / "pictures")
+    run = train(taken, asked_for("quick"), tmp_path / "run", settings).run
+    for place in range(6):
+        with Image.open(run.thumbnail(place)) as small:
+            assert small.format == "JPEG"
+            assert max(small.size) <= 160

@@ -1,0 +1,455 @@
+"""A whole training: from pictures to a finished run, and what may go wrong on the way."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from core import checks, images, runs
+from core.dataset import Dataset
+from core.errors import BadConfig, BadDataset, Cancelled
+from core.export import build
+from core.jobs.events import Epoch, Kept, Note, Step
+from core.jobs.folder import PRIVATE
+from core.model import storage
+from core.model.classifier import ServingModel
+from core.pipeline import post_report, training_job
+from core.system.files import sha256
+from core.training import features
+from core.training.config import parse
+from tests import shapes
+from tests.core.trainings import EXPORTS_BEGIN, Taken, asked_for, take_in, train
+
+ROOT = Path(__file__).parents[3]
+BOTH = pytest.mark.parametrize("preset", ["quick", "balanced"])
+QUICK = asked_for("quick")
+
+
+def files(run):
+    found = (path for path in run.path.rglob("*") if path.is_file())
+    return {path.relative_to(run.path).as_posix() for path in found}
+
+
+def notes(trained):
+    return [event.sentence for event in trained.said if isinstance(event, Note)]
+
+
+def some(dataset: Dataset, keep) -> Dataset:
+    """The examples whose place among those of their class `keep(label, place)` accepts."""
+    seen = [0] * len(dataset.classes)
+    kept = []
+    for example in dataset.examples:
+        if keep(example.label, seen[example.label]):
+            kept.append(example)
+        seen[example.label] += 1
+    return dataset.model_copy(update={"examples": tuple(kept)})
+
+
+@BOTH
+def test_a_run_is_complete_with_every_file(trained, preset):
+    run = trained(preset).run
+    pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
+    inside = {"classifier.keras", "classifier.tflite", "classifier-int8.tflite"}
+    inside |= {"classifier.onnx", "labels.txt", "train.py", "split.json", "backbone.keras"}
+    inside |= {
+        f"saved_model/{name}"
+        for name in (
+            "saved_model.pb",
+            "fingerprint.pb",
+            "variables/variables.index",
+            "variables/variables.data-00000-of-00001",
+            "assets.extra/labels.txt",
+            "assets.extra/model.json",
+        )
+    }
+    inside |= {"model.json", "weights.safetensors", "novelty.safetensors", "looks.json"}
+    if preset == "balanced":  # its backbone is its own, and so is what serves it
+        inside.add("serving.tflite")
+    assert files(run) == pictures | {f"model/{name}" for name in inside} | {
+        "config.json",
+        "dataset.json",
+        "footprint.json",
+        "heatmaps.npy",
+        "learning_curve.json",
+        "manifest.json",
+        "probabilities.npy",
+        "report.json",
+        "suspects.json",
+        "unlike.json",
+        "verification.json",
+    }
+    assert run.complete
+
+
+@BOTH
+def test_the_manifest_lists_every_file_with_its_hash(trained, preset):
+    run = trained(preset).run
+    manifest = run.manifest()
+    assert set(manifest.files) == files(run) - {*PRIVATE, "manifest.json"}
+    assert all(sha256(run.path / name) == value for name, value in manifest.files.items())
+    assert manifest.name == "shapes"
+    assert 0 < manifest.seconds < 300
+
+
+@BOTH
+def test_report_run_litert_and_keras_answer_the_same(trained, preset):
+    done = trained(preset)
+    run = done.run
+    report, classifier = run.report(), run.classifier(done.settings)
+    test = run.dataset().of("test")
+    views = np.stack([classifier.load(done.pictures / example.path) for example in test])
+
+    litert = ServingModel(run.model_folder / "classifier.tflite", threads=1)
+    network = keras.saving.load_model(run.model_folder / "classifier.keras")
+    answers = {
+        "run": np.stack([classifier.answer(view).probabilities for view in views]),
+        "litert": np.stack([litert.run(view).probabilities for view in views]),
+        "keras": np.asarray(network.predict_on_batch(views.astype(np.float32))),
+        "report": np.zeros((len(test), 3)),
+    }
+    for row, prediction in zip(answers["report"], report.predictions, strict=True):
+        for label, probability in prediction.top:
+            row[label] = probability
+    for name, found in answers.items():
+        np.testing.assert_allclose(found, run.probabilities(), atol=1e-3, err_msg=name)
+        assert [int(row.argmax()) for row in found] == [p.predicted for p in report.predictions]
+
+    labels = (run.model_folder / "labels.txt").read_text().splitlines()
+    assert tuple(labels) == report.classes == classifier.labels == run.dataset().classes
+    assert [p.name for p in report.predictions] == [example.name for example in test]
+    assert [p.label for p in report.predictions] == [example.label for example in test]
+
+
+@BOTH
+def test_what_was_learned_is_better_than_chance(trained, preset):
+    assert trained(preset).run.report().accuracy.value > 0.6
+
+
+def test_quick_keeps_the_backbone_and_balanced_trains_its_top(trained):
+    quick, balanced = (
+        storage.load(trained(name).run.model_folder) for name in ("quick", "balanced")
+    )
+    assert not quick[0].fine_tuned
+    assert set(quick[1]) == {"head.0.kernel", "head.0.bias"}
+    assert balanced[0].cut == "block 1"
+    assert {name.split(".")[0] for name in balanced[1]} == {"head", "trunk"}
+
+
+@BOTH
+def test_the_settings_are_kept_as_they_were_asked_for(trained, preset):
+    assert trained(preset).run.config() == asked_for(preset)
+
+
+def test_the_split_is_written_down(trained):
+    dataset = trained().run.dataset()
+    sizes = {split: len(dataset.of(split)) for split in ("train", "validation", "test")}
+    assert sizes == {"train": 30, "validation": 6, "test": 6}
+    assert trained().run.report().pictures == 6
+
+
+def test_it_says_what_it_does_in_order(trained):
+    done = trained("balanced")
+    steps = list(dict.fromkeys(event.what for event in done.said if isinstance(event, Step)))
+    assert steps[:3] == [
+        "Looking at training pictures",
+        "Looking at validation pictures",
+        "Fine-tuning, epoch 1",
+    ]
+    assert steps[-7:] == [
+        "Scoring test pictures",
+        "Learning what its pictures have in common",
+        *(f"Proving {form.file}" for form in build._in_order()),
+    ]
+    phases = [event.phase for event in done.said if isinstance(event, Epoch)]
+    assert phases == sorted(phases, reverse=True), "head, then fine-tune"
+    assert [event.phase for event in done.said if isinstance(event, Kept)] == ["head", "fine-tune"]
+    assert notes(done)[-6] == EXPORTS_BEGIN
+
+
+WATCH = """
+import sys
+from pathlib import Path
+from core import settings
+from core.errors import Cancelled
+from core.run import Run
+from core.training import pipeline
+
+run = Run(Path(sys.argv[1]))
+heavy = lambda: sorted({"tensorflow", "keras"} & set(sys.modules))
+
+def watch(event):
+    if getattr(event, "sentence", "") == sys.argv[3]:
+        print(run.complete, run.report().pictures, heavy())
+        raise Cancelled("Seen enough.")
+
+try:
+    pipeline.train(run, Path(sys.argv[2]), settings.load(), watch, Path(sys.argv[4]))
+except Cancelled:
+    pass
+"""
+
+
+def test_quick_imports_no_tensorflow_before_its_report_is_there(
+    tiny, settings, some_shapes, tmp_path
+):
+    run = runs.create(QUICK, some_shapes.dataset, runs.new_path(settings))
+    watched = subprocess.run(
+        [sys.executable, "-c", WATCH, run.path, some_shapes.pictures, EXPORTS_BEGIN, tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert watched.stdout.strip() == "True 6 []", watched.stderr
+
+
+def test_a_given_split_is_used_as_it_stands(tiny, settings, tmp_path):
+    given = tmp_path / "given.zip"
+    with zipfile.ZipFile(given, "w") as archive:
+        for split, count in (("train", 6), ("val", 2), ("test", 3)):
+            for label in range(2):
+                for number in range(count):
+                    picture = shapes.encoded(shapes.draw(label, 100 * count + number))
+                    archive.writestr(f"{split}/{shapes.NAMES[label]}/{number}.jpg", picture)
+    done = train(take_in(tmp_path / "in", given), QUICK, tmp_path / "run", settings)
+    dataset = done.run.dataset()
+    for split, folder in (("train", "train"), ("validation", "val"), ("test", "test")):
+        assert {example.name.split("/")[0] for example in dataset.of(split)} == {folder}
+    assert len(dataset.of("validation")) == 4
+    assert {p.name.split("/")[0] for p in done.run.report().predictions} == {"test"}
+
+
+@BOTH
+def test_no_validation_or_test_picture_is_among_the_training_features(
+    tiny, settings, some_shapes, tmp_path, monkeypatch, preset
+):
+    looked = []
+    extract = features.extract
+
+    def watched(examples, *rest, **how):
+        looked.append({example.sha256 for example in examples})
+        return extract(examples, *rest, **how)
+
+    def stop(*_):
+        raise Cancelled("Seen enough.")
+
+    monkeypatch.setattr(features, "extract", watched)
+    monkeypatch.setattr(training_job, "_fit_head", stop)
+    train(some_shapes, asked_for(preset), tmp_path / "run", settings)
+    dataset = runs.Run(tmp_path / "run").dataset()
+    hashes = {
+        split: {example.sha256 for example in dataset.of(split)}
+        for split in ("train", "validation", "test")
+    }
+    # The head alone is scored from features; what was fine-tuned is shown the pictures again.
+    tested = [hashes["test"]] if preset == "quick" else []
+    assert looked == [hashes["train"], hashes["validation"], *tested]
+    assert not hashes["train"] & (hashes["validation"] | hashes["test"])
+
+
+def test_the_seed_decides_the_split(tiny, settings, some_shapes, tmp_path):
+    tested = []
+    for seed in (0, 0, 1):
+        path = tmp_path / str(len(tested))
+        run = train(some_shapes, asked_for("quick", seed=seed), path, settings).run
+        tested.append(({e.name for e in run.dataset().of("test")}, run.probabilities().tobytes()))
+    assert tested[0] == tested[1]
+    assert tested[0][0] != tested[2][0]
+
+
+def test_a_fine_tuned_run_comes_out_the_same_again(trained, tiny, settings, some_shapes, tmp_path):
+    again = train(some_shapes, asked_for("balanced"), tmp_path / "again", settings)
+    first = trained("balanced")
+    np.testing.assert_allclose(
+        again.run.probabilities(), first.run.probabilities(), rtol=1e-5, atol=1e-6
+    )
+
+
+def refusal(dataset, taken, tmp_path, settings):
+    with pytest.raises(BadDataset) as refused:
+        train(Taken(dataset, taken.pictures), QUICK, tmp_path / "run", settings)
+    run = runs.Run(tmp_path / "run")
+    assert not run.complete
+    assert files(run) == {"config.json", "dataset.json"}
+    return str(refused.value)
+
+
+def test_too_few_pictures_are_refused_in_a_sentence(tiny, settings, some_shapes, tmp_path):
+    few = some(some_shapes.dataset, lambda _, place: place < 2)
+    sentence = refusal(few, some_shapes, tmp_path, settings)
+    assert sentence.startswith("No picture is left for validation: found 6 in all. Add pictures")
+
+
+def test_a_class_with_nothing_to_learn_from_is_refused_by_name(
+    tiny, settings, some_shapes, tmp_path
+):
+    examples = tuple(
+        example.model_copy(
+            update={"split": "test" if example.label == 1 or place % 3 == 0 else "train"}
+        )
+        for place, example in enumerate(some_shapes.dataset.examples)
+    )
+    given = some_shapes.dataset.model_copy(update={"examples": examples, "predefined": True})
+    name = given.classes[1]
+    sentence = refusal(given, some_shapes, tmp_path, settings)
+    assert sentence.startswith(f"No training picture is left of {name}. Add pictures")
+
+
+def test_a_class_of_one_picture_is_learned_from_many_views_of_it(
+    tiny, settings, some_shapes, tmp_path
+):
+    rare = some(some_shapes.dataset, lambda label, place: label != 2 or place == 0)
+    asked = asked_for("quick", augmentation={"views": 8})
+    done = train(Taken(rare, some_shapes.pictures), asked, tmp_path / "run", settings)
+    assert done.run.complete
+    assert done.run.dataset().count(2, "train") == 1
+
+
+def test_cancelling_leaves_an_unfinished_run_and_keeps_what_was_looked_at(
+    tiny, settings, some_shapes, tmp_path
+):
+    run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
+
+    def stop(event):
+        if isinstance(event, Epoch):
+            raise Cancelled("Stop.")
+
+    with pytest.raises(Cancelled):
+        training_job.train(run, some_shapes.pictures, settings, stop, tmp_path / "features")
+    assert not run.complete
+    assert files(run) == {"config.json", "dataset.json"}
+    assert not list(run.path.glob(".*"))
+    again = train(some_shapes, QUICK, tmp_path / "again", settings, features=tmp_path / "features")
+    assert "42 of 42 views were known from before; 0 went through the backbone." in notes(again)
+
+
+@pytest.mark.parametrize("mode", ["personal", "public"])
+def test_features_are_kept_where_the_mode_has_them(tiny, settings, some_shapes, tmp_path, mode):
+    intake = tmp_path / "upload"
+    shutil.copytree(some_shapes.pictures, intake / "pictures")
+    run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
+
+    def stop(event):
+        if isinstance(event, Epoch):
+            raise Cancelled("Seen enough.")
+
+    with pytest.raises(Cancelled):
+        settings = settings.model_copy(update={"mode": mode})
+        training_job.train(run, intake / "pictures", settings, stop)
+    places = {"personal": settings.home / "features", "public": intake / "features"}
+    assert {name for name, place in places.items() if place.exists()} == {mode}
+    assert list(places[mode].glob("v*/plain*/embedding/rows"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no list of mapped files here")
+def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, some_shapes, tmp_path):
+    run = runs.create(asked_for("balanced"), some_shapes.dataset, tmp_path / "run")
+    mapped = {}
+
+    def watch(event):
+        if isinstance(event, Step):
+            mapped[event.what] = "block1_relu/rows" in Path("/proc/self/maps").read_text()
+            if event.what.startswith("Scoring"):
+                raise Cancelled("Seen enough.")
+
+    with pytest.raises(Cancelled):
+        training_job.train(run, some_shapes.pictures, settings, watch, tmp_path / "features")
+    assert mapped["Fine-tuning, epoch 1"]
+    assert not mapped["Scoring test pictures"]
+
+
+def test_a_run_is_complete_before_its_exports(tiny, settings, some_shapes, tmp_path):
+    run = train(some_shapes, QUICK, tmp_path / "run", settings).run
+    assert run.complete
+    assert run.report().pictures == 6
+    assert run.classifier(settings).labels == some_shapes.dataset.classes
+    assert set(run.manifest().files) >= {"report.json", "model/weights.safetensors"}
+
+
+@pytest.mark.parametrize("what", ["export", "_doubt", "_ask", "_tell_unlike", "_draw", "_measure"])
+def test_a_fault_after_the_report_is_told_and_the_run_stays_complete(
+    tiny, settings, some_shapes, tmp_path, monkeypatch, what
+):
+    def fault(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(post_report, what, fault)
+    done = train(some_shapes, QUICK, tmp_path / "run", settings, exports=what == "export")
+    assert any(sentence.endswith("; the log says why.") for sentence in notes(done))
+    assert done.run.report().pictures == 6
+
+
+def test_fine_tuning_that_does_no_good_leaves_the_head_alone(tiny, settings, some_shapes, tmp_path):
+    phase = {"learning_rate": 1, "epochs": 2}
+    done = train(
+        some_shapes, asked_for("balanced", fine_tune_phase=phase), tmp_path / "run", settings
+    )
+    assert "Fine-tuning was no better on validation, so the head alone was kept." in notes(done)
+    saved, _ = storage.load(done.run.model_folder)
+    assert not saved.fine_tuned
+    assert not (done.run.model_folder / "classifier.tflite").exists()
+    # The head of a fine-tuning learns from the plain pictures.
+    alone = asked_for("balanced", unfreeze={}, augmentation={"views": 1})
+    quick = train(some_shapes, alone, tmp_path / "quick", settings)
+    np.testing.assert_allclose(done.run.probabilities(), quick.run.probabilities(), atol=1e-4)
+
+
+def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tmp_path):
+    asked = asked_for("quick", head={"hidden": [8], "dropout": 0.1})
+    done = train(some_shapes, asked, tmp_path / "run", settings)
+    classifier = done.run.classifier(settings)
+    for example, row in zip(done.run.dataset().of("test"), done.run.probabilities(), strict=True):
+        view = images.load(done.pictures / example.path, classifier.size, classifier.crop)
+        np.testing.assert_allclose(classifier.answer(view).probabilities, row, atol=1e-6)
+
+
+def test_more_layers_than_there_are_is_a_refusal_and_not_a_crash(
+    tiny, settings, some_shapes, tmp_path
+):
+    asked = parse({"backbone": "tiny", "unfreeze": {"layers": 50}})
+    with pytest.raises(BadConfig, match="Ask for fewer"):
+        train(some_shapes, asked, tmp_path / "run", settings)
+
+
+def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, tmp_path):
+    done = train(some_shapes, QUICK, tmp_path / "run", settings)
+    assert notes(done)[0] == "Tiny is prepared first. This happens once."
+    assert done.run.complete
+
+
+def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
+    tiny, settings, some_shapes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(checks.labels, "SURE", 0.0)
+    wrong = {some_shapes.dataset.examples[place].name for place in (1, 15, 30)}
+    examples = tuple(
+        example.model_copy(update={"label": (example.label + 1) % 3})
+        if example.name in wrong
+        else example
+        for example in some_shapes.dataset.examples
+    )
+    spoiled = some_shapes.dataset.model_copy(update={"examples": examples})
+    done = train(Taken(spoiled, some_shapes.pictures), QUICK, tmp_path / "run", settings)
+    taught = {example.name for example in done.run.dataset().of("train")}
+    listed = [suspect.name for suspect in done.run.suspects()]
+    assert wrong & taught
+    assert wrong & taught <= set(listed) <= taught
+    assert all(done.run.suspect_thumbnail(place).is_file() for place in range(len(listed)))
+
+
+@BOTH
+def test_the_learning_curve_is_of_the_pictures_that_are_not_tested(trained, preset):
+    run = trained(preset).run
+    dataset, curve = run.dataset(), run.learning_curve()
+    assert curve.classes == dataset.classes
+    assert curve.pictures == len(dataset.of("train")) + len(dataset.of("validation"))
+    assert curve.points[-1].taught == round(0.8 * curve.pictures)
+    assert curve.sentence

@@ -1,0 +1,84 @@
+"""A model is found by its name, and scored on pictures of its classes."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from core.errors import BadDataset, BadInput, RunDamaged, UnknownModel
+from core.predict import lookup
+from tests import shapes
+
+
+def test_no_name_is_the_default_backbone(settings):
+    assert lookup.named("", settings).title == "EfficientNet-Lite0"
+
+
+def test_a_backbone_is_found_by_its_name(tiny, settings):
+    assert lookup.named("tiny", settings).title == "Tiny"
+
+
+def test_a_run_is_found_by_its_id_and_by_its_folder(trained):
+    done = trained()
+    for name in (done.run.id, str(done.run.path)):
+        found = lookup.named(name, done.settings)
+        assert found.title == "shapes"
+        assert found.labels == done.run.dataset().classes
+
+
+def test_anything_else_is_refused_with_the_backbones_there_are(settings):
+    for name in ("resnet18", "none/there", "0" * 31):
+        with pytest.raises(UnknownModel, match=r"Backbones: efficientnet-lite0, "):
+            lookup.named(name, settings)
+
+
+def test_a_run_that_is_not_there_and_a_folder_that_is_no_run_are_refused(settings, tmp_path):
+    with pytest.raises(UnknownModel, match="No run with this id"):
+        lookup.named("0" * 32, settings)
+    with pytest.raises(BadInput, match="Expected a run folder"):
+        lookup.named(str(tmp_path), settings)
+
+
+def test_a_damaged_run_is_refused(trained):
+    done = trained()
+    (done.run.model_folder / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(RunDamaged):
+        lookup.named(done.run.id, done.settings)
+
+
+def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):
+    done = trained("balanced")
+    source = tmp_path / "others.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        # Not in the order of the model's classes, and one of them is missing.
+        for label in (2, 0):
+            for number in range(4):
+                picture = shapes.encoded(shapes.draw(label, 500 + number))
+                archive.writestr(f"{shapes.NAMES[label]}/{number}.jpg", picture)
+    report = lookup.evaluate_on(str(done.run.path), source, done.settings)
+    classifier = done.run.classifier(done.settings)
+    assert report.classes == classifier.labels
+    assert report.pictures == 8
+    with zipfile.ZipFile(source) as archive:
+        for prediction in report.predictions:
+            answer = classifier.answer(classifier.load(archive.read(prediction.name)))
+            assert prediction.predicted == int(np.argmax(answer.probabilities))
+            assert prediction.probability == pytest.approx(answer.probabilities.max(), abs=1e-5)
+            assert prediction.name.startswith(f"{classifier.labels[prediction.label]}/")
+
+
+def test_folders_of_other_classes_are_refused_by_name(trained, tmp_path):
+    done = trained()
+    source = shapes.shapes_zip(tmp_path, classes=5, per_class=2)
+    with pytest.raises(BadDataset, match=r"the model's classes, found cross, ring\. Rename them"):
+        lookup.evaluate_on(done.run.id, source, done.settings)
+
+
+def test_of_many_other_classes_the_first_are_named(trained, tmp_path):
+    done = trained()
+    source = tmp_path / "many.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for number in range(9):
+            archive.writestr(f"kind{number}/a.jpg", shapes.encoded(shapes.draw(number % 8, number)))
+    with pytest.raises(BadDataset, match=r"found kind0, kind1, kind2, kind3, kind4 and 4 more\."):
+        lookup.evaluate_on(done.run.id, source, done.settings)

@@ -1,0 +1,183 @@
+"""All runs of a machine: making, finding, listing and deleting them."""
+
+import os
+import re
+import time
+
+import pytest
+
+from core import runs
+from core.errors import BadInput, UnknownModel
+from core.jobs import State
+from core.jobs.folder import Order
+from tests.core.trainings import asked_for
+
+
+@pytest.fixture
+def queued(settings, some_shapes):
+    """A run that waits for a worker."""
+    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    run.job.open(Order(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    return run
+
+
+def test_a_new_run_has_a_name_that_nobody_guesses(settings):
+    paths = {runs.new_path(settings) for _ in range(50)}
+    assert len(paths) == 50
+    for path in paths:
+        assert path.parent == settings.home.resolve() / "runs"
+        assert re.fullmatch("[0-9a-f]{32}", path.name)
+
+
+def test_a_new_run_keeps_its_settings_and_its_data(queued, some_shapes):
+    assert queued.config() == asked_for("quick")
+    assert queued.dataset() == some_shapes.dataset
+    assert not queued.complete
+
+
+def test_a_run_is_found_by_its_id(settings, queued):
+    assert runs.get(settings, queued.id).path == queued.path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "0" * 32,
+        "0" * 31,
+        "../../etc/passwd",
+        "../runs/{id}",
+        "{id}/",
+        "{id}/../{id}",
+        "{id}\n",
+        "{upper}",
+        "{id}\x00",
+    ],
+)
+def test_anything_else_is_no_run(settings, queued, name):
+    asked = name.format(id=queued.id, upper=queued.id.upper() + "A")
+    with pytest.raises(UnknownModel, match="No run with this id"):
+        runs.get(settings, asked)
+
+
+def test_a_folder_is_a_run_if_it_holds_settings(queued, tmp_path):
+    assert runs.at(queued.path).id == queued.id
+    for other in (tmp_path, tmp_path / "none"):
+        with pytest.raises(BadInput, match=r"holds no config\.json"):
+            runs.at(other)
+
+
+def test_every_run_is_listed_and_nothing_else(settings, queued, some_shapes):
+    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    (runs.folder(settings) / ("e" * 32)).mkdir()
+    runs.create(asked_for("quick"), some_shapes.dataset, runs.folder(settings) / "by hand")
+    assert {run.id for run in runs.every(settings)} == {queued.id, other.id}
+
+
+def test_on_a_new_machine_there_are_no_runs(settings):
+    assert runs.every(settings) == ()
+
+
+def test_a_deleted_run_is_gone_and_the_others_stay(settings, queued, some_shapes):
+    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    runs.delete(queued)
+    assert not queued.path.exists()
+    assert [run.id for run in runs.every(settings)] == [other.id]
+    runs.delete(queued)
+
+
+def _old(path, minutes):
+    past = time.time() - minutes * 60
+    os.utime(path, (past, past))
+
+
+@pytest.fixture
+def ended(settings, queued):
+    """The run after it was cancelled."""
+    queued.job.end(State.CANCELLED, "It was cancelled.")
+    return queued
+
+
+def test_a_discarded_run_is_on_no_list_and_comes_back_whole(settings, ended):
+    before = {path.name: path.read_bytes() for path in ended.path.iterdir() if path.is_file()}
+    runs.discard(ended, settings)
+    assert runs.every(settings) == ()
+    with pytest.raises(UnknownModel):
+        runs.get(settings, ended.id)
+    assert runs.restorable(ended.id, settings)
+    back = runs.restore(ended.id, settings)
+    assert [run.id for run in runs.every(settings)] == [back.id] == [ended.id]
+    after = {path.name: path.read_bytes() for path in back.path.iterdir() if path.is_file()}
+    assert {name: after[name] for name in before} == before
+    assert not runs.restorable(ended.id, settings)
+
+
+def test_a_tab_that_still_shows_a_discarded_run_does_not_stand_in_its_way_back(settings, ended):
+    runs.discard(ended, settings)
+    ended.annotate(lambda said: said.named("Too late"))
+    assert not ended.path.exists()
+    assert runs.restore(ended.id, settings).annotations().name == ""
+
+
+def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
+    gone, other = (
+        runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+        for _ in range(2)
+    )
+    for run in (gone, other):
+        _old(run.path, 3 * runs.TRASH_MINUTES)
+    runs.discard(gone, settings)
+    runs.sweep(settings)
+    assert runs.restorable(gone.id, settings), "it was old before it was discarded"
+    _old(runs.folder(settings) / f"{runs.TRASH}{gone.id}", runs.TRASH_MINUTES + 1)
+    runs.sweep(settings)
+    assert not runs.restorable(gone.id, settings)
+    assert [run.id for run in runs.every(settings)] == [other.id]
+    with pytest.raises(UnknownModel, match="removed for good"):
+        runs.restore(gone.id, settings)
+
+
+def test_discarding_one_run_sweeps_away_those_of_long_ago(settings, ended, some_shapes):
+    runs.discard(ended, settings)
+    _old(runs.folder(settings) / f"{runs.TRASH}{ended.id}", runs.TRASH_MINUTES + 1)
+    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    runs.discard(other, settings)
+    assert runs.restorable(other.id, settings)
+    assert not runs.restorable(ended.id, settings)
+
+
+def test_a_run_that_waits_is_not_discarded(settings, queued):
+    with pytest.raises(BadInput, match="Cancel it first"):
+        runs.discard(queued, settings)
+    assert queued.path.is_dir()
+
+
+def test_a_run_that_a_process_still_works_on_is_not_discarded(settings, ended):
+    with ended.job.lock().acquire(), pytest.raises(BadInput, match="Cancel it first"):
+        runs.discard(ended, settings)
+    assert ended.path.is_dir()
+
+
+def test_a_run_without_a_job_can_be_discarded(settings, some_shapes):
+    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    runs.discard(run, settings)
+    runs.discard(run, settings)  # another tab was faster
+    assert runs.every(settings) == ()
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../etc", "0" * 32, "{id}/x"])
+def test_nothing_but_a_discarded_run_is_restored(settings, ended, name):
+    runs.discard(ended, settings)
+    with pytest.raises(UnknownModel):
+        runs.restore(name.format(id=ended.id), settings)
+
+
+def test_the_sample_is_found_on_every_machine_and_cannot_be_discarded(settings):
+    sample = runs.get(settings, runs.SAMPLE.name)
+    assert sample.path == runs.SAMPLE == runs.sample().path
+    assert runs.every(settings) == ()
+    with pytest.raises(BadInput, match="comes with Tusker"):
+        runs.discard(sample, settings)
+    assert sample.path.is_dir()

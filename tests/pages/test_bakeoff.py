@@ -1,0 +1,177 @@
+from collections.abc import Callable
+
+import pytest
+
+from core.bakeoff import job as comparisons
+from core.bakeoff import result
+from core.bakeoff.result import Comparison, Contender
+from core.errors import LimitExceeded
+from core.evaluation.intervals import paired_difference, proportion
+from core.intake.uploads import Upload
+from core.jobs import State
+from core.jobs.events import Step
+from core.settings import Settings
+from core.training import config
+from core.training.config import TrainingConfig
+from tests.pages.visitor import Visitor
+
+QUICK = config.preset("quick")
+LITE0, LITE2 = "efficientnet-lite0", "efficientnet-lite2"
+ASK = "Compare backbones"
+
+
+@pytest.fixture
+def ordered(upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch) -> Upload:
+    """An upload that is to be compared, but nobody comes to do it."""
+    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    comparisons.start(upload, upload.intake().dataset, QUICK, host)
+    return upload
+
+
+@pytest.fixture
+def compared(ordered: Upload) -> Callable[..., Upload]:
+    """`compared(config)`: an upload whose comparison with these settings has ended."""
+
+    def made(asked: TrainingConfig = QUICK) -> Upload:
+        job = ordered.comparison
+        contenders = (
+            Contender(
+                backbone=LITE2,
+                right=33,
+                accuracy=proportion(33, 40),
+                behind=None,
+                milliseconds=8.4,
+                megabytes=24.3,
+            ),
+            Contender(
+                backbone=LITE0,
+                right=32,
+                accuracy=proportion(32, 40),
+                behind=paired_difference(2, 1, 40),
+                milliseconds=4.1,
+                megabytes=18.6,
+            ),
+        )
+        found = Comparison(
+            terms=result.terms_of(ordered.intake().dataset, asked),
+            pictures=40,
+            held_out=8,
+            contenders=contenders,
+        )
+        result.write(job.path, found)
+        job.end(State.DONE)
+        return ordered
+
+    return made
+
+
+def _taken(visitor: Visitor) -> list[bool]:
+    """Of each contender in turn, whether it is the one in use."""
+    return [b.disabled for b in visitor.at.button if b.key and b.key.startswith("use ")]
+
+
+def _chosen(visitor: Visitor) -> str:
+    (chosen,) = [field.value for field in visitor.at.selectbox if field.label == "Backbone"]
+    return str(chosen)
+
+
+def test_a_comparison_is_ordered_at_a_press_and_found_again(
+    visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    visitor.open("train", upload=upload.id)
+    assert "Tries EfficientNet-Lite0 and EfficientNet-Lite2 on them" in visitor.reads()
+    visitor.fill("Seed", 5).press(ASK)
+    job = upload.comparison
+    assert job.recorded().state is State.QUEUED
+    ordered = TrainingConfig.model_validate_json((job.path / comparisons.CONFIG).read_bytes())
+    assert ordered.seed == 5
+    assert ASK not in visitor.buttons()
+    again = Visitor().open("train", upload=upload.id)
+    assert ASK not in again.buttons()
+    assert "Cancel" in again.buttons()
+
+
+def test_while_it_compares_it_says_how_far_it_is_and_can_be_cancelled(
+    visitor: Visitor, ordered: Upload
+) -> None:
+    job = ordered.comparison
+    job.begin()
+    job.events.append(
+        Step(
+            what="EfficientNet-Lite2: teaching heads", done=2, total=5, per_second=1, seconds_left=3
+        )
+    )
+    with job.lock():
+        visitor.open("train", upload=ordered.id)
+        assert "EfficientNet-Lite2: teaching heads · 2 of 5 · about 3 s left" in visitor.reads()
+        visitor.press("Cancel")
+        assert job.cancel_requested
+    job.end(State.CANCELLED)
+    visitor.see()
+    assert ASK in visitor.buttons()
+
+
+def test_the_outcome_says_what_each_backbone_gives_and_costs(
+    visitor: Visitor, compared: Callable[..., Upload]
+) -> None:
+    visitor.open("train", upload=compared().id)
+    said = visitor.reads()
+    assert "EfficientNet-Lite0 is as good, as far as these can tell, and faster" in said
+    for figure in ("82 % (68–92)", "80 % (65–90)", "8 ms", "4 ms", "24.3 MB", "18.6 MB"):
+        assert figure in said
+    (alt,) = [alt for alt in visitor.charts() if alt.startswith("Accuracy by time: ")]
+    assert "EfficientNet-Lite2 82 % (68–92) in 8 ms" in alt
+    assert "Compare again to be sure" not in said
+
+
+def test_a_backbone_is_taken_at_a_press_for_every_preset_and_every_page(
+    visitor: Visitor, compared: Callable[..., Upload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[TrainingConfig] = []
+    monkeypatch.setattr("ui.launch.start", lambda _upload, _found, made, *_more: asked.append(made))
+    upload = compared()
+    visitor.open("train", upload=upload.id)
+    assert _taken(visitor) == [False, True]
+    visitor.press("Use this")
+    assert _taken(visitor) == [True, False]
+    assert _chosen(visitor) == LITE2
+    visitor.choose("Balanced", "balanced")
+    assert _chosen(visitor) == LITE2
+    visitor.open("predict").open("train", upload=upload.id)
+    assert _chosen(visitor) == LITE2
+    visitor.press("Start learning")
+    assert asked[0].backbone == LITE2
+    visitor.press("Use this")
+    assert _chosen(visitor) == LITE0
+
+
+@pytest.mark.parametrize("changed", ["Seed", "Share for the test"])
+def test_an_outcome_of_other_settings_says_that_it_is_one(
+    visitor: Visitor, compared: Callable[..., Upload], changed: str
+) -> None:
+    visitor.open("train", upload=compared().id)
+    assert "Compare again to be sure" not in visitor.reads()
+    visitor.fill(changed, {"Seed": 3}.get(changed, 0.25))
+    assert "Compare again to be sure" in visitor.reads()
+
+
+def test_why_it_could_not_be_done_is_said_and_it_can_be_tried_again(
+    visitor: Visitor, ordered: Upload
+) -> None:
+    ordered.comparison.end(State.FAILED, "The disk is full. Delete runs.")
+    visitor.open("train", upload=ordered.id)
+    assert "The disk is full. Delete runs." in visitor.reads()
+    assert ASK in visitor.buttons()
+
+
+def test_a_full_queue_is_said(
+    visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise LimitExceeded("The queue is full.")
+
+    monkeypatch.setattr("core.bakeoff.job.start", full)
+    visitor.open("train", upload=upload.id).press(ASK)
+    assert "The queue is full." in visitor.reads()
+    assert not upload.comparison.exists

@@ -1,0 +1,131 @@
+"""What is shown on Train stays in memory until it is kept; for the camera see the browser tests."""
+
+from collections.abc import Callable
+
+import pytest
+
+from core import runs
+from core.capture import Showing
+from core.errors import LimitExceeded
+from core.runs.run import Run
+from core.settings import Settings
+from tests.pages.visitor import Visitor, reading
+from tests.shapes import draw, encoded
+from ui import state
+
+
+def _files(label: int, count: int) -> list[tuple[str, bytes]]:
+    return [(f"{i}.jpg", encoded(draw(label, i, 160))) for i in range(count)]
+
+
+def _taught(visitor: Visitor, count: int = 8) -> Visitor:
+    visitor.open("train").choose("Camera")
+    for label, box in enumerate(visitor.at.selectbox[0].options):
+        visitor.at.selectbox[0].select(box)
+        visitor.see().give(*_files(label, count))
+    return visitor
+
+
+def test_what_is_shown_is_in_memory_alone_until_it_becomes_an_ordinary_run(
+    visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
+) -> None:
+    visitor.open("train").choose("Camera")
+    assert "Nothing is written to disk until you keep it" in visitor.reads()
+    assert visitor.button("Keep it").disabled
+    before = sorted(host.home.rglob("*"))
+    _taught(visitor)
+    assert "16 pictures" in visitor.reads()
+    assert sorted(host.home.rglob("*")) == before
+    visitor.press("Keep it")
+    visitor.until(lambda: "run" in visitor.at.query_params)
+    run = begun(visitor)
+    assert run.config().preset == "quick"
+    dataset = run.dataset()
+    assert dataset.classes == ("Class 1", "Class 2")
+    assert {example.split for example in dataset.examples} == {"train", "validation", "test"}
+    visitor.until(lambda: "Read the report" in visitor.buttons())
+    assert runs.get(host, run.id).report().accuracy.value > 0.5
+
+
+def test_what_is_shown_can_go_on_to_the_settings_and_comes_back(visitor: Visitor) -> None:
+    _taught(visitor).press("Choose how to learn")
+    visitor.until(lambda: "Start learning" in visitor.buttons())
+    assert "comes with its own test set" in visitor.reads()
+    visitor.press("Choose other pictures").choose("Camera")
+    assert "16 pictures" in visitor.reads(), "it can be shown more"
+
+
+def test_the_camera_opens_where_the_address_named_pictures_that_are_gone(visitor: Visitor) -> None:
+    visitor.open("train", upload="0" * 32)
+    assert "no longer here" in visitor.reads()
+    visitor.choose("Camera")
+    assert "Keep it" in visitor.buttons()
+    assert "upload" not in visitor.at.query_params
+
+
+def test_what_is_shown_can_be_taken_along_and_forgotten(visitor: Visitor) -> None:
+    _taught(visitor, 3)
+    button = next(b for b in visitor.at.get("download_button") if "Download" in b.proto.label)
+    assert not button.proto.disabled
+    visitor.press("Forget 6 pictures")
+    assert "What you show is in the memory" in visitor.reads()
+
+
+def test_files_that_are_no_pictures_or_nothing_new_are_named(visitor: Visitor) -> None:
+    visitor.open("train").choose("Camera")
+    same = encoded(draw(0, 1, 160))
+    visitor.give(("mug.jpg", same), ("*notes*.txt", b"no picture"), ("again.jpg", same))
+    said = visitor.reads()
+    assert "*notes*.txt: Not a picture" in said
+    assert "again.jpg: nearly the same as one that is there" in said
+    assert "1 picture," in said
+
+
+def test_files_stay_with_the_class_that_was_chosen_whatever_becomes_of_the_names(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Showing] = []
+    clear = Showing.clear
+    monkeypatch.setattr(Showing, "clear", lambda self: (made.append(self), clear(self)))
+    visitor.open("train").choose("Camera")
+    (showing,) = made
+    visitor.at.selectbox[0].select("Class 2")
+    visitor.see()
+    second = showing.classes[1]
+    showing.rename(second.id, "mug")
+    showing.add_class()
+    visitor.see()
+    assert visitor.at.selectbox[0].value == "mug"
+    visitor.give(*_files(0, 2))
+    assert [len(one.pictures) for one in showing.classes] == [0, 2, 0]
+    showing.remove_class(second.id)
+    assert visitor.see().at.selectbox[0].value == "Class 1"
+
+
+def test_why_pictures_were_not_kept_is_said_at_the_camera_alone(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise LimitExceeded("No room for what was shown.")
+
+    _taught(visitor)
+    monkeypatch.setattr("core.capture.keep", refuse)
+    visitor.press("Keep it")
+    assert "No room for what was shown." in visitor.reads()
+    visitor.at.session_state[state.REFUSAL] = "That zip is damaged."
+    assert [reading(error.value) for error in visitor.see().at.error] == [
+        "No room for what was shown."
+    ]
+    visitor.choose("Zip")
+    assert [reading(error.value) for error in visitor.at.error] == ["That zip is damaged."]
+
+
+def test_that_a_single_burst_flatters_is_said(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Showing.add
+    # Files count as bursts of their own; these come as if from the camera.
+    monkeypatch.setattr(Showing, "add", lambda self, kind, files, _: add(self, kind, files, 1))
+    _taught(visitor)
+    assert "Class 1 and Class 2: shown in one turn only" in visitor.reads()
+    assert "the figures flatter" in visitor.reads()

@@ -1,0 +1,25 @@
+"""A bug is an apology with a name, and the log knows the rest."""
+
+import re
+
+import pytest
+
+from tests.pages.visitor import Visitor
+
+SECRET = "a path of the host"
+
+
+def test_a_bug_in_a_page_is_an_apology_with_the_name_that_the_log_has(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(SECRET)
+
+    visitor.open("reports")
+    monkeypatch.setattr("ui.reports.run_list.show", fail)
+    visitor.at.run()
+    (said,) = visitor.apologies()
+    assert SECRET not in said and "Traceback" not in said
+    assert not visitor.at.exception
+    (name,) = re.findall(r"in the log as (\w{8})\.", said)
+    assert f"bug {name}" in caplog.text and SECRET in caplog.text

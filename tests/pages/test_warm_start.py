@@ -1,0 +1,125 @@
+"""The train page offers to go on from a model that was brought here."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+
+from core import runs
+from core.bundles import Brought, imported
+from core.export import packing
+from core.intake.uploads import Upload
+from core.jobs import JobFolder, local
+from core.pipeline.worker import work
+from core.runs.run import Run
+from core.settings import Settings
+from core.training import warm_start
+from tests.pages.visitor import Visitor
+from ui import state
+
+ANEW = "A published backbone"
+
+
+@pytest.fixture
+def model(run_in: Callable[..., Run], host: Settings) -> Brought:
+    """A model of the very classes of the upload, brought by somebody on this machine."""
+    run = run_in()
+    content = packing.packed(run, host)
+    runs.delete(run)
+    return imported.bring(io.BytesIO(content), "mine", host)
+
+
+@pytest.fixture(autouse=True)
+def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
+
+
+def _fields(visitor: Visitor) -> list[str]:
+    return [field.label for field in visitor.at.selectbox]
+
+
+def test_where_nothing_was_brought_there_is_nothing_to_choose(
+    visitor: Visitor, upload: Upload
+) -> None:
+    visitor.open("train", **{state.UPLOAD: upload.id})
+    assert "Start from" not in _fields(visitor)
+    assert "Backbone" in _fields(visitor)
+
+
+def test_a_published_backbone_is_what_a_training_starts_from_unless_one_is_chosen(
+    visitor: Visitor, upload: Upload, model: Brought, host: Settings
+) -> None:
+    visitor.open("train", **{state.UPLOAD: upload.id})
+    assert "Start from" in _fields(visitor)
+    visitor.press("Start learning")
+    (run,) = runs.every(host)
+    assert run.config().start == ""
+    assert run.start is None
+
+
+def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
+    visitor: Visitor,
+    upload: Upload,
+    model: Brought,
+    host: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Files to download take most of the time, and are tested elsewhere.
+    monkeypatch.setattr("core.pipeline.post_report.export", lambda *_: None)
+    visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
+    assert "knows 4 of these classes" in visitor.reads()
+    assert "test pictures that the model has never seen" in visitor.reads()
+    assert "Backbone" not in _fields(visitor)
+    assert "EfficientNet-Lite0, crop and hidden layers are those of the model" in visitor.reads()
+    assert "Compare backbones" not in visitor.buttons()
+    visitor.press("Start learning")
+    (run,) = runs.every(host)
+    assert run.config().start == warm_start.digest(model.path)
+    assert run.start == model.path
+    work(JobFolder(run.path), host)
+    assert run.complete
+    assert run.dataset().classes == model.model().classes
+    assert "knows 4 of these classes" in " ".join(
+        getattr(event, "sentence", "") for event in run.events()
+    )
+
+
+def test_where_the_model_is_deleted_meanwhile_the_run_says_so(
+    visitor: Visitor, upload: Upload, model: Brought, host: Settings
+) -> None:
+    visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
+    visitor.press("Start learning")
+    (run,) = runs.every(host)
+    imported.delete(model)
+    with pytest.raises(Exception, match="Bring its bundle again"):
+        work(JobFolder(run.path), host)
+    assert "Bring its bundle again" in visitor.see().reads()
+
+
+def test_a_training_that_waits_keeps_its_model_on_a_public_host(
+    visitor: Visitor, upload: Upload, model: Brought, host: Settings
+) -> None:
+    import os
+
+    visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
+    visitor.press("Start learning")
+    public = host.model_copy(update={"mode": "public"})
+    (run,) = runs.every(host)
+    os.utime(model.path, (0, 0))
+    imported.sweep(public)
+    assert imported.here(host, model.id)
+    local.cancel(run.job, host)
+    imported.sweep(public)
+    assert not imported.here(host, model.id)
+
+
+def test_the_same_settings_once_more_go_on_from_the_same_model(
+    visitor: Visitor, upload: Upload, model: Brought, host: Settings
+) -> None:
+    visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
+    visitor.press("Start learning")
+    (run,) = runs.every(host)
+    local.cancel(run.job, host)
+    visitor.see().press("Start again with the same settings")
+    (again,) = [one for one in runs.every(host) if one.id != run.id]
+    assert (again.config(), again.start) == (run.config(), model.path)

@@ -1,0 +1,134 @@
+"""Draw how far the probabilities of a model can be believed."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import plotly.graph_objects as go
+
+from core.evaluation.report import Certainty, Reliability, Report
+from core.evaluation.wording import describe
+from ui.charts.drawing import PERCENTS, finish, literal, share
+from ui.charts.palette import ACCENT, NEUTRAL, WRONG, class_colour, class_dash, tint
+
+
+def reliability(certainty: Certainty) -> go.Figure:
+    """How often answers are right, by how sure they were; before and after scaling.
+
+    The dashed line is where both agree; points below it were too sure of themselves.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 100],
+        y=[0, 100],
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+        line={"color": NEUTRAL, "dash": "dash", "width": 1},
+    )
+    plots: list[tuple[str, Reliability, str, str, str]] = []
+    if certainty.after is None:
+        plots.append(("as it answers", certainty.before, ACCENT, "circle", "solid"))
+    else:
+        plots.append(("before scaling", certainty.before, NEUTRAL, "circle-open", "dot"))
+        plots.append(("after scaling", certainty.after, ACCENT, "circle", "solid"))
+    for name, found, colour, symbol, dash in plots:
+        accuracies = [b.accuracy for b in found.bins]
+        figure.add_scatter(
+            x=[100 * b.confidence for b in found.bins],
+            y=[100 * a.value for a in accuracies],
+            error_y={
+                "array": [100 * (a.high - a.value) for a in accuracies],
+                "arrayminus": [100 * (a.value - a.low) for a in accuracies],
+                "color": tint(colour, 0.5),
+                "thickness": 1.5,
+                "width": 3,
+            },
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "dash": dash, "width": 1.5},
+            marker={"symbol": symbol, "size": 9, "color": colour},
+            customdata=[[b.count, describe(b.accuracy)] for b in found.bins],
+            hovertemplate="%{customdata[0]} pictures<br>%{x:.0f} % sure<br>"
+            "right: %{customdata[1]}<extra></extra>",
+        )
+    figure.update_xaxes(**PERCENTS, title_text="how sure it was")
+    figure.update_yaxes(**PERCENTS, title_text="how often right")
+    return finish(figure, height=380, showlegend=len(plots) > 1)
+
+
+def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
+    """Share of wrong answers by share of pictures answered, least sure ones left out first.
+
+    Args:
+        certainty: of a report.
+        threshold: marked on the line; not at all where left out.
+    """
+    points = certainty.coverage
+    figure = go.Figure(
+        go.Scatter(
+            x=[100 * p.coverage for p in points],
+            y=[100 * p.error for p in points],
+            mode="lines" if len(points) > 1 else "markers",
+            name="error",
+            line={"color": ACCENT, "width": 2, "shape": "hv"},
+            customdata=[literal(share(p.threshold)) for p in points],
+            hovertemplate="answers %{x:.0f} %<br>%{y:.1f} % of them wrong<br>"
+            "from %{customdata} sure<extra></extra>",
+        )
+    )
+    answered = [p for p in points if threshold is not None and p.threshold >= threshold]
+    if answered:
+        figure.add_scatter(
+            x=[100 * answered[-1].coverage],
+            y=[100 * answered[-1].error],
+            mode="markers",
+            marker={"symbol": "diamond", "size": 13, "color": WRONG},
+            hoverinfo="skip",
+            name=f"threshold {literal(share(threshold or 0))}",
+        )
+    figure.update_xaxes(**PERCENTS, title_text="pictures answered")
+    figure.update_yaxes(title_text="wrong among them", ticksuffix=" %", rangemode="tozero")
+    return finish(figure, height=340, showlegend=bool(answered))
+
+
+def class_curves(
+    report: Report,
+    kind: Literal["roc", "precision_recall"] = "roc",
+    labels: Iterable[int] | None = None,
+) -> go.Figure:
+    """ROC or precision–recall, a line a class.
+
+    Args:
+        report: of any number of classes.
+        kind: which of the two.
+        labels: classes to draw; where left out, the eight with the smallest area.
+    """
+    found = {
+        i: curve
+        for i, pair in enumerate(report.curves)
+        if (curve := getattr(pair, kind)) is not None
+    }
+    chosen = (
+        [i for i in labels if i in found]
+        if labels is not None
+        else sorted(sorted(found, key=lambda i: found[i].area)[:8])
+    )
+    figure = go.Figure()
+    for i in chosen:
+        figure.add_scatter(
+            x=[100 * x for x in found[i].x],
+            y=[100 * y for y in found[i].y],
+            mode="lines",
+            name=f"{literal(report.classes[i], 18)} {found[i].area:.3f}",
+            line={"color": class_colour(i), "dash": class_dash(i), "width": 2},
+            customdata=[literal(report.classes[i])] * len(found[i].x),
+            hovertemplate="%{customdata}<br>%{x:.0f} %, %{y:.0f} %<extra></extra>",
+        )
+    across, up = (
+        ("other pictures called so", "its pictures found")
+        if kind == "roc"
+        else ("its pictures found", "right among those called so")
+    )
+    figure.update_xaxes(**PERCENTS, title_text=across)
+    figure.update_yaxes(**PERCENTS, title_text=up)
+    return finish(figure, height=400 + 20 * (len(chosen) // 2), legend_y=-0.2, legend_yanchor="top")

@@ -1,0 +1,149 @@
+"""Draw a confusion matrix whose cells can be clicked, of 2 to 100 classes and more."""
+
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from core.evaluation.confusion import by_column, by_row
+from core.evaluation.report import Report
+from ui.charts.drawing import finish, literal, pairs, share
+from ui.charts.palette import ACCENT, CLEAR, NEUTRAL, TEXT, WRONG, tint
+
+Share = Literal["count", "row", "column"]
+
+NUMBERED = 20
+"""Up to so many classes, cells carry their numbers, and empty ones can be clicked too."""
+NAMED = 30
+"""Up to so many classes, the columns carry names."""
+
+
+def confusion_matrix(
+    report: Report,
+    *,
+    values: Share = "count",
+    clustered: bool = True,
+    chosen: tuple[int, int] | None = None,
+) -> go.Figure:
+    """True classes down, predicted classes across, right answers and mistakes in two colours.
+
+    Squares without colour lie over the cells, because a heat map reports no clicks; `customdata`
+    of each is (true class, predicted class, pictures), classes as indices. Beyond 20 classes
+    only the cells that hold pictures have one.
+
+    Args:
+        report: of at least two classes.
+        values: what cells show: pictures, or per cent of their row or column.
+        clustered: classes that are taken for each other stand together; else as given.
+        chosen: true and predicted class of a cell to put a frame around.
+    """
+    places = list(report.confusion.order) if clustered else list(range(len(report.classes)))
+    counts = np.array(report.confusion.counts)[np.ix_(places, places)]
+    shares = by_column(counts) if values == "column" else by_row(counts)
+    shown = counts if values == "count" else 100 * shares
+    size = len(places)
+    names = [report.classes[i] for i in places]
+    diagonal = np.eye(size, dtype=bool)
+    gap = 2 if size <= NUMBERED else 1 if size <= 50 else 0
+    # Small cells without a number have to be seen from afar.
+    weakest, strongest = (0.15, 0.7) if size <= NUMBERED else (0.4, 0.95)
+    figure = go.Figure()
+    for colour, inside in ((WRONG, ~diagonal), (ACCENT, diagonal)):
+        # A mistake is as strong as a right answer only where it is a quarter as frequent.
+        most = max(float(shown[inside].max()), float(shown.max()) / 4)
+        # The square root lets single mistakes be seen beside hundreds.
+        figure.add_heatmap(
+            z=np.where(inside, np.sqrt(shown / most), np.nan).astype(np.float32),
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            hoverinfo="skip",
+            xgap=gap,
+            ygap=gap,
+            colorscale=[
+                [0, tint(NEUTRAL, 0.1)],
+                [0.001, tint(colour, weakest)],
+                [1, tint(colour, strongest)],
+            ],
+        )
+    every = size <= NUMBERED
+    rows, columns = np.nonzero(np.ones_like(counts) if every else counts)
+    of = "column" if values == "column" else "row"
+    figure.add_scatter(
+        x=columns.tolist(),
+        y=rows.tolist(),
+        mode="markers",
+        # Small enough not to overlap at 380 pixels, or the wrong one would take the click.
+        marker={"symbol": "square", "size": max(3, min(12, 180 / size)), "color": CLEAR},
+        selected_marker={"color": tint(NEUTRAL, 0.6), "size": max(8, 0.7 * _row_height(size))},
+        unselected_marker={"opacity": 1},
+        customdata=[[places[r], places[c], int(counts[r, c])] for r, c in pairs(rows, columns)],
+        text=[
+            f"It was <b>{literal(names[r])}</b><br>It said <b>{literal(names[c])}</b><br>"
+            f"{counts[r, c]} {'picture' if counts[r, c] == 1 else 'pictures'}, "
+            f"{literal(share(shares[r, c]))} of the {of}"
+            for r, c in pairs(rows, columns)
+        ],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    if every:
+        # All at once: one by one takes seconds for 400 of them.
+        figure.layout.annotations = [
+            {
+                "x": int(c),
+                "y": int(r),
+                "text": f"{shown[r, c]:.0f}",
+                "showarrow": False,
+                "font": {"size": 13 if size <= 10 else 10},
+            }
+            for r, c in pairs(*np.nonzero(counts))
+        ]
+    if chosen is not None:
+        row, column = (places.index(label) for label in chosen)
+        # At least as large as can be seen, where cells are small.
+        around = max(0.5, size / 100)
+        figure.add_shape(
+            type="rect",
+            x0=column - around,
+            x1=column + around,
+            y0=row - around,
+            y1=row + around,
+            line={"color": TEXT, "width": 2},
+        )
+    ticks = {"tickmode": "array", "tickvals": list(range(size)), "showgrid": False, "ticks": ""}
+    small = 12 if size <= NUMBERED else 10 if size <= 50 else 9
+    figure.update_xaxes(
+        **ticks,
+        ticktext=[literal(name, 12) for name in names],
+        range=[-0.5, size - 0.5],
+        side="top",
+        tickangle=0 if size <= 3 else -90,
+        tickfont_size=small,
+        showticklabels=size <= NAMED,
+        title_text="It said" if every else "It was ↓   It said →",
+    )
+    figure.update_yaxes(
+        **ticks,
+        ticktext=[literal(name, 14) for name in names],
+        range=[size - 0.5, -0.5],
+        # In the middle of many rows it would be out of sight.
+        title_text="It was" if every else None,
+        tickangle=0,
+        tickfont_size=small,
+    )
+    # A click anywhere in a cell is nearest to its own square where every cell has one.
+    figure.update_layout(hoverdistance=-1 if every else 4)
+    finish(figure, height=150 + size * _row_height(size), showlegend=False)
+    if not every:
+        # Plotly would draw all of it anew for each margin that it finds out by itself.
+        top = 100 if size <= NAMED else 36
+        longest = max(min(len(name), 14) for name in names)
+        figure.update_layout(margin={"l": 16 + 6 * longest, "t": top, "r": 8, "b": 8})
+        figure.update_xaxes(automargin=False)
+        figure.update_yaxes(automargin=False)
+    return figure
+
+
+def _row_height(size: int) -> int:
+    steps = ((3, 70), (8, 44), (NUMBERED, 26), (50, 16))
+    return next((height for most, height in steps if size <= most), 12)

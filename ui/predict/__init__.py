@@ -1,0 +1,1 @@
+"""The Predict page: pictures, model, answers."""

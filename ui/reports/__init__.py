@@ -1,0 +1,1 @@
+"""The Reports page: the list of runs, one report, several compared."""

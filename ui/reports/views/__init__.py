@@ -1,0 +1,47 @@
+"""The report of a complete run, one view at a time; a module a view, each with one `show`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.runs.run import Run
+from core.settings import Settings
+from ui import resources, state, text
+from ui.reports.views import certainty, confusions, data, export, pictures, summary, training
+from ui.reports.views.opened import Opened
+
+VIEWS: dict[str, Callable[[Opened], None]] = {
+    "Summary": summary.show,
+    "Confusions": confusions.show,
+    "Pictures": pictures.show,
+    "Certainty": certainty.show,
+    "Training": training.show,
+    "Data": data.show,
+    "Export": export.show,
+}
+
+
+def show(run: Run, settings: Settings) -> None:
+    """The headline, and the view that the address names.
+
+    Raises:
+        RunDamaged: the report cannot be read.
+    """
+    mine = state.may_change(run.id, settings)
+    opened = Opened(run, resources.report(run), settings, mine)
+    headline, action = st.columns([5, 1], vertical_alignment="center")
+    headline.subheader(text.plain(opened.report.headline, 400))
+    if action.button("Try it", icon=":material/image_search:", type="primary", width="stretch"):
+        st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
+    view = st.segmented_control(
+        "View",
+        list(VIEWS),
+        default="Summary",
+        required=True,
+        key=state.VIEW,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    VIEWS[view](opened)
