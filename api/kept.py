@@ -49,7 +49,7 @@ class Kept:
             state = self._state(name)
             known = self._classifiers.pop(name, None)
             if known is None or known[0] != state:
-                known = state, lookup.named(name, self._settings, self._open)
+                known = state, lookup.find(name, self._settings, self._open)
             self._classifiers[name] = known
             while len(self._classifiers) > MODELS:
                 self._classifiers.popitem(last=False)

@@ -22,7 +22,7 @@ from api.question import asked
 from api.refusals import HANDLERS, Refused
 from core import backbones, runs
 from core.backbones import imagenet_labels, serving
-from core.bundles import Brought, imported
+from core.bundles import ImportedModel, imported
 from core.settings import Settings
 
 AT_ONCE = 2
@@ -95,7 +95,7 @@ class Endpoint:
         ]
         # Knowing a run's id is the permission to use it, so a public host gives away only those
         # that were published.
-        every = runs.every(self._settings)
+        every = runs.list_runs(self._settings)
         if self._settings.mode == "personal":
             shown = [*every, runs.sample()]
         else:
@@ -115,8 +115,8 @@ class Endpoint:
             ]
         return Models(default=backbones.DEFAULT, models=listed)
 
-    def _brought(self) -> list[Brought]:
-        every = imported.every(self._settings)
+    def _brought(self) -> list[ImportedModel]:
+        every = imported.list_models(self._settings)
         return [one for one in every if not one.damaged and one.ready(self._settings)]
 
     async def _in_turn(self, work: Callable[[], Found]) -> Found:

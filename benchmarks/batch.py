@@ -50,8 +50,8 @@ def timed(call: Callable[[], None]) -> Taken:
 def tabulated(folder: Path, out: Path, settings: Settings) -> None:
     """From a folder to a CSV."""
     found = sources.in_folder(folder)
-    rows = batch.answers(lambda: lookup.named("", settings, on_one_thread), found)
-    with closing(rows), table.writing(out, "csv") as add:
+    rows = batch.answers(lambda: lookup.find("", settings, on_one_thread), found)
+    with closing(rows), table.open_table(out, "csv") as add:
         for row in filter(None, rows):
             add(row)
 

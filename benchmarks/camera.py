@@ -111,8 +111,8 @@ def figures(
     name: str, classifier: Classifier, views: Sequence[np.ndarray], groups: int = GROUPS
 ) -> dict[str, Figure]:
     """What came of every camera with ten pictures and with one."""
-    assert classifier.looks is not None
-    soft = classifier.looks.sharpness.middle < SOFT
+    assert classifier.appearance is not None
+    soft = classifier.appearance.sharpness.middle < SOFT
     told = {}
     for camera, change in CAMERAS.items():
         seen = [change(view) for view in views]

@@ -21,7 +21,7 @@ from core import settings as host
 from core.errors import TuskerError
 from core.jobs import State, cancel, enqueue, recover
 from core.jobs.process import WORKER
-from core.jobs.queue import Lane
+from core.jobs.queue import Queue
 from core.pipeline.worker import SORRY
 from core.runs import resuming
 from core.runs.run import Run
@@ -104,7 +104,7 @@ class Bench:
     def order(self) -> Run:
         """A new run, in its queue; its pictures are unknown to the cache."""
         # A dispatcher of the last trial would start the worker, and knows no plan.
-        lane = Lane("train", self.settings)
+        lane = Queue("train", self.settings)
         until(lambda: not lane.tickets() and not lane.held)
         shutil.rmtree(self.taken.pictures.parent / "features", ignore_errors=True)
         run = runs.create(self.config, self.taken.dataset, runs.new_path(self.settings))
@@ -232,7 +232,7 @@ def goes_on(run: Run, settings: Settings) -> bool:
 
     The lock alone does not tell: whoever is about to say that it was interrupted holds it too.
     """
-    waits = run.job.recorded().state is State.QUEUED and Lane("train", settings).held
+    waits = run.job.recorded().state is State.QUEUED and Queue("train", settings).held
     return waits or (run.job.worker_lives and bool(at_work.processes(settings, "worker")))
 
 

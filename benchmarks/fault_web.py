@@ -19,7 +19,7 @@ from core import settings as host
 from core.intake.uploads import Upload
 from core.jobs import State, cancel
 from core.jobs.folder import Order
-from core.jobs.queue import Lane
+from core.jobs.queue import Queue
 from core.runs import resuming
 from core.runs.run import Run
 from core.settings import Settings
@@ -68,15 +68,15 @@ def _tried(root: Path, fault: Fault) -> Outcome:
         began = time.monotonic()
         with Session(second.url) as session:
             session.open("reports")
-        until(lambda: all(_settled(run, settings) for run in runs.every(settings)))
+        until(lambda: all(_settled(run, settings) for run in runs.list_runs(settings)))
         seconds = time.monotonic() - began
-        troubles = [why for run in runs.every(settings) for why in _judged(run, settings)]
+        troubles = [why for run in runs.list_runs(settings) for why in _judged(run, settings)]
         if seconds > RECOVERY_SECONDS:
             troubles.append(f"recovery took {seconds:.1f} s")
-        states = {runs.summarise(run, settings).state.value for run in runs.every(settings)}
-        for run in runs.every(settings):
+        states = {runs.summarise(run, settings).state.value for run in runs.list_runs(settings)}
+        for run in runs.list_runs(settings):
             cancel(run.job, settings)
-        until(lambda: not Lane("train", settings).held)
+        until(lambda: not Queue("train", settings).held)
     return Outcome(fault, reached, ", ".join(states) or "no run", seconds, tuple(troubles))
 
 
@@ -85,7 +85,7 @@ def _uploaded(root: Path, settings: Settings) -> Upload:
     upload = Upload(settings.home / "uploads" / secrets.token_hex(16))
     jobs.take_in(shapes.shapes_zip(root, classes=3, per_class=14), upload.path, settings)
     upload.job.open(Order(kind="intake"))
-    upload.job.end(State.DONE)
+    upload.job.end(State.FINISHED)
     return upload
 
 
@@ -100,7 +100,7 @@ def _press(url: str, query: str) -> None:
 
 def _kill_at_work(web: psutil.Process, settings: Settings, fault: Fault) -> None:
     """Kill the web process once a training has said so much; with `stop`, all that it started."""
-    (run,) = runs.every(settings)
+    (run,) = runs.list_runs(settings)
     until(lambda: len(run.events()) >= fault.point[2])
     family = web.children(recursive=True) if fault.how == "stop" else []
     for process in (web, *family):
@@ -112,7 +112,7 @@ def _kill_at_work(web: psutil.Process, settings: Settings, fault: Fault) -> None
 def _settled(run: Run, settings: Settings) -> bool:
     """Whether a run has ended, or somebody is at work on it."""
     status = run.status(settings)
-    return status.state.ended or run.job.worker_lives or Lane("train", settings).held
+    return status.state.ended or run.job.worker_lives or Queue("train", settings).held
 
 
 def _judged(run: Run, settings: Settings) -> Iterator[str]:

@@ -18,7 +18,7 @@ from core.dataset import Dataset
 from core.errors import TuskerError
 from core.jobs.events import EXPORTS_BEGIN
 from core.jobs.folder import Order, State
-from core.jobs.process import ROOT, WORKER, environment
+from core.jobs.process import ROOT, WORKER, worker_environment
 from core.runs.run import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
@@ -108,7 +108,7 @@ def start(module: str, *typed: str, settings: Settings, **streams: Any) -> Any:
     return subprocess.Popen(
         [sys.executable, "-m", module, *typed],
         cwd=ROOT,
-        env=environment(settings) | {"TMPDIR": str(scratch)},
+        env=worker_environment(settings) | {"TMPDIR": str(scratch)},
         stdin=subprocess.DEVNULL,
         text=True,
         **streams,
@@ -157,7 +157,7 @@ def train(
             worker.kill()
     ended = time.time()
     status = run.job.recorded()
-    if status.state is not State.DONE or scored is None:
+    if status.state is not State.FINISHED or scored is None:
         raise SystemExit(f"{config.preset} failed: {status.sentence}\n{run.job.log_tail()}")
     events = run.events()
     exporting = next((e.at for e in events if getattr(e, "sentence", "") == EXPORTS_BEGIN), ended)

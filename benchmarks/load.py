@@ -91,7 +91,9 @@ def training(folder: Path, settings: Settings, preset: str) -> Iterator[AtWork]:
     keeper = threading.Thread(target=keep)
     keeper.start()
     try:
-        while not any(run.job.recorded().state is State.RUNNING for run in runs.every(settings)):
+        while not any(
+            run.job.recorded().state is State.RUNNING for run in runs.list_runs(settings)
+        ):
             time.sleep(POLL_SECONDS)
         seen._looks.clear()
         yield seen

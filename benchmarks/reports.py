@@ -26,11 +26,11 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.report import Figure, show
 from core import images, runs
-from core.checks.labels import Suspect
+from core.checks.labels import LabelIssue
 from core.dataset import Dataset, Example
 from core.evaluation import evaluate, intervals
 from core.evaluation.learning_curve import learning_curve
-from core.evaluation.report import Footprint, Unlike
+from core.evaluation.report import Footprint, OodScores
 from core.jobs import State
 from core.jobs.events import Epoch, Kept
 from core.jobs.folder import Order
@@ -92,16 +92,16 @@ def make(settings: Settings, *, classes: int = CLASSES, test: int = TEST, seed: 
     run.write_thumbnails(small)
     run.write_heatmaps(random.integers(0, 256, (test, 2, 7, 7), dtype=np.uint8))
     strange = random.gamma(9, 0.065, test)
-    run.write_unlike(
-        Unlike(
-            strangeness=tuple(np.round(strange, 4).tolist()),
+    run.write_ood_scores(
+        OodScores(
+            scores=tuple(np.round(strange, 4).tolist()),
             false_alarms=intervals.proportion(int((strange > 1).sum()), test),
         )
     )
     run.write_footprint(Footprint(milliseconds=4.1, megabytes=18.9, parameters=3_500_000))
     _follow(run, names)
     run.complete_with("made up", time.time(), 300.0)
-    run.job.end(State.DONE)
+    run.job.end(State.FINISHED)
     return run
 
 
@@ -171,12 +171,12 @@ def _follow(run: Run, names: tuple[str, ...]) -> None:
         )
     )
     doubted = tuple(
-        Suspect(
+        LabelIssue(
             name=f"{names[i]}/{i}.jpg", label=i, suggested=(i + 1) % len(names), probability=0.9
         )
         for i in range(min(24, len(names)))
     )
-    run.write_suspects(doubted, (_thumbnail(i, TEST + i) for i in range(len(doubted))))
+    run.write_label_issues(doubted, (_thumbnail(i, TEST + i) for i in range(len(doubted))))
 
 
 @dataclass

@@ -44,7 +44,7 @@ from core.settings import Settings
 from core.training import config, engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 
 NICENESS = 15
 """By how much Ray's own processes stand back for others: they are measured against the like."""
@@ -72,23 +72,23 @@ def pass_over(examples: list[Example], settings: Settings) -> float:
     backbone = backbones.get(backbones.DEFAULT)
     dataset = Dataset(name="cuts", classes=("cut",), examples=tuple(examples))
     cache = FeatureCache(settings.home / "passed")
-    recipe = Recipe(
+    context = TrainingContext(
         config.preset("quick"), dataset, Path("/"), backbone, settings, cache, lambda _event: None
     )
-    with cores.taken(1):
-        engine = engines.litert(recipe.network, None)
+    with cores.reserved(1):
+        engine = engines.litert(context.network, None)
         began = time.perf_counter()
         if settings.runner == "ray":
-            extraction.share_out(recipe, examples, Augmentation.none(), engine, _told)
+            extraction.extract_on_cluster(context, examples, Augmentation.none(), engine, _told)
         found = features.extract(
             examples,
-            recipe.pictures,
+            context.pictures,
             backbone,
             Augmentation.none(),
             engine,
             cache,
-            seed=recipe.config.seed,
-            crop=recipe.config.crop,
+            seed=context.config.seed,
+            crop=context.config.crop,
             progress=_told,
         )
         seconds = time.perf_counter() - began
@@ -105,7 +105,7 @@ def small_job(source: Path, settings: Settings, number: int) -> float:
     while not local.status(job, settings).state.ended:
         time.sleep(jobs.POLL_SECONDS)
     seconds = time.perf_counter() - began
-    if job.recorded().state is not State.DONE:
+    if job.recorded().state is not State.FINISHED:
         raise SystemExit(f"The small job failed: {job.recorded().sentence}\n{job.log_tail()}")
     lane = settings.home.resolve() / "queue" / "intake"
     while any(lane.iterdir()):  # its dispatcher leaves before the next one begins
@@ -132,11 +132,11 @@ def tuned(pictures: int, rounds: int, folder: Path, spread: Settings) -> dict[st
     """Fine-tuning on one core and on two, in turn."""
     alone, together = [], []
     os.nice(NICENESS)
-    with cores.taken(1):
+    with cores.reserved(1):
         for number in range(rounds):
             given = tuning.kept(pictures, folder / f"tuning{number}", spread)
             here = replace(given.recipe, settings=spread.model_copy(update={"runner": "local"}))
-            alone.append(tuning.tune(replace(given, recipe=here)))
+            alone.append(tuning.tune(replace(given, context=here)))
             together.append(tuning.tune(given))
     pairs = list(zip(alone, together, strict=True))
     return {

@@ -87,7 +87,7 @@ def seconds_to_fit(pictures: int, classes: int) -> float:
     taken = []
     for _ in range(FITS):
         began = time.perf_counter()
-        room.learn(rows, labels, bursts)
+        room.fit(rows, labels, bursts)
         taken.append(time.perf_counter() - began)
     return float(np.median(taken))
 

@@ -49,7 +49,7 @@ WARM_UP = "core.backbones.build"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingContext:
     """One course of the usual recipe, in seconds since its process was started.
 
     Attributes:
@@ -68,7 +68,7 @@ class Recipe:
     accuracy: float
 
     @classmethod
-    def told(cls, began: float, lines: Iterable[str]) -> Recipe:
+    def told(cls, began: float, lines: Iterable[str]) -> TrainingContext:
         """Read the lines of `benchmarks.recipe`; of several of a kind the last counts."""
         at: dict[str, float] = {}
         accuracy: dict[str, float] = {}
@@ -126,7 +126,7 @@ class Tusker:
 class Course:
     """Everything that was trained with one seed."""
 
-    recipe: Recipe
+    context: TrainingContext
     quick: Tusker
     balanced: Tusker
 
@@ -169,7 +169,9 @@ def lay_out(dataset: Dataset, pictures: Path, folder: Path) -> None:
             link.symlink_to((pictures / example.path).resolve())
 
 
-def follow_recipe(taken: Taken, asked: TrainingConfig, settings: Settings, folder: Path) -> Recipe:
+def follow_recipe(
+    taken: Taken, asked: TrainingConfig, settings: Settings, folder: Path
+) -> TrainingContext:
     """Train with the recipe what `asked` trains, on the split that it will have."""
     dataset = dataset_room.split(
         taken.dataset, validation=asked.validation, test=asked.test, seed=asked.seed
@@ -183,7 +185,7 @@ def follow_recipe(taken: Taken, asked: TrainingConfig, settings: Settings, folde
         *(str(folder), "--backbone", asked.backbone, "--cut", cut, "--seed", str(asked.seed)),
         settings=settings,
     )
-    return Recipe.told(began, said.splitlines())
+    return TrainingContext.told(began, said.splitlines())
 
 
 def run_course(
@@ -191,7 +193,7 @@ def run_course(
 ) -> Course:
     """Train once with the recipe and with each preset; each seed begins with another of them."""
     prepared = folder / "prepared"
-    recipes: list[Recipe] = []
+    recipes: list[TrainingContext] = []
     found: dict[str, Tusker] = {}
     names = ("recipe", *PRESETS)
     for name in names[seed % len(names) :] + names[: seed % len(names)]:

@@ -18,7 +18,7 @@ from core.model.dense import DenseHead
 from core.settings import Settings
 from core.training import config, depth
 from core.training.cache import FeatureCache
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 from core.training.features import Features
 
 CLASSES = 5
@@ -46,7 +46,7 @@ class Tuned:
 class Kept:
     """Activations as a pass would have kept them, of pictures that there never were."""
 
-    recipe: Recipe
+    context: TrainingContext
     found: dict[Split, Features]
 
 
@@ -75,17 +75,19 @@ def kept(pictures: int, folder: Path, settings: Settings) -> Kept:
     dataset = Dataset(
         name="random", classes=tuple(map(str, range(CLASSES))), examples=tuple(examples)
     )
-    recipe = Recipe(asked, dataset, folder, backbone, settings, cache, lambda _event: None)
-    return Kept(recipe, found)
+    context = TrainingContext(
+        asked, dataset, folder, backbone, settings, cache, lambda _event: None
+    )
+    return Kept(context, found)
 
 
 def tune(given: Kept) -> Tuned:
     """Fine-tune as a training does, shared if the settings of its recipe have a cluster."""
     from core.training.finetune import Tuner
 
-    recipe, found = given.recipe, given.found
-    tuner = Tuner(recipe.network, recipe.config, CLASSES, len(recipe.of("train")))
-    width = recipe.backbone.embedding
+    context, found = given.recipe, given.found
+    tuner = Tuner(context.network, context.config, CLASSES, len(context.of("train")))
+    width = context.backbone.embedding
     start = DenseHead(((np.zeros((width, CLASSES), np.float32), np.zeros(CLASSES, np.float32)),))
     said: list[tuple[float, Event]] = []
     fine_tuning.WORTH_IT = 0.0
@@ -94,16 +96,16 @@ def tune(given: Kept) -> Tuned:
         said.append((time.perf_counter() - began, event))
 
     began = time.perf_counter()
-    done = fine_tuning.fit(recipe, tuner, start, found, note)
-    if done is None and recipe.settings.runner == "ray":
+    done = fine_tuning.fit(context, tuner, start, found, note)
+    if done is None and context.settings.runner == "ray":
         raise SystemExit("Fine-tuning was not shared: see the log.")
     if done is None:
         tuner.fit(
             start,
             found["train"],
-            recipe.labels("train"),
+            context.labels("train"),
             found["validation"],
-            recipe.labels("validation"),
+            context.labels("validation"),
             note,
         )
     seconds = time.perf_counter() - began

@@ -79,7 +79,7 @@ class Met:
 
 
 @dataclass(frozen=True)
-class Learned:
+class FittedHead:
     """What came of one training.
 
     Attributes:
@@ -118,19 +118,19 @@ def learn(
     asked: TrainingConfig,
     settings: Settings,
     unknown: Mapping[str, Iterable[Path]],
-) -> Learned:
+) -> FittedHead:
     """Train a run, and show its model what it was not taught."""
     run = runs.create(asked, taken.dataset, runs.new_path(settings))
     training_job.train(run, taken.pictures, settings, _without_exports)
-    unlike = run.unlike()
+    unlike = run.ood_scores()
     if unlike is None:
         raise SystemExit(f"{taken.dataset.name}: too few pictures to tell what is unlike them.")
-    alike = np.array(unlike.strangeness)
+    alike = np.array(unlike.ood_score)
     met = {name: Met(alike, _strangeness(run, settings, files)) for name, files in unknown.items()}
-    return Learned(unlike.false_alarms.value, met)
+    return FittedHead(unlike.false_alarms.value, met)
 
 
-def figures(found: Mapping[tuple[str, str], Sequence[Learned]]) -> dict[str, Figure]:
+def figures(found: Mapping[tuple[str, str], Sequence[FittedHead]]) -> dict[str, Figure]:
     """Means over seeds for each preset, dataset and other dataset; then over all of a preset.
 
     Args:
@@ -169,9 +169,9 @@ def _without_exports(event: Event) -> None:
 
 def _strangeness(run: Run, settings: Settings, files: Iterable[Path]) -> np.ndarray:
     def ask(classifier: Classifier, file: Path) -> float:
-        strangeness = classifier.answer(classifier.load(file)).strangeness
-        assert strangeness is not None
-        return strangeness
+        ood_score = classifier.answer(classifier.load(file)).ood_score
+        assert ood_score is not None
+        return ood_score
 
     def build() -> Classifier:
         return run.classifier(settings, on_one_thread)
@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
-    found: dict[tuple[str, str], list[Learned]] = {}
+    found: dict[tuple[str, str], list[FittedHead]] = {}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         settings = jobs.new_home(Path(scratch) / "home")
         if asked.backbone != "efficientnet-lite0":

@@ -117,7 +117,7 @@ def _download(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[
     )
     st.download_button(
         f"Download the bundle ({text.size(total)})",
-        lambda: packing.packed(run, settings, chosen),
+        lambda: packing.pack(run, settings, chosen),
         file_name=f"tusker-{run.id[:8]}.zip",
         mime="application/zip",
         icon=":material/download:",

@@ -7,7 +7,7 @@ import contextlib
 import streamlit as st
 
 from core import backbones
-from core.bundles import Brought, imported
+from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
 from core.jobs import State, local
 from core.settings import Settings
@@ -15,10 +15,10 @@ from ui import preparation, state, text
 from ui.uploads import release
 
 
-def visible(settings: Settings) -> list[Brought]:
+def visible(settings: Settings) -> list[ImportedModel]:
     """This visitor's brought models, the newest first."""
     listed = state.listing(settings)
-    held = {one.id: one for one in imported.every(settings) if listed(one.path)}
+    held = {one.id: one for one in imported.list_models(settings) if listed(one.path)}
     wanted = state.parameter(state.WANTED)
     if wanted not in held:
         with contextlib.suppress(TuskerError):
@@ -28,19 +28,19 @@ def visible(settings: Settings) -> list[Brought]:
     return sorted(whole, key=lambda one: -one.at)
 
 
-def title(one: Brought) -> str:
+def title(one: ImportedModel) -> str:
     """What it is called in the list of models."""
     return f"{text.short(one.title, 40)} · brought here, {text.classes(len(one.model().classes))}"
 
 
-def describe(one: Brought) -> str:
+def describe(one: ImportedModel) -> str:
     """What is known of it, in a line."""
     saved = one.model()
     trained = ", its upper layers trained" if saved.fine_tuned else ""
     return f"From a bundle, so not scored here · {backbones.get(saved.backbone).title}{trained}"
 
 
-def ready(one: Brought, settings: Settings) -> bool:
+def ready(one: ImportedModel, settings: Settings) -> bool:
     """Whether it can answer; if not, say how far it is, or why it is not."""
     if one.ready(settings):
         return True
@@ -73,7 +73,7 @@ def offer(model: str, settings: Settings) -> None:
     Args:
         model: name of the chosen one.
     """
-    if imported.here(settings, model) and state.may_change(model, settings):
+    if imported.exists(settings, model) and state.may_change(model, settings):
         _set_up(imported.get(settings, model))
     box = st.expander(
         "Use a model from a bundle",
@@ -111,7 +111,7 @@ def _bring(key: str, settings: Settings) -> None:
     if given is None:
         return
     try:
-        made = imported.bring(
+        made = imported.import_bundle(
             given, given.name.removesuffix(".zip"), settings, by=state.mark(settings)
         )
     except TuskerError as refusal:
@@ -126,7 +126,7 @@ def _bring(key: str, settings: Settings) -> None:
     st.session_state[state.BRING_ROUND] += 1
 
 
-def _set_up(one: Brought) -> None:
+def _set_up(one: ImportedModel) -> None:
     with st.popover("This model", icon=":material/tune:"):
         st.slider(
             "Not sure below (%)",
@@ -147,16 +147,16 @@ def _set_up(one: Brought) -> None:
         )
 
 
-def _threshold(one: Brought) -> None:
+def _threshold(one: ImportedModel) -> None:
     one.annotate(st.session_state[f"threshold {one.id}"] / 100)
 
 
-def _delete(one: Brought) -> None:
+def _delete(one: ImportedModel) -> None:
     imported.delete(one)
     st.query_params.pop(state.WANTED, None)
 
 
-def _build(one: Brought, settings: Settings) -> None:
+def _build(one: ImportedModel, settings: Settings) -> None:
     if not state.may_change(one.id, settings):
         return
     try:

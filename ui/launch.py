@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from core import backbones, runs
-from core.bundles import Brought
+from core.bundles import ImportedModel
 from core.checks import Finding
 from core.dataset import Dataset
 from core.errors import TuskerError
@@ -36,7 +36,7 @@ def start(
     found: Intake,
     config: TrainingConfig,
     settings: Settings,
-    before: Brought | None = None,
+    before: ImportedModel | None = None,
 ) -> None:
     """Train on an examined upload, going on from a model if the settings name one."""
     folder = None if before is None else before.path
@@ -61,8 +61,8 @@ def begin(
     runs.sweep(settings)
     by = state.mark(settings)
     try:
-        quotas.room(by, settings)
-        quotas.minutes(by, settings)
+        quotas.check_space(by, settings)
+        quotas.check_minutes(by, settings)
     except TuskerError as refusal:
         st.session_state[state.REFUSAL] = str(refusal)
         return
@@ -178,7 +178,7 @@ def _go_on(run: Run, settings: Settings) -> None:
     if not state.may_change(run.id, settings):
         return
     try:
-        quotas.minutes(state.mark(settings), settings)
+        quotas.check_minutes(state.mark(settings), settings)
         resuming.resume(run, settings, by=state.mark(settings))
     except TuskerError as refusal:  # the queue is full, or the pictures went meanwhile
         st.session_state[state.REFUSAL] = str(refusal)

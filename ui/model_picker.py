@@ -21,7 +21,7 @@ from ui import imported_models, missing, preparation, state, text
 def visible_runs(settings: Settings) -> list[Summary]:
     """This visitor's runs, the newest first, then the sample."""
     listed = state.listing(settings)
-    held = {run.id: run for run in runs.every(settings) if listed(run.path)}
+    held = {run.id: run for run in runs.list_runs(settings) if listed(run.path)}
     sample = runs.sample()
     wanted = state.parameter(state.RUN)
     if wanted and wanted not in (*held, sample.id):
@@ -61,7 +61,7 @@ def _run_title(line: Summary) -> str:
 
 def describe(model: str, settings: Settings) -> str:
     """What a model costs and can do, in a line."""
-    if bundles.here(settings, model):
+    if bundles.exists(settings, model):
         return imported_models.describe(bundles.get(settings, model))
     if not backbones.known(model):
         report = runs.get(settings, model).report()
@@ -78,7 +78,7 @@ def describe(model: str, settings: Settings) -> str:
 
 def ready(model: str, settings: Settings) -> bool:
     """Whether the model can answer; if not, say what is missing and offer to prepare it."""
-    if bundles.here(settings, model):
+    if bundles.exists(settings, model):
         return imported_models.ready(bundles.get(settings, model), settings)
     if not backbones.known(model):
         return True

@@ -18,8 +18,8 @@ from core.bundles import imported
 from core.dataset import Dataset
 from core.evaluation import Report, browsing, paired
 from core.evaluation.browsing import Rows
-from core.evaluation.paired import Answered, Apart, Paired
-from core.evaluation.report import Unlike
+from core.evaluation.paired import EvaluatedModel, NotComparable, PairedComparison
+from core.evaluation.report import OodScores
 from core.export import card as cards
 from core.intake import samples, uploads
 from core.jobs import recover
@@ -28,7 +28,7 @@ from core.model import heatmap
 from core.model.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
 from core.predict import lookup
 from core.runs import comparison
-from core.runs.comparison import Measured
+from core.runs.comparison import ComparedRun
 from core.runs.run import Run
 from core.settings import Settings
 from core.system import log, memory, threads
@@ -91,7 +91,7 @@ def classifier(model: str) -> Classifier:
 @st.cache_resource(scope="session", max_entries=2, show_spinner="Loading the model …")
 def _classifier(model: str, annotations: str) -> Classifier:
     del annotations  # where they change, so does what the model is called and when it is sure
-    return lookup.named(model, settings(), open_model)
+    return lookup.find(model, settings(), open_model)
 
 
 def crew(model: str) -> tuple[Classifier, ...]:
@@ -102,7 +102,7 @@ def crew(model: str) -> tuple[Classifier, ...]:
 @st.cache_resource(scope="session", max_entries=1, show_spinner="Loading the model …")
 def _crew(model: str, annotations: str) -> tuple[Classifier, ...]:
     del annotations  # as above
-    return tuple(lookup.named(model, settings(), on_one_thread) for _ in range(threads.cores()))
+    return tuple(lookup.find(model, settings(), on_one_thread) for _ in range(threads.cores()))
 
 
 def live_parts(model: str) -> dict[str, Part]:
@@ -169,13 +169,13 @@ def _dataset(path: str, changed_at: tuple[int, ...], _run: Run) -> Dataset:
 
 def rows(run: Run) -> Rows:
     """The test pictures of a run as arrays, made once a visit. Raises RunDamaged."""
-    unlike = run.unlike()
+    unlike = run.ood_scores()
     return _rows(str(run.path), run.changed_at, unlike is not None, report(run), unlike)
 
 
 @st.cache_resource(scope="session", max_entries=3, show_spinner=False)
 def _rows(
-    path: str, changed_at: tuple[int, ...], told: bool, _report: Report, _unlike: Unlike | None
+    path: str, changed_at: tuple[int, ...], told: bool, _report: Report, _unlike: OodScores | None
 ) -> Rows:
     del path, changed_at, told  # what the cache goes by
     return browsing.rows(_report, _unlike)
@@ -217,18 +217,18 @@ def _card(path: str, changed_at: tuple[int, ...], annotations: str, _run: Run) -
     return cards.card(_run)
 
 
-def measured(run: Run) -> Measured:
+def measured(run: Run) -> ComparedRun:
     """What a complete run is compared by, read once a visit. Raises RunDamaged."""
     return _measured(str(run.path), run.changed_at, run)
 
 
 @st.cache_resource(scope="session", max_entries=comparison.MOST, show_spinner=False)
-def _measured(path: str, changed_at: tuple[int, ...], _run: Run) -> Measured:
+def _measured(path: str, changed_at: tuple[int, ...], _run: Run) -> ComparedRun:
     del path, changed_at  # what the cache goes by
-    return comparison.measured(_run)
+    return comparison.load(_run)
 
 
-def pairings(compared: Sequence[Run]) -> tuple[Paired | Apart, ...]:
+def pairings(compared: Sequence[Run]) -> tuple[PairedComparison | NotComparable, ...]:
     """Each of several runs compared with the first, once a visit. Raises RunDamaged."""
     key = tuple((str(run.path), run.changed_at) for run in compared)
     return _pairings(key, [measured(run).answered for run in compared])
@@ -236,8 +236,8 @@ def pairings(compared: Sequence[Run]) -> tuple[Paired | Apart, ...]:
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner="Comparing …")
 def _pairings(
-    key: tuple[tuple[str, tuple[int, ...]], ...], _answered: list[Answered]
-) -> tuple[Paired | Apart, ...]:
+    key: tuple[tuple[str, tuple[int, ...]], ...], _answered: list[EvaluatedModel]
+) -> tuple[PairedComparison | NotComparable, ...]:
     del key  # what the cache goes by
     return paired.against(_answered[0], _answered[1:])
 

@@ -13,7 +13,7 @@ from ui import text
 SAYS = {
     State.QUEUED: "waiting",
     State.RUNNING: "learning",
-    State.DONE: "finished",
+    State.FINISHED: "finished",
     State.FAILED: "failed",
     State.CANCELLED: "cancelled",
     State.INTERRUPTED: "interrupted",
@@ -33,7 +33,7 @@ def says(line: Summary) -> str:
     """How a run stands, in a word."""
     if line.damaged:
         return DAMAGED
-    return SAYS[State.DONE] if line.complete else SAYS[line.state]
+    return SAYS[State.FINISHED] if line.complete else SAYS[line.state]
 
 
 def details(line: Summary) -> str:

@@ -125,7 +125,9 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         weights.sweep(folder, PARTIAL)
-        with tempfile.TemporaryDirectory(prefix=files.own(PARTIAL), dir=folder) as scratch:
+        with tempfile.TemporaryDirectory(
+            prefix=files.temporary_prefix(PARTIAL), dir=folder
+        ) as scratch:
             made = Path(scratch) / MODEL
             record = _make(backbone, made, settings, progress or _silent)
             made.replace(folder / MODEL)

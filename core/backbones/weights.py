@@ -73,7 +73,7 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
     target = folder(settings) / source.file
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent, PARTIAL)
-    descriptor, name = tempfile.mkstemp(prefix=files.own(PARTIAL), dir=target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=files.temporary_prefix(PARTIAL), dir=target.parent)
     partial = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -10,7 +10,7 @@ import numpy as np
 from core import backbones
 from core import dataset as dataset_room
 from core.backbones import Backbone, serving, weights
-from core.bakeoff.result import Absent, Comparison, Contender, terms_of
+from core.bakeoff.result import Candidate, Comparison, Unavailable, conditions_of
 from core.dataset import Dataset, Example, Progress
 from core.errors import BadDataset, Cancelled, TuskerError
 from core.estimating import throughput
@@ -27,7 +27,7 @@ STARTS, PREPARES, HEADS = 3.0, 25.0, 2.5e-3
 """Rough seconds until a worker is at work, to convert a backbone, and for the heads a picture."""
 
 
-def at_hand(settings: Settings) -> tuple[Backbone, ...]:
+def available(settings: Settings) -> tuple[Backbone, ...]:
     """The backbones that can be compared without a download, in the order of the table."""
     return tuple(
         row
@@ -90,15 +90,15 @@ def compare(
             f"Too few pictures to compare backbones: {len(examples)} are left beside the test "
             "pictures. Add some."
         )
-    answers: list[tuple[Contender, np.ndarray]] = []
-    absent: list[Absent] = []
-    for row in at_hand(settings) if rows is None else rows:
+    answers: list[tuple[Candidate, np.ndarray]] = []
+    absent: list[Unavailable] = []
+    for row in available(settings) if rows is None else rows:
         try:
             answers.append(_tried(row, examples, labels, pictures, config, settings, progress))
         except Cancelled:
             raise
         except TuskerError as refusal:
-            absent.append(Absent(backbone=row.name, why=str(refusal)))
+            absent.append(Unavailable(backbone=row.name, why=str(refusal)))
     if not answers:
         raise BadDataset(" ".join(["No backbone could be compared."] + [a.why for a in absent]))
     progress("Timing", 0, 1)
@@ -110,7 +110,7 @@ def compare(
         for (one, right), time in zip(answers, timed, strict=True)
     ]
     return Comparison(
-        terms=terms_of(dataset, config),
+        terms=conditions_of(dataset, config),
         pictures=len(examples),
         held_out=len(parted.examples) - len(examples),
         contenders=_ranked(answers),
@@ -126,7 +126,7 @@ def _tried(
     config: TrainingConfig,
     settings: Settings,
     progress: Progress,
-) -> tuple[Contender, np.ndarray]:
+) -> tuple[Candidate, np.ndarray]:
     """A contender, and which pictures (n,) bool it was right on."""
 
     def say(what: str, done: int, total: int) -> None:
@@ -148,7 +148,7 @@ def _tried(
     )
     right = answers == labels
     model = serving.required(row, settings)
-    contender = Contender(
+    contender = Candidate(
         backbone=row.name,
         right=int(right.sum()),
         accuracy=proportion(int(right.sum()), len(right)),
@@ -201,7 +201,7 @@ def _milliseconds(models: Sequence[Path]) -> list[float]:
     return [1000 * float(time) for time in np.percentile(times, 25, axis=0)]
 
 
-def _ranked(answers: list[tuple[Contender, np.ndarray]]) -> tuple[Contender, ...]:
+def _ranked(answers: list[tuple[Candidate, np.ndarray]]) -> tuple[Candidate, ...]:
     """The best first; of equals the faster one. Each says how far it is behind the best."""
     order = sorted(answers, key=lambda one: (-one[0].right, one[0].milliseconds))
     best = order[0][1]

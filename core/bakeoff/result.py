@@ -21,7 +21,7 @@ FASTER = 0.8
 """A backbone is called faster if it takes less than this share of the other's time."""
 
 
-class Terms(Part):
+class Conditions(Part):
     """What a comparison was made on; under other terms, other pictures or views are compared."""
 
     seed: int
@@ -32,7 +32,7 @@ class Terms(Part):
     """SHA-256 over the pictures, their labels and groups."""
 
 
-class Contender(Part):
+class Candidate(Part):
     """How a backbone did.
 
     `right` is out of the pictures that took part, each answered by a head not taught on it.
@@ -53,7 +53,7 @@ class Contender(Part):
         return self.behind is None or self.behind.low <= 0
 
 
-class Absent(Part):
+class Unavailable(Part):
     """A backbone that could not be compared, and why."""
 
     backbone: str
@@ -64,11 +64,11 @@ class Comparison(Part):
     """The contenders, the best first."""
 
     version: Literal[1] = 1
-    terms: Terms
+    terms: Conditions
     pictures: int
     held_out: int
-    contenders: tuple[Contender, ...]
-    absent: tuple[Absent, ...] = ()
+    contenders: tuple[Candidate, ...]
+    absent: tuple[Unavailable, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -76,11 +76,11 @@ class Comparison(Part):
         return _sentence(self)
 
 
-def terms_of(dataset: Dataset, config: TrainingConfig) -> Terms:
+def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
     """What a comparison for these pictures and settings would be made on."""
     lines = sorted(f"{e.sha256} {e.label} {e.group} {e.split}" for e in dataset.examples)
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    return Terms(
+    return Conditions(
         seed=config.seed,
         validation=config.validation,
         test=config.test,
@@ -113,7 +113,7 @@ def _sentence(found: Comparison) -> str:
     return f"{name} was right{often} on {on}. {told}."
 
 
-def _listed(contenders: Sequence[Contender]) -> str:
+def _listed(contenders: Sequence[Candidate]) -> str:
     names = [backbones.get(one.backbone).title for one in contenders]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 

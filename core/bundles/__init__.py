@@ -1,6 +1,6 @@
 """Models that come back: a bundle from a stranger is read, checked, and answers here again."""
 
 from core.bundles.bundle import Bundle
-from core.bundles.imported import Brought
+from core.bundles.imported import ImportedModel
 
-__all__ = ["Brought", "Bundle"]
+__all__ = ["Bundle", "ImportedModel"]

@@ -24,9 +24,9 @@ from core.bundles import description
 from core.bundles.members import Member, find
 from core.bundles.tensors import HEADER_BYTES, ITEM, LENGTH, Shapes, Tensors
 from core.errors import BadArchive, BadBundle
-from core.model.appearance import Looks
-from core.model.ood import DIRECTIONS, Novelty
-from core.model.storage import LOOKS, MODEL, NOVELTY, WEIGHTS, ModelFile
+from core.model.appearance import Appearance
+from core.model.ood import DIRECTIONS, OodDetector
+from core.model.storage import APPEARANCE, MODEL, OOD, WEIGHTS, ModelFile
 from core.settings import Settings
 from core.system import files
 
@@ -87,10 +87,10 @@ def _checked(members: dict[str, Member], settings: Settings) -> Bundle:
     _bound(members[MODEL], description.BYTES)
     model = description.read(b"".join(members[MODEL].chunks()), settings)
     digests = {WEIGHTS: _weights(members[WEIGHTS], model)}
-    if NOVELTY in members:
-        digests[NOVELTY] = _novelty(members[NOVELTY], model)
-    if LOOKS in members:
-        digests[LOOKS] = _looks(members[LOOKS])
+    if OOD in members:
+        digests[OOD] = _novelty(members[OOD], model)
+    if APPEARANCE in members:
+        digests[APPEARANCE] = _looks(members[APPEARANCE])
     return Bundle(model, digests)
 
 
@@ -137,10 +137,10 @@ def _novelty(member: Member, model: ModelFile) -> str:
         }
     )
     try:
-        Novelty.from_arrays(found.arrays())
+        OodDetector.from_arrays(found.arrays())
     except ValueError as error:
         raise BadBundle(
-            f"{NOVELTY} of this bundle is not what Tusker writes: {str(error)[:120]}."
+            f"{OOD} of this bundle is not what Tusker writes: {str(error)[:120]}."
         ) from error
     return found.digest()
 
@@ -149,10 +149,11 @@ def _looks(member: Member) -> str:
     _bound(member, LOOKS_BYTES)
     content = b"".join(member.chunks())
     try:
-        Looks.model_validate_json(content)
+        Appearance.model_validate_json(content)
     except ValidationError as error:
         raise BadBundle(
-            f"{LOOKS} of this bundle is not what Tusker writes: {description.complaint(error)}."
+            f"{APPEARANCE} of this bundle is not what Tusker writes: "
+            f"{description.complaint(error)}."
         ) from error
     return hashlib.sha256(content).hexdigest()
 

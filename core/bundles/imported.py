@@ -41,7 +41,7 @@ SPARE_BYTES = 256 * MEGABYTE
 DAMAGED = "This model is damaged: its files are not those that were brought. Bring it again."
 
 
-class Brought:
+class ImportedModel:
     """One model's folder."""
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +60,7 @@ class Brought:
             RunDamaged: it cannot be read.
         """
         try:
-            return model.described(self.path)
+            return model.load_description(self.path)
         except RunDamaged as error:
             raise RunDamaged(DAMAGED) from error
 
@@ -143,7 +143,9 @@ def folder(settings: Settings) -> Path:
     return settings.home.resolve() / "brought"
 
 
-def bring(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> Brought:
+def import_bundle(
+    stream: IO[bytes], name: str, settings: Settings, *, by: str = ""
+) -> ImportedModel:
     """Take a bundle in. What needs TensorFlow to answer is left to a worker.
 
     Args:
@@ -158,9 +160,9 @@ def bring(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> 
     """
     bundle.read(stream, settings)
     sweep(settings)
-    quotas.room(by, settings)
+    quotas.check_space(by, settings)
     home = folder(settings)
-    made = Brought(home / secrets.token_hex(16))
+    made = ImportedModel(home / secrets.token_hex(16))
     try:
         home.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(home).free < SPARE_BYTES:
@@ -182,7 +184,7 @@ def bring(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> 
     return made
 
 
-def order(brought: Brought, settings: Settings, *, by: str = "") -> None:
+def order(brought: ImportedModel, settings: Settings, *, by: str = "") -> None:
     """Have a worker build what a model answers with, for the visitor with the mark `by`.
 
     Raises:
@@ -191,30 +193,30 @@ def order(brought: Brought, settings: Settings, *, by: str = "") -> None:
     enqueue(brought.path, Order(kind="adopt"), settings, by=by)
 
 
-def get(settings: Settings, brought_id: str) -> Brought:
+def get(settings: Settings, brought_id: str) -> ImportedModel:
     """The brought model with this id.
 
     Raises:
         UnknownModel: there is none.
     """
-    if here(settings, brought_id):
-        return Brought(folder(settings) / brought_id)
+    if exists(settings, brought_id):
+        return ImportedModel(folder(settings) / brought_id)
     raise UnknownModel("No brought model with this id is on this machine. Bring it again.")
 
 
-def here(settings: Settings, brought_id: str) -> bool:
+def exists(settings: Settings, brought_id: str) -> bool:
     """Whether a brought model has this id."""
     return bool(ID.fullmatch(brought_id)) and (folder(settings) / brought_id / MANIFEST).is_file()
 
 
-def every(settings: Settings) -> tuple[Brought, ...]:
+def list_models(settings: Settings) -> tuple[ImportedModel, ...]:
     """All brought models of this machine."""
     home = folder(settings)
     names = [path.name for path in home.iterdir()] if home.is_dir() else []
-    return tuple(Brought(home / name) for name in names if here(settings, name))
+    return tuple(ImportedModel(home / name) for name in names if exists(settings, name))
 
 
-def delete(brought: Brought) -> None:
+def delete(brought: ImportedModel) -> None:
     """Remove a model and all that is in it, for good; a worker that builds it stops."""
     files.remove(brought.path)
 
@@ -224,7 +226,7 @@ def sweep(settings: Settings) -> None:
     if settings.mode == "personal":
         return
     oldest = time.time() - settings.upload_hours * 3600
-    old = [one for one in every(settings) if one.changed_at and _used(one) < oldest]
+    old = [one for one in list_models(settings) if one.changed_at and _used(one) < oldest]
     needed = _needed(settings) if old else set()
     for one in old:
         working = one.job.exists and not local.status(one.job, settings).state.ended
@@ -232,7 +234,7 @@ def sweep(settings: Settings) -> None:
             delete(one)
 
 
-def _used(brought: Brought) -> float:
+def _used(brought: ImportedModel) -> float:
     """When it was used last, in seconds since 1970."""
     try:
         return brought.path.stat().st_mtime
@@ -243,7 +245,7 @@ def _used(brought: Brought) -> float:
 def _needed(settings: Settings) -> set[Path]:
     """Models that a training, waiting or at work, goes on from."""
     found = set()
-    for run in runs.every(settings):
+    for run in runs.list_runs(settings):
         with contextlib.suppress(OSError, ValueError):
             if run.start is not None and not run.status(settings).state.ended:
                 found.add(run.start)

@@ -14,7 +14,7 @@ from core.errors import BadArchive, BadBundle, LimitExceeded
 from core.model import storage
 from core.settings import MEGABYTE, Settings
 
-READ = (storage.MODEL, storage.WEIGHTS, storage.NOVELTY, storage.LOOKS)
+READ = (storage.MODEL, storage.WEIGHTS, storage.OOD, storage.APPEARANCE)
 ENTRIES = 200
 """Most files in a bundle; Tusker writes about thirty."""
 

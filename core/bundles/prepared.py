@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from core.bundles import bundle
-from core.bundles.imported import Brought
+from core.bundles.imported import ImportedModel
 from core.bundles.rebuild import serving
 from core.settings import Settings
 from core.system import files
@@ -18,7 +18,9 @@ MOST = 10
 """Bundles that are kept ready; of more, the longest unused go."""
 
 
-def ready(path: Path, settings: Settings, progress: serving.Progress | None = None) -> Brought:
+def ready(
+    path: Path, settings: Settings, progress: serving.Progress | None = None
+) -> ImportedModel:
     """The model of a bundle on this disk, ready to answer.
 
     The first time, one that was fine-tuned imports TensorFlow to build its network.
@@ -28,9 +30,9 @@ def ready(path: Path, settings: Settings, progress: serving.Progress | None = No
         RunDamaged, WeightsUnavailable: as in `rebuilding.rebuild`.
     """
     home = settings.home.resolve() / "bundles"
-    found = Brought(home / files.sha256(path))
+    found = ImportedModel(home / files.sha256(path))
     if not found.path.is_dir():
-        made = Brought(home / f".{secrets.token_hex(8)}")
+        made = ImportedModel(home / f".{secrets.token_hex(8)}")
         try:
             with path.open("rb") as stream:
                 bundle.keep(stream, made.path, settings)

@@ -1,25 +1,25 @@
 """Pictures that a visitor shows to the camera, and what is learned of them while they do."""
 
-from core.capture.frames import Shown, see
-from core.capture.head import Learned, learn
+from core.capture.frames import Frame, take
+from core.capture.head import FittedHead, fit
 from core.capture.network import network
-from core.capture.saving import as_zip, flattering, keep, lacking
-from core.capture.session import Added, Class, Showing
-from core.capture.splitting import Parted, part
+from core.capture.saving import as_zip, flattering, lacking, save
+from core.capture.session import Added, CaptureSession, Class
+from core.capture.splitting import Partition, split_by_burst
 
 __all__ = [
     "Added",
+    "CaptureSession",
     "Class",
-    "Learned",
-    "Parted",
-    "Showing",
-    "Shown",
+    "FittedHead",
+    "Frame",
+    "Partition",
     "as_zip",
+    "fit",
     "flattering",
-    "keep",
     "lacking",
-    "learn",
     "network",
-    "part",
-    "see",
+    "save",
+    "split_by_burst",
+    "take",
 ]

@@ -26,7 +26,7 @@ the width makes 8 to 16."""
 
 
 @dataclass(frozen=True)
-class Shown:
+class Frame:
     """One picture.
 
     Attributes:
@@ -51,7 +51,7 @@ class Shown:
         arrays = self.glance.nbytes + self.embedding.nbytes
         return len(self.content) + len(self.thumbnail) + arrays
 
-    def is_like(self, others: Sequence[Shown]) -> bool:
+    def is_like(self, others: Sequence[Frame]) -> bool:
         """Whether it is nearly the same as one of them."""
         if not others:
             return False
@@ -59,7 +59,7 @@ class Shown:
         return bool(np.sqrt((off**2).mean(axis=(1, 2))).min() <= ALIKE)
 
 
-def see(content: bytes, network: Classifier, *, id: int, burst: int) -> Shown:  # noqa: A002  # as in Shown
+def take(content: bytes, network: Classifier, *, id: int, burst: int) -> Frame:  # noqa: A002  # as in Shown
     """Look at a picture file.
 
     Args:
@@ -70,7 +70,7 @@ def see(content: bytes, network: Classifier, *, id: int, burst: int) -> Shown:  
     Raises:
         BadImage: it cannot be read.
     """
-    looked = images.look(content, shorter_edge=EDGE)
+    looked = images.decode_with_info(content, shorter_edge=EDGE)
     large = min(looked.width, looked.height) > EDGE or len(content) > HEAVIEST
     if looked.format != "JPEG" or large:
         content = _smaller(looked.pixels)
@@ -78,7 +78,7 @@ def see(content: bytes, network: Classifier, *, id: int, burst: int) -> Shown:  
         Image.fromarray(looked.pixels).convert("L").resize((GLANCE, GLANCE), Image.Resampling.BOX)
     )
     glance = np.asarray(small, np.float32)
-    return Shown(
+    return Frame(
         id,
         burst,
         content,

@@ -11,13 +11,13 @@ from core.evaluation import folds
 from core.model.dense import DenseHead
 from core.training import convex
 from core.training.head import class_weights
-from core.training.standardization import scaled, scaling
+from core.training.standardization import apply_scale, fit_scale
 
 FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Learned:
+class FittedHead:
     """A head and what is known of it.
 
     Attributes:
@@ -32,7 +32,9 @@ class Learned:
     asked: int
 
 
-def learn(embeddings: np.ndarray, labels: np.ndarray, bursts: np.ndarray, seed: int = 0) -> Learned:
+def fit(
+    embeddings: np.ndarray, labels: np.ndarray, bursts: np.ndarray, seed: int = 0
+) -> FittedHead:
     """The head that a training would start from, in well under a second for hundreds of pictures.
 
     How sure it may be is decided by its regularisation, which is chosen by the loss on bursts that
@@ -47,15 +49,15 @@ def learn(embeddings: np.ndarray, labels: np.ndarray, bursts: np.ndarray, seed: 
     classes = int(labels.max()) + 1
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
-        mean, scale = scaling(embeddings)
-        rows, rotation = convex.spanned(scaled(embeddings, mean, scale))
+        mean, scale = fit_scale(embeddings)
+        rows, rotation = convex.span(apply_scale(embeddings, mean, scale))
         weights = class_weights(labels, classes)
         head = convex.logistic_regression(rows, labels, bursts, weights, seed)
         right = _right(rows, labels, bursts, classes, seed)
     if rotation is not None:
         kernel, bias = head.layers[0]
         head = DenseHead(((rotation @ kernel, bias),))
-    return Learned(head.after(1 / scale, -mean / scale), right, len(labels))
+    return FittedHead(head.after(1 / scale, -mean / scale), right, len(labels))
 
 
 def _right(

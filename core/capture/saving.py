@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from core.capture.frames import Shown
-from core.capture.session import Class, Showing
-from core.capture.splitting import part
+from core.capture.frames import Frame
+from core.capture.session import CaptureSession, Class
+from core.capture.splitting import split_by_burst
 from core.checks import Finding, Severity
 from core.checks.findings import listed
 from core.errors import BadDataset
@@ -23,14 +23,14 @@ FEWEST = 3
 """Pictures of a class to learn from, as `core.checks` wants them."""
 
 
-def as_zip(showing: Showing) -> bytes:
+def as_zip(showing: CaptureSession) -> bytes:
     """Class folders with all pictures: `mug/burst 1, 003.jpg`."""
     buffer = io.BytesIO()
     _write(buffer, ((f"{one.name}/{name}", p) for one in showing.shown for name, p in _files(one)))
     return buffer.getvalue()
 
 
-def keep(showing: Showing, settings: Settings, *, by: str = "") -> Upload:
+def save(showing: CaptureSession, settings: Settings, *, by: str = "") -> Upload:
     """Write the pictures to disk, parted by burst, and have them examined as any upload.
 
     Args:
@@ -51,20 +51,20 @@ def keep(showing: Showing, settings: Settings, *, by: str = "") -> Upload:
     return uploads.take_made(write, NAME, settings, _notes(showing), by=by)
 
 
-def lacking(showing: Showing) -> str:
+def lacking(showing: CaptureSession) -> str:
     """What is missing before a training can begin, in a sentence; empty if nothing is."""
     shown = showing.shown
     if len(shown) < 2:
         return "At least two classes with pictures are needed. Show one more."
     for one in shown:
-        parted = part(one.pictures)
+        parted = split_by_burst(one.pictures)
         parts = [parted.count("train") >= FEWEST, parted.count("validation"), parted.count("test")]
         if not all(parts):
             return f"More pictures of {one.name} are needed: some to learn from and some to check."
     return ""
 
 
-def _notes(showing: Showing) -> tuple[Finding, ...]:
+def _notes(showing: CaptureSession) -> tuple[Finding, ...]:
     poor = flattering(showing)
     if not poor:
         return ()
@@ -78,20 +78,20 @@ def _notes(showing: Showing) -> tuple[Finding, ...]:
     )
 
 
-def flattering(showing: Showing) -> tuple[str, ...]:
+def flattering(showing: CaptureSession) -> tuple[str, ...]:
     """Names of the classes whose test pictures come from a burst that is learned from."""
-    return tuple(one.name for one in showing.shown if part(one.pictures).flatters)
+    return tuple(one.name for one in showing.shown if split_by_burst(one.pictures).flatters)
 
 
-def _parted(showing: Showing) -> Iterator[tuple[str, Shown]]:
+def _parted(showing: CaptureSession) -> Iterator[tuple[str, Frame]]:
     for one in showing.shown:
-        parts = part(one.pictures).parts
+        parts = split_by_burst(one.pictures).parts
         for name, picture in _files(one):
             if picture.id in parts:
                 yield f"{parts[picture.id]}/{one.name}/{name}", picture
 
 
-def _files(one: Class) -> Iterator[tuple[str, Shown]]:
+def _files(one: Class) -> Iterator[tuple[str, Frame]]:
     """The pictures of a class with names that say which burst they come from."""
     bursts: dict[int, int] = {}
     for picture in one.pictures:
@@ -99,7 +99,7 @@ def _files(one: Class) -> Iterator[tuple[str, Shown]]:
         yield f"burst {number}, {picture.id:05}.jpg", picture
 
 
-def _write(file: IO[bytes], named: Iterator[tuple[str, Shown]]) -> None:
+def _write(file: IO[bytes], named: Iterator[tuple[str, Frame]]) -> None:
     # JPEGs do not get any smaller.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, picture in named:

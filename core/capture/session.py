@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.archive.inspection import is_clutter
-from core.capture.frames import Shown, see
-from core.capture.head import Learned, learn
+from core.capture.frames import Frame, take
+from core.capture.head import FittedHead, fit
 from core.errors import BadDataset, LimitExceeded
 from core.model.classifier import Classifier
 from core.settings import MEGABYTE, Settings
@@ -35,7 +35,7 @@ class Class:
 
     id: int
     name: str
-    pictures: list[Shown] = field(default_factory=list)
+    pictures: list[Frame] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Added:
     alike: int
 
 
-class Showing:
+class CaptureSession:
     """Classes and their pictures, in memory only.
 
     Attributes:
@@ -71,7 +71,7 @@ class Showing:
         self._ids = 0
         self.fitted = 0
         self._deed = 0
-        self._learned: tuple[tuple[int, ...], Learned | None] | None = None
+        self._learned: tuple[tuple[int, ...], FittedHead | None] | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -137,7 +137,7 @@ class Showing:
         kept = alike = 0
         for content in contents:
             self._check_room()
-            picture = see(content, self._network, id=self._ids + 1, burst=burst)
+            picture = take(content, self._network, id=self._ids + 1, burst=burst)
             if picture.is_like(one.pictures):
                 alike += 1
                 self.alike += 1
@@ -189,7 +189,7 @@ class Showing:
         """Of memory that they take."""
         return sum(picture.bytes for one in self.classes for picture in one.pictures)
 
-    def learned(self) -> Learned | None:
+    def learned(self) -> FittedHead | None:
         """The head fitted to what is there now; None while fewer than two classes have pictures."""
         shown = self.shown
         now = tuple(number for one in shown for number in (-one.id, *(p.id for p in one.pictures)))
@@ -225,14 +225,14 @@ class Showing:
             )
 
 
-def _fitted(shown: list[Class]) -> Learned | None:
+def _fitted(shown: list[Class]) -> FittedHead | None:
     if len(shown) < 2:
         return None
     pictures = [(label, picture) for label, one in enumerate(shown) for picture in one.pictures]
     # A burst is of one class: the same number in two says nothing.
     owned = np.array([(label, picture.burst) for label, picture in pictures], np.int64)
     _, bursts = np.unique(owned, axis=0, return_inverse=True)
-    return learn(np.stack([picture.embedding for _, picture in pictures]), owned[:, 0], bursts)
+    return fit(np.stack([picture.embedding for _, picture in pictures]), owned[:, 0], bursts)
 
 
 def _same(one: str, other: str) -> bool:

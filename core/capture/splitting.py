@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from core.capture.frames import Shown
+from core.capture.frames import Frame
 from core.dataset.layout import Split
 from core.dataset.splitting import deal
 
@@ -20,7 +20,7 @@ GAPPED = 8
 
 
 @dataclass(frozen=True)
-class Parted:
+class Partition:
     """Where the pictures of a class go.
 
     Attributes:
@@ -36,7 +36,7 @@ class Parted:
         return sum(one == split for one in self.parts.values())
 
 
-def part(pictures: Iterable[Shown]) -> Parted:
+def split_by_burst(pictures: Iterable[Frame]) -> Partition:
     """Part the pictures of one class.
 
     Of three bursts or more, each goes whole to one part. Of two, the smaller is the test, and the
@@ -49,12 +49,14 @@ def part(pictures: Iterable[Shown]) -> Parted:
     units = list(bursts.values())
     if len(units) >= WHOLE:
         dealt = deal(units, SHARES)
-        return Parted({one: split for split, ids in dealt.items() for one in ids}, flatters=False)
+        return Partition(
+            {one: split for split, ids in dealt.items() for one in ids}, flatters=False
+        )
     if len(units) == WHOLE - 1:
         taught, tested = sorted(units, key=len, reverse=True)
         parts = _cut(taught, ("validation",))
-        return Parted(parts | dict.fromkeys(tested, "test"), flatters=False)
-    return Parted(_cut(units[0], ("validation", "test")) if units else {}, flatters=True)
+        return Partition(parts | dict.fromkeys(tested, "test"), flatters=False)
+    return Partition(_cut(units[0], ("validation", "test")) if units else {}, flatters=True)
 
 
 def _cut(ids: Sequence[int], later: Sequence[Split]) -> dict[int, Split]:

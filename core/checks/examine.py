@@ -17,7 +17,7 @@ from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
 from core.checks.findings import Case, Finding, Severity
 from core.dataset import Dataset, Progress
-from core.dataset.fingerprints import Glances, glance
+from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
 
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
@@ -72,19 +72,21 @@ def judge(dataset: Dataset, pictures: Path) -> tuple[Finding, ...]:
     return _findings(dataset, *_glances(dataset, pictures))
 
 
-def _glances(dataset: Dataset, pictures: Path) -> tuple[Glances, np.ndarray]:
+def _glances(dataset: Dataset, pictures: Path) -> tuple[Fingerprints, np.ndarray]:
     """What was seen of the pictures, and the row of each example in it."""
-    seen = Glances.load(pictures)
+    seen = Fingerprints.load(pictures)
     if seen is None or any(e.sha256 not in seen.place for e in dataset.examples):
         limits = settings.load()
-        seen = Glances.of([glance(pictures / e.path, limits) for e in dataset.examples])
+        seen = Fingerprints.of([fingerprint(pictures / e.path, limits) for e in dataset.examples])
     try:
         return seen, np.array([seen.place[e.sha256] for e in dataset.examples], np.int64)
     except KeyError:
         raise BadImage("A picture has changed since it was read. Upload the set again.") from None
 
 
-def _group(dataset: Dataset, seen: Glances, rows: np.ndarray, progress: Progress | None) -> Dataset:
+def _group(
+    dataset: Dataset, seen: Fingerprints, rows: np.ndarray, progress: Progress | None
+) -> Dataset:
     """Number the groups of pictures that show the same."""
     used, first = np.unique(rows, return_index=True)
     edges = [min(dataset.examples[at].width, dataset.examples[at].height) for at in first]
@@ -105,7 +107,7 @@ def _group(dataset: Dataset, seen: Glances, rows: np.ndarray, progress: Progress
     return dataset.model_copy(update={"examples": examples})
 
 
-def _copies(dataset: Dataset, seen: Glances, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
+def _copies(dataset: Dataset, seen: Fingerprints, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """Examples with equal bytes, or equal pixels in another file."""
     alike: defaultdict[Hashable, list[int]] = defaultdict(list)
     for at, (example, row) in enumerate(zip(dataset.examples, rows, strict=True)):
@@ -115,7 +117,7 @@ def _copies(dataset: Dataset, seen: Glances, rows: np.ndarray) -> tuple[tuple[in
     return tuple(tuple(members) for members in alike.values() if len(members) > 1)
 
 
-def _findings(dataset: Dataset, seen: Glances, rows: np.ndarray) -> tuple[Finding, ...]:
+def _findings(dataset: Dataset, seen: Fingerprints, rows: np.ndarray) -> tuple[Finding, ...]:
     case = Case(dataset, seen.measures[rows], _copies(dataset, seen, rows))
     found = [finding for check in CHECKS if (finding := check(case))]
     order = list(Severity)

@@ -14,7 +14,7 @@ SURE = 0.8
 """How sure the model must be of another class: a doubt that is often wrong is not looked at."""
 
 
-class Suspect(BaseModel):
+class LabelIssue(BaseModel):
     """A picture that a model taught on the others would call something else.
 
     Attributes:
@@ -32,9 +32,9 @@ class Suspect(BaseModel):
     probability: float
 
 
-def suspects(
+def label_issues(
     embeddings: np.ndarray, labels: np.ndarray, names: Sequence[str], *, seed: int
-) -> tuple[Suspect, ...]:
+) -> tuple[LabelIssue, ...]:
     """The pictures whose label is likely wrong, the likeliest first.
 
     Each picture is judged by a logistic regression that was not taught on it.
@@ -59,7 +59,7 @@ def suspects(
         labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1
     )
     return tuple(
-        Suspect(
+        LabelIssue(
             name=names[place],
             label=int(labels[place]),
             suggested=int(probabilities[place].argmax()),

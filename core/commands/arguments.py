@@ -67,7 +67,7 @@ def run(name: str, settings: Settings) -> Run:
     """
     from core import runs
 
-    return runs.get(settings, name) if runs.RUN_ID.fullmatch(name) else runs.at(Path(name))
+    return runs.get(settings, name) if runs.RUN_ID.fullmatch(name) else runs.open_folder(Path(name))
 
 
 def new_folder(path: Path, *, beside: Path) -> Path:
@@ -103,7 +103,7 @@ def new_file(path: Path) -> Path:
 
 
 @contextmanager
-def taken_in(
+def ingested(
     data: Path, settings: Settings, progress: Progress, say: Callable[[str], None]
 ) -> Iterator[tuple[Intake, Path]]:
     """What somebody named, taken in, and the folder of its pictures, both gone after the block.
@@ -161,7 +161,7 @@ def continued(
         raise BadInput(f"Expected a bundle at {start}, found none there.")
     asked = configuration(preset, config, None, seed)
     folder = prepared.ready(start, settings, progress).path
-    return warm_start.configured(asked, folder), folder
+    return warm_start.configure(asked, folder), folder
 
 
 def unblocked(taken: Intake, folder: Path, say: Callable[[str], None]) -> Intake:

@@ -14,7 +14,7 @@ import typer
 
 from core.archive import sources
 from core.commands import arguments, terminal
-from core.commands.host import answered, show
+from core.commands.host import print_answer, print_json
 from core.commands.terminal import Watcher, complain
 from core.errors import BadInput
 from core.model import batch
@@ -70,14 +70,14 @@ def predict(
         typer.Exit: a picture could not be read.
     """
     _check(tables, paths)
-    lookup.named(model, settings)  # before anything is unpacked
+    lookup.find(model, settings)  # before anything is unpacked
     watch, tally = Watcher(silent=as_json), Tally()
     began = time.monotonic()
     with terminal.heeding(lambda: None), tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         found = sources.find(paths, Path(scratch), settings, watch.step)
         watch.step(f"Asking about {len(found):,} files", 0, len(found))
         rows = batch.answers(
-            lambda: lookup.named(model, settings, on_one_thread), found, max(top, 2)
+            lambda: lookup.find(model, settings, on_one_thread), found, max(top, 2)
         )
         with closing(rows), _writing(tables) as adds:
             for row in filter(None, rows):
@@ -88,7 +88,7 @@ def predict(
                     complain(f"{row.file}: {row.problem}")
                 elif not tables:
                     guesses = row.predictions[:top]
-                    answered(row.file, guesses, row.verdict, as_json=as_json, alone=False)
+                    print_answer(row.file, guesses, row.verdict, as_json=as_json, alone=False)
     if not tally.total:
         complain("Expected pictures, found none there.")
     elif tables:
@@ -111,13 +111,13 @@ def _check(tables: Mapping[str, Path], paths: Sequence[Path]) -> None:
 @contextmanager
 def _writing(tables: Mapping[str, Path]) -> Iterator[list[Callable[[Row], None]]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(table.writing(path, form)) for form, path in tables.items()]
+        yield [stack.enter_context(table.open_table(path, form)) for form, path in tables.items()]
 
 
 def _summarise(tally: Tally, seconds: float, *, as_json: bool) -> None:
     rate = tally.total / seconds
     if as_json:
-        show(
+        print_json(
             {
                 "pictures": tally.total,
                 "labels": dict(tally.labels.most_common()),

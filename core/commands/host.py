@@ -20,17 +20,17 @@ def host() -> Settings:
     return settings_module.load().model_copy(update={"mode": "personal"})
 
 
-def show(found: dict[str, Any]) -> None:
+def print_json(found: dict[str, Any]) -> None:
     """Print JSON on a line."""
     typer.echo(json.dumps(found, ensure_ascii=False))
 
 
-def answered(
+def print_answer(
     file: str, found: Sequence[Prediction], verdict: Verdict, *, as_json: bool, alone: bool
 ) -> None:
     """Print what was said of a picture; its name too, unless it is the only one."""
     if as_json:
-        show(
+        print_json(
             {"file": file, "predictions": [vars(guess) for guess in found], "verdict": verdict},
         )
         return

@@ -8,7 +8,7 @@ import typer
 
 from core.commands import arguments
 from core.commands.arguments import AsJson
-from core.commands.host import host, show
+from core.commands.host import host, print_json
 from core.commands.terminal import Watcher
 
 
@@ -27,7 +27,7 @@ def backbones(as_json: AsJson = False) -> None:
     for row in BACKBONES.values():
         ready = serving.locate(row, settings) is not None
         if as_json:
-            show(
+            print_json(
                 {
                     "name": row.name,
                     "title": row.title,

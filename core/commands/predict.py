@@ -10,7 +10,7 @@ import typer
 
 from core.commands import arguments
 from core.commands.arguments import AsJson
-from core.commands.host import answered, host, show
+from core.commands.host import host, print_answer, print_json
 from core.commands.terminal import complain
 from core.errors import BadInput
 
@@ -39,7 +39,7 @@ def predict(
         wanted = {form: path for form, path in tables.items() if path is not None}
         batch.predict(images, model, wanted, settings, top=top, as_json=as_json)
         return
-    classifier = lookup.named(model, settings)
+    classifier = lookup.find(model, settings)
     bad = 0
     for path in images:
         try:
@@ -49,7 +49,7 @@ def predict(
             complain(f"{path}: {refusal}")
             continue
         found, verdict = classifier.top(answer.probabilities, top), classifier.verdict(answer)
-        answered(str(path), found, verdict, as_json=as_json, alone=len(images) == 1)
+        print_answer(str(path), found, verdict, as_json=as_json, alone=len(images) == 1)
     if bad:
         raise typer.Exit(2)
 
@@ -77,7 +77,7 @@ def evaluate(
     name, data = asked
     report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings)
     if as_json:
-        show(json.loads(report.to_json()))
+        print_json(json.loads(report.to_json()))
         return
     typer.echo(report.headline)
     for row in report.per_class:

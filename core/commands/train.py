@@ -11,7 +11,7 @@ import typer
 
 from core.commands import arguments, terminal
 from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, Seed
-from core.commands.host import host, show
+from core.commands.host import host, print_json
 from core.commands.terminal import Watcher, complain
 
 
@@ -50,9 +50,9 @@ def train(
     warm_start.check(configured, before)
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), beside=data)
-    with arguments.taken_in(data, settings, watch.step, complain) as (taken, pictures):
+    with arguments.ingested(data, settings, watch.step, complain) as (taken, pictures):
         if before is not None:
-            complain(warm_start.said(taken.dataset, storage.load(before)[0]))
+            complain(warm_start.describe(taken.dataset, storage.load(before)[0]))
             complain(warm_start.HONEST)
         if not as_json:
             (found,) = foresee.measured(taken.dataset, pictures, [configured], settings)
@@ -67,7 +67,7 @@ def train(
         seconds = time.monotonic() - began
     report, manifest = run.report(), run.manifest()
     if as_json:
-        show(
+        print_json(
             {
                 "test_accuracy": report.accuracy.value,
                 "test_accuracy_interval": [report.accuracy.low, report.accuracy.high],
@@ -99,14 +99,14 @@ def estimate(
     presets = (preset,) if preset or config else PRESETS
     asked = [arguments.configuration(name, config, backbone, None) for name in presets]
     watch = Watcher(silent=as_json)
-    with arguments.taken_in(arguments.existing(data), settings, watch.step, complain) as (
+    with arguments.ingested(arguments.existing(data), settings, watch.step, complain) as (
         taken,
         pictures,
     ):
         found = room.measured(taken.dataset, pictures, asked, settings)
     for configured, foreseen in zip(asked, found, strict=True):
         if as_json:
-            show({"preset": configured.preset} | asdict(foreseen))
+            print_json({"preset": configured.preset} | asdict(foreseen))
         else:
             typer.echo(f"{configured.preset.capitalize()}: {foreseen.sentence}")
 
@@ -127,10 +127,10 @@ def compare(
     configured = arguments.configuration(None, config, None, seed)
     arguments.existing(data)
     watch = Watcher(silent=as_json)
-    with arguments.taken_in(data, settings, watch.step, complain) as (taken, pictures):
+    with arguments.ingested(data, settings, watch.step, complain) as (taken, pictures):
         found = bakeoff.compare(taken.dataset, pictures, configured, settings, watch.step)
     if as_json:
-        show(found.model_dump(mode="json"))
+        print_json(found.model_dump(mode="json"))
         return
     for line in result.table(found):
         typer.echo(line)

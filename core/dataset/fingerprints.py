@@ -19,7 +19,7 @@ MEASURES = ("dark", "bright", "contrast", "sharpness")
 
 
 @dataclass(frozen=True)
-class Glance:
+class Fingerprint:
     """One picture.
 
     Attributes:
@@ -46,7 +46,7 @@ class Glance:
 
 
 @dataclass(frozen=True)
-class Glances:
+class Fingerprints:
     """Many pictures, each found by its SHA-256.
 
     Attributes:
@@ -60,11 +60,11 @@ class Glances:
     measures: np.ndarray
 
     @classmethod
-    def of(cls, glances: list[Glance]) -> "Glances":
+    def of(cls, glances: list[Fingerprint]) -> "Fingerprints":
         """Join single glances; of equal files one is kept."""
-        unique = list({glance.sha256: glance for glance in glances}.values())
+        unique = list({fingerprint.sha256: fingerprint for fingerprint in glances}.values())
         return cls(
-            {glance.sha256: row for row, glance in enumerate(unique)},
+            {fingerprint.sha256: row for row, fingerprint in enumerate(unique)},
             np.array([g.grey for g in unique], np.uint8).reshape(-1, GREY, GREY),
             np.array([g.measures for g in unique], np.float32).reshape(-1, len(MEASURES)),
         )
@@ -75,7 +75,7 @@ class Glances:
             np.savez(out, sha256=list(self.place), grey=self.grey, measures=self.measures)
 
     @classmethod
-    def load(cls, folder: Path) -> "Glances | None":
+    def load(cls, folder: Path) -> "Fingerprints | None":
         """Read what `save` wrote; None where it is missing or damaged."""
         try:
             with np.load(folder / FILE, allow_pickle=False) as data:
@@ -85,18 +85,18 @@ class Glances:
             return None
 
 
-def glance(path: Path, limits: Settings) -> Glance:
+def fingerprint(path: Path, limits: Settings) -> Fingerprint:
     """Decode a picture once, small where its format allows, and measure it.
 
     Raises:
         BadImage: as in `images.decode`.
     """
-    seen = images.look(path, shorter_edge=EDGE, limits=limits)
+    seen = images.decode_with_info(path, shorter_edge=EDGE, limits=limits)
     picture = Image.fromarray(seen.pixels)
     if (factor := min(picture.size) // EDGE) > 1:
         picture = picture.reduce(factor)
     grey = picture.convert("L")
-    return Glance(
+    return Fingerprint(
         sha256=_sha256(path),
         format=seen.format,
         width=seen.width,

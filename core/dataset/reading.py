@@ -14,7 +14,7 @@ from core.archive import Extraction, Member, Skipped
 from core.archive.inspection import is_clutter
 from core.dataset import layout
 from core.dataset.examples import Dataset, Example
-from core.dataset.fingerprints import Glance, Glances, glance
+from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
 from core.errors import BadDataset, BadImage, LimitExceeded
 from core.images import READABLE
 from core.settings import Settings
@@ -63,7 +63,7 @@ def read(
     looked = _look_at(found.members, thumbnails, settings, deadline=deadline, progress=progress)
     dataset = _assemble(name, found, looked, settings, base=None if source.is_dir() else pictures)
     pictures.mkdir(parents=True, exist_ok=True)
-    Glances.of([got for got in looked if isinstance(got, Glance)]).save(pictures)
+    Fingerprints.of([got for got in looked if isinstance(got, Fingerprint)]).save(pictures)
     return dataset
 
 
@@ -97,12 +97,12 @@ def _look_at(
     *,
     deadline: float,
     progress: Progress | None,
-) -> list[Glance | str]:
+) -> list[Fingerprint | str]:
     """Decode every file on a few threads: what was seen, or why it cannot be."""
 
-    def look(member: Member) -> Glance | str:
+    def look(member: Member) -> Fingerprint | str:
         try:
-            seen = glance(member.path, settings)
+            seen = fingerprint(member.path, settings)
         except BadImage as error:
             return str(error)
         if thumbnails:
@@ -112,9 +112,9 @@ def _look_at(
     if thumbnails:
         thumbnails.mkdir(parents=True, exist_ok=True)
     total, reported, done = len(members), 0.0, 0
-    results: list[Glance | str] = [""] * total
+    results: list[Fingerprint | str] = [""] * total
     queue = iter(enumerate(members))
-    running: dict[Future[Glance | str], int] = {}
+    running: dict[Future[Fingerprint | str], int] = {}
     with ThreadPoolExecutor(LOOKERS) as threads:
         try:
             while True:
@@ -149,13 +149,13 @@ def thumbnail_name(sha256: str) -> str:
 def _assemble(
     name: str,
     found: Extraction,
-    looked: Sequence[Glance | str],
+    looked: Sequence[Fingerprint | str],
     settings: Settings,
     *,
     base: Path | None,
 ) -> Dataset:
     """Put readable pictures into their classes; `base` is what paths are relative to."""
-    readable: list[tuple[Member, Glance]] = []
+    readable: list[tuple[Member, Fingerprint]] = []
     skipped = list(found.skipped)
     for member, seen in zip(found.members, looked, strict=True):
         if isinstance(seen, str):

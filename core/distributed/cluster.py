@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.distributed import connection, cores, needs
-from core.distributed.machines import Machines, Stranger
+from core.distributed.machines import Machines, UnreachableNode
 from core.distributed.needs import Needs
 from core.jobs import process
 from core.jobs.events import Note
 from core.jobs.folder import STATUS, JobFolder, State
 from core.jobs.local import note_end
-from core.jobs.queue import Lane, job_of
+from core.jobs.queue import Queue, job_of
 from core.settings import Settings
 from core.system import log
 
@@ -68,7 +68,7 @@ class _Sent:
     looked_at: float = 0.0
 
 
-def drain(lane: Lane, settings: Settings) -> None:
+def drain(lane: Queue, settings: Settings) -> None:
     """Do the jobs of a queue on the cluster; see `core.jobs.local.dispatch`."""
     Cluster(settings).drain(lane)
 
@@ -80,7 +80,7 @@ class Cluster:
         self.settings = settings
         self._machines = Machines()
 
-    def drain(self, lane: Lane) -> None:
+    def drain(self, lane: Queue) -> None:
         """Send each job of the queue off at once, and stay until all have ended.
 
         Where the cluster is lost meanwhile, tickets and statuses stay as they are: whoever looks at
@@ -93,7 +93,7 @@ class Cluster:
             log.note("cluster lost", error=type(error).__name__)
             logger.warning("the cluster was lost: %s", error)
 
-    def _send_all(self, lane: Lane, problem: str) -> None:
+    def _send_all(self, lane: Queue, problem: str) -> None:
         sent: dict[Path, _Sent] = {}
         while tickets := lane.tickets():
             for ticket in [ticket for ticket in sent if ticket not in tickets]:
@@ -181,7 +181,7 @@ class Cluster:
         if one.needs and needs.within(one.needs, self._machines.able()) != one.asked:
             self._withdraw(one)
             self._send(one)
-        one.job.say_why_it_waits("" if self._machines.any_able() else self._why_none())
+        one.job.set_waiting_reason("" if self._machines.any_able() else self._why_none())
 
     def _look_after(self, one: _Sent) -> bool:
         """See what has become of a job. Returns whether it has ended."""
@@ -267,14 +267,14 @@ class Cluster:
             time.sleep(POLL_SECONDS)
 
 
-def _work(path: str, settings: Settings, count: int) -> Stranger | None:
+def _work(path: str, settings: Settings, count: int) -> UnreachableNode | None:
     """Do a job on a machine of the cluster, or say which it is if the job's folder is not there."""
     job = JobFolder(Path(path))
     try:
         (job.path / STATUS).stat()
     except OSError:  # it is not there, or the share hangs or is refused
-        return Stranger.here()
-    with cores.taken(count):
+        return UnreachableNode.here()
+    with cores.reserved(count):
         process.run(job, settings)
     return None
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from core.training.team import part
+from core.training.team import share_rows
 
 
-class Ranks:
+class CollectiveTeam:
     """One of the processes that `TF_CONFIG` names, under `MultiWorkerMirroredStrategy`."""
 
     def __init__(self, number: int, cores: Sequence[int]) -> None:
@@ -39,7 +39,7 @@ class Ranks:
 
     def share(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rows of this process; the first of all, which counts nothing, where it has none."""
-        return part(rows, self.number, self._cores)
+        return share_rows(rows, self.number, self._cores)
 
     def run(self, work: Callable[..., Any], *given: Any) -> Any:
         """What `work` makes of them where collective operations are known."""

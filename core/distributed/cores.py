@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 
 @contextmanager
-def taken(count: int, folder: Path | None = None) -> Iterator[int]:
+def reserved(count: int, folder: Path | None = None) -> Iterator[int]:
     """Keep this thread, and what it starts, to cores that no other job has taken.
 
     Each core is a lock file, which the system frees however the process ends. Where all are taken,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.dataset import Example
 from core.distributed import connection, shard, transfer
-from core.distributed.machines import Machines, Stranger
+from core.distributed.machines import Machines, UnreachableNode
 from core.distributed.shard import Pass
 from core.errors import TuskerError
 from core.estimating.known import EMBEDDING
@@ -27,7 +27,7 @@ from core.settings import MEGABYTE
 from core.training import features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 from core.training.engines import LitertEngine
 from core.training.views import view_names
 
@@ -52,8 +52,8 @@ OURS = (TuskerError, MemoryError)
 """What is wrong with a picture, with this machine, or somebody's wish, and not with the cluster."""
 
 
-def share_out(
-    recipe: Recipe,
+def extract_on_cluster(
+    context: TrainingContext,
     examples: Sequence[Example],
     augmentation: Augmentation,
     engine: LitertEngine,
@@ -71,17 +71,17 @@ def share_out(
     Raises:
         BadImage: a picture cannot be read any more.
     """
-    names = view_names(augmentation, recipe.config.seed, recipe.config.crop)
-    known = recipe.cache.known(engine.name, names[0], EMBEDDING)
+    names = view_names(augmentation, context.config.seed, context.config.crop)
+    known = context.cache.known(engine.name, names[0], EMBEDDING)
     for name in names:
         for array in (EMBEDDING, engine.cut):
-            known &= recipe.cache.known(engine.name, name, array) if array else known
+            known &= context.cache.known(engine.name, name, array) if array else known
     wanted = list({e.sha256: e for e in examples if e.sha256 not in known}.values())
     if len(wanted) < PICTURES * WORTH_IT:
         return
-    sharing = _Sharing(recipe, augmentation, engine, names, len(examples), progress)
+    sharing = _Sharing(context, augmentation, engine, names, len(examples), progress)
     try:
-        connection.join(recipe.settings)
+        connection.join(context.settings)
     except Exception:
         logger.exception("no cluster to share the pass with")
         return
@@ -107,7 +107,7 @@ class _Sharing:
 
     def __init__(
         self,
-        recipe: Recipe,
+        context: TrainingContext,
         augmentation: Augmentation,
         engine: LitertEngine,
         names: Sequence[str],
@@ -115,25 +115,25 @@ class _Sharing:
         progress: Callable[[int, int], None],
     ) -> None:
         self.failed_here = False
-        self._recipe, self._engine, self._names = recipe, engine, names
+        self._context, self._engine, self._names = context, engine, names
         self._total, self._progress = total, progress
         self._machines = Machines()
         self._waiting: deque[list[Example]] = deque()
         self._sent: dict[ray.ObjectRef, list[Example]] = {}
         self._given_up: list[ray.ObjectRef] = []
         self._done = 0
-        self._stored = bool(recipe.settings.storage)
+        self._stored = bool(context.settings.storage)
         self._work = Pass(
-            pictures=recipe.pictures.resolve(),
+            pictures=context.pictures.resolve(),
             model=engine.model.resolve(),
             model_at="",
-            backbone=recipe.backbone.name,
+            backbone=context.backbone.name,
             augmentation=augmentation,
-            seed=recipe.config.seed,
-            crop=recipe.config.crop,
+            seed=context.config.seed,
+            crop=context.config.crop,
             engine=engine.name,
             cut=engine.cut,
-            into=_place(recipe),
+            into=_place(context),
         )
 
     def run(self, wanted: Sequence[Example]) -> None:
@@ -185,7 +185,7 @@ class _Sharing:
         if self._stored:
             pictures_at = shard.send(some, self._work)
             self._progress(self._done, self._total)  # it takes a while: somebody may cancel
-        task: Any = ray.remote(num_cpus=1, max_retries=3)(shard.look)
+        task: Any = ray.remote(num_cpus=1, max_retries=3)(shard.extract_shard)
         task = task.options(label_selector=self._machines.selector)
         self._sent[task.remote(some, self._work, pictures_at)] = some
 
@@ -205,10 +205,10 @@ class _Sharing:
             features.extract(
                 some,
                 self._work.pictures,
-                self._recipe.backbone,
+                self._context.backbone,
                 self._work.augmentation,
                 self._engine,
-                self._recipe.cache,
+                self._context.cache,
                 seed=self._work.seed,
                 crop=self._work.crop,
                 progress=lambda now, _: self._progress(self._done + now, self._total),
@@ -228,7 +228,7 @@ class _Sharing:
             some = self._sent.pop(ref)
             try:
                 landed = ray.get(ref)
-                if isinstance(landed, Stranger):
+                if isinstance(landed, UnreachableNode):
                     self._machines.avoid(landed)
                     self._waiting.append(some)
                     continue
@@ -245,17 +245,17 @@ class _Sharing:
         """Put the features of a shard into the cache."""
         with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
             transfer.fetch(landed, Path(folder))
-            theirs, cache = FeatureCache(Path(folder)), self._recipe.cache
-            features.take_over(theirs, cache, self._engine, self._recipe.backbone, self._names)
+            theirs, cache = FeatureCache(Path(folder)), self._context.cache
+            features.take_over(theirs, cache, self._engine, self._context.backbone, self._names)
         transfer.remove(landed)
 
 
-def _place(recipe: Recipe) -> str:
+def _place(context: TrainingContext) -> str:
     """Where the features of this pass land: on the host's storage, or else beside the cache."""
-    if recipe.settings.storage:
-        return f"{recipe.settings.storage.rstrip('/')}/{secrets.token_hex(16)}"
-    recipe.cache.folder.mkdir(parents=True, exist_ok=True)
-    return str(recipe.cache.folder.resolve() / "shards")
+    if context.settings.storage:
+        return f"{context.settings.storage.rstrip('/')}/{secrets.token_hex(16)}"
+    context.cache.folder.mkdir(parents=True, exist_ok=True)
+    return str(context.cache.folder.resolve() / "shards")
 
 
 def _cut(wanted: Sequence[Example]) -> deque[list[Example]]:

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.dataset import Split
 from core.distributed import connection
-from core.distributed.rank import Rank, Tuned, Work
+from core.distributed.rank import FineTuneResult, FineTuneTask, Rank
 from core.estimating import cost_model, resources, throughput
 from core.jobs.events import Emit, Epoch, Event, Kept, Note
 from core.model.dense import DenseHead
 from core.settings import Settings
 from core.system import threads
 from core.training import checkpoint
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 from core.training.features import Features, OnDisk
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ POLL_SECONDS = 0.2
 LOST = "Fine-tuning on several machines broke off. This one goes on alone."
 
 
-class Once:
+class DeduplicatedEpochs:
     """Passes events on, those of an epoch once only, though it be run a second time here."""
 
     def __init__(self, emit: Emit) -> None:
@@ -76,7 +76,7 @@ class _Placed:
 
 
 def fit(
-    recipe: Recipe,
+    context: TrainingContext,
     tuner: Tuner,
     head: DenseHead,
     found: Mapping[Split, Features],
@@ -95,14 +95,14 @@ def fit(
     Returns:
         What `Tuner.fit` does; None where it is still to be done here, `tuner` being as it was.
     """
-    if recipe.settings.runner != "ray" or _seconds(recipe) < WORTH_IT or _has_gpu():
+    if context.settings.runner != "ray" or _seconds(context) < WORTH_IT or _has_gpu():
         return None
-    with closing(_course(recipe, head, found, path)) as course:
+    with closing(_course(context, head, found, path)) as course:
         while True:
             try:
                 event = next(course)
             except StopIteration as end:
-                tuned: Tuned | None = end.value
+                tuned: FineTuneResult | None = end.value
                 return None if tuned is None else (tuner.take_over(tuned.weights), tuned.kept)
             except Exception:  # of Ray, of TensorFlow, or of a machine's own
                 logger.exception("fine-tuning goes on on this machine alone")
@@ -113,36 +113,36 @@ def fit(
 
 
 def _course(
-    recipe: Recipe, head: DenseHead, found: Mapping[Split, Features], path: Path | None
-) -> Generator[Event, None, Tuned | None]:
+    context: TrainingContext, head: DenseHead, found: Mapping[Split, Features], path: Path | None
+) -> Generator[Event, None, FineTuneResult | None]:
     """What is said meanwhile, and in the end what came of it; raises where nothing did."""
     try:
-        connection.join(recipe.settings)
+        connection.join(context.settings)
     except Exception:
         logger.exception("no cluster to fine-tune with")
         return None
     import ray
 
     try:
-        placed = _placed(recipe, found["train"].on_disk())
+        placed = _placed(context, found["train"].on_disk())
         if len(placed) < 2:
             logger.info("no other machine has room: fine-tuning on this one")
             return None
         where = ", ".join(one.address for one in placed)
         logger.info("fine-tuning on %d machines: %s", len(placed), where)
         yield Note(sentence=f"{len(placed)} machines fine-tune together.")
-        return (yield from _watched(placed, ray.put(_work(recipe, head, found, path))))
+        return (yield from _watched(placed, ray.put(_work(context, head, found, path))))
     finally:
         ray.shutdown()  # ends all processes, wherever they are
 
 
-def _placed(recipe: Recipe, activations: OnDisk) -> list[_Placed]:
+def _placed(context: TrainingContext, activations: OnDisk) -> list[_Placed]:
     """A process here and one on each other machine with room; less than two where none has."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here, own = _here(recipe.settings), threads.cores()
-    memory = round(resources.PYTHON_BYTES + resources.tuning_bytes(recipe.config))
+    here, own = _here(context.settings), threads.cores()
+    memory = round(resources.PYTHON_BYTES + resources.tuning_bytes(context.config))
     rank: Any = ray.remote(max_restarts=0, max_concurrency=2)(Rank)
 
     def place(node: str, taken: int) -> Any:
@@ -156,7 +156,7 @@ def _placed(recipe: Recipe, activations: OnDisk) -> list[_Placed]:
     }
     others = {node: count for node, count in others.items() if count}
     free = int(ray.available_resources().get("CPU", 0))
-    wanted = min(len(others), free, recipe.config.batch_size // ROWS - 1)
+    wanted = min(len(others), free, context.config.batch_size // ROWS - 1)
     if wanted < 1 or not here:
         return []
     needed, _ = activations.files[0]
@@ -189,7 +189,9 @@ def _addresses(refs: list[ray.ObjectRef], wanted: int) -> dict[ray.ObjectRef, st
     return found
 
 
-def _watched(placed: Sequence[_Placed], work: ray.ObjectRef) -> Generator[Event, None, Tuned]:
+def _watched(
+    placed: Sequence[_Placed], work: ray.ObjectRef
+) -> Generator[Event, None, FineTuneResult]:
     """Have the processes do it, and pass on what the first of them says."""
     import ray
 
@@ -204,7 +206,7 @@ def _watched(placed: Sequence[_Placed], work: ray.ObjectRef) -> Generator[Event,
     while True:
         done, left = ray.wait(tasks, num_returns=len(tasks), timeout=POLL_SECONDS)
         # Raises what went wrong with any of them: the others would wait for it.
-        ended: list[Tuned] = ray.get(done)
+        ended: list[FineTuneResult] = ray.get(done)
         if connection.ready([heard], 1, POLL_SECONDS):
             said: tuple[Event, ...] = ray.get(heard)
             heard = lead.said.remote()
@@ -221,7 +223,7 @@ def _watched(placed: Sequence[_Placed], work: ray.ObjectRef) -> Generator[Event,
     return tuned
 
 
-def _agreed(ended: Sequence[Tuned]) -> Tuned:
+def _agreed(ended: Sequence[FineTuneResult]) -> FineTuneResult:
     """What the first has to tell, if all ended with the same weights."""
     if len({one.digest for one in ended}) > 1:
         raise RuntimeError("the processes ended with different weights")
@@ -229,20 +231,20 @@ def _agreed(ended: Sequence[Tuned]) -> Tuned:
 
 
 def _work(
-    recipe: Recipe, head: DenseHead, found: Mapping[Split, Features], path: Path | None
-) -> Work:
-    return Work(
-        recipe.config,
-        recipe.backbone.name,
-        recipe.start,
-        recipe.settings,
+    context: TrainingContext, head: DenseHead, found: Mapping[Split, Features], path: Path | None
+) -> FineTuneTask:
+    return FineTuneTask(
+        context.config,
+        context.backbone.name,
+        context.start,
+        context.settings,
         head,
         found["train"].on_disk(),
-        recipe.labels("train"),
+        context.labels("train"),
         found["validation"].on_disk(),
-        recipe.labels("validation"),
+        context.labels("validation"),
         None if path is None else path.resolve(),
-        checkpoint.key_of(recipe),
+        checkpoint.key_of(context),
     )
 
 
@@ -268,8 +270,8 @@ def _has_gpu() -> bool:
     return os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
 
 
-def _seconds(recipe: Recipe) -> float:
+def _seconds(context: TrainingContext) -> float:
     """How long fine-tuning on this machine will take, at most."""
-    each = cost_model.step_by(throughput.REFERENCE, recipe.config, recipe.settings)
-    looks = len(recipe.of("train")) * recipe.config.fine_tune_phase.epochs
-    return each * looks / threads.cores()
+    each = cost_model.step_by(throughput.REFERENCE, context.config, context.settings)
+    appearance = len(context.of("train")) * context.config.fine_tune_phase.epochs
+    return each * appearance / threads.cores()

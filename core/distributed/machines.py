@@ -10,7 +10,7 @@ NODE = "ray.io/node-id"
 
 
 @dataclass(frozen=True)
-class Stranger:
+class UnreachableNode:
     """A machine that does not have what it needs for what it was given, such as the job's folder.
 
     Attributes:
@@ -22,7 +22,7 @@ class Stranger:
     name: str
 
     @classmethod
-    def here(cls) -> Stranger:
+    def here(cls) -> UnreachableNode:
         """The machine that this task runs on."""
         import ray
 
@@ -49,7 +49,7 @@ class Machines:
         """Whether one is there that may do jobs."""
         return any(machine.get("CPU") for machine in self.able())
 
-    def avoid(self, stranger: Stranger) -> None:
+    def avoid(self, stranger: UnreachableNode) -> None:
         """Give it nothing to do any more."""
         self._strangers[stranger.node] = stranger.name
 

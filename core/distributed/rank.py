@@ -27,7 +27,7 @@ from core.training.network import Network
 
 
 @dataclass(frozen=True)
-class Work:
+class FineTuneTask:
     """What a process must know to fine-tune as the training itself would.
 
     Attributes:
@@ -53,7 +53,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class FineTuneResult:
     """What came of it.
 
     Attributes:
@@ -95,12 +95,12 @@ class Rank:
 
     def tune(
         self,
-        work: Work,
+        work: FineTuneTask,
         number: int,
         addresses: Sequence[str],
         counts: Sequence[int],
         affinity: frozenset[int] | None,
-    ) -> Tuned:
+    ) -> FineTuneResult:
         """Fine-tune together with those at the other addresses.
 
         Args:
@@ -126,10 +126,10 @@ class Rank:
         with ExitStack() as held:
             # TensorFlow's threads are those of this one, and stay where it is.
             if affinity is None:
-                held.enter_context(cores.taken(counts[number]))
+                held.enter_context(cores.reserved(counts[number]))
             elif hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(0, affinity)
-            from core.distributed.collective import Ranks
+            from core.distributed.collective import CollectiveTeam
             from core.training.finetune import Tuner
 
             tuner = Tuner(
@@ -137,7 +137,7 @@ class Rank:
                 work.config,
                 classes=work.head.classes,
                 pictures=len(work.train_labels),
-                team=Ranks(number, counts),
+                team=CollectiveTeam(number, counts),
             )
             _, kept = tuner.fit(
                 work.head,
@@ -152,7 +152,7 @@ class Rank:
         digest = hashlib.sha256()
         for array in weights:
             digest.update(np.ascontiguousarray(array).data)
-        return Tuned(kept, digest.hexdigest(), weights if number == 0 else [], self.said())
+        return FineTuneResult(kept, digest.hexdigest(), weights if number == 0 else [], self.said())
 
     def _say(self, event: Event) -> None:
         with self._lock:

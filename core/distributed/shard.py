@@ -15,7 +15,7 @@ from pathlib import Path
 from core import backbones
 from core.dataset import Example
 from core.distributed import cores, transfer
-from core.distributed.machines import Stranger
+from core.distributed.machines import UnreachableNode
 from core.system import files
 from core.training import features
 from core.training.cache import FeatureCache
@@ -63,7 +63,9 @@ def send(shard: Sequence[Example], work: Pass) -> str:
     return transfer.put(((path, str(place)) for place, path in enumerate(pictures)), work.into)
 
 
-def look(shard: Sequence[Example], work: Pass, pictures_at: str = "") -> str | Stranger:
+def extract_shard(
+    shard: Sequence[Example], work: Pass, pictures_at: str = ""
+) -> str | UnreachableNode:
     """Look at a shard on one core.
 
     Args:
@@ -77,7 +79,7 @@ def look(shard: Sequence[Example], work: Pass, pictures_at: str = "") -> str | S
         OSError: the features do not fit on this machine.
     """
     base = _base()
-    with cores.taken(1), tempfile.TemporaryDirectory(dir=base) as name:
+    with cores.reserved(1), tempfile.TemporaryDirectory(dir=base) as name:
         scratch, pictures = Path(name), work.pictures
         try:
             if pictures_at:
@@ -88,7 +90,7 @@ def look(shard: Sequence[Example], work: Pass, pictures_at: str = "") -> str | S
             engine = LitertEngine(_model(work, base), work.engine, work.cut)
         except Exception:  # of a kind for each kind of storage
             logger.exception("this machine does not reach what it needs")
-            return Stranger.here()
+            return UnreachableNode.here()
         kept = scratch / "features"
         features.extract(
             shard,
@@ -105,7 +107,7 @@ def look(shard: Sequence[Example], work: Pass, pictures_at: str = "") -> str | S
             return transfer.put([(kept, ".")], work.into)
         except Exception:
             logger.exception("this machine cannot hand its features over")
-            return Stranger.here()
+            return UnreachableNode.here()
 
 
 def _model(work: Pass, base: Path) -> Path:

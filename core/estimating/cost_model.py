@@ -133,9 +133,9 @@ def remember_steps(
         cpu: seconds of the processor for all of them.
     """
     parts = resources.counts(dataset, config)
-    looks = epochs * (parts.train + FORWARD * parts.validation)
-    if looks:
-        measurements.remember(settings, step_key(config, settings), cpu / looks)
+    appearance = epochs * (parts.train + FORWARD * parts.validation)
+    if appearance:
+        measurements.remember(settings, step_key(config, settings), cpu / appearance)
 
 
 def _above(what: str, config: TrainingConfig, settings: Settings) -> Key:

@@ -125,9 +125,7 @@ def disk(dataset: Dataset, config: TrainingConfig) -> int:
     run = (MODEL_FILES + (not backbone.in_keras)) * model + pictures * THUMBNAIL_BYTES
     if config.fine_tunes:
         view += math.prod(costs.of(backbone)[depth.cut_stage(config)].shape) * FLOAT16
-        run += (
-            model + depth.above(config).parameters * 1e6 * FLOAT32
-        )
+        run += model + depth.above(config).parameters * 1e6 * FLOAT32
     return math.ceil(views(dataset, config) * view + run)
 
 

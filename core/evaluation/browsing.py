@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.report import Report, Unlike
+from core.evaluation.report import OodScores, Report
 
 Flags = NDArray[np.bool_]
 Verdict = Literal["sure", "not sure", "unlike"]
@@ -33,7 +33,7 @@ class Rows:
     labels: Ints
     predicted: Ints
     probability: Floats
-    strangeness: Floats | None
+    ood_score: Floats | None
     alike: Ints
 
     @property
@@ -44,8 +44,8 @@ class Rows:
     def verdicts(self, threshold: float) -> dict[Verdict, Flags]:
         """Which would be called what, each (n,), when answers below `threshold` are not sure."""
         unlike = np.zeros(len(self.names), bool)
-        if self.strangeness is not None:
-            unlike = self.strangeness > 1
+        if self.ood_score is not None:
+            unlike = self.ood_score > 1
         sure = self.probability >= threshold
         return {"sure": sure & ~unlike, "not sure": ~sure & ~unlike, "unlike": unlike}
 
@@ -99,7 +99,7 @@ ORDERS: dict[str, Callable[[Rows], tuple[np.ndarray, ...]]] = {
 together, the commonest first; `Most surely wrong` goes by probability alone."""
 
 
-def rows(report: Report, unlike: Unlike | None) -> Rows:
+def rows(report: Report, unlike: OodScores | None) -> Rows:
     """The test pictures of a report as arrays."""
     said = report.predictions
     labels = np.array([one.label for one in said], np.int64)
@@ -109,7 +109,7 @@ def rows(report: Report, unlike: Unlike | None) -> Rows:
         labels=labels,
         predicted=predicted,
         probability=np.array([one.probability for one in said]),
-        strangeness=None if unlike is None else np.array(unlike.strangeness),
+        ood_score=None if unlike is None else np.array(unlike.scores),
         alike=np.array(report.confusion.counts)[labels, predicted],
     )
 

@@ -17,7 +17,7 @@ from core.evaluation.significance import holm
 
 
 @dataclass(frozen=True)
-class Answered:
+class EvaluatedModel:
     """A report, and what finds its test pictures again among those of another.
 
     Attributes:
@@ -47,7 +47,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedComparison:
     """Two models that were tested on the same pictures.
 
     Attributes:
@@ -87,7 +87,7 @@ class Paired:
 
 
 @dataclass(frozen=True)
-class Apart:
+class NotComparable:
     """Two models whose tests cannot be paired, and why.
 
     Attributes:
@@ -108,7 +108,9 @@ DIFFERENCES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 """Attributes of `Paired` that are differences."""
 
 
-def compare(first: Answered, second: Answered, *, seed: int = 0) -> Paired | Apart:
+def compare(
+    first: EvaluatedModel, second: EvaluatedModel, *, seed: int = 0
+) -> PairedComparison | NotComparable:
     """Compare two models picture by picture, if the same pictures tested both.
 
     They did where pictures, labels and classes are the same; their order may differ, and classes
@@ -130,7 +132,7 @@ def compare(first: Answered, second: Answered, *, seed: int = 0) -> Paired | Apa
     only_first, only_second = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
     balanced, macro = differences.of_averages(labels, one, two, len(names), seed=seed)
     given = second.probabilities[places][:, columns]
-    return Paired(
+    return PairedComparison(
         pictures=len(labels),
         both=int((ours & theirs).sum()),
         only_first=only_first,
@@ -146,11 +148,11 @@ def compare(first: Answered, second: Answered, *, seed: int = 0) -> Paired | Apa
 
 
 def against(
-    reference: Answered, others: Sequence[Answered], *, seed: int = 0
-) -> tuple[Paired | Apart, ...]:
+    reference: EvaluatedModel, others: Sequence[EvaluatedModel], *, seed: int = 0
+) -> tuple[PairedComparison | NotComparable, ...]:
     """Compare each of several models with one; p-values make up for there being several."""
     found = [compare(reference, other, seed=seed) for other in others]
-    paired = [one for one in found if isinstance(one, Paired)]
+    paired = [one for one in found if isinstance(one, PairedComparison)]
     changes: list[dict[str, Any]] = [{} for _ in paired]
     for name in DIFFERENCES:
         known = [(i, getattr(one, name)) for i, one in enumerate(paired) if getattr(one, name)]
@@ -161,26 +163,26 @@ def against(
         replace(one, comparisons=len(paired), **change)
         for one, change in zip(paired, changes, strict=True)
     )
-    return tuple(next(done) if isinstance(one, Paired) else one for one in found)
+    return tuple(next(done) if isinstance(one, PairedComparison) else one for one in found)
 
 
-def _ordered(answered: Answered) -> list[int]:
+def _ordered(answered: EvaluatedModel) -> list[int]:
     """Places of the pictures, in an order that depends on pictures and labels alone."""
     return sorted(range(len(answered.keys)), key=lambda place: _identity(answered, place))
 
 
-def _identity(answered: Answered, place: int) -> tuple[str, str]:
+def _identity(answered: EvaluatedModel, place: int) -> tuple[str, str]:
     report = answered.report
     return answered.keys[place], report.classes[report.predictions[place].label]
 
 
-def _said(answered: Answered) -> tuple[Ints, Ints]:
+def _said(answered: EvaluatedModel) -> tuple[Ints, Ints]:
     """What each picture is and was called, (n,) each."""
     said = answered.report.predictions
     return np.array([one.label for one in said]), np.array([one.predicted for one in said])
 
 
-def _apart(first: Answered, second: Answered) -> Apart | None:
+def _apart(first: EvaluatedModel, second: EvaluatedModel) -> NotComparable | None:
     shared = (Counter(first.keys) & Counter(second.keys)).total()
     alike = Counter(_identity(first, place) for place in range(len(first.keys))) & Counter(
         _identity(second, place) for place in range(len(second.keys))
@@ -188,7 +190,7 @@ def _apart(first: Answered, second: Answered) -> Apart | None:
     other_classes = set(first.report.classes) != set(second.report.classes)
     if len(first.keys) == len(second.keys) == alike.total() and not other_classes:
         return None
-    return Apart(
+    return NotComparable(
         first=len(first.keys),
         second=len(second.keys),
         shared=shared,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import RunDamaged
 
@@ -175,14 +175,16 @@ class ClassCurves(Part):
     precision_recall: Curve | None
 
 
-class Unlike(Part):
-    """How a novelty detector takes the test pictures, all of which show what was taught.
+class OodScores(Part):
+    """Out-of-distribution scores of the test pictures, all of which show a class of the model.
 
-    `strangeness` is of each test picture, in the order of the report: over 1 it would be called
-    unlike anything the model was taught. `false_alarms` is the share of those.
+    `scores` has one of each test picture, in the order of the report: over 1 the picture would be
+    called not like the training pictures. `false_alarms` is the share of those.
     """
 
-    strangeness: tuple[float, ...]
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    scores: tuple[float, ...] = Field(alias="strangeness")
     false_alarms: Estimate
 
 

@@ -1,17 +1,19 @@
 """A comparison of two models in words, names as they were given."""
 
-from core.evaluation.paired import Apart, Paired
+from core.evaluation.paired import NotComparable, PairedComparison
 
 
-def verdict(found: Paired | Apart, first: str = "the first", second: str = "the second") -> str:
+def verdict(
+    found: PairedComparison | NotComparable, first: str = "the first", second: str = "the second"
+) -> str:
     """Which is better, or that nobody can tell and why.
 
     Example:
         B is better than A: right on 5 more of 38 pictures (p = 0.031).
         No difference that 38 pictures can show: A is right on 33, B on 35 (p = 0.63).
     """
-    sentence = _apart(found, first, second) if isinstance(found, Apart) else ""
-    if isinstance(found, Paired):
+    sentence = _apart(found, first, second) if isinstance(found, NotComparable) else ""
+    if isinstance(found, PairedComparison):
         sentence = _paired(found, first, second)
     return sentence[:1].upper() + sentence[1:]
 
@@ -23,7 +25,7 @@ def chance(p: float, comparisons: int = 1) -> str:
     return said if comparisons < 2 else f"{said}, adjusted for {comparisons} comparisons"
 
 
-def _paired(found: Paired, first: str, second: str) -> str:
+def _paired(found: PairedComparison, first: str, second: str) -> str:
     pictures = "1 picture" if found.pictures == 1 else f"{found.pictures:,} pictures"
     unlike = found.only_second - found.only_first
     probably = chance(found.accuracy.adjusted, found.comparisons)
@@ -42,7 +44,7 @@ def _paired(found: Paired, first: str, second: str) -> str:
     )
 
 
-def _apart(found: Apart, first: str, second: str) -> str:
+def _apart(found: NotComparable, first: str, second: str) -> str:
     start = f"no paired test of {first} and {second}: "
     if found.shared < max(found.first, found.second):
         shared = (

@@ -42,7 +42,7 @@ TRAIN = "train.py"
 Write = Callable[[Path], None]
 
 
-def make(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verification:
+def build_all(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verification:
     """Write each format beside the model; none stays that does not answer as the report does.
 
     Each is opened again in a fresh process before it gets its name. What becomes of one does not
@@ -109,7 +109,7 @@ def _one(
     try:
         _require_memory(form, saved)
         write(made)
-        return verify.prove(form, made, saved, known, count)
+        return verify.verify(form, made, saved, known, count)
     except Cancelled:
         raise
     except TuskerError as refusal:

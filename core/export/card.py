@@ -16,12 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core import backbones
 from core.backbones import Backbone
 from core.checks import Finding
-from core.checks.labels import Suspect
+from core.checks.labels import LabelIssue
 from core.dataset import Dataset
 from core.dataset.splitting import together
 from core.evaluation import Report, describe, intervals
 from core.evaluation.learning_curve import LearningCurve
-from core.evaluation.report import ClassScore, Estimate, Footprint, Threshold, Unlike
+from core.evaluation.report import ClassScore, Estimate, Footprint, OodScores, Threshold
 from core.evaluation.wording import figures
 from core.jobs.events import Epoch, Kept
 from core.runs.corrections import Origin, origin
@@ -49,7 +49,7 @@ class ClassCount:
 
 
 @dataclass(frozen=True)
-class PhaseSaid:
+class PhaseSummary:
     """What a phase of the training did: its epochs, and which was kept (0: its start)."""
 
     name: str
@@ -90,12 +90,12 @@ class Facts:
     astride: int
     origin: Origin | None
     findings: tuple[Finding, ...]
-    suspects: tuple[Suspect, ...]
-    phases: tuple[PhaseSaid, ...]
+    label_issues: tuple[LabelIssue, ...]
+    phases: tuple[PhaseSummary, ...]
     threshold: Threshold | None
     worst: tuple[ClassScore, ...]
     few: tuple[ClassScore, ...]
-    unlike: Unlike | None
+    unlike: OodScores | None
     footprint: Footprint | None
     curve: LearningCurve | None
 
@@ -124,12 +124,12 @@ def facts(run: Run) -> Facts:
         astride=astride,
         origin=origin(run),
         findings=run.findings(),
-        suspects=run.suspects(),
+        label_issues=run.label_issues(),
         phases=_phases(run.epochs(), run.kept()),
         threshold=_threshold(run, report),
         worst=tuple(missed[:WORST]),
         few=tuple(score for score in report.per_class if score.support < FEW),
-        unlike=run.unlike(),
+        unlike=run.ood_scores(),
         footprint=run.footprint(),
         curve=run.learning_curve(),
     )
@@ -202,11 +202,11 @@ def _alike(dataset: Dataset) -> tuple[int, int]:
     return sum(map(len, units)), sum(map(len, astride))
 
 
-def _phases(epochs: Sequence[Epoch], kept: Sequence[Kept]) -> tuple[PhaseSaid, ...]:
+def _phases(epochs: Sequence[Epoch], kept: Sequence[Kept]) -> tuple[PhaseSummary, ...]:
     ran = Counter(epoch.phase for epoch in epochs)
     which = {one.phase: one for one in kept}
     return tuple(
-        PhaseSaid(phase, ran[phase], which.get(phase)) for phase in dict.fromkeys([*ran, *which])
+        PhaseSummary(phase, ran[phase], which.get(phase)) for phase in dict.fromkeys([*ran, *which])
     )
 
 

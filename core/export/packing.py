@@ -36,8 +36,8 @@ MEANING = {
     LABELS: "Names of the classes, one a line, in the order of the outputs",
     storage.MODEL: "What the model is: backbone, size, classes",
     storage.WEIGHTS: "The weights that were trained, as plain arrays",
-    storage.NOVELTY: "What tells pictures apart that are unlike those it was taught",
-    storage.LOOKS: "How its training pictures look: light, colour, sharpness",
+    storage.OOD: "What tells pictures apart that are unlike those it was taught",
+    storage.APPEARANCE: "How its training pictures look: light, colour, sharpness",
     VERIFICATION: "What was found when each file was opened again",
     CARD: "What it was taught on, what it cannot do, how it was measured",
     REPORT: "The report, as JSON",
@@ -46,7 +46,7 @@ MEANING = {
 }
 
 
-def artefacts(run: Run) -> tuple[Format, ...]:
+def available_formats(run: Run) -> tuple[Format, ...]:
     """The formats that are there, proven."""
     found = run.verification()
     if found is None:
@@ -64,7 +64,7 @@ def title(file: str) -> str:
 
 def sizes(run: Run) -> dict[str, int]:
     """Bytes of each format that is there."""
-    return {form.file: size(run.model_folder / form.file) for form in artefacts(run)}
+    return {form.file: size(run.model_folder / form.file) for form in available_formats(run)}
 
 
 def companions(run: Run) -> dict[str, Path]:
@@ -77,8 +77,8 @@ def companions(run: Run) -> dict[str, Path]:
         LABELS: folder / LABELS,
         storage.MODEL: folder / storage.MODEL,
         storage.WEIGHTS: folder / storage.WEIGHTS,
-        storage.NOVELTY: folder / storage.NOVELTY,
-        storage.LOOKS: folder / storage.LOOKS,
+        storage.OOD: folder / storage.OOD,
+        storage.APPEARANCE: folder / storage.APPEARANCE,
         VERIFICATION: run.path / VERIFICATION,
         REPORT: run.path / REPORT,
         CONFIG: run.path / CONFIG,
@@ -86,7 +86,7 @@ def companions(run: Run) -> dict[str, Path]:
     return {name: place for name, place in places.items() if place.is_file()}
 
 
-def packed(run: Run, settings: Settings, chosen: Collection[str] | None = None) -> bytes:
+def pack(run: Run, settings: Settings, chosen: Collection[str] | None = None) -> bytes:
     """The bundle as one zip. Models hardly shrink, so it is not compressed.
 
     Args:
@@ -95,7 +95,7 @@ def packed(run: Run, settings: Settings, chosen: Collection[str] | None = None) 
     Raises:
         RunDamaged: the run is not complete, or one of its files cannot be read.
     """
-    forms = [form for form in artefacts(run) if chosen is None or form.file in chosen]
+    forms = [form for form in available_formats(run) if chosen is None or form.file in chosen]
     with tempfile.TemporaryFile(dir=settings.home) as scratch:
         with zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
             for form in forms:
@@ -112,7 +112,7 @@ def packed(run: Run, settings: Settings, chosen: Collection[str] | None = None) 
 
 def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:
     """What is written when it is packed: programs for these formats, the card, the licences."""
-    saved = storage.described(run.model_folder)
+    saved = storage.load_description(run.model_folder)
     threshold = run.annotations().threshold
     found: dict[str, Callable[[], str]] = {CARD: lambda: card(run)}
     for form in reversed(list(forms)):  # of two formats with one program it asks the first

@@ -64,7 +64,7 @@ def program(config: TrainingConfig, saved: ModelFile, dataset: Dataset) -> str:
         heif=any(example.format == "HEIF" for example in dataset.examples),
         deep=any(example.format in DEEP for example in dataset.examples),
         shipped=not backbone.in_keras,
-        recipe=backbone.recipe,
+        context=backbone.recipe,
         scaling=_scaling(backbone),
         **_dealing(config, dataset),
         views=views,

@@ -48,7 +48,7 @@ class HeldOut:
         return float((self.probabilities.argmax(axis=1) == self.labels).mean())
 
 
-def prove(form: Format, path: Path, saved: ModelFile, known: HeldOut, count: Counter) -> Proof:
+def verify(form: Format, path: Path, saved: ModelFile, known: HeldOut, count: Counter) -> Proof:
     """Ask a file about held-out pictures and hold its answers against the report's.
 
     Args:

@@ -1,16 +1,25 @@
 """The only decoder: the bytes of any picture in, upright RGB pixels out."""
 
-from core.images.decoding import FORMATS, READABLE, Look, decode, fit, load, look, thumbnail
+from core.images.decoding import (
+    FORMATS,
+    READABLE,
+    DecodedImage,
+    decode,
+    decode_with_info,
+    fit,
+    load,
+    thumbnail,
+)
 from core.images.detail import laplacian
 
 __all__ = [
     "FORMATS",
     "READABLE",
-    "Look",
+    "DecodedImage",
     "decode",
+    "decode_with_info",
     "fit",
     "laplacian",
     "load",
-    "look",
     "thumbnail",
 ]

@@ -42,7 +42,7 @@ _UPRIGHT = {
 
 
 @dataclass(frozen=True)
-class Look:
+class DecodedImage:
     """A decoded picture and what its file says about it.
 
     Attributes:
@@ -79,12 +79,12 @@ def decode(
     Raises:
         BadImage: not a picture, a damaged one, or one beyond the limits.
     """
-    return look(source, shorter_edge=shorter_edge, limits=limits).pixels
+    return decode_with_info(source, shorter_edge=shorter_edge, limits=limits).pixels
 
 
-def look(
+def decode_with_info(
     source: bytes | Path, *, shorter_edge: int | None = None, limits: Settings | None = None
-) -> Look:
+) -> DecodedImage:
     """Decode a picture and keep its format and size; arguments and errors as in `decode`."""
     limits = limits or settings.load()
     with _refusing(), _opened(source, limits) as file:
@@ -93,7 +93,7 @@ def look(
         del image  # turning makes a second copy; there is no room for a third
     if turn >= 5:
         width, height = height, width
-    return Look(_turned(pixels, turn), kind, width, height)
+    return DecodedImage(_turned(pixels, turn), kind, width, height)
 
 
 def fit(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:

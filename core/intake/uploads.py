@@ -121,8 +121,8 @@ def unpack(
         NotEnoughResources: it does not fit on the disk.
     """
     sweep(settings)
-    quotas.room(by, settings)
-    quotas.pictures(by, settings)
+    quotas.check_space(by, settings)
+    quotas.check_pictures(by, settings)
     upload = Upload(_home(settings) / secrets.token_hex(16))
     upload.path.mkdir(parents=True)
     given = upload.path / GIVEN
@@ -181,7 +181,7 @@ def sweep(settings: Settings) -> None:
 def _needed(settings: Settings) -> set[Path]:
     """Uploads that a training, waiting or at work, still reads."""
     needed = set()
-    for run in runs.every(settings):
+    for run in runs.list_runs(settings):
         with contextlib.suppress(OSError, ValueError):
             if run.pictures is not None and not run.status(settings).state.ended:
                 needed.add(run.pictures.parent)
@@ -197,8 +197,8 @@ def _time(path: Path) -> float:
 
 def _take(name: str, settings: Settings, write: Callable[[Path], None], by: str) -> Upload:
     sweep(settings)
-    quotas.room(by, settings)
-    quotas.pictures(by, settings)
+    quotas.check_space(by, settings)
+    quotas.check_pictures(by, settings)
     upload = Upload(_home(settings) / secrets.token_hex(16))
     upload.path.mkdir(parents=True)
     try:

@@ -33,10 +33,15 @@ class State(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
-    DONE = "done"
+    FINISHED = "finished"
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
+
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        """Statuses written before version 1.0 say `done`."""
+        return cls.FINISHED if value == "done" else None
 
     @property
     def ended(self) -> bool:
@@ -149,7 +154,7 @@ class JobFolder:
         started = {"started_at": time.time(), "ended_at": None, "sentence": ""}
         self.write(self.recorded().model_copy(update={"state": State.RUNNING} | started))
 
-    def say_why_it_waits(self, sentence: str) -> None:
+    def set_waiting_reason(self, sentence: str) -> None:
         """Put into its status what it waits for, unless somebody has begun meanwhile."""
         if self.recorded().sentence == sentence:
             return  # to lock it would be in the way of others
@@ -232,7 +237,7 @@ class JobFolder:
     def _broke_off(self, order: Order) -> bool:
         """Whether this very order stands here and was not done."""
         try:
-            return self.recorded().state is not State.DONE and self.order() == order
+            return self.recorded().state is not State.FINISHED and self.order() == order
         except (OSError, ValueError):
             return False
 

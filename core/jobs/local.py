@@ -21,13 +21,13 @@ from filelock import Timeout
 from core.errors import LimitExceeded
 from core.jobs import process, quotas
 from core.jobs.folder import JobFolder, Kind, Order, State, Status
-from core.jobs.queue import Lane, job_of, seat
+from core.jobs.queue import Queue, job_of, slot
 from core.settings import Settings
 from core.system import log, visitors
 
 logger = logging.getLogger(__name__)
 
-Drain = Callable[[Lane, Settings], None]
+Drain = Callable[[Queue, Settings], None]
 
 DISPATCHERS = {"local": "core.jobs.dispatch", "ray": "core.distributed.dispatch"}
 """The module that drains a queue in a process of its own, by `TUSKER_RUNNER`."""
@@ -49,14 +49,14 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
     job = JobFolder(folder)
     if job.exists and not status(job, settings).state.ended:
         return job
-    lane = Lane(order.kind, settings)
+    lane = Queue(order.kind, settings)
     waiting = sum(_waits(ticket) for ticket in lane.tickets())
     if waiting >= settings.queue_length:
         raise LimitExceeded(
             f"The queue is full: {waiting} of {settings.queue_length} places are taken. "
             f"Try again in a few minutes; the host can raise {settings.variable('queue_length')}."
         )
-    quotas.turn(by, get_args(Kind), settings)
+    quotas.check_queue(by, get_args(Kind), settings)
     folder.mkdir(parents=True, exist_ok=True)
     # First, so that whoever is killed here leaves nothing that is nobody's. A run or a model keeps
     # its owner; a backbone is nobody's, and its mark says who had it prepared.
@@ -72,7 +72,7 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
 def status(folder: JobFolder, settings: Settings) -> Status:
     """The job's status, with `interrupted` where a running job has nobody left to run it."""
     recorded = folder.recorded()
-    lane = Lane(recorded.kind, settings)
+    lane = Queue(recorded.kind, settings)
     if recorded.state is State.RUNNING and not folder.worker_lives:
         if lane.ticket_of(folder) is not None and not lane.held and settings.runner == "ray":
             _start_dispatcher(lane, settings)  # its task went with the last one
@@ -87,7 +87,7 @@ def status(folder: JobFolder, settings: Settings) -> Status:
     return recorded
 
 
-def _interrupted(folder: JobFolder, lane: Lane, settings: Settings) -> Status:
+def _interrupted(folder: JobFolder, lane: Queue, settings: Settings) -> Status:
     """Record that nobody works on a job any more, and take it out of its queue."""
     ticket = lane.ticket_of(folder)
     found = process.interrupt(folder, settings)
@@ -111,14 +111,14 @@ def cancel(folder: JobFolder, settings: Settings) -> None:
         withdrawn = free and folder.recorded().state is State.QUEUED
         if withdrawn:
             folder.end(State.CANCELLED, "It was cancelled before it began.")
-    ticket = Lane(folder.recorded().kind, settings).ticket_of(folder) if withdrawn else None
+    ticket = Queue(folder.recorded().kind, settings).ticket_of(folder) if withdrawn else None
     if ticket is not None:
         ticket.unlink(missing_ok=True)
 
 
 def position(folder: JobFolder, settings: Settings) -> int:
     """How many jobs are ahead of this one in its queue."""
-    lane = Lane(folder.recorded().kind, settings)
+    lane = Queue(folder.recorded().kind, settings)
     ticket = lane.ticket_of(folder)
     return sum(other.name < ticket.name for other in lane.tickets()) if ticket else 0
 
@@ -126,15 +126,15 @@ def position(folder: JobFolder, settings: Settings) -> int:
 def recover(settings: Settings) -> None:
     """After a restart of the host: let the queues go on where they stood."""
     for kind in get_args(Kind):
-        lane = Lane(kind, settings)
+        lane = Queue(kind, settings)
         if lane.tickets() and not lane.held:
             _start_dispatcher(lane, settings)
 
 
-def drain(lane: Lane, settings: Settings) -> None:
+def drain(lane: Queue, settings: Settings) -> None:
     """Do the jobs of a queue on this machine, one after the other, the oldest first."""
     while tickets := lane.tickets():
-        with seat(settings):
+        with slot(settings):
             _work_off(tickets[0], settings)
 
 
@@ -145,7 +145,7 @@ def dispatch(kind: Kind, settings: Settings, drain: Drain = drain) -> None:
         drain: does all jobs of a queue and returns when it is empty. A job's ticket goes when its
             status says how it ended, and no job's failure is raised.
     """
-    lane = Lane(kind, settings)
+    lane = Queue(kind, settings)
     try:
         with lane.lock().acquire(timeout=1.0):
             drain(lane, settings)
@@ -160,13 +160,13 @@ def _work_off(ticket: Path, settings: Settings) -> None:
     try:
         if not folder.exists:
             return
-        process.adopt(folder, settings)
+        process.supervise(folder, settings)
         state = folder.recorded().state
         if state is State.RUNNING or (state is State.QUEUED and folder.cancel_requested):
             process.interrupt(folder, settings)
         elif state is State.QUEUED:
             process.run(folder, settings)
-            process.adopt(folder, settings)
+            process.supervise(folder, settings)
     except Exception:
         # The jobs behind it must not wait because of one.
         logger.exception("the job in %s could not be worked off", folder.path)
@@ -195,12 +195,12 @@ def _waits(ticket: Path) -> bool:
     return folder is not None and folder.exists and folder.recorded().state is State.QUEUED
 
 
-def _start_dispatcher(lane: Lane, settings: Settings) -> None:
+def _start_dispatcher(lane: Queue, settings: Settings) -> None:
     with lane.log_path.open("ab") as log_file:
         subprocess.Popen(
             [sys.executable, "-m", DISPATCHERS[settings.runner], lane.kind],
             cwd=process.ROOT,
-            env=process.surroundings(settings),
+            env=process.dispatcher_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=subprocess.STDOUT,

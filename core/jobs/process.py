@@ -51,7 +51,7 @@ CANCELLED = "It was cancelled."
 SMALLER = "Try a smaller batch, fewer views or a smaller backbone."
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def worker_environment(settings: Settings) -> dict[str, str]:
     """What a worker may know of the host's environment."""
     kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
     return kept | {
@@ -62,10 +62,10 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def surroundings(settings: Settings) -> dict[str, str]:
+def dispatcher_environment(settings: Settings) -> dict[str, str]:
     """What a dispatcher may know of it: besides, how to be let into the cluster."""
     cluster = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
-    return environment(settings) | (cluster if settings.runner == "ray" else {})
+    return worker_environment(settings) | (cluster if settings.runner == "ray" else {})
 
 
 def run(folder: JobFolder, settings: Settings) -> None:
@@ -79,7 +79,7 @@ def run(folder: JobFolder, settings: Settings) -> None:
         worker = psutil.Popen(
             [sys.executable, "-m", WORKER, str(folder.path)],
             cwd=ROOT,
-            env=environment(settings) | {"TMPDIR": str(scratch)},
+            env=worker_environment(settings) | {"TMPDIR": str(scratch)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -91,7 +91,7 @@ def run(folder: JobFolder, settings: Settings) -> None:
     _stay(folder, worker, settings, settings.job_minutes * 60, scratch)
 
 
-def adopt(folder: JobFolder, settings: Settings) -> None:
+def supervise(folder: JobFolder, settings: Settings) -> None:
     """Stay with a worker whose dispatcher died, until it has ended; do nothing if there is none."""
     while folder.worker_lives:
         worker = _worker_of(folder)
@@ -209,7 +209,7 @@ def _say_how_it_ended(
     folder: JobFolder, code: int | None, overdue: bool, settings: Settings
 ) -> None:
     recorded, state = folder.recorded().state, State.FAILED
-    if overdue and recorded is not State.DONE:
+    if overdue and recorded is not State.FINISHED:
         sentence = (
             f"It took longer than the {settings.job_minutes:g} minutes that this host allows. "
             f"The host can raise {settings.variable('job_minutes')}."

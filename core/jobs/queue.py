@@ -17,7 +17,7 @@ SEAT_SECONDS = 0.2
 """How often somebody looks who waits for others to be done."""
 
 
-class Lane:
+class Queue:
     """One kind's queue on this machine."""
 
     def __init__(self, kind: Kind, settings: Settings) -> None:
@@ -67,7 +67,7 @@ def _number(ticket: Path) -> int:
 
 
 @contextmanager
-def seat(settings: Settings) -> Iterator[None]:
+def slot(settings: Settings) -> Iterator[None]:
     """Wait until fewer jobs are at work than this host allows, and count as one of them."""
     home = settings.home.resolve() / "queue"
     locks = [FileLock(home / f"seat-{place}.lock") for place in range(settings.jobs_at_once)]
@@ -93,7 +93,7 @@ def _taken(lock: FileLock) -> bool:
 
 def jobs_of(kind: Kind, settings: Settings) -> Iterator[JobFolder]:
     """The jobs in the queue of a kind, with the one at work."""
-    for ticket in Lane(kind, settings).tickets():
+    for ticket in Queue(kind, settings).tickets():
         job = job_of(ticket)
         if job is not None:
             yield job

@@ -25,7 +25,7 @@ PICTURES = "pictures"
 DAY = 24 * 3600.0
 
 
-def room(by: str, settings: Settings) -> None:
+def check_space(by: str, settings: Settings) -> None:
     """See to it that there is room on the disk for something more of a visitor's.
 
     Args:
@@ -54,7 +54,7 @@ def room(by: str, settings: Settings) -> None:
         )
 
 
-def pictures(by: str, settings: Settings) -> None:
+def check_pictures(by: str, settings: Settings) -> None:
     """See to it that a visitor may bring more pictures.
 
     Raises:
@@ -62,17 +62,17 @@ def pictures(by: str, settings: Settings) -> None:
     """
     if settings.mode == "personal":
         return
-    pictures = sum(map(_pictures, _of(by, settings)))
-    if pictures >= settings.visitor_pictures:
+    held = sum(map(_pictures, _of(by, settings)))
+    if held >= settings.visitor_pictures:
         raise LimitExceeded(
             f"This host keeps at most {settings.visitor_pictures:,} pictures for one visitor, and "
-            f"holds {pictures:,} of yours. Wait until they are deleted, "
+            f"holds {held:,} of yours. Wait until they are deleted, "
             f"{settings.upload_hours:g} hours after you last used them; the host can raise "
             f"{settings.variable('visitor_pictures')}."
         )
 
 
-def minutes(by: str, settings: Settings) -> None:
+def check_minutes(by: str, settings: Settings) -> None:
     """See to it that a visitor may have another training today.
 
     Raises:
@@ -90,7 +90,7 @@ def minutes(by: str, settings: Settings) -> None:
         )
 
 
-def turn(by: str, kinds: Iterable[Kind], settings: Settings) -> None:
+def check_queue(by: str, kinds: Iterable[Kind], settings: Settings) -> None:
     """See to it that a visitor may have another job in the queues.
 
     Args:

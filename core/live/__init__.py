@@ -1,7 +1,7 @@
 """A model for a live view: packed for the browser, or asked here, as a camera check asks it too."""
 
-from core.live.camera_check import FRAMES, NOT_KEPT, Checked, check
-from core.live.frames import Seen, see
+from core.live.camera_check import FRAMES, NOT_KEPT, CameraCheck, check
+from core.live.frames import FrameAnswer, answer
 from core.live.parts import NAMES, Part, head, pack, trunk
 from core.live.runtime import HERE_ONLY, Runtime, runtime
 
@@ -10,14 +10,14 @@ __all__ = [
     "HERE_ONLY",
     "NAMES",
     "NOT_KEPT",
-    "Checked",
+    "CameraCheck",
+    "FrameAnswer",
     "Part",
     "Runtime",
-    "Seen",
+    "answer",
     "check",
     "head",
     "pack",
     "runtime",
-    "see",
     "trunk",
 ]

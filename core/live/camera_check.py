@@ -10,7 +10,7 @@ import numpy as np
 from core.errors import BadInput
 from core.live.frames import pixels
 from core.model import appearance
-from core.model.appearance import Spread
+from core.model.appearance import Percentiles
 from core.model.classifier import Classifier
 
 FRAMES = 10
@@ -32,7 +32,7 @@ NOTHING = {"brightness": 4.0, "warmth": 1.5, "sharpness": 0.5}
 
 
 @dataclass(frozen=True)
-class Compared:
+class MeasureComparison:
     """One measure.
 
     Attributes:
@@ -53,7 +53,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CameraCheck:
     """What to make of a camera.
 
     Attributes:
@@ -64,10 +64,10 @@ class Checked:
 
     sentence: str
     unlike: bool
-    measures: tuple[Compared, ...]
+    measures: tuple[MeasureComparison, ...]
 
 
-def check(classifier: Classifier, frames: Sequence[bytes]) -> Checked:
+def check(classifier: Classifier, frames: Sequence[bytes]) -> CameraCheck:
     """Compare the medians of some frames with the training pictures.
 
     Ten frames of one scene are hardly more than one picture. So a camera is called unlike only
@@ -80,7 +80,7 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> Checked:
         BadInput: there is nothing to compare them with, or too many or no frames.
         BadImage: one cannot be read, or is of another size.
     """
-    known = classifier.looks
+    known = classifier.appearance
     if known is None:
         raise BadInput(NOT_KEPT)
     if not 1 <= len(frames) <= FRAMES:
@@ -91,19 +91,19 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> Checked:
         _compared(name, value, getattr(known, name))
         for name, value in zip(appearance.Measures._fields, medians, strict=True)
     ]
-    strange = [s for s in (classifier.answer(p).strangeness for p in seen) if s is not None]
+    strange = [s for s in (classifier.answer(p).ood_score for p in seen) if s is not None]
     if strange:
         measures.append(_distance(float(np.median(strange))))
-    return Checked(_verdict(measures), any(one.unlike for one in measures), tuple(measures))
+    return CameraCheck(_verdict(measures), any(one.unlike for one in measures), tuple(measures))
 
 
-def _compared(name: str, value: float, known: Spread) -> Compared:
+def _compared(name: str, value: float, known: Percentiles) -> MeasureComparison:
     def said(number: float) -> str:
         rounded = f"{number:.{0 if known.high - known.low >= WIDE else 1}f}"
         return rounded.replace("-", "−")
 
     usual = f"{said(known.low)} to {said(known.high)}"
-    plain = Compared(name, said(value), usual)
+    plain = MeasureComparison(name, said(value), usual)
     spare = NOTHING[name]
     if known.low - spare <= value <= known.high + spare:
         return plain
@@ -112,23 +112,23 @@ def _compared(name: str, value: float, known: Spread) -> Compared:
     within = f"{said(known.least)} to {said(known.most)}" if unlike else usual
     share = "98 of 100" if unlike else "9 of 10"
     reason = f"{word} ({name} {said(value)}; {share} such pictures have {within})"
-    return Compared(
+    return MeasureComparison(
         name, plain.camera, plain.training, word if unlike else f"somewhat {word}", reason, unlike
     )
 
 
-def _distance(value: float) -> Compared:
-    plain = Compared("distance", f"{value:.2f}", "up to 1")
+def _distance(value: float) -> MeasureComparison:
+    plain = MeasureComparison("distance", f"{value:.2f}", "up to 1")
     if value <= 1:
         return plain
     word = "further away"
     reason = (
         f"{word} as the model sees it (distance {value:.2f}; 98 of 100 such pictures have up to 1)"
     )
-    return Compared(plain.name, plain.camera, plain.training, word, reason, unlike=True)
+    return MeasureComparison(plain.name, plain.camera, plain.training, word, reason, unlike=True)
 
 
-def _verdict(measures: Sequence[Compared]) -> str:
+def _verdict(measures: Sequence[MeasureComparison]) -> str:
     unlike = [one.reason for one in measures if one.unlike]
     if unlike:
         return f"Your camera looks unlike your training pictures: {_listed(unlike)}. {ADVICE}"

@@ -12,7 +12,7 @@ from core.model.classifier import Classifier, Verdict
 
 
 @dataclass(frozen=True)
-class Seen:
+class FrameAnswer:
     """What a model says of one frame.
 
     Attributes:
@@ -26,12 +26,12 @@ class Seen:
 
     probabilities: np.ndarray
     verdict: Verdict
-    strangeness: float | None
+    ood_score: float | None
     heat: np.ndarray | None
     seconds: float
 
 
-def see(classifier: Classifier, frame: bytes, explain: int | None = None) -> Seen:
+def answer(classifier: Classifier, frame: bytes, explain: int | None = None) -> FrameAnswer:
     """Answer a frame that was cut and resized where it was taken.
 
     Args:
@@ -41,19 +41,19 @@ def see(classifier: Classifier, frame: bytes, explain: int | None = None) -> See
     Raises:
         BadImage: it cannot be read, or is of another size.
     """
-    answer = classifier.answer(pixels(classifier, frame))
+    prediction = classifier.answer(pixels(classifier, frame))
     heat = None
     if explain is not None and 0 <= explain < len(classifier.labels):
         try:
-            heat = classifier.heatmaps(answer, [explain])[0]
+            heat = classifier.heatmaps(prediction, [explain])[0]
         except LookupError:
             heat = None
-    return Seen(
-        answer.probabilities,
-        classifier.verdict(answer),
-        answer.strangeness,
+    return FrameAnswer(
+        prediction.probabilities,
+        classifier.verdict(prediction),
+        prediction.ood_score,
         heat,
-        answer.seconds,
+        prediction.seconds,
     )
 
 

@@ -13,7 +13,7 @@ LEVEL = 1
 """Of gzip. The exponents shrink at any level, the fractions at none."""
 
 
-def shorten(values: np.ndarray) -> np.ndarray:
+def round_fraction(values: np.ndarray) -> np.ndarray:
     """Round float32 numbers to 16 bits of fraction: to nearest, ties to even.
 
     Args:

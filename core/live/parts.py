@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from core.live.packing import shorten, squeeze
+from core.live.packing import round_fraction, squeeze
 from core.model.classifier import Classifier
 from core.model.litert_file import LitertFile
 
@@ -49,7 +49,7 @@ def trunk(file: Path) -> Part:
     """
     network = LitertFile(file)
     network.keep(*OUTPUTS)
-    network.change_constants(shorten)
+    network.change_constants(round_fraction)
     return Part.of(network.content())
 
 
@@ -63,9 +63,9 @@ def head(classifier: Classifier) -> Part:
         LookupError: something else than dense layers lies above the embedding.
     """
     arrays = classifier.head.arrays()
-    if classifier.novelty is not None:
-        arrays |= {f"novelty.{name}": a for name, a in classifier.novelty.arrays().items()}
-    short = {name: shorten(array) for name, array in arrays.items()}
+    if classifier.ood_detector is not None:
+        arrays |= {f"novelty.{name}": a for name, a in classifier.ood_detector.arrays().items()}
+    short = {name: round_fraction(array) for name, array in arrays.items()}
     answer = classifier.answer(proof(classifier.size))
     expected = np.ascontiguousarray(answer.probabilities, np.float32)
     return Part.of(save({**short, "expected": expected}))

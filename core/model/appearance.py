@@ -44,7 +44,7 @@ class Measures(NamedTuple):
 BOUNDS = {"brightness": (0.0, 255.0), "warmth": (-100.0, 100.0), "sharpness": (0.0, 1000.0)}
 
 
-class Spread(BaseModel):
+class Percentiles(BaseModel):
     """A measure of many pictures: what 1, 5, 50, 95 and 99 in 100 of them are below."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -62,21 +62,21 @@ class Spread(BaseModel):
         return self
 
 
-class Looks(BaseModel):
+class Appearance(BaseModel):
     """How training pictures look to a model, as a small file beside it has it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     pictures: int = Field(ge=FEWEST, le=1_000_000)
-    brightness: Spread
-    warmth: Spread
-    sharpness: Spread
+    brightness: Percentiles
+    warmth: Percentiles
+    sharpness: Percentiles
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         for name, (low, high) in BOUNDS.items():
-            spread: Spread = getattr(self, name)
+            spread: Percentiles = getattr(self, name)
             if not low <= spread.least <= spread.most <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}")
         return self
@@ -94,7 +94,7 @@ def measure(picture: np.ndarray) -> Measures:
     )
 
 
-def sent(picture: np.ndarray) -> np.ndarray:
+def as_camera_frame(picture: np.ndarray) -> np.ndarray:
     """What arrives of (size, size, 3) uint8 when it travels as a camera's frame does.
 
     Packing adds a little detail to soft pictures, so both sides are to have it.
@@ -105,7 +105,7 @@ def sent(picture: np.ndarray) -> np.ndarray:
         return np.asarray(file)
 
 
-def summarise(found: Sequence[Measures]) -> Looks | None:
+def summarise(found: Sequence[Measures]) -> Appearance | None:
     """The spread of each measure; None where there are too few pictures to tell.
 
     Few pictures have not met what one in a hundred would be. There the bounds are those of a
@@ -123,10 +123,10 @@ def summarise(found: Sequence[Measures]) -> Looks | None:
         bounds[-half:] = np.maximum(bounds[-half:], predicted[-half:])
     numbers = bounds.round(2).T.tolist()
     spreads = {
-        name: dict(zip(Spread.model_fields, row, strict=True))
+        name: dict(zip(Percentiles.model_fields, row, strict=True))
         for name, row in zip(Measures._fields, numbers, strict=True)
     }
-    return Looks.model_validate({"pictures": len(found), **spreads})
+    return Appearance.model_validate({"pictures": len(found), **spreads})
 
 
 def _predicted(values: np.ndarray) -> np.ndarray:

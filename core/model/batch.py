@@ -32,7 +32,7 @@ class Row:
     file: str
     predictions: tuple[Prediction, ...] = ()
     verdict: Verdict | None = None
-    strangeness: float | None = None
+    ood_score: float | None = None
     problem: str = ""
 
 
@@ -57,7 +57,7 @@ def answers(
         except BadImage as refusal:
             return Row(source.name, problem=str(refusal)) if source.meant else None
         guesses = classifier.top(answer.probabilities, top)
-        return Row(source.name, guesses, classifier.verdict(answer), answer.strangeness)
+        return Row(source.name, guesses, classifier.verdict(answer), answer.ood_score)
 
     with closing(each(build, sources, ask)) as rows:
         yield from rows
@@ -89,4 +89,4 @@ def each(
         finally:
             idle.put(classifier)
 
-    yield from threads.results(one, items, threads=count, most=4 * count, name="predict")
+    yield from threads.map_ordered(one, items, threads=count, most=4 * count, name="predict")

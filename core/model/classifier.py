@@ -15,9 +15,9 @@ import numpy as np
 from core import images
 from core.backbones import Backbone, imagenet_labels, serving
 from core.model import heatmap
-from core.model.appearance import Looks
+from core.model.appearance import Appearance
 from core.model.dense import DenseHead
-from core.model.ood import Novelty
+from core.model.ood import OodDetector
 from core.settings import Settings
 
 
@@ -54,7 +54,7 @@ class Answer:
     embedding: np.ndarray
     feature_map: np.ndarray
     seconds: float
-    strangeness: float | None = None
+    ood_score: float | None = None
 
 
 class ServingModel:
@@ -141,13 +141,13 @@ class Classifier:
         size: int,
         crop: float,
         head: DenseHead | None = None,
-        novelty: Novelty | None = None,
+        ood_detector: OodDetector | None = None,
         threshold: float = 0.0,
-        looks: Looks | None = None,
+        appearance: Appearance | None = None,
     ) -> None:
         self.title, self.labels, self.size, self.crop = title, labels, size, crop
-        self.threshold, self.looks = threshold, looks
-        self._model, self._head, self._novelty = model, head, novelty
+        self.threshold, self.appearance = threshold, appearance
+        self._model, self._head, self._novelty = model, head, ood_detector
 
     @classmethod
     def of_backbone(
@@ -189,17 +189,15 @@ class Classifier:
         start = time.perf_counter()
         features = answer.embedding[np.newaxis]
         probabilities = self._head.probabilities(features)[0]
-        strangeness = None
+        ood_score = None
         if self._novelty is not None:
-            strangeness = float(self._novelty.strangeness(features)[0])
+            ood_score = float(self._novelty.ood_score(features)[0])
         seconds = answer.seconds + time.perf_counter() - start
-        return replace(
-            answer, probabilities=probabilities, strangeness=strangeness, seconds=seconds
-        )
+        return replace(answer, probabilities=probabilities, ood_score=ood_score, seconds=seconds)
 
     def verdict(self, answer: Answer) -> Verdict:
         """Whether the answer is worth anything."""
-        if answer.strangeness is not None and answer.strangeness > 1:
+        if answer.ood_score is not None and answer.ood_score > 1:
             return Verdict.UNLIKE
         sure = float(answer.probabilities.max()) >= self.threshold
         return Verdict.SURE if sure else Verdict.NOT_SURE
@@ -219,7 +217,7 @@ class Classifier:
         return self._model.head if self._head is None else self._head
 
     @property
-    def novelty(self) -> Novelty | None:
+    def ood_detector(self) -> OodDetector | None:
         """What knows pictures that are unlike those it was taught."""
         return self._novelty
 

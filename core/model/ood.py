@@ -27,7 +27,7 @@ SPREAD_ROWS = 1_000
 
 
 @dataclass(frozen=True)
-class Novelty:
+class OodDetector:
     """How far an embedding is from the nearest class, in parts of what still counts as alike.
 
     The distance is Mahalanobis's with one covariance for all classes, of which the main directions
@@ -67,7 +67,7 @@ class Novelty:
         """Of the embeddings that it can tell apart."""
         return int(self.means.shape[1])
 
-    def strangeness(self, embeddings: np.ndarray) -> np.ndarray:
+    def ood_score(self, embeddings: np.ndarray) -> np.ndarray:
         """(n, d) float32 → (n,) float32; over 1 means unlike."""
         found = self._nearest.distances(_unit(embeddings))
         return (found / self.threshold).astype(np.float32)
@@ -82,7 +82,7 @@ class Novelty:
         return {"means": self.means, "directions": self.directions, "threshold": threshold}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Novelty:
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> OodDetector:
         """Raises LookupError or ValueError where the arrays are not what they should be."""
         means, directions, threshold = (
             arrays[name] for name in ("means", "directions", "threshold")
@@ -94,7 +94,7 @@ class Novelty:
         return cls(means, directions, float(threshold[0]))
 
 
-def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Novelty | None:
+def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> OodDetector | None:
     """A detector of what is unlike the pictures that a model was taught with.
 
     A picture is nearer to what was fitted to it than a new one would be. So what still counts as
@@ -120,7 +120,7 @@ def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Novel
         apart = _out_of_fold(rows, labels, groups[some])
         if len(apart) < FEWEST or (threshold := float(np.quantile(apart, ALIKE))) < NOTHING:
             return None
-        return Novelty(*_shape(rows, labels), float(np.float32(threshold)))
+        return OodDetector(*_shape(rows, labels), float(np.float32(threshold)))
 
 
 def chosen(labels: np.ndarray, most: int) -> np.ndarray:

@@ -13,21 +13,21 @@ from safetensors.numpy import load_file, save_file
 from core import backbones
 from core.backbones import serving
 from core.errors import RunDamaged
-from core.model.appearance import Looks
+from core.model.appearance import Appearance
 from core.model.classifier import Classifier, Open, opened
 from core.model.dense import DenseHead
-from core.model.ood import Novelty
+from core.model.ood import OodDetector
 from core.settings import Settings
 from core.system import files
 
 MODEL = "model.json"
 WEIGHTS = "weights.safetensors"
 SERVING = "serving.tflite"
-NOVELTY = "novelty.safetensors"
-LOOKS = "looks.json"
+OOD = "novelty.safetensors"
+APPEARANCE = "looks.json"
 LITERT = "classifier.tflite"
 KERAS = "classifier.keras"
-ANSWERING = (MODEL, WEIGHTS, SERVING, NOVELTY, LOOKS)
+ANSWERING = (MODEL, WEIGHTS, SERVING, OOD, APPEARANCE)
 """Files that a prediction is made with; the others are exports."""
 UNREADABLE = "The model of this run is damaged: its files cannot be read."
 
@@ -63,7 +63,7 @@ def save(folder: Path, model: ModelFile, arrays: dict[str, np.ndarray]) -> None:
     files.write_text(folder / MODEL, model.model_dump_json(indent=1))
 
 
-def described(folder: Path) -> ModelFile:
+def load_description(folder: Path) -> ModelFile:
     """What `load` reads besides the weights, which may be large.
 
     Raises:
@@ -81,7 +81,7 @@ def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
     Raises:
         RunDamaged: a file is missing or not what it should be.
     """
-    model = described(folder)
+    model = load_description(folder)
     try:
         arrays = load_file(folder / WEIGHTS)
         told_apart = DenseHead.from_arrays(arrays).classes
@@ -95,13 +95,13 @@ def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
     return model, arrays
 
 
-def save_novelty(folder: Path, novelty: Novelty) -> None:
+def save_ood_detector(folder: Path, ood_detector: OodDetector) -> None:
     """Keep what tells pictures apart that are unlike those it was taught."""
-    with files.replacing(folder / NOVELTY) as temporary:
-        save_file(novelty.arrays(), temporary)
+    with files.replacing(folder / OOD) as temporary:
+        save_file(ood_detector.arrays(), temporary)
 
 
-def load_novelty(folder: Path, width: int) -> Novelty | None:
+def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
     """Read what `save_novelty` wrote; None if it did not.
 
     Args:
@@ -110,37 +110,39 @@ def load_novelty(folder: Path, width: int) -> Novelty | None:
     Raises:
         RunDamaged: the file is not what it should be.
     """
-    if not (folder / NOVELTY).is_file():
+    if not (folder / OOD).is_file():
         return None
     try:
-        novelty = Novelty.from_arrays(load_file(folder / NOVELTY))
+        ood_detector = OodDetector.from_arrays(load_file(folder / OOD))
     except (OSError, LookupError, ValueError, SafetensorError) as error:
-        raise RunDamaged(f"The model of this run is damaged: {NOVELTY} cannot be read.") from error
-    if novelty.width != width:
+        raise RunDamaged(f"The model of this run is damaged: {OOD} cannot be read.") from error
+    if ood_detector.width != width:
         raise RunDamaged(
-            f"The model of this run is damaged: {NOVELTY} is for {novelty.width} features, its "
+            f"The model of this run is damaged: {OOD} is for {ood_detector.width} features, its "
             f"head takes {width}."
         )
-    return novelty
+    return ood_detector
 
 
-def save_looks(folder: Path, looks: Looks) -> None:
+def save_appearance(folder: Path, appearance: Appearance) -> None:
     """Keep how the training pictures look."""
-    files.write_text(folder / LOOKS, looks.model_dump_json(indent=1))
+    files.write_text(folder / APPEARANCE, appearance.model_dump_json(indent=1))
 
 
-def load_looks(folder: Path) -> Looks | None:
+def load_appearance(folder: Path) -> Appearance | None:
     """Read what `save_looks` wrote; None if it did not.
 
     Raises:
         RunDamaged: the file is not what it should be.
     """
-    if not (folder / LOOKS).is_file():
+    if not (folder / APPEARANCE).is_file():
         return None
     try:
-        return Looks.model_validate_json((folder / LOOKS).read_bytes())
+        return Appearance.model_validate_json((folder / APPEARANCE).read_bytes())
     except (OSError, ValueError) as error:
-        raise RunDamaged(f"The model of this run is damaged: {LOOKS} cannot be read.") from error
+        raise RunDamaged(
+            f"The model of this run is damaged: {APPEARANCE} cannot be read."
+        ) from error
 
 
 def classifier(
@@ -177,7 +179,7 @@ def classifier(
         size=model.size,
         crop=model.crop,
         head=head,
-        novelty=load_novelty(folder, head.inputs),
+        ood_detector=load_ood_detector(folder, head.inputs),
         threshold=threshold,
-        looks=load_looks(folder),
+        appearance=load_appearance(folder),
     )

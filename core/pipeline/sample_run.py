@@ -38,7 +38,7 @@ def make(path: Path) -> Run:
         began = time.time()
         training_job.train(run, intake.pictures(Path(scratch) / "intake"), settings, _Diary(run))
         status = Status(
-            state=State.DONE,
+            state=State.FINISHED,
             kind="train",
             queued_at=began,
             started_at=began,

@@ -14,12 +14,12 @@ from core.jobs.events import Counter
 from core.model import batch, heatmap, storage
 from core.model.classifier import Classifier, on_one_thread
 from core.runs.run import Run
-from core.training.calibrated_head import Answering
-from core.training.context import Recipe
+from core.training.calibrated_head import CalibratedHead
+from core.training.context import TrainingContext
 
 
 @dataclass(frozen=True)
-class Tested:
+class TestOutputs:
     """What the model made of the test pictures besides its answers.
 
     Attributes:
@@ -32,8 +32,8 @@ class Tested:
 
 
 def from_embeddings(
-    recipe: Recipe, run: Run, answering: Answering, embeddings: np.ndarray
-) -> Tested:
+    context: TrainingContext, run: Run, answering: CalibratedHead, embeddings: np.ndarray
+) -> TestOutputs:
     """Write the report of a frozen backbone.
 
     The embeddings are those of the serving model, and a prediction applies the head to them in
@@ -42,18 +42,18 @@ def from_embeddings(
     Args:
         embeddings: (n, d) float32 of the test pictures.
     """
-    _write(recipe, run, answering, answering.head.probabilities(embeddings), embeddings)
-    return Tested(embeddings)
+    _write(context, run, answering, answering.head.probabilities(embeddings), embeddings)
+    return TestOutputs(embeddings)
 
 
-def from_pictures(recipe: Recipe, run: Run, answering: Answering) -> Tested:
+def from_pictures(context: TrainingContext, run: Run, answering: CalibratedHead) -> TestOutputs:
     """Write the report of a run whose backbone was trained: the test pictures pass through it."""
-    probabilities, tested = look(recipe, run, "Scoring test pictures")
-    _write(recipe, run, answering, probabilities, tested.embeddings)
+    probabilities, tested = predict_test(context, run, "Scoring test pictures")
+    _write(context, run, answering, probabilities, tested.embeddings)
     return tested
 
 
-def look(recipe: Recipe, run: Run, what: str) -> tuple[np.ndarray, Tested]:
+def predict_test(context: TrainingContext, run: Run, what: str) -> tuple[np.ndarray, TestOutputs]:
     """Show the test pictures to the run's model, as a visitor would.
 
     Args:
@@ -62,58 +62,61 @@ def look(recipe: Recipe, run: Run, what: str) -> tuple[np.ndarray, Tested]:
     Returns:
         Probabilities (n, k) float32, and the rest.
     """
-    count = Counter(recipe.emit)
+    count = Counter(context.emit)
 
     def build() -> Classifier:
         return storage.classifier(
-            run.model_folder, recipe.dataset.name, recipe.settings, on_one_thread
+            run.model_folder, context.dataset.name, context.settings, on_one_thread
         )
 
     def ask(classifier: Classifier, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        answer = classifier.answer(classifier.load(recipe.pictures / example.path))
+        answer = classifier.answer(classifier.load(context.pictures / example.path))
         seen = classifier.heatmaps(answer, (int(answer.probabilities.argmax()), example.label))
         return answer.probabilities, answer.embedding, heatmap.packed(seen)
 
-    examples = recipe.of("test")
+    examples = context.of("test")
     rows = []
     for row in batch.each(build, examples, ask):
         rows.append(row)
         count(what, len(rows), len(examples))
     probabilities, embeddings, heatmaps = (np.stack(part) for part in zip(*rows, strict=True))
-    return probabilities, Tested(embeddings, heatmaps)
+    return probabilities, TestOutputs(embeddings, heatmaps)
 
 
 def _write(
-    recipe: Recipe,
+    context: TrainingContext,
     run: Run,
-    answering: Answering,
+    answering: CalibratedHead,
     probabilities: np.ndarray,
     embeddings: np.ndarray,
 ) -> None:
-    run.write_thumbnails(_thumbnail(recipe, example) for example in recipe.of("test"))
-    report = _evaluated(recipe, answering, probabilities, embeddings)
+    run.write_thumbnails(_thumbnail(context, example) for example in context.of("test"))
+    report = _evaluated(context, answering, probabilities, embeddings)
     run.write_report(report, probabilities)
 
 
-def _thumbnail(recipe: Recipe, example: Example) -> bytes:
+def _thumbnail(context: TrainingContext, example: Example) -> bytes:
     """The small picture that was made when the pictures were taken in, or a new one."""
     try:
-        return intake.thumbnail(recipe.pictures.parent, example).read_bytes()
+        return intake.thumbnail(context.pictures.parent, example).read_bytes()
     except OSError:
-        path = recipe.pictures / example.path
+        path = context.pictures / example.path
         return images.thumbnail(images.decode(path, shorter_edge=160))
 
 
 def _evaluated(
-    recipe: Recipe, answering: Answering, probabilities: np.ndarray, embeddings: np.ndarray
+    context: TrainingContext,
+    answering: CalibratedHead,
+    probabilities: np.ndarray,
+    embeddings: np.ndarray,
 ) -> Report:
-    counts = np.bincount(recipe.labels("train"), minlength=len(recipe.dataset.classes))
+    counts = np.bincount(context.labels("train"), minlength=len(context.dataset.classes))
     without = None if answering.temperature is None else answering.raw.probabilities(embeddings)
     return evaluate(
-        recipe.labels("test"),
+        context.labels("test"),
         probabilities,
-        recipe.dataset.classes,
-        names=[example.name for example in recipe.of("test")],
+        context.dataset.classes,
+        names=[example.name for example in context.of("test")],
         temperature=answering.temperature,
         uncalibrated=without,
         validation=answering.validation,

@@ -23,14 +23,14 @@ from core.model import storage
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
 from core.pipeline import post_report, scoring
-from core.pipeline.extraction import look
-from core.pipeline.post_report import Seen
+from core.pipeline.extraction import extract
+from core.pipeline.post_report import TrainingOutputs
 from core.runs import Run
 from core.settings import Settings
 from core.system import files
 from core.training import cache, checkpoint, depth, head, warm_start
-from core.training.calibrated_head import Answering, calibrate
-from core.training.context import Recipe
+from core.training.calibrated_head import CalibratedHead, calibrate
+from core.training.context import TrainingContext
 from core.training.features import Features
 from core.training.head import Batch
 from core.training.network import Network
@@ -73,111 +73,115 @@ def train(
     )
     backbone = backbones.get(config.backbone)
     if (before := Network(backbone, settings, start).model) is not None:
-        emit(Note(sentence=warm_start.said(dataset, before)))
-        dataset = warm_start.arranged(dataset, before.classes)
+        emit(Note(sentence=warm_start.describe(dataset, before)))
+        dataset = warm_start.arrange_classes(dataset, before.classes)
     run.write_dataset(dataset)
     with cache.opened(features or cache.cache_folder(pictures, settings), settings) as kept:
-        recipe = Recipe(config, dataset, pictures, backbone, settings, kept, emit, start)
-        recipe.check()
-        recipe.network.prepare(lambda sentence: emit(Note(sentence=sentence)), Counter(emit))
-        recipe = _fitted(recipe)
+        context = TrainingContext(config, dataset, pictures, backbone, settings, kept, emit, start)
+        context.check()
+        context.network.prepare(lambda sentence: emit(Note(sentence=sentence)), Counter(emit))
+        context = _fitted(context)
         teach = _fine_tuned if config.fine_tunes else _head_only
-        seen = teach(recipe, run)
+        seen = teach(context, run)
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)
     files.remove(run.job.checkpoint)
-    post_report.follow(recipe, run, seen)
+    post_report.finish(context, run, seen)
     manifest = run.manifest()
     run.complete_with(manifest.name, manifest.completed_at, seconds)
 
 
-def _fitted(recipe: Recipe) -> Recipe:
-    """The recipe with a batch that fits into memory; refused if not even one picture does."""
-    config = estimate.check(recipe.dataset, recipe.config, recipe.settings)
-    if config.batch_size < recipe.config.batch_size:
-        recipe.emit(
+def _fitted(context: TrainingContext) -> TrainingContext:
+    """The context with a batch that fits into memory; refused if not even one picture does."""
+    config = estimate.check(context.dataset, context.config, context.settings)
+    if config.batch_size < context.config.batch_size:
+        context.emit(
             Note(
                 sentence=f"The batch is {config.batch_size} instead of "
-                f"{recipe.config.batch_size}, so that it fits into memory."
+                f"{context.config.batch_size}, so that it fits into memory."
             )
         )
-    return replace(recipe, config=config)
+    return replace(context, config=config)
 
 
-def _head_only(recipe: Recipe, run: Run) -> Seen:
+def _head_only(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Phase 1 alone, without TensorFlow."""
-    found = look(recipe, ("train", "validation", "test"), None)
-    fitted = _fit_head(recipe, found["train"], found["validation"])
+    found = extract(context, ("train", "validation", "test"), None)
+    fitted = _fit_head(context, found["train"], found["validation"])
     # Copies, so that nothing else of the features is kept in memory.
     plain = {split: features.embeddings[:, 0].copy() for split, features in found.items()}
     del found
-    answering = _calibrated(recipe, fitted, fitted.probabilities(plain["validation"]))
-    _save(recipe, run, answering)
-    tested = scoring.from_embeddings(recipe, run, answering, plain["test"])
-    return Seen(plain["train"], plain["validation"], tested)
+    answering = _calibrated(context, fitted, fitted.probabilities(plain["validation"]))
+    _save(context, run, answering)
+    tested = scoring.from_embeddings(context, run, answering, plain["test"])
+    return TrainingOutputs(plain["train"], plain["validation"], tested)
 
 
-def _fine_tuned(recipe: Recipe, run: Run) -> Seen:
+def _fine_tuned(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Both phases."""
-    making = _beside(lambda: _tuner(recipe))
-    stage = depth.cut_stage(recipe.config)
-    found = look(recipe, ("train", "validation"), stage)
-    start = _fit_head(recipe, found["train"], found["validation"])
+    making = _beside(lambda: _tuner(context))
+    stage = depth.cut_stage(context.config)
+    found = extract(context, ("train", "validation"), stage)
+    start = _fit_head(context, found["train"], found["validation"])
     if not making.done():
-        recipe.emit(Note(sentence="TensorFlow is starting."))
+        context.emit(Note(sentence="TensorFlow is starting."))
     tuner = making.result()
-    emit = fine_tuning.Once(recipe.emit)
-    shared = fine_tuning.fit(recipe, tuner, start, found, emit, run.job.checkpoint)
+    emit = fine_tuning.DeduplicatedEpochs(context.emit)
+    shared = fine_tuning.fit(context, tuner, start, found, emit, run.job.checkpoint)
     began = time.process_time()
     fitted, kept = shared or tuner.fit(
         start,
         found["train"],
-        recipe.labels("train"),
+        context.labels("train"),
         found["validation"],
-        recipe.labels("validation"),
+        context.labels("validation"),
         emit,
-        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(recipe)),
+        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(context)),
     )
     seconds = time.process_time() - began
-    cost_model.remember_steps(recipe.config, recipe.dataset, tuner.epochs, seconds, recipe.settings)
+    cost_model.remember_steps(
+        context.config, context.dataset, tuner.epochs, seconds, context.settings
+    )
     if kept.epoch == 0:
-        recipe.emit(
+        context.emit(
             Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
         )
         answering = _calibrated(
-            recipe, start, start.probabilities(found["validation"].embeddings[:, 0])
+            context, start, start.probabilities(found["validation"].embeddings[:, 0])
         )
-        _save(recipe, run, answering)
+        _save(context, run, answering)
     else:
         from core.model import keras_model
         from core.training import serving_model
 
         arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
-        answering = _calibrated(recipe, fitted, tuner.probabilities(found["validation"]))
-        _save(recipe, run, answering, arrays, stage)
-        serving_model.write(recipe, tuner, run.model_folder / storage.SERVING)
+        answering = _calibrated(context, fitted, tuner.probabilities(found["validation"]))
+        _save(context, run, answering, arrays, stage)
+        serving_model.write(context, tuner, run.model_folder / storage.SERVING)
     # A copy, so that nothing else of the features is kept in memory.
     train, validation = (found[split].embeddings[:, 0].copy() for split in NOT_TESTED)
     del found, tuner, making  # activations and TensorFlow's buffers are not needed any more
-    return Seen(train, validation, scoring.from_pictures(recipe, run, answering))
+    return TrainingOutputs(train, validation, scoring.from_pictures(context, run, answering))
 
 
-def _calibrated(recipe: Recipe, head: DenseHead, validation: np.ndarray) -> Answering:
-    return calibrate(head, validation, recipe.labels("validation"))
+def _calibrated(
+    context: TrainingContext, head: DenseHead, validation: np.ndarray
+) -> CalibratedHead:
+    return calibrate(head, validation, context.labels("validation"))
 
 
-def _tuner(recipe: Recipe) -> Tuner:
+def _tuner(context: TrainingContext) -> Tuner:
     began = time.thread_time()
     from core.training.finetune import Tuner
 
     tuner = Tuner(
-        recipe.network,
-        recipe.config,
-        classes=len(recipe.dataset.classes),
-        pictures=len(recipe.of("train")),
+        context.network,
+        context.config,
+        classes=len(context.dataset.classes),
+        pictures=len(context.of("train")),
     )
-    key = cost_model.start_key(recipe.config, recipe.settings)
-    measurements.remember(recipe.settings, key, time.thread_time() - began)
+    key = cost_model.start_key(context.config, context.settings)
+    measurements.remember(context.settings, key, time.thread_time() - began)
     return tuner
 
 
@@ -195,14 +199,14 @@ def _beside(work: Callable[[], Result]) -> Future[Result]:
     return future
 
 
-def _fit_head(recipe: Recipe, train: Features, validation: Features) -> DenseHead:
+def _fit_head(context: TrainingContext, train: Features, validation: Features) -> DenseHead:
     return head.fit(
-        _batch(train, recipe.labels("train"), recipe.config.head_views),
-        _batch(validation, recipe.labels("validation"), 1),
-        len(recipe.dataset.classes),
-        recipe.config,
-        recipe.emit,
-        recipe.network.head(recipe.dataset.classes, recipe.config.head.hidden),
+        _batch(train, context.labels("train"), context.config.head_views),
+        _batch(validation, context.labels("validation"), 1),
+        len(context.dataset.classes),
+        context.config,
+        context.emit,
+        context.network.head(context.dataset.classes, context.config.head.hidden),
     )
 
 
@@ -214,9 +218,9 @@ def _batch(found: Features, labels: np.ndarray, views: int) -> Batch:
 
 
 def _save(
-    recipe: Recipe,
+    context: TrainingContext,
     run: Run,
-    answering: Answering,
+    answering: CalibratedHead,
     trained: dict[str, np.ndarray] | None = None,
     stage: int | None = None,
 ) -> None:
@@ -226,16 +230,16 @@ def _save(
         trained: weights that this training changed in the backbone.
         stage: index of the stage below them.
     """
-    network = recipe.network
+    network = context.network
     storage.save(
         run.model_folder,
         ModelFile(
-            backbone=recipe.backbone.name,
-            classes=recipe.dataset.classes,
-            size=recipe.backbone.size,
-            crop=recipe.config.crop,
+            backbone=context.backbone.name,
+            classes=context.dataset.classes,
+            size=context.backbone.size,
+            crop=context.config.crop,
             hidden=tuple(len(bias) for _, bias in answering.head.layers[:-1]),
-            dropout=recipe.config.head.dropout,
+            dropout=context.config.head.dropout,
             temperature=answering.temperature,
             cut=network.cut(stage),
         ),

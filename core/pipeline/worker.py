@@ -91,10 +91,10 @@ def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[s
 
 def adopt(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
     """Build what a brought model answers with."""
-    from core.bundles import Brought
+    from core.bundles import ImportedModel
     from core.jobs.events import Counter
 
-    Brought(folder.path).build(settings, Counter(emit))
+    ImportedModel(folder.path).build(settings, Counter(emit))
 
 
 def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
@@ -157,7 +157,7 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
             except BaseException as error:
                 _record(folder, error)
             else:
-                folder.end(State.DONE)
+                folder.end(State.FINISHED)
 
 
 def _record(folder: JobFolder, error: BaseException) -> None:

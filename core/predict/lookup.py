@@ -16,7 +16,7 @@ from core.settings import Settings
 if TYPE_CHECKING:
     import numpy as np
 
-    from core.bundles import Brought
+    from core.bundles import ImportedModel
     from core.dataset import Example
     from core.evaluation import Report
     from core.runs.run import Run
@@ -25,7 +25,7 @@ NAMED = 5
 """Unknown classes that a refusal lists by name."""
 
 
-def named(name: str, settings: Settings, open_model: Open = opened) -> Classifier:
+def find(name: str, settings: Settings, open_model: Open = opened) -> Classifier:
     """A model ready to answer.
 
     Args:
@@ -46,7 +46,7 @@ def named(name: str, settings: Settings, open_model: Open = opened) -> Classifie
         return of_id(name, settings).classifier(settings, open_model)
     path = Path(name)
     if path.is_dir():
-        return runs.at(path).classifier(settings, open_model)
+        return runs.open_folder(path).classifier(settings, open_model)
     if path.is_file():
         from core.bundles import prepared
 
@@ -57,7 +57,7 @@ def named(name: str, settings: Settings, open_model: Open = opened) -> Classifie
     )
 
 
-def of_id(name: str, settings: Settings) -> Run | Brought:
+def of_id(name: str, settings: Settings) -> Run | ImportedModel:
     """The run, or the model that was brought here, with this id.
 
     Raises:
@@ -66,7 +66,7 @@ def of_id(name: str, settings: Settings) -> Run | Brought:
     from core import runs
     from core.bundles import imported
 
-    if imported.here(settings, name):
+    if imported.exists(settings, name):
         return imported.get(settings, name)
     return runs.get(settings, name)
 
@@ -83,7 +83,7 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
     from core.evaluation import evaluate
     from core.model import batch
 
-    classifier = named(name, settings, on_one_thread)
+    classifier = find(name, settings, on_one_thread)
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         taken = intake.take_in(source, source.stem, Path(scratch), settings)
@@ -100,7 +100,7 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
         def ask(model: Classifier, example: Example) -> np.ndarray:
             return model.answer(model.load(folder / example.path)).probabilities
 
-        found = list(batch.each(lambda: named(name, settings, on_one_thread), examples, ask))
+        found = list(batch.each(lambda: find(name, settings, on_one_thread), examples, ask))
     labels = [indices[taken.dataset.classes[example.label]] for example in examples]
     return evaluate(
         np.array(labels),

@@ -49,7 +49,7 @@ def cells(row: Row) -> tuple[Cell, ...]:
 
 
 @contextmanager
-def writing(path: Path, form: str) -> Iterator[Add]:
+def open_table(path: Path, form: str) -> Iterator[Add]:
     """Yield what adds a row to a new file, which is there once the block has succeeded.
 
     Memory does not grow with the rows. On any error nothing remains.

@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from core.checks import Finding
-from core.checks.labels import Suspect
+from core.checks.labels import LabelIssue
 from core.errors import RunDamaged
 from core.evaluation.learning_curve import LearningCurve
-from core.evaluation.report import Footprint, Unlike
+from core.evaluation.report import Footprint, OodScores
 from core.runs.verification import Verification
 from core.system import files
 
@@ -27,34 +27,36 @@ UNLIKE = "unlike.json"
 FOOTPRINT = "footprint.json"
 VERIFICATION = "verification.json"
 
-_SUSPECTS = TypeAdapter(tuple[Suspect, ...])
+_SUSPECTS = TypeAdapter(tuple[LabelIssue, ...])
 _FINDINGS = TypeAdapter(tuple[Finding, ...])
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
-class Extras:
+class RunArtifacts:
     """What can be read of a run folder even where it is unfinished."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def suspects(self) -> tuple[Suspect, ...]:
+    def label_issues(self) -> tuple[LabelIssue, ...]:
         """Training pictures whose label is likely wrong; none before they were looked for."""
         try:
             return _SUSPECTS.validate_json((self.path / SUSPECTS).read_bytes())
         except (OSError, ValidationError):
             return ()
 
-    def suspect_thumbnail(self, position: int) -> Path:
+    def label_issue_thumbnail(self, position: int) -> Path:
         """The small picture of suspect number `position`."""
         return self.path / THUMBNAILS / f"suspect-{position:06d}.jpg"
 
-    def write_suspects(self, suspects: tuple[Suspect, ...], thumbnails: Iterable[bytes]) -> None:
+    def write_label_issues(
+        self, label_issues: tuple[LabelIssue, ...], thumbnails: Iterable[bytes]
+    ) -> None:
         """Keep the suspects with a small picture of each."""
         for position, content in enumerate(thumbnails):
-            self.suspect_thumbnail(position).write_bytes(content)
-        files.write_bytes(self.path / SUSPECTS, _SUSPECTS.dump_json(suspects))
+            self.label_issue_thumbnail(position).write_bytes(content)
+        files.write_bytes(self.path / SUSPECTS, _SUSPECTS.dump_json(label_issues))
 
     def learning_curve(self) -> LearningCurve | None:
         """Whether more pictures would help; None before it was worked out, or if it was not."""
@@ -101,11 +103,11 @@ class Extras:
         with files.replacing(self.path / HEATMAPS) as temporary, temporary.open("wb") as handle:
             np.save(handle, heatmaps)
 
-    def unlike(self) -> Unlike | None:
+    def ood_scores(self) -> OodScores | None:
         """How strange the test pictures are to it; None before that was measured."""
-        return self._optional(Unlike, UNLIKE)
+        return self._optional(OodScores, UNLIKE)
 
-    def write_unlike(self, unlike: Unlike) -> None:
+    def write_ood_scores(self, unlike: OodScores) -> None:
         """Keep how strange the test pictures are."""
         files.write_text(self.path / UNLIKE, unlike.model_dump_json())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import RunDamaged
-from core.evaluation.paired import Answered
+from core.evaluation.paired import EvaluatedModel
 from core.evaluation.report import Footprint, Report
 from core.runs.manifest import Manifest
 from core.runs.run import Run
@@ -18,7 +18,7 @@ MOST = 6
 
 
 @dataclass(frozen=True)
-class Measured:
+class ComparedRun:
     """What a complete run was asked for, and what came of it.
 
     Attributes:
@@ -27,7 +27,7 @@ class Measured:
         taught: class of each training and validation picture, by the SHA-256 of its file.
     """
 
-    answered: Answered
+    answered: EvaluatedModel
     config: TrainingConfig
     manifest: Manifest
     footprint: Footprint | None
@@ -40,7 +40,7 @@ class Measured:
         return self.answered.report
 
 
-def measured(run: Run) -> Measured:
+def load(run: Run) -> ComparedRun:
     """All that a complete run is compared by.
 
     Raises:
@@ -48,12 +48,12 @@ def measured(run: Run) -> Measured:
     """
     dataset, report = run.dataset(), run.report()
     try:
-        answered = Answered(
+        answered = EvaluatedModel(
             report, tuple(example.sha256 for example in dataset.of("test")), run.probabilities()
         )
     except ValueError as error:
         raise RunDamaged("The report of this run is not about its test pictures.") from error
-    return Measured(
+    return ComparedRun(
         answered=answered,
         config=run.config(),
         manifest=run.manifest(),
@@ -67,7 +67,7 @@ def measured(run: Run) -> Measured:
 
 
 @dataclass(frozen=True)
-class Retaught:
+class TrainingDataChanges:
     """How the training and validation pictures of a run differ from those of another.
 
     Attributes:
@@ -84,18 +84,18 @@ class Retaught:
         return bool(self.relabelled or self.gone or self.new)
 
 
-def retaught(first: Measured, second: Measured) -> Retaught:
+def training_data_changes(first: ComparedRun, second: ComparedRun) -> TrainingDataChanges:
     """How the second differs from the first in what it was taught with."""
     before, after = first.taught, second.taught
     both = before.keys() & after.keys()
-    return Retaught(
+    return TrainingDataChanges(
         relabelled=sum(before[picture] != after[picture] for picture in both),
         gone=len(before) - len(both),
         new=len(after) - len(both),
     )
 
 
-def differing(configs: Sequence[TrainingConfig]) -> dict[str, tuple[Any, ...]]:
+def changed_settings(configs: Sequence[TrainingConfig]) -> dict[str, tuple[Any, ...]]:
     """Settings that are not the same in all, by name as in `augmentation.views`.
 
     Returns:

@@ -74,8 +74,8 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
             "The pictures of this run are no longer on this host: uploads are deleted after "
             f"{settings.upload_hours:g} hours. Correct the files themselves and upload them again."
         )
-    quotas.room(by, settings)
-    quotas.minutes(by, settings)
+    quotas.check_space(by, settings)
+    quotas.check_minutes(by, settings)
     said = run.annotations().corrections
     again = runs.create(run.config(), correct(run.dataset(), said), runs.new_path(settings), by=by)
     try:

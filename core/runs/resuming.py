@@ -6,7 +6,7 @@ import time
 
 from core.errors import BadDataset, BadInput
 from core.jobs import enqueue
-from core.jobs.queue import Lane
+from core.jobs.queue import Queue
 from core.runs.run import Run
 from core.settings import Settings
 
@@ -60,7 +60,7 @@ def resume(run: Run, settings: Settings, *, by: str = "") -> None:
 
 def _let_go(run: Run, settings: Settings) -> None:
     """Wait for whoever looked after the training, and is about to clear up after it."""
-    lane, deadline = Lane("train", settings), time.monotonic() + PATIENCE_SECONDS
+    lane, deadline = Queue("train", settings), time.monotonic() + PATIENCE_SECONDS
     while lane.ticket_of(run.job) is not None and lane.held and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
 

@@ -21,7 +21,7 @@ from core.model.classifier import Classifier, Open, opened
 from core.runs import annotations as owned
 from core.runs import manifest as manifests
 from core.runs.annotations import Annotations
-from core.runs.artifacts import FINDINGS, ORIGIN, THUMBNAILS, Extras
+from core.runs.artifacts import FINDINGS, ORIGIN, THUMBNAILS, RunArtifacts
 from core.runs.manifest import MANIFEST, Manifest
 from core.settings import Settings
 from core.system import files, visitors
@@ -49,7 +49,7 @@ def _never_queued(at: float) -> Status:
     )
 
 
-class Run(Extras):
+class Run(RunArtifacts):
     """One run's folder and what is in it."""
 
     def __init__(self, path: Path) -> None:

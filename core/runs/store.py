@@ -77,7 +77,7 @@ def get(settings: Settings, run_id: str) -> Run:
     raise UnknownModel("No run with this id is on this machine. It may have been deleted.")
 
 
-def at(path: Path) -> Run:
+def open_folder(path: Path) -> Run:
     """The run in a folder that somebody names on the command line.
 
     Raises:
@@ -88,7 +88,7 @@ def at(path: Path) -> Run:
     return Run(path)
 
 
-def every(settings: Settings) -> tuple[Run, ...]:
+def list_runs(settings: Settings) -> tuple[Run, ...]:
     """All runs of this machine."""
     home = folder(settings)
     if not home.is_dir():
@@ -161,7 +161,7 @@ def sweep(settings: Settings) -> None:
             run = Run(path.parent)
             if run.status(settings).state.ended and (run.complete or run.source is None):
                 files.remove(path)
-    for run in every(settings) if settings.mode == "public" else ():
+    for run in list_runs(settings) if settings.mode == "public" else ():
         with contextlib.suppress(FileNotFoundError):
             kept = run.published or not visitors.marked(run.path)
             if not kept and _ended_at(run, settings) < time.time() - _days(settings):

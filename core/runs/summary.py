@@ -87,7 +87,7 @@ def summarise(run: Run, settings: Settings) -> Summary:
     try:
         status = run.status(settings)
         at = status.queued_at
-        if status.state is State.DONE and not line.complete:  # its manifest is lost
+        if status.state is State.FINISHED and not line.complete:  # its manifest is lost
             line = _damaged(line.data, line.megabytes)
         state = State.FAILED if line.damaged else status.state
     except (OSError, ValueError):
@@ -118,7 +118,7 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
             id=run.id,
             name=data,
             data=data,
-            state=State.DONE,
+            state=State.FINISHED,
             complete=run.complete,
             at=0,
             backbone=run.config().backbone,

@@ -41,7 +41,7 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def own(prefix: str, pid: int | None = None) -> str:
+def temporary_prefix(prefix: str, pid: int | None = None) -> str:
     """A prefix for temporary files that says whose they are: `.prepare-` → `.prepare-4711@host-`.
 
     The machine is named too: others that share the folder have processes of the same numbers.

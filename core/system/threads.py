@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def results(
+def map_ordered(
     work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, most: int, name: str
 ) -> Generator[Result]:
     """What `work` makes of each item.

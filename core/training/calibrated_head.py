@@ -11,7 +11,7 @@ from core.model.dense import DenseHead
 
 
 @dataclass(frozen=True)
-class Answering:
+class CalibratedHead:
     """A head as it answers, and what it was before.
 
     Attributes:
@@ -27,7 +27,7 @@ class Answering:
     validation: np.ndarray
 
 
-def calibrate(raw: DenseHead, uncalibrated: np.ndarray, labels: np.ndarray) -> Answering:
+def calibrate(raw: DenseHead, uncalibrated: np.ndarray, labels: np.ndarray) -> CalibratedHead:
     """Fit the temperature.
 
     Args:
@@ -38,7 +38,7 @@ def calibrate(raw: DenseHead, uncalibrated: np.ndarray, labels: np.ndarray) -> A
     rows = uncalibrated.astype(np.float64)
     temperature = calibration.fit_temperature(labels, rows)
     if temperature is None:
-        return Answering(raw, raw, None, rows)
-    return Answering(
+        return CalibratedHead(raw, raw, None, rows)
+    return CalibratedHead(
         raw.tempered(temperature), raw, temperature, calibration.scale(rows, temperature)
     )

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from core.jobs.events import Epoch
 from core.system import files
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +51,7 @@ class Score:
 
 
 @dataclass
-class Standing:
+class FineTuneState:
     """How far fine-tuning has come.
 
     Attributes:
@@ -85,7 +85,7 @@ class _Words(BaseModel):
     """JSON: some of its numbers have more digits than pydantic promises to keep."""
 
 
-def key_of(recipe: Recipe) -> str:
+def key_of(context: TrainingContext) -> str:
     """What the course of fine-tuning follows from: settings, network, classes, split, libraries.
 
     Imports TensorFlow.
@@ -99,10 +99,10 @@ def key_of(recipe: Recipe) -> str:
     parts = [
         VERSION,
         (keras.__version__, tf.__version__, np.__version__),
-        recipe.config.model_dump(mode="json"),
-        recipe.network.digest,
-        recipe.dataset.classes,
-        [(example.sha256, example.label, example.split) for example in recipe.dataset.examples],
+        context.config.model_dump(mode="json"),
+        context.network.digest,
+        context.dataset.classes,
+        [(example.sha256, example.label, example.split) for example in context.dataset.examples],
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -116,7 +116,7 @@ class Checkpoint:
 
     def write(
         self,
-        standing: Standing,
+        standing: FineTuneState,
         variables: Sequence[keras.Variable],
         generator: np.random.Generator,
     ) -> None:
@@ -151,7 +151,7 @@ class Checkpoint:
 
     def read(
         self, variables: Sequence[keras.Variable], generator: np.random.Generator
-    ) -> Standing | None:
+    ) -> FineTuneState | None:
         """What was kept of this very training; variables and generator are then as they were.
 
         Returns:
@@ -169,7 +169,7 @@ class Checkpoint:
 
     def _taken_up(
         self, kept: Any, variables: Sequence[keras.Variable], generator: np.random.Generator
-    ) -> Standing:
+    ) -> FineTuneState:
         words = _Words.model_validate_json(kept.metadata()[WORDS])
         if words.key != self._key:
             raise ValueError("it is of other settings, pictures or libraries")
@@ -181,7 +181,7 @@ class Checkpoint:
         generator.bit_generator.state = json.loads(words.generator)
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
-        return Standing(best, words.score, words.best_epoch, words.epochs)
+        return FineTuneState(best, words.score, words.best_epoch, words.epochs)
 
 
 def _write(file: BinaryIO, words: str, arrays: Mapping[str, Any]) -> None:

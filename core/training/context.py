@@ -19,7 +19,7 @@ from core.training.network import Network
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingContext:
     """A training as it was ordered, with its dataset split.
 
     Attributes:

@@ -43,7 +43,7 @@ def logistic_regression(
 
     Source: scikit-learn's `LogisticRegression` with the L2 penalty, whose optimum this is.
     """
-    rows, rotation = spanned(features)
+    rows, rotation = span(features)
     strength = _best_strength(rows, labels, owners, weights, seed)
     kernel, bias = solve(rows, labels, weights, strength, _begun(start, rotation))
     if rotation is not None:
@@ -102,7 +102,7 @@ def solve(
     return best[: d * classes].reshape(d, classes), best[d * classes :]
 
 
-def spanned(features: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def span(features: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """The rows in an orthonormal basis (d, r) of their span, and that basis, if it is smaller."""
     n, d = features.shape
     if n >= d:

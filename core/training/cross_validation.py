@@ -15,7 +15,7 @@ from core.evaluation.learning_curve import learning_curve as curve_of
 from core.model.dense import softmax
 from core.training import convex
 from core.training.head import class_weights
-from core.training.standardization import scaled, scaling
+from core.training.standardization import apply_scale, fit_scale
 
 FOLDS = 5
 STRENGTHS = (1e-3, 1e-2)
@@ -80,16 +80,16 @@ def teach(
     A class without any picture is never said.
     """
     present, places = np.unique(labels, return_inverse=True)
-    mean, scale = scaling(embeddings)
+    mean, scale = fit_scale(embeddings)
     if len(present) == 1:
         return lambda others: np.full(len(others), present[0])
     weights = class_weights(places, len(present)) if weighted else np.ones(len(present))
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
         head = convex.logistic_regression(
-            scaled(embeddings, mean, scale), places, groups, weights, seed
+            apply_scale(embeddings, mean, scale), places, groups, weights, seed
         )
-    return lambda others: present[head.logits(scaled(others, mean, scale)).argmax(axis=1)]
+    return lambda others: present[head.logits(apply_scale(others, mean, scale)).argmax(axis=1)]
 
 
 def learning_curve(
@@ -115,11 +115,11 @@ def learning_curve(
         if len(present) == 1:
             found[:, :, present] = 1
             return found
-        mean, scale = scaling(taught)
-        rows, rotation = scaled(taught, mean, scale), None
+        mean, scale = fit_scale(taught)
+        rows, rotation = apply_scale(taught, mean, scale), None
         if 2 * len(taught) < taught.shape[1]:  # with more, finding the span takes longer
-            rows, rotation = convex.spanned(rows)
-        others = scaled(asked, mean, scale)
+            rows, rotation = convex.span(rows)
+        others = apply_scale(asked, mean, scale)
         others = others if rotation is None else others @ rotation
         weights = class_weights(places, len(present))
         start = None

@@ -161,7 +161,7 @@ def extract(
     chunks = _chunks(list(wanted.values()), engine.batch)
     lanes = engine.lanes
     with contextlib.closing(
-        threads.results(look, chunks, threads=lanes, most=2 * lanes, name="look")
+        threads.map_ordered(look, chunks, threads=lanes, most=2 * lanes, name="look")
     ) as results:
         for result in results:  # closed at once when `progress` raises: its threads end with it
             _keep(result, shelves)

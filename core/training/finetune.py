@@ -15,12 +15,12 @@ from core.jobs.events import Counter, Emit, Epoch, Kept, Note
 from core.model.dense import DenseHead, softmax
 from core.model.retrained import Retrained
 from core.training import depth, stages
-from core.training.checkpoint import Checkpoint, Score, Standing
+from core.training.checkpoint import Checkpoint, FineTuneState, Score
 from core.training.config import Phase, TrainingConfig
 from core.training.features import Features
 from core.training.head import class_weights, targets
 from core.training.network import Network
-from core.training.team import SEEDS, Alone, Team
+from core.training.team import SEEDS, SingleProcess, Team
 
 PHASE = "fine-tune"
 WARM_UP = 0.1
@@ -54,7 +54,7 @@ class Tuner:
             WeightsUnavailable: the backbone's weights cannot be had.
         """
         self._config = config
-        self._team = team or Alone()
+        self._team = team or SingleProcess()
         backbone, self.trunk = network.backbone, network.trunk()
         self.above = build.top_model(backbone, depth.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
@@ -114,7 +114,9 @@ class Tuner:
         standing = checkpoint.read(state, generator) if checkpoint else None
         self._team.agree(standing.epoch if standing else 0)
         if standing is None:
-            standing = Standing(network.get_weights(), self._score(validation, validation_labels))
+            standing = FineTuneState(
+                network.get_weights(), self._score(validation, validation_labels)
+            )
         else:
             _say_again(standing, emit)
         for epoch in range(standing.epoch + 1, phase.epochs + 1):
@@ -217,7 +219,7 @@ class Tuner:
         return Score(*map(float, self._team.total(np.array([loss, accuracy, tempered]))))
 
 
-def _say_again(standing: Standing, emit: Emit) -> None:
+def _say_again(standing: FineTuneState, emit: Emit) -> None:
     """Say what was said of the epochs before it broke off, so that its curves are whole."""
     for epoch in standing.epochs:
         emit(epoch)

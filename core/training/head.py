@@ -14,7 +14,7 @@ from core.model.dense import DenseHead, softmax
 from core.training import convex
 from core.training.config import TrainingConfig
 from core.training.optimizers import optimizer
-from core.training.standardization import scaled, scaling
+from core.training.standardization import apply_scale, fit_scale
 
 PHASE = "head"
 
@@ -53,9 +53,11 @@ def fit(
         start: a head to go on from, in place of random weights. Where the problem is convex it
             only gets to the same optimum sooner.
     """
-    mean, scale = scaling(train.features)
-    inside = Batch(scaled(train.features, mean, scale), train.labels, train.owners)
-    outside = Batch(scaled(validation.features, mean, scale), validation.labels, validation.owners)
+    mean, scale = fit_scale(train.features)
+    inside = Batch(apply_scale(train.features, mean, scale), train.labels, train.owners)
+    outside = Batch(
+        apply_scale(validation.features, mean, scale), validation.labels, validation.owners
+    )
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
 
     # Matrices of this size take several times longer on two threads of BLAS than on one.

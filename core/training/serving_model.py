@@ -15,7 +15,7 @@ from core.model.classifier import on_one_thread
 from core.model.litert_file import LitertFile
 from core.model.retrained import Retrained
 from core.system import files
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 
 if TYPE_CHECKING:
     import keras
@@ -30,13 +30,13 @@ PROBES = 2
 """Validation pictures that both networks are asked about."""
 
 
-def write(recipe: Recipe, tuner: Tuner, path: Path) -> None:
+def write(context: TrainingContext, tuner: Tuner, path: Path) -> None:
     """Write the serving model of what a training made of a backbone."""
-    base = recipe.network.serving_model()
-    size, crop = recipe.backbone.size, recipe.config.crop
+    base = context.network.serving_model()
+    size, crop = context.backbone.size, context.config.crop
     views = (
-        images.load(recipe.pictures / example.path, size, crop)
-        for example in recipe.of("validation")[:PROBES]
+        images.load(context.pictures / example.path, size, crop)
+        for example in context.of("validation")[:PROBES]
     )
     put(tuner.trunk, tuner.retrained, base, views, path)
 

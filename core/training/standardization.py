@@ -8,7 +8,7 @@ CONSTANT = 1e-6
 """A feature that deviates less than this is taken not to change."""
 
 
-def scaling(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fit_scale(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and scale of each feature, to be taken off and divided by: (d,) float32 each.
 
     The scale is half-way, geometrically, between a feature's own standard deviation and that of
@@ -27,7 +27,7 @@ def scaling(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return features.mean(axis=0), scale.astype(np.float32)
 
 
-def scaled(features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def apply_scale(features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Features (n, d) float32 on that scale, in one new array and no second."""
     moved = features - mean
     moved /= scale

@@ -48,7 +48,9 @@ class Team(Protocol):
         """Raise RuntimeError where the process that leads goes on from another epoch."""
 
 
-def part(rows: np.ndarray, number: int, cores: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def share_rows(
+    rows: np.ndarray, number: int, cores: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
     """What `Team.share` gives each of several processes: a run of rows, in proportion to its cores.
 
     Args:
@@ -61,7 +63,7 @@ def part(rows: np.ndarray, number: int, cores: Sequence[int]) -> tuple[np.ndarra
     return rows[first:end], np.ones(end - first)
 
 
-class Alone:
+class SingleProcess:
     """A team of one."""
 
     number = 0

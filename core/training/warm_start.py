@@ -20,7 +20,7 @@ HONEST = (
 )
 
 
-def configured(config: TrainingConfig, folder: Path) -> TrainingConfig:
+def configure(config: TrainingConfig, folder: Path) -> TrainingConfig:
     """The settings of a training that goes on from the model in a folder.
 
     Backbone, crop and hidden layers are those of the model.
@@ -53,7 +53,7 @@ def check(config: TrainingConfig, folder: Path | None) -> None:
         raise BadConfig(GONE)
 
 
-def arranged(dataset: Dataset, known: tuple[str, ...]) -> Dataset:
+def arrange_classes(dataset: Dataset, known: tuple[str, ...]) -> Dataset:
     """The dataset with its classes in the order of the model's; new ones come after them."""
     here = set(dataset.classes)
     old = [name for name in known if name in here]
@@ -66,7 +66,7 @@ def arranged(dataset: Dataset, known: tuple[str, ...]) -> Dataset:
     return dataset.model_copy(update={"classes": classes, "examples": examples})
 
 
-def said(dataset: Dataset, saved: ModelFile) -> str:
+def describe(dataset: Dataset, saved: ModelFile) -> str:
     """What becomes of the classes, in a sentence or two."""
     known = [name for name in saved.classes if name in dataset.classes]
     new = [name for name in dataset.classes if name not in saved.classes]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core import runs
-from core.bundles import Brought
+from core.bundles import ImportedModel
 from core.intake import samples
 from tests import shapes
 from tests.api.client import Client
@@ -24,7 +24,7 @@ BROUGHT = "fedcba9876543210" * 2
 def furnished(home: Path) -> Path:
     """A home with the sample under another id, as a run and as a model that was brought."""
     shutil.copytree(runs.SAMPLE, home / "runs" / RUN)
-    model = Brought(home / "brought" / BROUGHT)
+    model = ImportedModel(home / "brought" / BROUGHT)
     shutil.copytree(runs.SAMPLE / "model", model.path)
     model.seal("A friend's digits", 0.0)
     return home

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import jobs, unknown
-from benchmarks.unknown import Learned, Met
+from benchmarks.unknown import FittedHead, Met
 from core.settings import Settings
 from core.training import config
 from tests import shapes
@@ -28,8 +28,8 @@ def test_half_of_what_is_shown_may_pass():
 def test_means_are_over_seeds_and_then_over_all():
     good, poor = Met(ALIKE, np.full(4, 2.0)), Met(ALIKE, np.zeros(4))
     found = {
-        ("quick", "a"): [Learned(0.0, {"b": good}), Learned(0.04, {"b": poor})],
-        ("quick", "b"): [Learned(0.02, {"a": good}), Learned(0.02, {"a": good})],
+        ("quick", "a"): [FittedHead(0.0, {"b": good}), FittedHead(0.04, {"b": poor})],
+        ("quick", "b"): [FittedHead(0.02, {"a": good}), FittedHead(0.02, {"a": good})],
     }
     figures = unknown.figures(found)
     assert figures["quick, a: false alarms"].value == pytest.approx(0.02)

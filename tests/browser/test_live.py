@@ -189,10 +189,10 @@ def _agrees(view: Locator, model: Classifier, pictures: list[Image.Image]) -> No
         np.testing.assert_allclose(found["probabilities"], answer.probabilities, atol=1e-3)
         heat = model.heatmaps(answer, [1])[0].ravel()
         np.testing.assert_allclose(found["heat"], heat, atol=2e-3 * np.abs(heat).max())
-        if answer.strangeness is None:
+        if answer.ood_score is None:
             assert found["strangeness"] is None
         else:
-            assert found["strangeness"] == pytest.approx(answer.strangeness, abs=1e-3)
+            assert found["strangeness"] == pytest.approx(answer.ood_score, abs=1e-3)
 
 
 def test_a_runtime_file_with_a_wrong_hash_is_refused_and_the_server_takes_over(
@@ -355,7 +355,7 @@ def test_a_paused_camera_is_not_checked_nor_one_with_nothing_to_compare(
 def test_a_model_that_was_taught_here_answers_live_and_says_when_it_had_better_not(
     visit: Visit, runtime: None, taught: Taught, server: Server, shown: list[Image.Image]
 ) -> None:
-    model = lookup.named(taught.id, Settings(home=server.home))
+    model = lookup.find(taught.id, Settings(home=server.home))
     view = _live(visit(path=f"?run={taught.id}"), "browser")
     _agrees(view, model, [*shown, draw(0, size=240)])
     view.evaluate("v => v.view.show({...v.view.data, model: {...v.view.data.model, threshold: 2}})")

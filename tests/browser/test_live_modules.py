@@ -16,7 +16,7 @@ from core.live import packing
 from core.live.parts import proof
 from core.model import heatmap
 from core.model.dense import DenseHead
-from core.model.ood import Novelty
+from core.model.ood import OodDetector
 from tests.browser.server import ROOT
 from ui.charts.drawing import share
 
@@ -120,10 +120,10 @@ def test_a_head_answers_and_explains_alike(run: Run, widths: tuple[int, ...]) ->
 
     head = DenseHead(tuple((normal(a, b), normal(b)) for a, b in itertools.pairwise(widths)))
     directions = np.linalg.qr(normal(40, 6))[0].T.astype(np.float32) * 0.7
-    novelty = Novelty(np.abs(normal(4, 40)) / 8, np.ascontiguousarray(directions), 0.8)
+    ood_detector = OodDetector(np.abs(normal(4, 40)) / 8, np.ascontiguousarray(directions), 0.8)
     map_ = np.abs(normal(3, 3, 40))
     embedding = map_.mean(axis=(0, 1))
-    tensors = head.arrays() | {f"novelty.{n}": a for n, a in novelty.arrays().items()}
+    tensors = head.arrays() | {f"novelty.{n}": a for n, a in ood_detector.arrays().items()}
     found = run(
         "head.js",
         """({ Head, readTensors }, { tensors, embedding, map }) => {
@@ -144,7 +144,7 @@ def test_a_head_answers_and_explains_alike(run: Run, widths: tuple[int, ...]) ->
     )
     rows = embedding[None]
     np.testing.assert_allclose(found["probabilities"], head.probabilities(rows)[0], atol=1e-5)
-    assert found["strangeness"] == pytest.approx(novelty.strangeness(rows)[0], abs=1e-4)
+    assert found["strangeness"] == pytest.approx(ood_detector.ood_score(rows)[0], abs=1e-4)
     expected = heatmap.activation(map_, head, [3])[0].ravel()
     np.testing.assert_allclose(found["heat"], expected, rtol=1e-3, atol=1e-4)
 

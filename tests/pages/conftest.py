@@ -70,9 +70,9 @@ def trained(pictures: Taken, tmp_path_factory: pytest.TempPathFactory) -> Traine
 def run_in(trained: Trained, host: Settings) -> Callable[..., Run]:
     """`run_in(State.FAILED, "Why.")`: a run in that state; one that is done is complete."""
 
-    def make(state: State = State.DONE, sentence: str = "") -> Run:
+    def make(state: State = State.FINISHED, sentence: str = "") -> Run:
         path = runs.new_path(host)
-        if state is State.DONE:
+        if state is State.FINISHED:
             shutil.copytree(trained.run.path, path)
             run = Run(path)
         else:
@@ -81,7 +81,7 @@ def run_in(trained: Trained, host: Settings) -> Callable[..., Run]:
         if state is not State.QUEUED:
             run.job.begin()
             # Opening a job clears the log of an earlier one.
-            for event in trained.said if state is State.DONE else ():
+            for event in trained.said if state is State.FINISHED else ():
                 run.job.events.append(event)
         if state.ended:
             run.job.end(state, sentence)
@@ -97,7 +97,7 @@ def upload(pictures: Taken, host: Settings) -> Upload:
     shutil.copytree(pictures.pictures.parent, examined.path)
     examined.job.open(Order(kind="intake", arguments={}))
     examined.job.begin()
-    examined.job.end(State.DONE)
+    examined.job.end(State.FINISHED)
     return examined
 
 

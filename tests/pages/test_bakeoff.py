@@ -4,7 +4,7 @@ import pytest
 
 from core.bakeoff import job as comparisons
 from core.bakeoff import result
-from core.bakeoff.result import Comparison, Contender
+from core.bakeoff.result import Candidate, Comparison
 from core.errors import LimitExceeded
 from core.evaluation.intervals import paired_difference, proportion
 from core.intake.uploads import Upload
@@ -35,7 +35,7 @@ def compared(ordered: Upload) -> Callable[..., Upload]:
     def made(asked: TrainingConfig = QUICK) -> Upload:
         job = ordered.comparison
         contenders = (
-            Contender(
+            Candidate(
                 backbone=LITE2,
                 right=33,
                 accuracy=proportion(33, 40),
@@ -43,7 +43,7 @@ def compared(ordered: Upload) -> Callable[..., Upload]:
                 milliseconds=8.4,
                 megabytes=24.3,
             ),
-            Contender(
+            Candidate(
                 backbone=LITE0,
                 right=32,
                 accuracy=proportion(32, 40),
@@ -53,13 +53,13 @@ def compared(ordered: Upload) -> Callable[..., Upload]:
             ),
         )
         found = Comparison(
-            terms=result.terms_of(ordered.intake().dataset, asked),
+            terms=result.conditions_of(ordered.intake().dataset, asked),
             pictures=40,
             held_out=8,
             contenders=contenders,
         )
         result.write(job.path, found)
-        job.end(State.DONE)
+        job.end(State.FINISHED)
         return ordered
 
     return made

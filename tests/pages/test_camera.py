@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from core import runs
-from core.capture import Showing
+from core.capture import CaptureSession
 from core.errors import LimitExceeded
 from core.runs.run import Run
 from core.settings import Settings
@@ -84,9 +84,9 @@ def test_files_that_are_no_pictures_or_nothing_new_are_named(visitor: Visitor) -
 def test_files_stay_with_the_class_that_was_chosen_whatever_becomes_of_the_names(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Showing] = []
-    clear = Showing.clear
-    monkeypatch.setattr(Showing, "clear", lambda self: (made.append(self), clear(self)))
+    made: list[CaptureSession] = []
+    clear = CaptureSession.clear
+    monkeypatch.setattr(CaptureSession, "clear", lambda self: (made.append(self), clear(self)))
     visitor.open("train").choose("Camera")
     (showing,) = made
     visitor.at.selectbox[0].select("Class 2")
@@ -123,9 +123,11 @@ def test_why_pictures_were_not_kept_is_said_at_the_camera_alone(
 def test_that_a_single_burst_flatters_is_said(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add = Showing.add
+    add = CaptureSession.add
     # Files count as bursts of their own; these come as if from the camera.
-    monkeypatch.setattr(Showing, "add", lambda self, kind, files, _: add(self, kind, files, 1))
+    monkeypatch.setattr(
+        CaptureSession, "add", lambda self, kind, files, _: add(self, kind, files, 1)
+    )
     _taught(visitor)
     assert "Class 1 and Class 2: shown in one turn only" in visitor.reads()
     assert "the figures flatter" in visitor.reads()

@@ -57,10 +57,10 @@ def test_answering_always_takes_the_threshold_back(
 
 def test_false_alarms_are_counted_and_shown(visitor: Visitor, run_in: Callable[..., Run]) -> None:
     run = run_in()
-    found = run.unlike()
+    found = run.ood_scores()
     assert found is not None
-    strange = (1.5, *found.strangeness[1:])
-    run.write_unlike(found.model_copy(update={"strangeness": strange}))
+    strange = (1.5, *found.ood_score[1:])
+    run.write_ood_scores(found.model_copy(update={"strangeness": strange}))
     visitor.open("reports", run=run.id, view="Certainty")
     assert describe(found.false_alarms) in visitor.reads()
     flagged = sum(value > 1 for value in strange)

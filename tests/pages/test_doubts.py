@@ -3,21 +3,21 @@
 from collections.abc import Callable
 
 from core import runs
-from core.checks.labels import Suspect
+from core.checks.labels import LabelIssue
 from core.runs import corrections
 from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
 
 
-def doubted(run: Run, number: int = 2) -> list[Suspect]:
+def doubted(run: Run, number: int = 2) -> list[LabelIssue]:
     """Some of its training pictures are in doubt."""
     taught = run.dataset().of("train")[:number]
     found = tuple(
-        Suspect(name=e.name, label=e.label, suggested=(e.label + 1) % 4, probability=0.9)
+        LabelIssue(name=e.name, label=e.label, suggested=(e.label + 1) % 4, probability=0.9)
         for e in taught
     )
-    run.write_suspects(found, [run.thumbnail(0).read_bytes()] * number)
+    run.write_label_issues(found, [run.thumbnail(0).read_bytes()] * number)
     return list(found)
 
 
@@ -60,7 +60,7 @@ def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
     doubts(visitor)[0].set_value(first.suggested)
     visitor.see()
     visitor.press("Train again with 1 correction")
-    (again,) = (other for other in runs.every(host) if other.id != run.id)
+    (again,) = (other for other in runs.list_runs(host) if other.id != run.id)
     assert visitor.at.query_params["run"] in (again.id, [again.id])
     visitor.until(lambda: again.complete)
     # Another visit: in this one a view may be chosen by now, if it was done when last looked at.

@@ -28,7 +28,7 @@ from ui import state
 def packed(run_in: Callable[..., Run], host: Settings) -> bytes:
     """The bundle of a run that is gone since."""
     run = run_in()
-    content = packing.packed(run, host)
+    content = packing.pack(run, host)
     runs.delete(run)
     return content
 
@@ -56,7 +56,7 @@ def test_it_is_in_the_list_chosen_and_answers(
     visitor: Visitor, packed: bytes, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     _bring(visitor, packed)
-    (made,) = imported.every(host)
+    (made,) = imported.list_models(host)
     chosen = visitor.at.selectbox[0]
     assert chosen.value == made.id
     assert "=flowers_<b> · brought here, 4 classes" in chosen.options
@@ -64,7 +64,7 @@ def test_it_is_in_the_list_chosen_and_answers(
     assert "From a bundle, so not scored here · EfficientNet-Lite0" in visitor.reads()
     assert "Drop a bundle here" not in [u.label for u in visitor.at.file_uploader]
     _ask(visitor, ("circle.jpg", picture(0)))
-    classifier = lookup.named(made.id, host)
+    classifier = lookup.find(made.id, host)
     best = classifier.top(classifier.answer(classifier.load(picture(0))).probabilities, 1)[0]
     assert visitor.charts()[0].startswith(best.label)
     assert "4 classes" in visitor.reads()
@@ -80,7 +80,7 @@ def test_a_host_that_woke_with_an_empty_disk_says_so_and_a_bundle_brings_the_mod
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
     run = run_in()
-    content = packing.packed(run, host)
+    content = packing.pack(run, host)
     shutil.rmtree(host.home)
     visitor = Visitor().open(page, run=run.id)
     assert "No run with this id is on this machine." in visitor.reads()
@@ -108,7 +108,7 @@ def test_its_threshold_is_set_on_the_page(
     visitor: Visitor, packed: bytes, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     _ask(_bring(visitor, packed), ("circle.jpg", picture(0)))
-    (made,) = imported.every(host)
+    (made,) = imported.list_models(host)
     assert "Not sure. Its best guess" not in visitor.reads()
     visitor.at.slider(key=f"threshold {made.id}").set_value(100)
     visitor.see()
@@ -118,7 +118,7 @@ def test_its_threshold_is_set_on_the_page(
 
 def test_it_can_be_deleted(visitor: Visitor, packed: bytes, host: Settings) -> None:
     _bring(visitor, packed).press("Delete this model")
-    assert imported.every(host) == ()
+    assert imported.list_models(host) == ()
     assert visitor.at.selectbox[0].value == "efficientnet-lite0"
     assert not [option for option in visitor.at.selectbox[0].options if "brought" in option]
 
@@ -142,7 +142,7 @@ def test_while_its_network_is_built_the_page_says_how_far_it_is(
 ) -> None:
     _bring(visitor, packed)
     assert "Its network is being built here" in visitor.reads()
-    (made,) = imported.every(host)
+    (made,) = imported.list_models(host)
     monkeypatch.setattr(rebuild, "rebuild", lambda *_: None)
     work(JobFolder(made.path), host)
     monkeypatch.undo()
@@ -153,7 +153,7 @@ def test_a_network_that_could_not_be_built_says_why_and_can_be_tried_again(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _bring(visitor, packed)
-    (made,) = imported.every(host)
+    (made,) = imported.list_models(host)
 
     def fail(*_: object) -> None:
         raise TuskerError("The *weights* could not be had.")
@@ -171,7 +171,7 @@ def test_a_cancelled_build_can_be_begun_again(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
 ) -> None:
     _bring(visitor, packed)
-    (made,) = imported.every(host)
+    (made,) = imported.list_models(host)
     local.cancel(made.job, host)
     assert "Its network has yet to be built here." in visitor.see().reads()
     visitor.press("Build it")
@@ -191,7 +191,7 @@ def test_where_too_many_wait_already_the_page_says_so(
         patch.setenv("TUSKER_QUEUE_LENGTH", "1")
         _bring(visitor, packed)
     assert "The queue is full" in visitor.reads()
-    assert imported.every(host) == ()
+    assert imported.list_models(host) == ()
 
 
 def test_on_a_public_host_it_is_seen_by_whoever_brought_it_and_by_who_holds_the_link(
@@ -199,7 +199,7 @@ def test_on_a_public_host_it_is_seen_by_whoever_brought_it_and_by_who_holds_the_
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
     mine = _bring(Visitor(), packed)
-    (made,) = imported.every(host)
+    (made,) = imported.list_models(host)
     assert mine.at.selectbox[0].value == made.id
     assert "Delete this model" in mine.buttons()
     other = Visitor().open()
@@ -223,7 +223,7 @@ def test_a_link_to_one_that_is_gone_leads_to_the_default(visitor: Visitor) -> No
 
 def test_a_damaged_one_is_not_offered(visitor: Visitor, packed: bytes, host: Settings) -> None:
     _bring(visitor, packed)
-    (made,) = imported.every(host)
+    (made,) = imported.list_models(host)
     (made.path / "model.json").write_text("{")
     assert visitor.see().at.selectbox[0].value == "efficientnet-lite0"
 

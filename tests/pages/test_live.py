@@ -14,7 +14,7 @@ from core.intake.uploads import Upload
 from core.jobs import State
 from core.jobs.events import Epoch
 from core.jobs.folder import Order
-from core.jobs.queue import Lane
+from core.jobs.queue import Queue
 from core.runs.run import MANIFEST, REPORT, Run
 from core.settings import Settings
 from tests.core.trainings import Trained
@@ -104,7 +104,7 @@ def test_the_same_is_started_again_at_a_press(
     run = stopped(State.FAILED)
     run.write_findings((Finding(severity=Severity.WARNS, code="few", sentence="Few."),))
     visitor.open(page, run=run.id).press(AGAIN)
-    (new,) = [each for each in runs.every(host) if each.id != run.id]
+    (new,) = [each for each in runs.list_runs(host) if each.id != run.id]
     assert visitor.at.query_params["run"] == new.id
     assert new.status(host).state is State.QUEUED
     assert new.config() == run.config()
@@ -124,9 +124,9 @@ def test_what_broke_off_goes_on_at_a_press_in_its_own_folder(
     other = Visitor().open(page, run=run.id)
     visitor.open(page, run=run.id).press(GO_ON)
     other.press(GO_ON)
-    assert [each.id for each in runs.every(host)] == [run.id]
+    assert [each.id for each in runs.list_runs(host)] == [run.id]
     assert run.status(host).state is State.QUEUED
-    assert len(Lane("train", host).tickets()) == 1, "two tabs, one job"
+    assert len(Queue("train", host).tickets()) == 1, "two tabs, one job"
     assert not run.model_folder.exists()
     assert subheaders(visitor) == [HEADINGS[State.QUEUED]]
     assert GO_ON not in visitor.buttons()
@@ -154,7 +154,7 @@ def test_a_training_that_does_not_fit_on_the_disk_says_so(
     monkeypatch.setattr("core.runs.run.Run.write_findings", full)
     visitor.press("Start learning")
     assert "could not be stored on this host (No space left on device)" in visitor.reads()
-    assert runs.every(host) == ()
+    assert runs.list_runs(host) == ()
 
 
 def test_why_it_cannot_be_started_again_is_said(
@@ -164,7 +164,7 @@ def test_why_it_cannot_be_started_again_is_said(
     (run.path / "config.json").write_bytes(b"{")
     visitor.open("reports", run=run.id).press(AGAIN)
     assert "config.json of this run is damaged" in visitor.reads()
-    assert [each.id for each in runs.every(host)] == [run.id]
+    assert [each.id for each in runs.list_runs(host)] == [run.id]
 
 
 def test_the_same_pictures_lead_to_their_settings_and_others_to_the_start(

@@ -113,7 +113,7 @@ def test_deleting_takes_a_second_press_and_says_what_goes(
     assert run.path.is_dir()
     ask(visitor, "delete", run)
     visitor.press("Delete it")
-    assert not runs.every(host)
+    assert not runs.list_runs(host)
     assert "was deleted" in visitor.reads()
     assert [title.value for title in visitor.at.title] == [
         "How good is it, and where does it fail?"
@@ -130,7 +130,7 @@ def test_a_slip_is_undone(visitor: Visitor, run_in: Callable[..., Run], host: Se
     visitor.press("Delete it")
     assert "Mine was deleted." in visitor.reads()
     visitor.press("Undo")
-    assert [each.id for each in runs.every(host)] == [run.id]
+    assert [each.id for each in runs.list_runs(host)] == [run.id]
     assert "was deleted" not in visitor.reads()
     assert headline in visitor.open("reports", run=run.id).reads()
 
@@ -226,7 +226,7 @@ def test_whoever_started_a_run_may_change_it_in_this_visit_alone(
 ) -> None:
     monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
     mine = Visitor().open("train", upload=upload.id).press("Start learning")
-    (run,) = runs.every(host)
+    (run,) = runs.list_runs(host)
     assert len(controls(mine.open("reports", run=run.id))) == 2
     assert not controls(Visitor().open("reports", run=run.id))
 

@@ -211,12 +211,12 @@ def test_a_filter_can_be_of_how_sure_it_was_and_of_what_it_would_answer(
 ) -> None:
     middle = sorted(said.probability for said in report.predictions)[report.pictures // 2]
     run.annotate(lambda said: said.model_copy(update={"threshold": middle}))
-    strange = run.unlike()
+    strange = run.ood_scores()
     visitor.open("reports", run=run.id, view="Pictures", answered="not sure")
     unsure = [
         said
         for place, said in enumerate(report.predictions)
-        if said.probability < middle and (strange is None or strange.strangeness[place] <= 1)
+        if said.probability < middle and (strange is None or strange.ood_score[place] <= 1)
     ]
     assert f"{len(unsure)} picture" in visitor.reads()
     assert len(visitor.at.image) == len(unsure)
@@ -232,7 +232,7 @@ def test_the_csv_holds_what_the_filter_found_and_nothing_that_a_spreadsheet_runs
 ) -> None:
     spoiled = report.predictions[0].model_copy(update={"name": "=HYPERLINK(1)"})
     report = report.model_copy(update={"predictions": (spoiled, *report.predictions[1:])})
-    rows = browsing.rows(report, run.unlike())
+    rows = browsing.rows(report, run.ood_scores())
     text = pictures.table(Opened(run, report, host), rows, [2, 0])
     second, first = csv.DictReader(io.StringIO(text))
     assert first["file"] == "'=HYPERLINK(1)"

@@ -118,7 +118,7 @@ def test_a_run_says_what_it_waits_for_where_its_job_knows(
     visitor: Visitor, run_in: Callable[..., Run]
 ) -> None:
     run = run_in(State.QUEUED)
-    run.job.say_why_it_waits("It waits for a machine.")
+    run.job.set_waiting_reason("It waits for a machine.")
     visitor.open("reports", run=run.id)
     assert "It waits for a machine." in visitor.reads()
 

@@ -202,6 +202,6 @@ def test_the_list_of_many_runs_is_drawn_at_once(
         shutil.copytree(run.path, runs.new_path(host))
     visitor.open("reports")
     began = time.perf_counter()
-    lines = [runs.summarise(each, host) for each in runs.every(host)]
+    lines = [runs.summarise(each, host) for each in runs.list_runs(host)]
     assert len(lines) == 101
     assert time.perf_counter() - began < 0.5

@@ -8,7 +8,7 @@ from core import runs
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.jobs import State
-from core.jobs.queue import Lane
+from core.jobs.queue import Queue
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
@@ -169,7 +169,7 @@ def test_a_full_queue_is_said_and_nothing_is_begun(
     visitor.press("Start learning")
     assert "The queue is full." in visitor.reads()
     assert "run" not in visitor.at.query_params
-    assert not runs.every(host)
+    assert not runs.list_runs(host)
 
 
 def test_where_a_visitor_has_used_up_their_share_it_is_said_and_nothing_is_begun(
@@ -179,10 +179,10 @@ def test_where_a_visitor_has_used_up_their_share_it_is_said_and_nothing_is_begun
         raise uploads.LimitExceeded("At most 9 minutes.")
 
     visitor.open("train", upload=upload.id)
-    monkeypatch.setattr("core.jobs.quotas.minutes", spent)
+    monkeypatch.setattr("core.jobs.quotas.check_minutes", spent)
     visitor.press("Start learning")
     assert "At most 9 minutes." in visitor.reads()
-    assert not runs.every(host)
+    assert not runs.list_runs(host)
 
 
 def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(
@@ -244,8 +244,8 @@ def test_a_double_click_starts_one_training_or_two_that_are_apart(
     tabs = [Visitor().open("train", upload=upload.id) for _ in range(2)]
     for tab in tabs:
         tab.press("Start learning")
-    first, second = runs.every(host)
+    first, second = runs.list_runs(host)
     assert {tab.at.query_params["run"] for tab in tabs} == {first.id, second.id}
     tabs[0].see()  # what a second click of the same tab comes to: the button is gone
     assert "Start learning" not in tabs[0].buttons()
-    assert len(Lane("train", host).tickets()) == len(runs.every(host)) == 2
+    assert len(Queue("train", host).tickets()) == len(runs.list_runs(host)) == 2

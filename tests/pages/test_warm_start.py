@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from core import runs
-from core.bundles import Brought, imported
+from core.bundles import ImportedModel, imported
 from core.export import packing
 from core.intake.uploads import Upload
 from core.jobs import JobFolder, local
@@ -21,12 +21,12 @@ ANEW = "A published backbone"
 
 
 @pytest.fixture
-def model(run_in: Callable[..., Run], host: Settings) -> Brought:
+def model(run_in: Callable[..., Run], host: Settings) -> ImportedModel:
     """A model of the very classes of the upload, brought by somebody on this machine."""
     run = run_in()
-    content = packing.packed(run, host)
+    content = packing.pack(run, host)
     runs.delete(run)
-    return imported.bring(io.BytesIO(content), "mine", host)
+    return imported.import_bundle(io.BytesIO(content), "mine", host)
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +47,12 @@ def test_where_nothing_was_brought_there_is_nothing_to_choose(
 
 
 def test_a_published_backbone_is_what_a_training_starts_from_unless_one_is_chosen(
-    visitor: Visitor, upload: Upload, model: Brought, host: Settings
+    visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id})
     assert "Start from" in _fields(visitor)
     visitor.press("Start learning")
-    (run,) = runs.every(host)
+    (run,) = runs.list_runs(host)
     assert run.config().start == ""
     assert run.start is None
 
@@ -60,7 +60,7 @@ def test_a_published_backbone_is_what_a_training_starts_from_unless_one_is_chose
 def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
     visitor: Visitor,
     upload: Upload,
-    model: Brought,
+    model: ImportedModel,
     host: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -73,7 +73,7 @@ def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
     assert "EfficientNet-Lite0, crop and hidden layers are those of the model" in visitor.reads()
     assert "Compare backbones" not in visitor.buttons()
     visitor.press("Start learning")
-    (run,) = runs.every(host)
+    (run,) = runs.list_runs(host)
     assert run.config().start == warm_start.digest(model.path)
     assert run.start == model.path
     work(JobFolder(run.path), host)
@@ -85,11 +85,11 @@ def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
 
 
 def test_where_the_model_is_deleted_meanwhile_the_run_says_so(
-    visitor: Visitor, upload: Upload, model: Brought, host: Settings
+    visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
     visitor.press("Start learning")
-    (run,) = runs.every(host)
+    (run,) = runs.list_runs(host)
     imported.delete(model)
     with pytest.raises(Exception, match="Bring its bundle again"):
         work(JobFolder(run.path), host)
@@ -97,29 +97,29 @@ def test_where_the_model_is_deleted_meanwhile_the_run_says_so(
 
 
 def test_a_training_that_waits_keeps_its_model_on_a_public_host(
-    visitor: Visitor, upload: Upload, model: Brought, host: Settings
+    visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     import os
 
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
     visitor.press("Start learning")
     public = host.model_copy(update={"mode": "public"})
-    (run,) = runs.every(host)
+    (run,) = runs.list_runs(host)
     os.utime(model.path, (0, 0))
     imported.sweep(public)
-    assert imported.here(host, model.id)
+    assert imported.exists(host, model.id)
     local.cancel(run.job, host)
     imported.sweep(public)
-    assert not imported.here(host, model.id)
+    assert not imported.exists(host, model.id)
 
 
 def test_the_same_settings_once_more_go_on_from_the_same_model(
-    visitor: Visitor, upload: Upload, model: Brought, host: Settings
+    visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
     visitor.press("Start learning")
-    (run,) = runs.every(host)
+    (run,) = runs.list_runs(host)
     local.cancel(run.job, host)
     visitor.see().press("Start again with the same settings")
-    (again,) = [one for one in runs.every(host) if one.id != run.id]
+    (again,) = [one for one in runs.list_runs(host) if one.id != run.id]
     assert (again.config(), again.start) == (run.config(), model.path)

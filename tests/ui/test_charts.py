@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core.bakeoff.result import Comparison, Contender, Terms
+from core.bakeoff.result import Candidate, Comparison, Conditions
 from core.evaluation import evaluate
 from core.evaluation.advice import Point
 from core.evaluation.intervals import proportion
@@ -44,10 +44,10 @@ def kept(phase, epoch):
 
 
 def comparison():
-    terms = Terms(seed=0, validation=0.1, test=0.1, crop=0.9, pictures="")
+    terms = Conditions(seed=0, validation=0.1, test=0.1, crop=0.9, pictures="")
     figures = (("resnet50", 90, 40.0, 102.0), ("efficientnet-lite0", 80, 4.0, 18.6))
     contenders = [
-        Contender(
+        Candidate(
             backbone=name,
             right=right,
             accuracy=proportion(right, 100),

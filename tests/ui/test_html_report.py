@@ -181,7 +181,7 @@ def test_every_wrong_picture_is_in_it_with_its_two_heat_maps(made: Run, page: Pa
     wrong = report.pictures - report.right
     assert wrong
     sources = page.values("img", "src")
-    doubted = len(made.suspects())
+    doubted = len(made.label_issues())
     assert len(sources) == 3 * wrong + min(report.right, snapshots.RIGHT) + doubted
     contents = [base64.b64decode(source.partition(",")[2]) for source in sources]
     kept = {made.thumbnail(place).read_bytes() for place in range(report.pictures)}

@@ -77,13 +77,13 @@ def test_what_cannot_be_answered_is_refused_in_a_sentence(
 
 def test_a_camera_check_is_answered_in_words_by_its_frames(classifier: Classifier) -> None:
     frame = encoded(draw(0, size=classifier.size))
-    classifier.looks = appearance.summarise(
+    classifier.appearance = appearance.summarise(
         [appearance.measure(classifier.load(frame))] * appearance.FEWEST
     )
     sent = [base64.b64encode(frame).decode()] * live.FRAMES
     asked = {"number": 4, "model": MODEL, "check": sent}
     header, payload = _read(answer(asked, MODEL, classifier, {}))
-    classifier.looks = None
+    classifier.appearance = None
     assert header["number"] == 4
     assert header["sentence"].startswith("Your camera looks ")
     assert [one["name"] for one in header["measures"]] == ["brightness", "warmth", "sharpness"]

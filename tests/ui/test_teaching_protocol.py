@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load
 
 from core import capture as room
-from core.capture import Showing
+from core.capture import CaptureSession
 from core.model.classifier import Classifier
 from core.model.dense import DenseHead
 from core.settings import Settings
@@ -26,15 +26,17 @@ def network() -> Classifier:
 
 
 @pytest.fixture
-def showing(network: Classifier) -> Showing:
-    return Showing(network, Settings(shown_pictures=20))
+def showing(network: Classifier) -> CaptureSession:
+    return CaptureSession(network, Settings(shown_pictures=20))
 
 
 def _frames(label: int, *seeds: int) -> list[str]:
     return [base64.b64encode(encoded(draw(label, seed, 160))).decode() for seed in seeds]
 
 
-def _ask(network: Classifier, asked_of: Showing, **asked: Any) -> tuple[dict[str, Any], bytes]:
+def _ask(
+    network: Classifier, asked_of: CaptureSession, **asked: Any
+) -> tuple[dict[str, Any], bytes]:
     question = {"number": 1, "model": MODEL, **asked}
     said = teaching_protocol.answer(question, MODEL, network, {}, asked_of)
     assert said is not None
@@ -43,7 +45,7 @@ def _ask(network: Classifier, asked_of: Showing, **asked: Any) -> tuple[dict[str
 
 
 def test_frames_become_pictures_and_the_head_comes_once(
-    network: Classifier, showing: Showing
+    network: Classifier, showing: CaptureSession
 ) -> None:
     one, other = showing.classes
     header, head = _ask(
@@ -73,7 +75,7 @@ def test_frames_become_pictures_and_the_head_comes_once(
     assert (header["thumbnails"], head) == ({}, b"")
 
 
-def test_pictures_and_classes_come_and_go(network: Classifier, showing: Showing) -> None:
+def test_pictures_and_classes_come_and_go(network: Classifier, showing: CaptureSession) -> None:
     one = showing.classes[0]
     _ask(network, showing, act="pictures", kind=one.id, frames=_frames(0, 1, 2))
     header, _ = _ask(network, showing, act="delete", picture=one.pictures[0].id)
@@ -87,7 +89,7 @@ def test_pictures_and_classes_come_and_go(network: Classifier, showing: Showing)
 
 
 def test_the_server_answers_frames_where_the_browser_cannot(
-    network: Classifier, showing: Showing
+    network: Classifier, showing: CaptureSession
 ) -> None:
     frame = base64.b64encode(encoded(draw(0, 9, network.size))).decode()
     header, _ = _ask(network, showing, frame=frame)
@@ -114,7 +116,7 @@ def test_the_server_answers_frames_where_the_browser_cannot(
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_sentence(
-    asked: dict[str, Any], sentence: str, network: Classifier, showing: Showing
+    asked: dict[str, Any], sentence: str, network: Classifier, showing: CaptureSession
 ) -> None:
     if asked.pop("twice", False):
         _ask(
@@ -140,20 +142,22 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(
     ],
 )
 def test_what_is_no_question_gets_no_answer(
-    asked: object, network: Classifier, showing: Showing
+    asked: object, network: Classifier, showing: CaptureSession
 ) -> None:
     version = showing.version
     assert teaching_protocol.answer(asked, MODEL, network, {}, showing) is None
     assert showing.version == version
 
 
-def test_the_browser_is_told_of_changes_that_it_did_not_ask_for(showing: Showing) -> None:
+def test_the_browser_is_told_of_changes_that_it_did_not_ask_for(showing: CaptureSession) -> None:
     said = teaching_protocol.news(showing)
     header = json.loads(said[4:])
     assert header == {"number": -1, "showing": showing.id, "version": showing.version}
 
 
-def test_an_act_that_is_asked_for_again_is_done_once(network: Classifier, showing: Showing) -> None:
+def test_an_act_that_is_asked_for_again_is_done_once(
+    network: Classifier, showing: CaptureSession
+) -> None:
     for number in (1, 2):
         header, _ = _ask(network, showing, number=number, act="add class", deed=7)
         assert (header["number"], len(header["classes"])) == (number, 3)
@@ -162,9 +166,9 @@ def test_an_act_that_is_asked_for_again_is_done_once(network: Classifier, showin
 
 
 def test_what_is_meant_for_an_earlier_visit_is_not_done_to_this_one(
-    network: Classifier, showing: Showing
+    network: Classifier, showing: CaptureSession
 ) -> None:
-    before = Showing(network, Settings()).id
+    before = CaptureSession(network, Settings()).id
     kind = showing.classes[0].id
     header, _ = _ask(network, showing, act="rename", kind=kind, name="mug", showing=before)
     assert "no longer here" in header["refusal"]

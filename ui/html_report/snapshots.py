@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.checks.labels import Suspect
+from core.checks.labels import LabelIssue
 from core.evaluation.report import Prediction
 from core.export.card import Facts
 from core.model import heatmap
@@ -45,7 +45,7 @@ class Snapshot:
 class Doubt:
     """A training picture whose label may be wrong."""
 
-    suspect: Suspect
+    suspect: LabelIssue
     picture: str
 
 
@@ -86,8 +86,8 @@ def choose(run: Run, found: Facts) -> Chosen:
     return Chosen(
         right=_snapshots(run, found, some_right, room),
         all_right=len(right),
-        doubted=_doubts(run, found.suspects[:DOUBTED], room),
-        all_doubted=len(found.suspects),
+        doubted=_doubts(run, found.label_issues[:DOUBTED], room),
+        all_doubted=len(found.label_issues),
         wrong=_snapshots(run, found, wrong[:WRONG], room, explained=True),
         all_wrong=len(wrong),
     )
@@ -125,8 +125,8 @@ def _snapshots(
     return tuple(taken)
 
 
-def _doubts(run: Run, suspects: tuple[Suspect, ...], room: _Room) -> tuple[Doubt, ...]:
-    found = ((one, _content(run.suspect_thumbnail(i))) for i, one in enumerate(suspects))
+def _doubts(run: Run, label_issues: tuple[LabelIssue, ...], room: _Room) -> tuple[Doubt, ...]:
+    found = ((one, _content(run.label_issue_thumbnail(i))) for i, one in enumerate(label_issues))
     doubts = (Doubt(one, _address(content)) for one, content in found if content is not None)
     return tuple(doubt for doubt in doubts if room.takes(doubt.picture))
 

@@ -84,7 +84,7 @@ def _check(model: str, classifier: Classifier) -> dict[str, Any] | None:
     """What a camera check needs; None where there are no training pictures of the visitor's."""
     if backbones.known(model):
         return None
-    lacking = live.NOT_KEPT if classifier.looks is None else ""
+    lacking = live.NOT_KEPT if classifier.appearance is None else ""
     return {"frames": live.FRAMES, "lacking": lacking}
 
 

@@ -4,16 +4,16 @@ import streamlit as st
 
 from core import capture as room
 from core import live
-from core.capture import Showing
+from core.capture import CaptureSession
 from core.live import Part
 from core.model.classifier import Classifier
 from ui import resources
 
 
 @st.cache_resource(scope="session", max_entries=1, show_spinner=False)
-def showing() -> Showing:
+def showing() -> CaptureSession:
     """What this visitor shows to the camera; in memory, and gone with the visit."""
-    return Showing(network(), resources.settings())
+    return CaptureSession(network(), resources.settings())
 
 
 @st.cache_resource(show_spinner="Loading the model …")

@@ -71,13 +71,13 @@ def respond(
         content = parts[question.part].content if question.part in parts else b""
         return packed(header, content[question.at : question.at + PIECE])
     try:
-        seen = live.see(classifier, question.frame, question.explain)
+        seen = live.answer(classifier, question.frame, question.explain)
     except TuskerError as refusal:
         return packed({**header, "refusal": str(refusal)})
     values = [seen.probabilities] if seen.heat is None else [seen.probabilities, seen.heat.ravel()]
     said = {
         "classes": len(seen.probabilities),
-        "strangeness": seen.strangeness,
+        "strangeness": seen.ood_score,
         "heat": seen.heat is not None,
     }
     return packed({**header, **said}, np.concatenate(values).astype("<f4").tobytes())

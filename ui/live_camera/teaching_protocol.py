@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Base64Bytes, Field, ValidationError
 from safetensors.numpy import save
 
-from core.capture import Showing
+from core.capture import CaptureSession
 from core.errors import BadDataset, TuskerError
 from core.live import Part
 from core.model.classifier import Classifier
@@ -55,7 +55,11 @@ class Lesson(Question):
 
 
 def answer(
-    asked: object, model: str, network: Classifier, parts: Mapping[str, Part], showing: Showing
+    asked: object,
+    model: str,
+    network: Classifier,
+    parts: Mapping[str, Part],
+    showing: CaptureSession,
 ) -> bytes | None:
     """Do what the browser asks, or refuse it in a sentence.
 
@@ -83,21 +87,21 @@ def answer(
         return refused(lesson, showing, str(refusal))
 
 
-def refused(lesson: Lesson, showing: Showing, sentence: str) -> bytes:
+def refused(lesson: Lesson, showing: CaptureSession, sentence: str) -> bytes:
     """A refusal of one question."""
     return packed({"number": lesson.number, **_named(showing), "refusal": sentence})
 
 
-def news(showing: Showing) -> bytes:
+def news(showing: CaptureSession) -> bytes:
     """Tells the browser that something changed which it did not ask for."""
     return packed({"number": -1, **_named(showing)})
 
 
-def _named(showing: Showing) -> dict[str, Any]:
+def _named(showing: CaptureSession) -> dict[str, Any]:
     return {"showing": showing.id, "version": showing.version}
 
 
-def _do(lesson: Lesson, showing: Showing) -> None:
+def _do(lesson: Lesson, showing: CaptureSession) -> None:
     if lesson.act == "look":
         return
     if lesson.showing not in ("", showing.id):
@@ -117,7 +121,7 @@ def _do(lesson: Lesson, showing: Showing) -> None:
             showing.remove_class(lesson.kind)
 
 
-def _state(lesson: Lesson, showing: Showing) -> bytes:
+def _state(lesson: Lesson, showing: CaptureSession) -> bytes:
     learned = showing.learned()
     header: dict[str, Any] = {
         "number": lesson.number,

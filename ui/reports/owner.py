@@ -127,7 +127,7 @@ def _edit(run: Run, settings: Settings) -> None:
 def _known_tags(settings: Settings) -> set[str]:
     """Those of the runs that this visitor may change."""
     own = state.owning(settings)
-    every = (run for run in runs.every(settings) if own(run.path))
+    every = (run for run in runs.list_runs(settings) if own(run.path))
     return {tag for run in every for tag in run.annotations().tags}
 
 

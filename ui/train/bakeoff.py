@@ -7,7 +7,7 @@ import streamlit as st
 from core import backbones
 from core.bakeoff import compare, result
 from core.bakeoff import job as comparisons
-from core.bakeoff.result import Comparison, Contender
+from core.bakeoff.result import Candidate, Comparison
 from core.errors import TuskerError
 from core.evaluation import describe
 from core.intake import Intake
@@ -36,7 +36,7 @@ def offer(upload: Upload, found: Intake, config: TrainingConfig | None, settings
         st.error(text.plain(status.sentence, 900), icon=":material/error:")
     if kept is not None and config is not None:
         _show(kept, config.backbone)
-        if kept.terms != result.terms_of(found.dataset, config):
+        if kept.terms != result.conditions_of(found.dataset, config):
             st.caption(
                 ":material/history: This was found with other pictures, or with another seed or "
                 "other shares. Compare again to be sure."
@@ -51,7 +51,7 @@ def _ask(
     *,
     again: bool,
 ) -> None:
-    rows = compare.at_hand(settings)
+    rows = compare.available(settings)
     share = 1 - (config.test if config is not None and not found.dataset.predefined else 0)
     pictures = round(share * len(found.dataset.examples))
     seconds = compare.seconds(pictures, rows, upload.path, settings)
@@ -138,7 +138,7 @@ def _show(found: Comparison, chosen: str) -> None:
     )
 
 
-def _row(one: Contender, chosen: str) -> None:
+def _row(one: Candidate, chosen: str) -> None:
     used = one.backbone == chosen
     title = backbones.get(one.backbone).title
     with st.container(border=True, horizontal=True, vertical_alignment="center"):

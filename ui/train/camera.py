@@ -146,7 +146,7 @@ def _take(class_id: int, key: str) -> None:
 
 def _keep(settings: Settings, at_once: bool) -> None:
     try:
-        upload = room.keep(capture.showing(), settings, by=state.mark(settings))
+        upload = room.save(capture.showing(), settings, by=state.mark(settings))
     except TuskerError as refusal:
         st.session_state[state.KEEP_REFUSAL] = str(refusal)
         return

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import backbones
 from core.backbones import Backbone, serving
-from core.bundles import Brought
+from core.bundles import ImportedModel
 from core.errors import TuskerError
 from core.estimating import estimate, known, resources
 from core.estimating import throughput as pace
@@ -38,7 +38,7 @@ class Forecast:
     upload: Upload
     found: Intake
     settings: Settings
-    start: Brought | None = None
+    start: ImportedModel | None = None
 
     def captions(self) -> list[str]:
         """What each preset does, and about how long it takes with the chosen backbone."""

@@ -120,7 +120,7 @@ def _take(bring: Callable[[], Upload]) -> None:
 def examined(upload: Upload, settings: Settings) -> Intake | None:
     """What was found, with the remedies that were taken; None while there is nothing to show."""
     status = local.status(upload.job, settings)
-    if status.state is State.DONE:
+    if status.state is State.FINISHED:
         taken = findings.taken(upload)
         return intake.remedied(upload.path, taken) if taken else upload.intake()
     if status.state.ended:

@@ -53,7 +53,9 @@ def _advanced(
     start: TrainingConfig, settings: Settings, *, mirror: bool, fixed: ModelFile | None
 ) -> dict[str, Any]:
     """Every setting, grouped; the preset gives the defaults."""
-    data, looks, head, top = st.tabs(["Data and backbone", "Augmentation", "Head", "Fine-tuning"])
+    data, augmentation, head, top = st.tabs(
+        ["Data and backbone", "Augmentation", "Head", "Fine-tuning"]
+    )
     key = start.preset
 
     def number(label: str, value: float, low: float, high: float, **more: Any) -> Any:
@@ -108,7 +110,7 @@ def _advanced(
                 help="Above 0, the model is kept from being too sure.",
             )
     a = start.augmentation
-    with looks:
+    with augmentation:
         left, right = st.columns(2)
         with left:
             views = number(

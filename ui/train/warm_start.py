@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.bundles import Brought
+from core.bundles import ImportedModel
 from core.dataset import Dataset
 from core.errors import TuskerError
 from core.settings import Settings
@@ -15,7 +15,7 @@ from ui import imported_models, state, text
 ANEW = ""
 
 
-def choose(dataset: Dataset, settings: Settings) -> Brought | None:
+def choose(dataset: Dataset, settings: Settings) -> ImportedModel | None:
     """The model to go on from; None for a published backbone, and where there is no choice."""
     ready = {one.id: one for one in imported_models.visible(settings) if one.ready(settings)}
     if not ready:
@@ -41,12 +41,12 @@ def choose(dataset: Dataset, settings: Settings) -> Brought | None:
     return start
 
 
-def configured(config: TrainingConfig | None, start: Brought | None) -> TrainingConfig | None:
+def configured(config: TrainingConfig | None, start: ImportedModel | None) -> TrainingConfig | None:
     """The settings with what the model to go on from fixes; None where they do not fit it."""
     if config is None or start is None:
         return config
     try:
-        return warm_start.configured(config, start.path)
+        return warm_start.configure(config, start.path)
     except TuskerError as refusal:
         st.error(text.plain(str(refusal), 600), icon=":material/error:")
         return None

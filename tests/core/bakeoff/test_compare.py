@@ -8,14 +8,14 @@ import pytest
 from core import backbones, dataset
 from core.backbones import serving, weights
 from core.bakeoff import compare as bakeoff
-from core.bakeoff.result import terms_of
+from core.bakeoff.result import conditions_of
 from core.errors import BadDataset, Cancelled, WeightsUnavailable
 from core.estimating import throughput
 from core.estimating.throughput import Pace
-from core.pipeline.extraction import look
+from core.pipeline.extraction import extract
 from core.training import cache, cross_validation, features
 from core.training.config import parse
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 from tests.core.trainings import asked_for
 
 QUIET = lambda *_: None  # noqa: E731 - a name for saying nothing
@@ -103,8 +103,8 @@ def test_a_training_afterwards_looks_at_the_test_pictures_alone(
     )
     folder = cache.cache_folder(some_shapes.pictures, settings)
     with cache.opened(folder, settings) as kept:
-        recipe = Recipe(asked, parted, some_shapes.pictures, tiny, settings, kept, QUIET)
-        found = look(recipe, ("train", "validation"), None)
+        context = TrainingContext(asked, parted, some_shapes.pictures, tiny, settings, kept, QUIET)
+        found = extract(context, ("train", "validation"), None)
     assert [part.passed for part in found.values()] == [0, 0]
     assert [part.reused for part in found.values()] == [
         len(parted.of("train")),
@@ -179,9 +179,9 @@ def test_the_best_comes_first_and_the_others_say_how_far_they_are_behind():
     right = np.arange(200) < 150
     worse = np.arange(200) < 120
     answers = [
-        (bakeoff.Contender(**_figures("resnet50", worse, 3.0)), worse),
-        (bakeoff.Contender(**_figures("mobilenetv2", right, 9.0)), right),
-        (bakeoff.Contender(**_figures("tiny", right, 5.0)), right),
+        (bakeoff.Candidate(**_figures("resnet50", worse, 3.0)), worse),
+        (bakeoff.Candidate(**_figures("mobilenetv2", right, 9.0)), right),
+        (bakeoff.Candidate(**_figures("tiny", right, 5.0)), right),
     ]
     ranked = bakeoff._ranked(answers)
     assert [one.backbone for one in ranked] == ["tiny", "mobilenetv2", "resnet50"]
@@ -201,24 +201,24 @@ def _figures(name, right, milliseconds):
 
 
 def test_only_what_needs_no_download_is_at_hand(settings, tiny):
-    names = [row.name for row in bakeoff.at_hand(settings)]
+    names = [row.name for row in bakeoff.available(settings)]
     assert names == ["efficientnet-lite0", "efficientnet-lite2"]
     row = backbones.get("resnet50")
     file = weights.folder(settings) / row.weights.file
     file.parent.mkdir(parents=True)
     file.write_bytes(b"downloaded before")
-    assert [row.name for row in bakeoff.at_hand(settings)] == [*names, "resnet50"]
+    assert [row.name for row in bakeoff.available(settings)] == [*names, "resnet50"]
 
 
 def test_other_pictures_shares_or_seeds_are_other_terms(some_shapes):
     config = asked_for("quick")
-    terms = terms_of(some_shapes.dataset, config)
-    assert terms == terms_of(some_shapes.dataset, asked_for("thorough"))
+    terms = conditions_of(some_shapes.dataset, config)
+    assert terms == conditions_of(some_shapes.dataset, asked_for("thorough"))
     for other in ({"seed": 1}, {"test": 0.2}, {"validation": 0.2}, {"crop": 0.8}):
         changed = parse(json.loads(config.model_dump_json()) | other)
-        assert terms_of(some_shapes.dataset, changed) != terms
+        assert conditions_of(some_shapes.dataset, changed) != terms
     fewer = some_shapes.dataset.model_copy(update={"examples": some_shapes.dataset.examples[1:]})
-    assert terms_of(fewer, config) != terms
+    assert conditions_of(fewer, config) != terms
 
 
 def test_how_long_it_takes_grows_with_pictures_and_is_unknown_where_nothing_was_measured(

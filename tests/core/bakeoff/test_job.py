@@ -16,7 +16,7 @@ from core.intake.uploads import Upload
 from core.jobs import State, cancel
 from core.jobs.events import Step
 from core.jobs.folder import Order
-from core.jobs.queue import Lane
+from core.jobs.queue import Queue
 from core.pipeline import worker
 from core.settings import Settings
 from tests.core.jobs import at_work
@@ -39,7 +39,7 @@ def upload(host: Settings, some_shapes: Taken) -> Upload:
     upload = Upload(host.home / "uploads" / ("fedcba9876543210" * 2))
     shutil.copytree(some_shapes.pictures.parent, upload.path)
     upload.job.open(Order(kind="intake"))
-    upload.job.end(State.DONE)
+    upload.job.end(State.FINISHED)
     return upload
 
 
@@ -64,11 +64,11 @@ def test_what_a_worker_found_lies_beside_the_pictures(
     job = comparisons.start(upload, dataset, config, host)
     assert result.read(job.path) is None
     worker.work(job, host)
-    assert job.recorded().state is State.DONE
+    assert job.recorded().state is State.FINISHED
     found = result.read(Upload(upload.path).comparison.path)
     assert found is not None
     assert [one.backbone for one in found.contenders] == [only_tiny.name]
-    assert found.terms == result.terms_of(dataset, config)
+    assert found.terms == result.conditions_of(dataset, config)
     steps = [event for event in job.events.read() if isinstance(event, Step)]
     assert {step.what for step in steps} >= {"Tiny: looking at pictures", "Tiny: teaching heads"}
     assert not at_work.hidden(job.path)
@@ -101,7 +101,7 @@ def test_two_uploads_are_two_jobs(host: Settings, upload: Upload, nobody: None) 
     shutil.copytree(upload.path, other.path)
     config = asked_for("quick")
     jobs = [comparisons.start(one, one.intake().dataset, config, host) for one in (upload, other)]
-    tickets = {Lane("compare", host).ticket_of(job) for job in jobs}
+    tickets = {Queue("compare", host).ticket_of(job) for job in jobs}
     assert None not in tickets and len(tickets) == 2
 
 
@@ -144,7 +144,7 @@ def test_pictures_are_kept_while_they_are_compared(
     os.utime(upload.path, (used, used))
     uploads.sweep(host)
     assert upload.path.is_dir()
-    job.end(State.DONE)
+    job.end(State.FINISHED)
     os.utime(upload.path, (used, used))
     uploads.sweep(host)
     assert not upload.path.exists()

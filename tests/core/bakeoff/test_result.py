@@ -3,15 +3,15 @@
 import pytest
 
 from core.bakeoff import result
-from core.bakeoff.result import Comparison, Contender, Terms
+from core.bakeoff.result import Candidate, Comparison, Conditions
 from core.evaluation.intervals import paired_difference, proportion
 
-TERMS = Terms(seed=0, validation=0.15, test=0.15, crop=0.9, pictures="0" * 64)
+TERMS = Conditions(seed=0, validation=0.15, test=0.15, crop=0.9, pictures="0" * 64)
 
 
 def contender(name, right, milliseconds, lead=None, pictures=400):
     """`lead`: pictures that only the best, and that only this one, got right."""
-    return Contender(
+    return Candidate(
         backbone=name,
         right=right,
         accuracy=proportion(right, pictures),

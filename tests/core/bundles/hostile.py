@@ -41,7 +41,7 @@ def head(classes: int = 2, width: int = 32, **others: np.ndarray) -> dict[str, n
     return {"head.0.kernel": kernel, "head.0.bias": np.zeros(classes, np.float32), **others}
 
 
-def novelty() -> dict[str, np.ndarray]:
+def ood_detector() -> dict[str, np.ndarray]:
     """Its detector of unlike pictures."""
     means = np.full((2, 32), 0.1, np.float32)
     directions = np.zeros((1, 32), np.float32)
@@ -69,12 +69,12 @@ def whole(**changes: bytes) -> dict[str, bytes]:
     return {
         MODEL: changes.get("model", described()),
         WEIGHTS: changes.get("weights", save(head())),
-        NOVELTY: changes.get("novelty", save(novelty())),
-        LOOKS: changes.get("looks", looks()),
+        NOVELTY: changes.get("novelty", save(ood_detector())),
+        LOOKS: changes.get("looks", appearance()),
     }
 
 
-def looks(**changes: object) -> bytes:
+def appearance(**changes: object) -> bytes:
     """How the training pictures look, some of it changed."""
     usual = dict.fromkeys(("least", "low", "middle", "high", "most"), 20.0)
     said = {"version": 1, "pictures": 30, "brightness": usual, "warmth": usual, "sharpness": usual}
@@ -83,8 +83,8 @@ def looks(**changes: object) -> bytes:
 
 def _spread(name: str, **changes: float) -> bytes:
     """A zip with other numbers of one measure."""
-    usual = json.loads(looks())[name]
-    return zipped(whole(looks=looks(**{name: usual | changes})))
+    usual = json.loads(appearance())[name]
+    return zipped(whole(appearance=appearance(**{name: usual | changes})))
 
 
 def tensors(header: object, numbers: bytes = b"", length: int | None = None) -> bytes:
@@ -167,7 +167,7 @@ def _nan(value: float) -> bytes:
 
 
 def _novelty(**changes: np.ndarray) -> bytes:
-    return zipped(whole(novelty=save(novelty() | changes)))
+    return zipped(whole(ood_detector=save(ood_detector() | changes)))
 
 
 def _model(**changes: object) -> bytes:
@@ -295,20 +295,20 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
         head() | trunk() | {"trunk.8.__class__": np.zeros(1, np.float32)}, cut="block 1"
     ),
     # novelty.safetensors
-    "a pickle for novelty": lambda: zipped(whole(novelty=RUNS)),
+    "a pickle for novelty": lambda: zipped(whole(ood_detector=RUNS)),
     "a threshold below zero": lambda: _novelty(threshold=-np.ones(1, np.float32)),
     "means of other features": lambda: _novelty(means=np.zeros((2, 8), np.float32)),
     "more means than classes": lambda: _novelty(means=np.zeros((9, 32), np.float32)),
     "directions that stretch": lambda: _novelty(directions=np.ones((1, 32), np.float32)),
     "no means": lambda: _novelty(means=np.zeros((0, 32), np.float32)),
     # looks.json
-    "a pickle for looks": lambda: zipped(whole(looks=RUNS)),
-    "looks of no picture": lambda: zipped(whole(looks=looks(pictures=0))),
-    "looks with more to say": lambda: zipped(whole(looks=looks(script="alert(1)"))),
-    "a brightness of none": lambda: zipped(whole(looks=looks(brightness=None))),
+    "a pickle for looks": lambda: zipped(whole(appearance=RUNS)),
+    "looks of no picture": lambda: zipped(whole(appearance=appearance(pictures=0))),
+    "looks with more to say": lambda: zipped(whole(appearance=appearance(script="alert(1)"))),
+    "a brightness of none": lambda: zipped(whole(appearance=appearance(brightness=None))),
     "a brightness that is no number": lambda: _spread("brightness", most=np.nan),
     "a brightness beyond white": lambda: _spread("brightness", most=256.0),
     "a warmth beyond red": lambda: _spread("warmth", least=-1e300),
     "a sharpness upside down": lambda: _spread("sharpness", low=21.0),
-    "looks that go on": lambda: zipped(whole(looks=looks() + b" " * 5000)),
+    "looks that go on": lambda: zipped(whole(appearance=appearance() + b" " * 5000)),
 }

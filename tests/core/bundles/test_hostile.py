@@ -136,7 +136,7 @@ def test_other_files_are_left_unread_even_where_they_would_do_harm(settings: Set
     content = bytearray(hostile.zipped(hostile.whole() | others))
     for name in others:  # reading any of them would show that its bytes are not what they were
         content[content.index(name.encode()) + len(name)] ^= 0xFF
-    made = imported.bring(io.BytesIO(content), "mine", settings)
+    made = imported.import_bundle(io.BytesIO(content), "mine", settings)
     kept = {path.name for path in made.path.iterdir()}
     assert {"model.json", "weights.safetensors", "novelty.safetensors", "looks.json"} < kept
     assert not kept & set(others)

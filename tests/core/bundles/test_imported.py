@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.bundles import imported, rebuild
-from core.bundles.imported import Brought
+from core.bundles.imported import ImportedModel
 from core.errors import BadBundle, RunDamaged, UnknownModel
 from core.jobs import State, local
 from core.model import storage
@@ -17,7 +17,7 @@ from core.predict import lookup
 from core.settings import Settings
 from tests.core.bundles import hostile
 
-AS_THEY_CAME = (storage.WEIGHTS, storage.NOVELTY, storage.LOOKS)
+AS_THEY_CAME = (storage.WEIGHTS, storage.OOD, storage.APPEARANCE)
 
 
 def same_answers(done, found, settings):
@@ -28,7 +28,7 @@ def same_answers(done, found, settings):
         view = one.load(done.pictures / example.path)
         expected, answer = one.answer(view), other.answer(view)
         np.testing.assert_allclose(answer.probabilities, expected.probabilities, atol=1e-6)
-        assert answer.strangeness == pytest.approx(expected.strangeness, abs=1e-4)
+        assert answer.ood_score == pytest.approx(expected.ood_score, abs=1e-4)
         assert other.verdict(answer) is one.verdict(expected)
 
 
@@ -41,20 +41,22 @@ def identical(done, found):
 
 def test_a_frozen_model_answers_at_once(packed):
     done, stream = packed("quick")
-    found = imported.bring(stream, "mine", done.settings)
+    found = imported.import_bundle(stream, "mine", done.settings)
     assert found.ready(done.settings)
     assert not found.job.exists
-    assert lookup.named(found.id, done.settings).title == "mine"
+    assert lookup.find(found.id, done.settings).title == "mine"
     identical(done, found)
     same_answers(done, found, done.settings)
-    assert found.classifier(done.settings).looks == done.run.classifier(done.settings).looks
+    assert (
+        found.classifier(done.settings).appearance == done.run.classifier(done.settings).appearance
+    )
 
 
 def test_a_fine_tuned_model_answers_once_a_worker_has_built_its_network(packed, monkeypatch):
     done, stream = packed("thorough")
     assert storage.load(done.run.model_folder)[0].fine_tuned
     monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
-    found = imported.bring(stream, "mine", done.settings)
+    found = imported.import_bundle(stream, "mine", done.settings)
     assert not found.ready(done.settings)
     with pytest.raises(UnknownModel, match="made ready"):
         found.classifier(done.settings)
@@ -67,12 +69,12 @@ def test_a_fine_tuned_model_answers_once_a_worker_has_built_its_network(packed, 
 
 def test_its_worker_is_a_process_of_its_own(packed):
     done, stream = packed("thorough")
-    found = imported.bring(stream, "mine", done.settings)
+    found = imported.import_bundle(stream, "mine", done.settings)
     deadline = time.monotonic() + 90
     while not (status := local.status(found.job, done.settings)).state.ended:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert status.state is State.DONE, found.job.log_tail()
+    assert status.state is State.FINISHED, found.job.log_tail()
     steps = [event.what for event in found.job.events.read() if event.kind == "step"]
     assert steps[0] == "Starting TensorFlow"
     same_answers(done, found, done.settings)
@@ -82,7 +84,7 @@ def test_where_no_serving_model_is_at_hand_the_network_is_converted(packed, monk
     done, stream = packed("thorough")
     monkeypatch.setattr(rebuild.serving, "locate", lambda *_: None)
     monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
-    found = imported.bring(stream, "mine", done.settings)
+    found = imported.import_bundle(stream, "mine", done.settings)
     work(found.job, done.settings)
     same_answers(done, found, done.settings)
 
@@ -91,7 +93,7 @@ def test_a_frozen_model_whose_backbone_is_not_here_has_it_prepared(packed, tmp_p
     done, stream = packed("quick")
     elsewhere = Settings(home=tmp_path / "elsewhere")
     monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
-    found = imported.bring(stream, "mine", elsewhere)
+    found = imported.import_bundle(stream, "mine", elsewhere)
     assert not found.ready(elsewhere)
     work(found.job, elsewhere)
     assert found.ready(elsewhere)
@@ -100,15 +102,15 @@ def test_a_frozen_model_whose_backbone_is_not_here_has_it_prepared(packed, tmp_p
 
 def test_its_threshold_is_that_of_whoever_brought_it(packed):
     done, stream = packed("quick")
-    found = imported.bring(stream, "  two \n words ", done.settings)
+    found = imported.import_bundle(stream, "  two \n words ", done.settings)
     assert found.title == "two words"
     found.annotate(0.9)
-    assert lookup.named(found.id, done.settings).threshold == 0.9
+    assert lookup.find(found.id, done.settings).threshold == 0.9
 
 
 def test_a_file_that_changed_is_noticed(packed):
     done, stream = packed("quick")
-    found = imported.bring(stream, "mine", done.settings)
+    found = imported.import_bundle(stream, "mine", done.settings)
     path = found.path / storage.WEIGHTS
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -119,11 +121,11 @@ def test_a_file_that_changed_is_noticed(packed):
 
 def test_each_is_found_by_its_id_and_gone_once_deleted(packed):
     done, stream = packed("quick")
-    one, other = (imported.bring(stream, "mine", done.settings) for _ in range(2))
-    assert {found.id for found in imported.every(done.settings)} == {one.id, other.id}
+    one, other = (imported.import_bundle(stream, "mine", done.settings) for _ in range(2))
+    assert {found.id for found in imported.list_models(done.settings)} == {one.id, other.id}
     assert imported.get(done.settings, one.id).path == one.path
     imported.delete(one)
-    assert [found.id for found in imported.every(done.settings)] == [other.id]
+    assert [found.id for found in imported.list_models(done.settings)] == [other.id]
     for name in (one.id, "../runs", "0" * 32):
         with pytest.raises(UnknownModel):
             imported.get(done.settings, name)
@@ -131,7 +133,7 @@ def test_each_is_found_by_its_id_and_gone_once_deleted(packed):
 
 def test_what_is_refused_leaves_nothing(settings):
     with pytest.raises(BadBundle):
-        imported.bring(io.BytesIO(hostile.BUNDLES["a shape bomb"]()), "mine", settings)
+        imported.import_bundle(io.BytesIO(hostile.BUNDLES["a shape bomb"]()), "mine", settings)
     assert not settings.home.exists()
 
 
@@ -143,7 +145,7 @@ def test_where_the_queue_is_full_nothing_is_kept(packed, monkeypatch):
 
     monkeypatch.setattr(imported, "enqueue", full)
     with pytest.raises(imported.NotEnoughResources):
-        imported.bring(stream, "mine", done.settings)
+        imported.import_bundle(stream, "mine", done.settings)
     assert list(imported.folder(done.settings).iterdir()) == []
 
 
@@ -151,11 +153,11 @@ def test_where_the_queue_is_full_nothing_is_kept(packed, monkeypatch):
 def test_on_a_public_host_what_nobody_uses_goes(packed, mode, left):
     done, stream = packed("quick")
     host = done.settings.model_copy(update={"mode": mode})
-    used, unused = (imported.bring(stream, "mine", host) for _ in range(2))
+    used, unused = (imported.import_bundle(stream, "mine", host) for _ in range(2))
     long_ago = time.time() - 3600 * host.upload_hours - 60
     for found in (used, unused):
         os.utime(found.path, (long_ago, long_ago))
     used.classifier(host)
     imported.sweep(host)
-    assert len(imported.every(host)) == left
-    assert Brought(used.path).ready(host)
+    assert len(imported.list_models(host)) == left
+    assert ImportedModel(used.path).ready(host)

@@ -36,31 +36,31 @@ def built(monkeypatch):
 
 def test_it_is_built_once_whatever_its_file_is_called(bundle, built, tmp_path):
     done, path = bundle("thorough")
-    first = lookup.named(str(path), done.settings)
+    first = lookup.find(str(path), done.settings)
     assert first.title == "thorough"
     path.rename(tmp_path / "another name")
-    second = lookup.named(str(tmp_path / "another name"), done.settings)
+    second = lookup.find(str(tmp_path / "another name"), done.settings)
     assert built == [None]
     assert first.labels == second.labels
 
 
 def test_another_content_is_another_model(bundle, built):
     done, path = bundle("thorough")
-    lookup.named(str(path), done.settings)
+    lookup.find(str(path), done.settings)
     path.write_bytes(path.read_bytes()[:-2] + b"\1\0!")  # with a comment at its end
-    lookup.named(str(path), done.settings)
+    lookup.find(str(path), done.settings)
     assert len(built) == 2
 
 
 def test_a_frozen_one_needs_nothing_built(bundle, built):
     done, path = bundle("quick")
-    assert lookup.named(str(path), done.settings).labels == done.run.dataset().classes
+    assert lookup.find(str(path), done.settings).labels == done.run.dataset().classes
     assert built == []
 
 
 def test_it_is_no_brought_model_of_anybody(bundle):
     done, path = bundle("quick")
-    lookup.named(str(path), done.settings)
+    lookup.find(str(path), done.settings)
     assert not (done.settings.home / "brought").exists()
 
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_read_is_refused_and_leaves_nothing(tmp_path, settings):
     path = tmp_path / "bad.zip"
     path.write_bytes(b"PK\3\4 bad")
     with pytest.raises(BadArchive):
-        lookup.named(str(path), settings)
+        lookup.find(str(path), settings)
     assert not list((settings.home / "bundles").glob("*"))
 
 
@@ -81,9 +81,9 @@ def test_what_failed_half_way_is_tried_again(bundle, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(rebuilding, "rebuild", fail)
         with pytest.raises(BadInput):
-            lookup.named(str(path), done.settings)
+            lookup.find(str(path), done.settings)
     assert list((done.settings.home / "bundles").iterdir()) == []
-    assert lookup.named(str(path), done.settings).labels
+    assert lookup.find(str(path), done.settings).labels
 
 
 def test_of_many_the_longest_unused_go(bundle, monkeypatch, tmp_path):

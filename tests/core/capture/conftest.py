@@ -3,12 +3,12 @@ from collections.abc import Callable
 import pytest
 
 from core import capture as room
-from core.capture import Showing
+from core.capture import CaptureSession
 from core.model.classifier import Classifier
 from core.settings import Settings
 from tests.shapes import draw, encoded
 
-Show = Callable[..., Showing]
+Show = Callable[..., CaptureSession]
 
 
 @pytest.fixture(scope="session")
@@ -18,15 +18,15 @@ def network() -> Classifier:
 
 
 @pytest.fixture
-def showing(network: Classifier, settings: Settings) -> Showing:
-    return Showing(network, settings)
+def showing(network: Classifier, settings: Settings) -> CaptureSession:
+    return CaptureSession(network, settings)
 
 
 @pytest.fixture
-def show(showing: Showing) -> Show:
+def show(showing: CaptureSession) -> Show:
     """`show((5, 3), (4,))`: shapes of two classes, in bursts of so many pictures."""
 
-    def fill(*classes: tuple[int, ...]) -> Showing:
+    def fill(*classes: tuple[int, ...]) -> CaptureSession:
         while len(showing.classes) < len(classes):
             showing.add_class()
         for label, bursts in enumerate(classes):

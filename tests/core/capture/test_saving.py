@@ -10,7 +10,7 @@ import pytest
 
 from core import capture as room
 from core import intake
-from core.capture import Shown, part
+from core.capture import Frame, split_by_burst
 from core.dataset.layout import arrange
 from core.errors import BadDataset
 from core.jobs import State
@@ -21,15 +21,15 @@ from tests.core.jobs import at_work
 NOTHING = np.zeros(1, np.float32)
 
 
-def _bursts(*counts: int) -> list[Shown]:
+def _bursts(*counts: int) -> list[Frame]:
     burst = [number for number, count in enumerate(counts) for _ in range(count)]
-    return [Shown(i, number, b"", b"", NOTHING, NOTHING) for i, number in enumerate(burst)]
+    return [Frame(i, number, b"", b"", NOTHING, NOTHING) for i, number in enumerate(burst)]
 
 
 @pytest.mark.parametrize("counts", [(5, 5, 5), (1, 1, 1), (40, 3, 2, 9, 1), (2, 2, 30)])
 def test_a_burst_is_never_divided_where_there_are_three(counts: tuple[int, ...]) -> None:
     pictures = _bursts(*counts)
-    parted = part(pictures)
+    parted = split_by_burst(pictures)
     where = defaultdict(set)
     for picture in pictures:
         where[picture.burst].add(parted.parts[picture.id])
@@ -40,7 +40,7 @@ def test_a_burst_is_never_divided_where_there_are_three(counts: tuple[int, ...])
 
 
 def test_of_two_bursts_the_smaller_is_the_test_and_the_other_is_cut_by_time() -> None:
-    parted = part(_bursts(4, 20))
+    parted = split_by_burst(_bursts(4, 20))
     parts = [parted.parts.get(i) for i in range(24)]
     assert parts[:4] == ["test"] * 4
     assert parts[4:] == ["train"] * 16 + [None] + ["validation"] * 3
@@ -48,7 +48,7 @@ def test_of_two_bursts_the_smaller_is_the_test_and_the_other_is_cut_by_time() ->
 
 
 def test_a_single_burst_is_cut_by_time_with_gaps_and_that_flatters() -> None:
-    parted = part(_bursts(20))
+    parted = split_by_burst(_bursts(20))
     parts = [parted.parts.get(i) for i in range(20)]
     assert parts == ["train"] * 12 + [None] + ["validation"] * 3 + [None] + ["test"] * 3
     assert parted.flatters
@@ -56,7 +56,7 @@ def test_a_single_burst_is_cut_by_time_with_gaps_and_that_flatters() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_of_hardly_any_pictures_some_are_learned_from(count: int) -> None:
-    parted = part(_bursts(count))
+    parted = split_by_burst(_bursts(count))
     assert parted.count("train") == min(count, 1)
     assert len(parted.parts) == count
 
@@ -78,15 +78,15 @@ def test_what_is_kept_is_taken_in_with_its_split(show: Show, settings: Settings)
     assert room.lacking(showing) == ""
     assert room.flattering(showing) == ()
     with at_work.tidied(settings):
-        upload = room.keep(showing, settings)
-        assert at_work.ended(upload.job, settings).state is State.DONE
+        upload = room.save(showing, settings)
+        assert at_work.ended(upload.job, settings).state is State.FINISHED
     dataset = upload.intake().dataset
     assert dataset.predefined
     assert dataset.classes == ("Class 1", "Class 2")
     found = {Path(e.name).name: (e.split, dataset.classes[e.label]) for e in dataset.examples}
     assert len(found) == 21
     for one in showing.classes:
-        parts = part(one.pictures).parts
+        parts = split_by_burst(one.pictures).parts
         for picture in one.pictures:
             (name,) = (name for name in found if name.endswith(f"{picture.id:05}.jpg"))
             assert found[name] == (parts[picture.id], one.name)
@@ -96,8 +96,8 @@ def test_that_a_single_burst_flatters_is_told_with_what_is_found(
     show: Show, settings: Settings
 ) -> None:
     with at_work.tidied(settings):
-        upload = room.keep(show((8,), (3, 3, 3)), settings)
-        assert at_work.ended(upload.job, settings).state is State.DONE
+        upload = room.save(show((8,), (3, 3, 3)), settings)
+        assert at_work.ended(upload.job, settings).state is State.FINISHED
     (told,) = (found for found in upload.intake().findings if found.code == "one_burst")
     assert "Class 1 was shown in one turn only" in told.sentence
     assert told in intake.remedied(upload.path, ()).findings
@@ -108,6 +108,6 @@ def test_too_little_is_not_kept_and_nothing_is_written(show: Show, settings: Set
     showing = show((), (3,))
     assert "More pictures of Class 2" in room.lacking(showing)
     with pytest.raises(BadDataset, match="Class 2"):
-        room.keep(showing, settings)
+        room.save(showing, settings)
     assert not list(settings.home.rglob("*"))
     assert room.flattering(showing) == ("Class 1", "Class 2")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.capture import Showing
+from core.capture import CaptureSession
 from core.errors import BadDataset, BadImage, LimitExceeded
 from core.model.classifier import Classifier
 from core.settings import Settings
@@ -73,7 +73,7 @@ def test_how_well_it_does_is_told_of_bursts_it_has_not_seen(show: Show) -> None:
     assert 15 <= learned.right <= 20
 
 
-def test_a_picture_nearly_the_same_as_one_of_its_class_is_left_out(showing: Showing) -> None:
+def test_a_picture_nearly_the_same_as_one_of_its_class_is_left_out(showing: CaptureSession) -> None:
     one, other = showing.classes
     scene = draw(0, 1, SIZE)
     moved = draw(0, 2, SIZE)
@@ -86,7 +86,9 @@ def test_a_picture_nearly_the_same_as_one_of_its_class_is_left_out(showing: Show
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_pictures_are_kept_no_larger_than_a_network_sees(showing: Showing, kind: str) -> None:
+def test_pictures_are_kept_no_larger_than_a_network_sees(
+    showing: CaptureSession, kind: str
+) -> None:
     whole = encoded(draw(0, 1, 1_500).resize((2_000, 1_500)), kind)
     showing.add(showing.classes[0].id, [whole], 1)
     (picture,) = showing.classes[0].pictures
@@ -101,7 +103,9 @@ def test_pictures_are_kept_no_larger_than_a_network_sees(showing: Showing, kind:
     assert showing.bytes < 400_000, "what comes with a picture is not kept"
 
 
-def test_what_is_no_picture_is_refused_and_those_before_it_are_kept(showing: Showing) -> None:
+def test_what_is_no_picture_is_refused_and_those_before_it_are_kept(
+    showing: CaptureSession,
+) -> None:
     one, same = showing.classes[0], encoded(draw(0, 1, SIZE))
     with pytest.raises(BadImage, match="Not a picture"):
         showing.add(one.id, [same, same, b"no picture"], 1)
@@ -114,7 +118,7 @@ def test_more_than_the_host_allows_is_refused_by_the_name_of_the_limit(
     network: Classifier, limit: str
 ) -> None:
     most = {"shown_pictures": 8, "shown_megabytes": 1}[limit]
-    showing = Showing(network, Settings(**{limit: most}))
+    showing = CaptureSession(network, Settings(**{limit: most}))
     pictures = [encoded(draw(0, seed, 640)) for seed in range(12)]
     with pytest.raises(LimitExceeded, match=f"at most {most} .*{Settings.variable(limit)}"):
         showing.add(showing.classes[0].id, pictures, 1)
@@ -126,7 +130,7 @@ def test_more_than_the_host_allows_is_refused_by_the_name_of_the_limit(
 
 
 def test_there_are_no_more_classes_than_the_host_allows(network: Classifier) -> None:
-    showing = Showing(network, Settings(classes=2))
+    showing = CaptureSession(network, Settings(classes=2))
     with pytest.raises(LimitExceeded, match="TUSKER_CLASSES"):
         showing.add_class()
 
@@ -138,7 +142,7 @@ def test_there_are_no_more_classes_than_the_host_allows(network: Classifier) -> 
         *("CON", "prn", "Aux", "nul.txt", "COM1", "lpt9.tar.gz"),
     ],
 )
-def test_a_class_is_not_called_what_no_folder_can_be(showing: Showing, name: str) -> None:
+def test_a_class_is_not_called_what_no_folder_can_be(showing: CaptureSession, name: str) -> None:
     with pytest.raises(BadDataset, match="Expected a name"):
         showing.rename(showing.classes[0].id, name)
     assert showing.classes[0].name == "Class 1"

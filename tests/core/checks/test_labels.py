@@ -1,6 +1,6 @@
 import numpy as np
 
-from core.checks.labels import SURE, suspects
+from core.checks.labels import SURE, label_issues
 
 
 def clouds(classes: int, each: int) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +21,7 @@ def test_planted_wrong_labels_are_found_with_the_class_they_look_like():
     given = true.copy()
     planted = [3, 50, 100]
     given[planted] = (true[planted] + 1) % 3
-    found = suspects(points, given, names(len(given)), seed=0)
+    found = label_issues(points, given, names(len(given)), seed=0)
     assert {one.name for one in found} == {f"{place}.jpg" for place in planted}
     for one in found:
         place = int(one.name.removesuffix(".jpg"))
@@ -31,17 +31,17 @@ def test_planted_wrong_labels_are_found_with_the_class_they_look_like():
 
 def test_right_labels_raise_no_doubt():
     points, labels = clouds(3, 40)
-    assert suspects(points, labels, names(len(labels)), seed=0) == ()
+    assert label_issues(points, labels, names(len(labels)), seed=0) == ()
 
 
 def test_a_class_with_a_single_picture_leaves_nothing_to_judge_by():
     points, labels = clouds(2, 20)
-    assert suspects(points[:21], labels[:21], names(21), seed=0) == ()
+    assert label_issues(points[:21], labels[:21], names(21), seed=0) == ()
 
 
 def test_the_same_pictures_give_the_same_doubts():
     points, labels = clouds(4, 20)
     labels[[5, 30]] = labels[[30, 5]]
-    first, second = (suspects(points, labels, names(80), seed=1) for _ in range(2))
+    first, second = (label_issues(points, labels, names(80), seed=1) for _ in range(2))
     assert first == second
     assert len(first) == 2

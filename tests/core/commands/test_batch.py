@@ -65,7 +65,7 @@ def test_folders_zips_and_pictures_make_one_table_in_their_order(
         *(str(folder / name) for name in ("7.jpg", "8.jpg", "9.jpg", "10.jpg", "bad.jpg")),
     ]
     assert rows[-1]["problem"].startswith("Not a picture")
-    classifier = lookup.named("", settings)
+    classifier = lookup.find("", settings)
     for row in (rows[0], rows[2]):
         answer = classifier.answer(classifier.load(Path(row["file"])))
         best, then = classifier.top(answer.probabilities, 2)

@@ -112,7 +112,7 @@ def some_zip(tmp_path: Path) -> Path:
 
 def expected(path: Path, settings: Settings, model: str = "", top: int = 3) -> list[str]:
     """The lines that the page's own model gives."""
-    classifier = lookup.named(model, settings)
+    classifier = lookup.find(model, settings)
     answer = classifier.answer(classifier.load(path))
     return [
         f"{rank}: {guess.label} with probability {guess.probability:.2f}"
@@ -308,7 +308,7 @@ def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
 ) -> None:
     run = (done := trained("thorough")).run
     bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(packing.packed(run, done.settings))
+    bundle.write_bytes(packing.pack(run, done.settings))
     path = done.pictures / run.dataset().of("train")[0].path
     for _ in range(2):  # made ready, then known
         answer = tusker("predict", path, "--model", bundle)
@@ -328,10 +328,10 @@ def test_a_training_goes_on_from_a_bundle(
 ) -> None:
     done = trained("thorough")
     bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(packing.packed(done.run, done.settings))
+    bundle.write_bytes(packing.pack(done.run, done.settings))
     answer = tusker("train", some_zip, "--from", bundle, "--out", tmp_path / "run")
     assert answer.returncode == 0, answer.stderr
-    run = runs.at(tmp_path / "run")
+    run = runs.open_folder(tmp_path / "run")
     before = load_file(done.run.model_folder / "weights.safetensors")
     found = load_file(run.model_folder / "weights.safetensors")
     trunk = [name for name in before if name.startswith("trunk.")]
@@ -401,10 +401,10 @@ def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
     assert found["classes"] == ["circle", "square"]
     assert 0 <= found["test_accuracy"] <= 1 and 0 <= found["macro_f1"] <= 1
     assert found["seconds"] > 0
-    run = runs.at(Path(found["run"]))
+    run = runs.open_folder(Path(found["run"]))
     assert run.path == out and run.complete
     assert (run.config().seed, run.config().preset) == (3, "quick")
-    assert run.job.recorded().state is State.DONE
+    assert run.job.recorded().state is State.FINISHED
 
 
 def test_every_preset_is_foreseen_in_a_sentence_or_as_json(some_zip: Path) -> None:
@@ -433,7 +433,7 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     assert {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))} == before
     headline, where = answer.stdout.splitlines()
     assert headline.startswith("Right on ")
-    (run,) = runs.every(settings)
+    (run,) = runs.list_runs(settings)
     assert where == f"Run: {run.path}"
     assert not Path(run.job.order().arguments["pictures"]).parent.exists()
 
@@ -473,7 +473,7 @@ def test_what_train_cannot_use_is_refused_in_a_sentence(
     shutil.unpack_archive(some_zip, folder)
     names = {"zip": some_zip, "config": config, "folder": folder}
     assert sentence in refusal("train", *(word.format(**names) for word in typed))
-    assert not settings.home.exists() or not runs.every(settings)
+    assert not settings.home.exists() or not runs.list_runs(settings)
 
 
 def interrupted(path: Path, some_zip: Path, config: Path, number: int) -> tuple[int, str]:
@@ -502,7 +502,7 @@ def test_a_training_that_is_interrupted_is_cancelled_and_leaves_nothing_half_wri
     code, said_last = interrupted(path, some_zip, config, number)
     assert code == 130
     assert said_last.splitlines()[1:] == ["It was cancelled."], "after the estimate"
-    run = runs.at(path)
+    run = runs.open_folder(path)
     assert run.job.recorded().state is State.CANCELLED
     assert not run.complete
     assert hidden(path) == []

@@ -13,7 +13,7 @@ from core.backbones import Backbone
 from core.jobs import JobFolder, State, cancel, local
 from core.jobs.events import Epoch, Note, Step
 from core.jobs.folder import Order
-from core.jobs.queue import Lane
+from core.jobs.queue import Queue
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -32,12 +32,12 @@ def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
 ) -> None:
     job = at_work.some_intake(host, "shapes", a_zip)
     status = at_work.ended(job, host)
-    assert (status.state, status.sentence) == (State.DONE, ""), job.log_tail()
+    assert (status.state, status.sentence) == (State.FINISHED, ""), job.log_tail()
     steps = [(e.what, e.done, e.total) for e in job.events.read() if isinstance(e, Step)]
     assert ("Looking at pictures", 8, 8) in steps
     assert "intake begins" in job.log_tail()
     at_work.until(lambda: not at_work.processes(host))
-    assert Lane("intake", host).tickets() == []
+    assert Queue("intake", host).tickets() == []
 
 
 def test_jobs_of_several_visitors_are_at_work_at_once(
@@ -48,7 +48,7 @@ def test_jobs_of_several_visitors_are_at_work_at_once(
         for _ in range(2)
     ]
     ends = [at_work.ended(run.job, host, within=PATIENCE) for run in runs]
-    assert [end.state for end in ends] == [State.DONE] * 2, runs[0].job.log_tail()
+    assert [end.state for end in ends] == [State.FINISHED] * 2, runs[0].job.log_tail()
     assert max(end.started_at for end in ends) < min(end.ended_at for end in ends)
     assert runs[0].report() == runs[1].report()
 
@@ -78,7 +78,7 @@ def test_a_job_whose_node_dies_begins_again_on_another_and_ends_with_the_same_re
     ray_head.add_node(num_cpus=1)
     at_work.until(lambda: at_work.said(run.job, "begins again on another"))
     status = at_work.ended(run.job, host, within=PATIENCE)
-    assert (status.state, status.sentence) == (State.DONE, ""), run.job.log_tail()
+    assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
 
     undisturbed = at_work.training(host, tmp_path / "pictures", **how)
     at_work.ended(undisturbed.job, host, within=PATIENCE)
@@ -97,7 +97,7 @@ def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
     ray_head.remove_node(doomed, allow_graceful=False)
     ray_head.add_node(num_cpus=1)
     status = at_work.ended(run.job, host, within=PATIENCE)
-    assert (status.state, status.sentence) == (State.DONE, ""), run.job.log_tail()
+    assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
     assert at_work.said(run.job, "begins again on another")
     assert at_work.said(run.job, "Fine-tuning goes on after epoch")
     tuned = [epoch.epoch for epoch in run.epochs() if epoch.phase == "fine-tune"]
@@ -118,7 +118,7 @@ def test_a_job_waits_for_a_machine_and_says_so_until_one_is_there(
     at_work.until(lambda: "It waits for a machine" in job.recorded().sentence, within=PATIENCE)
     ray_head.add_node(num_cpus=1)
     status = at_work.ended(job, host, within=PATIENCE)
-    assert (status.state, status.sentence) == (State.DONE, ""), job.log_tail()
+    assert (status.state, status.sentence) == (State.FINISHED, ""), job.log_tail()
 
 
 def test_a_job_that_waits_takes_a_smaller_machine_once_the_larger_is_gone(
@@ -134,7 +134,7 @@ def test_a_job_that_waits_takes_a_smaller_machine_once_the_larger_is_gone(
     ray_head.remove_node(large, allow_graceful=False)
     ray_head.add_node(num_cpus=1)
     status = at_work.ended(waiting.job, host, within=PATIENCE)
-    assert (status.state, status.sentence) == (State.DONE, ""), waiting.job.log_tail()
+    assert (status.state, status.sentence) == (State.FINISHED, ""), waiting.job.log_tail()
 
 
 def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
@@ -145,7 +145,7 @@ def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
     at_work.kill(at_work.only(host, "dispatch"))
     at_work.until(lambda: not job.worker_lives)
     assert local.status(job, host).state is State.RUNNING
-    assert at_work.ended(job, host, within=PATIENCE).state is State.DONE, job.log_tail()
+    assert at_work.ended(job, host, within=PATIENCE).state is State.FINISHED, job.log_tail()
 
 
 def test_a_host_without_ray_says_so(queue: Settings, a_zip: Path) -> None:
@@ -189,7 +189,7 @@ def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
     ray_head.add_node(num_cpus=1)
     jobs.append(at_work.some_intake(host, "later", a_zip))
     ends = [at_work.ended(job, host, within=PATIENCE) for job in jobs]
-    assert [(end.state, end.sentence) for end in ends] == [(State.DONE, "")] * 3
+    assert [(end.state, end.sentence) for end in ends] == [(State.FINISHED, "")] * 3
 
 
 def test_a_job_that_begins_again_keeps_what_was_ordered_printed_and_asked(tmp_path: Path) -> None:

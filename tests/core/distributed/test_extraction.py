@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 from tests.core.trainings import Taken, asked_for, take_in, train
 
 TWO_VIEWS = Augmentation(views=2)
@@ -77,7 +77,7 @@ class Passed:
 
     def __init__(self, taken: Taken, spread: Settings, cache: Path) -> None:
         self.said: list[int] = []
-        self.recipe = Recipe(
+        self.recipe = TrainingContext(
             asked_for("balanced"),
             dataset.split(taken.dataset, validation=0.2, test=0.2, seed=0),
             taken.pictures,
@@ -95,7 +95,7 @@ class Passed:
                 happens(done)
 
         examples = self.recipe.dataset.examples
-        extraction.share_out(self.recipe, examples, TWO_VIEWS, self.engine, progress)
+        extraction.extract_on_cluster(self.recipe, examples, TWO_VIEWS, self.engine, progress)
 
     def extract(self) -> features.Features:
         return _extract(self.recipe, self.engine, self.recipe.cache)
@@ -169,7 +169,7 @@ def test_a_machine_that_does_not_reach_the_folder_is_asked_once(
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    avoided: list[machines.Stranger] = []
+    avoided: list[machines.UnreachableNode] = []
     monkeypatch.setattr(machines.Machines, "avoid", _listening(machines.Machines.avoid, avoided))
     stranger(tmp_path_factory.getbasetemp())
     passed = Passed(many_shapes, spread, tmp_path / "together")
@@ -371,16 +371,18 @@ def test_where_there_is_no_cluster_the_pass_is_made_here(
     assert not list(tmp_path.rglob("shards"))
 
 
-def _extract(recipe: Recipe, engine: engines.Engine, cache: FeatureCache) -> features.Features:
+def _extract(
+    context: TrainingContext, engine: engines.Engine, cache: FeatureCache
+) -> features.Features:
     return features.extract(
-        recipe.dataset.examples,
-        recipe.pictures,
-        recipe.backbone,
+        context.dataset.examples,
+        context.pictures,
+        context.backbone,
         TWO_VIEWS,
         engine,
         cache,
-        seed=recipe.config.seed,
-        crop=recipe.config.crop,
+        seed=context.config.seed,
+        crop=context.config.crop,
         progress=lambda _done, _total: None,
     )
 

@@ -9,14 +9,14 @@ import pytest
 
 from core.backbones import Backbone, get
 from core.distributed import connection, extraction, fine_tuning
-from core.distributed.rank import Tuned
+from core.distributed.rank import FineTuneResult
 from core.errors import Cancelled
 from core.jobs.events import Emit, Epoch, Event, Kept, Note
 from core.jobs.folder import CHECKPOINT
 from core.settings import Settings
 from core.training.config import TrainingConfig
 from core.training.network import Network
-from core.training.team import Alone
+from core.training.team import SingleProcess
 from tests.core.jobs import at_work
 from tests.core.trainings import Taken, Trained, asked_for, take_in, train
 
@@ -83,7 +83,7 @@ def assert_same(trained: Trained, alone: Trained) -> None:
 def test_two_machines_make_of_it_what_one_does(
     spread: Settings, other: Any, shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended: list[list[Tuned]] = []
+    ended: list[list[FineTuneResult]] = []
     agreed = fine_tuning._agreed
     monkeypatch.setattr(fine_tuning, "_agreed", lambda all_: (ended.append(all_), agreed(all_))[1])
     shared = train(shapes, fine_tuned(), tmp_path / ("a" * 32), spread)
@@ -156,13 +156,13 @@ def test_a_cancelled_one_ends_everywhere_within_seconds(
 def test_the_processes_draw_their_dropout_apart() -> None:
     from core.training.finetune import Tuner
 
-    class Second(Alone):
+    class Second(SingleProcess):
         number = 1
 
     asked, network = fine_tuned(head={"dropout": 0.5}), Network(get("tiny"), Settings())
     seeds = [
         [layer.seed for layer in Tuner(network, asked, 3, 9, team)._network.layers[-2:-1]]
-        for team in (Alone(), Second())
+        for team in (SingleProcess(), Second())
     ]
     assert seeds[0] != seeds[1]
 
@@ -202,12 +202,12 @@ def test_where_there_is_no_cluster_it_is_done_here(
 def test_processes_that_end_differently_are_not_believed() -> None:
     kept = Kept(phase="fine-tune", epoch=1, validation_loss=0.1, validation_accuracy=1.0)
     with pytest.raises(RuntimeError, match="different"):
-        fine_tuning._agreed([Tuned(kept, "a", [], ()), Tuned(kept, "b", [], ())])
+        fine_tuning._agreed([FineTuneResult(kept, "a", [], ()), FineTuneResult(kept, "b", [], ())])
 
 
 def test_an_epoch_that_is_run_again_is_not_told_again() -> None:
     said: list[Event] = []
-    once = fine_tuning.Once(said.append)
+    once = fine_tuning.DeduplicatedEpochs(said.append)
     for number in (1, 2, 1, 2, 3):
         once(Epoch(phase="fine-tune", epoch=number, epochs=3, loss=1, accuracy=1, seconds=1))
     assert [event.epoch for event in said if isinstance(event, Epoch)] == [1, 2, 3]
@@ -216,7 +216,7 @@ def test_an_epoch_that_is_run_again_is_not_told_again() -> None:
 def _then(happens: Any) -> type:
     """`Once`, after which something happens at each epoch."""
 
-    class Then(fine_tuning.Once):
+    class Then(fine_tuning.DeduplicatedEpochs):
         def __init__(self, emit: Emit) -> None:
             super().__init__(emit)
 

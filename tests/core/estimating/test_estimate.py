@@ -56,8 +56,10 @@ def test_each_random_view_is_rendered_and_passed(settings: Settings) -> None:
     parts = Counts(train=100, validation=0, test=0)
 
     def passing(views: int) -> float:
-        looks = QUICK.augmentation.model_copy(update={"views": views})
-        return cost_model.passing(QUICK.model_copy(update={"augmentation": looks}), parts, PACE)
+        augmentation = QUICK.augmentation.model_copy(update={"views": views})
+        return cost_model.passing(
+            QUICK.model_copy(update={"augmentation": augmentation}), parts, PACE
+        )
 
     assert passing(2) - passing(1) == pytest.approx(100 * PACE.view), "a mirror image costs nothing"
     assert passing(3) - passing(2) == pytest.approx(100 * (PACE.view + PACE.render))
@@ -92,8 +94,10 @@ def test_an_interval_holds_what_early_stopping_may_save(
 def test_what_fine_tuning_took_is_remembered(pictures: Dataset, settings: Settings) -> None:
     before = of(pictures, BALANCED, settings).scored.value
     parts = resources.counts(pictures, BALANCED)
-    looks = 6 * (parts.train + cost_model.FORWARD * parts.validation)
-    cost_model.remember_steps(BALANCED, pictures, epochs=6, cpu=looks * 0.1, settings=settings)
+    augmentation = 6 * (parts.train + cost_model.FORWARD * parts.validation)
+    cost_model.remember_steps(
+        BALANCED, pictures, epochs=6, cpu=augmentation * 0.1, settings=settings
+    )
     assert cost_model.step(BALANCED, PACE, settings) == pytest.approx(0.1)
     assert of(pictures, BALANCED, settings).scored.value > 3 * before
     assert cost_model.step(THOROUGH, PACE, settings) < 0.1, "it trains other stages"

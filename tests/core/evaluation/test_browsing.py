@@ -4,7 +4,7 @@ import pytest
 from core.evaluation import evaluate
 from core.evaluation.browsing import ORDERS, Wanted, find, rows
 from core.evaluation.intervals import proportion
-from core.evaluation.report import Unlike
+from core.evaluation.report import OodScores
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 SAID = np.array([0, 1, 1, 1, 0, 2])
@@ -18,7 +18,7 @@ def found():
     given[np.arange(6), SAID] = SURE
     report = evaluate(LABELS, given, ("ant", "bee", "cat"), NAMES)
     strange = (0.2, 0.3, 1.2, 0.4, 0.5, 0.6)
-    return rows(report, Unlike(strangeness=strange, false_alarms=proportion(1, 6)))
+    return rows(report, OodScores(scores=strange, false_alarms=proportion(1, 6)))
 
 
 def names_of(found, order="Surest", **wanted):

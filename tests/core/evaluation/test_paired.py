@@ -4,7 +4,14 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from core.evaluation import differences, evaluate, significance
-from core.evaluation.paired import DIFFERENCES, Answered, Apart, Paired, against, compare
+from core.evaluation.paired import (
+    DIFFERENCES,
+    EvaluatedModel,
+    NotComparable,
+    PairedComparison,
+    against,
+    compare,
+)
 from core.evaluation.verdict import chance, verdict
 
 CLASSES = ("rose", "tulip", "daisy")
@@ -17,7 +24,7 @@ def answered(labels, said, classes=CLASSES, keys=None, sure=0.7):
     given[np.arange(len(labels)), [place[name] for name in said]] = sure
     report = evaluate([place[name] for name in labels], given, classes)
     keys = tuple(keys or (f"{i:064x}" for i in range(len(labels))))
-    return Answered(report, keys, given)
+    return EvaluatedModel(report, keys, given)
 
 
 def with_right(*right, pictures=20):
@@ -164,7 +171,7 @@ def test_other_pictures_are_not_paired(keys, shared, says):
     first = with_right(*range(10))
     second = answered(["rose"] * 20, ["rose"] * 20, keys=[f"{key:064x}" for key in keys])
     found = compare(first, second)
-    assert isinstance(found, Apart) and found.shared == shared
+    assert isinstance(found, NotComparable) and found.shared == shared
     assert verdict(found, "A", "B") == (
         f"No paired test of A and B: {says} "
         "A test picture of one may be among those that the other learned from."
@@ -173,7 +180,7 @@ def test_other_pictures_are_not_paired(keys, shared, says):
 
 def test_more_pictures_are_not_paired_even_if_all_of_the_fewer_are_among_them():
     found = compare(with_right(pictures=20), with_right(pictures=25))
-    assert isinstance(found, Apart) and found.shared == 20
+    assert isinstance(found, NotComparable) and found.shared == 20
     assert "of their 20 and 25 test pictures 20 are the same" in verdict(found)
 
 
@@ -193,7 +200,7 @@ def test_a_picture_that_is_there_twice_is_counted_twice():
     first = answered(["rose", "tulip", "rose"], ["rose", "rose", "rose"], keys=keys)
     second = answered(["rose", "tulip", "rose"], ["rose", "tulip", "tulip"], keys=["b", "a", "a"])
     found = compare(first, second)
-    assert isinstance(found, Paired)
+    assert isinstance(found, PairedComparison)
     assert (found.righted, found.wronged) == (((1, 1),), ((0, 2),))
 
 
@@ -201,7 +208,7 @@ def test_of_several_each_is_compared_with_the_first():
     first = with_right(*range(10))
     others = [with_right(*range(16)), with_right(*range(17)), answered(["rose"], ["rose"])]
     found = against(first, others)
-    assert [type(one) for one in found] == [Paired, Paired, Apart]
+    assert [type(one) for one in found] == [PairedComparison, PairedComparison, NotComparable]
     alone = compare(first, others[0])
     assert found[0].accuracy.p == alone.accuracy.p == pytest.approx(2 / 2**6)
     assert [one.accuracy.adjusted for one in found[:2]] == pytest.approx([2 / 2**6, 4 / 2**7])
@@ -223,7 +230,7 @@ def test_figures_say_how_likely_chance_is_without_claiming_none():
 def test_keys_must_be_those_of_the_report():
     first = with_right(0)
     with pytest.raises(ValueError, match="expected 20 keys"):
-        Answered(first.report, first.keys[1:], first.probabilities)
+        EvaluatedModel(first.report, first.keys[1:], first.probabilities)
 
 
 @pytest.mark.parametrize("pictures", [15, 90])

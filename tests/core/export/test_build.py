@@ -34,7 +34,7 @@ def test_labels_outside_ascii_are_written_as_they_are(trained, one_only):
     saved, arrays = storage.load(done.run.model_folder)
     classes = ("ćma", "蜂", saved.classes[2])
     storage.save(done.run.model_folder, saved.model_copy(update={"classes": classes}), arrays)
-    found = build.make(done.run, done.pictures, done.settings, lambda _: None)
+    found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
     assert all(proof.passed for proof in found.proofs)
     written = (done.run.model_folder / "labels.txt").read_text(encoding="utf-8")
     assert written == "".join(f"{name}\n" for name in classes)
@@ -46,7 +46,7 @@ def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reaso
     wrong = arrays | {"head.0.bias": arrays["head.0.bias"] + np.float32([0, 50, 0])}
     storage.save(done.run.model_folder, saved, wrong)
     said = []
-    found = build.make(done.run, done.pictures, done.settings, said.append)
+    found = build.build_all(done.run, done.pictures, done.settings, said.append)
     assert there(done.run) == set(), "the old ones went too"
     assert not list(done.run.model_folder.glob(".*"))
     for one in found.proofs:
@@ -68,7 +68,7 @@ def test_what_cannot_be_opened_elsewhere_is_withheld_and_the_others_stay(
     from core.export import onnx_model
 
     monkeypatch.setattr(onnx_model, "convert", lambda _, path, __: path.write_bytes(b"half"))
-    found = build.make(done.run, done.pictures, done.settings, lambda _: None)
+    found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
     assert found.of(storage.LITERT).passed
     assert found.of(ONNX).reason == (
         "classifier.onnx could not be asked in a process of its own; it was withheld. "
@@ -88,7 +88,7 @@ def test_a_writer_that_fails_does_not_keep_the_others_from_being_made(
         raise ZeroDivisionError
 
     monkeypatch.setattr(onnx_model, "convert", fail)
-    found = build.make(done.run, done.pictures, done.settings, lambda _: None)
+    found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
     assert found.of(SAVED_MODEL).passed
     assert found.of(ONNX).reason == "classifier.onnx could not be made; the log says why."
 
@@ -97,7 +97,7 @@ def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained, one_
     done = trained()
     one_only(storage.LITERT, SAVED_MODEL)
     monkeypatch.setattr(resources, "free_memory", lambda: 300 * 2**20)
-    found = build.make(done.run, done.pictures, done.settings, lambda _: None)
+    found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
     assert found.of(storage.LITERT).passed
     assert found.of(SAVED_MODEL).reason == (
         "saved_model was not made: Expected about 640 MB of free memory, found 300 MB. End other "
@@ -114,7 +114,7 @@ def test_cancelling_ends_the_process_that_proves_and_leaves_nothing_half_made(tr
             raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        build.make(done.run, done.pictures, done.settings, stop)
+        build.build_all(done.run, done.pictures, done.settings, stop)
     assert there(done.run) == ALL - {storage.LITERT}
     assert not list(done.run.model_folder.glob(".*"))
 
@@ -142,7 +142,7 @@ def test_pictures_that_take_more_than_pillow_are_left_out_of_the_proof(trained, 
     saved, _ = storage.load(done.run.model_folder)
     form = FORMATS[0]
     counted = []
-    found = proof.prove(
+    found = proof.verify(
         form,
         done.run.model_folder / form.file,
         saved,
@@ -152,7 +152,7 @@ def test_pictures_that_take_more_than_pillow_are_left_out_of_the_proof(trained, 
     assert found.passed
     assert counted[-1] == ("Proving classifier.tflite", 6, 6)
     only = proof.HeldOut((strange,), known.labels[:1], known.probabilities[:1])
-    found = proof.prove(form, done.run.model_folder / form.file, saved, only, lambda *_: None)
+    found = proof.verify(form, done.run.model_folder / form.file, saved, only, lambda *_: None)
     assert found.reason == (
         "classifier.tflite could not be proven: Pillow alone opens none of the held-out pictures."
     )

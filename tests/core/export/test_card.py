@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 
 from core.checks import Finding, Severity
 from core.evaluation import Estimate, describe
-from core.evaluation.report import Footprint, Unlike
+from core.evaluation.report import Footprint, OodScores
 from core.export import card
 from core.runs.annotations import Correction
 from core.runs.artifacts import FOOTPRINT, LEARNING_CURVE, SUSPECTS, UNLIKE
@@ -88,7 +88,7 @@ def test_costs_and_false_alarms_are_told(run: Run) -> None:
     alarms = Estimate(value=0.25, low=0.125, high=0.5)
     run.write_footprint(Footprint(milliseconds=4.26, megabytes=18.71, parameters=4_123_456))
     strange = tuple([0.5] * run.report().pictures)
-    run.write_unlike(Unlike(strangeness=strange, false_alarms=alarms))
+    run.write_ood_scores(OodScores(scores=strange, false_alarms=alarms))
     said = reads(card.card(run))
     assert "4.3 ms a picture" in said
     assert "18.7 MB" in said

@@ -21,7 +21,7 @@ FILES = {form.file for form in FORMATS} - {SAVED_MODEL}
 
 
 def opened(done, chosen=None):
-    return zipfile.ZipFile(io.BytesIO(packing.packed(done.run, done.settings, chosen)))
+    return zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings, chosen)))
 
 
 @pytest.mark.parametrize("preset", ["quick", "balanced"])

@@ -47,7 +47,7 @@ def test_a_program_prints_what_the_model_answers_wherever_the_bundle_lies(
     trained, pictures, tmp_path, form
 ):
     done = trained("balanced")
-    with zipfile.ZipFile(io.BytesIO(packing.packed(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings))) as archive:
         archive.extractall(tmp_path / "bundle")
     classifier = done.run.classifier(done.settings)
     wanted = []
@@ -82,7 +82,7 @@ def test_a_program_says_when_it_is_not_sure(trained, pictures, tmp_path):
     done = trained()
     done.run.annotate(lambda said: said.model_copy(update={"threshold": 0.9999}))
     with zipfile.ZipFile(
-        io.BytesIO(packing.packed(done.run, done.settings, [storage.LITERT]))
+        io.BytesIO(packing.pack(done.run, done.settings, [storage.LITERT]))
     ) as archive:
         archive.extractall(tmp_path / "bundle")
     command = [sys.executable, "-I", str(tmp_path / "bundle" / "predict.py"), "plain.png"]
@@ -93,7 +93,7 @@ def test_a_program_says_when_it_is_not_sure(trained, pictures, tmp_path):
 def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
     done = trained()
     with zipfile.ZipFile(
-        io.BytesIO(packing.packed(done.run, done.settings, [storage.LITERT]))
+        io.BytesIO(packing.pack(done.run, done.settings, [storage.LITERT]))
     ) as archive:
         archive.extractall(tmp_path)
     command = [sys.executable, "-I", str(tmp_path / "predict.py")]

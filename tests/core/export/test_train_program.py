@@ -214,7 +214,7 @@ def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
 
 
 def unpacked(done, folder):
-    with zipfile.ZipFile(io.BytesIO(packing.packed(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings))) as archive:
         archive.extractall(folder)
     return folder
 

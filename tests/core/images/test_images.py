@@ -52,7 +52,7 @@ def close(a: np.ndarray, b: np.ndarray, by: float) -> bool:
     ],
 )
 def test_every_format_on_the_list_is_read(kind, options, by):
-    found = images.look(saved(scene(), kind, **options))
+    found = images.decode_with_info(saved(scene(), kind, **options))
     assert close(found.pixels, np.asarray(scene()), by)
     assert (found.format, found.width, found.height) == (kind, 96, 64)
 
@@ -67,7 +67,7 @@ def test_formats_off_the_list_are_refused(kind):
 def test_the_content_counts_and_not_the_name(tmp_path):
     path = tmp_path / "picture.txt.gif"
     path.write_bytes(saved(scene(), "PNG"))
-    assert images.look(path).format == "PNG"
+    assert images.decode_with_info(path).format == "PNG"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
@@ -87,7 +87,7 @@ def test_pictures_are_turned_upright(turn, kind):
         8: Image.Transpose.ROTATE_90,
     }
     expected = stored.transpose(upright[turn]) if turn > 1 else stored
-    found = images.look(content)
+    found = images.decode_with_info(content)
     assert close(found.pixels, np.asarray(expected), 4)
     assert (found.width, found.height) == expected.size
 

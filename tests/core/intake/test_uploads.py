@@ -15,7 +15,7 @@ from core.intake import uploads
 from core.jobs import JobFolder, State
 from core.jobs.events import Step
 from core.jobs.folder import Order
-from core.jobs.queue import Lane
+from core.jobs.queue import Queue
 from core.settings import MEGABYTE, Settings
 from core.training.config import TrainingConfig
 from tests import shapes
@@ -72,7 +72,7 @@ class Endless(io.RawIOBase):
 
 def test_a_zip_is_stored_examined_and_no_longer_kept(host: Settings, packed: bytes) -> None:
     upload = uploads.take_zip(io.BytesIO(packed), "Shapes", host)
-    assert at_work.ended(upload.job, host).state is State.DONE
+    assert at_work.ended(upload.job, host).state is State.FINISHED
     dataset = upload.intake().dataset
     assert (dataset.name, dataset.classes) == ("Shapes", ("circle", "square"))
     assert all((upload.pictures / example.path).is_file() for example in dataset.examples)
@@ -91,7 +91,7 @@ def test_a_folder_goes_the_same_way_with_its_odd_names(host: Settings) -> None:
     given = [(name, picture(number % 2, number)) for number, name in enumerate(names)]
     given += [("my pictures/.DS_Store", io.BytesIO(b"clutter"))]
     upload = uploads.take_folder(iter(given), "my pictures", host)
-    assert at_work.ended(upload.job, host).state is State.DONE, upload.job.recorded()
+    assert at_work.ended(upload.job, host).state is State.FINISHED, upload.job.recorded()
     found = upload.intake().dataset
     assert found.classes == ("cats & dogs", "雪")
     assert [skipped.name for skipped in found.skipped] == ["my pictures/.DS_Store"]
@@ -133,7 +133,7 @@ def test_an_upload_that_the_queue_does_not_take_is_not_kept(host: Settings, pack
     host = host.model_copy(update={"queue_length": 1})
     waiting = JobFolder(host.home / "uploads" / "waiting")
     waiting.open(Order(kind="intake"))
-    Lane("intake", host).add(waiting.path)
+    Queue("intake", host).add(waiting.path)
     with pytest.raises(LimitExceeded, match="TUSKER_QUEUE_LENGTH"):
         uploads.take_zip(io.BytesIO(packed), "Shapes", host)
     assert stored(host) == [waiting.path]
@@ -208,7 +208,7 @@ def test_pictures_stay_as_long_as_a_training_waits_for_them_or_reads_them(host: 
     some_training(host, waited_for)
     working, over = some_training(host, read), some_training(host, left)
     over.begin()
-    over.end(State.DONE)
+    over.end(State.FINISHED)
     with working.lock():
         working.begin()
         uploads.sweep(host)

@@ -14,8 +14,8 @@ from core import backbones
 from core.backbones import serving
 from core.jobs import JobFolder, State, enqueue, local, process
 from core.jobs.folder import Order
-from core.jobs.process import environment
-from core.jobs.queue import seat
+from core.jobs.process import worker_environment
+from core.jobs.queue import slot
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -23,7 +23,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="the system does not 
 
 
 def test_no_worker_gets_the_token_of_the_endpoint(settings: Settings) -> None:
-    given = environment(settings.model_copy(update={"api_token": "secret token"}))
+    given = worker_environment(settings.model_copy(update={"api_token": "secret token"}))
     assert "TUSKER_API_TOKEN" not in given
     assert "secret token" not in given.values()
 
@@ -72,7 +72,7 @@ def test_no_more_jobs_are_at_work_than_the_host_allows(settings: Settings) -> No
 
     def work() -> None:
         nonlocal at_once, most
-        with seat(two):
+        with slot(two):
             with lock:
                 at_once += 1
                 most = max(most, at_once)

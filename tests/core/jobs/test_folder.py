@@ -27,7 +27,7 @@ def test_an_order_reads_back_as_it_was_given(job: JobFolder) -> None:
 def test_the_times_of_a_job_are_kept(job: JobFolder) -> None:
     assert job.recorded().seconds is None
     job.begin()
-    job.end(State.DONE)
+    job.end(State.FINISHED)
     status = job.recorded()
     assert status.seconds is not None and 0 <= status.seconds < 5
 
@@ -146,9 +146,9 @@ def test_of_a_machine_that_was_lost_counts_the_time_until_it_was_last_heard_of(
 def test_why_a_job_waits_is_said_until_it_begins_and_not_after(tmp_path: Path) -> None:
     job = JobFolder(tmp_path / "job")
     job.open(Order(kind="train"))
-    job.say_why_it_waits("It waits for a machine.")
+    job.set_waiting_reason("It waits for a machine.")
     assert job.recorded().sentence == "It waits for a machine."
     job.begin()
     assert (job.recorded().state, job.recorded().sentence) == (State.RUNNING, "")
-    job.say_why_it_waits("It waits for a machine.")
+    job.set_waiting_reason("It waits for a machine.")
     assert (job.recorded().state, job.recorded().sentence) == (State.RUNNING, "")

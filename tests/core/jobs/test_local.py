@@ -15,8 +15,8 @@ from core.errors import LimitExceeded
 from core.jobs import JobFolder, State, cancel, enqueue, local, position
 from core.jobs.events import Epoch, Step
 from core.jobs.folder import Order
-from core.jobs.process import ROOT, environment
-from core.jobs.queue import Lane
+from core.jobs.process import ROOT, worker_environment
+from core.jobs.queue import Queue
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -29,7 +29,7 @@ def test_a_job_goes_from_queued_through_running_to_done(queue: Settings, a_zip: 
         if state is not seen[-1]:
             seen.append(state)
     # It runs for a moment only, which a busy machine may not look at.
-    assert seen in ([State.QUEUED, State.RUNNING, State.DONE], [State.QUEUED, State.DONE])
+    assert seen in ([State.QUEUED, State.RUNNING, State.FINISHED], [State.QUEUED, State.FINISHED])
     status = job.recorded()
     assert status.started_at is not None and status.ended_at is not None
     assert status.queued_at <= status.started_at <= status.ended_at
@@ -50,20 +50,20 @@ def test_a_training_in_the_queue_ends_with_a_complete_run(
 ) -> None:
     run = at_work.training(queue, tmp_path / "pictures", preset="quick", backbone="tiny")
     status = at_work.ended(run.job, queue)
-    assert (status.state, status.sentence) == (State.DONE, ""), run.job.log_tail()
+    assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
     assert run.report().pictures == 6
     assert {"model/classifier.keras", "model/classifier.tflite"} <= set(run.manifest().files)
     assert any(isinstance(event, Epoch) for event in run.events())
     assert at_work.hidden(run.path) == []
     at_work.until(lambda: not at_work.processes(queue))
     assert list((queue.home / "scratch").iterdir()) == []
-    assert Lane("train", queue).tickets() == []
+    assert Queue("train", queue).tickets() == []
 
 
 def test_jobs_of_a_kind_run_in_order_and_one_at_a_time(queue: Settings, a_zip: Path) -> None:
     jobs = [at_work.some_intake(queue, name, a_zip) for name in ("c", "a", "b")]
     ends = [at_work.ended(job, queue) for job in jobs]
-    assert [end.state for end in ends] == [State.DONE] * 3
+    assert [end.state for end in ends] == [State.FINISHED] * 3
     for before, after in itertools.pairwise(ends):
         assert before.ended_at <= after.started_at
 
@@ -72,7 +72,7 @@ def test_one_kind_does_not_wait_for_another(queue: Settings, stalled: None, a_zi
     slow = at_work.stalled_preparation(queue)
     at_work.until(lambda: slow.recorded().state is State.RUNNING)
     quick = at_work.some_intake(queue, "shapes", a_zip)
-    assert at_work.ended(quick, queue).state is State.DONE
+    assert at_work.ended(quick, queue).state is State.FINISHED
     assert local.status(slow, queue).state is State.RUNNING
 
 
@@ -109,11 +109,11 @@ def test_asking_twice_for_the_same_work_leaves_it_as_it_is(queue: Settings, stal
     begun = job.recorded()
     again = at_work.stalled_preparation(queue)
     assert again.recorded() == begun
-    assert len(Lane("prepare", queue).tickets()) == 1
+    assert len(Queue("prepare", queue).tickets()) == 1
 
 
 def test_several_dispatchers_do_each_job_once(queue: Settings, a_zip: Path) -> None:
-    lane = Lane("intake", queue)
+    lane = Queue("intake", queue)
     jobs = []
     for number in range(3):
         job = JobFolder(queue.home / "uploads" / f"number{number}")
@@ -124,18 +124,18 @@ def test_several_dispatchers_do_each_job_once(queue: Settings, a_zip: Path) -> N
         subprocess.Popen(
             [sys.executable, "-m", "core.jobs.dispatch", "intake"],
             cwd=ROOT,
-            env=environment(queue),
+            env=worker_environment(queue),
         )
         for _ in range(3)
     ]
     assert [dispatcher.wait(at_work.PATIENCE) for dispatcher in dispatchers] == [0, 0, 0]
     for job in jobs:
-        assert job.recorded().state is State.DONE
+        assert job.recorded().state is State.FINISHED
         assert job.log_tail().count("intake begins") == 1
 
 
 def test_a_second_dispatcher_leaves_at_once(queue: Settings) -> None:
-    lane = Lane("intake", queue)
+    lane = Queue("intake", queue)
     job = JobFolder(queue.home / "uploads" / "waits")
     job.open(Order(kind="intake"))
     lane.add(job.path)
@@ -148,17 +148,17 @@ def test_a_second_dispatcher_leaves_at_once(queue: Settings) -> None:
 
 
 def test_a_ticket_is_never_met_half_written(queue: Settings) -> None:
-    lane = Lane("intake", queue)
+    lane = Queue("intake", queue)
     (lane.path / ".half").write_text("/nowh")
     assert lane.tickets() == []
 
 
 def test_a_withdrawn_ticket_and_a_deleted_job_hold_up_nobody(queue: Settings, a_zip: Path) -> None:
-    lane = Lane("intake", queue)
+    lane = Queue("intake", queue)
     lane.add(queue.home / "uploads" / "deleted")
     local._work_off(lane.path / "00000000000000000000-withdrawn", queue)
     job = at_work.some_intake(queue, "shapes", a_zip)
-    assert at_work.ended(job, queue).state is State.DONE
+    assert at_work.ended(job, queue).state is State.FINISHED
 
 
 def test_a_job_that_is_deleted_at_work_is_stopped_and_the_next_one_begins(
@@ -179,12 +179,12 @@ def test_a_job_that_waits_without_a_dispatcher_gets_one_when_somebody_looks(
 ) -> None:
     job = JobFolder(queue.home / "uploads" / "forgotten")
     job.open(Order(kind="intake", arguments={"source": str(a_zip), "name": "shapes"}))
-    Lane("intake", queue).add(job.path)
+    Queue("intake", queue).add(job.path)
     assert local.status(job, queue).state is State.QUEUED
     assert at_work.processes(queue) == []
     long_ago = time.time() - 2 * local.PATIENCE_SECONDS
     job.write(job.recorded().model_copy(update={"queued_at": long_ago}))
-    assert at_work.ended(job, queue).state is State.DONE
+    assert at_work.ended(job, queue).state is State.FINISHED
 
 
 def test_a_job_that_never_reached_the_queue_is_interrupted(queue: Settings) -> None:
@@ -200,14 +200,14 @@ def test_a_job_that_waits_is_seen_to_though_the_clock_was_set_back_a_day(
 ) -> None:
     job = JobFolder(queue.home / "uploads" / "tomorrow")
     job.open(Order(kind="intake", arguments={"source": str(a_zip), "name": "shapes"}))
-    Lane("intake", queue).add(job.path)
+    Queue("intake", queue).add(job.path)
     tomorrow = time.time() + 86400
     job.write(job.recorded().model_copy(update={"queued_at": tomorrow}))
-    assert at_work.ended(job, queue).state is State.DONE
+    assert at_work.ended(job, queue).state is State.FINISHED
 
 
 def test_the_queue_keeps_its_order_though_the_clock_was_set_back_a_day(settings: Settings) -> None:
-    lane = Lane("train", settings)
+    lane = Queue("train", settings)
     tomorrow = time.time_ns() + 86400 * 10**9
     (lane.path / f"{tomorrow:020d}-first").write_text(str(settings.home / "first"))
     lane.add(settings.home / "second")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import State, cancel
-from core.jobs.process import environment, run, surroundings
+from core.jobs.process import dispatcher_environment, run, worker_environment
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -25,7 +25,7 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_worker_is_told_no_secret_of_the_host(secrets: None, settings: Settings) -> None:
-    given = environment(settings)
+    given = worker_environment(settings)
     assert not SECRETS.keys() & given.keys()
     assert "secret" not in " ".join(given.values())
 
@@ -47,7 +47,7 @@ def test_a_worker_has_the_settings_of_its_host_and_not_those_of_the_environment(
 
     monkeypatch.setenv("TUSKER_PICTURES", "9")
     ours = settings.model_copy(update={"job_minutes": 0.5, "classes": 7, "mode": "personal"})
-    assert load(environment(ours)) == ours
+    assert load(worker_environment(ours)) == ours
 
 
 def test_a_worker_can_find_the_network_s_proxy(
@@ -55,7 +55,7 @@ def test_a_worker_can_find_the_network_s_proxy(
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "http://proxy")
-        assert environment(settings)[name] == "http://proxy"
+        assert worker_environment(settings)[name] == "http://proxy"
 
 
 def test_only_the_dispatcher_of_a_cluster_is_told_how_to_be_let_into_it(
@@ -63,9 +63,9 @@ def test_only_the_dispatcher_of_a_cluster_is_told_how_to_be_let_into_it(
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
     on_ray = settings.model_copy(update={"runner": "ray"})
-    assert surroundings(on_ray)["RAY_AUTH_TOKEN"] == "secret"
-    assert "RAY_AUTH_TOKEN" not in surroundings(settings)
-    assert "RAY_AUTH_TOKEN" not in environment(on_ray)
+    assert dispatcher_environment(on_ray)["RAY_AUTH_TOKEN"] == "secret"
+    assert "RAY_AUTH_TOKEN" not in dispatcher_environment(settings)
+    assert "RAY_AUTH_TOKEN" not in worker_environment(on_ray)
 
 
 def test_an_attempt_at_a_job_leaves_the_files_of_another_alone(

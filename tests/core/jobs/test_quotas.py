@@ -49,7 +49,7 @@ def trained(host: Settings, by: str, *, minutes: float, hours_ago: float) -> Non
     job = JobFolder(folder)
     job.write(
         Status(
-            state=State.DONE,
+            state=State.FINISHED,
             kind="train",
             queued_at=0,
             started_at=ended - 60 * minutes,
@@ -87,25 +87,25 @@ def test_where_it_is_full_an_upload_is_refused_and_leaves_nothing(
     home = public.home / "uploads"
     assert not home.exists() or list(home.iterdir()) in ([], [full])
     # On a machine of one's own there is no such limit.
-    quotas.room("", public.model_copy(update={"mode": "personal"}))
+    quotas.check_space("", public.model_copy(update={"mode": "personal"}))
 
 
 def test_what_others_have_counts_for_the_host_and_not_for_the_visitor(public: Settings) -> None:
     holding(public, "runs", OTHER, megabytes=3)
     holding(public, "uploads", OTHER, pictures=9)
-    quotas.room(ME, public)
+    quotas.check_space(ME, public)
 
 
 def test_minutes_of_the_last_day_are_counted_and_older_ones_forgotten(public: Settings) -> None:
     trained(public, ME, minutes=9, hours_ago=1)
     trained(public, ME, minutes=500, hours_ago=25)
     trained(public, OTHER, minutes=500, hours_ago=1)
-    quotas.minutes(ME, public)
+    quotas.check_minutes(ME, public)
     trained(public, ME, minutes=2, hours_ago=23)
     with pytest.raises(
         LimitExceeded, match=r"at most 10 minutes in 24 hours.*11 for you.*TUSKER_VISITOR_MINUTES"
     ):
-        quotas.minutes(ME, public)
+        quotas.check_minutes(ME, public)
 
 
 def test_a_visitor_has_so_many_jobs_in_hand_of_whatever_kind(public: Settings) -> None:
@@ -118,5 +118,5 @@ def test_a_visitor_has_so_many_jobs_in_hand_of_whatever_kind(public: Settings) -
         enqueue(refused, Order(kind="train"), public, by=ME)
     assert not refused.exists()
     enqueue(refused, Order(kind="train"), public, by=OTHER)
-    first.end(State.DONE)
+    first.end(State.FINISHED)
     enqueue(runs.folder(public) / "d", Order(kind="train"), public, by=ME)

@@ -15,8 +15,8 @@ from core.backbones import Backbone
 from core.jobs import JobFolder, State, cancel, enqueue, local, recover
 from core.jobs.events import Emit, Epoch, Note
 from core.jobs.folder import Order
-from core.jobs.process import ROOT, environment, interrupt
-from core.jobs.queue import Lane
+from core.jobs.process import ROOT, interrupt, worker_environment
+from core.jobs.queue import Queue
 from core.pipeline import worker
 from core.runs import Run
 from core.settings import Settings
@@ -139,7 +139,7 @@ def test_without_dispatcher_and_worker_a_job_is_interrupted(
     assert status.state is State.INTERRUPTED
     assert status.sentence == "It was interrupted: the machine or the worker stopped."
     assert_nothing_is_left(run, queue)
-    assert not Lane("train", queue).tickets(), "those that wait count it no more"
+    assert not Queue("train", queue).tickets(), "those that wait count it no more"
 
 
 def test_a_job_that_ran_when_the_machine_stopped_is_interrupted(queue: Settings) -> None:
@@ -187,7 +187,7 @@ def test_a_worker_outlives_its_dispatcher_and_the_queue_goes_on(
     at_work.until(lambda: at_work.processes(queue, "dispatch"))
     orphan.resume()
     first, second = at_work.ended(job, queue), at_work.ended(behind, queue)
-    assert (first.state, second.state) == (State.DONE, State.DONE)
+    assert (first.state, second.state) == (State.FINISHED, State.FINISHED)
     assert first.ended_at <= second.started_at, "the second did not wait for the orphan"
     assert job.log_tail().count("intake begins") == 1
 
@@ -196,14 +196,14 @@ def test_a_worker_that_comes_late_does_not_do_the_job_again(queue: Settings, a_z
     job = JobFolder(queue.home / "uploads" / "shapes")
     job.open(Order(kind="intake", arguments={"source": str(a_zip), "name": "shapes"}))
     typed = [sys.executable, "-m", "core.pipeline.worker", str(job.path)]
-    with psutil.Popen(typed, cwd=ROOT, env=environment(queue)) as late:
+    with psutil.Popen(typed, cwd=ROOT, env=worker_environment(queue)) as late:
         late.suspend()
-        Lane("intake", queue).add(job.path)
+        Queue("intake", queue).add(job.path)
         local.dispatch("intake", queue)
         done = job.recorded()
         late.resume()
         assert late.wait(at_work.PATIENCE) == 0
-    assert done.state is State.DONE
+    assert done.state is State.FINISHED
     assert job.recorded() == done
 
 
@@ -330,9 +330,9 @@ def test_an_end_that_is_swallowed_is_heard_at_the_next_event(
 def test_an_ended_job_is_not_cancelled_afterwards(queue: Settings) -> None:
     job = JobFolder(queue.home / "runs" / "over")
     job.open(Order(kind="train"))
-    job.end(State.DONE)
+    job.end(State.FINISHED)
     cancel(job, queue)
-    assert job.recorded().state is State.DONE
+    assert job.recorded().state is State.FINISHED
     assert not job.cancel_requested
 
 
@@ -348,8 +348,8 @@ def test_a_second_worker_leaves_the_job_to_the_first(
             job.begin()
             assert worker.main(job.path) == 0
             assert job.recorded().state is State.RUNNING
-        job.end(State.DONE)
+        job.end(State.FINISHED)
         assert worker.main(job.path) == 0
-        assert job.recorded().state is State.DONE
+        assert job.recorded().state is State.FINISHED
     finally:
         signal.signal(signal.SIGTERM, handler)

@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 
 from core import live
 from core.errors import BadImage, BadInput
-from core.model.appearance import Looks
+from core.model.appearance import Appearance
 from core.model.classifier import Classifier
 from tests.core.trainings import Trained
 from tests.shapes import encoded
@@ -44,7 +44,7 @@ def frames(views: list[np.ndarray], *factors: float, blur: float = 0) -> list[by
     return found
 
 
-def names(found: live.Checked) -> set[str]:
+def names(found: live.CameraCheck) -> set[str]:
     return {one.name for one in found.measures if one.unlike}
 
 
@@ -97,15 +97,15 @@ def test_what_it_was_never_taught_is_further_away(model: Classifier) -> None:
     assert "further away as the model sees it (distance " in found.sentence
 
 
-def _of(looks: Looks, name: str, low: float, high: float) -> Looks:
+def _of(appearance: Appearance, name: str, low: float, high: float) -> Appearance:
     spread = {"least": low - 10, "low": low, "middle": low, "high": high, "most": high + 10}
-    return Looks.model_validate(looks.model_dump() | {name: spread})
+    return Appearance.model_validate(appearance.model_dump() | {name: spread})
 
 
 def test_a_small_difference_is_said_softly(model: Classifier, views: list[np.ndarray]) -> None:
-    assert model.looks is not None
+    assert model.appearance is not None
     level = float(live.check(model, frames(views)).measures[0].camera)
-    model.looks = _of(model.looks, "brightness", level + 8, level + 60)
+    model.appearance = _of(model.appearance, "brightness", level + 8, level + 60)
     found = live.check(model, frames(views))
     assert found.sentence.startswith(
         f"{SOMEWHAT}darker (brightness {level:.0f}; 9 of 10 such pictures have "
@@ -115,10 +115,12 @@ def test_a_small_difference_is_said_softly(model: Classifier, views: list[np.nda
 
 
 def test_a_difference_that_nobody_sees_is_none(model: Classifier, views: list[np.ndarray]) -> None:
-    assert model.looks is not None
+    assert model.appearance is not None
     level = float(live.check(model, frames(views)).measures[0].camera)
     flat = dict.fromkeys(("least", "low", "middle", "high", "most"), level + 2)
-    model.looks = Looks.model_validate(model.looks.model_dump() | {"brightness": flat})
+    model.appearance = Appearance.model_validate(
+        model.appearance.model_dump() | {"brightness": flat}
+    )
     assert not live.check(model, frames(views)).measures[0].reason
 
 
@@ -130,6 +132,6 @@ def test_what_cannot_be_checked_is_refused(model: Classifier, views: list[np.nda
         live.check(model, [*seen, seen[0]])
     with pytest.raises(BadImage, match="Expected a frame of"):
         live.check(model, [encoded(Image.new("RGB", (9, 9)))])
-    model.looks = None
+    model.appearance = None
     with pytest.raises(BadInput, match="Nothing was kept"):
         live.check(model, seen)

@@ -15,7 +15,7 @@ from core.live.packing import expand
 from core.live.parts import proof
 from core.model.classifier import Classifier, ServingModel, Verdict
 from core.model.dense import DenseHead
-from core.model.ood import Novelty
+from core.model.ood import OodDetector
 from core.predict import lookup
 from core.settings import Settings
 from tests.core.trainings import Trained
@@ -63,18 +63,18 @@ def test_a_backbone_is_taken_apart_without_loss(
 def test_a_trained_model_goes_with_what_it_knows_to_be_unlike(
     preset: str, trained: Callable[[str], Trained], settings: Settings, tmp_path: Path
 ) -> None:
-    model = lookup.named(str(trained(preset).run.path), settings)
+    model = lookup.find(str(trained(preset).run.path), settings)
     parts = _packed(model)
     picture = np.asarray(draw(1, size=model.size))
     answer = model.answer(picture)
     found = _answer(parts, picture, tmp_path)
     np.testing.assert_allclose(found, answer.probabilities, atol=AGREES)
     arrays = _head(parts)
-    novelty = {n.removeprefix("novelty."): a for n, a in arrays.items() if "novelty." in n}
-    assert (answer.strangeness is not None) == bool(novelty)
-    if novelty:
-        strangeness = Novelty.from_arrays(novelty).strangeness(answer.embedding[None])[0]
-        assert strangeness == pytest.approx(answer.strangeness, abs=AGREES)
+    ood_detector = {n.removeprefix("novelty."): a for n, a in arrays.items() if "novelty." in n}
+    assert (answer.ood_score is not None) == bool(ood_detector)
+    if ood_detector:
+        ood_score = OodDetector.from_arrays(ood_detector).ood_score(answer.embedding[None])[0]
+        assert ood_score == pytest.approx(answer.ood_score, abs=AGREES)
     expected = model.answer(proof(model.size)).probabilities
     np.testing.assert_array_equal(arrays["expected"], expected)
 
@@ -82,7 +82,7 @@ def test_a_trained_model_goes_with_what_it_knows_to_be_unlike(
 def test_models_of_one_frozen_backbone_share_its_network(
     trained: Callable[[str], Trained], tiny: Backbone, settings: Settings
 ) -> None:
-    taught = lookup.named(str(trained("quick").run.path), settings)
+    taught = lookup.find(str(trained("quick").run.path), settings)
     own = Classifier.of_backbone(tiny, settings)
     assert live.trunk(taught.file).sha256 == live.trunk(own.file).sha256
     assert _packed(taught)["head"].sha256 != _packed(own)["head"].sha256
@@ -92,17 +92,17 @@ def test_a_frame_is_answered_as_a_picture_is(tiny: Backbone, settings: Settings)
     model = Classifier.of_backbone(tiny, settings)
     frame = encoded(draw(0, size=model.size))
     answer = model.answer(model.load(frame))
-    seen = live.see(model, frame, explain=7)
+    seen = live.answer(model, frame, explain=7)
     assert seen.verdict is Verdict.SURE
     np.testing.assert_array_equal(seen.heat, model.heatmaps(answer, [7])[0])
-    assert live.see(model, frame).heat is None
-    assert live.see(model, frame, explain=5_000).heat is None
+    assert live.answer(model, frame).heat is None
+    assert live.answer(model, frame, explain=5_000).heat is None
 
 
 def test_a_frame_of_another_size_is_refused(tiny: Backbone, settings: Settings) -> None:
     model = Classifier.of_backbone(tiny, settings)
     with pytest.raises(BadImage, match="Expected a frame of 32 by 32 pixels, found 40 by 40"):
-        live.see(model, encoded(draw(0, size=40)))
+        live.answer(model, encoded(draw(0, size=40)))
 
 
 @pytest.mark.parametrize("place", ["https://cdn.example/x", "https://cdn.example/x/"])

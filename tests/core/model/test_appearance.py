@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 from pydantic import ValidationError
 
 from core.model import appearance
-from core.model.appearance import Looks, Measures
+from core.model.appearance import Appearance, Measures
 from tests.shapes import draw
 
 PICTURE = np.asarray(draw(0, seed=1, size=96))
@@ -53,7 +53,7 @@ def test_the_spread_says_how_many_pictures_are_below() -> None:
     assert found.pictures == 101
     assert tuple(found.brightness.model_dump().values()) == (1, 5, 50, 95, 99)
     assert set(found.warmth.model_dump().values()) == {0}
-    assert Looks.model_validate_json(found.model_dump_json()) == found
+    assert Appearance.model_validate_json(found.model_dump_json()) == found
 
 
 def test_few_pictures_do_not_pretend_to_have_met_the_rarest() -> None:
@@ -84,4 +84,4 @@ def test_what_cannot_have_been_measured_is_refused(name: str, value: float) -> N
     said = found.model_dump()
     said[name] = dict.fromkeys(said[name], value)
     with pytest.raises(ValidationError, match=f"{name} must be"):
-        Looks.model_validate(said)
+        Appearance.model_validate(said)

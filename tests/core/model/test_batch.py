@@ -15,7 +15,7 @@ from core.settings import Settings
 from tests.shapes import draw, encoded
 
 
-class Answering:
+class CalibratedHead:
     """Stands for a classifier; it must not be asked by two threads at a time."""
 
     def __init__(self):
@@ -41,10 +41,10 @@ def test_results_come_in_the_order_of_the_items():
     made = []
 
     def build():
-        made.append(Answering())
+        made.append(CalibratedHead())
         return made[-1]
 
-    found = list(batch.each(build, range(60), Answering.ask))
+    found = list(batch.each(build, range(60), CalibratedHead.ask))
     assert found == [item * item for item in range(60)]
     assert len(made) == 2
     assert alive() == []
@@ -57,7 +57,7 @@ def test_no_more_is_begun_than_is_soon_taken():
         begun.append(item)
         return item
 
-    results = batch.each(Answering, range(1000), ask)
+    results = batch.each(CalibratedHead, range(1000), ask)
     next(results)
     time.sleep(0.1)
     assert len(begun) <= 12
@@ -72,7 +72,7 @@ def test_what_is_raised_for_an_item_is_raised_in_its_turn():
             raise BadImage("Not a picture.")
         return item
 
-    results = batch.each(Answering, range(100), ask)
+    results = batch.each(CalibratedHead, range(100), ask)
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(BadImage, match="Not a picture"):
         next(results)
@@ -80,12 +80,12 @@ def test_what_is_raised_for_an_item_is_raised_in_its_turn():
 
 
 def test_of_nothing_there_are_no_results():
-    assert list(batch.each(Answering, [], Answering.ask)) == []
+    assert list(batch.each(CalibratedHead, [], CalibratedHead.ask)) == []
 
 
 def test_one_item_needs_one_classifier():
     made = []
-    list(batch.each(lambda: made.append(Answering()) or made[-1], [3], Answering.ask))
+    list(batch.each(lambda: made.append(CalibratedHead()) or made[-1], [3], CalibratedHead.ask))
     assert len(made) == 1
 
 
@@ -95,7 +95,7 @@ def test_every_picture_has_its_answer_in_its_place_and_a_bad_one_stops_nothing(
     made = []
 
     def build():
-        made.append(lookup.named(tiny.name, settings, on_one_thread))
+        made.append(lookup.find(tiny.name, settings, on_one_thread))
         return made[-1]
 
     pictures = [encoded(draw(number % 3, seed=number)) for number in range(20)]

@@ -15,7 +15,7 @@ from core import backbones, images, intake
 from core.backbones import serving
 from core.model import batch, ood
 from core.model.classifier import on_one_thread
-from core.model.ood import Novelty
+from core.model.ood import OodDetector
 from core.settings import Settings
 
 WIDTH = 64
@@ -42,7 +42,7 @@ def separation(alike, unlike):
 
 def test_a_cloud_that_was_never_taught_is_unlike():
     found = fit(*clouds(120))
-    unlike = found.strangeness(clouds(60, seed=1, centres=5)[0])
+    unlike = found.ood_score(clouds(60, seed=1, centres=5)[0])
     assert (unlike > 1).all()
     assert unlike.dtype == np.float32
     assert unlike.shape == (60,)
@@ -53,7 +53,7 @@ def test_new_pictures_of_what_was_taught_are_as_seldom_unlike_as_is_promised(n, 
     rates = []
     for seed in range(12):
         found = fit(*clouds(n, classes, seed=seed))
-        rates.append((found.strangeness(clouds(500, classes, seed=100 + seed)[0]) > 1).mean())
+        rates.append((found.ood_score(clouds(500, classes, seed=100 + seed)[0]) > 1).mean())
     promised = 1 - ood.ALIKE
     assert promised / 4 < np.mean(rates) < 2 * promised
 
@@ -62,8 +62,8 @@ def test_the_threshold_is_not_set_by_pictures_that_were_fitted():
     """With as few pictures as this, those that were fitted are far nearer than new ones."""
     embeddings, labels = clouds(24)
     found = fit(embeddings, labels)
-    assert found.strangeness(embeddings).max() < 0.97
-    assert (found.strangeness(clouds(300, seed=9)[0]) > 1).mean() < 0.12
+    assert found.ood_score(embeddings).max() < 0.97
+    assert (found.ood_score(clouds(300, seed=9)[0]) > 1).mean() < 0.12
 
 
 def test_twins_do_not_pass_for_new_pictures():
@@ -73,7 +73,7 @@ def test_twins_do_not_pass_for_new_pictures():
     apart = ood.fit(twice, both, np.repeat(np.arange(30), 2))
     mixed = fit(twice, both)
     new = clouds(600, seed=3)[0]
-    assert (apart.strangeness(new) > 1).mean() < (mixed.strangeness(new) > 1).mean()
+    assert (apart.ood_score(new) > 1).mean() < (mixed.ood_score(new) > 1).mean()
 
 
 def test_directions_in_which_a_class_varies_count_less():
@@ -84,15 +84,15 @@ def test_directions_in_which_a_class_varies_count_less():
     along, across = embeddings[:3].copy(), embeddings[:3].copy()
     along[:, 0] = 15 - along[:, 0] / 2
     across[:, 1] += 15
-    assert (found.strangeness(along) <= 1).all()
-    assert (found.strangeness(across) > 2).all()
+    assert (found.ood_score(along) <= 1).all()
+    assert (found.ood_score(across) > 2).all()
 
 
 def test_it_comes_back_from_a_file_bit_for_bit():
     found = fit(*clouds(90))
-    back = Novelty.from_arrays(load(save(found.arrays())))
+    back = OodDetector.from_arrays(load(save(found.arrays())))
     new = clouds(40, seed=4)[0]
-    np.testing.assert_array_equal(back.strangeness(new), found.strangeness(new))
+    np.testing.assert_array_equal(back.ood_score(new), found.ood_score(new))
     assert back.threshold == found.threshold
 
 
@@ -123,7 +123,7 @@ def test_the_same_pictures_give_the_same_file():
 def test_damaged_arrays_are_refused(name, value):
     arrays = fit(*clouds(90)).arrays()
     with pytest.raises(ValueError, match="must"):
-        Novelty.from_arrays(arrays | {name: value})
+        OodDetector.from_arrays(arrays | {name: value})
 
 
 @pytest.mark.parametrize("name", ["means", "directions", "threshold"])
@@ -131,7 +131,7 @@ def test_a_missing_array_is_refused(name):
     arrays = fit(*clouds(90)).arrays()
     del arrays[name]
     with pytest.raises(LookupError):
-        Novelty.from_arrays(arrays)
+        OodDetector.from_arrays(arrays)
 
 
 @pytest.mark.parametrize(
@@ -150,14 +150,14 @@ def test_from_pictures_that_do_not_tell_nothing_is_made(embeddings, labels):
 
 def test_one_class_alone_will_do():
     found = fit(*clouds(40, classes=1))
-    assert (found.strangeness(clouds(40, classes=1, centres=3)[0]) > 1).all()
+    assert (found.ood_score(clouds(40, classes=1, centres=3)[0]) > 1).all()
 
 
 def test_labels_need_not_start_at_nought_or_be_without_gaps():
     embeddings, labels = clouds(90)
     np.testing.assert_array_equal(
-        fit(embeddings, 5 + 3 * labels).strangeness(embeddings),
-        fit(embeddings, labels).strangeness(embeddings),
+        fit(embeddings, 5 + 3 * labels).ood_score(embeddings),
+        fit(embeddings, labels).ood_score(embeddings),
     )
 
 
@@ -165,7 +165,7 @@ def test_a_class_of_a_single_picture_does_not_move_the_threshold():
     embeddings, labels = clouds(90)
     lonely = clouds(1, centres=8)[0]
     found = fit(np.concatenate([embeddings, lonely]), np.append(labels, 3))
-    assert found.strangeness(lonely)[0] < 0.01
+    assert found.ood_score(lonely)[0] < 0.01
     assert found.threshold == pytest.approx(fit(embeddings, labels).threshold, rel=0.1)
 
 
@@ -174,7 +174,7 @@ def test_an_empty_embedding_and_one_with_negative_features_get_a_number():
     embeddings -= 0.1
     found = fit(embeddings, labels)
     odd = np.stack([np.zeros(WIDTH), -embeddings[0]]).astype(np.float32)
-    strange = found.strangeness(odd)
+    strange = found.ood_score(odd)
     assert np.isfinite(strange).all()
     assert (strange > 1).all()
 
@@ -183,7 +183,7 @@ def test_how_bright_features_are_makes_no_difference():
     embeddings, labels = clouds(90)
     found = fit(embeddings, labels)
     np.testing.assert_allclose(
-        found.strangeness(3 * embeddings), found.strangeness(embeddings), atol=1e-4
+        found.ood_score(3 * embeddings), found.ood_score(embeddings), atol=1e-4
     )
 
 
@@ -213,7 +213,7 @@ def test_many_pictures_cost_no_more_than_some():
     with threadpool_limits(1):
         began = time.process_time()
         for row in embeddings[:100]:
-            found.strangeness(row[np.newaxis])
+            found.ood_score(row[np.newaxis])
         assert time.process_time() - began < 0.05  # half a millisecond a picture
 
 
@@ -223,7 +223,7 @@ def test_answering_needs_no_scikit_learn(tmp_path):
     program = (
         "import sys, numpy; from safetensors.numpy import load_file; from core.model.ood import "
         f"Novelty; found = Novelty.from_arrays(load_file({str(path)!r})); "
-        f"found.strangeness(numpy.ones((2, {WIDTH}), numpy.float32)); "
+        f"found.ood_score(numpy.ones((2, {WIDTH}), numpy.float32)); "
         "assert not {'sklearn', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -259,8 +259,8 @@ def test_ants_and_bees_are_told_from_flowers_and_photographs(datasets, photos, l
     other = look(sorted(photos.glob("*.jpg")))
     held = np.random.default_rng(0).permutation(len(labels)) < len(labels) // 4
     found = fit(embeddings[~held], labels[~held])
-    alike = found.strangeness(embeddings[held])
+    alike = found.ood_score(embeddings[held])
     assert (alike > 1).mean() < 0.08
     # Over eight splits the areas were 0.988 on average, the flowers', the nearest, above 0.95.
-    assert separation(alike, found.strangeness(flowers)) > 0.93
-    assert separation(alike, found.strangeness(other)) > 0.96
+    assert separation(alike, found.ood_score(flowers)) > 0.93
+    assert separation(alike, found.ood_score(other)) > 0.96

@@ -10,9 +10,9 @@ from core.jobs.events import Step
 from core.model import appearance, ood, storage
 from core.model.classifier import Verdict
 from core.pipeline import post_report, scoring
-from core.pipeline.post_report import Seen
+from core.pipeline.post_report import TrainingOutputs
 from core.training.cache import FeatureCache
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 
 BOTH = pytest.mark.parametrize("preset", ["quick", "balanced"])
 NOTHING = np.empty((0, 0), np.float32)
@@ -29,7 +29,9 @@ def recipe_of(done, said=None):
     emit = (said if said is not None else []).append
     cache = FeatureCache(done.settings.home / "again")
     row = backbones.get("tiny")
-    return Recipe(run.config(), run.dataset(), done.pictures, row, done.settings, cache, emit)
+    return TrainingContext(
+        run.config(), run.dataset(), done.pictures, row, done.settings, cache, emit
+    )
 
 
 @BOTH
@@ -39,17 +41,17 @@ def test_how_strange_test_pictures_are_is_what_the_classifier_says(trained, pres
     assert storage.load(done.run.model_folder)[0].fine_tuned == (preset == "balanced")
     classifier = done.run.classifier(done.settings)
     examples = done.run.dataset().of("test")
-    for example, strange in zip(examples, done.run.unlike().strangeness, strict=True):
+    for example, strange in zip(examples, done.run.ood_scores().scores, strict=True):
         answer = classifier.answer(classifier.load(done.pictures / example.path))
-        assert answer.strangeness == pytest.approx(strange, abs=1e-4)
+        assert answer.ood_score == pytest.approx(strange, abs=1e-4)
         assert (classifier.verdict(answer) is Verdict.UNLIKE) == (strange > 1)
 
 
 @BOTH
 def test_false_alarms_are_counted_on_the_test_pictures(trained, preset):
-    unlike = trained(preset).run.unlike()
-    flagged = sum(strange > 1 for strange in unlike.strangeness)
-    assert unlike.false_alarms.value == pytest.approx(flagged / len(unlike.strangeness))
+    unlike = trained(preset).run.ood_scores()
+    flagged = sum(strange > 1 for strange in unlike.ood_score)
+    assert unlike.false_alarms.value == pytest.approx(flagged / len(unlike.ood_score))
     assert unlike.false_alarms.low <= unlike.false_alarms.value <= unlike.false_alarms.high
 
 
@@ -73,14 +75,14 @@ def test_it_is_fitted_to_training_and_validation_pictures_and_to_no_other(
         seen.append((len(embeddings), labels.tolist(), len(groups)))
 
     monkeypatch.setattr(ood, "fit", fit)
-    recipe = recipe_of(done)
-    labels = [example.label for split in ("train", "validation") for example in recipe.of(split)]
-    plain = Seen(
-        np.ones((len(recipe.of("train")), 32), np.float32),
-        np.ones((len(recipe.of("validation")), 32), np.float32),
-        scoring.Tested(NOTHING),
+    context = recipe_of(done)
+    labels = [example.label for split in ("train", "validation") for example in context.of(split)]
+    plain = TrainingOutputs(
+        np.ones((len(context.of("train")), 32), np.float32),
+        np.ones((len(context.of("validation")), 32), np.float32),
+        scoring.TestOutputs(NOTHING),
     )
-    post_report._tell_unlike(recipe, done.run, plain)
+    post_report._tell_unlike(context, done.run, plain)
     assert seen == [(len(labels), labels, len(labels))]
 
 
@@ -90,42 +92,44 @@ def test_of_many_pictures_some_of_each_class_pass_through_a_network_of_its_own(
     done, said = trained("balanced"), []
     monkeypatch.setattr(post_report, "ENOUGH", 15)
     monkeypatch.setattr(ood, "FEW", 1)
-    recipe = recipe_of(done, said)
-    tested = scoring.look(recipe, done.run, "Again")[1]
-    post_report._tell_unlike(recipe, done.run, Seen(NOTHING, NOTHING, tested))
+    context = recipe_of(done, said)
+    tested = scoring.predict_test(context, done.run, "Again")[1]
+    post_report._tell_unlike(context, done.run, TrainingOutputs(NOTHING, NOTHING, tested))
     steps = [e for e in said if isinstance(e, Step) and e.what != "Again"]
     assert {step.total for step in steps} == {15}
-    assert len(load_file(done.run.model_folder / storage.NOVELTY)["means"]) == 3
+    assert len(load_file(done.run.model_folder / storage.OOD)["means"]) == 3
 
 
 def test_without_pictures_that_tell_anything_a_run_goes_without(trained, monkeypatch):
     done = trained()
     monkeypatch.setattr(ood, "fit", lambda *_: None)
-    (done.run.model_folder / storage.NOVELTY).unlink()
+    (done.run.model_folder / storage.OOD).unlink()
     (done.run.path / "unlike.json").unlink()
-    recipe = recipe_of(done)
-    counts = [len(recipe.of(split)) for split in ("train", "validation")]
+    context = recipe_of(done)
+    counts = [len(context.of(split)) for split in ("train", "validation")]
     plain = (np.ones((count, 32), np.float32) for count in counts)
-    post_report._tell_unlike(recipe, done.run, Seen(*plain, scoring.Tested(NOTHING)))
-    assert not (done.run.model_folder / storage.NOVELTY).exists()
+    post_report._tell_unlike(
+        context, done.run, TrainingOutputs(*plain, scoring.TestOutputs(NOTHING))
+    )
+    assert not (done.run.model_folder / storage.OOD).exists()
     assert not (done.run.path / "unlike.json").exists()
     classifier = unsealed(done)
     answer = classifier.answer(np.full((classifier.size,) * 2 + (3,), 90, np.uint8))
-    assert answer.strangeness is None
+    assert answer.ood_score is None
     assert classifier.verdict(answer) is not Verdict.UNLIKE
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x80"])
 def test_a_file_that_tells_nothing_is_damage(trained, content):
     done = trained()
-    (done.run.model_folder / storage.NOVELTY).write_bytes(content)
+    (done.run.model_folder / storage.OOD).write_bytes(content)
     with pytest.raises(RunDamaged, match=r"novelty\.safetensors cannot be read"):
         unsealed(done)
 
 
 def test_what_is_for_other_features_is_damage(trained):
     done = trained()
-    file = done.run.model_folder / storage.NOVELTY
+    file = done.run.model_folder / storage.OOD
     arrays = load_file(file)
     narrow = {name: arrays[name][:, :-1].copy() for name in ("means", "directions")}
     save_file(arrays | narrow, file)
@@ -138,30 +142,32 @@ def test_how_training_pictures_look_is_kept_as_the_model_sees_them(trained, pres
     done = trained(preset)
     classifier = done.run.classifier(done.settings)
     taught = [done.pictures / example.path for example in done.run.dataset().of("train")]
-    found = [appearance.measure(appearance.sent(classifier.load(path))) for path in taught]
-    assert classifier.looks == appearance.summarise(found)
-    assert classifier.looks.pictures == len(taught)
+    found = [
+        appearance.measure(appearance.as_camera_frame(classifier.load(path))) for path in taught
+    ]
+    assert classifier.appearance == appearance.summarise(found)
+    assert classifier.appearance.pictures == len(taught)
 
 
 def test_of_many_training_pictures_some_are_looked_at(trained, monkeypatch):
     done = trained()
     monkeypatch.setattr(appearance, "MOST", 22)
     post_report._remember_looks(recipe_of(done), done.run, None)
-    assert storage.load_looks(done.run.model_folder).pictures == 22
+    assert storage.load_appearance(done.run.model_folder).pictures == 22
 
 
 def test_of_few_training_pictures_no_look_is_kept(trained, monkeypatch):
     done = trained()
-    (done.run.model_folder / storage.LOOKS).unlink()
+    (done.run.model_folder / storage.APPEARANCE).unlink()
     monkeypatch.setattr(appearance, "FEWEST", 100)
     post_report._remember_looks(recipe_of(done), done.run, None)
-    assert not (done.run.model_folder / storage.LOOKS).exists()
-    assert unsealed(done).looks is None
+    assert not (done.run.model_folder / storage.APPEARANCE).exists()
+    assert unsealed(done).appearance is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80", b'{"version": 1, "pictures": 30}'])
 def test_looks_that_cannot_be_read_are_damage(trained, content):
     done = trained()
-    (done.run.model_folder / storage.LOOKS).write_bytes(content)
+    (done.run.model_folder / storage.APPEARANCE).write_bytes(content)
     with pytest.raises(RunDamaged, match=r"looks\.json cannot be read"):
         unsealed(done)

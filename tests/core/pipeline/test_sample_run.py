@@ -53,12 +53,12 @@ def test_it_has_all_that_a_report_of_today_shows(sample, settings):
     assert len(report.predictions) == len(sample.probabilities()) == len(sample.heatmaps())
     assert report.accuracy.value > 0.85
     assert report.certainty.choices
-    for shown in (sample.unlike(), sample.footprint(), sample.learning_curve()):
+    for shown in (sample.ood_scores(), sample.footprint(), sample.learning_curve()):
         assert shown is not None
-    assert sample.classifier(settings).looks is not None
+    assert sample.classifier(settings).appearance is not None
     assert sample.epochs()
     assert sample.kept()
-    assert sample.status(settings).state is State.DONE
+    assert sample.status(settings).state is State.FINISHED
     assert all(sample.thumbnail(place).is_file() for place in range(report.pictures))
 
 
@@ -66,7 +66,7 @@ def test_it_is_summed_up_as_the_sample(sample, settings):
     line = runs.summarise(sample, settings)
     assert line.sample
     assert line.complete
-    assert line.state is State.DONE
+    assert line.state is State.FINISHED
     assert line.name == samples.DIGITS
     assert line.accuracy == sample.report().accuracy.value
 

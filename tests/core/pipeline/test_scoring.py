@@ -10,10 +10,10 @@ from core import intake
 from core.model import storage
 from core.model.dense import DenseHead
 from core.pipeline import scoring
-from core.pipeline.extraction import look
+from core.pipeline.extraction import extract
 from core.training.cache import FeatureCache
-from core.training.calibrated_head import Answering
-from core.training.context import Recipe
+from core.training.calibrated_head import CalibratedHead
+from core.training.context import TrainingContext
 from tests.core.trainings import asked_for, train
 
 EVERY = ("train", "validation", "test")
@@ -33,21 +33,21 @@ def test_from_embeddings_and_from_pictures_is_the_same(tiny, settings, some_shap
     done = train(some_shapes, asked_for("quick"), tmp_path / "run", settings)
     run, first = done.run, done.run.probabilities()
     cache = FeatureCache(tmp_path / "features")
-    recipe = Recipe(
+    context = TrainingContext(
         *(run.config(), run.dataset(), done.pictures, tiny, settings, cache), lambda _: None
     )
     saved, arrays = storage.load(run.model_folder)
     head = DenseHead.from_arrays(arrays)
-    found = look(recipe, EVERY, None)
+    found = extract(context, EVERY, None)
     embeddings = {split: found[split].embeddings[:, 0] for split in EVERY}
     raw = head if saved.temperature is None else head.tempered(1 / saved.temperature)
-    answering = Answering(
+    answering = CalibratedHead(
         head, raw, saved.temperature, head.probabilities(embeddings["validation"])
     )
-    scoring.from_pictures(recipe, run, answering)
+    scoring.from_pictures(context, run, answering)
     (run.path / "manifest.json").unlink()  # it is of the report that was replaced
     np.testing.assert_allclose(run.probabilities(), first, atol=1e-6)
-    scoring.from_embeddings(recipe, run, answering, embeddings["test"])
+    scoring.from_embeddings(context, run, answering, embeddings["test"])
     np.testing.assert_array_equal(run.probabilities(), first)
 
 

@@ -439,10 +439,10 @@ def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
     spoiled = some_shapes.dataset.model_copy(update={"examples": examples})
     done = train(Taken(spoiled, some_shapes.pictures), QUICK, tmp_path / "run", settings)
     taught = {example.name for example in done.run.dataset().of("train")}
-    listed = [suspect.name for suspect in done.run.suspects()]
+    listed = [suspect.name for suspect in done.run.label_issues()]
     assert wrong & taught
     assert wrong & taught <= set(listed) <= taught
-    assert all(done.run.suspect_thumbnail(place).is_file() for place in range(len(listed)))
+    assert all(done.run.label_issue_thumbnail(place).is_file() for place in range(len(listed)))
 
 
 @BOTH

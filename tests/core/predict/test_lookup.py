@@ -11,17 +11,17 @@ from tests import shapes
 
 
 def test_no_name_is_the_default_backbone(settings):
-    assert lookup.named("", settings).title == "EfficientNet-Lite0"
+    assert lookup.find("", settings).title == "EfficientNet-Lite0"
 
 
 def test_a_backbone_is_found_by_its_name(tiny, settings):
-    assert lookup.named("tiny", settings).title == "Tiny"
+    assert lookup.find("tiny", settings).title == "Tiny"
 
 
 def test_a_run_is_found_by_its_id_and_by_its_folder(trained):
     done = trained()
     for name in (done.run.id, str(done.run.path)):
-        found = lookup.named(name, done.settings)
+        found = lookup.find(name, done.settings)
         assert found.title == "shapes"
         assert found.labels == done.run.dataset().classes
 
@@ -29,21 +29,21 @@ def test_a_run_is_found_by_its_id_and_by_its_folder(trained):
 def test_anything_else_is_refused_with_the_backbones_there_are(settings):
     for name in ("resnet18", "none/there", "0" * 31):
         with pytest.raises(UnknownModel, match=r"Backbones: efficientnet-lite0, "):
-            lookup.named(name, settings)
+            lookup.find(name, settings)
 
 
 def test_a_run_that_is_not_there_and_a_folder_that_is_no_run_are_refused(settings, tmp_path):
     with pytest.raises(UnknownModel, match="No run with this id"):
-        lookup.named("0" * 32, settings)
+        lookup.find("0" * 32, settings)
     with pytest.raises(BadInput, match="Expected a run folder"):
-        lookup.named(str(tmp_path), settings)
+        lookup.find(str(tmp_path), settings)
 
 
 def test_a_damaged_run_is_refused(trained):
     done = trained()
     (done.run.model_folder / "weights.safetensors").write_bytes(b"")
     with pytest.raises(RunDamaged):
-        lookup.named(done.run.id, done.settings)
+        lookup.find(done.run.id, done.settings)
 
 
 def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):

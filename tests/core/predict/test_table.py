@@ -93,7 +93,7 @@ def test_nothing_is_left_of_a_table_that_broke_off(
     scratch.mkdir()
     monkeypatch.setattr(table.tempfile, "tempdir", str(scratch))
     (tmp_path / "kept").write_text("before")
-    with pytest.raises(error), table.writing(tmp_path / "kept", form) as add:
+    with pytest.raises(error), table.open_table(tmp_path / "kept", form) as add:
         add(ROWS[0])
         raise error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "scratch"]
@@ -104,7 +104,7 @@ def test_nothing_is_left_of_a_table_that_broke_off(
 @pytest.mark.parametrize("form", table.FORMS)
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, form: str) -> None:
     row = Row("x" * 500, ROWS[0].predictions, Verdict.SURE)
-    with table.writing(tmp_path / "table", form) as add:
+    with table.open_table(tmp_path / "table", form) as add:
         for _ in range(200):
             add(row)
         tracemalloc.start()
@@ -121,7 +121,7 @@ def test_a_table_that_excel_cannot_hold_is_refused(
     monkeypatch.setattr(table, "SHEET_ROWS", 3)
     with (
         pytest.raises(LimitExceeded, match="holds 2 pictures"),
-        table.writing(tmp_path / "table.xlsx", "xlsx") as add,
+        table.open_table(tmp_path / "table.xlsx", "xlsx") as add,
     ):
         for row in ROWS[:3]:
             add(row)

@@ -18,7 +18,7 @@ def run(trained: Callable[..., Trained]) -> Run:
 
 
 def test_what_was_measured_is_what_the_run_holds(run: Run) -> None:
-    found = comparison.measured(run)
+    found = comparison.load(run)
     tested = run.dataset().of("test")
     assert found.answered.keys == tuple(example.sha256 for example in tested)
     assert [said.name for said in found.report.predictions] == [one.name for one in tested]
@@ -30,29 +30,33 @@ def test_what_was_measured_is_what_the_run_holds(run: Run) -> None:
 def test_answers_that_are_not_to_its_test_pictures_are_refused(run: Run) -> None:
     run.write_report(run.report(), np.full((1, 3), 1 / 3, np.float32))
     with pytest.raises(RunDamaged, match=PROBABILITIES):
-        comparison.measured(run)
+        comparison.load(run)
     run.complete_with("shapes", 0.0, 0.0)
     with pytest.raises(RunDamaged, match="not about its test pictures"):
-        comparison.measured(run)
+        comparison.load(run)
 
 
 def test_only_settings_that_differ_are_told_by_name() -> None:
     first = config.preset("quick")
     second = config.parse(first.model_dump(mode="json") | {"seed": 3, "head": {"hidden": [64]}})
-    assert comparison.differing([first, first]) == {}
-    assert comparison.differing([first, second, first]) == {
+    assert comparison.changed_settings([first, first]) == {}
+    assert comparison.changed_settings([first, second, first]) == {
         "seed": (0, 3, 0),
         "head.hidden": ([], [64], []),
     }
 
 
 def test_pictures_that_were_relabelled_left_out_or_added_are_counted(run: Run) -> None:
-    first = comparison.measured(run)
+    first = comparison.load(run)
     kept = dict(first.taught)
-    assert not comparison.retaught(first, first)
+    assert not comparison.training_data_changes(first, first)
     one, two, three, *_ = kept
     kept[one] = kept[two] = "another"
     del kept[three]
     second = dataclasses.replace(first, taught=kept)
-    assert comparison.retaught(first, second) == comparison.Retaught(2, 1, 0)
-    assert comparison.retaught(second, first) == comparison.Retaught(2, 0, 1)
+    assert comparison.training_data_changes(first, second) == comparison.TrainingDataChanges(
+        2, 1, 0
+    )
+    assert comparison.training_data_changes(second, first) == comparison.TrainingDataChanges(
+        2, 0, 1
+    )

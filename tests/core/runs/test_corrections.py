@@ -83,7 +83,7 @@ def learned(tiny: object, settings: Settings, some_shapes, tmp_path: Path) -> Ru
     path = settings.home / "runs" / ("0123456789abcdef" * 2)
     run = train(some_shapes, asked_for("quick"), path, personal, features=features).run
     run.job.open(Order(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
-    run.job.end(State.DONE)
+    run.job.end(State.FINISHED)
     return run
 
 
@@ -102,7 +102,7 @@ def test_a_new_run_learns_from_corrected_pictures_and_pays_only_for_the_head(
     deadline = time.monotonic() + 90
     while not again.complete:
         assert time.monotonic() < deadline, again.job.log_tail()
-        assert again.status(personal).state in (State.QUEUED, State.RUNNING, State.DONE)
+        assert again.status(personal).state in (State.QUEUED, State.RUNNING, State.FINISHED)
         time.sleep(0.1)
 
     names = {e.name: e for e in again.dataset().examples}
@@ -124,7 +124,7 @@ def test_without_its_pictures_a_run_cannot_be_corrected(
     learned: Run, settings: Settings, tmp_path: Path
 ) -> None:
     learned.job.open(Order(kind="train", arguments={"pictures": str(tmp_path / "gone")}))
-    learned.job.end(State.DONE)
+    learned.job.end(State.FINISHED)
     with pytest.raises(BadDataset, match=r"no longer on this host.*upload them again"):
         corrections.train_again(learned, settings)
     assert [path.name for path in (settings.home / "runs").iterdir()] == [learned.id]

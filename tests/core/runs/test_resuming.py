@@ -12,7 +12,7 @@ from core import jobs, runs
 from core.backbones import Backbone
 from core.errors import BadDataset, BadInput, LimitExceeded
 from core.jobs import State
-from core.jobs.queue import Lane
+from core.jobs.queue import Queue
 from core.runs import resuming
 from core.runs.run import Run
 from core.settings import Settings
@@ -76,7 +76,7 @@ def test_two_tabs_at_once_have_it_go_on_once(
         tab.start()
     for tab in tabs:
         tab.join(timeout=20)
-    assert len(ordered) == len(Lane("train", settings).tickets()) == 1
+    assert len(ordered) == len(Queue("train", settings).tickets()) == 1
 
 
 def test_without_its_pictures_it_says_so_and_stays(
@@ -102,7 +102,7 @@ def test_while_another_process_clears_up_after_it_it_says_so_and_stays(
 
 def test_a_full_queue_leaves_it_to_be_asked_for_again(broken_off: Run, settings: Settings) -> None:
     full = settings.model_copy(update={"queue_length": 1})
-    Lane("train", full).add(_waiting(broken_off, full))
+    Queue("train", full).add(_waiting(broken_off, full))
     with pytest.raises(LimitExceeded):
         resuming.resume(broken_off, full)
     assert resuming.resumable(broken_off, settings)

@@ -101,7 +101,7 @@ def test_files_that_are_gone_are_damage(settings, some_shapes):
     for read in (run.report, run.probabilities, run.manifest):
         with pytest.raises(RunDamaged):
             read()
-    assert run.suspects() == ()
+    assert run.label_issues() == ()
     assert run.learning_curve() is None
 
 

@@ -63,28 +63,28 @@ def test_anything_else_is_no_run(settings, queued, name):
 
 
 def test_a_folder_is_a_run_if_it_holds_settings(queued, tmp_path):
-    assert runs.at(queued.path).id == queued.id
+    assert runs.open_folder(queued.path).id == queued.id
     for other in (tmp_path, tmp_path / "none"):
         with pytest.raises(BadInput, match=r"holds no config\.json"):
-            runs.at(other)
+            runs.open_folder(other)
 
 
 def test_every_run_is_listed_and_nothing_else(settings, queued, some_shapes):
     other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
     (runs.folder(settings) / ("e" * 32)).mkdir()
     runs.create(asked_for("quick"), some_shapes.dataset, runs.folder(settings) / "by hand")
-    assert {run.id for run in runs.every(settings)} == {queued.id, other.id}
+    assert {run.id for run in runs.list_runs(settings)} == {queued.id, other.id}
 
 
 def test_on_a_new_machine_there_are_no_runs(settings):
-    assert runs.every(settings) == ()
+    assert runs.list_runs(settings) == ()
 
 
 def test_a_deleted_run_is_gone_and_the_others_stay(settings, queued, some_shapes):
     other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
     runs.delete(queued)
     assert not queued.path.exists()
-    assert [run.id for run in runs.every(settings)] == [other.id]
+    assert [run.id for run in runs.list_runs(settings)] == [other.id]
     runs.delete(queued)
 
 
@@ -103,12 +103,12 @@ def ended(settings, queued):
 def test_a_discarded_run_is_on_no_list_and_comes_back_whole(settings, ended):
     before = {path.name: path.read_bytes() for path in ended.path.iterdir() if path.is_file()}
     runs.discard(ended, settings)
-    assert runs.every(settings) == ()
+    assert runs.list_runs(settings) == ()
     with pytest.raises(UnknownModel):
         runs.get(settings, ended.id)
     assert runs.restorable(ended.id, settings)
     back = runs.restore(ended.id, settings)
-    assert [run.id for run in runs.every(settings)] == [back.id] == [ended.id]
+    assert [run.id for run in runs.list_runs(settings)] == [back.id] == [ended.id]
     after = {path.name: path.read_bytes() for path in back.path.iterdir() if path.is_file()}
     assert {name: after[name] for name in before} == before
     assert not runs.restorable(ended.id, settings)
@@ -134,7 +134,7 @@ def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
     _old(runs.folder(settings) / f"{runs.TRASH}{gone.id}", runs.TRASH_MINUTES + 1)
     runs.sweep(settings)
     assert not runs.restorable(gone.id, settings)
-    assert [run.id for run in runs.every(settings)] == [other.id]
+    assert [run.id for run in runs.list_runs(settings)] == [other.id]
     with pytest.raises(UnknownModel, match="removed for good"):
         runs.restore(gone.id, settings)
 
@@ -164,7 +164,7 @@ def test_a_run_without_a_job_can_be_discarded(settings, some_shapes):
     run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
     runs.discard(run, settings)
     runs.discard(run, settings)  # another tab was faster
-    assert runs.every(settings) == ()
+    assert runs.list_runs(settings) == ()
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../etc", "0" * 32, "{id}/x"])
@@ -177,7 +177,7 @@ def test_nothing_but_a_discarded_run_is_restored(settings, ended, name):
 def test_the_sample_is_found_on_every_machine_and_cannot_be_discarded(settings):
     sample = runs.get(settings, runs.SAMPLE.name)
     assert sample.path == runs.SAMPLE == runs.sample().path
-    assert runs.every(settings) == ()
+    assert runs.list_runs(settings) == ()
     with pytest.raises(BadInput, match="comes with Tusker"):
         runs.discard(sample, settings)
     assert sample.path.is_dir()

@@ -27,7 +27,7 @@ def done(trained):
     """A finished run."""
     made = trained()
     made.run.job.open(Order(kind="train", arguments={}))
-    made.run.job.end(State.DONE)
+    made.run.job.end(State.FINISHED)
     return made
 
 
@@ -45,7 +45,7 @@ def test_a_finished_run_is_summed_up_with_its_accuracy(done):
     accuracy = done.run.report().accuracy
     assert (line.accuracy, line.low, line.high) == (accuracy.value, accuracy.low, accuracy.high)
     assert line.complete
-    assert line.state is State.DONE
+    assert line.state is State.FINISHED
     size = sum(path.stat().st_size for path in done.run.path.rglob("*") if path.is_file())
     assert line.megabytes == pytest.approx(size / 2**20)
 
@@ -106,7 +106,7 @@ def test_many_runs_are_summed_up_in_no_time_once_they_were_read(done, settings):
     """Reading them whole took 27 ms a run on the machine where this was written, a look 0.3."""
     for _ in range(MANY - 1):
         shutil.copytree(done.run.path, runs.new_path(settings))
-    every = runs.every(settings)
+    every = runs.list_runs(settings)
     first = [runs.summarise(run, settings) for run in every]
     began = time.perf_counter()
     again = [runs.summarise(Run(run.path), settings) for run in every]

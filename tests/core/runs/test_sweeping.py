@@ -20,7 +20,7 @@ DAY = 24 * 3600
 
 @pytest.fixture
 def run_of(settings: Settings) -> Callable[..., Run]:
-    """`run_of(State.DONE, days=31)`: a run that ended, or was queued, so long ago."""
+    """`run_of(State.FINISHED, days=31)`: a run that ended, or was queued, so long ago."""
 
     def make(state: State, days: float) -> Run:
         path = runs.new_path(settings)
@@ -40,15 +40,15 @@ def run_of(settings: Settings) -> Callable[..., Run]:
 def test_an_old_run_goes_and_a_fresh_or_published_one_stays(
     settings: Settings, run_of: Callable[..., Run]
 ) -> None:
-    old, failed = run_of(State.DONE, 31), run_of(State.FAILED, 31)
-    fresh, published = run_of(State.DONE, 29), run_of(State.DONE, 400)
+    old, failed = run_of(State.FINISHED, 31), run_of(State.FAILED, 31)
+    fresh, published = run_of(State.FINISHED, 29), run_of(State.FINISHED, 400)
     published.publish(shown=True)
     runs.sweep(settings)
     assert not old.path.exists() and not failed.path.exists()
-    assert {run.id for run in runs.every(settings)} == {fresh.id, published.id}
+    assert {run.id for run in runs.list_runs(settings)} == {fresh.id, published.id}
     published.publish(shown=False)
     runs.sweep(settings)
-    assert {run.id for run in runs.every(settings)} == {fresh.id}
+    assert {run.id for run in runs.list_runs(settings)} == {fresh.id}
     assert runs.SAMPLE.is_dir()
 
 
@@ -60,7 +60,7 @@ def test_a_run_at_work_stays_however_old_it_is(
         runs.sweep(settings)
         assert run.path.is_dir()
     # Even where its status says that it ended: somebody is still writing.
-    other = run_of(State.DONE, 31)
+    other = run_of(State.FINISHED, 31)
     with other.job.lock().acquire(timeout=1):
         runs.sweep(settings)
         assert other.path.is_dir()
@@ -69,7 +69,7 @@ def test_a_run_at_work_stays_however_old_it_is(
 def test_what_was_taught_before_strangers_came_stays(
     settings: Settings, run_of: Callable[..., Run]
 ) -> None:
-    run = run_of(State.DONE, 400)
+    run = run_of(State.FINISHED, 400)
     (run.path / visitors.MARK).unlink()
     runs.sweep(settings)
     assert run.path.is_dir()
@@ -78,7 +78,7 @@ def test_what_was_taught_before_strangers_came_stays(
 def test_on_a_machine_of_ones_own_nothing_goes_by_itself(
     settings: Settings, run_of: Callable[..., Run]
 ) -> None:
-    run = run_of(State.DONE, 10_000)
+    run = run_of(State.FINISHED, 10_000)
     runs.sweep(settings.model_copy(update={"mode": "personal"}))
     assert run.path.is_dir()
 
@@ -86,7 +86,7 @@ def test_on_a_machine_of_ones_own_nothing_goes_by_itself(
 def test_who_owns_a_run_and_whether_it_is_published_is_no_part_of_its_manifest(
     run_of: Callable[..., Run],
 ) -> None:
-    run = run_of(State.DONE, 0)
+    run = run_of(State.FINISHED, 0)
     run.publish(shown=True)
     run.complete_with("again", time.time(), 0.0)
     assert not {visitors.MARK, "published"} & set(run.manifest().files)
@@ -99,9 +99,9 @@ def test_who_owns_a_run_and_whether_it_is_published_is_no_part_of_its_manifest(
 def test_a_clock_that_is_set_back_a_day_sweeps_nothing_too_early(
     settings: Settings, run_of: Callable[..., Run]
 ) -> None:
-    fresh, tomorrow = run_of(State.DONE, 0), run_of(State.DONE, -1)
+    fresh, tomorrow = run_of(State.FINISHED, 0), run_of(State.FINISHED, -1)
     runs.sweep(settings)
-    assert {run.id for run in runs.every(settings)} == {fresh.id, tomorrow.id}
+    assert {run.id for run in runs.list_runs(settings)} == {fresh.id, tomorrow.id}
     assert tomorrow.status(settings).seconds == 0
 
 

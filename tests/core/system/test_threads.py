@@ -9,7 +9,7 @@ from core.system import threads as ahead
 
 
 def results(work, items, threads=3, most=4):
-    return ahead.results(work, items, threads=threads, most=most, name="test-ahead")
+    return ahead.map_ordered(work, items, threads=threads, most=most, name="test-ahead")
 
 
 def alive():

@@ -19,9 +19,9 @@ from core.runs.run import Run
 from core.settings import Settings
 from core.training import checkpoint, finetune
 from core.training.cache import FeatureCache
-from core.training.checkpoint import Checkpoint, Score, Standing
+from core.training.checkpoint import Checkpoint, FineTuneState, Score
 from core.training.config import TrainingConfig, parse
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 from core.training.finetune import Tuner
 from core.training.network import Network
 from tests.core.training import clouds
@@ -230,7 +230,7 @@ def test_a_slow_disk_is_asked_the_more_rarely(
     kept = Checkpoint(tmp_path / CHECKPOINT, "a")
     for _ in range(500):
         now[0] += 1.0
-        kept.write(Standing([], Score(1, 1, 1)), [], np.random.default_rng(0))
+        kept.write(FineTuneState([], Score(1, 1, 1)), [], np.random.default_rng(0))
     assert len(writes) == 3
     assert np.diff(writes).min() >= 200
 
@@ -240,7 +240,9 @@ def test_losses_that_are_no_numbers_are_kept_as_they_are(tmp_path: Path) -> None
     epoch = Epoch(
         phase="fine-tune", epoch=1, epochs=2, loss=math.inf, accuracy=0.1 + 0.2, seconds=1
     )
-    before = Standing([np.ones((2, 3), np.float32)], Score(math.nan, 1 / 3, math.inf), 1, [epoch])
+    before = FineTuneState(
+        [np.ones((2, 3), np.float32)], Score(math.nan, 1 / 3, math.inf), 1, [epoch]
+    )
     generator, again = np.random.default_rng(3), np.random.default_rng(4)
     generator.permutation(7)
     kept.write(before, [], generator)
@@ -259,10 +261,10 @@ def test_whatever_decides_the_course_makes_it_another_training(
         split = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0)
         split = split.model_copy(update=values)
         config = config or asked_for("balanced")
-        recipe = Recipe(
+        context = TrainingContext(
             config, split, tmp_path, tiny, settings, FeatureCache(tmp_path), lambda _: None
         )
-        return checkpoint.key_of(recipe)
+        return checkpoint.key_of(context)
 
     examples = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0).examples
     moved = examples[0].model_copy(update={"split": "test"}), *examples[1:]

@@ -9,26 +9,28 @@ from core.model import storage
 from core.model.classifier import on_one_thread
 from core.model.litert_file import LitertFile
 from core.training import serving_model
-from core.training.context import Recipe
+from core.training.context import TrainingContext
 from core.training.finetune import Tuner
 from core.training.stages import trained
 from tests.core.trainings import asked_for, train
 
 
 @pytest.fixture
-def recipe(tiny, settings, some_shapes):
+def context(tiny, settings, some_shapes):
     """Enough of a training for a network to be written."""
     from core import dataset
 
     split = dataset.split(some_shapes.dataset, validation=0.15, test=0.15, seed=0)
     config = asked_for("balanced")
-    return Recipe(config, split, some_shapes.pictures, tiny, settings, None, lambda _: None)
+    return TrainingContext(
+        config, split, some_shapes.pictures, tiny, settings, None, lambda _: None
+    )
 
 
 @pytest.fixture
-def tuner(recipe):
+def tuner(context):
     """A network whose last stage is not as it was."""
-    made = Tuner(recipe.network, recipe.config, 3, 30)
+    made = Tuner(context.network, context.config, 3, 30)
     random = np.random.default_rng(0)
     for layer in trained(made.above):
         layer.set_weights(
@@ -55,49 +57,49 @@ def refuse(*_):
     raise LookupError("no such kernel")
 
 
-def answers(path, recipe):
+def answers(path, context):
     """Embeddings and feature maps of the validation pictures."""
     network = on_one_thread(path)
-    size, crop = recipe.backbone.size, recipe.backbone.crop
+    size, crop = context.backbone.size, context.backbone.crop
     found = [
-        network.run(images.load(recipe.pictures / example.path, size, crop))
-        for example in recipe.of("validation")
+        network.run(images.load(context.pictures / example.path, size, crop))
+        for example in context.of("validation")
     ]
     return np.stack([a.embedding for a in found]), np.stack([a.feature_map for a in found])
 
 
-def test_the_weights_are_exchanged_without_a_conversion(recipe, tuner, conversions, tmp_path):
+def test_the_weights_are_exchanged_without_a_conversion(context, tuner, conversions, tmp_path):
     path = tmp_path / "serving.tflite"
-    serving_model.write(recipe, tuner, path)
+    serving_model.write(context, tuner, path)
     assert conversions == []
     assert [found.name for found in tmp_path.iterdir() if "tflite" in found.name] == [path.name]
-    embeddings, maps = answers(path, recipe)
-    size, crop = recipe.backbone.size, recipe.backbone.crop
-    for example, embedding in zip(recipe.of("validation"), embeddings, strict=True):
-        view = images.load(recipe.pictures / example.path, size, crop)
+    embeddings, maps = answers(path, context)
+    size, crop = context.backbone.size, context.backbone.crop
+    for example, embedding in zip(context.of("validation"), embeddings, strict=True):
+        view = images.load(context.pictures / example.path, size, crop)
         np.testing.assert_allclose(embedding, tuner.embedding(view), atol=1e-4)
     np.testing.assert_allclose(maps.mean((1, 2)), embeddings, atol=1e-5)
 
 
 def test_where_they_cannot_be_the_network_is_converted_and_answers_the_same(
-    recipe, tuner, conversions, tmp_path, monkeypatch
+    context, tuner, conversions, tmp_path, monkeypatch
 ):
     exchanged, converted = tmp_path / "exchanged.tflite", tmp_path / "converted.tflite"
-    serving_model.write(recipe, tuner, exchanged)
+    serving_model.write(context, tuner, exchanged)
     monkeypatch.setattr(LitertFile, "retrain", refuse)
-    serving_model.write(recipe, tuner, converted)
+    serving_model.write(context, tuner, converted)
     assert len(conversions) == 1
-    for one, other in zip(answers(exchanged, recipe), answers(converted, recipe), strict=True):
+    for one, other in zip(answers(exchanged, context), answers(converted, context), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_an_exchange_that_went_wrong_is_noticed_and_the_network_converted(
-    recipe, tuner, conversions, tmp_path, monkeypatch
+    context, tuner, conversions, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(LitertFile, "retrain", lambda *_: None)  # as if nothing had been trained
-    serving_model.write(recipe, tuner, tmp_path / "serving.tflite")
+    serving_model.write(context, tuner, tmp_path / "serving.tflite")
     assert len(conversions) == 1
-    view = images.load(recipe.pictures / recipe.of("validation")[0].path, 32, 1.0)
+    view = images.load(context.pictures / context.of("validation")[0].path, 32, 1.0)
     found = on_one_thread(tmp_path / "serving.tflite").run(view).embedding
     np.testing.assert_allclose(found, tuner.embedding(view), atol=1e-4)
 

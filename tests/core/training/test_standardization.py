@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from core.training.standardization import scaled, scaling
+from core.training.standardization import apply_scale, fit_scale
 
 FEATURES = np.random.default_rng(0).normal(3, [0.1, 1, 10], (200, 3)).astype(np.float32)
 
 
 def to_scale(features):
-    return scaled(features, *scaling(features))
+    return apply_scale(features, *fit_scale(features))
 
 
 def test_features_are_centred_and_come_closer_in_strength_without_becoming_equal():
@@ -29,7 +29,7 @@ def test_the_unit_that_all_are_measured_in_makes_no_difference(units):
 
 def test_a_feature_that_is_dead_in_training_does_not_drown_the_others_when_it_comes_alive():
     dead = FEATURES * np.float32([1, 0, 1])
-    mean, scale = scaling(dead)
+    mean, scale = fit_scale(dead)
     assert mean[1] == 0
     assert scale[1] == 1
     assert scale.dtype == np.float32

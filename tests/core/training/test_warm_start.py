@@ -42,7 +42,7 @@ def start(trained):
 
 def go_on(taken, preset, folder, settings, *, exports=False, **values):
     """A training that goes on from the model in a folder."""
-    asked = warm_start.configured(asked_for(preset, **values), folder)
+    asked = warm_start.configure(asked_for(preset, **values), folder)
     return train(taken, asked, runs.new_path(settings), settings, exports=exports, start=folder)
 
 
@@ -129,9 +129,9 @@ def test_classes_keep_their_places_and_new_ones_come_after_them(start, more_shap
 def test_what_has_no_pictures_any_more_is_said_to_be_forgotten(start, tmp_path):
     folder, _ = start("quick")
     fewer = take_in(tmp_path, classes=2, per_class=4).dataset
-    said = warm_start.said(fewer, storage.load(folder)[0])
+    said = warm_start.describe(fewer, storage.load(folder)[0])
     assert said.endswith("It will no longer know triangle: no pictures of them are here.")
-    assert warm_start.arranged(fewer, ("triangle", "square", "circle")).classes == (
+    assert warm_start.arrange_classes(fewer, ("triangle", "square", "circle")).classes == (
         "square",
         "circle",
     )
@@ -171,7 +171,7 @@ def test_the_network_is_built_with_the_weights_of_the_model(start, tiny):
 def test_views_that_the_model_has_seen_take_no_time(start, some_shapes, tmp_path):
     folder, settings = start()
     home = settings.model_copy(update={"mode": "personal"})
-    asked = warm_start.configured(asked_for("quick"), folder)
+    asked = warm_start.configure(asked_for("quick"), folder)
     assert known.views(some_shapes.dataset, asked, some_shapes.pictures, home, folder) == 0
     place = cache.cache_folder(some_shapes.pictures, home)
     path = runs.new_path(home)
@@ -227,7 +227,7 @@ def test_a_linear_head_comes_out_the_same_wherever_it_starts():
 
 def test_another_model_than_the_settings_name_is_refused(start, some_shapes):
     folder, _ = start()
-    asked = warm_start.configured(asked_for("quick"), folder)
+    asked = warm_start.configure(asked_for("quick"), folder)
     assert asked.start == warm_start.digest(folder)
     warm_start.check(asked, folder)
     for config, place in ((asked, None), (asked_for("quick"), folder), (asked, folder / "gone")):
@@ -237,7 +237,7 @@ def test_another_model_than_the_settings_name_is_refused(start, some_shapes):
 
 def test_what_the_model_fixes_is_taken_from_it(start):
     folder, _ = start()
-    asked = warm_start.configured(asked_for("quick", crop=0.6, head={"hidden": [7]}), folder)
+    asked = warm_start.configure(asked_for("quick", crop=0.6, head={"hidden": [7]}), folder)
     saved = storage.load(folder)[0]
     assert (asked.crop, asked.head.hidden, asked.backbone) == (saved.crop, (), "tiny")
 

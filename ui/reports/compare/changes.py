@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.evaluation.paired import Apart, Paired, Place
+from core.evaluation.paired import NotComparable, PairedComparison, Place
 from core.evaluation.report import Prediction
 from ui import text
 from ui.charts.drawing import share
@@ -14,12 +14,12 @@ from ui.reports.compare.side import Side
 from ui.reports.views.gallery import PAGE
 
 
-def show(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
+def show(sides: Sequence[Side], found: Sequence[PairedComparison | NotComparable]) -> None:
     """The pictures that changed sides between the first run and another."""
     pairs = {
         side.letter: (side, one)
         for side, one in zip(sides[1:], found, strict=True)
-        if isinstance(one, Paired)
+        if isinstance(one, PairedComparison)
     }
     if not pairs:
         return

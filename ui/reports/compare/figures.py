@@ -9,9 +9,9 @@ import streamlit as st
 
 from core import backbones
 from core.evaluation import describe
-from core.evaluation.paired import Apart, Paired
+from core.evaluation.paired import NotComparable, PairedComparison
 from core.evaluation.report import Estimate
-from core.runs.comparison import differing, retaught
+from core.runs.comparison import changed_settings, training_data_changes
 from ui import text
 from ui.charts import comparison
 from ui.charts.drawing import PLAIN
@@ -23,7 +23,7 @@ SAME = 1.01
 """Sizes closer than by this factor are as good as equal."""
 
 
-def show(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
+def show(sides: Sequence[Side], found: Sequence[PairedComparison | NotComparable]) -> None:
     """Every figure of every run, and the accuracies as a chart."""
     table, chart = st.columns([3, 2], gap="large")
     with table:
@@ -44,13 +44,13 @@ def show(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
         )
 
 
-def by_class(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
+def by_class(sides: Sequence[Side], found: Sequence[PairedComparison | NotComparable]) -> None:
     """Recall of each class, side by side."""
     st.subheader("Of the pictures of a class, how many does each find?", divider="gray")
     names = dict.fromkeys(name for side in sides for name in side.report.classes)
     scores = [{score.name: score for score in side.report.per_class} for side in sides]
     supports: dict[str, list[int]] = {}
-    if all(isinstance(one, Paired) for one in found):
+    if all(isinstance(one, PairedComparison) for one in found):
         supports["Test pictures"] = [scores[0][name].support for name in names]
     st.dataframe(
         {
@@ -71,7 +71,7 @@ def by_class(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
 def settings(sides: Sequence[Side]) -> None:
     """What the runs were asked for that is not the same in all."""
     st.subheader("Which settings differ?", divider="gray")
-    apart = differing([side.measured.config for side in sides])
+    apart = changed_settings([side.measured.config for side in sides])
     if not apart:
         st.caption("None: they were asked for the same.")
         _data(sides)
@@ -95,7 +95,7 @@ def _data(sides: Sequence[Side]) -> None:
     """How the pictures differ that they learned from, as after corrections of labels."""
     first = sides[0]
     for side in sides[1:]:
-        found = retaught(first.measured, side.measured)
+        found = training_data_changes(first.measured, side.measured)
         if not found:
             continue
         said = [
@@ -109,7 +109,7 @@ def _data(sides: Sequence[Side]) -> None:
         )
 
 
-def _table(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
+def _table(sides: Sequence[Side], found: Sequence[PairedComparison | NotComparable]) -> None:
     reports = [side.report for side in sides]
     errors = [(one.certainty.after or one.certainty.before).error for one in reports]
     sizes = [side.measured.footprint for side in sides]
@@ -151,9 +151,11 @@ def _table(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
     )
 
 
-def _marked(cells: list[str], found: Sequence[Paired | Apart], name: str) -> list[str]:
+def _marked(
+    cells: list[str], found: Sequence[PairedComparison | NotComparable], name: str
+) -> list[str]:
     """Cells of which those that differ from the first by more than chance say so."""
-    signs = [0 if isinstance(one, Apart) else one.favours(name) for one in found]
+    signs = [0 if isinstance(one, NotComparable) else one.favours(name) for one in found]
     first = f"{cells[0]}  {BEST}" if all(sign < 0 for sign in signs) else cells[0]
     words = {1: f"  {BETTER}", 0: "", -1: f"  {WORSE}"}
     return [first, *(cell + words[sign] for cell, sign in zip(cells[1:], signs, strict=True))]

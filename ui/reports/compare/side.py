@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.evaluation.report import Report
-from core.runs.comparison import Measured
+from core.runs.comparison import ComparedRun
 from core.runs.run import Run
 from ui import text
 
@@ -20,7 +20,7 @@ class Side:
 
     letter: str
     run: Run
-    measured: Measured
+    measured: ComparedRun
 
     @property
     def report(self) -> Report:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.evaluation.paired import Apart, Paired
+from core.evaluation.paired import NotComparable, PairedComparison
 from core.evaluation.report import Estimate
 from core.evaluation.verdict import chance, verdict
 from core.evaluation.wording import figures
@@ -14,17 +14,19 @@ from ui import text
 from ui.reports.compare.side import Side
 
 
-def show(sides: Sequence[Side], found: Sequence[Paired | Apart]) -> None:
+def show(sides: Sequence[Side], found: Sequence[PairedComparison | NotComparable]) -> None:
     """A verdict on each run but the first, and the figures that it rests on."""
     first, *others = sides
     for side, one in zip(others, found, strict=True):
         sentence = text.plain(verdict(one, first.letter, side.letter), 400)
-        if isinstance(one, Paired):
+        if isinstance(one, PairedComparison):
             st.subheader(sentence)
         else:
             st.markdown(f":material/link_off: {sentence}")
     pairs = [
-        (side, one) for side, one in zip(others, found, strict=True) if isinstance(one, Paired)
+        (side, one)
+        for side, one in zip(others, found, strict=True)
+        if isinstance(one, PairedComparison)
     ]
     if len(pairs) < len(found):
         st.caption(

@@ -134,18 +134,18 @@ def _put_in_force(opened: Opened, chosen: Threshold) -> None:
 def _unlike(opened: Opened) -> None:
     """What it would call unlike anything it was taught, though it was taught just that."""
     st.subheader("What does it do with pictures of something else?", divider="gray")
-    found = opened.run.unlike()
+    found = opened.run.ood_scores()
     if found is None:
         st.caption("That was not measured for this run.")
         return
-    flagged = [place for place, strange in enumerate(found.strangeness) if strange > 1]
+    flagged = [place for place, strange in enumerate(found.scores) if strange > 1]
     st.markdown(
         "A picture far from all that it was taught is called “unlike anything it was taught”. "
         f"That is a false alarm for {describe(found.false_alarms)} of the test pictures "
-        f"({len(flagged)} of {len(found.strangeness)}), which all show one of its classes."
+        f"({len(flagged)} of {len(found.scores)}), which all show one of its classes."
     )
     if flagged:
-        flagged.sort(key=lambda place: -found.strangeness[place])
+        flagged.sort(key=lambda place: -found.scores[place])
         shown = text.count(len(flagged), "false alarm")
         with st.expander(shown, icon=":material/help:"):
             gallery.show(opened, flagged, "unlike")

@@ -18,14 +18,14 @@ ELSEWHERE = {
 
 def show(run: Run) -> None:
     """Programs for the formats that are there, one at a time."""
-    there = {form.file: form for form in packing.artefacts(run)}
+    there = {form.file: form for form in packing.available_formats(run)}
     offered = {title: there[file] for file, title in PYTHON.items() if file in there}
     elsewhere = {title: value for title, value in ELSEWHERE.items() if value[0] in there}
     if not offered:
         return
     st.subheader("In your code")
     chosen = st.selectbox("Language and file", [*offered, *elsewhere], key=f"code {run.id}")
-    saved = storage.described(run.model_folder)
+    saved = storage.load_description(run.model_folder)
     if chosen in offered:
         form = offered[chosen]
         written = programs.prediction(form, saved, run.annotations().threshold)

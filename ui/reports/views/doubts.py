@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.checks.labels import Suspect
+from core.checks.labels import LabelIssue
 from core.dataset import Dataset
 from core.errors import TuskerError
 from core.runs import corrections
@@ -20,12 +20,12 @@ KEEP, OUT = -1, -2
 
 def show(opened: Opened, dataset: Dataset) -> None:
     """The pictures with what can be done about each; nothing where no label is in doubt."""
-    suspects = opened.run.suspects()
+    label_issues = opened.run.label_issues()
     said = opened.run.annotations()
-    if not suspects:
+    if not label_issues:
         return
     many = text.count(
-        len(suspects),
+        len(label_issues),
         "training picture may have the wrong label",
         "training pictures may have the wrong label",
     )
@@ -37,12 +37,12 @@ def show(opened: Opened, dataset: Dataset) -> None:
         else "A model that was not taught on them would call them something else."
     )
     hashes = {e.name: e.sha256 for e in dataset.examples if e.split == "train"}
-    pages = -(-len(suspects) // PAGE)
+    pages = -(-len(label_issues) // PAGE)
     page = st.pagination(pages, key="page doubts") if pages > 1 else 1
     with st.grid(min_column_width=190, gap="small") as grid:
-        for place in range((page - 1) * PAGE, min(page * PAGE, len(suspects))):
+        for place in range((page - 1) * PAGE, min(page * PAGE, len(label_issues))):
             with grid.cell():
-                _one(opened, dataset, place, suspects[place], hashes, said)
+                _one(opened, dataset, place, label_issues[place], hashes, said)
     if opened.mine:
         _again(opened, said)
 
@@ -51,18 +51,18 @@ def _one(
     opened: Opened,
     dataset: Dataset,
     place: int,
-    suspect: Suspect,
+    suspect: LabelIssue,
     hashes: dict[str, str],
     said: Annotations,
 ) -> None:
-    given, looks = dataset.classes[suspect.label], dataset.classes[suspect.suggested]
+    given, suggested = dataset.classes[suspect.label], dataset.classes[suspect.suggested]
     st.image(
-        str(opened.run.suspect_thumbnail(place)),
+        str(opened.run.label_issue_thumbnail(place)),
         width=160,
-        alt=f"{suspect.name}: in {given}, looks like {looks}",
+        alt=f"{suspect.name}: in {given}, looks like {suggested}",
     )
     st.caption(
-        f"In **{text.plain(given, 30)}**, looks like **{text.plain(looks, 30)}** "
+        f"In **{text.plain(given, 30)}**, looks like **{text.plain(suggested, 30)}** "
         f"({share(suspect.probability)})",
         help=text.plain(suspect.name),
     )
@@ -83,7 +83,7 @@ def _one(
     )
 
 
-def _others(dataset: Dataset, suspect: Suspect) -> list[int]:
+def _others(dataset: Dataset, suspect: LabelIssue) -> list[int]:
     mentioned = (suspect.suggested, suspect.label)
     return [label for label in range(len(dataset.classes)) if label not in mentioned]
 

@@ -80,11 +80,11 @@ def _verdict(opened: Opened, place: int, said: Prediction) -> None:
     else:
         was = text.plain(classes[said.label])
         st.markdown(f":material/close: It said **{named}**; its label is **{was}**.")
-    unlike = opened.run.unlike()
-    if unlike is not None and unlike.strangeness[place] > 1:
+    unlike = opened.run.ood_scores()
+    if unlike is not None and unlike.scores[place] > 1:
         st.caption(
             ":material/help: It would be called unlike anything it was taught: strangeness "
-            f"{unlike.strangeness[place]:.2f}, where 1 is the most that passes."
+            f"{unlike.scores[place]:.2f}, where 1 is the most that passes."
         )
     elif said.probability < (least := opened.run.annotations().threshold):
         st.caption(f":material/help: It would answer “not sure”: {share(least)} are asked for.")

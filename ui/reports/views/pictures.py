@@ -78,7 +78,7 @@ def _asked(opened: Opened, rows: Rows) -> tuple[Wanted, str]:
             placeholder="Part of its name",
         )
         verdict: Verdict | None = None
-        if threshold > 0 or rows.strangeness is not None:
+        if threshold > 0 or rows.ood_score is not None:
             verdict = st.selectbox(
                 "It would answer",
                 get_args(Verdict),
@@ -143,7 +143,7 @@ def table(opened: Opened, rows: Rows, places: list[int]) -> str:
     )
     for place in places:
         said = opened.report.predictions[place]
-        strange = "" if rows.strangeness is None else f"{rows.strangeness[place]:g}"
+        strange = "" if rows.ood_score is None else f"{rows.ood_score[place]:g}"
         line: list[object] = [
             inert(said.name),
             inert(classes[said.label]),
