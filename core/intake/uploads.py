@@ -127,7 +127,7 @@ def unpack(
     upload.path.mkdir(parents=True)
     given = upload.path / GIVEN
     try:
-        visitors.mark(upload.path, by)
+        visitors.set_owner(upload.path, by)
         _copy(stream, given, settings)
         found = sources.in_zip(given, upload.pictures, settings, under=under)
         given.unlink()
