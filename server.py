@@ -8,7 +8,7 @@ from core import settings
 from core.system import memory
 from ui import errors
 
-memory.bound()
+memory.limit_arenas()
 host = settings.load()
 app = st.App(
     "app.py",

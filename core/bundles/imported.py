@@ -168,7 +168,7 @@ def import_bundle(
         if shutil.disk_usage(home).free < SPARE_BYTES:
             raise NotEnoughResources("The disk of this host is full. Try again later.")
         bundle.keep(stream, made.path, settings)
-        visitors.mark(made.path, by)
+        visitors.set_owner(made.path, by)
         made.seal(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
         if not made.ready(settings):
             order(made, settings, by=by)

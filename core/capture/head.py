@@ -64,10 +64,10 @@ def _right(
     rows: np.ndarray, labels: np.ndarray, bursts: np.ndarray, classes: int, seed: int
 ) -> int | None:
     """How many pictures a head names that was taught on other bursts."""
-    number = folds.affordable(labels, bursts, FOLDS)
-    if number < folds.FEWEST:
+    number = folds.feasible(labels, bursts, FOLDS)
+    if number < folds.MINIMUM:
         return None
-    fold = folds.deal(labels, bursts, number, seed)
+    fold = folds.assign(labels, bursts, number, seed)
     right = 0
     for outside in range(number):
         asked = fold == outside

@@ -48,7 +48,7 @@ def save(showing: CaptureSession, settings: Settings, *, by: str = "") -> Upload
         with path.open("wb") as file:
             _write(file, _parted(showing))
 
-    return uploads.take_made(write, NAME, settings, _notes(showing), by=by)
+    return uploads.take_generated(write, NAME, settings, _notes(showing), by=by)
 
 
 def lacking(showing: CaptureSession) -> str:

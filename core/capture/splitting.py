@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.capture.frames import Frame
 from core.dataset.layout import Split
-from core.dataset.splitting import deal
+from core.dataset.splitting import assign
 
 SHARES: dict[Split, float] = {"test": 0.15, "validation": 0.15}
 WHOLE = 3
@@ -48,7 +48,7 @@ def split_by_burst(pictures: Iterable[Frame]) -> Partition:
         bursts[picture.burst].append(picture.id)
     units = list(bursts.values())
     if len(units) >= WHOLE:
-        dealt = deal(units, SHARES)
+        dealt = assign(units, SHARES)
         return Partition(
             {one: split for split, ids in dealt.items() for one in ids}, flatters=False
         )

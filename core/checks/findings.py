@@ -67,7 +67,7 @@ class Case:
 
     Attributes:
         dataset: with groups.
-        measures: (n, 4) float32, one row an example, as in `glances.MEASURES`.
+        measures: (n, 4) float32, one row an example, as in `fingerprints.MEASURES`.
         copies: places of examples with equal pixels, two or more in each.
     """
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from core.archive import CLUTTERED
+from core.archive import CLUTTER
 from core.checks.findings import LEFT_OUT, Case, Finding, Remedy, Severity, counted
-from core.dataset.splitting import together
+from core.dataset import splitting
 
 TINY = 48  # shorter edge, in pixels
 ODD = 3  # times as long as wide
@@ -147,7 +147,7 @@ def odd_shape(case: Case) -> Finding | None:
 
 def unreadable(case: Case) -> Finding | None:
     """Files that were left out, apart from clutter and what the visitor left out."""
-    lost = [s for s in case.dataset.skipped if s.reason not in (CLUTTERED, LEFT_OUT)]
+    lost = [s for s in case.dataset.skipped if s.reason not in (CLUTTER, LEFT_OUT)]
     if not lost:
         return None
     reason, most = Counter(skipped.reason for skipped in lost).most_common(1)[0]
@@ -208,7 +208,7 @@ def _groups(case: Case) -> list[list[int]]:
 
 def _joined(case: Case) -> list[list[int]]:
     """Places of examples that are copies or look the same."""
-    return together(case.dataset.examples, range(len(case.dataset.examples)))
+    return splitting.units(case.dataset.examples, range(len(case.dataset.examples)))
 
 
 def _torn(case: Case, groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:

@@ -90,7 +90,7 @@ class Cluster:
         try:
             self._send_all(lane, problem)
         except ConnectionError as error:
-            log.note("cluster lost", error=type(error).__name__)
+            log.event("cluster lost", error=type(error).__name__)
             logger.warning("the cluster was lost: %s", error)
 
     def _send_all(self, lane: Queue, problem: str) -> None:
@@ -132,7 +132,7 @@ class Cluster:
         except ImportError:
             return NOT_INSTALLED
         except Exception as error:  # Ray has no word of its own for each way not to be there
-            log.note("cluster out of reach", error=type(error).__name__)
+            log.event("cluster out of reach", error=type(error).__name__)
             logger.exception("no cluster at %s", self.settings.ray_address)
             return (
                 "The cluster that does this host's work cannot be reached. Try again later; "
@@ -199,7 +199,7 @@ class Cluster:
             except ray.exceptions.OutOfMemoryError:
                 return _end(one.job, f"Memory ran out. {process.SMALLER}")
             except ray.exceptions.RayError as error:
-                log.note("machine lost", error=type(error).__name__, attempts=one.attempts)
+                log.event("machine lost", error=type(error).__name__, attempts=one.attempts)
                 logger.warning("a task was lost: %s", error)
             else:
                 if stranger and one.job.exists:

@@ -60,11 +60,11 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
     folder.mkdir(parents=True, exist_ok=True)
     # First, so that whoever is killed here leaves nothing that is nobody's. A run or a model keeps
     # its owner; a backbone is nobody's, and its mark says who had it prepared.
-    if order.kind == "prepare" or not visitors.marked(folder):
-        visitors.mark(folder, by)
+    if order.kind == "prepare" or not visitors.owner(folder):
+        visitors.set_owner(folder, by)
     job.open(order)
     lane.add(folder)
-    log.note("job queued", kind=order.kind, job=log.short(folder.name), waiting=waiting)
+    log.event("job queued", kind=order.kind, job=log.short_id(folder.name), waiting=waiting)
     _start_dispatcher(lane, settings)
     return job
 
@@ -181,10 +181,10 @@ def note_end(folder: JobFolder) -> None:
     """Have the journal say how a job ended."""
     with suppress(FileNotFoundError):
         said = folder.recorded()
-        log.note(
+        log.event(
             "job ended",
             kind=said.kind,
-            job=log.short(folder.path.name),
+            job=log.short_id(folder.path.name),
             state=said.state.value,
             seconds=round(said.seconds or 0.0, 1),
         )

@@ -263,4 +263,4 @@ def clear(folder: JobFolder, settings: Settings, pid: int | None = None) -> None
         shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
     else:
         for shared in (settings.home / "weights", *settings.home.glob("backbones/*")):
-            files.forget(shared, pid)
+            files.remove_temporary(shared, pid)

@@ -102,7 +102,7 @@ def check_queue(by: str, kinds: Iterable[Kind], settings: Settings) -> None:
     if settings.mode == "personal" or not by:
         return
     jobs = [job for kind in kinds for job in jobs_of(kind, settings)]
-    theirs = sum(visitors.marked(job.path) == by and not _ended(job) for job in jobs)
+    theirs = sum(visitors.owner(job.path) == by and not _ended(job) for job in jobs)
     if theirs >= settings.visitor_jobs:
         raise LimitExceeded(
             f"This host has at most {settings.visitor_jobs} jobs of one visitor in hand, and has "
@@ -115,7 +115,7 @@ def _of(by: str, settings: Settings, places: Iterable[str] = PLACES) -> Iterator
     """Folders of a visitor's; of nobody's where the visitor has no mark."""
     for place in places if by else ():
         with suppress(FileNotFoundError):
-            yield from (p for p in (settings.home / place).iterdir() if visitors.marked(p) == by)
+            yield from (p for p in (settings.home / place).iterdir() if visitors.owner(p) == by)
 
 
 def _pictures(folder: Path) -> int:

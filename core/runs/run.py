@@ -36,7 +36,7 @@ SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
 
 PUBLISHED = "published"
-OWNERS = (owned.ANNOTATIONS, owned.LOCK, visitors.MARK, PUBLISHED)
+OWNERS = (owned.ANNOTATIONS, owned.LOCK, visitors.OWNER, PUBLISHED)
 """Files of whoever owns the run, which no manifest lists."""
 
 Parsed = TypeVar("Parsed", bound=BaseModel)

@@ -121,11 +121,11 @@ def _best_strength(
         # Few pictures in all their views would be fewer than as many pictures.
         first = np.unique(owners, return_index=True)[1]
         some = np.random.default_rng(seed).permutation(first)[:CHOOSERS]
-        if folds.affordable(labels[some], owners[some], FOLDS) == FOLDS:
+        if folds.feasible(labels[some], owners[some], FOLDS) == FOLDS:
             rows, labels, owners = rows[some], labels[some], owners[some]
-    if folds.affordable(labels, owners, FOLDS) < FOLDS:
+    if folds.feasible(labels, owners, FOLDS) < FOLDS:
         return USUAL
-    fold = folds.deal(labels, owners, FOLDS, seed)
+    fold = folds.assign(labels, owners, FOLDS, seed)
     losses = np.zeros(len(STRENGTHS))
     for held_out in range(FOLDS):
         outside = fold == held_out

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from core.dataset import Example
-from core.dataset.splitting import together
+from core.dataset import Example, splitting
 from core.evaluation import folds
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.learning_curve import learning_curve as curve_of
@@ -25,7 +24,7 @@ STRENGTHS = (1e-3, 1e-2)
 def groups(examples: Sequence[Example]) -> np.ndarray:
     """A number for each picture, (n,) int64; those that look the same, or are, share theirs."""
     found = np.empty(len(examples), np.int64)
-    for number, places in enumerate(together(examples, range(len(examples)))):
+    for number, places in enumerate(splitting.units(examples, range(len(examples)))):
         found[places] = number
     return found
 
@@ -52,8 +51,8 @@ def out_of_fold(
     Returns:
         Labels (n,) int64.
     """
-    number = max(folds.FEWEST, folds.affordable(labels, groups, FOLDS))
-    fold = folds.deal(labels, groups, number, seed)
+    number = max(folds.MINIMUM, folds.feasible(labels, groups, FOLDS))
+    fold = folds.assign(labels, groups, number, seed)
     answers = np.empty(len(labels), np.int64)
     for outside in range(number):
         asked = fold == outside

@@ -137,7 +137,7 @@ def test_what_broke_off_cannot_go_on_without_its_pictures(
 ) -> None:
     run = stopped(State.INTERRUPTED)
     visitor.open("reports", run=run.id)
-    uploads.forget(upload)
+    uploads.delete(upload)
     visitor.press(GO_ON)
     assert "are no longer here" in visitor.reads()
     assert "Upload them again" in visitor.reads()

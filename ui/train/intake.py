@@ -91,7 +91,9 @@ def give(settings: Settings) -> None:
             type="primary",
             icon=":material/science:",
             on_click=_take,
-            args=(lambda: uploads.take_made(samples.digits, samples.DIGITS, settings, by=mark),),
+            args=(
+                lambda: uploads.take_generated(samples.digits, samples.DIGITS, settings, by=mark),
+            ),
         )
     st.caption(
         f"Your pictures are deleted here {settings.upload_hours:g} hours after you last used them. "
@@ -122,7 +124,7 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
     status = local.status(upload.job, settings)
     if status.state is State.FINISHED:
         taken = findings.taken(upload)
-        return intake.remedied(upload.path, taken) if taken else upload.intake()
+        return intake.apply_remedies(upload.path, taken) if taken else upload.intake()
     if status.state.ended:
         st.error(text.plain(status.sentence, 900), icon=":material/error:")
         st.button("Choose other pictures", on_click=leave, icon=":material/arrow_back:")

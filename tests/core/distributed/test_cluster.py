@@ -34,7 +34,7 @@ def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
     status = at_work.ended(job, host)
     assert (status.state, status.sentence) == (State.FINISHED, ""), job.log_tail()
     steps = [(e.what, e.done, e.total) for e in job.events.read() if isinstance(e, Step)]
-    assert ("Looking at pictures", 8, 8) in steps
+    assert ("Reading pictures", 8, 8) in steps
     assert "intake begins" in job.log_tail()
     at_work.until(lambda: not at_work.processes(host))
     assert Queue("intake", host).tickets() == []

@@ -106,7 +106,7 @@ def stalled_preparation(settings: Settings) -> JobFolder:
 
 def some_run(settings: Settings, pictures: Path, **asked: object) -> Run:
     """A run that nobody has ordered yet, on shapes that are taken in to `pictures`."""
-    if not (pictures / intake.FINDINGS).is_file():
+    if not (pictures / intake.FILE).is_file():
         pictures.mkdir(parents=True)
         intake.take_in(shapes.shapes_zip(pictures), "Shapes", pictures, settings)
     found = intake.load(pictures)

@@ -42,7 +42,7 @@ def test_events_are_lines_of_json_with_the_progress(queue: Settings, a_zip: Path
     lines = [json.loads(line) for line in job.events.path.read_text().splitlines()]
     assert all({"kind", "at"} <= set(line) for line in lines)
     looked = [event for event in job.events.read() if isinstance(event, Step)]
-    assert ("Looking at pictures", 8, 8) in [(e.what, e.done, e.total) for e in looked]
+    assert ("Reading pictures", 8, 8) in [(e.what, e.done, e.total) for e in looked]
 
 
 def test_a_training_in_the_queue_ends_with_a_complete_run(

@@ -15,7 +15,7 @@ from core.jobs.folder import Order, Status
 from core.settings import MEGABYTE, Settings
 from core.system import visitors
 
-ME, OTHER = (visitors.mark_of(digit * 32) for digit in "01")
+ME, OTHER = (visitors.visitor_id(digit * 32) for digit in "01")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def holding(host: Settings, place: str, by: str, *, megabytes: int = 0, pictures
     (folder / "much").write_bytes(bytes(megabytes * MEGABYTE))
     for number in range(pictures):
         (folder / "pictures" / str(number)).touch()
-    visitors.mark(folder, by)
+    visitors.set_owner(folder, by)
     return folder
 
 
