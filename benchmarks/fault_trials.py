@@ -20,8 +20,8 @@ from core import runs
 from core import settings as host
 from core.errors import TuskerError
 from core.jobs import State, cancel, enqueue, recover
-from core.jobs.process import WORKER
 from core.jobs.queue import Queue
+from core.jobs.workers import WORKER
 from core.pipeline.worker import SORRY
 from core.runs import resuming
 from core.runs.run import Run
@@ -150,7 +150,7 @@ def tried(bench: Bench, fault: Fault) -> Outcome:
         struck = folder / STRUCK
 
         def over() -> bool:
-            fell = fault.how in KILLS and struck.exists() and not run.job.worker_lives
+            fell = fault.how in KILLS and struck.exists() and not run.job.worker_alive
             return fell or ended(run, settings) or (run.complete and not fault.exports)
 
         until(over)
@@ -233,7 +233,7 @@ def goes_on(run: Run, settings: Settings) -> bool:
     The lock alone does not tell: whoever is about to say that it was interrupted holds it too.
     """
     waits = run.job.recorded().state is State.QUEUED and Queue("train", settings).held
-    return waits or (run.job.worker_lives and bool(at_work.processes(settings, "worker")))
+    return waits or (run.job.worker_alive and bool(at_work.processes(settings, "worker")))
 
 
 def ended(run: Run, settings: Settings) -> bool:
@@ -244,7 +244,7 @@ def ended(run: Run, settings: Settings) -> bool:
 def _stop(run: Run, settings: Settings) -> None:
     """Stop a run at work and wait until it is."""
     cancel(run.job, settings)
-    until(lambda: ended(run, settings) and not run.job.worker_lives)
+    until(lambda: ended(run, settings) and not run.job.worker_alive)
 
 
 @contextmanager

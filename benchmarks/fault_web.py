@@ -112,7 +112,7 @@ def _kill_at_work(web: psutil.Process, settings: Settings, fault: Fault) -> None
 def _settled(run: Run, settings: Settings) -> bool:
     """Whether a run has ended, or somebody is at work on it."""
     status = run.status(settings)
-    return status.state.ended or run.job.worker_lives or Queue("train", settings).held
+    return status.state.ended or run.job.worker_alive or Queue("train", settings).held
 
 
 def _judged(run: Run, settings: Settings) -> Iterator[str]:

@@ -18,7 +18,7 @@ from core.dataset import Dataset
 from core.errors import TuskerError
 from core.jobs.events import EXPORTS_BEGIN
 from core.jobs.folder import Order, State
-from core.jobs.process import ROOT, WORKER, worker_environment
+from core.jobs.workers import ROOT, WORKER, worker_environment
 from core.runs.run import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig

@@ -31,7 +31,7 @@ from benchmarks.crowd import MEGABYTE, Held
 from benchmarks.report import Figure, show
 from core import backbones, runs
 from core import settings as host
-from core.jobs import cancel, enqueue, local
+from core.jobs import cancel, enqueue, scheduling
 from core.jobs.folder import Order, State
 from core.model.classifier import Classifier
 from core.settings import Settings
@@ -80,12 +80,12 @@ def training(folder: Path, settings: Settings, preset: str) -> Iterator[AtWork]:
     def keep() -> None:
         run = order()
         while not over.wait(POLL_SECONDS):
-            state = local.status(run.job, settings).state
+            state = scheduling.status(run.job, settings).state
             seen(state is State.RUNNING)
             if state.ended:
                 run = order()
         cancel(run.job, settings)
-        while not local.status(run.job, settings).state.ended:
+        while not scheduling.status(run.job, settings).state.ended:
             time.sleep(POLL_SECONDS)
 
     keeper = threading.Thread(target=keep)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.backbones import Backbone
-from core.jobs import JobFolder, State, cancel, local
+from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Note, Step
 from core.jobs.folder import Order
 from core.jobs.queue import Queue
@@ -62,7 +62,7 @@ def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_
     cancel(waiting, host)
     assert waiting.recorded().state is State.CANCELLED
     cancel(running, host)
-    assert at_work.until(lambda: local.status(running, host).state.ended) < 10
+    assert at_work.until(lambda: scheduling.status(running, host).state.ended) < 10
     assert running.recorded().state is State.CANCELLED
     at_work.until(lambda: not at_work.processes(host))
 
@@ -143,8 +143,8 @@ def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
     job = _long_training(host, tmp_path, epochs=8)
     at_work.until(lambda: job.events.read(), within=PATIENCE)
     at_work.kill(at_work.only(host, "dispatch"))
-    at_work.until(lambda: not job.worker_lives)
-    assert local.status(job, host).state is State.RUNNING
+    at_work.until(lambda: not job.worker_alive)
+    assert scheduling.status(job, host).state is State.RUNNING
     assert at_work.ended(job, host, within=PATIENCE).state is State.FINISHED, job.log_tail()
 
 

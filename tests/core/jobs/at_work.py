@@ -9,9 +9,9 @@ import psutil
 
 from core import intake, runs
 from core.backbones import get, serving
-from core.jobs import JobFolder, enqueue, local
+from core.jobs import JobFolder, enqueue, scheduling
 from core.jobs.folder import Order, Status
-from core.jobs.process import WORKER
+from core.jobs.workers import WORKER
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
@@ -32,7 +32,7 @@ def until(happened: Callable[[], object], *, within: float = PATIENCE) -> float:
 
 def ended(job: JobFolder, settings: Settings, *, within: float = PATIENCE) -> Status:
     """Wait for a job's end. Returns how it ended."""
-    until(lambda: local.status(job, settings).state.ended, within=within)
+    until(lambda: scheduling.status(job, settings).state.ended, within=within)
     return job.recorded()
 
 
@@ -42,8 +42,8 @@ def processes(settings: Settings, module: str = "") -> list[psutil.Process]:
     Args:
         module: `dispatch` or `worker` for those alone.
     """
-    modules = [*local.DISPATCHERS.values(), WORKER]
-    wanted = [name for name in modules if name.endswith(module)]
+    modules = [*scheduling.DISPATCHERS.values(), WORKER]
+    wanted = [name for name in modules if name.rpartition(".")[2].startswith(module)]
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):

@@ -12,10 +12,10 @@ import pytest
 
 from core import backbones
 from core.backbones import serving
-from core.jobs import JobFolder, State, enqueue, local, process
+from core.jobs import JobFolder, State, enqueue, scheduling, workers
 from core.jobs.folder import Order
-from core.jobs.process import worker_environment
 from core.jobs.queue import slot
+from core.jobs.workers import worker_environment
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -42,7 +42,7 @@ def test_a_worker_stands_back_for_the_pages(queue: Settings, stalled: None) -> N
     job = at_work.stalled_preparation(queue)
     at_work.until(lambda: job.recorded().state is State.RUNNING)
     mine = os.getpriority(os.PRIO_PROCESS, 0)
-    assert at_work.only(queue, "worker").nice() == min(19, mine + process.NICENESS)
+    assert at_work.only(queue, "worker").nice() == min(19, mine + workers.NICENESS)
 
 
 @linux
@@ -96,10 +96,10 @@ def test_with_one_seat_a_job_of_another_kind_waits_and_can_be_cancelled(
     at_work.until(lambda: slow.recorded().state is State.RUNNING)
     waiting = at_work.some_intake(one, "shapes", a_zip)
     time.sleep(2 * 0.5)
-    assert local.status(waiting, one).state is State.QUEUED
-    local.cancel(waiting, one)
+    assert scheduling.status(waiting, one).state is State.QUEUED
+    scheduling.cancel(waiting, one)
     assert waiting.recorded().state is State.CANCELLED
-    local.cancel(slow, one)
+    scheduling.cancel(slow, one)
     assert at_work.ended(slow, one).state is State.CANCELLED
 
 
@@ -119,6 +119,6 @@ def test_however_a_library_says_that_it_got_no_memory_it_is_one_sentence(
     job.open(Order(kind="train"))
     job.begin()
     job.log_path.write_text(f"begins\n{last}\n")
-    process._say_how_it_ended(job, code, False, settings)
+    job.end(*workers.explain_exit(code, job.log_tail(5), settings))
     assert "24,000 MB of address space" in job.recorded().sentence
     assert "TUSKER_WORKER_MEGABYTES" in job.recorded().sentence

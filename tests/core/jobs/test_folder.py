@@ -82,22 +82,22 @@ def test_clearing_takes_what_is_half_written_and_nothing_else(job: JobFolder) ->
     assert (elsewhere / "kept").exists()
 
 
-def test_one_who_looks_whether_a_worker_lives_does_not_bring_a_deleted_folder_back(
+def test_one_who_looks_whether_a_worker_alive_does_not_bring_a_deleted_folder_back(
     tmp_path: Path,
 ) -> None:
     job = JobFolder(tmp_path / "deleted")
-    assert not job.worker_lives
-    with job.unattended() as free:
+    assert not job.worker_alive
+    with job.try_lock() as free:
         assert not free
     job.request_cancel()
     assert not job.path.exists()
 
 
 def test_nobody_begins_while_the_folder_is_known_to_be_unattended(job: JobFolder) -> None:
-    with job.unattended() as free:
+    with job.try_lock() as free:
         assert free
-        assert job.worker_lives, "the lock is held, so a worker would have to wait"
-    with job.lock(), job.unattended() as free:
+        assert job.worker_alive, "the lock is held, so a worker would have to wait"
+    with job.lock(), job.try_lock() as free:
         assert not free
 
 

@@ -12,11 +12,11 @@ import pytest
 from core import runs
 from core.backbones import Backbone
 from core.errors import LimitExceeded
-from core.jobs import JobFolder, State, cancel, enqueue, local, position
+from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, position, scheduling
 from core.jobs.events import Epoch, Step
 from core.jobs.folder import Order
-from core.jobs.process import ROOT, worker_environment
 from core.jobs.queue import Queue
+from core.jobs.workers import ROOT, worker_environment
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -25,7 +25,7 @@ def test_a_job_goes_from_queued_through_running_to_done(queue: Settings, a_zip: 
     job = at_work.some_intake(queue, "shapes", a_zip)
     seen = [job.recorded().state]
     while not seen[-1].ended:
-        state = local.status(job, queue).state
+        state = scheduling.status(job, queue).state
         if state is not seen[-1]:
             seen.append(state)
     # It runs for a moment only, which a busy machine may not look at.
@@ -73,7 +73,7 @@ def test_one_kind_does_not_wait_for_another(queue: Settings, stalled: None, a_zi
     at_work.until(lambda: slow.recorded().state is State.RUNNING)
     quick = at_work.some_intake(queue, "shapes", a_zip)
     assert at_work.ended(quick, queue).state is State.FINISHED
-    assert local.status(slow, queue).state is State.RUNNING
+    assert scheduling.status(slow, queue).state is State.RUNNING
 
 
 def test_the_queue_counts_who_is_ahead_and_takes_only_so_many(
@@ -94,11 +94,11 @@ def test_the_queue_counts_who_is_ahead_and_takes_only_so_many(
     assert not fourth.job.exists
 
     cancel(second.job, queue)
-    status = local.status(second.job, queue)
+    status = scheduling.status(second.job, queue)
     assert (status.state, status.started_at) == (State.CANCELLED, None)
     assert status.sentence == "It was cancelled before it began."
     assert position(third.job, queue) == 1
-    assert local.status(first.job, queue).state is State.RUNNING
+    assert scheduling.status(first.job, queue).state is State.RUNNING
     enqueue(fourth.path, Order(kind="train"), queue)
     assert position(fourth.job, queue) == 2
 
@@ -122,7 +122,7 @@ def test_several_dispatchers_do_each_job_once(queue: Settings, a_zip: Path) -> N
         jobs.append(job)
     dispatchers = [
         subprocess.Popen(
-            [sys.executable, "-m", "core.jobs.dispatch", "intake"],
+            [sys.executable, "-m", "core.jobs.dispatcher", "intake"],
             cwd=ROOT,
             env=worker_environment(queue),
         )
@@ -141,7 +141,7 @@ def test_a_second_dispatcher_leaves_at_once(queue: Settings) -> None:
     lane.add(job.path)
     with lane.lock():
         began = time.monotonic()
-        local.dispatch("intake", queue)
+        dispatcher.dispatch("intake", queue)
     assert time.monotonic() - began < 3
     assert job.recorded().state is State.QUEUED
     assert len(lane.tickets()) == 1
@@ -156,7 +156,7 @@ def test_a_ticket_is_never_met_half_written(queue: Settings) -> None:
 def test_a_withdrawn_ticket_and_a_deleted_job_hold_up_nobody(queue: Settings, a_zip: Path) -> None:
     lane = Queue("intake", queue)
     lane.add(queue.home / "uploads" / "deleted")
-    local._work_off(lane.path / "00000000000000000000-withdrawn", queue)
+    dispatcher._run_ticket(lane.path / "00000000000000000000-withdrawn", queue)
     job = at_work.some_intake(queue, "shapes", a_zip)
     assert at_work.ended(job, queue).state is State.FINISHED
 
@@ -180,9 +180,9 @@ def test_a_job_that_waits_without_a_dispatcher_gets_one_when_somebody_looks(
     job = JobFolder(queue.home / "uploads" / "forgotten")
     job.open(Order(kind="intake", arguments={"source": str(a_zip), "name": "shapes"}))
     Queue("intake", queue).add(job.path)
-    assert local.status(job, queue).state is State.QUEUED
+    assert scheduling.status(job, queue).state is State.QUEUED
     assert at_work.processes(queue) == []
-    long_ago = time.time() - 2 * local.PATIENCE_SECONDS
+    long_ago = time.time() - 2 * scheduling.PATIENCE_SECONDS
     job.write(job.recorded().model_copy(update={"queued_at": long_ago}))
     assert at_work.ended(job, queue).state is State.FINISHED
 
@@ -190,9 +190,9 @@ def test_a_job_that_waits_without_a_dispatcher_gets_one_when_somebody_looks(
 def test_a_job_that_never_reached_the_queue_is_interrupted(queue: Settings) -> None:
     job = JobFolder(queue.home / "uploads" / "lost")
     job.open(Order(kind="intake"))
-    long_ago = time.time() - 2 * local.PATIENCE_SECONDS
+    long_ago = time.time() - 2 * scheduling.PATIENCE_SECONDS
     job.write(job.recorded().model_copy(update={"queued_at": long_ago}))
-    assert local.status(job, queue).state is State.INTERRUPTED
+    assert scheduling.status(job, queue).state is State.INTERRUPTED
 
 
 def test_a_job_that_waits_is_seen_to_though_the_clock_was_set_back_a_day(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import State, cancel
-from core.jobs.process import dispatcher_environment, run, worker_environment
+from core.jobs.workers import dispatcher_environment, run, worker_environment
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -83,7 +83,7 @@ def test_an_attempt_at_a_job_leaves_the_files_of_another_alone(
     at_work.kill(at_work.processes(queue, "worker")[1])
     second.join(timeout=at_work.PATIENCE)
     assert (first / "half").exists(), "the second took it for its own"
-    assert job.worker_lives and job.recorded().state is State.RUNNING
+    assert job.worker_alive and job.recorded().state is State.RUNNING
     cancel(job, queue)
     at_work.ended(job, queue)
     at_work.until(lambda: not at_work.processes(queue))

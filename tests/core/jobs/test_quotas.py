@@ -10,7 +10,7 @@ import pytest
 from core import runs
 from core.errors import LimitExceeded
 from core.intake import uploads
-from core.jobs import JobFolder, State, enqueue, local, quotas
+from core.jobs import JobFolder, State, enqueue, quotas, scheduling
 from core.jobs.folder import Order, Status
 from core.settings import MEGABYTE, Settings
 from core.system import visitors
@@ -21,7 +21,7 @@ ME, OTHER = (visitors.mark_of(digit * 32) for digit in "01")
 @pytest.fixture
 def public(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A small public host on which nobody works."""
-    monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
+    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     return settings.model_copy(
         update={
             "disk_megabytes": 4,

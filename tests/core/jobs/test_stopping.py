@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from core.backbones import Backbone
-from core.jobs import JobFolder, State, cancel, enqueue, local, recover
+from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, recover, scheduling
 from core.jobs.events import Emit, Epoch, Note
 from core.jobs.folder import Order
-from core.jobs.process import ROOT, interrupt, worker_environment
 from core.jobs.queue import Queue
+from core.jobs.workers import ROOT, interrupt, worker_environment
 from core.pipeline import worker
 from core.runs import Run
 from core.settings import Settings
@@ -32,7 +32,7 @@ ENDLESS = {"head": {"hidden": [4096, 4096, 4096]}, "head_phase": LONG}
 def stop_in_time(job: JobFolder, settings: Settings) -> None:
     """Cancel a job at work and hold it to the five seconds that are promised."""
     cancel(job, settings)
-    seconds = at_work.until(lambda: local.status(job, settings).state.ended)
+    seconds = at_work.until(lambda: scheduling.status(job, settings).state.ended)
     assert seconds <= 5
     status = job.recorded()
     assert (status.state, status.sentence) == (State.CANCELLED, "It was cancelled.")
@@ -154,7 +154,7 @@ def test_a_job_that_ran_when_the_machine_stopped_is_interrupted(queue: Settings)
     job.write(job.recorded().model_copy(update={"started_at": a_day_ago}))
     for path in job.path.iterdir():
         os.utime(path, (a_day_ago + 60, a_day_ago + 60))
-    status = local.status(job, queue)
+    status = scheduling.status(job, queue)
     assert status.state is State.INTERRUPTED
     assert status.seconds == pytest.approx(60, abs=1), "it did not run for the whole night"
 
@@ -164,10 +164,10 @@ def test_a_job_is_not_interrupted_while_somebody_works_on_it(queue: Settings) ->
     job.open(Order(kind="train"))
     with job.lock():
         job.begin()
-        assert local.status(job, queue).state is State.RUNNING
+        assert scheduling.status(job, queue).state is State.RUNNING
         assert interrupt(job, queue).state is State.RUNNING
-        assert job.worker_lives
-    assert not job.worker_lives
+        assert job.worker_alive
+    assert not job.worker_alive
 
 
 def test_a_worker_outlives_its_dispatcher_and_the_queue_goes_on(
@@ -182,7 +182,7 @@ def test_a_worker_outlives_its_dispatcher_and_the_queue_goes_on(
     at_work.until(lambda: job.recorded().state is State.RUNNING)
     orphan.suspend()
     at_work.kill(*at_work.processes(queue, "dispatch"))
-    assert local.status(job, queue).state is State.RUNNING
+    assert scheduling.status(job, queue).state is State.RUNNING
     recover(queue)
     at_work.until(lambda: at_work.processes(queue, "dispatch"))
     orphan.resume()
@@ -199,7 +199,7 @@ def test_a_worker_that_comes_late_does_not_do_the_job_again(queue: Settings, a_z
     with psutil.Popen(typed, cwd=ROOT, env=worker_environment(queue)) as late:
         late.suspend()
         Queue("intake", queue).add(job.path)
-        local.dispatch("intake", queue)
+        dispatcher.dispatch("intake", queue)
         done = job.recorded()
         late.resume()
         assert late.wait(at_work.PATIENCE) == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.intake import uploads
-from core.jobs import local
+from core.jobs import scheduling
 from core.settings import Settings
 from core.system import log
 from tests.shapes import shapes_zip
@@ -58,7 +58,7 @@ def test_it_is_begun_once_a_process() -> None:
 def test_an_upload_leaves_neither_its_name_nor_its_whole_id_in_the_journal(
     settings: Settings, tmp_path: Path, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
+    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     content = shapes_zip(tmp_path, classes=2, per_class=4, size=32).read_bytes()
     upload = uploads.take_zip(io.BytesIO(content), "my secret pictures", settings)
     said = lines.getvalue()
