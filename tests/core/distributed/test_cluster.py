@@ -22,9 +22,9 @@ FINE_TUNED = {"backbone": "tiny", "batch_size": 8, "unfreeze": {"stages": 1}}
 
 
 @pytest.fixture
-def host(ray_head: Any, queue: Settings) -> Settings:
+def host(ray_head: Any, job_settings: Settings) -> Settings:
     """A host that sends its jobs there."""
-    return queue.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
+    return job_settings.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
 
 
 def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
@@ -148,20 +148,22 @@ def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
     assert at_work.ended(job, host, within=PATIENCE).state is State.FINISHED, job.log_tail()
 
 
-def test_a_host_without_ray_says_so(queue: Settings, a_zip: Path) -> None:
+def test_a_host_without_ray_says_so(job_settings: Settings, a_zip: Path) -> None:
     # As a dispatcher has it where the requirements are not installed.
     if importlib.util.find_spec("ray") is not None:
         pytest.skip("Ray is installed here")
-    job = at_work.some_intake(queue.model_copy(update={"runner": "ray"}), "shapes", a_zip)
-    status = at_work.ended(job, queue)
+    job = at_work.some_intake(job_settings.model_copy(update={"runner": "ray"}), "shapes", a_zip)
+    status = at_work.ended(job, job_settings)
     assert status.state is State.INTERRUPTED
     assert "requirements-ray.txt" in status.sentence
 
 
 @pytest.mark.cluster
-def test_a_cluster_that_is_not_there_is_told_in_a_sentence(queue: Settings, a_zip: Path) -> None:
+def test_a_cluster_that_is_not_there_is_told_in_a_sentence(
+    job_settings: Settings, a_zip: Path
+) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
-    nowhere = queue.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
+    nowhere = job_settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
     job = at_work.some_intake(nowhere, "shapes", a_zip)
     status = at_work.ended(job, nowhere)
     assert status.state is State.INTERRUPTED
