@@ -13,6 +13,6 @@ host = settings.load()
 app = st.App(
     "app.py",
     routes=api.routes(host),
-    middleware=[Middleware(api.Visits)] if host.mode == "public" else [],
+    middleware=[Middleware(api.VisitorCookie)] if host.mode == "public" else [],
     on_script_error=errors.apologise,
 )

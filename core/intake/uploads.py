@@ -18,7 +18,7 @@ from core.archive.sources import Source
 from core.checks import Finding
 from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
 from core.intake import Intake
-from core.jobs import JobFolder, enqueue, local, quotas
+from core.jobs import JobFolder, enqueue, quotas, scheduling
 from core.jobs.folder import Order
 from core.settings import MEGABYTE, Settings
 from core.system import visitors
@@ -168,7 +168,7 @@ def sweep(settings: Settings) -> None:
     }
     for path in old - _needed(settings) if old else ():
         jobs = (Upload(path).job, Upload(path).comparison)
-        if all(not job.exists or local.status(job, settings).state.ended for job in jobs):
+        if all(not job.exists or scheduling.status(job, settings).state.ended for job in jobs):
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -91,8 +91,8 @@ def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[s
     job.work(folder.path, _pictures(arguments, "comparison"), settings, Counter(emit))
 
 
-def adopt(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
-    """Build what a brought model answers with."""
+def import_model(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
+    """Build the serving files of an imported model."""
     from core.bundles import ImportedModel
     from core.jobs.events import Counter
 
@@ -123,7 +123,7 @@ WORK: dict[str, Work] = {
     "prepare": prepare,
     "measure": measure,
     "compare": compare,
-    "adopt": adopt,
+    "import": import_model,
     "train": train,
 }
 

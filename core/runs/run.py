@@ -15,7 +15,7 @@ from core.errors import RunDamaged
 from core.evaluation import Report
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
-from core.jobs.local import status as live_status
+from core.jobs.scheduling import status as live_status
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
 from core.runs import annotations as owned

@@ -119,7 +119,7 @@ def discard(run: Run, settings: Settings) -> None:
         return
     if not run.status(settings).state.ended:
         raise BadInput(AT_WORK)
-    with run.job.unattended(within=1.0) as free:
+    with run.job.try_lock(timeout=1.0) as free:
         if not free:
             raise BadInput(AT_WORK)
         _throw_away(run)
@@ -191,7 +191,7 @@ def _removed(run: Run) -> bool:
     if not run.job.exists:
         delete(run)
         return True
-    with run.job.unattended() as free:
+    with run.job.try_lock() as free:
         if free:
             delete(run)
     return free

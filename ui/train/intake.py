@@ -13,7 +13,7 @@ from core.checks import Severity
 from core.errors import TuskerError
 from core.intake import Intake, samples, uploads
 from core.intake.uploads import Upload
-from core.jobs import State, cancel, local
+from core.jobs import State, cancel, scheduling
 from core.settings import Settings
 from ui import findings, state, text
 from ui.train import camera
@@ -121,7 +121,7 @@ def _take(bring: Callable[[], Upload]) -> None:
 
 def examined(upload: Upload, settings: Settings) -> Intake | None:
     """What was found, with the remedies that were taken; None while there is nothing to show."""
-    status = local.status(upload.job, settings)
+    status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
         taken = findings.taken(upload)
         return intake.apply_remedies(upload.path, taken) if taken else upload.intake()
@@ -135,11 +135,11 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
 
 @st.fragment(run_every=0.5)
 def _watch(upload: Upload, settings: Settings) -> None:
-    status = local.status(upload.job, settings)
+    status = scheduling.status(upload.job, settings)
     if status.state.ended:
         st.rerun()
     steps = [event for event in upload.job.events.read() if event.kind == "step"]
-    waiting = local.position(upload.job, settings)
+    waiting = scheduling.position(upload.job, settings)
     if steps:
         last = steps[-1]
         st.progress(
