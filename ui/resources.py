@@ -239,7 +239,7 @@ def _pairings(
     key: tuple[tuple[str, tuple[int, ...]], ...], _answered: list[EvaluatedModel]
 ) -> tuple[PairedComparison | NotComparable, ...]:
     del key  # what the cache goes by
-    return paired.against(_answered[0], _answered[1:])
+    return paired.compare_with(_answered[0], _answered[1:])
 
 
 @st.cache_data(scope="session", max_entries=256, show_spinner=False)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from core import backbones
 from core.dataset import Dataset
 from core.evaluation import Estimate, describe
-from core.evaluation.report import Part
+from core.evaluation.report import ReportPart
 from core.system import files
 from core.training.config import TrainingConfig
 
@@ -21,7 +21,7 @@ FASTER = 0.8
 """A backbone is called faster if it takes less than this share of the other's time."""
 
 
-class Conditions(Part):
+class Conditions(ReportPart):
     """What a comparison was made on; under other terms, other pictures or views are compared."""
 
     seed: int
@@ -32,7 +32,7 @@ class Conditions(Part):
     """SHA-256 over the pictures, their labels and groups."""
 
 
-class Candidate(Part):
+class Candidate(ReportPart):
     """How a backbone did.
 
     `right` is out of the pictures that took part, each answered by a head not taught on it.
@@ -53,14 +53,14 @@ class Candidate(Part):
         return self.behind is None or self.behind.low <= 0
 
 
-class Unavailable(Part):
+class Unavailable(ReportPart):
     """A backbone that could not be compared, and why."""
 
     backbone: str
     why: str
 
 
-class Comparison(Part):
+class Comparison(ReportPart):
     """The contenders, the best first."""
 
     version: Literal[1] = 1

@@ -1,10 +1,9 @@
-"""Turn labels and probabilities into a report, with NumPy alone; scikit-learn checks it in tests.
+"""Turn labels and probabilities into a report, with NumPy only.
 
-    evaluate(labels, probabilities, classes) → Report → describe, charts, JSON
+    evaluate(labels, probabilities, classes) → Report
 
-`report` is the type, `scoring` fills it; `measures` and `confusion` count, `intervals` says
-how sure the counts are, `calibration` and `curves` look at the probabilities, and `wording`
-puts figures into words.
+`report` defines the type and `scoring` computes it, with metrics and their intervals, the
+confusion matrix, calibration and curves. `wording` formats figures.
 """
 
 from core.evaluation.report import VERSION, Estimate, Report

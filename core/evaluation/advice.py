@@ -1,4 +1,4 @@
-"""Would more pictures help, and of which class? What a learning curve says, in words."""
+"""Read a learning curve: whether more pictures would help, and of which classes."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.evaluation.intervals import Z
-from core.evaluation.report import Estimate, Part
+from core.evaluation.report import Estimate, ReportPart
 
-MATTERS = 0.005
-"""A gain below this is none, however sure."""
-MAY_MATTER = 0.03
-"""Where a gain of this much cannot be ruled out, nothing is said against more pictures."""
+MINIMUM_GAIN = 0.005
+"""A smaller gain does not count, however certain."""
+POSSIBLE_GAIN = 0.03
+"""While a gain of this much is possible, the advice is not against more pictures."""
 NEARLY_ALL = 0.98
-NAMED = 3
-"""Classes that the sentence names at most."""
+MOST_CLASSES = 3
+"""Maximum number of classes in the advice."""
 
 Verdict = Literal["rising", "flat", "unsure", "unknown"]
 
 
-class Point(Part):
-    """Accuracy of heads taught on `taught` pictures, `per_class` of each class on average."""
+class Point(ReportPart):
+    """Accuracy of heads trained on `taught` pictures, `per_class` of each class on average."""
 
     taught: int
     per_class: float
     accuracy: Estimate
 
 
-class Trend(Part):
-    """How many pictures of a class are found, and what the last doubling brought to that."""
+class Trend(ReportPart):
+    """Recall of one class, and its gain by the last doubling of the training pictures."""
 
     label: int
     recall: Estimate
@@ -37,7 +37,7 @@ class Trend(Part):
 
 @dataclass(frozen=True)
 class Advice:
-    """A verdict, the labels of the classes that need pictures most, and both in a sentence."""
+    """A verdict, the labels of the classes that need pictures most, and both as a sentence."""
 
     verdict: Verdict
     wanted: tuple[int, ...]
@@ -50,37 +50,19 @@ def advise(
     gain: Estimate | None,
     trends: tuple[Trend, ...],
 ) -> Advice:
-    """Read a learning curve.
+    """Derive advice from a learning curve.
 
     Args:
-        classes: names, as they were given; the sentence has them as they are.
+        classes: names of the classes; the sentence contains them unescaped.
         points: from few pictures to all.
-        gain: what the last doubling brought; None where there was none.
-        trends: of each class.
+        gain: in accuracy, by the last doubling; None if there was none.
+        trends: one per class.
     """
-    verdict = _verdict(gain)
-    wanted = _wanted(trends, points) if verdict in ("rising", "unsure") else ()
-    names = [classes[label] for label in wanted]
-    return Advice(verdict, wanted, _sentence(verdict, gain, points, names))
-
-
-def _verdict(gain: Estimate | None) -> Verdict:
     if gain is None:
-        return "unknown"
-    if gain.low > 0 and gain.value >= MATTERS:
-        return "rising"
-    return "flat" if gain.high < MAY_MATTER else "unsure"
-
-
-def _wanted(trends: tuple[Trend, ...], points: tuple[Point, ...]) -> tuple[int, ...]:
-    """Classes found less often than most, and by more than a standard error oftener with more."""
-    accuracy = points[-1].accuracy.value
-    poor = [trend for trend in trends if trend.recall.value < accuracy and _rises(trend.gain)]
-    return tuple(trend.label for trend in sorted(poor, key=lambda t: t.recall.value)[:NAMED])
-
-
-def _rises(gain: Estimate) -> bool:
-    return gain.value > (gain.value - gain.low) / Z
+        return Advice("unknown", (), "There are too few pictures to tell whether more would help.")
+    verdict = _verdict(gain)
+    needed = () if verdict == "flat" else _needed(trends, points[-1].accuracy.value)
+    return Advice(verdict, needed, _sentence(verdict, gain, points, [classes[i] for i in needed]))
 
 
 def in_points(gain: Estimate) -> str:
@@ -92,29 +74,39 @@ def in_points(gain: Estimate) -> str:
     return f"{value} percentage points ({low} to {high})"
 
 
-def _sentence(
-    verdict: Verdict, gain: Estimate | None, points: tuple[Point, ...], wanted: list[str]
-) -> str:
-    if gain is None:
-        return "There are too few pictures to tell whether more would help."
+def _verdict(gain: Estimate) -> Verdict:
+    if gain.low > 0 and gain.value >= MINIMUM_GAIN:
+        return "rising"
+    return "flat" if gain.high < POSSIBLE_GAIN else "unsure"
+
+
+def _needed(trends: tuple[Trend, ...], accuracy: float) -> tuple[int, ...]:
+    """Classes whose recall is below the accuracy and rose by more than a standard error."""
+    poor = [
+        trend
+        for trend in trends
+        if trend.recall.value < accuracy
+        and trend.gain.value > (trend.gain.value - trend.gain.low) / Z
+    ]
+    return tuple(t.label for t in sorted(poor, key=lambda t: t.recall.value)[:MOST_CLASSES])
+
+
+def _sentence(verdict: Verdict, gain: Estimate, points: tuple[Point, ...], names: list[str]) -> str:
     before, after = (round(point.per_class) for point in points[-2:])
-    doubling = f"the last doubling, from {before} to {after} pictures a class,"
-    changed = f"{doubling} changed accuracy by {in_points(gain)}."
+    doubling = f"the last doubling, from {before} to {after} pictures per class,"
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
     if verdict == "rising":
-        most = f"Begin with {_listed(wanted)}." if wanted else "No class needs them most."
+        first = f"Begin with {listed}." if names else "No class needs them most."
         return (
-            f"More pictures would probably help: {doubling} brought {in_points(gain)} of accuracy. "
-            f"{most}"
+            f"More pictures would probably help: {doubling} increased accuracy by "
+            f"{in_points(gain)}. {first}"
         )
+    changed = f"{doubling} changed accuracy by {in_points(gain)}."
     if verdict == "unsure":
-        most = f" If you add some, begin with {_listed(wanted)}." if wanted else ""
-        return f"It is uncertain whether more pictures would help: {changed}{most}"
+        first = f" If you add some, begin with {listed}." if names else ""
+        return f"It is uncertain whether more pictures would help: {changed}{first}"
     if points[-1].accuracy.value >= NEARLY_ALL:
-        instead = "Little is left to gain."
+        instead = "There is little left to gain."
     else:
-        instead = "Rather check the labels, or choose a larger backbone."
+        instead = "Check the labels instead, or choose a larger backbone."
     return f"More pictures of the same kind are unlikely to help: {changed} {instead}"
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,4 +1,4 @@
-"""Find test pictures of a report: what was said of each in arrays, filtered and put in order."""
+"""Filter and sort the test pictures of a report."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Verdict = Literal["sure", "not sure", "unlike"]
 
 @dataclass(frozen=True)
 class Rows:
-    """The n test pictures of a report, in its order.
+    """The n test pictures of a report as arrays, in its order.
 
     Attributes:
-        names: of the files, in lower case.
-        labels: what each was, (n,).
-        predicted: what was said of it, (n,).
-        probability: of what was said, (n,), 0 to 1.
-        strangeness: (n,), over 1 where it would be called unlike; None where it is not known.
-        alike: how many pictures share what it was and what was said, (n,).
+        names: file names in lower case.
+        labels: actual classes, (n,).
+        predicted: predicted classes, (n,).
+        probability: of the predicted class, (n,), 0 to 1.
+        ood_score: (n,), over 1 for pictures not like the training pictures; None if unknown.
+        alike: number of pictures with the same actual and predicted class, (n,).
     """
 
     names: tuple[str, ...]
@@ -38,11 +38,11 @@ class Rows:
 
     @property
     def right(self) -> Flags:
-        """Which were answered rightly, (n,)."""
+        """Whether each prediction is correct, (n,)."""
         return self.labels == self.predicted
 
     def verdicts(self, threshold: float) -> dict[Verdict, Flags]:
-        """Which would be called what, each (n,), when answers below `threshold` are not sure."""
+        """Which pictures get which verdict, (n,) each, at a probability threshold."""
         unlike = np.zeros(len(self.names), bool)
         if self.ood_score is not None:
             unlike = self.ood_score > 1
@@ -50,24 +50,23 @@ class Rows:
         return {"sure": sure & ~unlike, "not sure": ~sure & ~unlike, "unlike": unlike}
 
     def cell(self, label: int, predicted: int) -> Ints:
-        """Places of the pictures of one class that were called another, the surest first."""
+        """Indices of the pictures in a cell of the confusion matrix, the most probable first."""
         places = np.flatnonzero((self.labels == label) & (self.predicted == predicted))
         return places[np.argsort(-self.probability[places], kind="stable")]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which pictures to find; what is None or left out does not matter.
+class Filters:
+    """Conditions that pictures have to meet; None and the defaults allow all.
 
     Attributes:
-        label: what they were.
-        predicted: what was said of them.
-        right: whether that was right.
-        low: least probability of what was said.
-        high: most probability of it.
-        verdict: what they would be called, given `threshold`.
-        threshold: probability below which an answer is not sure.
-        text: part of the name of the file, in any case.
+        label: actual class.
+        predicted: predicted class.
+        right: whether the prediction is correct.
+        low, high: range of the probability of the predicted class.
+        verdict: at `threshold`.
+        threshold: probability below which a prediction is not sure.
+        text: part of the file name, in any case.
     """
 
     label: int | None = None
@@ -95,39 +94,39 @@ ORDERS: dict[str, Callable[[Rows], tuple[np.ndarray, ...]]] = {
     "Least sure": lambda rows: (rows.probability,),
     "Surest": lambda rows: (-rows.probability,),
 }
-"""What pictures are sorted by, the first key first. `Wrong first` keeps the pictures of a confusion
-together, the commonest first; `Most surely wrong` goes by probability alone."""
+"""Sorting keys by name of the order. `Wrong first` goes through the confusions, the most common
+first; `Most surely wrong` sorts all mistakes by probability."""
 
 
-def rows(report: Report, unlike: OodScores | None) -> Rows:
-    """The test pictures of a report as arrays."""
-    said = report.predictions
-    labels = np.array([one.label for one in said], np.int64)
-    predicted = np.array([one.predicted for one in said], np.int64)
+def rows(report: Report, ood: OodScores | None) -> Rows:
+    """Convert the test pictures of a report to arrays."""
+    predictions = report.predictions
+    labels = np.array([p.label for p in predictions], np.int64)
+    predicted = np.array([p.predicted for p in predictions], np.int64)
     return Rows(
-        names=tuple(one.name.casefold() for one in said),
+        names=tuple(p.name.casefold() for p in predictions),
         labels=labels,
         predicted=predicted,
-        probability=np.array([one.probability for one in said]),
-        ood_score=None if unlike is None else np.array(unlike.scores),
+        probability=np.array([p.probability for p in predictions]),
+        ood_score=None if ood is None else np.array(ood.scores),
         alike=np.array(report.confusion.counts)[labels, predicted],
     )
 
 
-def find(among: Rows, wanted: Wanted, order: str) -> Ints:
-    """Places of the pictures that are wanted, (m,), in one of `ORDERS`; ties by their place."""
-    chosen = (among.probability >= wanted.low) & (among.probability <= wanted.high)
-    if wanted.label is not None:
-        chosen &= among.labels == wanted.label
-    if wanted.predicted is not None:
-        chosen &= among.predicted == wanted.predicted
-    if wanted.right is not None:
-        chosen &= among.right == wanted.right
-    if wanted.verdict is not None:
-        chosen &= among.verdicts(wanted.threshold)[wanted.verdict]
-    if wanted.text:
-        part = wanted.text.casefold()
-        chosen &= np.array([part in name for name in among.names])
-    places = np.flatnonzero(chosen)
-    keys = [key[places] for key in ORDERS[order](among)]
+def find(rows: Rows, filters: Filters, order: str) -> Ints:
+    """Indices of the pictures that pass the filters, (m,), in one of `ORDERS`."""
+    passed = (rows.probability >= filters.low) & (rows.probability <= filters.high)
+    if filters.label is not None:
+        passed &= rows.labels == filters.label
+    if filters.predicted is not None:
+        passed &= rows.predicted == filters.predicted
+    if filters.right is not None:
+        passed &= rows.right == filters.right
+    if filters.verdict is not None:
+        passed &= rows.verdicts(filters.threshold)[filters.verdict]
+    if filters.text:
+        text = filters.text.casefold()
+        passed &= np.array([text in name for name in rows.names])
+    places = np.flatnonzero(passed)
+    keys = [key[places] for key in ORDERS[order](rows)]
     return places[np.lexsort(keys[::-1])]

@@ -1,4 +1,4 @@
-"""Whether the probabilities mean what they say, and how to make them."""
+"""Temperature scaling, reliability of probabilities, and thresholds for "not sure"."""
 
 import math
 from collections.abc import Sequence
@@ -15,72 +15,71 @@ COLDEST, HOTTEST = 0.05, 20.0
 TINY = 1e-30
 POINTS = 200
 AIMS = (1.0, 0.98, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
-"""Shares of the pictures that somebody may want answered."""
+"""Coverages to choose thresholds for."""
 
 
 def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
-    """The temperature that makes the probabilities of validation pictures likeliest.
+    """Fit a temperature to the probabilities of validation pictures by maximum likelihood.
 
-    The loss is convex in 1 / T, so its slope is halved into on log T, between 0.05 and 20.
+    The loss is convex in 1 / T; its minimum is found by bisection on log T, between 0.05 and 20.
 
     Args:
         labels: class indices, (n,).
         probabilities: rows that sum to 1, (n, k).
 
     Returns:
-        T, or None where the pictures cannot tell: none at all, or every one answered rightly
-        (the likeliest temperature is then 0, which nobody should believe).
+        T, or None if it cannot be determined: without pictures, or if all predictions are correct
+        (the likelihood is then largest at 0).
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017.
     """
     if not len(labels) or bool((probabilities.argmax(axis=1) == labels).all()):
         return None
     logits = np.log(np.maximum(probabilities, TINY))
-    own = logits[np.arange(len(labels)), labels].mean()
+    mean_logit = logits[np.arange(len(labels)), labels].mean()
     low, high = np.log(COLDEST), np.log(HOTTEST)
     for _ in range(50):
         middle = (low + high) / 2
         scaled = _softmax(logits / np.exp(middle))
-        slope = (scaled * logits).sum(axis=1).mean() - own
+        slope = (scaled * logits).sum(axis=1).mean() - mean_logit
         low, high = (middle, high) if slope > 0 else (low, middle)
     return float(np.exp((low + high) / 2))
 
 
 def scale(probabilities: Floats, temperature: float) -> Floats:
-    """Probabilities (n, k) at another temperature: softmax(log p / T). Labels stay the same."""
+    """Apply a temperature to probabilities (n, k): softmax(log p / T)."""
     return _softmax(np.log(np.maximum(probabilities, TINY)) / temperature)
 
 
 def reliability(
     labels: Ints, probabilities: Floats, *, seed: int = 0, bins: int = BINS
 ) -> Reliability:
-    """Accuracy by stated probability, and the expected calibration error.
+    """Accuracy by predicted probability, and the expected calibration error.
 
     Args:
         labels: class indices, (n,), n at least 1.
         probabilities: (n, k).
         seed: of the bootstrap for the error's interval.
-        bins: how many of equal width; empty ones are left out.
+        bins: number of bins of equal width; empty bins are left out.
 
-    Source: Guo et al. (2017), equations 2 and 3. The interval is the basic bootstrap's
-        (Davison and Hinkley 1997, 5.2.1), as resampling inflates the error once more.
+    Source: Guo et al. (2017), equations 2 and 3. The interval is the basic bootstrap's (Davison
+        and Hinkley 1997, 5.2.1), because resampling increases the error.
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    found = []
-    for i in np.unique(place):
-        inside = place == i
-        found.append(
-            Bin(
-                low=i / bins,
-                high=(i + 1) / bins,
-                count=int(inside.sum()),
-                confidence=float(confidence[inside].mean()),
-                accuracy=intervals.proportion(int(right[inside].sum()), int(inside.sum())),
-            )
+    filled = [
+        Bin(
+            low=i / bins,
+            high=(i + 1) / bins,
+            count=int(inside.sum()),
+            confidence=float(confidence[inside].mean()),
+            accuracy=intervals.proportion(int(correct[inside].sum()), int(inside.sum())),
         )
-    gap = right - confidence
+        for i in np.unique(place).tolist()
+        for inside in [place == i]
+    ]
+    gap = correct - confidence
 
     def error(indices: Ints) -> Floats:
         rows = np.arange(len(indices))[:, None] * bins
@@ -90,29 +89,33 @@ def reliability(
 
     value = float(error(np.arange(len(labels))[None])[0])
     low, high = intervals.percentiles(intervals.bootstrap(len(labels), error, seed=seed))
-    ends = (2 * value - float(high), 2 * value - float(low))
-    return Reliability(
-        bins=tuple(found),
-        error=intervals.around(value, *(min(max(end, 0.0), 1.0) for end in ends)),
-    )
+    bounds = np.clip([2 * value - high, 2 * value - low], 0, 1)
+    return Reliability(bins=tuple(filled), error=intervals.around(value, *bounds.tolist()))
 
 
 def coverage(
     labels: Ints, probabilities: Floats, *, points: int = POINTS
 ) -> tuple[CoveragePoint, ...]:
-    """What is answered and what of it is wrong, from the strictest threshold to none.
+    """Coverage and error at each threshold, from the strictest to none.
 
     Args:
         labels: class indices, (n,), n at least 1.
         probabilities: (n, k).
-        points: keep at most so many of the distinct thresholds.
+        points: maximum number of points.
 
     Source: El-Yaniv and Wiener, "On the foundations of noise-free selective classification",
         JMLR 11 (2010).
     """
-    thresholds, covered, error = _selective(labels, probabilities)
+    confidence = probabilities.max(axis=1)
+    wrong = probabilities.argmax(axis=1) != labels
+    ranked = np.argsort(-confidence, kind="stable")
+    thresholds = confidence[ranked]
+    # Equal probabilities pass a threshold together.
+    last = np.flatnonzero(np.append(thresholds[1:] != thresholds[:-1], True))
+    covered = (last + 1) / len(labels)
+    error = np.cumsum(wrong[ranked])[last] / (last + 1)
     return tuple(
-        CoveragePoint(*(round(float(x), 6) for x in (thresholds[i], covered[i], error[i])))
+        CoveragePoint(*(round(float(x), 6) for x in (thresholds[last[i]], covered[i], error[i])))
         for i in thin(covered, error, points)
     )
 
@@ -120,49 +123,37 @@ def coverage(
 def choices(
     validation: Floats, labels: Ints, probabilities: Floats, *, aims: Sequence[float] = AIMS
 ) -> tuple[Threshold, ...]:
-    """Thresholds that answer a given share of the validation pictures, and what they give on test.
+    """Thresholds that give certain coverages on validation, with their results on test.
 
-    They are chosen by validation pictures alone, so that the error on the test set stays honest.
+    Thresholds depend on validation pictures only, so that the error on the test set is honest.
 
     Args:
-        validation: (m, k) probabilities; without a row there is nothing to choose by.
+        validation: (m, k) probabilities; without rows, there are no thresholds.
         labels: class indices of the test pictures, (n,), n at least 1.
         probabilities: (n, k) of the test pictures.
-        aims: shares, from 1 down. Those that lead to the same threshold are listed once.
+        aims: coverages, from 1 down; those with the same threshold are listed once.
     """
     if not len(validation):
         return ()
-    surest_first = np.sort(validation.max(axis=1))[::-1]
-    found: dict[float, Threshold] = {}
+    ranked = np.sort(validation.max(axis=1))[::-1]
+    thresholds: dict[float, Threshold] = {}
     for aim in aims:
-        least = math.ceil(aim * len(surest_first)) - 1
-        value = 0.0 if aim >= 1 else float(surest_first[least])
-        found.setdefault(value, at_threshold(labels, probabilities, value, aim))
-    return tuple(found.values())
+        value = 0.0 if aim >= 1 else float(ranked[math.ceil(aim * len(ranked)) - 1])
+        thresholds.setdefault(value, at_threshold(labels, probabilities, value, aim))
+    return tuple(thresholds.values())
 
 
 def at_threshold(labels: Ints, probabilities: Floats, value: float, aim: float) -> Threshold:
-    """What of (n, k) probabilities is answered at a threshold, and how often that is wrong."""
-    answered = probabilities.max(axis=1) >= value
-    wrong = probabilities.argmax(axis=1)[answered] != labels[answered]
-    count = int(answered.sum())
+    """Coverage and error of (n, k) probabilities at a threshold."""
+    covered = probabilities.max(axis=1) >= value
+    wrong = probabilities.argmax(axis=1)[covered] != labels[covered]
+    count = int(covered.sum())
     return Threshold(
         aim=aim,
         value=value,
         coverage=intervals.proportion(count, len(labels)),
         error=intervals.proportion(int(wrong.sum()), count) if count else None,
     )
-
-
-def _selective(labels: Ints, probabilities: Floats) -> tuple[Floats, Floats, Floats]:
-    confidence = probabilities.max(axis=1)
-    wrong = probabilities.argmax(axis=1) != labels
-    ranked = np.argsort(-confidence, kind="stable")
-    ordered = confidence[ranked]
-    # Equal probabilities are answered together or not at all.
-    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-    answered = last + 1
-    return ordered[last], answered / len(labels), np.cumsum(wrong[ranked])[last] / answered
 
 
 def _softmax(logits: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The confusion matrix: counted, as shares, ordered, and its worst cells."""
+"""The confusion matrix: counts, shares, the order of classes and the worst mistakes."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Confusion, Mistake
 
 WORST = 20
-"""Mistakes that a report lists."""
+"""Number of mistakes that a report lists."""
 
 
 def confuse(labels: Ints, predicted: Ints, classes: int) -> Confusion:
-    """Count, order and rank the confusions of n pictures.
+    """Build the confusion matrix of n pictures.
 
     Args:
         labels, predicted: class indices, (n,).
-        classes: how many classes there are.
+        classes: number of classes.
     """
     counts = count(labels, predicted, classes)
     return Confusion(
@@ -25,25 +25,25 @@ def confuse(labels: Ints, predicted: Ints, classes: int) -> Confusion:
 
 
 def count(labels: Ints, predicted: Ints, classes: int) -> Ints:
-    """Pictures by true class (rows) and predicted class (columns), (k, k)."""
+    """Number of pictures by actual class (rows) and predicted class (columns), (k, k)."""
     flat = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return flat.reshape(classes, classes)
 
 
 def by_row(counts: Ints) -> Floats:
-    """Shares of the pictures of each true class; a row without pictures is all zeros."""
+    """Shares of the pictures of each actual class; a row without pictures is all zeros."""
     total = counts.sum(axis=1, keepdims=True)
     return counts / np.maximum(total, 1)
 
 
 def by_column(counts: Ints) -> Floats:
-    """Shares of the answers of each class; a column without answers is all zeros."""
+    """Shares of the predictions of each class; a column without predictions is all zeros."""
     total = counts.sum(axis=0, keepdims=True)
     return counts / np.maximum(total, 1)
 
 
 def worst(counts: Ints, limit: int = WORST) -> tuple[Mistake, ...]:
-    """The cells off the diagonal that hold most pictures, then the greatest share of a class."""
+    """The cells off the diagonal with most pictures; ties go by the share of the class."""
     mistakes = counts - np.diag(np.diagonal(counts))
     shares = by_row(counts)
     rows, columns = np.nonzero(mistakes)
@@ -60,16 +60,16 @@ def worst(counts: Ints, limit: int = WORST) -> tuple[Mistake, ...]:
 
 
 def order(counts: Ints) -> tuple[int, ...]:
-    """The classes in an order that puts those taken for each other side by side.
+    """Order the classes so that classes that are confused with each other are neighbours.
 
-    Average-linkage clustering of the symmetric shares of confusion; each merge turns its two
-    halves so that the closest ends meet. Classes that were never confused come last, as given.
+    Average-linkage clustering of the symmetric confusion rates; each merge flips its two halves
+    so that the most similar ends meet. Classes that are never confused come last, in their order.
     """
-    alike = by_row(counts)
-    alike = alike + alike.T
-    np.fill_diagonal(alike, 0)
+    shares = by_row(counts)
+    similarity = shares + shares.T
+    np.fill_diagonal(similarity, 0)
     groups = [[i] for i in range(len(counts))]
-    between = alike.copy()
+    between = similarity.copy()
     sizes = np.ones(len(counts))
     while len(groups) > 1:
         average = between / np.outer(sizes, sizes)
@@ -77,7 +77,7 @@ def order(counts: Ints) -> tuple[int, ...]:
         a, b = sorted(divmod(int(average.argmax()), len(groups)))
         if average[a, b] <= 0:
             break
-        groups[a] = _join(groups[a], groups[b], alike)
+        groups[a] = _join(groups[a], groups[b], similarity)
         between[a] += between[b]
         between[:, a] += between[:, b]
         sizes[a] += sizes[b]
@@ -88,7 +88,7 @@ def order(counts: Ints) -> tuple[int, ...]:
     return tuple(label for group in groups for label in group)
 
 
-def _join(first: list[int], second: list[int], alike: Floats) -> list[int]:
+def _join(first: list[int], second: list[int], similarity: Floats) -> list[int]:
     ways = [(first, second), (first, second[::-1]), (first[::-1], second), (second, first)]
-    left, right = max(ways, key=lambda way: alike[way[0][-1], way[1][0]])
+    left, right = max(ways, key=lambda way: similarity[way[0][-1], way[1][0]])
     return left + right

@@ -1,4 +1,4 @@
-"""ROC and precision–recall of each class against the rest, thinned for drawing."""
+"""ROC and precision–recall curves of each class against the rest."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,15 @@ DIGITS = 4
 def class_curves(
     labels: Ints, probabilities: Floats, *, points: int = POINTS
 ) -> tuple[ClassCurves, ...]:
-    """Both curves of every class.
+    """Compute both curves of every class.
 
     Args:
         labels: class indices, (n,).
         probabilities: (n, k).
-        points: most points of a curve; the areas are computed before thinning.
+        points: maximum number of points of a curve; areas are computed from all points.
 
     Returns:
-        k pairs; a curve that the test set cannot give (no picture of the class, or nothing
-        else) is None.
+        k pairs. A curve is None if the test set has no picture of the class, or no other.
     """
     ranked = np.argsort(-probabilities, axis=0, kind="stable")
     return tuple(
@@ -34,10 +33,7 @@ def class_curves(
 
 
 def thin(x: Floats, y: Floats, points: int) -> Ints:
-    """Indices of at most `points` of a line's points, evenly spread along its length.
-
-    The first and the last stay.
-    """
+    """Indices of at most `points` points, evenly spread along a line, including both ends."""
     if len(x) <= points:
         return np.arange(len(x))
     length = np.concatenate([[0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
@@ -47,7 +43,7 @@ def thin(x: Floats, y: Floats, points: int) -> Ints:
 
 
 def _pair(positive: Flags, score: Floats, points: int) -> ClassCurves:
-    # Equal probabilities are above a threshold together or not at all.
+    # Equal probabilities pass a threshold together.
     last = np.flatnonzero(np.append(score[1:] != score[:-1], True))
     hits: Ints = np.cumsum(positive, dtype=np.int64)[last]
     alarms: Ints = last + 1 - hits
@@ -70,7 +66,7 @@ def _roc(hits: Ints, alarms: Ints, points: int) -> Curve:
 def _precision_recall(hits: Ints, alarms: Ints, points: int) -> Curve:
     precision, recall = hits / (hits + alarms), hits / hits[-1]
     area = float(np.sum(np.diff(recall, prepend=0) * precision))
-    # Between two right answers precision only falls: the ends of each fall draw it.
+    # Between two hits precision only falls, so the ends of each fall are enough.
     rises = np.diff(hits, prepend=0) > 0
     ends = rises | np.append(rises[1:], True)
     x, y = np.append(0, recall[ends]), np.append(1, precision[ends])

@@ -1,27 +1,27 @@
-"""How much higher a figure of one model is than another's, on the same test pictures."""
+"""Differences between the figures of two models on the same test pictures."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from core.evaluation import intervals, measures
+from core.evaluation import intervals, metrics
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.measures import Means, Tally
+from core.evaluation.metrics import ClassCounts, Means
 from core.evaluation.report import Estimate
 from core.evaluation.significance import ALPHA, from_draws, mcnemar
 
-FEWEST = 10
-"""Pictures below which a bootstrap of their losses sees too little to be believed."""
+MINIMUM_PICTURES = 10
+"""With fewer pictures, a bootstrap of their losses is not reliable."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much higher the second's figure is than the first's.
+    """The second model's figure minus the first model's.
 
     Attributes:
-        estimate: second less first.
-        p: how likely chance alone makes so large a difference between two that are equally good.
-        adjusted: `p`, made larger where several comparisons were made.
+        estimate: with its interval.
+        p: p-value of the null hypothesis that both models are equally good.
+        adjusted: `p`, adjusted for multiple comparisons.
     """
 
     estimate: Estimate
@@ -29,39 +29,42 @@ class Difference:
     adjusted: float
 
     @property
-    def beyond_chance(self) -> bool:
-        """Whether it is more than chance explains."""
+    def significant(self) -> bool:
+        """Whether the difference is more than chance."""
         return self.adjusted < ALPHA
 
 
 def of_accuracy(only_first: int, only_second: int, pictures: int) -> Difference:
-    """Accuracy, from how many pictures only the one or only the other got right."""
+    """Difference of accuracy, from the pictures that only one model predicts correctly."""
     p = mcnemar(only_first, only_second)
     return Difference(intervals.paired_difference(only_second, only_first, pictures), p, p)
 
 
 def of_averages(
-    labels: Ints, one: Ints, two: Ints, classes: int, *, seed: int
+    labels: Ints, first: Ints, second: Ints, classes: int, *, seed: int
 ) -> tuple[Difference, Difference]:
-    """Balanced accuracy and macro F1, from test sets drawn class by class, both answers at once.
+    """Differences of balanced accuracy and macro F1, by a paired stratified bootstrap.
 
-    As in `intervals.paired_difference`, one picture more that only the first gets right and one
-    that only the second does, shared out among the classes, keep the draws from being surer than
-    so few pictures allow.
+    As in `intervals.paired_difference`, one additional picture that only the first model predicts
+    correctly and one for the second, spread over the classes, widen the intervals of small sets.
 
     Args:
-        labels, one, two: what each picture is, and what each model called it, (n,).
+        labels, first, second: actual classes and the predictions of both models, (n,).
+        classes: number of classes.
+        seed: of the bootstrap.
     """
     shape = (classes, classes, classes)
-    seen, times = np.unique(np.ravel_multi_index((labels, one, two), shape), return_counts=True)
+    seen, times = np.unique(
+        np.ravel_multi_index((labels, first, second), shape), return_counts=True
+    )
     present, sizes = np.unique(labels, return_counts=True)
-    wrong = (present + 1) % classes  # which wrong answer is no matter
+    wrong = (present + 1) % classes  # any wrong class will do
     added = [(present, present, wrong), (present, wrong, present)]
     cells = np.concatenate([seen, *(np.ravel_multi_index(cell, shape) for cell in added)])
     counts: Ints = np.zeros(len(cells), np.int64)
     counts[: len(seen)] = times
     weights = np.where(counts > 0, counts, 1 / len(present))
-    label, first, second = np.unravel_index(cells, shape)
+    label, *predictions = np.unravel_index(cells, shape)
 
     generator = np.random.default_rng(seed)
     drawn: Ints = np.zeros((intervals.RESAMPLES, len(cells)), np.int64)
@@ -70,11 +73,11 @@ def of_averages(
         shares = weights[inside] / weights[inside].sum()
         drawn[:, inside] = generator.multinomial(size, shares, size=len(drawn))
 
-    def second_less_first(times: Ints) -> Means:
-        figures = [_figures(label, answer, times, classes) for answer in (first, second)]
-        return Means(*(theirs - ours for ours, theirs in zip(*figures, strict=True)))
+    def difference(times: Ints) -> Means:
+        before, after = (_means(label, prediction, times, classes) for prediction in predictions)
+        return Means(*(b - a for a, b in zip(before, after, strict=True)))
 
-    value, draws = second_less_first(counts[None]), second_less_first(drawn)
+    value, draws = difference(counts[None]), difference(drawn)
     return (
         _difference(float(value.balanced[0]), draws.balanced),
         _difference(float(value.macro_f1[0]), draws.macro_f1),
@@ -82,41 +85,38 @@ def of_averages(
 
 
 def of_log_loss(labels: Ints, first: Floats, second: Floats, *, seed: int) -> Difference | None:
-    """Log loss, from test sets drawn picture by picture; None below `FEWEST` pictures.
+    """Difference of log loss, by a paired bootstrap; None below `MINIMUM_PICTURES` pictures.
 
     Args:
-        labels: what each picture is, (n,).
-        first, second: probabilities that each model gave it, (n, k).
+        labels: actual classes, (n,).
+        first, second: probabilities of both models, (n, k).
+        seed: of the bootstrap.
     """
-    if len(labels) < FEWEST:
+    if len(labels) < MINIMUM_PICTURES:
         return None
-    values = _losses(second, labels) - _losses(first, labels)
+    values = metrics.log_losses(labels, second) - metrics.log_losses(labels, first)
     draws = intervals.bootstrap(len(values), lambda rows: values[rows].mean(axis=1), seed=seed)
     return _difference(float(values.mean()), draws)
 
 
-def _figures(label: Ints, answer: Ints, times: Ints, classes: int) -> Means:
-    """Averages where cells (c,) of one label and one answer occur so many times, (m, c)."""
-    hits = _summed(times * (label == answer), label, classes)
-    return measures.means(
-        Tally(hits, _summed(times, label, classes), _summed(times, answer, classes))
+def _means(label: Ints, prediction: Ints, times: Ints, classes: int) -> Means:
+    """Averages where cells (c,) of a label and a prediction occur `times` times, (m, c)."""
+    return metrics.means(
+        ClassCounts(
+            _sum_by(label, times * (label == prediction), classes),
+            _sum_by(label, times, classes),
+            _sum_by(prediction, times, classes),
+        )
     )
 
 
-def _summed(times: Ints, by: Ints, classes: int) -> Ints:
-    """Columns (m, c) added up by the class (c,) of each, (m, k)."""
-    order = np.argsort(by, kind="stable")
-    present, starts = np.unique(by[order], return_index=True)
-    found = np.zeros((len(times), classes), np.int64)
-    found[:, present] = np.add.reduceat(times[:, order], starts, axis=1)
-    return found
-
-
-def _losses(probabilities: Floats, labels: Ints) -> Floats:
-    """Log loss of each picture, (n,); clipped as that of a report is."""
-    epsilon = float(np.finfo(probabilities.dtype).eps)
-    own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return -np.log(np.clip(own, epsilon, 1 - epsilon))
+def _sum_by(key: Ints, times: Ints, classes: int) -> Ints:
+    """Sums of columns (m, c) by the class (c,) of each, (m, k)."""
+    order = np.argsort(key, kind="stable")
+    present, starts = np.unique(key[order], return_index=True)
+    sums = np.zeros((len(times), classes), np.int64)
+    sums[:, present] = np.add.reduceat(times[:, order], starts, axis=1)
+    return sums
 
 
 def _difference(value: float, draws: Floats) -> Difference:

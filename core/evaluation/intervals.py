@@ -1,4 +1,4 @@
-"""How far a figure may be off, given how few pictures it was measured on."""
+"""Confidence intervals for figures of a test set."""
 
 from collections.abc import Callable
 from statistics import NormalDist
@@ -15,14 +15,14 @@ LEVEL = 0.95
 Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 RESAMPLES = 1_000
 CHUNK = 1_000_000
-"""Most indices that a bootstrap draws at once; bounds its memory, not its result."""
+"""Indices that a bootstrap draws at once; bounds its memory."""
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
-    """Bounds of a proportion.
+    """Wilson interval of a proportion.
 
     Args:
-        successes, trials: counts of any common shape; without trials the bounds are 0 and 1.
+        successes, trials: counts of a common shape; without trials the bounds are 0 and 1.
 
     Returns:
         Lower and upper bounds of that shape.
@@ -40,13 +40,13 @@ def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def wilson_f1(hits: ArrayLike, misses: ArrayLike) -> tuple[Floats, Floats]:
-    """Bounds of an F1 score, from the Wilson bounds of hits / (hits + misses).
+    """Interval of an F1 score, from the Wilson interval of hits / (hits + misses).
 
-    F1 = 2 J / (1 + J) with J = TP / (TP + FP + FN) grows with J, so bounds of J are bounds of F1.
+    F1 = 2 J / (1 + J) increases with J = TP / (TP + FP + FN), so bounds of J are bounds of F1.
 
     Args:
         hits: true positives.
-        misses: false positives and false negatives together.
+        misses: false positives plus false negatives.
 
     Source: Hand, Christen and Kirielle, "F*: an interpretable transformation of the F-measure",
         Machine Learning 110 (2021), for the relation.
@@ -55,19 +55,19 @@ def wilson_f1(hits: ArrayLike, misses: ArrayLike) -> tuple[Floats, Floats]:
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
-def proportion(successes: int, trials: int) -> Estimate:
-    """A share with its Wilson interval; `trials` is at least 1."""
+def proportion(successes: float, trials: int) -> Estimate:
+    """A proportion with its Wilson interval; `trials` is at least 1."""
     low, high = wilson(successes, trials)
     return around(successes / trials, float(low), float(high))
 
 
 def paired_difference(only_first: float, only_second: float, trials: int) -> Estimate:
-    """How much more often the first of two answers is right, on the same pictures.
+    """Difference of the accuracies of two models on the same pictures, first minus second.
 
     Args:
-        only_first, only_second: pictures that only the one got right; a part of a picture where
-            answers are averages, which makes the interval too wide rather than too narrow.
-        trials: pictures in all.
+        only_first, only_second: number of pictures that only one model predicts correctly. May be
+            fractions if predictions are averages; the interval is then conservative.
+        trials: number of pictures.
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
         proportions based on paired data", J. Educ. Behav. Stat. 37 (2012).
@@ -84,8 +84,7 @@ def weighted_mean(
 ) -> tuple[float, float]:
     """Bounds of a weighted mean of independent figures, from the bounds of each.
 
-    Never of zero width while theirs are not: unlike a bootstrap, which takes a class that was
-    always right for one that always will be.
+    Unlike a bootstrap's, they account for uncertainty about classes without any mistake.
 
     Args:
         values, low, high, weights: arrays of one shape (k,); the weights sum to 1.
@@ -106,16 +105,16 @@ def bootstrap(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Floats:
-    """A statistic on test sets drawn from this one with replacement.
+    """Compute a statistic on bootstrap samples of a test set.
 
     Args:
         pictures: size of the test set.
-        statistic: takes indices (m, pictures), a resample a row, and gives m figures.
-        seed: of the draws.
-        resamples: how many.
+        statistic: maps indices (m, pictures), one sample per row, to (m,) values.
+        seed: of the random samples.
+        resamples: number of samples.
 
     Returns:
-        The figures, (resamples,).
+        The values, (resamples,).
 
     Source: Efron and Tibshirani, "An introduction to the bootstrap" (1993), chapter 13.
     """
@@ -129,11 +128,11 @@ def bootstrap(
 
 
 def percentiles(draws: Floats) -> tuple[Floats, Floats]:
-    """The bounds that hold the middle 95 % of bootstrap draws, along the first axis."""
+    """Bounds of the middle 95 % of bootstrap draws, along the first axis."""
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
 
 
 def around(value: float, *bounds: float) -> Estimate:
-    """An estimate whose interval is the narrowest that holds its value and all `bounds`."""
+    """An estimate with the narrowest interval that contains its value and all `bounds`."""
     return Estimate(value=value, low=min(value, *bounds), high=max(value, *bounds))

@@ -1,67 +1,62 @@
-"""Would more pictures help? Accuracy on pictures not taught, against how many were taught.
+"""Learning curves: accuracy by number of training pictures, from cross-validation.
 
-The answer comes from the training and validation pictures alone: each is answered by heads that
-were taught on others, all of them, half of them, a quarter, and so on.
+Only training and validation pictures are used. Each is predicted by heads trained on other
+pictures: on all of them, half of them, a quarter, and so on.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from core.errors import RunDamaged
 from core.evaluation import folds
 from core.evaluation.advice import Point, Trend, Verdict, advise
-from core.evaluation.intervals import around, paired_difference, wilson
-from core.evaluation.report import Estimate, Part
+from core.evaluation.intervals import Floats, Ints, paired_difference, proportion
+from core.evaluation.report import Estimate, JsonDocument
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Ask = Callable[[np.ndarray, Ints, np.ndarray], np.ndarray]
-"""Embeddings (m, d) and labels (m,) to teach, embeddings (p, d) to ask about → probabilities
-(s, p, k) of `s` heads that differ in how strictly they were regularised."""
+Predict = Callable[[np.ndarray, Ints, np.ndarray], np.ndarray]
+"""Trains heads on embeddings (m, d) with labels (m,) and predicts embeddings (p, d): probabilities
+(s, p, k) of `s` heads that differ in their regularisation."""
 
-VERSION = 1
+VERSION: Final = 1
 FOLDS = 5
 REPEATS = 3
-"""Most random subsets of each size in each fold."""
-REPEATED = 900
-"""Pictures, over all repeats, that are enough: with more of them there are fewer repeats."""
-ASKED = 3_000
-"""Pictures that are enough to ask about; of larger datasets not every fold is."""
-SMALLEST = 4.0
-"""Pictures a class, on average, below which no head is taught."""
-MOST_POINTS = 8
+"""Maximum number of random subsets of each size in each fold."""
+PICTURES_REPEATED = 900
+"""Larger datasets need fewer repeats: so many pictures over all repeats are enough."""
+PICTURES_PREDICTED = 3_000
+"""Of larger datasets, not every fold is predicted: so many pictures are enough."""
+MINIMUM_PER_CLASS = 4.0
+"""Mean number of training pictures per class in the smallest subset."""
+MAXIMUM_POINTS = 8
 
 
 @dataclass(frozen=True)
-class _Answers:
-    """What the heads taught on `taught` pictures gave (s, p, k) to those at `held` (p,)."""
+class _Trial:
+    """Probabilities (s, p, k) of held-out pictures (p,), by heads trained on `taught` others."""
 
-    held: Ints
-    given: np.ndarray
+    held_out: Ints
+    probabilities: np.ndarray
     taught: int
 
-    def surprise(self, labels: Ints) -> Floats:
-        """Summed cross-entropy (s,) of each head."""
-        likely = self.given[:, np.arange(len(self.held)), labels[self.held]]
-        return -np.log(np.maximum(likely, 1e-12)).sum(axis=1)
+    def loss(self, labels: Ints) -> Floats:
+        """Total cross-entropy of each head, (s,)."""
+        own = self.probabilities[:, np.arange(len(self.held_out)), labels[self.held_out]]
+        return -np.log(np.maximum(own, 1e-12)).sum(axis=1)
 
 
-class LearningCurve(Part):
-    """Points from few pictures to all, and what they say.
+class LearningCurve(JsonDocument):
+    """Points from few pictures to all, and advice.
 
-    `gain` is what the last doubling brought, in accuracy; None where there are too few pictures.
-    `wanted` are the labels of the classes that more pictures would help most, the first most.
+    `gain` is the gain in accuracy by the last doubling; None if there are too few pictures.
+    `wanted` has the labels of the classes that need more pictures most.
     """
 
-    version: int = VERSION
+    version: Literal[1] = VERSION
     classes: tuple[str, ...]
     pictures: int
     points: tuple[Point, ...]
@@ -71,25 +66,6 @@ class LearningCurve(Part):
     verdict: Verdict
     sentence: str
 
-    def to_json(self) -> str:
-        """The curve as JSON text; `from_json` gives an equal one back."""
-        return self.model_dump_json()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> LearningCurve:
-        """Read what `to_json` wrote.
-
-        Raises:
-            RunDamaged: not a learning curve, or one of another version.
-        """
-        try:
-            found = json.loads(text)
-            if not isinstance(found, dict) or found.get("version") != VERSION:
-                raise RunDamaged(f"Expected a learning curve of version {VERSION}.")
-            return cls.model_validate_json(text)
-        except (ValueError, ValidationError) as error:
-            raise RunDamaged("The learning curve of this run cannot be read.") from error
-
 
 def learning_curve(
     embeddings: np.ndarray,
@@ -97,71 +73,71 @@ def learning_curve(
     groups: Ints,
     classes: tuple[str, ...],
     seed: int,
-    ask: Ask,
+    predict: Predict,
 ) -> LearningCurve:
-    """Teach heads on nested random parts of the pictures, and ask each about pictures left out.
+    """Compute a learning curve by grouped cross-validation on nested subsets.
 
-    The pictures are dealt to folds, near-duplicates to one. For each fold the others are taught,
-    all of them, a random half of each class, half of that half, … A point pools the answers about
-    all pictures; its interval is Wilson's, since further subsets add no further pictures.
+    For each fold, heads are trained on the other folds: on all pictures, a random half of each
+    class, half of that half, and so on. A point pools the predictions of all folds. Its interval
+    is Wilson's for the number of pictures, because more subsets do not add pictures.
 
     Args:
-        embeddings: (n, d) float32 of the plain pictures; no test picture is among them.
+        embeddings: (n, d) float32 of the unaugmented pictures, without test pictures.
         labels: (n,) int64, 0 to k - 1.
-        groups: (n,) int64, the same number for pictures that look the same.
+        groups: (n,) int64, equal for pictures that look the same.
         classes: (k,) names.
-        seed: of the folds and subsets.
-        ask: teaches heads on a part of the pictures. For each size the strictness counts under
-            which the pictures that were asked about were the least surprising.
+        seed: of folds and subsets.
+        predict: trains heads and predicts. Each point uses the regularisation with the lowest
+            cross-entropy on the held-out pictures.
 
     Source: Perlich, Provost and Simonoff, "Tree induction vs. logistic regression: a
         learning-curve analysis", JMLR 4 (2003), for nested subsets.
     """
     number = folds.feasible(labels, groups, FOLDS)
     if number < folds.MINIMUM:
-        return _made(classes, len(labels), (), None, ())
+        return _with_advice(classes, len(labels))
     fold = folds.assign(labels, groups, number, seed)
-    shares = _shares(len(labels) * (number - 1) / number / len(np.unique(labels)))
-    used = min(number, math.ceil(ASKED * number / len(labels)))
-    asked = np.flatnonzero(fold < used)
-    right: list[Floats] = []
+    per_class = len(labels) * (number - 1) / number / len(np.unique(labels))
+    used = min(number, math.ceil(PICTURES_PREDICTED * number / len(labels)))
+    predicted = np.flatnonzero(fold < used)
+    correct: list[Floats] = []
     taught: list[float] = []
-    for share in shares:
-        times = 1 if share == 1 else min(REPEATS, max(1, REPEATED // len(labels)))
-        found: list[_Answers] = []
+    for share in _shares(per_class):
+        repeats = 1 if share == 1 else min(REPEATS, max(1, PICTURES_REPEATED // len(labels)))
+        trials: list[_Trial] = []
         for outside in range(used):
-            pool, held = np.flatnonzero(fold != outside), np.flatnonzero(fold == outside)
-            for repeat in range(times):
-                chosen = pool[_part(labels[pool], share, (seed, outside, repeat))]
-                given = ask(embeddings[chosen], labels[chosen], embeddings[held])
-                found.append(_Answers(held, given, len(chosen)))
-        right.append(_right(found, labels)[asked])
-        taught.append(float(np.mean([one.taught for one in found])))
-    return _summed_up(classes, labels[asked], np.stack(right), np.array(taught))
+            pool, held_out = np.flatnonzero(fold != outside), np.flatnonzero(fold == outside)
+            for repeat in range(repeats):
+                chosen = pool[_subset(labels[pool], share, (seed, outside, repeat))]
+                probabilities = predict(embeddings[chosen], labels[chosen], embeddings[held_out])
+                trials.append(_Trial(held_out, probabilities, len(chosen)))
+        correct.append(_correct(trials, labels)[predicted])
+        taught.append(float(np.mean([trial.taught for trial in trials])))
+    return _summarise(classes, labels[predicted], np.stack(correct), taught)
 
 
-def _right(found: Sequence[_Answers], labels: Ints) -> Floats:
-    """How often (n,) each picture was answered rightly, under the strictness that did best."""
-    surprise = sum(one.surprise(labels) for one in found)
-    best = int(np.argmin(surprise))
-    right, times = np.zeros(len(labels)), np.zeros(len(labels))
-    for one in found:
-        right[one.held] += one.given[best].argmax(axis=1) == labels[one.held]
-        times[one.held] += 1
-    return right / np.maximum(times, 1)
+def _correct(trials: Sequence[_Trial], labels: Ints) -> Floats:
+    """How often each picture is predicted correctly, (n,), 0 to 1."""
+    best = int(np.argmin(sum(trial.loss(labels) for trial in trials)))
+    correct, times = np.zeros(len(labels)), np.zeros(len(labels))
+    for trial in trials:
+        predicted = trial.probabilities[best].argmax(axis=1)
+        correct[trial.held_out] += predicted == labels[trial.held_out]
+        times[trial.held_out] += 1
+    return correct / np.maximum(times, 1)
 
 
 def _shares(per_class: float) -> list[float]:
-    """All, half, a quarter, … of the pictures, as long as a class has some; the least first."""
+    """…, a quarter, half and all of the pictures, while classes have enough of them."""
     shares = [1.0]
-    while len(shares) < MOST_POINTS and per_class * shares[0] / 2 >= SMALLEST:
+    while len(shares) < MAXIMUM_POINTS and per_class * shares[0] / 2 >= MINIMUM_PER_CLASS:
         shares.insert(0, shares[0] / 2)
     return shares
 
 
-def _part(labels: Ints, share: float, key: tuple[int, ...]) -> Ints:
-    """Places of a share of each class, at least one picture; of one key, smaller in larger."""
-    generator = np.random.default_rng(key)
+def _subset(labels: Ints, share: float, seed: tuple[int, ...]) -> Ints:
+    """Indices of a share of each class; with the same seed, smaller subsets are inside larger."""
+    generator = np.random.default_rng(seed)
     chosen = []
     for label in np.unique(labels):
         places = generator.permutation(np.flatnonzero(labels == label))
@@ -169,53 +145,46 @@ def _part(labels: Ints, share: float, key: tuple[int, ...]) -> Ints:
     return np.sort(np.concatenate(chosen))
 
 
-def _summed_up(
-    classes: tuple[str, ...], labels: Ints, right: Floats, taught: Floats
+def _summarise(
+    classes: tuple[str, ...], labels: Ints, correct: Floats, taught: list[float]
 ) -> LearningCurve:
-    """The curve from how often each picture was answered rightly: (sizes, n), each 0 to 1."""
+    """The curve from how often each picture is predicted correctly, (sizes, n)."""
     present = np.unique(labels)
     points = tuple(
-        Point(
-            taught=round(count),
-            per_class=float(count) / len(present),
-            accuracy=_share(answers),
-        )
-        for count, answers in zip(taught, right, strict=True)
+        Point(taught=round(count), per_class=count / len(present), accuracy=_accuracy(row))
+        for count, row in zip(taught, correct, strict=True)
     )
     if len(points) < 2:
-        return _made(classes, len(labels), points, None, ())
-    half, whole = right[-2], right[-1]
+        return _with_advice(classes, len(labels), points)
+    half, full = correct[-2], correct[-1]
     trends = tuple(
         Trend(
             label=int(label),
-            recall=_share(whole[labels == label]),
-            gain=_difference(whole[labels == label], half[labels == label]),
+            recall=_accuracy(full[labels == label]),
+            gain=_gain(half[labels == label], full[labels == label]),
         )
         for label in present
     )
-    return _made(classes, len(labels), points, _difference(whole, half), trends)
+    return _with_advice(classes, len(labels), points, _gain(half, full), trends)
 
 
-def _share(answers: Floats) -> Estimate:
-    value = float(answers.mean())
-    low, high = wilson(answers.sum(), len(answers))
-    return around(value, float(low), float(high))
+def _accuracy(correct: Floats) -> Estimate:
+    return proportion(float(correct.sum()), len(correct))
 
 
-def _difference(more: Floats, fewer: Floats) -> Estimate:
-    """How much more often `more` is right than `fewer`, on the same pictures."""
-    change = more - fewer
+def _gain(before: Floats, after: Floats) -> Estimate:
+    change = after - before
     return paired_difference(
         float(change[change > 0].sum()), float(-change[change < 0].sum()), len(change)
     )
 
 
-def _made(
+def _with_advice(
     classes: tuple[str, ...],
     pictures: int,
-    points: tuple[Point, ...],
-    gain: Estimate | None,
-    trends: tuple[Trend, ...],
+    points: tuple[Point, ...] = (),
+    gain: Estimate | None = None,
+    trends: tuple[Trend, ...] = (),
 ) -> LearningCurve:
     advice = advise(classes, points, gain, trends)
     return LearningCurve(

@@ -1,4 +1,4 @@
-"""Two models on the same test pictures: which is better, by how much, and on which pictures."""
+"""Compare two models picture by picture on the same test pictures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from core.evaluation.significance import holm
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """A report, and what finds its test pictures again among those of another.
+    """A model's report, with keys to match its test pictures with those of other reports.
 
     Attributes:
         report: of n test pictures and k classes.
         keys: SHA-256 of each test picture, in the order of the report, (n,).
-        probabilities: what the model answered to each, (n, k).
+        probabilities: predictions for the test pictures, (n, k).
     """
 
     report: Report
@@ -38,9 +38,15 @@ class EvaluatedModel:
                 f"{self.probabilities.shape}"
             )
 
+    def labelled_keys(self) -> list[tuple[str, str]]:
+        """Key and class name of each picture."""
+        classes = self.report.classes
+        labels = [classes[prediction.label] for prediction in self.report.predictions]
+        return list(zip(self.keys, labels, strict=True))
 
-class Place(NamedTuple):
-    """Where one picture stands in both reports."""
+
+class Position(NamedTuple):
+    """Index of one picture in both reports."""
 
     first: int
     second: int
@@ -48,16 +54,17 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Two models that were tested on the same pictures.
+    """Comparison of two models on the same test pictures.
 
     Attributes:
-        pictures: how many.
-        both, only_first, only_second, neither: pictures by who was right.
-        accuracy, balanced_accuracy, macro_f1: the second's less the first's.
-        log_loss: likewise, so that less than 0 is better; None below `differences.FEWEST` pictures.
-        righted: pictures that the first got wrong and the second right, in the first's order.
-        wronged: the other way round.
-        comparisons: how many were made together, for which `adjusted` makes up.
+        pictures: number of test pictures.
+        both, only_first, only_second, neither: number of pictures by which model is correct.
+        accuracy, balanced_accuracy, macro_f1: second minus first.
+        log_loss: second minus first, so that negative values favour the second; None below
+            `differences.MINIMUM_PICTURES` pictures.
+        fixed: pictures that only the second model predicts correctly, in the first's order.
+        broken: pictures that only the first model predicts correctly.
+        comparisons: number of comparisons that p-values are adjusted for.
     """
 
     pictures: int
@@ -69,131 +76,122 @@ class PairedComparison:
     balanced_accuracy: Difference
     macro_f1: Difference
     log_loss: Difference | None
-    righted: tuple[Place, ...]
-    wronged: tuple[Place, ...]
+    fixed: tuple[Position, ...]
+    broken: tuple[Position, ...]
     comparisons: int = 1
 
     def favours(self, figure: str) -> int:
-        """Whom a figure of `DIFFERENCES` speaks for by more than chance.
+        """Which model is significantly better by one of `DIFFERENCES`.
 
         Returns:
             1 for the second, -1 for the first, 0 for neither.
         """
-        found: Difference | None = getattr(self, figure)
-        if found is None or not found.beyond_chance:
+        difference: Difference | None = getattr(self, figure)
+        if difference is None or not difference.significant:
             return 0
-        higher = found.estimate.value > 0
+        higher = difference.estimate.value > 0
         return 1 if higher != (figure == "log_loss") else -1
 
 
 @dataclass(frozen=True)
 class NotComparable:
-    """Two models whose tests cannot be paired, and why.
+    """Why two models cannot be compared picture by picture.
 
     Attributes:
-        first, second: test pictures of each.
-        shared: pictures that are in both tests; fewer than all of them is reason enough.
-        relabelled: pictures whose label is another, where all are shared.
-        other_classes: whether they choose among different classes.
+        first, second: number of test pictures of each model.
+        shared: number of pictures in both test sets.
+        relabelled: number of shared pictures with different labels.
+        different_classes: whether the models have different classes.
     """
 
     first: int
     second: int
     shared: int
     relabelled: int
-    other_classes: bool
+    different_classes: bool
 
 
 DIFFERENCES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
-"""Attributes of `Paired` that are differences."""
+"""Attributes of `PairedComparison` that are differences."""
 
 
 def compare(
     first: EvaluatedModel, second: EvaluatedModel, *, seed: int = 0
 ) -> PairedComparison | NotComparable:
-    """Compare two models picture by picture, if the same pictures tested both.
+    """Compare two models if they were tested on the same pictures.
 
-    They did where pictures, labels and classes are the same; their order may differ, and classes
-    are known by name. It says which of two trained models is better, not which way of training
-    is: another seed would have made others of them.
+    Pictures, labels and classes must be the same, in any order; classes are matched by name. The
+    result is about the two trained models, not about the ways they were trained: another seed
+    would give other models.
 
     Args:
-        first, second: what each answered.
+        first, second: the models.
         seed: of the bootstraps. Equal input and seed give an equal result.
     """
-    if apart := _apart(first, second):
-        return apart
-    places = [there for _, there in sorted(zip(_ordered(first), _ordered(second), strict=True))]
+    if reason := _not_comparable(first, second):
+        return reason
+    places = [j for _, j in sorted(zip(_sorted(first), _sorted(second), strict=True))]
     names = first.report.classes
     columns = [second.report.classes.index(name) for name in names]
-    labels, one = _said(first)
-    two = np.argsort(columns)[_said(second)[1][places]]
-    ours, theirs = one == labels, two == labels
-    only_first, only_second = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
-    balanced, macro = differences.of_averages(labels, one, two, len(names), seed=seed)
-    given = second.probabilities[places][:, columns]
+    labels = np.array([p.label for p in first.report.predictions])
+    before = _predicted(first)
+    after = np.argsort(columns)[_predicted(second)[places]]
+    correct_before, correct_after = before == labels, after == labels
+    broken = np.flatnonzero(correct_before & ~correct_after)
+    fixed = np.flatnonzero(correct_after & ~correct_before)
+    balanced, macro = differences.of_averages(labels, before, after, len(names), seed=seed)
+    probabilities = second.probabilities[places][:, columns]
     return PairedComparison(
         pictures=len(labels),
-        both=int((ours & theirs).sum()),
-        only_first=only_first,
-        only_second=only_second,
-        neither=int((~ours & ~theirs).sum()),
-        accuracy=differences.of_accuracy(only_first, only_second, len(labels)),
+        both=int((correct_before & correct_after).sum()),
+        only_first=len(broken),
+        only_second=len(fixed),
+        neither=int((~correct_before & ~correct_after).sum()),
+        accuracy=differences.of_accuracy(len(broken), len(fixed), len(labels)),
         balanced_accuracy=balanced,
         macro_f1=macro,
-        log_loss=differences.of_log_loss(labels, first.probabilities, given, seed=seed),
-        righted=tuple(Place(int(i), places[i]) for i in np.flatnonzero(theirs & ~ours)),
-        wronged=tuple(Place(int(i), places[i]) for i in np.flatnonzero(ours & ~theirs)),
+        log_loss=differences.of_log_loss(labels, first.probabilities, probabilities, seed=seed),
+        fixed=tuple(Position(int(i), places[i]) for i in fixed),
+        broken=tuple(Position(int(i), places[i]) for i in broken),
     )
 
 
-def against(
-    reference: EvaluatedModel, others: Sequence[EvaluatedModel], *, seed: int = 0
+def compare_with(
+    reference: EvaluatedModel, models: Sequence[EvaluatedModel], *, seed: int = 0
 ) -> tuple[PairedComparison | NotComparable, ...]:
-    """Compare each of several models with one; p-values make up for there being several."""
-    found = [compare(reference, other, seed=seed) for other in others]
-    paired = [one for one in found if isinstance(one, PairedComparison)]
-    changes: list[dict[str, Any]] = [{} for _ in paired]
+    """Compare models with a reference; p-values are adjusted for the number of models."""
+    results = [compare(reference, model, seed=seed) for model in models]
+    paired = [result for result in results if isinstance(result, PairedComparison)]
+    changes: list[dict[str, Any]] = [{"comparisons": len(paired)} for _ in paired]
     for name in DIFFERENCES:
-        known = [(i, getattr(one, name)) for i, one in enumerate(paired) if getattr(one, name)]
-        adjusted = holm([difference.p for _, difference in known])
-        for (i, difference), p in zip(known, adjusted, strict=True):
+        present = [(i, d) for i, result in enumerate(paired) if (d := getattr(result, name))]
+        adjusted = holm([difference.p for _, difference in present])
+        for (i, difference), p in zip(present, adjusted, strict=True):
             changes[i][name] = replace(difference, adjusted=p)
-    done = iter(
-        replace(one, comparisons=len(paired), **change)
-        for one, change in zip(paired, changes, strict=True)
-    )
-    return tuple(next(done) if isinstance(one, PairedComparison) else one for one in found)
+    done = iter(replace(result, **change) for result, change in zip(paired, changes, strict=True))
+    return tuple(next(done) if isinstance(r, PairedComparison) else r for r in results)
 
 
-def _ordered(answered: EvaluatedModel) -> list[int]:
-    """Places of the pictures, in an order that depends on pictures and labels alone."""
-    return sorted(range(len(answered.keys)), key=lambda place: _identity(answered, place))
+def _sorted(model: EvaluatedModel) -> list[int]:
+    """Indices of the pictures in an order that depends on pictures and labels only."""
+    identities = model.labelled_keys()
+    return sorted(range(len(identities)), key=identities.__getitem__)
 
 
-def _identity(answered: EvaluatedModel, place: int) -> tuple[str, str]:
-    report = answered.report
-    return answered.keys[place], report.classes[report.predictions[place].label]
+def _predicted(model: EvaluatedModel) -> Ints:
+    return np.array([prediction.predicted for prediction in model.report.predictions])
 
 
-def _said(answered: EvaluatedModel) -> tuple[Ints, Ints]:
-    """What each picture is and was called, (n,) each."""
-    said = answered.report.predictions
-    return np.array([one.label for one in said]), np.array([one.predicted for one in said])
-
-
-def _apart(first: EvaluatedModel, second: EvaluatedModel) -> NotComparable | None:
+def _not_comparable(first: EvaluatedModel, second: EvaluatedModel) -> NotComparable | None:
     shared = (Counter(first.keys) & Counter(second.keys)).total()
-    alike = Counter(_identity(first, place) for place in range(len(first.keys))) & Counter(
-        _identity(second, place) for place in range(len(second.keys))
-    )
-    other_classes = set(first.report.classes) != set(second.report.classes)
-    if len(first.keys) == len(second.keys) == alike.total() and not other_classes:
+    equal = (Counter(first.labelled_keys()) & Counter(second.labelled_keys())).total()
+    different_classes = set(first.report.classes) != set(second.report.classes)
+    if len(first.keys) == len(second.keys) == equal and not different_classes:
         return None
     return NotComparable(
         first=len(first.keys),
         second=len(second.keys),
         shared=shared,
-        relabelled=shared - alike.total(),
-        other_classes=other_classes,
+        relabelled=shared - equal,
+        different_classes=different_classes,
     )

@@ -1,26 +1,48 @@
-"""What a report holds: figures with their intervals, as frozen types that are JSON and back."""
+"""The report on a model: figures with intervals, as frozen types that convert to JSON and back."""
 
 from __future__ import annotations
 
-import json
-from typing import NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import RunDamaged
 
-VERSION = 2
-"""Raised whenever a field is added, dropped or changes its meaning."""
+VERSION: Final = 2
+"""Increases whenever a field is added or removed or changes its meaning."""
 
 
-class Part(BaseModel):
-    """A piece of a report: frozen, without unknown fields, without NaN or infinity."""
+class ReportPart(BaseModel):
+    """Base of all parts of a report: frozen, without unknown fields, NaN or infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Estimate(Part):
-    """A figure and the interval that holds the true one in 95 of 100 test sets."""
+class JsonDocument(ReportPart):
+    """Base of parts that are stored as a JSON file."""
+
+    def to_json(self) -> str:
+        """JSON text; `from_json` returns an equal object."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read the result of `to_json`.
+
+        Raises:
+            RunDamaged: the text is damaged or of another version.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise RunDamaged(
+                "The report cannot be read: it is damaged or from another version of Tusker. "
+                "Evaluate the model again."
+            ) from error
+
+
+class Estimate(ReportPart):
+    """A figure with its 95 % confidence interval."""
 
     value: float
     low: float
@@ -33,18 +55,18 @@ class Estimate(Part):
         return self
 
 
-class Averages(Part):
-    """Precision, recall and F1 over all classes that occur among labels or answers."""
+class Averages(ReportPart):
+    """Precision, recall and F1 over all classes that have pictures or predictions."""
 
     precision: Estimate
     recall: Estimate
     f1: Estimate
 
 
-class ClassScore(Part):
-    """How one class fared. A figure that would be 0 / 0 is None, not 0.
+class ClassScore(ReportPart):
+    """Figures of one class; None for 0 / 0.
 
-    `support` counts the pictures of the class, `predicted` the pictures called by its name.
+    `support` counts the pictures of the class, `predicted` its predictions.
     """
 
     name: str
@@ -55,16 +77,16 @@ class ClassScore(Part):
     f1: Estimate | None
 
 
-class Baseline(Part):
-    """Always guessing one class: which, how often that is right, and how much better we are."""
+class Baseline(ReportPart):
+    """A model that always predicts `label`, and the gain of the evaluated model over it."""
 
     label: int
     accuracy: Estimate
     gain: Estimate
 
 
-class Mistake(Part):
-    """How often pictures of `label` were called `predicted`; `share` is of that label's."""
+class Mistake(ReportPart):
+    """Pictures of class `label` predicted as `predicted`; `share` is of that class."""
 
     label: int
     predicted: int
@@ -72,11 +94,11 @@ class Mistake(Part):
     share: float
 
 
-class Confusion(Part):
-    """Counts by true class (rows) and predicted class (columns), in the order of `classes`.
+class Confusion(ReportPart):
+    """Counts by actual class (rows) and predicted class (columns), in the order of `classes`.
 
-    `order` lists the classes so that those taken for each other stand together; `worst` the
-    commonest mistakes, most frequent first.
+    `order` lists the classes so that confused classes are neighbours, `worst` the most common
+    mistakes.
     """
 
     counts: tuple[tuple[int, ...], ...]
@@ -85,14 +107,14 @@ class Confusion(Part):
 
 
 class Choice(NamedTuple):
-    """A class and the probability it was given."""
+    """A class and its probability."""
 
     label: int
     probability: float
 
 
-class Prediction(Part):
-    """What was said of one picture; `top` is all classes up to 20, otherwise the best 5."""
+class Prediction(ReportPart):
+    """Prediction for one picture; `top` has all classes up to 20, otherwise the best 5."""
 
     name: str
     label: int
@@ -101,8 +123,8 @@ class Prediction(Part):
     top: tuple[Choice, ...]
 
 
-class Bin(Part):
-    """The pictures whose answer had a probability in (low, high]."""
+class Bin(ReportPart):
+    """The pictures whose predicted class has a probability in (low, high]."""
 
     low: float
     high: float
@@ -111,26 +133,26 @@ class Bin(Part):
     accuracy: Estimate
 
 
-class Reliability(Part):
-    """Whether "90 % sure" is right in 90 of 100; `error` is the expected calibration error."""
+class Reliability(ReportPart):
+    """Accuracy by predicted probability; `error` is the expected calibration error."""
 
     bins: tuple[Bin, ...]
     error: Estimate
 
 
 class CoveragePoint(NamedTuple):
-    """Answering only at `threshold` or above: share that is answered, share of it that is wrong."""
+    """Share of pictures at or above `threshold`, and share of wrong predictions among them."""
 
     threshold: float
     coverage: float
     error: float
 
 
-class Threshold(Part):
-    """A probability below which the answer is "not sure".
+class Threshold(ReportPart):
+    """A probability below which a prediction is "not sure".
 
-    `aim` is the share of validation pictures that reach `value`; `coverage` and `error` are what
-    it gives on the test set (`error` is None where no test picture reaches it).
+    `aim` is the share of validation pictures that reach `value`. `coverage` and `error` are
+    measured on the test set; `error` is None if no test picture reaches `value`.
     """
 
     aim: float
@@ -139,14 +161,13 @@ class Threshold(Part):
     error: Estimate | None
 
 
-class Certainty(Part):
-    """How far the probabilities can be believed.
+class Certainty(ReportPart):
+    """Reliability of the probabilities.
 
-    `temperature` was fitted on validation and is part of the model. `after` is of the answers as
-    the model gives them, `before` of what they would be without it; where there was nothing to fit
-    it on, it and `after` are None and `before` is of the answers. `coverage` is of the answers.
-    `choices` are thresholds to choose from, from the one that answers everything to the strictest;
-    none without validation pictures.
+    `temperature` was fitted on the validation set and is part of the model. `before` is without
+    and `after` with temperature; if none was fitted, both `temperature` and `after` are None.
+    `coverage` is with temperature. `choices` are thresholds, from the one that covers all
+    pictures to the strictest; empty without validation pictures.
     """
 
     before: Reliability
@@ -156,30 +177,30 @@ class Certainty(Part):
     choices: tuple[Threshold, ...]
 
 
-class Curve(Part):
-    """Points of a line, and the area under it as computed before thinning."""
+class Curve(ReportPart):
+    """Points of a curve, and the area under it computed from all points."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
     area: float
 
 
-class ClassCurves(Part):
-    """One class against the rest; None where the test set lacks one side.
+class ClassCurves(ReportPart):
+    """One class against the rest; None if the test set lacks one of both.
 
-    `roc`: false positive rate to true positive rate. `precision_recall`: recall to precision,
-    its area being the average precision.
+    `roc` has false positive rates as x and true positive rates as y. `precision_recall` has recall
+    as x and precision as y; its area is the average precision.
     """
 
     roc: Curve | None
     precision_recall: Curve | None
 
 
-class OodScores(Part):
-    """Out-of-distribution scores of the test pictures, all of which show a class of the model.
+class OodScores(ReportPart):
+    """Out-of-distribution scores of the test pictures, which all show a class of the model.
 
-    `scores` has one of each test picture, in the order of the report: over 1 the picture would be
-    called not like the training pictures. `false_alarms` is the share of those.
+    `scores` are in the order of the report; over 1, a picture counts as not like the training
+    pictures. `false_alarms` is the share of those.
     """
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -188,11 +209,12 @@ class OodScores(Part):
     false_alarms: Estimate
 
 
-class Footprint(Part):
-    """What a model takes: time on the machine that trained it, space, size.
+class Footprint(ReportPart):
+    """Time, size and parameters of a model.
 
-    `milliseconds` is the median of a picture, decoding left out; `megabytes` what must be read
-    to answer, in units of 1024²; `parameters` counts backbone and head.
+    `milliseconds` is the median time per picture without decoding, on the machine that trained
+    the model; `megabytes` the size of the files for prediction, in units of 1024²; `parameters`
+    counts backbone and head.
     """
 
     milliseconds: float
@@ -200,14 +222,14 @@ class Footprint(Part):
     parameters: int
 
 
-class Report(Part):
-    """All that is known of a model from one test set.
+class Report(JsonDocument):
+    """All figures of a model on one test set.
 
-    `top` holds top-1, top-2, … accuracy. `macro` is the plain mean over classes, `weighted`
-    the mean by support. Labels everywhere are indices into `classes`.
+    `top` has top-1, top-2, … accuracy. `macro` is the mean over classes, `weighted` the mean
+    weighted by support. Labels are indices into `classes`.
     """
 
-    version: int = VERSION
+    version: Literal[2] = VERSION
     headline: str
     classes: tuple[str, ...]
     pictures: int
@@ -224,29 +246,3 @@ class Report(Part):
     predictions: tuple[Prediction, ...]
     certainty: Certainty
     curves: tuple[ClassCurves, ...]
-
-    def to_json(self) -> str:
-        """The report as JSON text; `from_json` gives an equal one back."""
-        return self.model_dump_json()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Report:
-        """Read what `to_json` wrote.
-
-        Raises:
-            RunDamaged: not a report, or one of another version.
-        """
-        try:
-            found = json.loads(text)
-            version = found.get("version") if isinstance(found, dict) else None
-            if version != VERSION:
-                raise RunDamaged(
-                    f"Expected a report of version {VERSION}, found {version!r}. "
-                    "Evaluate the model again."
-                )
-            return cls.model_validate_json(text)
-        except (ValueError, ValidationError) as error:
-            raise RunDamaged(
-                "The report cannot be read: its content is not what was written. "
-                "Evaluate the model again."
-            ) from error

@@ -1,4 +1,4 @@
-"""Labels and probabilities in, a report out."""
+"""Evaluate predictions: labels and probabilities in, a report out."""
 
 from collections.abc import Sequence
 
@@ -6,22 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from core.errors import BadDataset, BadInput
-from core.evaluation import calibration, intervals, measures
+from core.evaluation import calibration, intervals, metrics
 from core.evaluation.confusion import confuse
 from core.evaluation.curves import class_curves
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.report import (
-    Baseline,
-    Certainty,
-    Choice,
-    Estimate,
-    Prediction,
-    Report,
-)
+from core.evaluation.report import Baseline, Certainty, Choice, Estimate, Prediction, Report
 from core.evaluation.wording import headline
 
 ALL_KEPT = 20
-"""Up to so many classes, every probability is listed with a picture; beyond, the best five."""
+"""With up to so many classes, all probabilities of a picture are kept, otherwise the best five."""
 TOP = 5
 DIGITS = 6
 
@@ -38,28 +31,30 @@ def evaluate(
     training_counts: ArrayLike | None = None,
     seed: int = 0,
 ) -> Report:
-    """Score a model on its test pictures.
+    """Evaluate a model on its test pictures.
 
     Args:
-        labels: true class of each picture, ints 0 to k - 1, (n,).
-        probabilities: what the model answers: floats 0 to 1, rows that sum to 1, (n, k).
+        labels: actual classes, ints 0 to k - 1, (n,).
+        probabilities: predictions, floats 0 to 1 in rows that sum to 1, (n, k).
         classes: names of the k classes, k at least 2.
-        names: of the pictures, (n,); their numbers from 1 where left out.
-        temperature, uncalibrated: the temperature that is part of the model, and the answers
-            (n, k) that it would give without; both or neither.
-        validation: answers on the validation pictures, (m, k); thresholds are chosen by them,
-            and there are none without.
-        training_counts: training pictures by class, (k,); says which class is the commonest.
-            Left out, the test pictures do.
+        names: of the pictures, (n,); numbers from 1 if None.
+        temperature: of the model.
+        uncalibrated: predictions without temperature, (n, k); given if and only if there is one.
+        validation: predictions for the validation pictures, (m, k), to choose thresholds by; None
+            for no thresholds.
+        training_counts: training pictures by class, (k,), to find the most common class by; the
+            test pictures are counted if None.
         seed: of every bootstrap. Equal input and seed give an equal report.
 
     Raises:
-        BadDataset: there is no test picture.
+        BadDataset: there are no test pictures.
         BadInput: a probability is not a number.
-        ValueError: shapes or ranges that do not fit each other.
+        ValueError: shapes or ranges do not match.
     """
     classes = tuple(classes)
-    truth, given, epsilon = _checked(labels, probabilities, len(classes))
+    truth = _checked_labels(labels, len(classes))
+    original = np.asarray(probabilities)
+    checked = _checked(original, (len(truth), len(classes)), "test")
     if not len(truth):
         raise BadDataset(
             "Expected at least one test picture, found none. Give the test set a share of the "
@@ -67,79 +62,75 @@ def evaluate(
         )
     names = tuple(names) if names is not None else tuple(map(str, range(1, len(truth) + 1)))
     if len(names) != len(truth):
-        raise ValueError(f"expected {len(truth)} names, one a picture; found {len(names)}")
+        raise ValueError(f"expected {len(truth)} names, one per picture; found {len(names)}")
     if (temperature is None) != (uncalibrated is None):
-        raise ValueError("expected a temperature and answers without it together, found one")
+        raise ValueError("expected both temperature and uncalibrated predictions, or none")
 
-    predicted = given.argmax(axis=1)
-    right = int((predicted == truth).sum())
+    predicted = checked.argmax(axis=1)
+    correct = int((predicted == truth).sum())
     confusion = confuse(truth, predicted, len(classes))
     counts = np.array(confusion.counts)
-    accuracy = intervals.proportion(right, len(truth))
-    balanced, macro, weighted = measures.averaged(counts, seed=seed)
+    accuracy = intervals.proportion(correct, len(truth))
+    balanced, macro, weighted = metrics.average(counts, seed=seed)
     return Report(
-        headline=headline(right, accuracy, classes, confusion),
+        headline=headline(correct, accuracy, classes, confusion),
         classes=classes,
         pictures=len(truth),
-        right=right,
+        right=correct,
         accuracy=accuracy,
         balanced_accuracy=balanced,
-        top=_top(truth, given),
+        top=_top(truth, checked),
         macro=macro,
         weighted=weighted,
-        log_loss=_log_loss(truth, given, epsilon, seed),
-        per_class=measures.by_class(classes, measures.tally(counts)),
+        log_loss=_log_loss(truth, original if original.dtype.kind == "f" else checked, seed),
+        per_class=metrics.by_class(classes, metrics.count(counts)),
         baseline=_baseline(truth, predicted, training_counts, len(classes)),
         confusion=confusion,
-        predictions=_predictions(names, truth, predicted, given),
-        certainty=_certainty(truth, given, temperature, uncalibrated, validation, seed),
-        curves=class_curves(truth, given),
+        predictions=_predictions(names, truth, predicted, checked),
+        certainty=_certainty(truth, checked, temperature, uncalibrated, validation, seed),
+        curves=class_curves(truth, checked),
     )
 
 
-def _checked(
-    labels: ArrayLike, probabilities: ArrayLike, classes: int
-) -> tuple[Ints, Floats, float]:
-    truth, given = np.asarray(labels), np.asarray(probabilities)
+def _checked_labels(labels: ArrayLike, classes: int) -> Ints:
+    checked = np.asarray(labels)
     if classes < 2:
         raise ValueError(f"expected at least 2 classes, found {classes}")
-    if truth.ndim != 1 or (truth.size and truth.dtype.kind not in "iu"):
-        raise ValueError(f"expected labels as ints (n,), found {truth.dtype} {truth.shape}")
-    if truth.size and (truth.min() < 0 or truth.max() >= classes):
-        raise ValueError(f"expected labels 0 to {classes - 1}, found {truth.max()}")
-    epsilon = float(np.finfo(given.dtype if given.dtype.kind == "f" else float).eps)
-    return truth.astype(np.int64), _rows(given, (len(truth), classes), "test"), epsilon
+    if checked.ndim != 1 or (checked.size and checked.dtype.kind not in "iu"):
+        raise ValueError(f"expected labels as ints (n,), found {checked.dtype} {checked.shape}")
+    if checked.size and (checked.min() < 0 or checked.max() >= classes):
+        raise ValueError(f"expected labels 0 to {classes - 1}, found {checked.max()}")
+    return checked.astype(np.int64)
 
 
-def _rows(given: ArrayLike, shape: tuple[int, int], which: str) -> Floats:
-    """Probabilities as float64, of that shape; a length of -1 may be any."""
-    found = np.asarray(given).astype(np.float64)
-    if found.ndim != 2 or any(
-        want not in (-1, got) for want, got in zip(shape, found.shape, strict=True)
+def _checked(probabilities: ArrayLike, shape: tuple[int, int], split: str) -> Floats:
+    """Probabilities as float64 of a shape; -1 allows any length."""
+    checked = np.asarray(probabilities).astype(np.float64)
+    if checked.ndim != 2 or any(
+        expected not in (-1, length) for expected, length in zip(shape, checked.shape, strict=True)
     ):
-        raise ValueError(f"expected {which} probabilities {shape}, found {found.shape}")
-    if not np.isfinite(found).all():
-        bad = int((~np.isfinite(found)).any(axis=1).sum())
+        raise ValueError(f"expected {split} probabilities {shape}, found {checked.shape}")
+    if not np.isfinite(checked).all():
+        bad = int((~np.isfinite(checked)).any(axis=1).sum())
         raise BadInput(
-            f"Expected a probability for every class, found none for {bad} of {len(found)} "
-            f"{which} pictures. The training has gone astray: try a lower learning rate."
+            f"Expected a probability for every class, found none for {bad} of {len(checked)} "
+            f"{split} pictures. The training has diverged: try a lower learning rate."
         )
-    if found.size and (found.min() < 0 or np.abs(found.sum(axis=1) - 1).max() > 1e-3):
-        raise ValueError(f"expected {which} probabilities of 0 to 1, in rows that sum to 1")
-    return found
+    if checked.size and (checked.min() < 0 or np.abs(checked.sum(axis=1) - 1).max() > 1e-3):
+        raise ValueError(f"expected {split} probabilities of 0 to 1, in rows that sum to 1")
+    return checked
 
 
 def _top(labels: Ints, probabilities: Floats) -> tuple[Estimate, ...]:
-    ranks = measures.ranks(labels, probabilities)
-    most = min(TOP, probabilities.shape[1] - 1)
+    ranks = metrics.ranks(labels, probabilities)
+    last = min(TOP, probabilities.shape[1] - 1)
     return tuple(
-        intervals.proportion(int((ranks < k).sum()), len(labels)) for k in range(1, most + 1)
+        intervals.proportion(int((ranks < k).sum()), len(labels)) for k in range(1, last + 1)
     )
 
 
-def _log_loss(labels: Ints, probabilities: Floats, epsilon: float, seed: int) -> Estimate:
-    own = probabilities[np.arange(len(labels)), labels]
-    losses = -np.log(np.clip(own, epsilon, 1 - epsilon))
+def _log_loss(labels: Ints, probabilities: Floats, seed: int) -> Estimate:
+    losses = metrics.log_losses(labels, probabilities)
     draws = intervals.bootstrap(len(labels), lambda rows: losses[rows].mean(axis=1), seed=seed)
     low, high = intervals.percentiles(draws)
     return intervals.around(float(losses.mean()), float(low), float(high))
@@ -149,16 +140,16 @@ def _baseline(
     labels: Ints, predicted: Ints, training_counts: ArrayLike | None, classes: int
 ) -> Baseline:
     counts = np.bincount(labels, minlength=classes)
-    known = counts if training_counts is None else np.asarray(training_counts)
-    if known.shape != counts.shape:
-        raise ValueError(f"expected training counts {counts.shape}, found {known.shape}")
-    guess = int(known.argmax())
-    ours, theirs = predicted == labels, labels == guess
+    training = counts if training_counts is None else np.asarray(training_counts)
+    if training.shape != counts.shape:
+        raise ValueError(f"expected training counts {counts.shape}, found {training.shape}")
+    most_common = int(training.argmax())
+    correct, baseline = predicted == labels, labels == most_common
     return Baseline(
-        label=guess,
-        accuracy=intervals.proportion(int(counts[guess]), len(labels)),
+        label=most_common,
+        accuracy=intervals.proportion(int(counts[most_common]), len(labels)),
         gain=intervals.paired_difference(
-            int((ours & ~theirs).sum()), int((theirs & ~ours).sum()), len(labels)
+            int((correct & ~baseline).sum()), int((baseline & ~correct).sum()), len(labels)
         ),
     )
 
@@ -174,11 +165,11 @@ def _predictions(
         Prediction(
             name=name,
             label=label,
-            predicted=answer,
+            predicted=prediction,
             probability=row[0],
             top=tuple(map(Choice, order, row)),
         )
-        for name, label, answer, order, row in zip(
+        for name, label, prediction, order, row in zip(
             names, labels.tolist(), predicted.tolist(), ranked.tolist(), values, strict=True
         )
     )
@@ -192,18 +183,17 @@ def _certainty(
     validation: ArrayLike | None,
     seed: int,
 ) -> Certainty:
-    as_answered = calibration.reliability(labels, probabilities, seed=seed)
-    before, after = as_answered, None
+    before, after = calibration.reliability(labels, probabilities, seed=seed), None
     if uncalibrated is not None:
-        rows = _rows(uncalibrated, probabilities.shape, "test")
-        before, after = calibration.reliability(labels, rows, seed=seed), as_answered
-    chosen_by = np.empty((0, probabilities.shape[1]))
+        rows = _checked(uncalibrated, probabilities.shape, "test")
+        before, after = calibration.reliability(labels, rows, seed=seed), before
+    choices_by = np.empty((0, probabilities.shape[1]))
     if validation is not None:
-        chosen_by = _rows(validation, (-1, probabilities.shape[1]), "validation")
+        choices_by = _checked(validation, (-1, probabilities.shape[1]), "validation")
     return Certainty(
         before=before,
         after=after,
         temperature=temperature,
         coverage=calibration.coverage(labels, probabilities),
-        choices=calibration.choices(chosen_by, labels, probabilities),
+        choices=calibration.choices(choices_by, labels, probabilities),
     )

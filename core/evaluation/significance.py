@@ -1,24 +1,21 @@
-"""Whether a difference between two answers to the same pictures is more than chance."""
+"""Significance tests for two models on the same test pictures."""
 
 from collections.abc import Sequence
 
 from core.evaluation.intervals import LEVEL, Floats
 
 ALPHA = 1 - LEVEL
-"""A difference is more than chance where its p-value is below this."""
+"""Significance level."""
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """How likely two equally good answers differ at least so unevenly.
-
-    The exact test: of the pictures that only one gets right, each is as likely the one's as the
-    other's. In whole numbers, so that no count is too large for it.
+    """P-value of the exact McNemar test, computed in integers so that no count is too large.
 
     Args:
-        only_first, only_second: pictures that only the one got right.
+        only_first, only_second: number of pictures that only one model predicts correctly.
 
     Returns:
-        The two-sided p-value, 0 to 1; 1 where they never differ.
+        The two-sided p-value, 0 to 1; 1 if the models never differ.
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions
         or percentages", Psychometrika 12 (1947), with the binomial in place of chi-square.
@@ -34,9 +31,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def from_draws(draws: Floats) -> float:
-    """Two-sided p-value of a difference, from bootstrap draws of it, (m,).
-
-    The smallest that m draws can show is 2 / (m + 1).
+    """Two-sided p-value of a difference from its bootstrap draws, (m,); at least 2 / (m + 1).
 
     Source: Davison and Hinkley, "Bootstrap methods and their application" (1997), section 4.2.
     """
@@ -45,9 +40,7 @@ def from_draws(draws: Floats) -> float:
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """P-values, each as large as it must be because several were looked at.
-
-    The chance that any of them is below a level by chance alone is then at most that level.
+    """Adjust p-values for multiple comparisons; bounds the family-wise error rate.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
         of Statistics 6 (1979).

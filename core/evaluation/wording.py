@@ -1,4 +1,4 @@
-"""Figures in words, with the digits that the number of test pictures supports."""
+"""Format figures with as many digits as their intervals support, and write the headline."""
 
 import math
 
@@ -6,14 +6,14 @@ from core.evaluation.report import Confusion, Estimate
 
 MOSTLY = 0.5
 OFTEN = 0.1
-"""Shares of all mistakes from which one pair of classes is worth a word in the headline."""
+"""Shares of all mistakes from which the headline mentions a pair of classes."""
 
 
 def describe(estimate: Estimate | None, *, percent: bool = True) -> str:
     """A figure with its interval: `93.5 % (88–97)`, or `0.93 (0.88–0.97)` without percent.
 
-    The interval is rounded outwards. A wide one takes digits from the figure: ±5 % and more
-    leaves whole per cents, ±0.5 % and less allows two decimals.
+    The interval is rounded outwards. Wide intervals reduce the digits of the figure: from ±5 %
+    there are none after the point, below ±0.5 % there are two.
     """
     if estimate is None:
         return "–"
@@ -22,7 +22,7 @@ def describe(estimate: Estimate | None, *, percent: bool = True) -> str:
 
 
 def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]:
-    """The three numbers of `describe` apart, without units."""
+    """Value, low and high as in `describe`, without units."""
     scale = 100 if percent else 1
     value, low, high = (scale * x for x in (estimate.value, estimate.low, estimate.high))
     width = 100 * (estimate.high - estimate.low)
@@ -35,7 +35,7 @@ def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]
 
 
 def headline(right: int, accuracy: Estimate, classes: tuple[str, ...], confusion: Confusion) -> str:
-    """The report in one line, class names as they were given.
+    """The report in one line, with unescaped class names.
 
     Example:
         Right on 143 of 153 test pictures: 93.5 %, between 88 and 97 %; mostly confuses ants

@@ -2,44 +2,44 @@ import numpy as np
 import pytest
 
 from core.evaluation import evaluate
-from core.evaluation.browsing import ORDERS, Wanted, find, rows
+from core.evaluation.browsing import ORDERS, Filters, find, rows
 from core.evaluation.intervals import proportion
 from core.evaluation.report import OodScores
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
-SAID = np.array([0, 1, 1, 1, 0, 2])
-SURE = np.array([0.9, 0.6, 0.8, 0.5, 0.7, 0.95])
+PREDICTED = np.array([0, 1, 1, 1, 0, 2])
+PROBABILITY = np.array([0.9, 0.6, 0.8, 0.5, 0.7, 0.95])
 NAMES = ("ant/A.JPG", "ant/b.jpg", "ant/c.jpg", "bee/a.jpg", "bee/d.jpg", "İ/e.jpg")
 
 
 @pytest.fixture
 def found():
-    given = np.repeat((1 - SURE)[:, None] / 2, 3, axis=1)
-    given[np.arange(6), SAID] = SURE
+    given = np.repeat((1 - PROBABILITY)[:, None] / 2, 3, axis=1)
+    given[np.arange(6), PREDICTED] = PROBABILITY
     report = evaluate(LABELS, given, ("ant", "bee", "cat"), NAMES)
-    strange = (0.2, 0.3, 1.2, 0.4, 0.5, 0.6)
-    return rows(report, OodScores(scores=strange, false_alarms=proportion(1, 6)))
+    scores = (0.2, 0.3, 1.2, 0.4, 0.5, 0.6)
+    return rows(report, OodScores(scores=scores, false_alarms=proportion(1, 6)))
 
 
-def names_of(found, order="Surest", **wanted):
-    return find(found, Wanted(**wanted), order).tolist()
+def names_of(found, order="Surest", **filters):
+    return find(found, Filters(**filters), order).tolist()
 
 
-def test_wrong_ones_come_first_with_those_of_one_confusion_together(found):
+def test_wrong_first_goes_through_the_confusions(found):
     assert names_of(found, "Wrong first") == [2, 1, 4, 3, 0, 5]
 
 
-def test_the_most_surely_wrong_come_first_whatever_the_confusion(found):
+def test_most_surely_wrong_sorts_all_mistakes_by_probability(found):
     assert names_of(found, "Most surely wrong") == [2, 4, 1, 3, 0, 5]
 
 
-def test_pictures_are_ordered_by_how_sure_it_was(found):
+def test_pictures_are_sorted_by_probability(found):
     assert names_of(found, "Surest") == [5, 0, 2, 4, 1, 3]
     assert names_of(found, "Least sure") == names_of(found, "Surest")[::-1]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "places"),
+    ("filters", "places"),
     [
         ({"label": 0}, {0, 1, 2}),
         ({"predicted": 0}, {0, 4}),
@@ -54,11 +54,11 @@ def test_pictures_are_ordered_by_how_sure_it_was(found):
     ],
     ids=str,
 )
-def test_only_what_is_wanted_is_found(found, wanted, places):
+def test_filters_select_pictures(found, filters, places):
     for order in ORDERS:
-        assert set(names_of(found, order, **wanted)) == places
+        assert set(names_of(found, order, **filters)) == places
 
 
-def test_the_pictures_of_a_cell_begin_with_the_surest(found):
+def test_a_cell_starts_with_the_most_probable_picture(found):
     assert found.cell(0, 1).tolist() == [2, 1]
     assert found.cell(2, 0).tolist() == []

@@ -7,7 +7,7 @@ from core.evaluation import confusion
 COUNTS = np.array([[5, 0, 3], [0, 4, 0], [1, 0, 7]])
 
 
-def test_shares_equal_those_of_scikit_learn():
+def test_shares_equal_scikit_learns():
     generator = np.random.default_rng(0)
     labels, predicted = generator.integers(0, 4, (2, 50))
     counts = confusion.count(labels, predicted, 5)
@@ -23,7 +23,7 @@ def test_the_worst_confusions_come_first():
     assert len(confusion.worst(np.ones((9, 9), int), limit=4)) == 4
 
 
-def test_classes_that_are_taken_for_each_other_stand_together():
+def test_confused_classes_are_neighbours():
     counts = np.diag([20] * 6)
     for a, b in ((0, 3), (3, 5), (1, 4)):
         counts[a, b] = counts[b, a] = 6
@@ -33,11 +33,11 @@ def test_classes_that_are_taken_for_each_other_stand_together():
     assert order[5] == 2
 
 
-def test_classes_that_were_never_confused_keep_their_order():
+def test_classes_that_are_never_confused_keep_their_order():
     assert confusion.order(np.diag([3, 0, 5])) == (0, 1, 2)
 
 
-def test_hidden_blocks_are_found_again():
+def test_shuffled_blocks_are_recovered():
     generator = np.random.default_rng(0)
     block = generator.permutation(np.repeat(np.arange(20), 5))
     counts = np.where(block[:, None] == block, 3, 0) + 30 * np.eye(100, dtype=int)

@@ -15,7 +15,7 @@ def scored(request):
     return labels, np.stack([1 - score, score], axis=1)
 
 
-def test_roc_points_equal_those_of_scikit_learn(scored):
+def test_roc_points_equal_scikit_learns(scored):
     labels, probabilities = scored
     x, y, _ = roc_curve(labels, probabilities[:, 1])
     found = curves.class_curves(labels, probabilities, points=1000)[1].roc
@@ -23,7 +23,7 @@ def test_roc_points_equal_those_of_scikit_learn(scored):
     assert found.y == pytest.approx(y, abs=1e-4)
 
 
-def test_precision_recall_points_are_among_those_of_scikit_learn(scored):
+def test_precision_recall_points_are_among_scikit_learns(scored):
     labels, probabilities = scored
     precision, recall, _ = precision_recall_curve(labels, probabilities[:, 1])
     expected = set(zip(recall.round(4).tolist(), precision.round(4).tolist(), strict=True))

@@ -20,7 +20,7 @@ def some(n=60, classes=3, sizes=(1, 1, 1, 2, 3), seed=0):
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_pictures_of_one_group_are_in_one_fold(count):
+def test_a_group_is_in_one_fold(count):
     labels, groups = some()
     fold = folds.assign(labels, groups, count, 0)
     for group in np.unique(groups):
@@ -28,7 +28,7 @@ def test_pictures_of_one_group_are_in_one_fold(count):
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_every_class_is_shared_out_evenly(count):
+def test_every_class_is_divided_evenly(count):
     labels, groups = some()
     fold = folds.assign(labels, groups, count, 0)
     for label in range(3):
@@ -38,14 +38,14 @@ def test_every_class_is_shared_out_evenly(count):
     assert counts.max() - counts.min() <= 4, "nor do all classes fill the same folds first"
 
 
-def test_the_seed_decides_the_folds_and_nothing_else_does():
+def test_the_folds_depend_on_the_seed():
     labels, groups = some()
-    one, again, other = (folds.assign(labels, groups, 5, seed) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(one, again)
-    assert not np.array_equal(one, other)
+    first, again, different = (folds.assign(labels, groups, 5, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, different)
 
 
-def test_there_are_no_more_folds_than_the_rarest_class_has_groups():
+def test_the_rarest_class_limits_the_number_of_folds():
     labels = np.array([0] * 9 + [1] * 6)
     alone = np.arange(15)
     assert folds.feasible(labels, alone, 5) == 5

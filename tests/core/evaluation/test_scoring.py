@@ -1,5 +1,4 @@
 import math
-import time
 import warnings
 
 import numpy as np
@@ -52,7 +51,7 @@ def case(request):
         yield labels, probabilities, classes, evaluate(labels, probabilities, named(classes))
 
 
-def test_averages_equal_those_of_scikit_learn(case):
+def test_averages_equal_scikit_learns(case):
     labels, probabilities, _, report = case
     predicted = probabilities.argmax(axis=1)
     assert report.accuracy.value == pytest.approx(metrics.accuracy_score(labels, predicted))
@@ -69,7 +68,7 @@ def test_averages_equal_those_of_scikit_learn(case):
         )
 
 
-def test_log_loss_and_top_k_equal_those_of_scikit_learn(case):
+def test_log_loss_and_top_k_equal_scikit_learns(case):
     labels, probabilities, classes, report = case
     every = np.arange(classes)
     assert report.log_loss.value == pytest.approx(
@@ -83,7 +82,7 @@ def test_log_loss_and_top_k_equal_those_of_scikit_learn(case):
         )
 
 
-def test_the_table_of_classes_equals_that_of_scikit_learn(case):
+def test_figures_of_classes_equal_scikit_learns(case):
     labels, probabilities, classes, report = case
     expected = metrics.precision_recall_fscore_support(
         labels, probabilities.argmax(axis=1), labels=np.arange(classes), zero_division=np.nan
@@ -100,7 +99,7 @@ def test_the_table_of_classes_equals_that_of_scikit_learn(case):
         assert score.support == expected[3][i]
 
 
-def test_the_confusion_matrix_equals_that_of_scikit_learn(case):
+def test_the_confusion_matrix_equals_scikit_learns(case):
     labels, probabilities, classes, report = case
     expected = metrics.confusion_matrix(
         labels, probabilities.argmax(axis=1), labels=np.arange(classes)
@@ -109,7 +108,7 @@ def test_the_confusion_matrix_equals_that_of_scikit_learn(case):
     assert sorted(report.confusion.order) == list(range(classes))
 
 
-def test_areas_under_the_curves_equal_those_of_scikit_learn(case):
+def test_areas_under_curves_equal_scikit_learns(case):
     labels, probabilities, _, report = case
     for i, pair in enumerate(report.curves):
         positive = labels == i
@@ -148,7 +147,7 @@ def test_equal_input_and_seed_give_an_equal_report():
     assert evaluate(labels, probabilities, named(3), seed=5) != first
 
 
-def test_predictions_carry_names_and_the_best_answers_first():
+def test_predictions_have_names_and_the_best_classes_first():
     labels, probabilities = fake(9, 30)
     report = evaluate(labels, probabilities, named(30), [f"{i}.jpg" for i in range(9)])
     for i, prediction in enumerate(report.predictions):
@@ -161,7 +160,7 @@ def test_predictions_carry_names_and_the_best_answers_first():
     assert len(evaluate(*fake(9, 20), named(20)).predictions[0].top) == 20
 
 
-def test_the_baseline_guesses_the_commonest_class_of_training():
+def test_the_baseline_predicts_the_most_common_training_class():
     labels, probabilities = np.array([0, 0, 0, 1]), np.tile([0.9, 0.1], (4, 1))
     report = evaluate(labels, probabilities, named(2))
     assert (report.baseline.label, report.baseline.accuracy.value) == (0, 0.75)
@@ -171,7 +170,7 @@ def test_the_baseline_guesses_the_commonest_class_of_training():
     assert report.baseline.gain.value == 0.5
 
 
-def test_certainty_tells_the_answers_from_what_they_were_before_the_temperature():
+def test_certainty_compares_probabilities_with_and_without_temperature():
     labels, unsure = fake(400, 4, seed=1)
     # By Bayes' rule these pictures deserve twice the logits, and not six times.
     probabilities, before = (
@@ -198,19 +197,19 @@ def test_certainty_tells_the_answers_from_what_they_were_before_the_temperature(
     assert found.choices[-1].error.value < found.choices[0].error.value
 
 
-def test_a_temperature_comes_with_the_answers_without_it():
+def test_a_temperature_requires_uncalibrated_predictions():
     labels, probabilities = fake(9, 3)
-    with pytest.raises(ValueError, match="together"):
+    with pytest.raises(ValueError, match="uncalibrated"):
         evaluate(labels, probabilities, named(3), temperature=2.0)
 
 
-def test_an_empty_test_set_is_refused_in_a_sentence():
-    with pytest.raises(BadDataset, match="Expected at least one test picture, found none"):
+def test_an_empty_test_set_is_refused():
+    with pytest.raises(BadDataset, match="test picture"):
         evaluate(np.zeros(0, int), np.zeros((0, 3)), named(3))
 
 
-def test_probabilities_that_are_not_numbers_are_refused_in_a_sentence():
-    with pytest.raises(BadInput, match="found none for 1 of 2 test pictures"):
+def test_probabilities_that_are_not_numbers_are_refused():
+    with pytest.raises(BadInput, match="1 of 2 test pictures"):
         evaluate([0, 1], [[0.5, 0.5], [np.nan, 0.5]], named(2))
 
 
@@ -225,28 +224,12 @@ def test_probabilities_that_are_not_numbers_are_refused_in_a_sentence():
         ([0], [[1.0]], 1),
     ],
 )
-def test_shapes_and_ranges_that_do_not_fit_are_bugs_of_the_caller(labels, probabilities, classes):
+def test_wrong_shapes_and_ranges_raise_value_errors(labels, probabilities, classes):
     with pytest.raises(ValueError, match="expected"):
         evaluate(labels, probabilities, named(classes))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 99}', '{"version": 1}', "\x00"])
-def test_a_file_that_is_no_report_is_damaged(text):
+def test_a_damaged_report_is_refused(text):
     with pytest.raises(RunDamaged, match="Evaluate the model again"):
         Report.from_json(text)
-
-
-def test_five_thousand_pictures_of_a_hundred_classes_take_under_two_seconds():
-    labels, probabilities = fake(5000, 100, sharp=3.0)
-    validation = fake(2500, 100, seed=1, sharp=3.0)
-    start = time.process_time()
-    report = evaluate(
-        labels,
-        probabilities,
-        named(100),
-        temperature=1.1,
-        uncalibrated=probabilities,
-        validation=validation[1],
-    )
-    assert time.process_time() - start < 2
-    assert len(report.to_json()) < 2_000_000

@@ -16,23 +16,23 @@ def headline(counts, classes=("ants", "bees", "wasps", "flies")):
     return evaluate(np.repeat(labels, times), given, classes[:size]).headline
 
 
-def test_the_headline_says_how_many_how_sure_and_what_is_confused():
+def test_the_headline_has_the_accuracy_and_the_main_confusion():
     assert headline([[63, 7], [3, 80]]) == (
         "Right on 143 of 153 test pictures: 93.5 %, between 88 and 97 %; "
         "mostly confuses ants with bees"
     )
 
 
-def test_the_pair_is_named_from_its_commoner_side():
+def test_a_confusion_is_named_in_its_more_common_direction():
     assert headline([[70, 2], [8, 73]]).endswith("mostly confuses bees with ants")
 
 
-def test_a_pair_that_is_not_most_of_the_mistakes_is_only_the_commonest():
+def test_a_confusion_below_half_of_the_mistakes_is_only_most_often():
     counts = [[20, 2, 0, 1], [1, 20, 0, 1], [1, 0, 20, 1], [0, 1, 0, 20]]
     assert headline(counts).endswith("; most often confuses ants with bees")
 
 
-def test_scattered_mistakes_are_not_pinned_on_a_pair():
+def test_scattered_mistakes_name_no_confusion():
     assert headline([[20, 1, 0], [0, 20, 1], [1, 0, 20]]).endswith("%")
 
 
@@ -44,7 +44,7 @@ def test_scattered_mistakes_are_not_pinned_on_a_pair():
         ([[0, 2], [0, 0]], "Right on 0 of 2 test pictures: 0 %, between 0 and 66 %; mostly"),
     ],
 )
-def test_extremes_read_well(counts, start):
+def test_headlines_of_extremes(counts, start):
     assert headline(counts).startswith(start)
 
 
@@ -58,11 +58,11 @@ def test_extremes_read_well(counts, start):
         (30, 30, "100 % (88–100)"),
     ],
 )
-def test_digits_grow_with_the_number_of_pictures(right, of, text):
+def test_more_pictures_give_more_digits(right, of, text):
     assert describe(proportion(right, of)) == text
 
 
-def test_other_figures_have_no_per_cent():
+def test_figures_can_be_without_percent():
     estimate = Estimate(value=0.9312, low=0.8812, high=0.9688)
     assert describe(estimate, percent=False) == "0.93 (0.88–0.97)"
     assert figures(estimate) == ("93.1", "88", "97")

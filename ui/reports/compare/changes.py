@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.evaluation.paired import NotComparable, PairedComparison, Place
+from core.evaluation.paired import NotComparable, PairedComparison, Position
 from core.evaluation.report import Prediction
 from ui import text
 from ui.charts.drawing import share
@@ -35,7 +35,7 @@ def show(sides: Sequence[Side], found: Sequence[PairedComparison | NotComparable
             key=f"changed {first.run.id}",
         )
     second, one = pairs[letter]
-    lists = {"Now right": one.righted, "Now wrong": one.wronged}
+    lists = {"Now right": one.fixed, "Now wrong": one.broken}
     said = {
         "Now right": f"{first.letter} was wrong, {letter} is right",
         "Now wrong": f"{first.letter} was right, {letter} is wrong",
@@ -43,7 +43,7 @@ def show(sides: Sequence[Side], found: Sequence[PairedComparison | NotComparable
     chosen = st.segmented_control(
         "Changed",
         list(lists),
-        default="Now right" if one.righted or not one.wronged else "Now wrong",
+        default="Now right" if one.fixed or not one.broken else "Now wrong",
         format_func=lambda name: f"{name} ({len(lists[name]):,})",
         required=True,
         key=f"changes {first.run.id} {second.run.id}",
@@ -54,7 +54,7 @@ def show(sides: Sequence[Side], found: Sequence[PairedComparison | NotComparable
     _gallery(first, second, places, f"{chosen} {second.run.id}")
 
 
-def _gallery(first: Side, second: Side, places: Sequence[Place], key: str) -> None:
+def _gallery(first: Side, second: Side, places: Sequence[Position], key: str) -> None:
     pages = max(1, -(-len(places) // PAGE))
     page = st.pagination(pages, key=f"page {key}") if pages > 1 else 1
     with st.grid(min_column_width=130, gap="small", key=f"gallery {key}") as grid:
@@ -63,7 +63,7 @@ def _gallery(first: Side, second: Side, places: Sequence[Place], key: str) -> No
                 _one(first, second, place)
 
 
-def _one(first: Side, second: Side, place: Place) -> None:
+def _one(first: Side, second: Side, place: Position) -> None:
     name = _of(first, place.first).name
     thumbnail = first.run.thumbnail(place.first)
     if thumbnail.is_file():

@@ -9,7 +9,7 @@ from typing import get_args
 import streamlit as st
 
 from core.evaluation import browsing
-from core.evaluation.browsing import ORDERS, Rows, Verdict, Wanted
+from core.evaluation.browsing import ORDERS, Filters, Rows, Verdict
 from core.predict.table import inert
 from ui import resources, state, text
 from ui.charts.drawing import share
@@ -47,7 +47,7 @@ def show(opened: Opened) -> None:
     gallery.show(opened, places.tolist(), state.PAGE)
 
 
-def _asked(opened: Opened, rows: Rows) -> tuple[Wanted, str]:
+def _asked(opened: Opened, rows: Rows) -> tuple[Filters, str]:
     """What the filters ask for; each is in the address."""
     classes = list(opened.report.classes)
     threshold = opened.run.annotations().threshold
@@ -101,7 +101,7 @@ def _asked(opened: Opened, rows: Rows) -> tuple[Wanted, str]:
             bind="query-params",
             on_change=_first_page,
         )
-    wanted = Wanted(
+    wanted = Filters(
         label=None if label is None else classes.index(label),
         predicted=None if predicted is None else classes.index(predicted),
         right=ONLY[only],
