@@ -1,4 +1,4 @@
-"""The only decoder: the bytes of any picture in, upright RGB pixels out."""
+"""Decode pictures to upright RGB pixels: the only decoder."""
 
 from core.images.decoding import (
     FORMATS,

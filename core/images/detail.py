@@ -1,4 +1,4 @@
-"""Measure how much fine detail a picture has."""
+"""Measure the sharpness of a picture."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 
 
 def laplacian(levels: np.ndarray) -> float:
-    """How much neighbouring pixels differ.
+    """Standard deviation of the Laplacian, a measure of sharpness.
 
     Args:
         levels: (h, w) uint8 grey.
 
     Returns:
-        The standard deviation of the Laplacian, in grey levels; 0 below 3 × 3 pixels.
+        In grey levels; 0 below 3 × 3 pixels.
 
     Source: J. L. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", 2000.
     """

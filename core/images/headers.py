@@ -1,4 +1,4 @@
-"""Look at a picture's headers before a decoder does, for what decoders spend without limit."""
+"""Check the headers of pictures for what would make a decoder spend unlimited time or memory."""
 
 import re
 import struct
@@ -9,33 +9,35 @@ from typing import IO, Any
 from core.errors import BadImage
 from core.settings import Settings
 
-# What a decoder may spend on one picture, found by measuring Pillow 13 on 25 million pixels.
+# Limits of what a decoder may spend on one picture, measured with Pillow 13 on 25 million pixels.
 SCAN_PIXELS = 600_000_000  # pixels × scans of a progressive JPEG
 PLAIN_PIXELS = 500_000  # decoders that Pillow runs in Python: plain PPM, run-length BMP
-# Parts of the pixel limit, for decoders that keep several copies.
-PARTS = {"WEBP": 0.5, "AVIF": 0.7}
-MOST_BLOCKS = 50_000
+# Share of the pixel limit for decoders that keep several copies.
+SHARES = {"WEBP": 0.5, "AVIF": 0.7}
+MAXIMUM_BLOCKS = 50_000
 TAG_BYTES = 16 << 20  # all tags of a TIFF or EXIF directory together
 TAG_NUMBERS = 1 << 18  # numbers among them: each becomes a Python object
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _RAW_DEPTHS = {b"P5": (255, 65_535), b"P6": (255,)}
 _ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
 
 Reader = Callable[[int, int], bytes]  # (offset, count) → bytes, short at the end
-Block = tuple[int, int, int]  # where, kind, size
-Entry = tuple[int, int, int, int]  # tag, type, count, where its value is
+Block = tuple[int, int, int]  # offset, kind, size
+Entry = tuple[int, int, int, int]  # tag, type, count, offset of the value
 
 
 def check(file: IO[bytes], limits: Settings) -> None:
-    """Refuse a picture whose headers promise more work than its pixels are worth.
+    """Check the headers of a picture.
 
     Args:
-        file: open for reading, at its start; left anywhere.
+        file: open for reading, at its start; the position changes.
+        limits: the settings.
 
     Raises:
-        BadImage: with what was found and what to do.
+        BadImage: decoding would take too much time or memory.
     """
     head = file.read(64)
     if head.startswith(b"\xff\xd8"):
@@ -45,7 +47,7 @@ def check(file: IO[bytes], limits: Settings) -> None:
     elif head[:3] == b"GIF":
         _count_blocks(_gif_blocks(_reader(file)))
     elif head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        within(_webp_size(head), limits, "WEBP")
+        check_size(_webp_size(head), limits, "WEBP")
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         _check_tags(_reader(file))
     elif head[:2] == b"BM" and len(head) >= 34 and _u32(head, 30) in (1, 2):
@@ -54,12 +56,28 @@ def check(file: IO[bytes], limits: Settings) -> None:
         _check_ppm(head)
 
 
-def within(size: tuple[int, int], limits: Settings, kind: str = "") -> None:
-    """Refuse more pixels than the limit for a format, from the header alone."""
-    most = limits.picture_pixels * PARTS.get(kind, 1)
+def is_heic(file: IO[bytes]) -> bool:
+    """Whether a file is a HEIC picture; reads from its start and returns there.
+
+    Source: ISO/IEC 23008-12:2022, annex B.
+    """
+    head = file.read(64)
+    file.seek(0)
+    box = head[: int.from_bytes(head[:4], "big")]
+    brands = {box[at : at + 4] for at in range(8, len(box), 4)}
+    return box[4:8] == b"ftyp" and not HEIC_BRANDS.isdisjoint(brands)
+
+
+def check_size(size: tuple[int, int], limits: Settings, kind: str = "") -> None:
+    """Check width and height against the pixel limit of a format.
+
+    Raises:
+        BadImage: there are more pixels than allowed.
+    """
+    most = limits.picture_pixels * SHARES.get(kind, 1)
     if area(size) > most:
         raise BadImage(
-            f"Such pictures may have up to {most / 1e6:g} million pixels; this one has "
+            f"Pictures like this may have up to {most / 1e6:g} million pixels; this one has "
             f"{size[0]} × {size[1]}. Make it smaller, or raise "
             f"{Settings.variable('picture_pixels')}."
         )
@@ -71,10 +89,10 @@ def area(size: tuple[int, int]) -> int:
 
 
 def orientation(info: Mapping[Any, Any]) -> int:
-    """How a picture must be turned: EXIF's number, 1 to 8; 1 where nothing readable is said.
+    """EXIF orientation of a picture, 1 to 8; 1 if there is none.
 
     Args:
-        info: what Pillow found beside the pixels.
+        info: `Image.info` of Pillow.
 
     Source: EXIF 2.32, tag 0x0112.
     """
@@ -88,12 +106,12 @@ def orientation(info: Mapping[Any, Any]) -> int:
                     return int(value)
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
-    said = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
-    return int(said[1]) if said else 1
+    match = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
+    return int(match[1]) if match else 1
 
 
 def _check_jpeg(file: IO[bytes]) -> None:
-    """Count scans, and weigh the EXIF and multi-picture directories as Pillow joins them."""
+    """Count scans, and check EXIF and multi-picture directories, joined as Pillow joins them."""
     pixels, exif = 0, b""
     read = _reader(file)
     for at, kind, size in _count_blocks(_jpeg_segments(read)):
@@ -119,15 +137,15 @@ def _check_jpeg(file: IO[bytes]) -> None:
 
 
 def _count_blocks(blocks: Iterator[Block]) -> list[Block]:
-    """Pillow goes through blocks one by one in Python, however many there are."""
-    found = list(islice(blocks, MOST_BLOCKS + 1))
-    if len(found) > MOST_BLOCKS:
-        raise BadImage("This picture is cut into far too many blocks. Save it again.")
+    """List blocks, up to a limit: Pillow iterates over them in Python."""
+    found = list(islice(blocks, MAXIMUM_BLOCKS + 1))
+    if len(found) > MAXIMUM_BLOCKS:
+        raise BadImage("This picture consists of too many blocks. Save it again.")
     return found
 
 
 def _jpeg_segments(read: Reader) -> Iterator[Block]:
-    """Segments up to the first scan; where each begins, its marker, its size."""
+    """Segments up to the first scan."""
     at = 2
     while (marker := read(at, 4))[:1] == b"\xff" and len(marker) == 4 and marker[1] != 0xDA:
         size = int.from_bytes(marker[2:], "big")
@@ -144,7 +162,7 @@ def _png_chunks(read: Reader) -> Iterator[Block]:
 
 
 def _gif_blocks(read: Reader) -> Iterator[Block]:
-    """Extension blocks, and the pieces of each, up to the first picture."""
+    """Extension blocks and their sub-blocks, up to the first picture."""
     flags = read(10, 1)
     at = 13 + (3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0)
     while (head := read(at, 2)) and head[0] != 0x2C:
@@ -157,7 +175,7 @@ def _gif_blocks(read: Reader) -> Iterator[Block]:
 
 
 def _check_tags(read: Reader) -> None:
-    """Add up what the tags of a directory, and of the directories it names, would be read as."""
+    """Add up the sizes of all tags of a directory and its subdirectories."""
     order = _order(read(0, 4))
     total = numbers = 0
     todo: list[int | None] = [None]
@@ -171,13 +189,13 @@ def _check_tags(read: Reader) -> None:
                 todo += [struct.unpack(order + "I", pointer)[0]] if len(pointer) == 4 else []
     if total > TAG_BYTES or numbers > TAG_NUMBERS:
         raise BadImage(
-            f"The tags beside this picture would take {total / 2**20:.0f} MB. Save it again "
-            "without its metadata."
+            f"The tags of this picture would take {total / 2**20:.0f} MB. Save it again without "
+            "its metadata."
         )
 
 
 def _entries(read: Reader, start: int | None = None) -> list[Entry]:
-    """Entries of one directory of a TIFF, a BigTIFF or an EXIF block; empty where there is none."""
+    """Entries of a directory of a TIFF, a BigTIFF or an EXIF block; empty if there is none."""
     head = read(0, 16)
     if len(head) < 8:
         return []
@@ -194,22 +212,22 @@ def _entries(read: Reader, start: int | None = None) -> list[Entry]:
     found: list[Entry] = []
     for at in range(0, len(block) - width + 1, width):
         tag, kind, number = struct.unpack_from(entry, block, at)
-        inline, room = at + struct.calcsize(entry), 8 if big else 4
+        inline, capacity = at + struct.calcsize(entry), 8 if big else 4
         where = first + inline
-        if _TYPE_BYTES.get(kind, 0) * number > room:
+        if _TYPE_BYTES.get(kind, 0) * number > capacity:
             where = struct.unpack_from(order + ("Q" if big else "I"), block, inline)[0]
         found.append((tag, kind, number, where))
     return found
 
 
 def _check_ppm(head: bytes) -> None:
-    """Plain text, and depths other than 8 and 16 bits, are decoded number by number in Python."""
+    """Limit plain text, and depths other than 8 and 16 bits, which Pillow decodes in Python."""
     words = re.sub(rb"#[^\r\n]*", b"", head).split()
     sizes = [int(word) for word in words[1:4] if word.isdigit()]
     plain = words[0] in (b"P1", b"P2", b"P3")
     odd = words[0] in (b"P5", b"P6") and (len(sizes) < 3 or sizes[2] not in _RAW_DEPTHS[words[0]])
     if len(sizes) < 2:
-        raise BadImage("The size of this picture is not at its beginning. Save it as PNG or JPEG.")
+        raise BadImage("The header of this picture has no size. Save it as PNG or JPEG.")
     if plain or odd:
         _check_plain(sizes[0], sizes[1])
 
@@ -217,13 +235,13 @@ def _check_ppm(head: bytes) -> None:
 def _check_plain(width: int, height: int) -> None:
     if width * height > PLAIN_PIXELS:
         raise BadImage(
-            f"This way of writing pixels is read only up to {PLAIN_PIXELS:,} of them; found "
-            f"{width} × {height}. Save the picture as PNG or JPEG."
+            f"Pictures with this encoding may have up to {PLAIN_PIXELS:,} pixels; this one has "
+            f"{width} × {height}. Save it as PNG or JPEG."
         )
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:
-    """Size of the canvas, which the decoder allocates before anybody can ask for it.
+    """Size of the canvas, which the decoder allocates before it reports the size.
 
     Source: RFC 9649, sections 2.5 to 2.7.
     """
@@ -237,7 +255,7 @@ def _webp_size(head: bytes) -> tuple[int, int]:
 
 
 def _unpacked_profile(text: object) -> bytes | None:
-    """EXIF as ImageMagick writes it into PNG: hexadecimal lines below a heading."""
+    """EXIF as ImageMagick writes it to PNG: hexadecimal lines below a heading."""
     try:
         return bytes.fromhex("".join(text.split("\n")[3:])) if isinstance(text, str) else None
     except ValueError:

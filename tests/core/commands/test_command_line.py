@@ -444,7 +444,7 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
         (("nowhere.zip",), "Expected a zip or a folder at nowhere.zip, found nothing there."),
         (("x" * 300,), "found nothing there."),
         (("README.md",), "This is not a zip."),
-        (("docs/decisions",), "No pictures in decisions that can be read."),
+        (("docs/decisions",), "No readable pictures in decisions."),
         (("{zip}", "--preset", "fast"), "Expected a preset out of quick, balanced, thorough"),
         (("{zip}", "--backbone", "resnet51"), "resnet51"),
         (("{zip}", "--seed", "-1"), "--seed"),

@@ -1,0 +1,70 @@
+"""Convert loaded pictures of any mode to RGB arrays."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from core.errors import BadImage
+
+SIXTEEN_BITS = 65_535.0
+STRIP_PIXELS = 1 << 20
+"""Pixels converted at once, to avoid a second copy of the whole picture."""
+
+
+def to_rgb(image: Image.Image) -> np.ndarray:
+    """Pixels of a loaded picture, (h, w, 3) uint8.
+
+    Raises:
+        BadImage: the mode cannot be converted.
+    """
+    width, height = image.size
+    convert = _converter(image)
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, STRIP_PIXELS // max(width, 1))
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        pixels[top:bottom] = convert(image.crop((0, top, width, bottom)))
+    return pixels
+
+
+def _converter(image: Image.Image) -> Callable[[Image.Image], np.ndarray]:
+    """A function that converts strips of this picture to arrays that broadcast to (h, w, 3)."""
+    if image.mode.startswith("I;16"):
+        return lambda strip: _scaled(np.asarray(strip), 0, SIXTEEN_BITS)
+    if image.mode in ("I", "F"):
+        low, high = _range(image)
+        return lambda strip: _scaled(np.asarray(strip), low, high)
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        return _on_white
+    if image.mode == "LAB":
+        raise BadImage("Pictures in Lab colours cannot be read. Save the picture as RGB.")
+    return lambda strip: np.asarray(strip.convert("RGB"))
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    """Values of black and white in a picture of 32-bit numbers, which does not define them."""
+    low, high = np.asarray(image.getextrema(), np.float64).tolist()
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise BadImage("Some pixels are not finite numbers. Save the picture as 8-bit PNG.")
+    candidates = [255.0, SIXTEEN_BITS] if image.mode == "I" else [1.0, 255.0, SIXTEEN_BITS]
+    if image.format in ("PPM", "PNG"):
+        candidates = [SIXTEEN_BITS] if image.mode == "I" else [1.0]
+    for white in candidates:
+        if low >= 0 and high <= white:
+            return 0, white
+    return low, high
+
+
+def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Scale (h, w) numbers from `low` to `high` to (h, w, 1) uint8."""
+    grey = (values.astype(np.float32) - low) * (255 / (high - low or 1))
+    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None]
+
+
+def _on_white(strip: Image.Image) -> np.ndarray:
+    """Blend transparent pixels with white."""
+    rgba = np.asarray(strip.convert("RGBA")).astype(np.uint16)
+    opacity = rgba[..., 3:]
+    return ((rgba[..., :3] * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
