@@ -1,4 +1,4 @@
-"""Names as nobody should choose them, and a run whose classes and pictures are called so."""
+"""Hostile names of classes and pictures, and a run that has them."""
 
 from core.evaluation import Report
 from core.runs.run import Run
@@ -13,7 +13,7 @@ TITLE = "# title </title><b>x</b>"
 
 
 def renamed(run: Run, classes: tuple[str, ...] = CLASSES, title: str = TITLE) -> Run:
-    """The run as it would be if its classes, its pictures and itself were called so."""
+    """Rename the classes and pictures of a run, and the run."""
     dataset = run.dataset().model_copy(update={"classes": classes, "name": title})
     run.write_dataset(dataset)
     run.write_report(_renamed(run.report(), classes), run.probabilities())
@@ -33,8 +33,8 @@ def _renamed(report: Report, classes: tuple[str, ...]) -> Report:
         "headline": f"Right on some; mostly confuses {classes[0]} with {classes[1]}",
         "per_class": tuple(score.model_copy(update={"name": name}) for score, name in scores),
         "predictions": tuple(
-            said.model_copy(update={"name": f"{classes[said.label]}/{place}.jpg"})
-            for place, said in enumerate(report.predictions)
+            prediction.model_copy(update={"name": f"{classes[prediction.label]}/{place}.jpg"})
+            for place, prediction in enumerate(report.predictions)
         ),
     }
     return report.model_copy(update=update)

@@ -1,4 +1,4 @@
-"""Draw small pictures of coloured shapes: classes that a tiny network can really learn."""
+"""Draw small pictures of coloured shapes: classes that a tiny network can learn."""
 
 import io
 import zipfile
@@ -22,7 +22,7 @@ COLOURS = (
 
 
 def draw(label: int, seed: int = 0, size: int = 48) -> Image.Image:
-    """One shape, at a place, of a size and on noise that the seed decides.
+    """Draw one shape on noise; position, size and noise depend on the seed.
 
     Args:
         label: class, 0 to 7; shape and colour go together.
@@ -60,10 +60,10 @@ def draw(label: int, seed: int = 0, size: int = 48) -> Image.Image:
     return picture
 
 
-def encoded(picture: Image.Image, kind: str = "JPEG", **more: Any) -> bytes:
-    """A picture as the bytes of a file; `more` goes to Pillow."""
+def encoded(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
+    """Encode a picture; `options` are passed to Pillow."""
     buffer = io.BytesIO()
-    picture.save(buffer, kind, quality=92, **more)
+    picture.save(buffer, kind, quality=92, **options)
     return buffer.getvalue()
 
 

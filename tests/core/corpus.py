@@ -1,7 +1,7 @@
-"""Try one file after another in a process of its own, and measure what each takes.
+"""Read files one after another in a separate process, and measure time and memory.
 
-Run as `python -m tests.core.corpus SCRATCH FILE…`: prints a JSON object a file, so that whoever
-reads it knows after a crash which file was the last.
+Run as `python -m tests.core.corpus KIND SCRATCH FILE…`: prints one JSON object per file, so that
+after a crash the last file is known.
 """
 
 import io
@@ -24,7 +24,7 @@ SECRET = "outside"
 
 
 def memory(field: str) -> float:
-    """This process's `VmRSS` or `VmHWM`, in megabytes."""
+    """`VmRSS` or `VmHWM` of this process in megabytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1]) / 1024
@@ -32,7 +32,7 @@ def memory(field: str) -> float:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder and its bytes."""
+    """Every path below a folder with its bytes."""
     return {str(p): p.read_bytes() if p.is_file() else b"" for p in sorted(folder.rglob("*"))}
 
 
@@ -44,7 +44,7 @@ def plain_picture(seed: int) -> bytes:
 
 
 def decode(path: Path, folder: Path) -> str:
-    """A picture on its own."""
+    """Decode a picture."""
     image = images.decode(path)
     assert image.dtype == "uint8" and image.shape[2] == 3
     assert images.load(path, 224, 0.875).shape == (224, 224, 3)
@@ -52,7 +52,7 @@ def decode(path: Path, folder: Path) -> str:
 
 
 def zipped(path: Path, folder: Path) -> str:
-    """A picture within a zip of class folders: read, or listed with a reason."""
+    """Read a picture inside a zip of class folders."""
     source = folder / "set.zip"
     with zipfile.ZipFile(source, "w") as target:
         target.write(path, f"a/{path.name}")
@@ -65,14 +65,14 @@ def zipped(path: Path, folder: Path) -> str:
 
 
 def extract(path: Path, folder: Path) -> str:
-    """An archive unpacked."""
+    """Extract an archive."""
     found = archive.extract(path, folder / "out", LIMITS)
     assert {p.name for p in (folder / "out").iterdir()} == {m.path.name for m in found.members}
     return "accepted"
 
 
 def read(path: Path, folder: Path) -> str:
-    """An archive as a dataset."""
+    """Read an archive as a dataset."""
     dataset.read(path, folder / "out", LIMITS)
     return "accepted"
 
@@ -84,13 +84,13 @@ WAYS: dict[str, tuple[Callable[[Path, Path], str], ...]] = {
 
 
 def attempt(way: Callable[[Path, Path], str], path: Path, scratch: Path) -> dict[str, object]:
-    """One file in one way: what became of it, seconds, megabytes, and whether it stayed inside."""
+    """Read one file in one way: the outcome, seconds of CPU time, megabytes, and escapes."""
     shutil.rmtree(scratch, ignore_errors=True)
     folder = scratch / "work"
     folder.mkdir(parents=True)
     (scratch / SECRET).write_bytes(b"mine")
-    Path("/proc/self/clear_refs").write_text("5")  # forget the highest memory so far
-    before, start = memory("VmRSS"), time.perf_counter()
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak memory
+    before, start = memory("VmRSS"), time.process_time()
     try:
         outcome = way(path, folder)
     except BadInput as refusal:
@@ -100,7 +100,7 @@ def attempt(way: Callable[[Path, Path], str], path: Path, scratch: Path) -> dict
         outcome = f"crash: {refusal!r}"
     except Exception as error:
         outcome = f"crash: {type(error).__name__}: {error}"
-    seconds, megabytes = time.perf_counter() - start, memory("VmHWM") - before
+    seconds, megabytes = time.process_time() - start, memory("VmHWM") - before
     outside = {p: c for p, c in tree(scratch).items() if not p.startswith(str(folder))}
     escaped = outside != {str(scratch / SECRET): b"mine"} or any(
         p.is_symlink() for p in scratch.rglob("*")
@@ -117,7 +117,7 @@ def attempt(way: Callable[[Path, Path], str], path: Path, scratch: Path) -> dict
 
 if __name__ == "__main__":
     kind, scratch, *files = sys.argv[1:]
-    # What is allocated once, at the first picture, belongs to the start.
+    # The first picture allocates memory that belongs to none of the files.
     images.decode(plain_picture(0))
     for file in files:
         for way in WAYS[kind]:

@@ -1,4 +1,4 @@
-"""A thousand small damages to good files: each is read, or refused with a sentence."""
+"""A thousand damaged files: each is read, or refused with a sentence."""
 
 import io
 import zipfile
@@ -40,7 +40,7 @@ def zipped() -> bytes:
 
 
 def damaged(content: bytes, random: np.random.Generator) -> bytes:
-    """Cut short, or with up to eight bits turned, more often near an end, where headers are."""
+    """Truncate, or flip up to eight bits, most of them near an end, where headers are."""
     if random.random() < 0.2:
         return content[: random.integers(len(content))]
     changed = bytearray(content)

@@ -1,4 +1,4 @@
-"""Write zips that no ordinary tool would, field by field."""
+"""Write zips with arbitrary, also contradictory, fields."""
 
 import struct
 import zlib
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Part:
-    """One entry; what is None is computed truthfully."""
+    """One entry; fields that are None get their correct values."""
 
     name: str | bytes
     content: bytes = b"hello"
@@ -24,7 +24,7 @@ class Part:
 
     @property
     def raw(self) -> bytes:
-        """The name's bytes."""
+        """Bytes of the name."""
         return self.name if isinstance(self.name, bytes) else self.name.encode()
 
     @property
@@ -47,7 +47,7 @@ class Part:
 def build(
     *parts: Part, count: int | None = None, comment: bytes = b"", before: bytes = b""
 ) -> bytes:
-    """The bytes of a zip; `count` is what it says of its entries, `before` precedes it."""
+    """Bytes of a zip that declares `count` entries and follows the bytes `before`."""
     out, directory = bytearray(before), bytearray()
     for part in parts:
         name = part.raw if part.local_name is None else part.local_name
