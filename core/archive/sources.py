@@ -56,23 +56,23 @@ def find(
     Raises:
         NotEnoughResources: a zip does not fit on the disk.
     """
-    found: list[Source] = []
+    result: list[Source] = []
     for path in paths:
         name = printable(path)
         if not _exists(path):
-            found.append(Source(name, None, "Expected a picture, found no such file."))
+            result.append(Source(name, None, "Expected a picture, found no such file."))
         elif path.is_dir():
             files = in_folder(path)
-            found += files or [Source(name, None, "Expected a folder of pictures, found no file.")]
+            result += files or [Source(name, None, "Expected a folder of pictures, found no file.")]
         elif is_zip(path.name):
             folder = Path(tempfile.mkdtemp(dir=scratch))
             try:
-                found += in_zip(path, folder, settings, progress, prefix=f"{name}/")
+                result += in_zip(path, folder, settings, progress, prefix=f"{name}/")
             except BadInput as error:
-                found.append(Source(name, None, str(error)))
+                result.append(Source(name, None, str(error)))
         else:
-            found.append(Source(name, path))
-    return tuple(found)
+            result.append(Source(name, path))
+    return tuple(result)
 
 
 def in_folder(folder: Path) -> list[Source]:
@@ -106,16 +106,16 @@ def in_zip(
         BadArchive, LimitExceeded, NotEnoughResources: as in `archive.extract`.
     """
     extraction = archive.extract(path, folder, settings, progress)
-    found = [
+    result = [
         Source(prefix + member.name, member.path, required=_is_picture(member.name))
         for member in extraction.members
     ]
-    found += (
+    result += (
         Source(prefix + skipped.name, None, skipped.reason)
         for skipped in extraction.skipped
         if skipped.reason != CLUTTER and _is_picture(skipped.name)
     )
-    return sorted(found, key=lambda source: _natural(source.name))
+    return sorted(result, key=lambda source: _natural(source.name))
 
 
 def is_zip(name: str) -> bool:

@@ -37,11 +37,11 @@ MAXIMUM_POINTS = 8
 
 @dataclass(frozen=True)
 class _Trial:
-    """Probabilities (s, p, k) of held-out pictures (p,), by heads trained on `taught` others."""
+    """Probabilities (s, p, k) of held-out pictures (p,), by heads trained on `size` others."""
 
     held_out: Ints
     probabilities: np.ndarray
-    taught: int
+    size: int
 
     def loss(self, labels: Ints) -> Floats:
         """Total cross-entropy of each head, (s,)."""
@@ -101,7 +101,7 @@ def learning_curve(
     used = min(number, math.ceil(PICTURES_PREDICTED * number / len(labels)))
     predicted = np.flatnonzero(fold < used)
     correct: list[Floats] = []
-    taught: list[float] = []
+    sizes: list[float] = []
     for share in _shares(per_class):
         repeats = 1 if share == 1 else min(REPEATS, max(1, PICTURES_REPEATED // len(labels)))
         trials: list[_Trial] = []
@@ -112,8 +112,8 @@ def learning_curve(
                 probabilities = predict(embeddings[chosen], labels[chosen], embeddings[held_out])
                 trials.append(_Trial(held_out, probabilities, len(chosen)))
         correct.append(_correct(trials, labels)[predicted])
-        taught.append(float(np.mean([trial.taught for trial in trials])))
-    return _summarise(classes, labels[predicted], np.stack(correct), taught)
+        sizes.append(float(np.mean([trial.size for trial in trials])))
+    return _summarise(classes, labels[predicted], np.stack(correct), sizes)
 
 
 def _correct(trials: Sequence[_Trial], labels: Ints) -> Floats:
@@ -146,13 +146,13 @@ def _subset(labels: Ints, share: float, seed: tuple[int, ...]) -> Ints:
 
 
 def _summarise(
-    classes: tuple[str, ...], labels: Ints, correct: Floats, taught: list[float]
+    classes: tuple[str, ...], labels: Ints, correct: Floats, sizes: list[float]
 ) -> LearningCurve:
     """The curve from how often each picture is predicted correctly, (sizes, n)."""
     present = np.unique(labels)
     points = tuple(
         Point(taught=round(count), per_class=count / len(present), accuracy=_accuracy(row))
-        for count, row in zip(taught, correct, strict=True)
+        for count, row in zip(sizes, correct, strict=True)
     )
     if len(points) < 2:
         return _with_advice(classes, len(labels), points)

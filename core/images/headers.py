@@ -138,10 +138,10 @@ def _check_jpeg(file: IO[bytes]) -> None:
 
 def _count_blocks(blocks: Iterator[Block]) -> list[Block]:
     """List blocks, up to a limit: Pillow iterates over them in Python."""
-    found = list(islice(blocks, MAXIMUM_BLOCKS + 1))
-    if len(found) > MAXIMUM_BLOCKS:
+    counted = list(islice(blocks, MAXIMUM_BLOCKS + 1))
+    if len(counted) > MAXIMUM_BLOCKS:
         raise BadImage("This picture consists of too many blocks. Save it again.")
-    return found
+    return counted
 
 
 def _jpeg_segments(read: Reader) -> Iterator[Block]:
@@ -200,7 +200,7 @@ def _entries(read: Reader, start: int | None = None) -> list[Entry]:
     if len(head) < 8:
         return []
     order, big = _order(head), head[2:4] in (b"+\0", b"\0+")
-    entry, width = (order + "HHQ", 20) if big else (order + "HHI", 12)
+    layout, width = (order + "HHQ", 20) if big else (order + "HHI", 12)
     try:
         if start is None:
             start = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)[0]
@@ -209,15 +209,15 @@ def _entries(read: Reader, start: int | None = None) -> list[Entry]:
         block = read(first, min(count, 65_535) * width)
     except (struct.error, OverflowError):
         return []
-    found: list[Entry] = []
+    entries: list[Entry] = []
     for at in range(0, len(block) - width + 1, width):
-        tag, kind, number = struct.unpack_from(entry, block, at)
-        inline, capacity = at + struct.calcsize(entry), 8 if big else 4
+        tag, kind, number = struct.unpack_from(layout, block, at)
+        inline, capacity = at + struct.calcsize(layout), 8 if big else 4
         where = first + inline
         if _TYPE_BYTES.get(kind, 0) * number > capacity:
             where = struct.unpack_from(order + ("Q" if big else "I"), block, inline)[0]
-        found.append((tag, kind, number, where))
-    return found
+        entries.append((tag, kind, number, where))
+    return entries
 
 
 def _check_ppm(head: bytes) -> None:

@@ -27,8 +27,8 @@ FILE, PICTURES, THUMBNAILS = "intake.json", "pictures", "thumbnails"
 class Intake(BaseModel, frozen=True):
     """A dataset and its findings, the most severe first.
 
-    `notes` are those of the findings that the checks cannot see, such as how the pictures were
-    captured; whoever uploads the pictures provides them.
+    `notes` are the findings that came with the upload because checks cannot detect them, for
+    example how the pictures were captured.
     """
 
     dataset: Dataset

@@ -129,9 +129,9 @@ def unpack(
         visitors.set_owner(upload.path, by)
         path = upload.path / ZIP
         _copy(stream, path, settings)
-        found = sources.in_zip(path, upload.pictures, settings, prefix=prefix)
+        pictures = sources.in_zip(path, upload.pictures, settings, prefix=prefix)
         path.unlink()
-    return upload, found
+    return upload, pictures
 
 
 def delete(upload: Upload) -> None:

@@ -120,12 +120,26 @@ def test_of_many_pictures_only_enough_are_predicted():
     assert half_width == pytest.approx(1.96 * np.sqrt(0.21 / len(asked)), rel=0.05)
 
 
-def test_if_accuracy_still_rises_more_pictures_would_help():
-    curve, _ = curve_of(lambda _, count: 0.3 + 0.06 * np.log2(count), per_class=400)
-    assert curve.verdict == "rising"
-    assert curve.gain.value == pytest.approx(0.06, abs=0.02)
-    assert curve.gain.low < 0.06 < curve.gain.high
-    assert "from 160 to 320 pictures per class" in curve.sentence
+@pytest.mark.parametrize(
+    ("accuracy", "per_class", "verdict", "words"),
+    [
+        (lambda _, count: 0.3 + 0.06 * np.log2(count), 400, "rising", "from 160 to 320 pictures"),
+        (flat, 400, "flat", "Check the labels"),
+        (lambda *_: 1.0, 400, "flat", "little left to gain"),
+        (flat, 12, "unsure", "uncertain"),
+        *((flat, count, "unknown", "too few") for count in (1, 2, 4)),
+    ],
+)
+def test_the_verdict_depends_on_the_last_doubling(accuracy, per_class, verdict, words):
+    curve, _ = curve_of(accuracy, per_class=per_class)
+    assert curve.verdict == verdict
+    assert words in curve.sentence
+    assert (curve.gain is None) == (verdict == "unknown")
+    if verdict != "rising":
+        assert curve.wanted == () or verdict == "unsure"
+    else:
+        assert curve.gain.value == pytest.approx(0.06, abs=0.02)
+        assert curve.gain.low < 0.06 < curve.gain.high
 
 
 def test_the_class_with_the_lowest_rising_recall_is_named():
@@ -150,25 +164,6 @@ def test_a_class_whose_recall_does_not_rise_is_not_named():
     assert "bees" not in curve.sentence
 
 
-def test_a_flat_curve_suggests_other_remedies():
-    curve, _ = curve_of(flat, per_class=400)
-    assert curve.verdict == "flat"
-    assert curve.wanted == ()
-    assert "Check the labels" in curve.sentence
-
-
-def test_a_flat_curve_near_100_percent_suggests_no_remedy():
-    curve, _ = curve_of(lambda *_: 1.0, per_class=400)
-    assert curve.verdict == "flat"
-    assert "Check the labels" not in curve.sentence
-
-
-def test_a_difference_within_the_interval_is_uncertain():
-    curve, _ = curve_of(flat, per_class=12)
-    assert curve.verdict == "unsure"
-    assert curve.gain.low <= 0 <= curve.gain.high
-
-
 @pytest.mark.parametrize(
     ("value", "low", "high", "verdict"),
     [
@@ -190,13 +185,6 @@ def test_the_verdict_depends_on_the_whole_interval(value, low, high, verdict):
 def test_a_gain_has_its_sign_and_its_unit():
     gain = Estimate(value=-0.002, low=-0.0131, high=0.0004)
     assert advice.in_points(gain) == "−0.2 percentage points (−1.3 to 0.0)"
-
-
-@pytest.mark.parametrize("per_class", [1, 2, 4])
-def test_too_few_pictures_give_no_verdict(per_class):
-    curve, _ = curve_of(flat, per_class=per_class)
-    assert curve.verdict == "unknown"
-    assert curve.gain is None
 
 
 def test_a_curve_converts_to_json_and_back():
