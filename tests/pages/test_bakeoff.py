@@ -104,7 +104,7 @@ def test_while_it_compares_it_says_how_far_it_is_and_can_be_cancelled(
     )
     with job.lock():
         visitor.open("train", upload=ordered.id)
-        assert "EfficientNet-Lite2: teaching heads · 2 of 5 · about 3 s left" in visitor.reads()
+        assert "EfficientNet-Lite2: teaching heads: 2 of 5 · about 3 s left" in visitor.reads()
         visitor.press("Cancel")
         assert job.cancel_requested
     job.end(State.CANCELLED)
@@ -140,7 +140,7 @@ def test_a_backbone_is_taken_at_a_press_for_every_preset_and_every_page(
     assert _chosen(visitor) == LITE2
     visitor.open("predict").open("train", upload=upload.id)
     assert _chosen(visitor) == LITE2
-    visitor.press("Start learning")
+    visitor.press("Start training")
     assert asked[0].backbone == LITE2
     visitor.press("Use this")
     assert _chosen(visitor) == LITE0

@@ -120,7 +120,7 @@ def test_pictures_that_changed_are_shown_with_what_each_said(
     assert f"A {classes[wrong]} 70 % B {classes[said[3].label]} 90 %" in caption
     visitor.choose("Now wrong (2)", "Now wrong")
     assert set(pictures(visitor)) == {said[0].name, said[1].name}
-    assert "A was right, B is wrong: 2 pictures." in visitor.reads()
+    assert "2 pictures correct in A, wrong in B." in visitor.reads()
 
 
 def test_of_three_runs_each_is_compared_with_the_first_and_p_is_adjusted(
@@ -154,7 +154,7 @@ def test_only_settings_that_differ_are_listed(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     first, second = right_on([0]), right_on([0])
-    assert "None: they were asked for the same." in compare(visitor, first, second).reads()
+    assert "None: all runs have the same settings." in compare(visitor, first, second).reads()
     asked = second.config()
     views = asked.augmentation.model_copy(update={"views": 3})
     (second.path / CONFIG).write_text(
@@ -172,7 +172,7 @@ def test_corrections_are_told_where_no_setting_differs(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     first, second = right_on([0]), right_on([0])
-    assert "pictures to learn from differ" not in compare(visitor, first, second).reads()
+    assert "training pictures differ" not in compare(visitor, first, second).reads()
     dataset = second.dataset()
     taught = dataset.of("train")[:2]
     other = dataset.classes[(taught[0].label + 1) % 4]
@@ -183,8 +183,8 @@ def test_corrections_are_told_where_no_setting_differs(
     second.write_dataset(correct(dataset, corrections))
     seal(second)
     said = compare(visitor, first, second).reads()
-    assert "None: they were asked for the same." in said
-    assert "against A, B has 1 picture in another class, 1 picture left out." in said
+    assert "None: all runs have the same settings." in said
+    assert "compared with A, B has 1 picture in another class, 1 picture left out." in said
 
 
 def test_names_are_shown_as_they_are(visitor: Visitor, right_on: Callable[..., Run]) -> None:
@@ -212,7 +212,7 @@ def test_unknown_and_damaged_and_unfinished_runs_are_named_and_the_rest_is_compa
     said = visitor.reads()
     assert said.count("No run with this id is on this machine.") == 1
     assert "hurt: report.json of this run is not the file that the training wrote." in said
-    assert "failed has no report: it was not finished." in said
+    assert "failed has no report: the training was failed." in said
     assert "A is right on 1, B on 1" in said
     assert len([label for label in visitor.buttons() if " · " in label]) == 2
 

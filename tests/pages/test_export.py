@@ -1,5 +1,4 @@
 import shutil
-from collections.abc import Callable
 
 import pytest
 
@@ -22,11 +21,6 @@ from ui.reports.views import export
 FILES = {"Report as one HTML file", "Report as JSON", "Download MODEL_CARD.md"}
 
 
-@pytest.fixture
-def run(run_in: Callable[..., Run]) -> Run:
-    return run_in()
-
-
 def test_the_model_the_report_and_the_card_can_be_taken_away(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id, view="Export")
     groups = [heading.value for heading in visitor.at.subheader]
@@ -40,7 +34,7 @@ def test_the_file_of_a_run_that_was_deleted_meanwhile_says_so_in_a_sentence(run:
     (run.path / "dataset.json").unlink()
     assert "<p>dataset.json of this run cannot be read.</p>" in export._html(run)
     shutil.rmtree(run.path)
-    assert f"<p>{export.GONE}</p>" in export._html(run)
+    assert f"<p>{export.DELETED}</p>" in export._html(run)
 
 
 def test_the_card_is_read_on_the_page_letter_by_letter(visitor: Visitor, run: Run) -> None:
@@ -57,7 +51,7 @@ def test_what_the_model_takes_is_said_with_what_it_means(visitor: Visitor, run: 
     run.write_footprint(Footprint(milliseconds=4.26, megabytes=18.71, parameters=4_123_456))
     visitor.open("reports", run=run.id, view="Export")
     shown = {metric.label: metric.value for metric in visitor.at.metric}
-    assert shown["Time for a picture"] == "4.3 ms"
+    assert shown["Time per picture"] == "4.3 ms"
     assert shown["Size"] == "18.7 MB"
     assert shown["Parameters"] == "4.1 million"
     (run.path / FOOTPRINT).unlink()
@@ -67,7 +61,7 @@ def test_what_the_model_takes_is_said_with_what_it_means(visitor: Visitor, run: 
 def test_files_that_were_not_made_are_missed_with_the_reason(visitor: Visitor, run: Run) -> None:
     run.job.events.append(Note(sentence=f"{exports.FAILED}: {NAMES[0]} is no name."))
     visitor.open("reports", run=run.id, view="Export")
-    assert "No file of the model was made that other programs read" in visitor.reads()
+    assert "The model was not exported" in visitor.reads()
     assert f"{exports.FAILED}: {NAMES[0]} is no name." in visitor.reads()
     assert "In your code" not in visitor.reads()
 
@@ -78,7 +72,7 @@ def test_a_finished_run_that_nobody_here_ordered_is_shown_all_the_same(
     for name in PRIVATE:
         (run.path / name).unlink(missing_ok=True)
     visitor.open("reports", run=run.id, view="Export")
-    assert "No file of the model was made that other programs read" in visitor.reads()
+    assert "The model was not exported" in visitor.reads()
     assert any(label.startswith("Download the bundle") for label in visitor.buttons())
     visitor.open("train", run=run.id)
     assert any(label.startswith("Download the bundle") for label in visitor.buttons())
@@ -108,9 +102,9 @@ def test_each_format_stands_with_its_proof_and_what_was_withheld_with_the_reason
     assert list(table["Format"]) == ["LiteRT", "Keras", "ONNX"]
     assert set(table["Same class"]) == {"100 %"}
     assert set(table["Largest difference"]) == {"under 0.0001"}
-    assert set(table["Right"]) == {"90.0 %"}
-    assert set(table["Time a picture"]) == {"4.3 ms"}
-    assert "asked about 12 test pictures" in visitor.reads()
+    assert set(table["Accuracy"]) == {"90.0 %"}
+    assert set(table["Time per picture"]) == {"4.3 ms"}
+    assert "evaluated on 12 test pictures" in visitor.reads()
     assert "classifier-int8.tflite gets 3 % right, [so](x) it was." in visitor.reads()
 
 

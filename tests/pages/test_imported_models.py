@@ -59,27 +59,26 @@ def test_it_is_in_the_list_chosen_and_answers(
     (made,) = imported.list_models(host)
     chosen = visitor.at.selectbox[0]
     assert chosen.value == made.id
-    assert "=flowers_<b> · brought here, 4 classes" in chosen.options
+    assert "=flowers_<b> · imported, 4 classes" in chosen.options
     assert visitor.at.query_params[state.WANTED] in (made.id, [made.id])
-    assert "From a bundle, so not scored here · EfficientNet-Lite0" in visitor.reads()
+    assert "From a bundle, not evaluated here · EfficientNet-Lite0" in visitor.reads()
     assert "Drop a bundle here" not in [u.label for u in visitor.at.file_uploader]
     _ask(visitor, ("circle.jpg", picture(0)))
     classifier = lookup.find(made.id, host)
     best = classifier.top(classifier.answer(classifier.load(picture(0))).probabilities, 1)[0]
-    assert visitor.charts()[0].startswith(best.label)
+    assert visitor.bars()[0].startswith(best.label)
     assert "4 classes" in visitor.reads()
 
 
 @pytest.mark.parametrize("page", ["reports", "predict", "train"])
 def test_a_host_that_woke_with_an_empty_disk_says_so_and_a_bundle_brings_the_model_back(
     page: str,
-    run_in: Callable[..., Run],
+    run: Run,
     host: Settings,
     picture: Callable[[int], bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    run = run_in()
     content = packing.pack(run, host)
     shutil.rmtree(host.home)
     visitor = Visitor().open(page, run=run.id)
@@ -87,7 +86,7 @@ def test_a_host_that_woke_with_an_empty_disk_says_so_and_a_bundle_brings_the_mod
     assert "has forgotten its disk" in visitor.reads()
     _ask(_bring(visitor, content), ("circle.jpg", picture(0)))
     assert "4 classes" in visitor.reads()
-    assert visitor.charts()
+    assert visitor.bars()
 
 
 def test_it_answers_many_pictures_as_a_table(
@@ -109,18 +108,20 @@ def test_its_threshold_is_set_on_the_page(
 ) -> None:
     _ask(_bring(visitor, packed), ("circle.jpg", picture(0)))
     (made,) = imported.list_models(host)
-    assert "Not sure. Its best guess" not in visitor.reads()
+    assert "Not sure. The best answer" not in visitor.reads()
     visitor.at.slider(key=f"threshold {made.id}").set_value(100)
     visitor.see()
     assert made.annotations().threshold == 1.0
-    assert "Not sure. Its best guess" in visitor.reads() or "Unlike anything" in visitor.reads()
+    assert (
+        "Not sure. The best answer" in visitor.reads() or "Not like the training" in visitor.reads()
+    )
 
 
 def test_it_can_be_deleted(visitor: Visitor, packed: bytes, host: Settings) -> None:
     _bring(visitor, packed).press("Delete this model")
     assert imported.list_models(host) == ()
     assert visitor.at.selectbox[0].value == "efficientnet-lite0"
-    assert not [option for option in visitor.at.selectbox[0].options if "brought" in option]
+    assert not [option for option in visitor.at.selectbox[0].options if "imported" in option]
 
 
 def test_what_is_no_bundle_is_refused_in_a_sentence(visitor: Visitor, host: Settings) -> None:
@@ -173,7 +174,7 @@ def test_a_cancelled_build_can_be_begun_again(
     _bring(visitor, packed)
     (made,) = imported.list_models(host)
     scheduling.cancel(made.job, host)
-    assert "Its network has yet to be built here." in visitor.see().reads()
+    assert "Its network has not been built here yet." in visitor.see().reads()
     visitor.press("Build it")
     assert "Its network is being built here" in visitor.reads()
 
@@ -182,7 +183,7 @@ def test_where_too_many_wait_already_the_page_says_so(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
 ) -> None:
     small = host.model_copy(update={"queue_length": 1})
-    scheduling.enqueue(host.home / "other", Order(kind="import"), small)
+    scheduling.enqueue(host.home / "other", Order(kind="adopt"), small)
     visitor.open()
     from ui import resources
 
@@ -203,7 +204,7 @@ def test_on_a_public_host_it_is_seen_by_whoever_brought_it_and_by_who_holds_the_
     assert mine.at.selectbox[0].value == made.id
     assert "Delete this model" in mine.buttons()
     other = Visitor().open()
-    assert not [option for option in other.at.selectbox[0].options if "brought" in option]
+    assert not [option for option in other.at.selectbox[0].options if "imported" in option]
     linked = Visitor().open("predict", **{state.WANTED: made.id})
     assert linked.at.selectbox[0].value == made.id
     assert "Delete this model" not in linked.buttons()
@@ -213,7 +214,7 @@ def test_on_a_public_host_it_is_seen_by_whoever_brought_it_and_by_who_holds_the_
 def test_in_personal_mode_everybody_on_the_machine_sees_it(packed: bytes, host: Settings) -> None:
     _bring(Visitor(), packed)
     other = Visitor().open()
-    assert [option for option in other.at.selectbox[0].options if "brought here" in option]
+    assert [option for option in other.at.selectbox[0].options if "imported" in option]
 
 
 def test_a_link_to_one_that_is_gone_leads_to_the_default(visitor: Visitor) -> None:
@@ -230,11 +231,11 @@ def test_a_damaged_one_is_not_offered(visitor: Visitor, packed: bytes, host: Set
 
 def test_names_of_classes_are_shown_as_they_are(visitor: Visitor, packed: bytes) -> None:
     _ask(_bring(visitor, packed), ("circle.jpg", encoded(draw(0, 999, size=200))))
-    assert any(name in visitor.charts()[0] for name in NAMES)
+    assert any(name in visitor.bars()[0] for name in NAMES)
 
 
 def _open(visitor: Visitor) -> Visitor:
     given = visitor.at.query_params.get(state.WANTED, "")
     wanted = given if isinstance(given, str) else given[0]
-    visitor.at.session_state[f"{state.BRINGING} {wanted}"] = True
+    visitor.at.session_state[f"{state.IMPORTING} {wanted}"] = True
     return visitor.see()

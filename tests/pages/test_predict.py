@@ -1,6 +1,5 @@
 import csv
 import io
-import re
 from collections.abc import Callable
 
 from core.backbones import get, imagenet_labels
@@ -22,13 +21,12 @@ def _likeliest(content: bytes, settings: Settings, count: int = 3) -> list[str]:
 
 def _answers(visitor: Visitor) -> list[str]:
     """Labels of the bars, from the top."""
-    (chart,) = visitor.charts()
-    return [re.sub(r"( [<>])? \S+\s%$", "", answer) for answer in chart.split("; ")]
+    return [bar.rpartition(" · ")[0] for bar in visitor.bars()]
 
 
 def test_the_first_answer_is_one_press_away(visitor: Visitor, host: Settings) -> None:
     visitor.open()
-    assert not visitor.charts()
+    assert not visitor.bars()
     visitor.press("A flower")
     assert _answers(visitor) == _likeliest(samples.photographs()["A flower"], host)
     assert _answers(visitor)[0] == "daisy"
@@ -47,7 +45,7 @@ def test_the_camera_is_answered_too(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().choose("Camera")
-    assert not visitor.charts()
+    assert not visitor.bars()
     visitor.at.camera_input[0].upload("camera.jpg", picture(1))
     assert _answers(visitor.see()) == _likeliest(picture(1), host)
 
@@ -104,26 +102,18 @@ def test_an_unprepared_backbone_says_what_preparing_means(visitor: Visitor) -> N
     assert "Prepare ResNet50" in visitor.buttons()
 
 
-def test_a_model_trained_here_answers_with_its_own_classes(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_model_trained_here_answers_with_its_own_classes(visitor: Visitor, run: Run) -> None:
     visitor.open("predict", run=run.id)
     assert visitor.at.selectbox[0].value == run.id
     visitor.give(("triangle.png", encoded(draw(1, seed=500), "PNG")))
     assert _answers(visitor)[0] == run.dataset().classes[1]
     assert "4 classes" in visitor.reads()
-    said = (
-        f"Likeliest class: {run.dataset().classes[1]}, index 1 (they go from 0 to 3), probability "
-    )
+    said = f"Likeliest class: {run.dataset().classes[1]}, index 1 (from 0 to 3), probability "
     assert said in visitor.reads()
 
 
-def test_a_model_is_called_what_its_pictures_are_called(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_model_is_called_what_its_pictures_are_called(visitor: Visitor, run: Run) -> None:
     visitor.open("predict")
-    (shown,) = [name for name in visitor.at.selectbox[0].options if "taught here" in name]
+    (shown,) = [name for name in visitor.at.selectbox[0].options if "trained here" in name]
     # A list of options is no Markdown: an escape would be seen.
-    assert shown.startswith(f"{run.dataset().name} · taught here")
+    assert shown.startswith(f"{run.dataset().name} · trained here")

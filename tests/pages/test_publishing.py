@@ -42,10 +42,10 @@ def test_others_find_it_once_it_is_published_and_no_longer_once_it_is_taken_back
     assert NAME in owner.open("reports").reads()
     assert NAME not in Visitor().open("reports").reads()
     ask(owner, run)
-    assert "Everybody on this host will find" in owner.reads()
+    assert "All visitors of this host will find" in owner.reads()
     assert not run.published, "it takes a second press"
     owner.press("Publish it")
-    assert "published" in owner.reads()
+    assert "Published" in owner.reads()
 
     other = Visitor().open("reports")
     assert NAME in other.reads()
@@ -54,8 +54,8 @@ def test_others_find_it_once_it_is_published_and_no_longer_once_it_is_taken_back
     assert any(NAME in option for option in Visitor().open("predict").at.selectbox[0].options)
 
     ask(owner.open("reports"), run)
-    assert "Whoever kept its link can still open it" in owner.reads()
-    owner.press("Take it back")
+    assert "Those who kept its link can still open it" in owner.reads()
+    owner.press("Unpublish it")
     assert not run.published
     assert NAME not in Visitor().open("reports").reads()
     assert NAME in owner.open("reports").reads()
@@ -73,7 +73,7 @@ def test_others_cannot_publish_it_even_by_pressing_what_is_not_there(
 ) -> None:
     _, run = owned
     friend = Visitor().open("reports", run=run.id)
-    friend.at.session_state[state.ASKED] = ("publish", run.id)
+    friend.at.session_state[state.DIALOG] = ("publish", run.id)
     assert "Publish it" not in friend.see().buttons()
 
 

@@ -16,7 +16,7 @@ from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
 
-STEPS = ("1 · Your pictures", "2 · How to learn", "3 · Start")
+STEPS = ("1 · Pictures", "2 · Method", "3 · Start")
 
 
 def _zip(**members: bytes) -> bytes:
@@ -42,7 +42,7 @@ def test_the_sample_is_taken_in_and_learned_from_at_a_press_each(
     assert "Handwritten digits · 10 classes · 600 pictures" in visitor.reads()
     assert len(visitor.at.image) >= 10, "a strip of pictures for each class"
 
-    visitor.choose("Quick", "quick").press("Start learning")
+    visitor.choose("Quick", "quick").press("Start training")
     run = begun(visitor)
     assert "upload" not in visitor.at.query_params, (
         "the link of a run does not hand out its pictures"
@@ -57,14 +57,14 @@ def test_the_sample_is_taken_in_and_learned_from_at_a_press_each(
     assert "10 classes · 600 pictures" in visitor.reads()
     assert "Cancel" in visitor.buttons()
     visitor.press("Cancel")
-    visitor.until(lambda: "cancelled" in visitor.reads())
+    visitor.until(lambda: "Cancelled" in visitor.reads())
     assert run.status(host).state is State.CANCELLED
 
 
 def test_a_preset_is_learned_with_as_it_stands(
     visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
 ) -> None:
-    visitor.open("train", upload=upload.id).choose("Thorough", "thorough").press("Start learning")
+    visitor.open("train", upload=upload.id).choose("Thorough", "thorough").press("Start training")
     assert begun(visitor).config() == config.preset("thorough")
 
 
@@ -74,7 +74,7 @@ def test_what_is_set_under_advanced_is_what_is_learned_with(
     visitor.open("train", upload=upload.id).choose("Balanced", "balanced")
     visitor.fill("Batch size", 8).fill("Seed", 7).fill("Share for the test", 0.25)
     visitor.fill("Rotation (degrees)", 30.0).fill("Hidden layers", "64, 16")
-    visitor.fill("Stages to unfreeze", 2).press("Start learning")
+    visitor.fill("Stages to unfreeze", 2).press("Start training")
     asked = begun(visitor).config()
     assert asked.preset == "custom"
     assert (asked.batch_size, asked.seed, asked.test) == (8, 7, 0.25)
@@ -90,10 +90,10 @@ def test_settings_that_do_not_fit_together_say_so_and_cannot_be_started(
     visitor: Visitor, upload: Upload
 ) -> None:
     visitor.open("train", upload=upload.id).fill("Hidden layers", "64, many")
-    assert visitor.button("Start learning").disabled
+    assert visitor.button("Start training").disabled
     assert visitor.at.error
     visitor.fill("Hidden layers", "64")
-    assert not visitor.button("Start learning").disabled
+    assert not visitor.button("Start training").disabled
     assert not visitor.at.error
 
 
@@ -166,7 +166,7 @@ def test_a_full_queue_is_said_and_nothing_is_begun(
         raise uploads.LimitExceeded("The queue is full.")
 
     monkeypatch.setattr("ui.launch.enqueue", full)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     assert "The queue is full." in visitor.reads()
     assert "run" not in visitor.at.query_params
     assert not runs.list_runs(host)
@@ -180,17 +180,14 @@ def test_where_a_visitor_has_used_up_their_share_it_is_said_and_nothing_is_begun
 
     visitor.open("train", upload=upload.id)
     monkeypatch.setattr("core.jobs.quotas.check_minutes", spent)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     assert "At most 9 minutes." in visitor.reads()
     assert not runs.list_runs(host)
 
 
-def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(visitor: Visitor, run: Run) -> None:
     visitor.open("train", run=run.id)
-    assert f"of {run.report().pictures} pictures it had never seen" in visitor.reads()
+    assert f"on {run.report().pictures} pictures that were not" in visitor.reads()
     assert visitor.charts(), "its curves"
     visitor.press("Read the report")
     assert visitor.at.query_params["run"] == run.id
@@ -199,10 +196,7 @@ def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(
     assert visitor.at.selectbox[0].value == run.id
 
 
-def test_while_the_files_to_download_are_made_the_page_says_so(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_while_the_files_to_download_are_made_the_page_says_so(visitor: Visitor, run: Run) -> None:
     run.job.begin()
     with run.job.lock().acquire():
         visitor.open("train", run=run.id)
@@ -243,9 +237,9 @@ def test_a_double_click_starts_one_training_or_two_that_are_apart(
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     tabs = [Visitor().open("train", upload=upload.id) for _ in range(2)]
     for tab in tabs:
-        tab.press("Start learning")
+        tab.press("Start training")
     first, second = runs.list_runs(host)
     assert {tab.at.query_params["run"] for tab in tabs} == {first.id, second.id}
     tabs[0].see()  # what a second click of the same tab comes to: the button is gone
-    assert "Start learning" not in tabs[0].buttons()
+    assert "Start training" not in tabs[0].buttons()
     assert len(Queue("train", host).tickets()) == len(runs.list_runs(host)) == 2

@@ -51,7 +51,7 @@ def test_a_published_backbone_is_what_a_training_starts_from_unless_one_is_chose
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id})
     assert "Start from" in _fields(visitor)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     (run,) = runs.list_runs(host)
     assert run.config().start == ""
     assert run.start is None
@@ -72,7 +72,7 @@ def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
     assert "Backbone" not in _fields(visitor)
     assert "EfficientNet-Lite0, crop and hidden layers are those of the model" in visitor.reads()
     assert "Compare backbones" not in visitor.buttons()
-    visitor.press("Start learning")
+    visitor.press("Start training")
     (run,) = runs.list_runs(host)
     assert run.config().start == warm_start.digest(model.path)
     assert run.start == model.path
@@ -88,7 +88,7 @@ def test_where_the_model_is_deleted_meanwhile_the_run_says_so(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     (run,) = runs.list_runs(host)
     imported.delete(model)
     with pytest.raises(Exception, match="Bring its bundle again"):
@@ -102,7 +102,7 @@ def test_a_training_that_waits_keeps_its_model_on_a_public_host(
     import os
 
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     public = host.model_copy(update={"mode": "public"})
     (run,) = runs.list_runs(host)
     os.utime(model.path, (0, 0))
@@ -117,7 +117,7 @@ def test_the_same_settings_once_more_go_on_from_the_same_model(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     (run,) = runs.list_runs(host)
     scheduling.cancel(run.job, host)
     visitor.see().press("Start again with the same settings")

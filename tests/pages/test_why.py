@@ -1,7 +1,6 @@
 """Asking the Predict page why: where the model saw evidence for an answer."""
 
 import io
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -67,11 +66,11 @@ def test_any_answer_can_be_explained_the_first_one_at_first(visitor: Visitor) ->
     _ask_why(visitor.open().press("A flower"))
     ((first, before),) = _maps(visitor)
     assert "A flower for daisy" in first
-    assert "Bright: places that speak for daisy" in visitor.reads()
+    assert "Bright parts are evidence for daisy" in visitor.reads()
     visitor.fill("Answer to explain", 1)
     ((second, after),) = _maps(visitor)
     assert "A flower for mushroom" in second
-    assert "Bright: places that speak for mushroom" in visitor.reads()
+    assert "Bright parts are evidence for mushroom" in visitor.reads()
     assert (before != after).any()
     for pixels in (before, after):
         # Yellow, however faint the evidence for it is beside that for another.
@@ -90,7 +89,7 @@ def test_the_map_lies_over_what_the_model_saw_and_the_rest_is_dimmed(visitor: Vi
     outside = np.ones(picture.shape[:2], bool)
     outside[top : top + edge, left : left + edge] = False
     _ask_why(visitor.open().press("A flower"))
-    assert "It does not see what is dimmed" in visitor.reads()
+    assert "The model does not see the dimmed parts" in visitor.reads()
     for per_cent in (100, 0):
         _strength(visitor, per_cent)
         ((_, laid),) = _maps(visitor)
@@ -116,14 +115,11 @@ def test_evidence_is_where_the_thing_is(visitor: Visitor, x: int, y: int, where:
     assert alt.endswith(f"strongest {where}")
 
 
-def test_a_model_trained_here_explains_its_own_classes(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_model_trained_here_explains_its_own_classes(visitor: Visitor, run: Run) -> None:
     visitor.open("predict", run=run.id)
     _ask_why(visitor.give(("triangle.png", encoded(draw(1, seed=500), "PNG"))))
     name = run.dataset().classes[1]
-    assert f"places that speak for {name}" in visitor.reads()
+    assert f"evidence for {name}" in visitor.reads()
     ((alt, _),) = _maps(visitor)
     assert f"triangle.png for {name}" in alt
 
@@ -142,6 +138,6 @@ def test_a_model_that_cannot_be_explained_says_so(
 
     monkeypatch.setattr(ServingModel, "head", property(unknown))
     _ask_why(visitor.open().press("A palace"))
-    assert "The heat map of this model cannot be drawn" in visitor.reads()
+    assert "This model has no heat maps" in visitor.reads()
     assert not _maps(visitor)
-    assert [chart for chart in visitor.charts() if chart.startswith("palace")]
+    assert [bar for bar in visitor.bars() if bar.startswith("palace")]

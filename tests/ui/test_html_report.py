@@ -182,7 +182,7 @@ def test_every_wrong_picture_is_in_it_with_its_two_heat_maps(made: Run, page: Pa
     assert wrong
     sources = page.values("img", "src")
     doubted = len(made.label_issues())
-    assert len(sources) == 3 * wrong + min(report.right, snapshots.RIGHT) + doubted
+    assert len(sources) == 3 * wrong + min(report.right, snapshots.CORRECT) + doubted
     contents = [base64.b64decode(source.partition(",")[2]) for source in sources]
     kept = {made.thumbnail(place).read_bytes() for place in range(report.pictures)}
     assert len([content for content in contents if content not in kept]) >= 2 * wrong
@@ -204,8 +204,8 @@ def test_what_a_run_does_not_have_is_left_out_or_said(run: Run) -> None:
         (run.path / name).unlink()
     shutil.rmtree(run.path / "thumbnails")
     page = Page(html_report.render(run))
-    assert "This was not worked out." in page.text
-    assert "Time for a picture" not in page.text
+    assert "This was not measured." in page.text
+    assert "Time per picture" not in page.text
     assert not page.values("img", "src")
     assert not page.unclosed
     figures = {given["id"] for given, _ in page.scripts if "id" in given}
@@ -226,7 +226,7 @@ def test_a_threshold_in_force_is_told_with_what_it_gives(run: Run, page: Page) -
     choice = run.report().certainty.choices[1]
     run.annotate(lambda notes: notes.model_copy(update={"threshold": choice.value}))
     text = Page(html_report.render(run)).text.replace("\N{NO-BREAK SPACE}", " ")
-    assert "In force: it says “not sure” below" in text
+    assert "In force: the answer is “not sure” below" in text
     assert f"It then answers {describe(choice.coverage)} of the test pictures" in text
 
 
