@@ -93,9 +93,7 @@ def offer(settings: Settings) -> None:
             type="primary",
             icon=":material/science:",
             on_click=_upload,
-            args=(
-                lambda: uploads.take_generated(samples.digits, samples.DIGITS, settings, by=mark),
-            ),
+            args=(sample,),
         )
     st.caption(
         f"Your pictures are deleted here {settings.upload_hours:g} hours after you last used them. "
