@@ -97,7 +97,7 @@ def test_more_pictures_than_fit_a_grid_become_a_table(
     assert [row[0] for row in visitor.table("File")] == [*(name for name, _ in given), TITLE]
 
 
-def test_it_can_be_stopped_keeps_what_it_has_and_goes_on(
+def test_a_batch_can_be_cancelled_and_continued(
     visitor: Visitor, host: Settings, many: dict[str, bytes]
 ) -> None:
     visitor.open().give(("some.zip", packed(many)))
@@ -113,7 +113,7 @@ def test_it_can_be_stopped_keeps_what_it_has_and_goes_on(
     assert len(visitor.table("File")) == 12
 
 
-def test_another_choice_forgets_it(
+def test_other_pictures_replace_a_batch(
     visitor: Visitor, host: Settings, many: dict[str, bytes], picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().give(("some.zip", packed(many)))
@@ -140,7 +140,7 @@ def test_a_zip_that_cannot_be_used_says_why(
     assert uploads(host) == []
 
 
-def test_more_than_the_host_allows_is_refused_by_the_name_of_the_limit(
+def test_too_many_pictures_are_refused_with_the_name_of_the_limit(
     visitor: Visitor, host: Settings, many: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_BATCH_PICTURES", "12")
@@ -151,7 +151,7 @@ def test_more_than_the_host_allows_is_refused_by_the_name_of_the_limit(
     assert uploads(host) == []
 
 
-def test_what_a_model_taught_here_is_not_sure_of_is_counted_and_said(
+def test_unsure_and_ood_pictures_are_counted(
     visitor: Visitor, run: Run, picture: Callable[[int], bytes]
 ) -> None:
     run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
@@ -169,7 +169,7 @@ def test_what_a_model_taught_here_is_not_sure_of_is_counted_and_said(
     assert visitor.bars() == [], "nothing was answered"
 
 
-def test_a_long_table_is_cut_on_the_page_alone(
+def test_a_long_table_is_cut_on_the_page_but_not_in_the_file(
     visitor: Visitor, many: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "SHOWN", 5)

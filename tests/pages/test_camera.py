@@ -26,7 +26,7 @@ def _taught(visitor: Visitor, count: int = 8) -> Visitor:
     return visitor
 
 
-def test_what_is_shown_is_in_memory_alone_until_it_becomes_an_ordinary_run(
+def test_captured_pictures_stay_in_memory_until_they_are_trained_on(
     visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train").choose("Camera")
@@ -47,7 +47,7 @@ def test_what_is_shown_is_in_memory_alone_until_it_becomes_an_ordinary_run(
     assert runs.get(host, run.id).report().accuracy.value > 0.5
 
 
-def test_what_is_shown_can_go_on_to_the_settings_and_comes_back(visitor: Visitor) -> None:
+def test_captured_pictures_can_be_trained_on_with_other_settings(visitor: Visitor) -> None:
     _taught(visitor).press("Choose how to train")
     visitor.until(lambda: "Start training" in visitor.buttons())
     assert "has a test set of its own" in visitor.reads()
@@ -55,7 +55,7 @@ def test_what_is_shown_can_go_on_to_the_settings_and_comes_back(visitor: Visitor
     assert "16 pictures" in visitor.reads(), "it can be shown more"
 
 
-def test_the_camera_opens_where_the_address_named_pictures_that_are_gone(visitor: Visitor) -> None:
+def test_the_camera_opens_when_the_address_names_deleted_pictures(visitor: Visitor) -> None:
     visitor.open("train", upload="0" * 32)
     assert "no longer here" in visitor.reads()
     visitor.choose("Camera")
@@ -63,7 +63,7 @@ def test_the_camera_opens_where_the_address_named_pictures_that_are_gone(visitor
     assert "upload" not in visitor.at.query_params
 
 
-def test_what_is_shown_can_be_taken_along_and_forgotten(visitor: Visitor) -> None:
+def test_captured_pictures_can_be_downloaded_and_deleted(visitor: Visitor) -> None:
     _taught(visitor, 3)
     button = next(b for b in visitor.at.get("download_button") if "Download" in b.proto.label)
     assert not button.proto.disabled
@@ -71,7 +71,7 @@ def test_what_is_shown_can_be_taken_along_and_forgotten(visitor: Visitor) -> Non
     assert "Captured pictures are in the memory" in visitor.reads()
 
 
-def test_files_that_are_no_pictures_or_nothing_new_are_named(visitor: Visitor) -> None:
+def test_unreadable_and_repeated_files_are_named(visitor: Visitor) -> None:
     visitor.open("train").choose("Camera")
     same = encoded(draw(0, 1, 160))
     visitor.give(("mug.jpg", same), ("*notes*.txt", b"no picture"), ("again.jpg", same))
@@ -81,7 +81,7 @@ def test_files_that_are_no_pictures_or_nothing_new_are_named(visitor: Visitor) -
     assert "1 picture," in said
 
 
-def test_files_stay_with_the_class_that_was_chosen_whatever_becomes_of_the_names(
+def test_files_go_to_the_chosen_class_after_it_was_renamed(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[CaptureSession] = []
@@ -102,7 +102,7 @@ def test_files_stay_with_the_class_that_was_chosen_whatever_becomes_of_the_names
     assert visitor.see().at.selectbox[0].value == "Class 1"
 
 
-def test_why_pictures_were_not_kept_is_said_at_the_camera_alone(
+def test_a_refusal_to_save_is_shown_at_the_camera_only(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -120,7 +120,7 @@ def test_why_pictures_were_not_kept_is_said_at_the_camera_alone(
     assert [reading(error.value) for error in visitor.at.error] == ["That zip is damaged."]
 
 
-def test_that_a_single_burst_flatters_is_said(
+def test_a_single_burst_per_class_gets_a_warning(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add = CaptureSession.add

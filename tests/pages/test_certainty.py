@@ -12,7 +12,7 @@ def strict(run: Run) -> Threshold:
     return run.report().certainty.choices[-1]
 
 
-def test_a_threshold_becomes_part_of_the_model_and_predict_keeps_to_it(
+def test_a_threshold_becomes_part_of_the_model_and_applies_on_predict(
     visitor: Visitor, run: Run, trained: Trained
 ) -> None:
     known = (trained.pictures / run.dataset().of("train")[0].path).read_bytes()
@@ -36,7 +36,7 @@ def test_a_threshold_becomes_part_of_the_model_and_predict_keeps_to_it(
     assert visitor.bars(), "its guesses are shown all the same"
 
 
-def test_answering_always_takes_the_threshold_back(visitor: Visitor, run: Run) -> None:
+def test_always_answer_removes_the_threshold(visitor: Visitor, run: Run) -> None:
     choice = strict(run)
     run.annotate(lambda _: Annotations(threshold=choice.value, aim=choice.aim))
     visitor.open("reports", run=run.id, view="Certainty")
@@ -60,7 +60,9 @@ def test_false_alarms_are_counted_and_shown(visitor: Visitor, run: Run) -> None:
     assert f"({flagged} of {len(strange)})" in visitor.reads()
 
 
-def test_a_picture_of_something_else_is_called_unlike(visitor: Visitor, run: Run) -> None:
+def test_a_picture_of_something_else_is_not_like_the_training_pictures(
+    visitor: Visitor, run: Run
+) -> None:
     visitor.open("predict", run=run.id)
     visitor.choose("Samples").press("A palace")
     assert "Not like the training pictures." in visitor.reads()

@@ -87,7 +87,7 @@ def test_the_better_run_is_named_with_its_figures(
     assert recalls[0][1] == describe(worse.report().per_class[0].recall)
 
 
-def test_another_reference_turns_the_comparison_round(
+def test_another_reference_reverses_the_comparison(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     worse, better = right_on([]), right_on(range(7))
@@ -98,7 +98,7 @@ def test_another_reference_turns_the_comparison_round(
     assert rows["Accuracy"][0].endswith("best") and rows["Accuracy"][1].endswith("worse")
 
 
-def test_no_figure_is_called_better_for_what_may_be_chance(
+def test_a_difference_that_may_be_chance_is_not_called_better(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     compare(visitor, right_on([0, 1, 2, 3]), right_on([0, 1, 2, 4, 5]))
@@ -108,7 +108,7 @@ def test_no_figure_is_called_better_for_what_may_be_chance(
     assert not any(word in said for word in ("better", "worse", "best", "smallest"))
 
 
-def test_pictures_that_changed_are_shown_with_what_each_said(
+def test_changed_pictures_are_shown_with_both_predictions(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     first, second = right_on([0, 1, 2]), right_on([2, 3], sure=0.9)
@@ -123,9 +123,7 @@ def test_pictures_that_changed_are_shown_with_what_each_said(
     assert "2 pictures correct in A, wrong in B." in visitor.reads()
 
 
-def test_of_three_runs_each_is_compared_with_the_first_and_p_is_adjusted(
-    visitor: Visitor, right_on: Callable[..., Run]
-) -> None:
+def test_with_three_runs_p_is_adjusted(visitor: Visitor, right_on: Callable[..., Run]) -> None:
     runs = [right_on([]), right_on(range(7)), right_on([7])]
     compare(visitor, *runs)
     assert "(p = 0.031, adjusted for 2 comparisons)" in visitor.reads()
@@ -168,7 +166,7 @@ def test_only_settings_that_differ_are_listed(
     }
 
 
-def test_corrections_are_told_where_no_setting_differs(
+def test_corrected_labels_are_listed_when_no_setting_differs(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     first, second = right_on([0]), right_on([0])
@@ -232,7 +230,7 @@ def test_fewer_than_two_runs_lead_back_to_the_list(
     ]
 
 
-def test_a_report_is_opened_from_it_and_leads_back(
+def test_a_report_opened_from_a_comparison_leads_back_to_it(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     runs = right_on([0]), right_on([1])
@@ -243,7 +241,7 @@ def test_a_report_is_opened_from_it_and_leads_back(
     assert "A is right on 1, B on 1" in visitor.reads()
 
 
-def test_in_public_mode_a_link_makes_its_runs_those_of_this_visit(
+def test_in_public_mode_a_link_adds_its_runs_to_the_list(
     right_on: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")

@@ -9,7 +9,7 @@ from tests.pages.visitor import Visitor
 SECRET = "a path of the host"
 
 
-def test_a_bug_in_a_page_is_an_apology_with_the_name_that_the_log_has(
+def test_a_bug_in_a_page_is_an_apology_with_the_id_in_the_log(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:

@@ -52,7 +52,7 @@ def _ask(visitor: Visitor, *files: tuple[str, bytes]) -> Visitor:
     return visitor.give(*files)
 
 
-def test_it_is_in_the_list_chosen_and_answers(
+def test_an_imported_model_is_chosen_and_answers(
     visitor: Visitor, packed: bytes, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     _bring(visitor, packed)
@@ -71,7 +71,7 @@ def test_it_is_in_the_list_chosen_and_answers(
 
 
 @pytest.mark.parametrize("page", ["reports", "predict", "train"])
-def test_a_host_that_woke_with_an_empty_disk_says_so_and_a_bundle_brings_the_model_back(
+def test_after_a_host_lost_its_disk_a_bundle_restores_the_model(
     page: str,
     run: Run,
     host: Settings,
@@ -89,7 +89,7 @@ def test_a_host_that_woke_with_an_empty_disk_says_so_and_a_bundle_brings_the_mod
     assert visitor.bars()
 
 
-def test_it_answers_many_pictures_as_a_table(
+def test_an_imported_model_answers_many_pictures(
     visitor: Visitor, packed: bytes, picture: Callable[[int], bytes]
 ) -> None:
     _bring(visitor, packed)
@@ -103,7 +103,7 @@ def test_it_answers_many_pictures_as_a_table(
     assert len(rows) == 6
 
 
-def test_its_threshold_is_set_on_the_page(
+def test_the_threshold_of_an_imported_model_is_set_on_the_page(
     visitor: Visitor, packed: bytes, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     _ask(_bring(visitor, packed), ("circle.jpg", picture(0)))
@@ -117,14 +117,14 @@ def test_its_threshold_is_set_on_the_page(
     )
 
 
-def test_it_can_be_deleted(visitor: Visitor, packed: bytes, host: Settings) -> None:
+def test_an_imported_model_can_be_deleted(visitor: Visitor, packed: bytes, host: Settings) -> None:
     _bring(visitor, packed).press("Delete this model")
     assert imported.list_models(host) == ()
     assert visitor.at.selectbox[0].value == "efficientnet-lite0"
     assert not [option for option in visitor.at.selectbox[0].options if "imported" in option]
 
 
-def test_what_is_no_bundle_is_refused_in_a_sentence(visitor: Visitor, host: Settings) -> None:
+def test_a_file_that_is_not_a_bundle_is_refused(visitor: Visitor, host: Settings) -> None:
     _bring(visitor, b"no zip at all")
     assert "Expected a bundle, the zip that a report offers to download" in visitor.reads()
     assert not imported.folder(host).exists()
@@ -133,12 +133,12 @@ def test_what_is_no_bundle_is_refused_in_a_sentence(visitor: Visitor, host: Sett
     assert "The end of this zip is missing or damaged" in visitor.reads()
 
 
-def test_a_refusal_is_forgotten_with_the_next_bundle(visitor: Visitor, packed: bytes) -> None:
+def test_a_refusal_disappears_with_the_next_bundle(visitor: Visitor, packed: bytes) -> None:
     _bring(_bring(visitor, b"no zip at all"), packed)
     assert "Expected a bundle" not in _open(visitor).reads()
 
 
-def test_while_its_network_is_built_the_page_says_how_far_it_is(
+def test_building_a_network_is_shown(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _bring(visitor, packed)
@@ -150,7 +150,7 @@ def test_while_its_network_is_built_the_page_says_how_far_it_is(
     assert "being built" not in visitor.see().reads()
 
 
-def test_a_network_that_could_not_be_built_says_why_and_can_be_tried_again(
+def test_a_failed_build_says_why_and_can_be_started_again(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _bring(visitor, packed)
@@ -168,7 +168,7 @@ def test_a_network_that_could_not_be_built_says_why_and_can_be_tried_again(
     assert "Its network is being built here" in visitor.reads()
 
 
-def test_a_cancelled_build_can_be_begun_again(
+def test_a_cancelled_build_can_be_started_again(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
 ) -> None:
     _bring(visitor, packed)
@@ -179,7 +179,7 @@ def test_a_cancelled_build_can_be_begun_again(
     assert "Its network is being built here" in visitor.reads()
 
 
-def test_where_too_many_wait_already_the_page_says_so(
+def test_a_full_queue_refuses_a_bundle(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
 ) -> None:
     small = host.model_copy(update={"queue_length": 1})
@@ -195,7 +195,7 @@ def test_where_too_many_wait_already_the_page_says_so(
     assert imported.list_models(host) == ()
 
 
-def test_on_a_public_host_it_is_seen_by_whoever_brought_it_and_by_who_holds_the_link(
+def test_on_a_public_host_an_imported_model_is_visible_to_its_owner_and_by_its_link(
     packed: bytes, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
@@ -211,18 +211,20 @@ def test_on_a_public_host_it_is_seen_by_whoever_brought_it_and_by_who_holds_the_
     assert "deleted here 2 hours after" in _open(mine).reads()
 
 
-def test_in_personal_mode_everybody_on_the_machine_sees_it(packed: bytes, host: Settings) -> None:
+def test_in_personal_mode_an_imported_model_is_visible_to_all(
+    packed: bytes, host: Settings
+) -> None:
     _bring(Visitor(), packed)
     other = Visitor().open()
     assert [option for option in other.at.selectbox[0].options if "imported" in option]
 
 
-def test_a_link_to_one_that_is_gone_leads_to_the_default(visitor: Visitor) -> None:
+def test_a_link_to_a_deleted_model_leads_to_the_default(visitor: Visitor) -> None:
     visitor.open("predict", **{state.WANTED: "0" * 32})
     assert visitor.at.selectbox[0].value == "efficientnet-lite0"
 
 
-def test_a_damaged_one_is_not_offered(visitor: Visitor, packed: bytes, host: Settings) -> None:
+def test_a_damaged_model_is_not_offered(visitor: Visitor, packed: bytes, host: Settings) -> None:
     _bring(visitor, packed)
     (made,) = imported.list_models(host)
     (made.path / "model.json").write_text("{")

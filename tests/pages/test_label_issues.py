@@ -66,7 +66,7 @@ def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
     assert corrections.origin(again).run == run.id  # type: ignore[union-attr]
 
 
-def test_where_the_pictures_are_gone_the_page_says_what_to_do(visitor: Visitor, run: Run) -> None:
+def test_without_its_pictures_a_run_cannot_be_trained_again(visitor: Visitor, run: Run) -> None:
     (first,) = doubted(run, 1)
     order = run.job.order()
     moved = order.model_copy(update={"arguments": {"pictures": "/nowhere"}})

@@ -104,7 +104,7 @@ def test_a_queued_run_can_be_cancelled_and_one_without_a_worker_was_interrupted(
 
 
 @pytest.mark.parametrize("page", ["reports", "train"])
-def test_the_same_is_started_again_at_a_press(
+def test_a_failed_run_is_repeated_with_one_press(
     visitor: Visitor, stopped: Callable[..., Run], host: Settings, page: str
 ) -> None:
     run = stopped(State.FAILED)
@@ -121,7 +121,7 @@ def test_the_same_is_started_again_at_a_press(
 
 
 @pytest.mark.parametrize("page", ["reports", "train"])
-def test_what_broke_off_goes_on_at_a_press_in_its_own_folder(
+def test_an_interrupted_run_continues_in_its_folder(
     visitor: Visitor, stopped: Callable[..., Run], host: Settings, page: str
 ) -> None:
     run = stopped(State.INTERRUPTED)
@@ -138,7 +138,7 @@ def test_what_broke_off_goes_on_at_a_press_in_its_own_folder(
     assert GO_ON not in visitor.buttons()
 
 
-def test_what_broke_off_cannot_go_on_without_its_pictures(
+def test_an_interrupted_run_cannot_continue_without_its_pictures(
     visitor: Visitor, stopped: Callable[..., Run], upload: Upload, host: Settings
 ) -> None:
     run = stopped(State.INTERRUPTED)
@@ -163,7 +163,7 @@ def test_a_training_that_does_not_fit_on_the_disk_says_so(
     assert runs.list_runs(host) == ()
 
 
-def test_why_it_cannot_be_started_again_is_said(
+def test_a_run_that_cannot_be_repeated_says_why(
     visitor: Visitor, stopped: Callable[..., Run], host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = stopped(State.FAILED)
@@ -173,7 +173,7 @@ def test_why_it_cannot_be_started_again_is_said(
     assert [each.id for each in runs.list_runs(host)] == [run.id]
 
 
-def test_the_same_pictures_lead_to_their_settings_and_others_to_the_start(
+def test_same_pictures_lead_to_the_settings_and_other_pictures_to_the_start(
     visitor: Visitor, stopped: Callable[..., Run], upload: Upload
 ) -> None:
     run = stopped(State.FAILED)
@@ -185,7 +185,7 @@ def test_the_same_pictures_lead_to_their_settings_and_others_to_the_start(
     assert "Start training" not in visitor.buttons()
 
 
-def test_pictures_that_are_gone_must_be_uploaded_again(
+def test_deleted_pictures_must_be_uploaded_again(
     visitor: Visitor, run_in: Callable[..., Run]
 ) -> None:
     visitor.open("reports", run=run_in(State.FAILED, SENTENCE).id)
@@ -194,7 +194,7 @@ def test_pictures_that_are_gone_must_be_uploaded_again(
     assert OTHERS in visitor.buttons()
 
 
-def test_nobody_uses_the_pictures_of_another_visitor(
+def test_a_visitor_cannot_use_the_pictures_of_another(
     stopped: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
@@ -224,7 +224,7 @@ def test_a_damaged_run_says_which_file_and_what_that_means(
     assert "Try it" not in visitor.buttons()
 
 
-def test_where_a_run_lies_is_not_told_to_visitors_of_a_host(
+def test_visitors_of_a_host_do_not_see_the_path_of_a_run(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")

@@ -36,7 +36,7 @@ def public(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("place", ["list", "report"])
-def test_a_run_gets_a_name_and_tags_that_every_page_shows_letter_by_letter(
+def test_a_name_and_tags_are_shown_unrendered_on_every_page(
     visitor: Visitor, run: Run, place: str
 ) -> None:
     visitor.open("reports", **({"run": run.id} if place == "report" else {}))
@@ -56,7 +56,7 @@ def test_a_run_gets_a_name_and_tags_that_every_page_shows_letter_by_letter(
     assert any(NAME in option for option in visitor.open("predict").at.selectbox[0].options)
 
 
-def test_a_name_that_is_emptied_is_that_of_the_pictures_again(visitor: Visitor, run: Run) -> None:
+def test_without_a_name_a_run_is_called_after_its_pictures(visitor: Visitor, run: Run) -> None:
     run.annotate(lambda said: said.named(NAME))
     visitor.open("reports", run=run.id)
     ask(visitor, "edit", run)
@@ -65,7 +65,7 @@ def test_a_name_that_is_emptied_is_that_of_the_pictures_again(visitor: Visitor, 
     assert run.title == run.dataset().name
 
 
-def test_whatever_a_browser_sends_is_cut_to_size(visitor: Visitor, run: Run) -> None:
+def test_long_names_and_tags_are_cut(visitor: Visitor, run: Run) -> None:
     visitor.open("reports")
     ask(visitor, "edit", run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("n" * 500)
@@ -75,7 +75,7 @@ def test_whatever_a_browser_sends_is_cut_to_size(visitor: Visitor, run: Run) -> 
     assert run.annotations().tags == ("t" * TAG_LENGTH,)
 
 
-def test_a_name_that_cannot_be_kept_is_not_lost_without_a_word(
+def test_a_name_that_cannot_be_saved_is_reported(
     visitor: Visitor, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -90,9 +90,7 @@ def test_a_name_that_cannot_be_kept_is_not_lost_without_a_word(
     assert "Save" in visitor.buttons()
 
 
-def test_deleting_takes_a_second_press_and_says_what_goes(
-    visitor: Visitor, run: Run, host: Settings
-) -> None:
+def test_deleting_needs_confirmation(visitor: Visitor, run: Run, host: Settings) -> None:
     visitor.open("reports", run=run.id)
     ask(visitor, "delete", run)
     assert run.path.is_dir()
@@ -112,7 +110,9 @@ def test_deleting_takes_a_second_press_and_says_what_goes(
     assert "No run with this id" in Visitor().open("reports", run=run.id).reads()
 
 
-def test_a_slip_is_undone(visitor: Visitor, run: Run, host: Settings) -> None:
+def test_a_deletion_can_be_undone_until_the_run_is_swept(
+    visitor: Visitor, run: Run, host: Settings
+) -> None:
     run.annotate(lambda said: said.named("Mine"))
     headline = run.report().headline
     visitor.open("reports")
@@ -154,7 +154,7 @@ def test_a_run_can_be_deleted_however_it_ended(
     assert not run.path.exists()
 
 
-def test_whoever_opened_a_link_may_read_and_change_nothing(public: None, run: Run) -> None:
+def test_a_visitor_with_the_link_can_read_and_not_change(public: None, run: Run) -> None:
     friend = Visitor().open("reports", run=run.id)
     assert run.report().headline in friend.reads()
     assert not controls(friend)
@@ -167,16 +167,14 @@ def test_whoever_opened_a_link_may_read_and_change_nothing(public: None, run: Ru
     assert "Delete it" not in friend.buttons()
 
 
-def test_whoever_opened_a_link_cannot_stop_a_training(
-    public: None, run_in: Callable[..., Run]
-) -> None:
+def test_a_visitor_with_the_link_cannot_cancel(public: None, run_in: Callable[..., Run]) -> None:
     run = run_in(State.QUEUED)
     friend = Visitor().open("train", run=run.id)
     assert "Queued" in friend.reads()
     assert "Cancel" not in friend.buttons()
 
 
-def test_whoever_opened_a_link_reads_why_a_training_failed_but_not_its_log(
+def test_a_visitor_with_the_link_does_not_see_the_log(
     public: None, run_in: Callable[..., Run]
 ) -> None:
     run = run_in(State.FAILED, "Memory ran out.")
@@ -186,7 +184,7 @@ def test_whoever_opened_a_link_reads_why_a_training_failed_but_not_its_log(
     assert not friend.at.code
 
 
-def test_whoever_started_a_run_may_change_it_in_this_visit_alone(
+def test_only_the_visit_that_started_a_run_may_change_it(
     public: None, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
@@ -197,7 +195,9 @@ def test_whoever_started_a_run_may_change_it_in_this_visit_alone(
 
 
 @pytest.mark.parametrize("view", ["Summary", "Certainty", "Data", "Export"])
-def test_the_sample_is_anybodys_to_read_and_nobodys_to_change(visitor: Visitor, view: str) -> None:
+def test_everybody_can_read_the_sample_and_nobody_can_change_it(
+    visitor: Visitor, view: str
+) -> None:
     before = {path: path.stat().st_mtime_ns for path in runs.SAMPLE.rglob("*")}
     visitor.open("reports")
     assert not controls(visitor)

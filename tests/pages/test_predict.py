@@ -33,7 +33,7 @@ def test_the_first_answer_is_one_press_away(visitor: Visitor, host: Settings) ->
     assert "EfficientNet-Lite0 · 1,000 classes" in visitor.reads()
 
 
-def test_an_upload_is_answered_likeliest_first(
+def test_an_upload_gets_answers_the_likeliest_first(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().give(("circle.jpg", picture(0)))
@@ -41,7 +41,7 @@ def test_an_upload_is_answered_likeliest_first(
     assert "Download as CSV" not in visitor.buttons()
 
 
-def test_the_camera_is_answered_too(
+def test_a_camera_picture_is_classified(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().choose("Camera")
@@ -70,7 +70,7 @@ def test_several_pictures_make_a_grid_to_choose_from(
     assert _answers(visitor.see()) == second
 
 
-def test_several_answers_can_be_taken_away_as_csv(
+def test_several_answers_can_be_downloaded_as_csv(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().give(("=1+1.jpg", picture(0)), BROKEN)
@@ -82,7 +82,7 @@ def test_several_answers_can_be_taken_away_as_csv(
     assert [row["file"] for row in rows if row not in answered] == ["broken.jpg"]
 
 
-def test_a_file_that_cannot_be_read_says_why_and_the_others_are_answered(
+def test_an_unreadable_file_says_why_and_the_others_are_classified(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().give(BROKEN, ("circle.jpg", picture(0)))
@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_read_says_why_and_the_others_are_answered(
     assert _answers(visitor.see()) == _likeliest(picture(0), host)
 
 
-def test_an_unprepared_backbone_says_what_preparing_means(visitor: Visitor) -> None:
+def test_an_unprepared_backbone_says_what_preparing_takes(visitor: Visitor) -> None:
     visitor.open().fill("Model", "resnet50")
     said = visitor.reads()
     assert "ResNet50 has not been used on this machine yet" in said

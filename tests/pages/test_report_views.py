@@ -20,7 +20,7 @@ def everything(visitor: Visitor) -> list[str]:
     return [text for node in visitor.at._tree for text in _markdown(node)]
 
 
-def test_the_figures_that_matter_come_first(visitor: Visitor, run: Run, report: Report) -> None:
+def test_the_most_important_figures_come_first(visitor: Visitor, run: Run, report: Report) -> None:
     visitor.open("reports", run=run.id)
     assert report.headline in visitor.reads()
     assert [(metric.label, metric.value) for metric in visitor.at.metric] == [
@@ -90,7 +90,7 @@ def test_a_pair_of_the_summary_leads_to_its_cell(
     assert f"Actual {was}, predicted {said}: {worst.count} picture" in visitor.reads()
 
 
-def test_the_address_opens_a_cell_with_its_pictures_and_what_was_said(
+def test_the_address_opens_a_cell_with_its_pictures_and_predictions(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     first = report.predictions[0]
@@ -115,7 +115,7 @@ def test_an_address_that_names_no_cell_opens_none(
     assert not visitor.at.image
 
 
-def test_without_a_mouse_a_cell_is_chosen_by_its_classes_or_from_the_commonest(
+def test_a_cell_can_be_chosen_by_its_classes_or_from_the_list(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     visitor.open("reports", run=run.id, view="Confusions")
@@ -160,7 +160,7 @@ def test_a_run_without_heat_maps_says_so_and_shows_the_pictures(
     assert visitor.at.image
 
 
-def test_every_picture_is_there_and_those_it_got_wrong_come_first(
+def test_every_picture_is_listed_the_wrong_ones_first(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     wrong = [said for said in report.predictions if said.label != said.predicted]
@@ -175,7 +175,7 @@ def test_every_picture_is_there_and_those_it_got_wrong_come_first(
 
 
 @pytest.mark.parametrize("only", ["Wrong", "Right"])
-def test_the_address_holds_the_filters(
+def test_the_address_and_old_links_hold_the_filters(
     visitor: Visitor, run: Run, report: Report, only: str
 ) -> None:
     named = report.predictions[0].name.rpartition("/")[2]
@@ -194,7 +194,7 @@ def test_the_address_holds_the_filters(
     assert f" of {report.pictures}" in visitor.reads()
 
 
-def test_a_filter_can_be_of_how_sure_it_was_and_of_what_it_would_answer(
+def test_pictures_are_filtered_by_probability_and_by_verdict(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     middle = sorted(said.probability for said in report.predictions)[report.pictures // 2]
@@ -215,7 +215,7 @@ def test_a_filter_can_be_of_how_sure_it_was_and_of_what_it_would_answer(
     assert len(visitor.at.image) == len(sure)
 
 
-def test_the_csv_holds_what_the_filter_found(run: Run, report: Report, host: Settings) -> None:
+def test_the_csv_holds_the_filtered_pictures(run: Run, report: Report, host: Settings) -> None:
     view, rows = CompleteRun(run, report, host), browsing.rows(report, run.ood_scores())
     header = pictures.csv_header(view)
     second, first = (
@@ -228,7 +228,7 @@ def test_the_csv_holds_what_the_filter_found(run: Run, report: Report, host: Set
     assert second["correct"] == ("yes" if second["actual"] == second["predicted"] else "no")
 
 
-def test_a_picture_opens_closer_with_the_names_letter_by_letter(
+def test_a_picture_opens_in_a_dialog_with_unrendered_names(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     visitor.open("reports", run=run.id, view="Pictures", only="Wrong")
@@ -246,7 +246,7 @@ def test_a_picture_opens_closer_with_the_names_letter_by_letter(
 
 
 @pytest.mark.parametrize("view", ["Summary", "Confusions", "Pictures", "Training"])
-def test_views_stand_without_small_pictures_and_what_follows_a_report(
+def test_views_work_without_thumbnails_and_extras(
     visitor: Visitor, run: Run, report: Report, view: str
 ) -> None:
     for file in run.path.glob("thumbnails/*"):
@@ -259,7 +259,7 @@ def test_views_stand_without_small_pictures_and_what_follows_a_report(
     assert not visitor.at.error
 
 
-def test_a_long_class_name_leaves_room_for_its_figures(visitor: Visitor, run: Run) -> None:
+def test_a_long_class_name_gets_a_narrow_column(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id)
     (table,) = [frame for frame in visitor.at.dataframe if "Predicted" in frame.value]
     assert json.loads(table.proto.columns)["Class"]["width"] == NARROW

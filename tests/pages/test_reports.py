@@ -12,7 +12,7 @@ VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_each_view_has_its_address_and_shows_names_letter_by_letter(
+def test_each_view_has_its_address_and_does_not_render_names(
     visitor: Visitor, run: Run, view: str
 ) -> None:
     visitor.open("reports", run=run.id, view=view)
@@ -63,16 +63,14 @@ def test_a_run_without_a_learning_curve_says_nothing_about_it(visitor: Visitor, 
     assert len(visitor.charts()) == 1
 
 
-def test_a_run_says_what_it_waits_for_where_its_job_knows(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
+def test_a_queued_run_says_what_it_waits_for(visitor: Visitor, run_in: Callable[..., Run]) -> None:
     run = run_in(State.QUEUED)
     run.job.set_waiting_reason("It waits for a machine.")
     visitor.open("reports", run=run.id)
     assert "It waits for a machine." in visitor.reads()
 
 
-def test_a_run_at_work_shows_how_far_it_is(
+def test_a_running_training_shows_its_progress(
     visitor: Visitor, run_in: Callable[..., Run], trained: object
 ) -> None:
     run = run_in(State.RUNNING)
@@ -105,7 +103,7 @@ def test_a_damaged_run_says_so_and_the_list_still_opens(
 
 
 @pytest.mark.parametrize("changed", ["model/weights.safetensors", "model/model.json"])
-def test_a_model_that_was_changed_is_not_asked(
+def test_a_changed_model_file_is_refused(
     visitor: Visitor, run: Run, picture: Callable[[int], bytes], changed: str
 ) -> None:
     path = run.path / changed

@@ -47,7 +47,7 @@ def several(run_in: Callable[..., Run]) -> dict[str, Run]:
     return made
 
 
-def test_a_first_visitor_finds_the_sample_and_the_way_to_teach(visitor: Visitor) -> None:
+def test_a_first_visitor_finds_the_sample_and_the_train_page(visitor: Visitor) -> None:
     visitor.open("reports")
     assert "You have not trained a model yet." in visitor.reads()
     assert listed(visitor) == [samples.DIGITS]
@@ -57,7 +57,7 @@ def test_a_first_visitor_finds_the_sample_and_the_way_to_teach(visitor: Visitor)
     assert [title.value for title in visitor.at.title] == ["Train your own classes"]
 
 
-def test_each_run_says_how_it_stands_how_good_it_is_and_what_it_was_taught_on(
+def test_each_run_shows_status_accuracy_and_pictures(
     visitor: Visitor, several: dict[str, Run]
 ) -> None:
     run = several["Flowers"]
@@ -121,7 +121,7 @@ def test_runs_are_found_by_the_address(
     assert listed(visitor) == names
 
 
-def test_where_no_run_is_like_that_all_are_a_press_away(
+def test_without_matches_all_runs_are_one_press_away(
     visitor: Visitor, several: dict[str, Run]
 ) -> None:
     visitor.open("reports", find="nothing of the kind", state="failed")

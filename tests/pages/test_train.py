@@ -31,7 +31,7 @@ def _steps(visitor: Visitor) -> list[str]:
     return [heading.value for heading in visitor.at.subheader]
 
 
-def test_the_sample_is_taken_in_and_learned_from_at_a_press_each(
+def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train")
@@ -61,14 +61,14 @@ def test_the_sample_is_taken_in_and_learned_from_at_a_press_each(
     assert run.status(host).state is State.CANCELLED
 
 
-def test_a_preset_is_learned_with_as_it_stands(
+def test_a_preset_is_used_unchanged(
     visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train", upload=upload.id).choose("Thorough", "thorough").press("Start training")
     assert begun(visitor).config() == config.preset("thorough")
 
 
-def test_what_is_set_under_advanced_is_what_is_learned_with(
+def test_advanced_settings_are_used(
     visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train", upload=upload.id).choose("Balanced", "balanced")
@@ -133,9 +133,7 @@ def test_files_that_were_left_out_are_listed_with_the_reason(
     assert why in listed
 
 
-def test_findings_are_said_with_the_pictures_and_what_can_be_done(
-    visitor: Visitor, upload: Upload
-) -> None:
+def test_findings_are_shown(visitor: Visitor, upload: Upload) -> None:
     visitor.open("train", upload=upload.id)
     sentences = [finding.sentence for finding in upload.intake().findings]
     assert sentences
@@ -143,7 +141,7 @@ def test_findings_are_said_with_the_pictures_and_what_can_be_done(
         assert sentence in visitor.reads()
 
 
-def test_names_of_classes_are_shown_letter_by_letter(visitor: Visitor, upload: Upload) -> None:
+def test_names_of_classes_are_not_rendered(visitor: Visitor, upload: Upload) -> None:
     visitor.open("train", upload=upload.id)
     assert set(upload.intake().dataset.classes) == set(NAMES)
     for name in NAMES:
@@ -151,7 +149,7 @@ def test_names_of_classes_are_shown_letter_by_letter(visitor: Visitor, upload: U
         assert not [text for text in visitor.marked() if name in text], "it would be rendered"
 
 
-def test_pictures_that_were_deleted_meanwhile_are_asked_for_again(visitor: Visitor) -> None:
+def test_deleted_pictures_are_asked_for_again(visitor: Visitor) -> None:
     visitor.open("train", upload="0" * 32)
     assert "no longer here" in visitor.reads()
     assert visitor.at.file_uploader
@@ -185,7 +183,7 @@ def test_where_a_visitor_has_used_up_their_share_it_is_said_and_nothing_is_begun
     assert not runs.list_runs(host)
 
 
-def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(visitor: Visitor, run: Run) -> None:
+def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run: Run) -> None:
     visitor.open("train", run=run.id)
     assert f"on {run.report().pictures} pictures that were not" in visitor.reads()
     assert visitor.charts(), "its curves"
@@ -196,7 +194,7 @@ def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(visitor: Visitor
     assert visitor.at.selectbox[0].value == run.id
 
 
-def test_while_the_files_to_download_are_made_the_page_says_so(visitor: Visitor, run: Run) -> None:
+def test_a_running_export_is_shown(visitor: Visitor, run: Run) -> None:
     run.job.begin()
     with run.job.lock().acquire():
         visitor.open("train", run=run.id)
@@ -211,7 +209,7 @@ def test_an_unknown_run_says_so_and_the_page_can_be_used(visitor: Visitor) -> No
     assert visitor.at.file_uploader
 
 
-def test_a_remedy_is_taken_and_undone_at_a_press_each(visitor: Visitor) -> None:
+def test_a_remedy_is_applied_and_undone(visitor: Visitor) -> None:
     same = encoded(draw(0, size=64, seed=99))
     pictures = {
         f"{name}/{i}.png": encoded(draw(label, size=64, seed=i))
@@ -231,7 +229,7 @@ def test_a_remedy_is_taken_and_undone_at_a_press_each(visitor: Visitor) -> None:
     assert "10 pictures" in visitor.reads()
 
 
-def test_a_double_click_starts_one_training_or_two_that_are_apart(
+def test_two_tabs_start_two_separate_trainings(
     upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)

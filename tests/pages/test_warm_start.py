@@ -38,7 +38,7 @@ def _fields(visitor: Visitor) -> list[str]:
     return [field.label for field in visitor.at.selectbox]
 
 
-def test_where_nothing_was_brought_there_is_nothing_to_choose(
+def test_without_imported_models_there_is_no_choice_of_start(
     visitor: Visitor, upload: Upload
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id})
@@ -46,7 +46,7 @@ def test_where_nothing_was_brought_there_is_nothing_to_choose(
     assert "Backbone" in _fields(visitor)
 
 
-def test_a_published_backbone_is_what_a_training_starts_from_unless_one_is_chosen(
+def test_a_training_starts_from_a_published_backbone_by_default(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id})
@@ -57,7 +57,7 @@ def test_a_published_backbone_is_what_a_training_starts_from_unless_one_is_chose
     assert run.start is None
 
 
-def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
+def test_a_training_starts_from_an_imported_model(
     visitor: Visitor,
     upload: Upload,
     model: ImportedModel,
@@ -84,7 +84,7 @@ def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
     )
 
 
-def test_where_the_model_is_deleted_meanwhile_the_run_says_so(
+def test_a_run_whose_start_was_deleted_says_so(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
@@ -96,7 +96,7 @@ def test_where_the_model_is_deleted_meanwhile_the_run_says_so(
     assert "Bring its bundle again" in visitor.see().reads()
 
 
-def test_a_training_that_waits_keeps_its_model_on_a_public_host(
+def test_a_queued_training_keeps_its_model_on_a_public_host(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     import os
@@ -113,7 +113,7 @@ def test_a_training_that_waits_keeps_its_model_on_a_public_host(
     assert not imported.exists(host, model.id)
 
 
-def test_the_same_settings_once_more_go_on_from_the_same_model(
+def test_a_repeated_run_starts_from_the_same_model(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)

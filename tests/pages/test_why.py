@@ -46,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     return times
 
 
-def test_a_heat_map_costs_nothing_before_it_is_asked_for_and_one_look_after(
+def test_a_heat_map_is_computed_once_and_only_when_it_is_opened(
     visitor: Visitor, asked: list[None]
 ) -> None:
     visitor.open().press("A flower")
@@ -62,7 +62,7 @@ def test_a_heat_map_costs_nothing_before_it_is_asked_for_and_one_look_after(
     assert len(asked) == before + 1
 
 
-def test_any_answer_can_be_explained_the_first_one_at_first(visitor: Visitor) -> None:
+def test_every_answer_can_be_explained_the_first_by_default(visitor: Visitor) -> None:
     _ask_why(visitor.open().press("A flower"))
     ((first, before),) = _maps(visitor)
     assert "A flower for daisy" in first
@@ -104,7 +104,7 @@ def test_the_map_lies_over_what_the_model_saw_and_the_rest_is_dimmed(visitor: Vi
     [(30, 30, "at the upper left"), (280, 30, "at the upper right"), (150, 280, "at the bottom")],
     ids=str,
 )
-def test_evidence_is_where_the_thing_is(visitor: Visitor, x: int, y: int, where: str) -> None:
+def test_evidence_is_where_the_object_is(visitor: Visitor, x: int, y: int, where: str) -> None:
     flower = Image.open(io.BytesIO(samples.photographs()["A flower"])).convert("RGB")
     height = flower.height
     blossom = flower.crop((100, 0, 100 + height, height)).resize((140, 140))

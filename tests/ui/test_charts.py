@@ -120,7 +120,7 @@ def test_a_literal_name_has_one_line_and_at_most_so_many_letters():
     assert literal("<<<<", 4) == "&lt;" * 4
 
 
-def test_shares_never_say_all_or_nothing_falsely():
+def test_shares_are_never_rounded_to_0_or_100_percent():
     values = (0, 0.0004, 0.004, 0.034, 0.8532, 0.996, 0.9996, 1)
     said = ["0 %", "< 0.1 %", "0.4 %", "3 %", "85 %", "99.6 %", "> 99.9 %", "100 %"]
     assert [share(value) for value in values] == said
@@ -172,7 +172,7 @@ def test_shares_of_a_row_are_written_in_its_cells():
     assert written[0, 0] == f"{100 * counts[first] / counts.sum():.0f}"
 
 
-def test_bars_of_classes_start_with_the_worst_and_say_what_is_not_defined():
+def test_bars_of_classes_start_with_the_worst_and_mark_undefined_ones():
     labels = np.array([0] * 10 + [1] * 10)
     given = np.tile([0.8, 0.1, 0.1], (20, 1))
     given[12:] = [0.1, 0.8, 0.1]
@@ -237,7 +237,7 @@ def test_each_run_is_a_row_with_its_interval_and_the_first_filled():
 
 
 @pytest.mark.parametrize("right", [0, 5_000, 9_990, 10_000])
-def test_the_axis_holds_every_interval_and_does_not_magnify_a_hair(right):
+def test_the_axis_shows_every_interval_and_is_not_too_narrow(right):
     found = [proportion(right, 10_000)] * 2
     low, high = comparison.accuracies(["A", "B"], found).layout.xaxis.range
     assert low <= 100 * found[0].low and high >= 100 * found[0].high
