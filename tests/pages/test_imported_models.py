@@ -117,13 +117,6 @@ def test_the_threshold_of_an_imported_model_is_set_on_the_page(
     )
 
 
-def test_an_imported_model_can_be_deleted(visitor: Visitor, packed: bytes, host: Settings) -> None:
-    _bring(visitor, packed).press("Delete this model")
-    assert imported.list_models(host) == ()
-    assert visitor.at.selectbox[0].value == "efficientnet-lite0"
-    assert not [option for option in visitor.at.selectbox[0].options if "imported" in option]
-
-
 def test_a_file_that_is_not_a_bundle_is_refused(visitor: Visitor, host: Settings) -> None:
     _bring(visitor, b"no zip at all")
     assert "Expected a bundle, the zip that a report offers to download" in visitor.reads()
@@ -219,18 +212,6 @@ def test_in_personal_mode_an_imported_model_is_visible_to_all(
     assert [option for option in other.at.selectbox[0].options if "imported" in option]
 
 
-def test_a_link_to_a_deleted_model_leads_to_the_default(visitor: Visitor) -> None:
-    visitor.open("predict", **{state.WANTED: "0" * 32})
-    assert visitor.at.selectbox[0].value == "efficientnet-lite0"
-
-
-def test_a_damaged_model_is_not_offered(visitor: Visitor, packed: bytes, host: Settings) -> None:
-    _bring(visitor, packed)
-    (made,) = imported.list_models(host)
-    (made.path / "model.json").write_text("{")
-    assert visitor.see().at.selectbox[0].value == "efficientnet-lite0"
-
-
 def test_names_of_classes_are_shown_as_they_are(visitor: Visitor, packed: bytes) -> None:
     _ask(_bring(visitor, packed), ("circle.jpg", encoded(draw(0, 999, size=200))))
     assert any(name in visitor.bars()[0] for name in NAMES)
@@ -241,3 +222,19 @@ def _open(visitor: Visitor) -> Visitor:
     wanted = given if isinstance(given, str) else given[0]
     visitor.at.session_state[f"{state.IMPORTING} {wanted}"] = True
     return visitor.see()
+
+
+@pytest.mark.parametrize("how", ["deleted", "damaged"])
+def test_a_deleted_or_damaged_model_is_not_offered(
+    visitor: Visitor, packed: bytes, host: Settings, how: str
+) -> None:
+    _bring(visitor, packed)
+    (model,) = imported.list_models(host)
+    if how == "deleted":
+        visitor.press("Delete this model")
+        assert imported.list_models(host) == ()
+    else:
+        (model.path / "model.json").write_text("{")
+    visitor.open("predict", **{state.WANTED: model.id})
+    assert visitor.at.selectbox[0].value == "efficientnet-lite0"
+    assert not [option for option in visitor.at.selectbox[0].options if "imported" in option]

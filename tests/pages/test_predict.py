@@ -117,3 +117,12 @@ def test_a_model_is_called_what_its_pictures_are_called(visitor: Visitor, run: R
     (shown,) = [name for name in visitor.at.selectbox[0].options if "trained here" in name]
     # A list of options is no Markdown: an escape would be seen.
     assert shown.startswith(f"{run.dataset().name} · trained here")
+
+
+def test_the_live_view_works_with_a_backbone_and_with_a_trained_model(
+    visitor: Visitor, run: Run
+) -> None:
+    for parameters in ({}, {"run": run.id}):
+        visitor.open("predict", **parameters).choose("Live")
+        assert "Hold something up to the camera." in visitor.reads()
+        assert "The answer will appear here." not in visitor.reads()

@@ -64,7 +64,7 @@ def test_a_published_run_is_listed_for_others_until_it_is_unpublished(
 def test_publishing_can_be_declined(owned: tuple[Visitor, Run]) -> None:
     owner, run = owned
     ask(owner.open("reports"), run)
-    owner.press("Keep it to myself")
+    owner.press("Keep it private")
     assert not run.published and "Publish it" not in owner.buttons()
 
 
@@ -82,7 +82,7 @@ def test_without_a_cookie_the_list_says_that_a_reload_starts_a_new_visit(
 ) -> None:
     owner, _ = owned
     said = owner.open("reports").reads()
-    assert "a reload forgets who you are" in said
+    assert "a reload starts a new visit" in said
     assert "deleted 30 days after they ended, unless they are published" in said
     assert NAME not in Visitor().open("reports").reads(), "the session is another"
 

@@ -149,40 +149,6 @@ def test_names_of_classes_are_not_rendered(visitor: Visitor, upload: Upload) -> 
         assert not [text for text in visitor.marked() if name in text], "it would be rendered"
 
 
-def test_deleted_pictures_are_asked_for_again(visitor: Visitor) -> None:
-    visitor.open("train", upload="0" * 32)
-    assert "no longer here" in visitor.reads()
-    assert visitor.at.file_uploader
-
-
-def test_a_full_queue_is_said_and_nothing_is_begun(
-    visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    visitor.open("train", upload=upload.id)
-
-    def full(*_: object, **__: object) -> None:
-        raise uploads.LimitExceeded("The queue is full.")
-
-    monkeypatch.setattr("ui.launch.enqueue", full)
-    visitor.press("Start training")
-    assert "The queue is full." in visitor.reads()
-    assert "run" not in visitor.at.query_params
-    assert not runs.list_runs(host)
-
-
-def test_where_a_visitor_has_used_up_their_share_it_is_said_and_nothing_is_begun(
-    visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def spent(*_: object) -> None:
-        raise uploads.LimitExceeded("At most 9 minutes.")
-
-    visitor.open("train", upload=upload.id)
-    monkeypatch.setattr("core.jobs.quotas.check_minutes", spent)
-    visitor.press("Start training")
-    assert "At most 9 minutes." in visitor.reads()
-    assert not runs.list_runs(host)
-
-
 def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run: Run) -> None:
     visitor.open("train", run=run.id)
     assert f"on {run.report().pictures} pictures that were not" in visitor.reads()
@@ -201,12 +167,6 @@ def test_a_running_export_is_shown(visitor: Visitor, run: Run) -> None:
         assert "files to download are" in visitor.reads()
         assert "Try it" in visitor.buttons(), "nobody has to wait for them"
         assert not visitor.at.download_button
-
-
-def test_an_unknown_run_says_so_and_the_page_can_be_used(visitor: Visitor) -> None:
-    visitor.open("train", run="0" * 32)
-    assert "No run with this id" in visitor.reads()
-    assert visitor.at.file_uploader
 
 
 def test_a_remedy_is_applied_and_undone(visitor: Visitor) -> None:
@@ -241,3 +201,29 @@ def test_two_tabs_start_two_separate_trainings(
     tabs[0].see()  # what a second click of the same tab comes to: the button is gone
     assert "Start training" not in tabs[0].buttons()
     assert len(Queue("train", host).tickets()) == len(runs.list_runs(host)) == 2
+
+
+@pytest.mark.parametrize("check", ["ui.launch.enqueue", "core.jobs.quotas.check_minutes"])
+def test_a_refused_start_says_why_and_creates_no_run(
+    visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch, check: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise uploads.LimitExceeded("At most 9 minutes.")
+
+    visitor.open("train", upload=upload.id)
+    monkeypatch.setattr(check, refuse)
+    visitor.press("Start training")
+    assert "At most 9 minutes." in visitor.reads()
+    assert "run" not in visitor.at.query_params
+    assert not runs.list_runs(host)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("run", "No run with this id"), ("upload", "no longer here")]
+)
+def test_a_link_to_nothing_says_so_and_the_page_can_be_used(
+    visitor: Visitor, name: str, sentence: str
+) -> None:
+    visitor.open("train", **{name: "0" * 32})
+    assert sentence in visitor.reads()
+    assert visitor.at.file_uploader
