@@ -119,14 +119,11 @@ def parameter(name: str) -> str:
 
 
 def translate_old_link() -> None:
-    """Replace values of an earlier version in the address by what they are called now."""
-    old = {
-        name: values[parameter(name)]
-        for name, values in OLD_VALUES.items()
-        if parameter(name) in values
-    }
-    if old:
-        st.query_params.from_dict(st.query_params.to_dict() | old)
+    """Give widgets what values of an earlier version in the address are called now."""
+    for name, values in OLD_VALUES.items():
+        # Widgets take their first value from the address unless it is in the session state.
+        if parameter(name) in values and name not in st.session_state:
+            st.session_state[name] = values[parameter(name)]
 
 
 def show_run(run_id: str) -> None:

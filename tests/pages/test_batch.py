@@ -73,7 +73,7 @@ def test_a_zip_without_folders_becomes_a_table_and_three_files(
     best, then = classifier.top(answer.probabilities, 2)
     shown = visitor.table("File", "Label", "Next label", "Verdict", "Problem")
     assert len(shown) == 12
-    assert ("3.jpg", best.label, then.label, "sure", "") in shown
+    assert ("3.jpg", best.label, then.label, "sure") in [row[:4] for row in shown]
     (bad,) = [row for row in shown if row[0] == "bad.jpg"]
     assert bad[4].startswith("Not a picture")
     rows = list(csv.DictReader(io.StringIO(visitor.download("CSV").decode())))

@@ -137,6 +137,7 @@ def _train_again(view: CompleteRun, annotations: Annotations) -> None:
         "head is trained where the backbone is frozen.",
     )
     widgets.show_refusal(state.REFUSAL)
+    st.session_state.pop(state.REFUSAL, None)  # the Train page would show it as well
 
 
 def _undo(view: CompleteRun, sha256: str) -> None:
