@@ -210,7 +210,7 @@ def test_unknown_and_damaged_and_unfinished_runs_are_named_and_the_rest_is_compa
     said = visitor.reads()
     assert said.count("No run with this id is on this machine.") == 1
     assert "hurt: report.json of this run is not the file that the training wrote." in said
-    assert "failed has no report: the training was failed." in said
+    assert "failed has no report. Status: failed." in said
     assert "A is right on 1, B on 1" in said
     assert len([label for label in visitor.buttons() if " · " in label]) == 2
 

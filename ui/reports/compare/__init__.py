@@ -92,10 +92,9 @@ def _title(run: Run) -> str:
 
 def _explain_unfinished(run: Run, settings: Settings) -> str:
     status = run.status(settings).state
-    name = run_line.STATUS[status].lower()
     if status in (State.QUEUED, State.RUNNING):
-        return f"{_title(run)} is {name}. It can be compared once it has finished."
-    return f"{_title(run)} has no report: the training was {name}."
+        return f"{_title(run)} can be compared once it has finished."
+    return f"{_title(run)} has no report. Status: {run_line.STATUS[status].lower()}."
 
 
 def _card(column: Column, *, reference: bool) -> None:
