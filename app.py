@@ -1,14 +1,14 @@
-"""Tusker: name what is in a picture, teach it your own classes, see how far to trust it."""
+"""Tusker: see what is in a picture, train your own classes, know how far to trust them."""
 
 import contextlib
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
-from ui import errors, resources
+from ui import frame, resources
 
 st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
-errors.watch()
+frame.apologise_for_bugs()
 resources.start()
 resources.sweep()
 page = st.navigation(
@@ -18,13 +18,13 @@ page = st.navigation(
             title="Predict",
             icon=":material/image_search:",
             default=True,
-            help="Give it a picture and it names what it sees.",
+            help="See what is in a picture.",
         ),
         st.Page(
             "pages/train.py",
             title="Train",
             icon=":material/school:",
-            help="Teach it your own classes from folders of pictures.",
+            help="Train your own classes from folders of pictures.",
         ),
         st.Page(
             "pages/reports.py",
@@ -35,7 +35,7 @@ page = st.navigation(
     ],
     position="top",
 )
-# Only a script that runs to its end has the fragments of the page before forgotten. A late one,
-# such as a question of the camera's, would be drawn at a place that is no longer there.
+# Streamlit forgets the fragments of the previous page only after a script has run to its end. A
+# late one, such as a question from the camera, would be drawn in a place that no longer exists.
 with contextlib.suppress(StopException):
     page.run()

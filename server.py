@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 import api
 from core import settings
 from core.system import memory
-from ui import errors
+from ui import frame
 
 memory.limit_arenas()
 host = settings.load()
@@ -14,5 +14,5 @@ app = st.App(
     "app.py",
     routes=api.routes(host),
     middleware=[Middleware(api.VisitorCookie)] if host.mode == "public" else [],
-    on_script_error=errors.apologise,
+    on_script_error=frame.apologise,
 )

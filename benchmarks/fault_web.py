@@ -94,7 +94,7 @@ def _press(url: str, query: str) -> None:
     with Session(url) as session:
         session.open("train", query)
         labels = {e.button.label: e.button.id for e in session.elements if e.HasField("button")}
-        press = WidgetState(id=labels["Start learning"], trigger_value=True)
+        press = WidgetState(id=labels["Start training"], trigger_value=True)
         session.open("train", query, widgets=(press,))
 
 

@@ -214,7 +214,7 @@ def _actions(page: Page, view: str, number: int) -> Iterator[tuple[str, Callable
         yield "a cell", worst.nth(number % 5).click
         cell = page.get_by_test_id("stPlotlyChart").locator(".nsewdrag")
         yield "a cell of the matrix", lambda: _click_diagonal(page, cell, number)
-        shares = ("% of what it was", "% of what it said")[number % 2]
+        shares = ("% of actual", "% of predicted")[number % 2]
         yield "per cent", page.get_by_role("radio", name=shares).click
     if view == "Pictures":
         only = ("Wrong", "Right")[number % 2]

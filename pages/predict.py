@@ -3,24 +3,24 @@
 import streamlit as st
 
 from core.errors import TuskerError
-from ui import frame, imported_models, live_camera, model_picker, resources, state
-from ui.predict import answers, batch, pictures
+from ui import frame, live_camera, resources, state
+from ui.predict import answers, batch, imported_models, model_picker, pictures
 
 frame.enter()
 settings = resources.settings()
 st.title("What is in this picture?")
 
-inputs, results = st.columns([2, 3], gap="large")
+inputs, outputs = st.columns([2, 3], gap="large")
 with inputs:
-    which, how_many = st.columns([3, 1])
-    with which:
+    left, right = st.columns([3, 1])
+    with left:
         model = model_picker.choose(settings)
-    count = how_many.number_input("Answers", 1, 10, 3, key=state.COUNT)
+    count = int(right.number_input("Answers", 1, 10, 3, key=state.COUNT))
     st.caption(model_picker.describe(model, settings))
     imported_models.offer(model, settings)
     chosen = pictures.choose(settings)
 
-with results:
+with outputs:
     if not model_picker.ready(model, settings):
         st.stop()
     if st.session_state[state.SOURCE] == pictures.LIVE:
@@ -32,11 +32,11 @@ with results:
     batch.forget()
     if chosen:
         try:
-            said = answers.ask(model, chosen, count)
+            results = answers.predict(model, chosen, count)
         except TuskerError as refusal:
             st.error(str(refusal), icon=":material/broken_image:")
             st.stop()
-        answers.show(said, model)
+        answers.show(results, model)
     elif st.session_state[state.SOURCE] == "Upload":
         st.subheader("No picture at hand? Try one of these.")
         pictures.show_samples()

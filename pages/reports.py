@@ -12,28 +12,28 @@ settings = resources.settings()
 comparing = bool(state.parameter(state.COMPARE))
 if comparing and not state.parameter(state.RUN):
     st.button("All runs", on_click=compare.leave, icon=":material/arrow_back:")
-    compare.show(compare.wanted(settings), settings)
+    compare.show(compare.current(settings), settings)
     st.stop()
 
-run = launch.wanted(settings, run_list.unknown)
+run = launch.current(settings, run_list.explain_unknown)
 if run is None:
     if not state.parameter(state.RUN):
         st.title("How good is it, and where does it fail?")
         run_list.show(settings)
-        owner.answer(settings)
+        owner.show_dialog(settings)
     st.stop()
 
 back = "Back to comparing" if comparing else "All runs"
-st.button(back, on_click=run_list.close, icon=":material/arrow_back:")
+st.button(back, on_click=state.leave_run, icon=":material/arrow_back:")
 owner.heading(run, settings)
-line = runs.summarise(run, settings)
+summary = runs.summarise(run, settings)
 try:
-    if line.complete:
+    if summary.complete:
         views.show(run, settings)
     else:
         run_progress.show(run, settings)
 except TuskerError as refusal:
     run_progress.damaged(run, settings, str(refusal))
-if line.state.ended and not line.complete:
+if summary.state.ended and not summary.complete:
     launch.again(run, settings)
-owner.answer(settings)
+owner.show_dialog(settings)

@@ -1,18 +1,18 @@
-"""Teach it your own classes: bring pictures, choose how, watch it learn."""
+"""Train your own classes: bring pictures, choose how, watch the training."""
 
 import streamlit as st
 
 from core.errors import TuskerError
 from core.intake import samples
-from ui import frame, launch, resources, run_progress
+from ui import frame, launch, resources, run_progress, state, widgets
 from ui.train import bakeoff, camera, intake, settings_form, warm_start
 from ui.train.estimate import Forecast
 
 frame.enter()
 settings = resources.settings()
-st.title("Teach it your own classes")
+st.title("Train your own classes")
 
-if (run := launch.wanted(settings)) is not None:
+if (run := launch.current(settings)) is not None:
     try:
         launch.heading(run)
         run_progress.show(run, settings)
@@ -21,37 +21,38 @@ if (run := launch.wanted(settings)) is not None:
     launch.again(run, settings)
     st.stop()
 
-st.subheader("1 · Your pictures", divider="gray")
+st.subheader("1 · Pictures", divider="gray")
 upload = intake.current(settings)
 if upload is None:
-    intake.give(settings)
+    intake.offer(settings)
     st.stop()
-found = intake.examined(upload, settings)
-if found is None:
+examined = intake.examined(upload, settings)
+if examined is None:
     st.stop()
-if camera.start_at_once(upload, found, settings):
+if camera.start_at_once(upload, examined, settings):
     st.rerun()
-if not intake.show(upload, found):
-    st.info("Settle what is marked :material/block: above, then choose how to learn.")
+if not intake.show(upload, examined):
+    st.info("Settle what is marked :material/block: above, then choose a method.")
     st.stop()
 
-st.subheader("2 · How to learn", divider="gray")
-start = warm_start.choose(found.dataset, settings)
-forecast = Forecast(upload, found, settings, start)
-mirror = found.dataset.name != samples.DIGITS
-config = settings_form.choose(settings, forecast, mirror=mirror, start=start and start.model())
-config = warm_start.configured(config, start)
+st.subheader("2 · Method", divider="gray")
+model = warm_start.choose(examined.dataset, settings)
+forecast = Forecast(upload, examined, settings, model)
+mirror = examined.dataset.name != samples.DIGITS
+saved = model.model() if model is not None else None
+chosen = settings_form.choose(settings, forecast, mirror=mirror, start=saved)
+config = warm_start.configured(chosen, model)
 startable = config is not None and forecast.show(config)
-if start is None:
-    bakeoff.offer(upload, found, config, settings)
+if model is None:
+    bakeoff.offer(upload, examined, config, settings)
 
 st.subheader("3 · Start", divider="gray")
 st.button(
-    "Start learning",
+    "Start training",
     type="primary",
     icon=":material/play_arrow:",
     disabled=not startable,
     on_click=launch.start,
-    args=(upload, found, config, settings, start),
+    args=(upload, examined, config, settings, model),
 )
-launch.show_refusal()
+widgets.show_refusal(state.REFUSAL)

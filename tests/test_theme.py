@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from streamlit import config
+from streamlit.elements.lib import streamlit_plotly_theme
 
 from core.settings import Settings
+from ui.charts import palette
 
 FILE = Path(__file__).parents[1] / ".streamlit" / "config.toml"
 OPTIONS = tomllib.loads(FILE.read_text())
@@ -57,5 +59,12 @@ def test_text_reads_on_both_surfaces_and_on_buttons(mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_chart_colours_stand_out_from_the_page(mode: str) -> None:
     theme = OPTIONS["theme"][mode]
-    for colour in theme["chartCategoricalColors"]:
+    for colour in (
+        *theme["chartCategoricalColors"],
+        *(palette.ACCENT, palette.WRONG, palette.NEUTRAL),
+    ):
         assert _contrast(colour, theme["backgroundColor"]) >= 3, colour
+
+
+def test_text_of_charts_takes_the_colour_that_streamlit_replaces_by_that_of_the_page() -> None:
+    assert palette.TEXT == streamlit_plotly_theme.GRAY_90

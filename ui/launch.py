@@ -1,4 +1,4 @@
-"""Turn an examined upload and a configuration into a run, and lead to and from it."""
+"""Start, resume and repeat trainings, and find the run that the address names."""
 
 from __future__ import annotations
 
@@ -18,76 +18,59 @@ from core.jobs import State, enqueue, quotas
 from core.runs import Run, resuming
 from core.settings import Settings
 from core.training.config import TrainingConfig
-from ui import missing, resources, state, text
-
-KEPT = (
-    "What it had worked out about the pictures is kept as long as they are, so another start is "
-    "faster."
-)
-
-NOT_STORED = (
-    "The training could not be stored on this host ({}). Delete runs that are no longer needed, or "
-    "try again later."
-)
+from ui import models, resources, state, text, widgets
 
 
 def start(
     upload: Upload,
-    found: Intake,
+    examined: Intake,
     config: TrainingConfig,
     settings: Settings,
-    before: ImportedModel | None = None,
+    model: ImportedModel | None = None,
 ) -> None:
-    """Train on an examined upload, going on from a model if the settings name one."""
-    folder = None if before is None else before.path
-    begin(found.dataset, config, upload, settings, found.findings, folder)
+    """Train on an examined upload, starting from a model if the settings name one."""
+    folder = None if model is None else model.path
+    _begin(examined.dataset, config, upload, settings, examined.findings, folder)
 
 
-def begin(
+def _begin(
     dataset: Dataset,
     config: TrainingConfig,
     upload: Upload,
     settings: Settings,
-    findings: tuple[Finding, ...] = (),
-    before: Path | None = None,
+    findings: tuple[Finding, ...],
+    start_from: Path | None,
 ) -> None:
     """Create a run of this visit, put it in the queue, and let the address lead to it.
 
     Args:
         dataset: its paths are relative to the pictures of the upload.
-        findings: what was found about the pictures; kept for the report.
-        before: folder of the model that the training goes on from.
+        findings: about the pictures; kept for the report.
+        start_from: folder of the model that the training starts from.
     """
     runs.sweep(settings)
     by = state.mark(settings)
-    try:
+    with widgets.keep_refusal(state.REFUSAL):
         quotas.check_space(by, settings)
         quotas.check_minutes(by, settings)
-    except TuskerError as refusal:
-        st.session_state[state.REFUSAL] = str(refusal)
-        return
-    run = Run(runs.new_path(settings))
-    try:
-        runs.create(config, dataset, run.path, by=by)
-        run.write_findings(findings)
-        enqueue(run.path, runs.order(upload.pictures, before), settings, by=by)
-    except (TuskerError, OSError) as error:
-        runs.delete(run)
-        full = isinstance(error, OSError)
-        said = NOT_STORED.format(error.strerror or error) if full else str(error)
-        st.session_state[state.REFUSAL] = said
-        return
-    st.session_state.pop(state.REFUSAL, None)
-    state.remember_run(run.id)
-    state.show_run(run.id)
+        run = Run(runs.new_path(settings))
+        try:
+            runs.create(config, dataset, run.path, by=by)
+            run.write_findings(findings)
+            enqueue(run.path, runs.order(upload.pictures, start_from), settings, by=by)
+        except (TuskerError, OSError):
+            runs.delete(run)
+            raise
+        state.remember_run(run.id)
+        state.show_run(run.id)
 
 
-def wanted(settings: Settings, absent: Callable[[str], object] = st.warning) -> Run | None:
-    """The run that the address names, from now on one of this visit.
+def current(settings: Settings, show_missing: Callable[[str], object] = st.warning) -> Run | None:
+    """The run that the address names, which this visit may list from now on.
 
     Args:
-        settings: those of the host.
-        absent: says so where there is none.
+        settings: of the host.
+        show_missing: shows why there is no such run.
     """
     run_id = state.parameter(state.RUN)
     if not run_id:
@@ -95,20 +78,14 @@ def wanted(settings: Settings, absent: Callable[[str], object] = st.warning) -> 
     try:
         run = runs.get(settings, run_id)
     except TuskerError as refusal:
-        absent(missing.said(str(refusal), settings))
+        show_missing(models.explain_missing(str(refusal), settings))
         return None
     state.remember_run(run.id)
     return run
 
 
-def show_refusal() -> None:
-    """Why the last start was refused, if it was."""
-    if state.REFUSAL in st.session_state:
-        st.error(text.plain(st.session_state[state.REFUSAL], 600), icon=":material/error:")
-
-
 def heading(run: Run) -> None:
-    """Which pictures and which settings a run is about."""
+    """Pictures, backbone and preset of a run, in a line."""
     dataset, config = resources.dataset(run), run.config()
     preset = "" if config.preset == "custom" else f" · {config.preset}"
     st.markdown(
@@ -120,25 +97,25 @@ def heading(run: Run) -> None:
 
 
 def again(run: Run, settings: Settings) -> None:
-    """Ways on from a run: the same once more, the same with other settings, other pictures."""
-    upload, line = pictures(run, settings), runs.summarise(run, settings)
-    ended_early = line.damaged or (line.state.ended and not line.complete)
-    # Whoever goes on with a run owns it, so that is not for those who only have its link.
-    goes_on = (
-        line.state is State.INTERRUPTED
-        and not line.damaged
+    """What to do after a run: resume or repeat it, or train with other settings or pictures."""
+    upload, summary = pictures(run, settings), runs.summarise(run, settings)
+    ended_early = summary.damaged or (summary.state.ended and not summary.complete)
+    # Resuming a run makes the visitor its owner, so a link alone is not enough.
+    resumable = (
+        summary.state is State.INTERRUPTED
+        and not summary.damaged
         and state.may_change(run.id, settings)
         and resuming.resumable(run, settings)
     )
     with st.container(horizontal=True):
-        if upload is not None and goes_on:
+        if upload is not None and resumable:
             st.button(
-                "Go on",
+                "Continue",
                 type="primary",
                 icon=":material/resume:",
-                help="It goes on from what it had kept, and ends with the report that it would "
-                "have written undisturbed.",
-                on_click=_go_on,
+                help="Continues from the last checkpoint, with the same result as without the "
+                "interruption.",
+                on_click=_resume,
                 args=(run, settings),
             )
         elif upload is not None and ended_early:
@@ -158,38 +135,34 @@ def again(run: Run, settings: Settings) -> None:
     if ended_early and upload is None:
         st.caption("Its pictures are no longer here. To try again, upload them again.")
     elif ended_early and run.epochs():
-        st.caption(KEPT)
-    show_refusal()
+        st.caption("Extracted features are kept as long as the pictures, so a new start is faster.")
+    widgets.show_refusal(state.REFUSAL)
 
 
 def pictures(run: Run, settings: Settings) -> Upload | None:
-    """The upload that a run of this visitor learned from, while it is still here."""
+    """The upload that a run of this visitor was trained on, while it is still here."""
     if not state.may_change(run.id, settings):
         return None
     try:
-        named = Path(run.job.order().arguments["pictures"])
-        upload = uploads.get(settings, named.parent.name)
+        folder = Path(run.job.order().arguments["pictures"])
+        upload = uploads.get(settings, folder.parent.name)
     except (OSError, ValueError, KeyError, TuskerError):
         return None
-    return upload if upload.pictures == named else None
+    return upload if upload.pictures == folder else None
 
 
-def _go_on(run: Run, settings: Settings) -> None:
+def _resume(run: Run, settings: Settings) -> None:
     if not state.may_change(run.id, settings):
         return
-    try:
+    with widgets.keep_refusal(state.REFUSAL):  # a full queue, or pictures deleted meanwhile
         quotas.check_minutes(state.mark(settings), settings)
         resuming.resume(run, settings, by=state.mark(settings))
-    except TuskerError as refusal:  # the queue is full, or the pictures went meanwhile
-        st.session_state[state.REFUSAL] = str(refusal)
-    except OSError as error:
-        st.session_state[state.REFUSAL] = NOT_STORED.format(error.strerror or error)
-    else:
-        st.session_state.pop(state.REFUSAL, None)
 
 
 def _repeat(run: Run, upload: Upload, settings: Settings) -> None:
     try:
-        begin(run.dataset(), run.config(), upload, settings, run.findings(), run.start)
+        arguments = run.dataset(), run.config(), upload, settings, run.findings(), run.start
     except TuskerError as refusal:  # damaged meanwhile
         st.session_state[state.REFUSAL] = str(refusal)
+    else:
+        _begin(*arguments)

@@ -1,4 +1,4 @@
-"""The only names of session-state keys and query parameters, and what they mean."""
+"""Names of session-state keys and query parameters, and whose run or model is whose."""
 
 from __future__ import annotations
 
@@ -13,57 +13,77 @@ from core.runs.run import Run
 from core.settings import Settings
 from core.system import visitors
 
-# Query parameters.
+# Query parameters. Their values are in links that people have kept.
 RUN = "run"
 WANTED = "model"
 UPLOAD = "upload"
 VIEW = "view"
 COMPARE = "compare"
-CELL_WAS = "was"
-CELL_SAID = "said"
+CELL_ACTUAL = "was"
+CELL_PREDICTED = "said"
 ORDER = "order"
 ONLY = "only"
-CLASS = "class"
-CALLED = "called"
-SURENESS = "sure"
-ANSWERED = "answered"
+ACTUAL = "class"
+PREDICTED = "called"
+PROBABILITY = "sure"
+VERDICT = "answered"
 FILE = "file"
 PAGE = "page"
 OF_A_REPORT = (
     VIEW,
-    CELL_WAS,
-    CELL_SAID,
+    CELL_ACTUAL,
+    CELL_PREDICTED,
     ORDER,
     ONLY,
-    CLASS,
-    CALLED,
-    SURENESS,
-    ANSWERED,
+    ACTUAL,
+    PREDICTED,
+    PROBABILITY,
+    VERDICT,
     FILE,
     PAGE,
 )
-"""What was chosen in the report of one run, and says nothing of another."""
+"""What was chosen in the report of one run, and does not apply to another."""
 FIND = "find"
 SORT = "sort"
 STATE = "state"
 TAG = "tag"
 LIST_PAGE = "list"
 OF_THE_LIST = (FIND, SORT, STATE, TAG, LIST_PAGE)
+OLD_VALUES = {
+    ONLY: {"Right": "Correct"},
+    VERDICT: {
+        "sure": "Sure",
+        "not sure": "Not sure",
+        "unlike": "Not like the training pictures",
+    },
+    STATE: {
+        "any": "Any",
+        "waiting": "Queued",
+        "learning": "Training",
+        "finished": "Finished",
+        "failed": "Failed",
+        "cancelled": "Cancelled",
+        "interrupted": "Interrupted",
+        "damaged": "Damaged",
+    },
+}
+"""Values in links from earlier versions, by parameter, and what they are called now."""
 
 # Session-state keys.
 MINE = "runs_of_this_visit"
 VISITOR = "token_of_this_visit"
-ASKED = "owner_asked"
+DIALOG = "owner_dialog"
 DELETED = "owner_deleted"
-TROUBLE = "owner_trouble"
+NOT_SAVED = "owner_not_saved"
 SOURCE = "predict_source"
 SAMPLE = "predict_sample"
 SHOWN = "predict_shown"
 MODEL = "predict_model"
 COUNT = "predict_count"
-BRINGING = "predict_bringing"
-BRING_ROUND = "predict_bring_round"
-BRING_REFUSAL = "predict_bring_refusal"
+PREPARE_REFUSAL = "predict_prepare_refusal"
+IMPORTING = "predict_importing"
+IMPORT_ROUND = "predict_import_round"
+IMPORT_REFUSAL = "predict_import_refusal"
 BATCH = "predict_batch"
 WHY = "predict_why"
 WHY_STRENGTH = "predict_why_strength"
@@ -71,31 +91,39 @@ LIVE_LINE = "live_line"
 LIVE_ANSWER = "live_answer"
 TEACH_LINE = "teach_line"
 TEACH_ANSWER = "teach_answer"
-TEACH_CLASS = "teach_class"
-TEACH_ROUND = "teach_round"
-TEACH_SAID = "teach_said"
-KEEP_REFUSAL = "teach_keep_refusal"
-AT_ONCE = "train_at_once"
-GIVEN_BY = "train_given_by"
+CAPTURE_CLASS = "capture_class"
+CAPTURE_ROUND = "capture_round"
+CAPTURE_PROBLEMS = "capture_problems"
+CAPTURE_REFUSAL = "capture_refusal"
+TRAIN_AT_ONCE = "train_at_once"
+UPLOAD_BY = "train_upload_by"
 PRESET = "train_preset"
 BACKBONE = "train_backbone"
 START = "train_start"
 REMEDIES = "train_remedies"
-AIM = "report_aim"
-WAS = "report_was"
-SAID = "report_said"
+REFUSAL = "train_refusal"
+COMPARE_REFUSAL = "train_compare_refusal"
+ROUND = "train_round"
+COVERAGE = "report_coverage"
+ACTUAL_BOX = "report_actual"
+PREDICTED_BOX = "report_predicted"
 FRAMED = "report_framed"
 PICTURE = "report_picture"
 STRENGTH = "report_strength"
 CURVES = "report_curves"
-REFUSAL = "train_refusal"
-COMPARE_REFUSAL = "train_compare_refusal"
-ROUND = "train_round"
 
 
 def parameter(name: str) -> str:
     """A query parameter, or an empty string."""
     return str(st.query_params.get(name, ""))
+
+
+def translate_old_link() -> None:
+    """Give widgets what values of an earlier version in the address are called now."""
+    for name, values in OLD_VALUES.items():
+        # Widgets take their first value from the address unless it is in the session state.
+        if parameter(name) in values and name not in st.session_state:
+            st.session_state[name] = values[parameter(name)]
 
 
 def show_run(run_id: str) -> None:
@@ -109,10 +137,10 @@ def leave_run() -> None:
 
 
 def _address(named: dict[str, str]) -> None:
-    gone = {RUN, *OF_A_REPORT, *OF_THE_LIST}
+    dropped = {RUN, *OF_A_REPORT, *OF_THE_LIST}
     if RUN in named:  # the link of a run is passed on, and is no permission to use its pictures
-        gone.add(UPLOAD)
-    kept = {name: value for name, value in st.query_params.items() if name not in gone}
+        dropped.add(UPLOAD)
+    kept = {name: value for name, value in st.query_params.items() if name not in dropped}
     # Neither `clear` nor `pop`: they refuse what a widget is bound to. The list's filters come back
     # with the list, since their widgets keep their values.
     st.query_params.from_dict(kept | named)
@@ -121,19 +149,19 @@ def _address(named: dict[str, str]) -> None:
 
 
 def remember_run(run_id: str) -> None:
-    """Count a run among those that this visit may see."""
+    """Let this visit list a run."""
     mine: list[str] = st.session_state.setdefault(MINE, [])
     if run_id not in mine:
         mine.append(run_id)
 
 
 def lasting() -> bool:
-    """Whether the visitor's browser keeps a cookie by which they are known after a reload."""
+    """Whether the visitor's browser has a cookie by which Tusker knows them after a reload."""
     return visitors.is_token(_cookie())
 
 
 def mark(settings: Settings) -> str:
-    """What this visitor leaves on what is theirs; empty for whoever sits at the machine."""
+    """The mark of this visitor on their runs and uploads; empty in personal mode."""
     if settings.mode == "personal":
         return ""
     if lasting():
@@ -146,20 +174,20 @@ def _cookie() -> str:
 
 
 def listing(settings: Settings) -> Callable[[Path], bool]:
-    """Tells of a run's folder whether it is in this visitor's lists.
+    """A function that says whether a run's folder is in this visitor's lists.
 
-    It is if it is their own, was opened by its link, or is published.
+    A run is listed if it is their own, was opened by its link, or is published.
     """
-    own, held = owning(settings), set(st.session_state.get(MINE, []))
-    return lambda folder: own(folder) or folder.name in held or Run(folder).published
+    own, opened = owning(settings), set(st.session_state.get(MINE, []))
+    return lambda folder: own(folder) or folder.name in opened or Run(folder).published
 
 
 def owning(settings: Settings) -> Callable[[Path], bool]:
-    """Tells of a folder of a run or a brought model whether it is this visitor's."""
+    """A function that says whether a folder of a run or imported model is this visitor's."""
     if settings.mode == "personal":
         return lambda _: True
-    ours = mark(settings)
-    return lambda folder: visitors.owner(folder) == ours
+    own_mark = mark(settings)
+    return lambda folder: visitors.owner(folder) == own_mark
 
 
 def may_list(run_id: str, settings: Settings) -> bool:
@@ -170,9 +198,9 @@ def may_list(run_id: str, settings: Settings) -> bool:
 def may_change(run_id: str, settings: Settings) -> bool:
     """Whether this visitor may rename, correct or delete a run; a link alone gives no such right.
 
-    The sample is nobody's.
+    Nobody may change the sample.
     """
     if run_id == runs.SAMPLE.name or not runs.RUN_ID.fullmatch(run_id):
         return False
-    places = (runs.folder(settings), imported.folder(settings))
-    return any(map(owning(settings), (place / run_id for place in places)))
+    folders = (runs.folder(settings), imported.folder(settings))
+    return any(map(owning(settings), (folder / run_id for folder in folders)))

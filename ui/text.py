@@ -1,4 +1,4 @@
-"""Turn names that strangers chose, and figures, into text that is safe and short."""
+"""Turn figures, and names that visitors chose, into text that is safe and short."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ import time
 
 from core.system.markdown import plain, short
 
-__all__ = ["classes", "count", "date", "duration", "milliseconds", "plain", "short", "size"]
+__all__ = [
+    "classes",
+    "count",
+    "date",
+    "duration",
+    "milliseconds",
+    "percent",
+    "plain",
+    "share",
+    "short",
+    "size",
+]
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -17,6 +28,23 @@ def count(number: int, noun: str, plural: str = "") -> str:
 def classes(number: int) -> str:
     """`1 class`, `5 classes`."""
     return count(number, "class", "classes")
+
+
+def share(value: float) -> str:
+    """A probability or share as text: `85 %`, with a decimal near the ends, never a false 100."""
+    if 0 < value < 0.001:
+        return "< 0.1 %"
+    if 0.999 < value < 1:
+        return "> 99.9 %"
+    near = 0 < value < 0.01 or 0.99 < value < 1
+    return f"{100 * value:.{1 if near else 0}f} %"
+
+
+def percent(value: float | None) -> str:
+    """A measured share: `93.5 %`, `100 %`, `–` where there is none."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.{0 if value in (0, 1) else 1}f} %"
 
 
 def duration(seconds: float) -> str:
@@ -45,5 +73,5 @@ def size(number: int) -> str:
 
 
 def date(seconds: float) -> str:
-    """`22 Nov 2026, 14:05`, in the host's time."""
+    """`22 Nov 2026, 14:05`, in the host's time zone."""
     return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))

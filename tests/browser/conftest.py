@@ -148,8 +148,8 @@ def taught(
         first.goto(f"{server.url}/train")
         chromium.settle(first)
         chromium.upload(first, shapes_zip(tmp_path_factory.mktemp("shapes")))
-        first.get_by_role("button", name="Start learning").wait_for(timeout=LEARNING)
-        chromium.press(first, "Start learning")
+        first.get_by_role("button", name="Start training").wait_for(timeout=LEARNING)
+        chromium.press(first, "Start training")
         first.wait_for_url("**run=**", timeout=LEARNING)
         link = first.url
     first.close()

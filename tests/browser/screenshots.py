@@ -30,7 +30,7 @@ def train(page: Page) -> None:
     follow(page, "Train")
     choose(page, "Sample")
     press(page, "Use the sample")
-    press(page, "Start learning")
+    press(page, "Start training")
     page.get_by_role("button", name="Read the report").wait_for(timeout=LEARNING)
 
 

@@ -44,7 +44,7 @@ def test_runs_are_compared_by_a_link_their_pictures_seen_and_their_reports_read(
     picture = bad.report().predictions[0].name
     page = open_page(f"reports?compare={bad.id},{good.id}")
     expect(page.get_by_text("No difference that")).to_be_visible()
-    expect(page.get_by_text("Now right (1)")).to_be_visible()
+    expect(page.get_by_text("Now correct (1)")).to_be_visible()
     expect(page.get_by_alt_text(picture)).to_be_visible()
     chromium.press(page, "Make it the reference")
     assert page.url.index(good.id) < page.url.index(bad.id)

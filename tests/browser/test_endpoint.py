@@ -21,7 +21,7 @@ def test_with_the_endpoint_beside_them_the_pages_work_as_without(
         expect(page.get_by_text("No run with this id")).to_be_visible()
         chromium.follow(page, "Predict")
         page.get_by_role("button", name="A flower").click()
-        expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()
+        expect(page.get_by_test_id("stProgress").first).to_be_visible()
         answer = page.request.get(f"{running.url}/api/models")
         assert answer.json()["default"] == "efficientnet-lite0"
     visitor.close()
@@ -48,7 +48,7 @@ def test_a_reload_finds_ones_own_runs_and_no_script_sees_by_what(
             expect(page.get_by_role("button", name="Digits of mine", exact=True)).to_be_visible()
         stranger = other.new_page()
         stranger.goto(f"{running.url}/reports")
-        expect(stranger.get_by_text("Nothing has been taught yet")).to_be_visible()
+        expect(stranger.get_by_text("You have not trained a model yet")).to_be_visible()
         expect(stranger.get_by_text("Digits of mine")).to_have_count(0)
     mine.close()
     other.close()

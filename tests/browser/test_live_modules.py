@@ -18,7 +18,7 @@ from core.model import heatmap
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from tests.browser.server import ROOT
-from ui.charts.drawing import share
+from ui.text import share
 
 SOURCES = ROOT / "ui" / "live_camera"
 IMPORT = """async ({ source, act, given }) => {

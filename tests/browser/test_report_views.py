@@ -112,7 +112,7 @@ def test_a_picture_opens_closer_and_leads_to_the_next(
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(ranked[0].name)).to_be_visible()
     expect(dialog.get_by_alt_text("Heat map for")).to_be_visible()
-    dialog.get_by_role("button", name="After").click()
+    dialog.get_by_role("button", name="Next").click()
     expect(dialog.get_by_text(ranked[1].name)).to_be_visible()
     chromium.settle(page)
     assert page.evaluate("el => el.scrollWidth - el.clientWidth", dialog.element_handle()) <= 0
@@ -131,7 +131,7 @@ def test_a_cell_that_was_clicked_is_in_the_address_and_opens_again(
     page.mouse.click(grid["x"] + grid["width"] * share, grid["y"] + grid["height"] * share)
     there = report.confusion.counts[label][label]
     name = report.classes[label]
-    line = f"It was {name}, it said {name}: {there} pictures"
+    line = f"Actual {name}, predicted {name}: {there} pictures"
     expect(page.get_by_text(line)).to_be_visible()
     chromium.settle(page)
     asked = parse_qs(urlsplit(page.url).query)
@@ -168,7 +168,7 @@ def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
     with file.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert {row["file"] for row in rows} == {said.name for said in wrong}
-    assert {row["right"] for row in rows} == {"no"}
+    assert {row["correct"] for row in rows} == {"no"}
 
 
 def test_what_was_chosen_in_one_report_is_not_in_the_address_of_the_next(

@@ -51,7 +51,7 @@ def test_the_web_process_stays_small_and_without_tensorflow(chrome: Browser, fre
     page = visitor.new_page()
     page.goto(fresh.url)
     page.get_by_role("button", name="A flower").click()
-    expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()
+    expect(page.get_by_test_id("stProgress").first).to_be_visible()
     for title in ("Train", "Reports", "Predict"):
         chromium.follow(page, title)
     visitor.close()

@@ -13,7 +13,7 @@ def test_each_page_and_an_answer_fit_the_window(
 ) -> None:
     page = open_page(width=width, scheme=scheme)
     chromium.press(page, "A palace")
-    expect(page.get_by_test_id("stPlotlyChart")).to_be_visible()
+    expect(page.get_by_test_id("stProgress").first).to_be_visible()
     for path in ("predict", "train", "reports"):
         if path != "predict":
             page.goto(f"{server.url}/{path}")

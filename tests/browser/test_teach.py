@@ -138,7 +138,7 @@ def test_two_classes_are_taught_corrected_kept_and_reported(
     name.fill("my fish")
     name.press("Enter")
     expect(page.get_by_role("button", name="Hold to show my fish")).to_be_visible()
-    page.get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Train and save").click()
     page.get_by_role("button", name="Read the report").click(timeout=LEARNING)
     expect(page.get_by_text("my fish").first).to_be_visible()
     assert _on_disk(server) > before
@@ -152,8 +152,8 @@ def test_the_server_answers_while_it_is_taught_where_the_browser_cannot(visit: V
     assert int(view.get_attribute("data-behind") or 0) < 2 * WITHIN
     _says(view, teacher.show)
     # Its questions come without a pause; none may meet the page that follows.
-    page.get_by_role("button", name="Choose how to learn").click()
-    expect(page.get_by_role("button", name="Start learning")).to_be_visible(timeout=LEARNING)
+    page.get_by_role("button", name="Choose how to train").click()
+    expect(page.get_by_role("button", name="Start training")).to_be_visible(timeout=LEARNING)
 
 
 def test_what_is_forgotten_is_gone_from_the_view_while_the_server_answers(visit: Visit) -> None:
@@ -161,8 +161,8 @@ def test_what_is_forgotten_is_gone_from_the_view_while_the_server_answers(visit:
     view = _teaching(page, "server")
     _teach(view, teacher.show, 0.8)
     expect(view).to_have_attribute("data-label", re.compile("Class"))
-    page.get_by_text("Forget all").click()
-    page.get_by_role("button", name=re.compile(r"Forget \d+ pictures")).click()
+    page.get_by_text("Delete all").click()
+    page.get_by_role("button", name=re.compile(r"Delete \d+ pictures")).click()
     expect(view).to_have_attribute("data-pictures", "0")
     expect(view).not_to_have_attribute("data-label", re.compile("."))
 

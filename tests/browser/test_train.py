@@ -21,7 +21,7 @@ def test_a_training_that_is_cancelled_stops_at_once_and_says_so(
     chromium.upload(page, shapes_zip(tmp_path, per_class=24))
     page.get_by_text("Thorough", exact=True).click(timeout=LEARNING)  # starts TensorFlow
     chromium.settle(page)
-    page.get_by_role("button", name="Start learning").click()
+    page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text("so far")).to_be_visible(timeout=LEARNING)
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("It was cancelled.")).to_be_visible()

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import app_test
 
 from core import runs
+from core.evaluation import Report
 from core.intake.uploads import Upload
 from core.jobs import State, cancel
 from core.jobs.folder import Order
@@ -88,6 +89,18 @@ def run_in(trained: Trained, host: Settings) -> Callable[..., Run]:
         return run
 
     return make
+
+
+@pytest.fixture
+def run(run_in: Callable[..., Run]) -> Run:
+    """A complete run."""
+    return run_in()
+
+
+@pytest.fixture
+def report(run: Run) -> Report:
+    """The report of the complete run."""
+    return run.report()
 
 
 @pytest.fixture

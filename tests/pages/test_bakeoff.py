@@ -75,7 +75,7 @@ def _chosen(visitor: Visitor) -> str:
     return str(chosen)
 
 
-def test_a_comparison_is_ordered_at_a_press_and_found_again(
+def test_a_comparison_starts_with_one_press_and_is_there_for_the_next_visit(
     visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
@@ -92,7 +92,7 @@ def test_a_comparison_is_ordered_at_a_press_and_found_again(
     assert "Cancel" in again.buttons()
 
 
-def test_while_it_compares_it_says_how_far_it_is_and_can_be_cancelled(
+def test_a_comparison_shows_its_progress_and_can_be_cancelled(
     visitor: Visitor, ordered: Upload
 ) -> None:
     job = ordered.comparison
@@ -104,7 +104,7 @@ def test_while_it_compares_it_says_how_far_it_is_and_can_be_cancelled(
     )
     with job.lock():
         visitor.open("train", upload=ordered.id)
-        assert "EfficientNet-Lite2: teaching heads · 2 of 5 · about 3 s left" in visitor.reads()
+        assert "EfficientNet-Lite2: teaching heads: 2 of 5 · about 3 s left" in visitor.reads()
         visitor.press("Cancel")
         assert job.cancel_requested
     job.end(State.CANCELLED)
@@ -112,7 +112,7 @@ def test_while_it_compares_it_says_how_far_it_is_and_can_be_cancelled(
     assert ASK in visitor.buttons()
 
 
-def test_the_outcome_says_what_each_backbone_gives_and_costs(
+def test_the_result_shows_accuracy_time_and_size_of_each_backbone(
     visitor: Visitor, compared: Callable[..., Upload]
 ) -> None:
     visitor.open("train", upload=compared().id)
@@ -125,7 +125,7 @@ def test_the_outcome_says_what_each_backbone_gives_and_costs(
     assert "Compare again to be sure" not in said
 
 
-def test_a_backbone_is_taken_at_a_press_for_every_preset_and_every_page(
+def test_the_chosen_backbone_is_kept_for_every_preset_and_page(
     visitor: Visitor, compared: Callable[..., Upload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[TrainingConfig] = []
@@ -140,14 +140,14 @@ def test_a_backbone_is_taken_at_a_press_for_every_preset_and_every_page(
     assert _chosen(visitor) == LITE2
     visitor.open("predict").open("train", upload=upload.id)
     assert _chosen(visitor) == LITE2
-    visitor.press("Start learning")
+    visitor.press("Start training")
     assert asked[0].backbone == LITE2
     visitor.press("Use this")
     assert _chosen(visitor) == LITE0
 
 
 @pytest.mark.parametrize("changed", ["Seed", "Share for the test"])
-def test_an_outcome_of_other_settings_says_that_it_is_one(
+def test_a_result_for_other_settings_says_so(
     visitor: Visitor, compared: Callable[..., Upload], changed: str
 ) -> None:
     visitor.open("train", upload=compared().id)
@@ -156,7 +156,7 @@ def test_an_outcome_of_other_settings_says_that_it_is_one(
     assert "Compare again to be sure" in visitor.reads()
 
 
-def test_why_it_could_not_be_done_is_said_and_it_can_be_tried_again(
+def test_a_failed_comparison_says_why_and_can_be_started_again(
     visitor: Visitor, ordered: Upload
 ) -> None:
     ordered.comparison.end(State.FAILED, "The disk is full. Delete runs.")
@@ -165,7 +165,7 @@ def test_why_it_could_not_be_done_is_said_and_it_can_be_tried_again(
     assert ASK in visitor.buttons()
 
 
-def test_a_full_queue_is_said(
+def test_a_full_queue_refuses_a_comparison(
     visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:

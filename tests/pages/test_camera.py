@@ -26,17 +26,17 @@ def _taught(visitor: Visitor, count: int = 8) -> Visitor:
     return visitor
 
 
-def test_what_is_shown_is_in_memory_alone_until_it_becomes_an_ordinary_run(
+def test_captured_pictures_stay_in_memory_until_they_are_trained_on(
     visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train").choose("Camera")
-    assert "Nothing is written to disk until you keep it" in visitor.reads()
-    assert visitor.button("Keep it").disabled
+    assert "Nothing is written to disk until you save it" in visitor.reads()
+    assert visitor.button("Train and save").disabled
     before = sorted(host.home.rglob("*"))
     _taught(visitor)
     assert "16 pictures" in visitor.reads()
     assert sorted(host.home.rglob("*")) == before
-    visitor.press("Keep it")
+    visitor.press("Train and save")
     visitor.until(lambda: "run" in visitor.at.query_params)
     run = begun(visitor)
     assert run.config().preset == "quick"
@@ -47,41 +47,41 @@ def test_what_is_shown_is_in_memory_alone_until_it_becomes_an_ordinary_run(
     assert runs.get(host, run.id).report().accuracy.value > 0.5
 
 
-def test_what_is_shown_can_go_on_to_the_settings_and_comes_back(visitor: Visitor) -> None:
-    _taught(visitor).press("Choose how to learn")
-    visitor.until(lambda: "Start learning" in visitor.buttons())
-    assert "comes with its own test set" in visitor.reads()
+def test_captured_pictures_can_be_trained_on_with_other_settings(visitor: Visitor) -> None:
+    _taught(visitor).press("Choose how to train")
+    visitor.until(lambda: "Start training" in visitor.buttons())
+    assert "has a test set of its own" in visitor.reads()
     visitor.press("Choose other pictures").choose("Camera")
     assert "16 pictures" in visitor.reads(), "it can be shown more"
 
 
-def test_the_camera_opens_where_the_address_named_pictures_that_are_gone(visitor: Visitor) -> None:
+def test_the_camera_opens_when_the_address_names_deleted_pictures(visitor: Visitor) -> None:
     visitor.open("train", upload="0" * 32)
     assert "no longer here" in visitor.reads()
     visitor.choose("Camera")
-    assert "Keep it" in visitor.buttons()
+    assert "Train and save" in visitor.buttons()
     assert "upload" not in visitor.at.query_params
 
 
-def test_what_is_shown_can_be_taken_along_and_forgotten(visitor: Visitor) -> None:
+def test_captured_pictures_can_be_downloaded_and_deleted(visitor: Visitor) -> None:
     _taught(visitor, 3)
     button = next(b for b in visitor.at.get("download_button") if "Download" in b.proto.label)
     assert not button.proto.disabled
-    visitor.press("Forget 6 pictures")
-    assert "What you show is in the memory" in visitor.reads()
+    visitor.press("Delete 6 pictures")
+    assert "Captured pictures are in the memory" in visitor.reads()
 
 
-def test_files_that_are_no_pictures_or_nothing_new_are_named(visitor: Visitor) -> None:
+def test_unreadable_and_repeated_files_are_named(visitor: Visitor) -> None:
     visitor.open("train").choose("Camera")
     same = encoded(draw(0, 1, 160))
     visitor.give(("mug.jpg", same), ("*notes*.txt", b"no picture"), ("again.jpg", same))
     said = visitor.reads()
     assert "*notes*.txt: Not a picture" in said
-    assert "again.jpg: nearly the same as one that is there" in said
+    assert "again.jpg: left out, nearly the same" in said
     assert "1 picture," in said
 
 
-def test_files_stay_with_the_class_that_was_chosen_whatever_becomes_of_the_names(
+def test_files_go_to_the_chosen_class_after_it_was_renamed(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[CaptureSession] = []
@@ -102,15 +102,15 @@ def test_files_stay_with_the_class_that_was_chosen_whatever_becomes_of_the_names
     assert visitor.see().at.selectbox[0].value == "Class 1"
 
 
-def test_why_pictures_were_not_kept_is_said_at_the_camera_alone(
+def test_a_refusal_to_save_is_shown_at_the_camera_only(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise LimitExceeded("No room for what was shown.")
 
     _taught(visitor)
-    monkeypatch.setattr("core.capture.keep", refuse)
-    visitor.press("Keep it")
+    monkeypatch.setattr("ui.train.camera.save", refuse)
+    visitor.press("Train and save")
     assert "No room for what was shown." in visitor.reads()
     visitor.at.session_state[state.REFUSAL] = "That zip is damaged."
     assert [reading(error.value) for error in visitor.see().at.error] == [
@@ -120,7 +120,7 @@ def test_why_pictures_were_not_kept_is_said_at_the_camera_alone(
     assert [reading(error.value) for error in visitor.at.error] == ["That zip is damaged."]
 
 
-def test_that_a_single_burst_flatters_is_said(
+def test_a_single_burst_per_class_gets_a_warning(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add = CaptureSession.add
@@ -129,5 +129,5 @@ def test_that_a_single_burst_flatters_is_said(
         CaptureSession, "add", lambda self, kind, files, _: add(self, kind, files, 1)
     )
     _taught(visitor)
-    assert "Class 1 and Class 2: shown in one turn only" in visitor.reads()
-    assert "the figures flatter" in visitor.reads()
+    assert "Class 1 and Class 2: captured only once" in visitor.reads()
+    assert "the figures are too good" in visitor.reads()

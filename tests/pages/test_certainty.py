@@ -1,7 +1,5 @@
 """Choose from where on a model had better not answer, and meet that choice on Predict."""
 
-from collections.abc import Callable
-
 from core.evaluation import describe
 from core.evaluation.report import Threshold
 from core.runs.annotations import Annotations
@@ -14,10 +12,9 @@ def strict(run: Run) -> Threshold:
     return run.report().certainty.choices[-1]
 
 
-def test_a_threshold_becomes_part_of_the_model_and_predict_keeps_to_it(
-    visitor: Visitor, run_in: Callable[..., Run], trained: Trained
+def test_a_threshold_becomes_part_of_the_model_and_applies_on_predict(
+    visitor: Visitor, run: Run, trained: Trained
 ) -> None:
-    run = run_in()
     known = (trained.pictures / run.dataset().of("train")[0].path).read_bytes()
     choice = strict(run)
     visitor.open("reports", run=run.id, view="Certainty")
@@ -36,13 +33,10 @@ def test_a_threshold_becomes_part_of_the_model_and_predict_keeps_to_it(
     run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
     visitor.see()
     assert "Not sure." in visitor.reads()
-    assert visitor.charts(), "its guesses are shown all the same"
+    assert visitor.bars(), "its guesses are shown all the same"
 
 
-def test_answering_always_takes_the_threshold_back(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_always_answer_removes_the_threshold(visitor: Visitor, run: Run) -> None:
     choice = strict(run)
     run.annotate(lambda _: Annotations(threshold=choice.value, aim=choice.aim))
     visitor.open("reports", run=run.id, view="Certainty")
@@ -55,22 +49,20 @@ def test_answering_always_takes_the_threshold_back(
     assert run.annotations().threshold == 0
 
 
-def test_false_alarms_are_counted_and_shown(visitor: Visitor, run_in: Callable[..., Run]) -> None:
-    run = run_in()
+def test_false_alarms_are_counted_and_shown(visitor: Visitor, run: Run) -> None:
     found = run.ood_scores()
     assert found is not None
-    strange = (1.5, *found.ood_score[1:])
-    run.write_ood_scores(found.model_copy(update={"strangeness": strange}))
+    strange = (1.5, *found.scores[1:])
+    run.write_ood_scores(found.model_copy(update={"scores": strange}))
     visitor.open("reports", run=run.id, view="Certainty")
     assert describe(found.false_alarms) in visitor.reads()
     flagged = sum(value > 1 for value in strange)
     assert f"({flagged} of {len(strange)})" in visitor.reads()
 
 
-def test_a_picture_of_something_else_is_called_unlike(
-    visitor: Visitor, run_in: Callable[..., Run]
+def test_a_picture_of_something_else_is_not_like_the_training_pictures(
+    visitor: Visitor, run: Run
 ) -> None:
-    run = run_in()
     visitor.open("predict", run=run.id)
     visitor.choose("Samples").press("A palace")
-    assert "Unlike anything it was taught." in visitor.reads()
+    assert "Not like the training pictures." in visitor.reads()

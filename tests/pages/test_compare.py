@@ -87,7 +87,7 @@ def test_the_better_run_is_named_with_its_figures(
     assert recalls[0][1] == describe(worse.report().per_class[0].recall)
 
 
-def test_another_reference_turns_the_comparison_round(
+def test_another_reference_reverses_the_comparison(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     worse, better = right_on([]), right_on(range(7))
@@ -98,7 +98,7 @@ def test_another_reference_turns_the_comparison_round(
     assert rows["Accuracy"][0].endswith("best") and rows["Accuracy"][1].endswith("worse")
 
 
-def test_no_figure_is_called_better_for_what_may_be_chance(
+def test_a_difference_that_may_be_chance_is_not_called_better(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     compare(visitor, right_on([0, 1, 2, 3]), right_on([0, 1, 2, 4, 5]))
@@ -108,7 +108,7 @@ def test_no_figure_is_called_better_for_what_may_be_chance(
     assert not any(word in said for word in ("better", "worse", "best", "smallest"))
 
 
-def test_pictures_that_changed_are_shown_with_what_each_said(
+def test_changed_pictures_are_shown_with_both_predictions(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     first, second = right_on([0, 1, 2]), right_on([2, 3], sure=0.9)
@@ -120,12 +120,10 @@ def test_pictures_that_changed_are_shown_with_what_each_said(
     assert f"A {classes[wrong]} 70 % B {classes[said[3].label]} 90 %" in caption
     visitor.choose("Now wrong (2)", "Now wrong")
     assert set(pictures(visitor)) == {said[0].name, said[1].name}
-    assert "A was right, B is wrong: 2 pictures." in visitor.reads()
+    assert "2 pictures correct in A, wrong in B." in visitor.reads()
 
 
-def test_of_three_runs_each_is_compared_with_the_first_and_p_is_adjusted(
-    visitor: Visitor, right_on: Callable[..., Run]
-) -> None:
+def test_with_three_runs_p_is_adjusted(visitor: Visitor, right_on: Callable[..., Run]) -> None:
     runs = [right_on([]), right_on(range(7)), right_on([7])]
     compare(visitor, *runs)
     assert "(p = 0.031, adjusted for 2 comparisons)" in visitor.reads()
@@ -154,7 +152,7 @@ def test_only_settings_that_differ_are_listed(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     first, second = right_on([0]), right_on([0])
-    assert "None: they were asked for the same." in compare(visitor, first, second).reads()
+    assert "None: all runs have the same settings." in compare(visitor, first, second).reads()
     asked = second.config()
     views = asked.augmentation.model_copy(update={"views": 3})
     (second.path / CONFIG).write_text(
@@ -168,11 +166,11 @@ def test_only_settings_that_differ_are_listed(
     }
 
 
-def test_corrections_are_told_where_no_setting_differs(
+def test_corrected_labels_are_listed_when_no_setting_differs(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     first, second = right_on([0]), right_on([0])
-    assert "pictures to learn from differ" not in compare(visitor, first, second).reads()
+    assert "training pictures differ" not in compare(visitor, first, second).reads()
     dataset = second.dataset()
     taught = dataset.of("train")[:2]
     other = dataset.classes[(taught[0].label + 1) % 4]
@@ -183,8 +181,8 @@ def test_corrections_are_told_where_no_setting_differs(
     second.write_dataset(correct(dataset, corrections))
     seal(second)
     said = compare(visitor, first, second).reads()
-    assert "None: they were asked for the same." in said
-    assert "against A, B has 1 picture in another class, 1 picture left out." in said
+    assert "None: all runs have the same settings." in said
+    assert "compared with A, B has 1 picture in another class, 1 picture left out." in said
 
 
 def test_names_are_shown_as_they_are(visitor: Visitor, right_on: Callable[..., Run]) -> None:
@@ -212,7 +210,7 @@ def test_unknown_and_damaged_and_unfinished_runs_are_named_and_the_rest_is_compa
     said = visitor.reads()
     assert said.count("No run with this id is on this machine.") == 1
     assert "hurt: report.json of this run is not the file that the training wrote." in said
-    assert "failed has no report: it was not finished." in said
+    assert "failed has no report. Status: failed." in said
     assert "A is right on 1, B on 1" in said
     assert len([label for label in visitor.buttons() if " · " in label]) == 2
 
@@ -232,7 +230,7 @@ def test_fewer_than_two_runs_lead_back_to_the_list(
     ]
 
 
-def test_a_report_is_opened_from_it_and_leads_back(
+def test_a_report_opened_from_a_comparison_leads_back_to_it(
     visitor: Visitor, right_on: Callable[..., Run]
 ) -> None:
     runs = right_on([0]), right_on([1])
@@ -243,7 +241,7 @@ def test_a_report_is_opened_from_it_and_leads_back(
     assert "A is right on 1, B on 1" in visitor.reads()
 
 
-def test_in_public_mode_a_link_makes_its_runs_those_of_this_visit(
+def test_in_public_mode_a_link_adds_its_runs_to_the_list(
     right_on: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")

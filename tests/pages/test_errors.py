@@ -9,7 +9,7 @@ from tests.pages.visitor import Visitor
 SECRET = "a path of the host"
 
 
-def test_a_bug_in_a_page_is_an_apology_with_the_name_that_the_log_has(
+def test_a_bug_in_a_page_is_an_apology_with_the_id_in_the_log(
     visitor: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
@@ -21,5 +21,5 @@ def test_a_bug_in_a_page_is_an_apology_with_the_name_that_the_log_has(
     (said,) = visitor.apologies()
     assert SECRET not in said and "Traceback" not in said
     assert not visitor.at.exception
-    (name,) = re.findall(r"in the log as (\w{8})\.", said)
+    (name,) = re.findall(r"the log has it as (\w{8})\.", said)
     assert f"bug {name}" in caplog.text and SECRET in caplog.text

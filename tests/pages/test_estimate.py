@@ -16,7 +16,7 @@ from core.training import config
 from tests.pages.visitor import Visitor
 from ui.train import estimate
 
-START = "Start learning"
+START = "Start training"
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import shutil
-from collections.abc import Callable
 
 import pytest
 
@@ -22,12 +21,7 @@ from ui.reports.views import export
 FILES = {"Report as one HTML file", "Report as JSON", "Download MODEL_CARD.md"}
 
 
-@pytest.fixture
-def run(run_in: Callable[..., Run]) -> Run:
-    return run_in()
-
-
-def test_the_model_the_report_and_the_card_can_be_taken_away(visitor: Visitor, run: Run) -> None:
+def test_the_model_the_report_and_the_card_can_be_downloaded(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id, view="Export")
     groups = [heading.value for heading in visitor.at.subheader]
     assert groups[-3:] == ["The model", "The report", "The model card"]
@@ -35,15 +29,15 @@ def test_the_model_the_report_and_the_card_can_be_taken_away(visitor: Visitor, r
     assert visitor.download("Download MODEL_CARD.md").decode() == card.card(run)
 
 
-def test_the_file_of_a_run_that_was_deleted_meanwhile_says_so_in_a_sentence(run: Run) -> None:
+def test_the_report_file_of_a_deleted_or_damaged_run_says_so(run: Run) -> None:
     assert "<svg" in export._html(run) or "plotly" in export._html(run)
     (run.path / "dataset.json").unlink()
     assert "<p>dataset.json of this run cannot be read.</p>" in export._html(run)
     shutil.rmtree(run.path)
-    assert f"<p>{export.GONE}</p>" in export._html(run)
+    assert f"<p>{export.DELETED}</p>" in export._html(run)
 
 
-def test_the_card_is_read_on_the_page_letter_by_letter(visitor: Visitor, run: Run) -> None:
+def test_the_card_on_the_page_does_not_render_names(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id, view="Export")
     (shown,) = [text for text in visitor.marked() if "What it cannot do" in text]
     for name in NAMES:
@@ -53,32 +47,30 @@ def test_the_card_is_read_on_the_page_letter_by_letter(visitor: Visitor, run: Ru
     assert not [line for line in shown.splitlines() if line.startswith(("# ", "## "))]
 
 
-def test_what_the_model_takes_is_said_with_what_it_means(visitor: Visitor, run: Run) -> None:
+def test_time_size_and_parameters_are_shown(visitor: Visitor, run: Run) -> None:
     run.write_footprint(Footprint(milliseconds=4.26, megabytes=18.71, parameters=4_123_456))
     visitor.open("reports", run=run.id, view="Export")
     shown = {metric.label: metric.value for metric in visitor.at.metric}
-    assert shown["Time for a picture"] == "4.3 ms"
+    assert shown["Time per picture"] == "4.3 ms"
     assert shown["Size"] == "18.7 MB"
     assert shown["Parameters"] == "4.1 million"
     (run.path / FOOTPRINT).unlink()
     assert "Its speed and size were not measured." in visitor.see().reads()
 
 
-def test_files_that_were_not_made_are_missed_with_the_reason(visitor: Visitor, run: Run) -> None:
+def test_missing_exports_are_explained(visitor: Visitor, run: Run) -> None:
     run.job.events.append(Note(sentence=f"{exports.FAILED}: {NAMES[0]} is no name."))
     visitor.open("reports", run=run.id, view="Export")
-    assert "No file of the model was made that other programs read" in visitor.reads()
+    assert "The model was not exported" in visitor.reads()
     assert f"{exports.FAILED}: {NAMES[0]} is no name." in visitor.reads()
     assert "In your code" not in visitor.reads()
 
 
-def test_a_finished_run_that_nobody_here_ordered_is_shown_all_the_same(
-    visitor: Visitor, run: Run
-) -> None:
+def test_a_run_without_job_files_can_be_shown(visitor: Visitor, run: Run) -> None:
     for name in PRIVATE:
         (run.path / name).unlink(missing_ok=True)
     visitor.open("reports", run=run.id, view="Export")
-    assert "No file of the model was made that other programs read" in visitor.reads()
+    assert "The model was not exported" in visitor.reads()
     assert any(label.startswith("Download the bundle") for label in visitor.buttons())
     visitor.open("train", run=run.id)
     assert any(label.startswith("Download the bundle") for label in visitor.buttons())
@@ -100,7 +92,7 @@ def proven(run: Run) -> Run:
     return run
 
 
-def test_each_format_stands_with_its_proof_and_what_was_withheld_with_the_reason(
+def test_each_format_is_shown_with_its_verification_and_withheld_ones_with_the_reason(
     visitor: Visitor, proven: Run
 ) -> None:
     visitor.open("reports", run=proven.id, view="Export")
@@ -108,9 +100,9 @@ def test_each_format_stands_with_its_proof_and_what_was_withheld_with_the_reason
     assert list(table["Format"]) == ["LiteRT", "Keras", "ONNX"]
     assert set(table["Same class"]) == {"100 %"}
     assert set(table["Largest difference"]) == {"under 0.0001"}
-    assert set(table["Right"]) == {"90.0 %"}
-    assert set(table["Time a picture"]) == {"4.3 ms"}
-    assert "asked about 12 test pictures" in visitor.reads()
+    assert set(table["Accuracy"]) == {"90.0 %"}
+    assert set(table["Time per picture"]) == {"4.3 ms"}
+    assert "evaluated on 12 test pictures" in visitor.reads()
     assert "classifier-int8.tflite gets 3 % right, [so](x) it was." in visitor.reads()
 
 
@@ -143,7 +135,7 @@ def test_the_code_for_each_language_is_filled_with_the_model(visitor: Visitor, p
         assert "224" in written or "32" in written
 
 
-def test_the_sample_comes_without_its_model_and_says_so(visitor: Visitor) -> None:
+def test_the_sample_says_that_it_comes_without_its_model(visitor: Visitor) -> None:
     if not runs.SAMPLE.is_dir():
         pytest.skip("the sample is not there")
     visitor.open("reports", run=runs.SAMPLE.name, view="Export")

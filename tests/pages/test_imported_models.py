@@ -52,34 +52,33 @@ def _ask(visitor: Visitor, *files: tuple[str, bytes]) -> Visitor:
     return visitor.give(*files)
 
 
-def test_it_is_in_the_list_chosen_and_answers(
+def test_an_imported_model_is_chosen_and_answers(
     visitor: Visitor, packed: bytes, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     _bring(visitor, packed)
     (made,) = imported.list_models(host)
     chosen = visitor.at.selectbox[0]
     assert chosen.value == made.id
-    assert "=flowers_<b> · brought here, 4 classes" in chosen.options
+    assert "=flowers_<b> · imported, 4 classes" in chosen.options
     assert visitor.at.query_params[state.WANTED] in (made.id, [made.id])
-    assert "From a bundle, so not scored here · EfficientNet-Lite0" in visitor.reads()
+    assert "From a bundle, not evaluated here · EfficientNet-Lite0" in visitor.reads()
     assert "Drop a bundle here" not in [u.label for u in visitor.at.file_uploader]
     _ask(visitor, ("circle.jpg", picture(0)))
     classifier = lookup.find(made.id, host)
     best = classifier.top(classifier.answer(classifier.load(picture(0))).probabilities, 1)[0]
-    assert visitor.charts()[0].startswith(best.label)
+    assert visitor.bars()[0].startswith(best.label)
     assert "4 classes" in visitor.reads()
 
 
 @pytest.mark.parametrize("page", ["reports", "predict", "train"])
-def test_a_host_that_woke_with_an_empty_disk_says_so_and_a_bundle_brings_the_model_back(
+def test_after_a_host_lost_its_disk_a_bundle_restores_the_model(
     page: str,
-    run_in: Callable[..., Run],
+    run: Run,
     host: Settings,
     picture: Callable[[int], bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    run = run_in()
     content = packing.pack(run, host)
     shutil.rmtree(host.home)
     visitor = Visitor().open(page, run=run.id)
@@ -87,10 +86,10 @@ def test_a_host_that_woke_with_an_empty_disk_says_so_and_a_bundle_brings_the_mod
     assert "has forgotten its disk" in visitor.reads()
     _ask(_bring(visitor, content), ("circle.jpg", picture(0)))
     assert "4 classes" in visitor.reads()
-    assert visitor.charts()
+    assert visitor.bars()
 
 
-def test_it_answers_many_pictures_as_a_table(
+def test_an_imported_model_answers_many_pictures(
     visitor: Visitor, packed: bytes, picture: Callable[[int], bytes]
 ) -> None:
     _bring(visitor, packed)
@@ -104,26 +103,21 @@ def test_it_answers_many_pictures_as_a_table(
     assert len(rows) == 6
 
 
-def test_its_threshold_is_set_on_the_page(
+def test_the_threshold_of_an_imported_model_is_set_on_the_page(
     visitor: Visitor, packed: bytes, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     _ask(_bring(visitor, packed), ("circle.jpg", picture(0)))
     (made,) = imported.list_models(host)
-    assert "Not sure. Its best guess" not in visitor.reads()
+    assert "Not sure. The best answer" not in visitor.reads()
     visitor.at.slider(key=f"threshold {made.id}").set_value(100)
     visitor.see()
     assert made.annotations().threshold == 1.0
-    assert "Not sure. Its best guess" in visitor.reads() or "Unlike anything" in visitor.reads()
+    assert (
+        "Not sure. The best answer" in visitor.reads() or "Not like the training" in visitor.reads()
+    )
 
 
-def test_it_can_be_deleted(visitor: Visitor, packed: bytes, host: Settings) -> None:
-    _bring(visitor, packed).press("Delete this model")
-    assert imported.list_models(host) == ()
-    assert visitor.at.selectbox[0].value == "efficientnet-lite0"
-    assert not [option for option in visitor.at.selectbox[0].options if "brought" in option]
-
-
-def test_what_is_no_bundle_is_refused_in_a_sentence(visitor: Visitor, host: Settings) -> None:
+def test_a_file_that_is_not_a_bundle_is_refused(visitor: Visitor, host: Settings) -> None:
     _bring(visitor, b"no zip at all")
     assert "Expected a bundle, the zip that a report offers to download" in visitor.reads()
     assert not imported.folder(host).exists()
@@ -132,12 +126,12 @@ def test_what_is_no_bundle_is_refused_in_a_sentence(visitor: Visitor, host: Sett
     assert "The end of this zip is missing or damaged" in visitor.reads()
 
 
-def test_a_refusal_is_forgotten_with_the_next_bundle(visitor: Visitor, packed: bytes) -> None:
+def test_a_refusal_disappears_with_the_next_bundle(visitor: Visitor, packed: bytes) -> None:
     _bring(_bring(visitor, b"no zip at all"), packed)
     assert "Expected a bundle" not in _open(visitor).reads()
 
 
-def test_while_its_network_is_built_the_page_says_how_far_it_is(
+def test_building_a_network_is_shown(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _bring(visitor, packed)
@@ -149,7 +143,7 @@ def test_while_its_network_is_built_the_page_says_how_far_it_is(
     assert "being built" not in visitor.see().reads()
 
 
-def test_a_network_that_could_not_be_built_says_why_and_can_be_tried_again(
+def test_a_failed_build_says_why_and_can_be_started_again(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _bring(visitor, packed)
@@ -167,22 +161,22 @@ def test_a_network_that_could_not_be_built_says_why_and_can_be_tried_again(
     assert "Its network is being built here" in visitor.reads()
 
 
-def test_a_cancelled_build_can_be_begun_again(
+def test_a_cancelled_build_can_be_started_again(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
 ) -> None:
     _bring(visitor, packed)
     (made,) = imported.list_models(host)
     scheduling.cancel(made.job, host)
-    assert "Its network has yet to be built here." in visitor.see().reads()
+    assert "Its network has not been built here yet." in visitor.see().reads()
     visitor.press("Build it")
     assert "Its network is being built here" in visitor.reads()
 
 
-def test_where_too_many_wait_already_the_page_says_so(
+def test_a_full_queue_refuses_a_bundle(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
 ) -> None:
     small = host.model_copy(update={"queue_length": 1})
-    scheduling.enqueue(host.home / "other", Order(kind="import"), small)
+    scheduling.enqueue(host.home / "other", Order(kind="adopt"), small)
     visitor.open()
     from ui import resources
 
@@ -194,7 +188,7 @@ def test_where_too_many_wait_already_the_page_says_so(
     assert imported.list_models(host) == ()
 
 
-def test_on_a_public_host_it_is_seen_by_whoever_brought_it_and_by_who_holds_the_link(
+def test_on_a_public_host_an_imported_model_is_visible_to_its_owner_and_by_its_link(
     packed: bytes, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
@@ -203,38 +197,44 @@ def test_on_a_public_host_it_is_seen_by_whoever_brought_it_and_by_who_holds_the_
     assert mine.at.selectbox[0].value == made.id
     assert "Delete this model" in mine.buttons()
     other = Visitor().open()
-    assert not [option for option in other.at.selectbox[0].options if "brought" in option]
+    assert not [option for option in other.at.selectbox[0].options if "imported" in option]
     linked = Visitor().open("predict", **{state.WANTED: made.id})
     assert linked.at.selectbox[0].value == made.id
     assert "Delete this model" not in linked.buttons()
     assert "deleted here 2 hours after" in _open(mine).reads()
 
 
-def test_in_personal_mode_everybody_on_the_machine_sees_it(packed: bytes, host: Settings) -> None:
+def test_in_personal_mode_an_imported_model_is_visible_to_all(
+    packed: bytes, host: Settings
+) -> None:
     _bring(Visitor(), packed)
     other = Visitor().open()
-    assert [option for option in other.at.selectbox[0].options if "brought here" in option]
-
-
-def test_a_link_to_one_that_is_gone_leads_to_the_default(visitor: Visitor) -> None:
-    visitor.open("predict", **{state.WANTED: "0" * 32})
-    assert visitor.at.selectbox[0].value == "efficientnet-lite0"
-
-
-def test_a_damaged_one_is_not_offered(visitor: Visitor, packed: bytes, host: Settings) -> None:
-    _bring(visitor, packed)
-    (made,) = imported.list_models(host)
-    (made.path / "model.json").write_text("{")
-    assert visitor.see().at.selectbox[0].value == "efficientnet-lite0"
+    assert [option for option in other.at.selectbox[0].options if "imported" in option]
 
 
 def test_names_of_classes_are_shown_as_they_are(visitor: Visitor, packed: bytes) -> None:
     _ask(_bring(visitor, packed), ("circle.jpg", encoded(draw(0, 999, size=200))))
-    assert any(name in visitor.charts()[0] for name in NAMES)
+    assert any(name in visitor.bars()[0] for name in NAMES)
 
 
 def _open(visitor: Visitor) -> Visitor:
     given = visitor.at.query_params.get(state.WANTED, "")
     wanted = given if isinstance(given, str) else given[0]
-    visitor.at.session_state[f"{state.BRINGING} {wanted}"] = True
+    visitor.at.session_state[f"{state.IMPORTING} {wanted}"] = True
     return visitor.see()
+
+
+@pytest.mark.parametrize("how", ["deleted", "damaged"])
+def test_a_deleted_or_damaged_model_is_not_offered(
+    visitor: Visitor, packed: bytes, host: Settings, how: str
+) -> None:
+    _bring(visitor, packed)
+    (model,) = imported.list_models(host)
+    if how == "deleted":
+        visitor.press("Delete this model")
+        assert imported.list_models(host) == ()
+    else:
+        (model.path / "model.json").write_text("{")
+    visitor.open("predict", **{state.WANTED: model.id})
+    assert visitor.at.selectbox[0].value == "efficientnet-lite0"
+    assert not [option for option in visitor.at.selectbox[0].options if "imported" in option]

@@ -21,14 +21,14 @@ from tests.core.trainings import Trained
 from tests.pages.visitor import Visitor
 
 AGAIN = "Start again with the same settings"
-GO_ON = "Go on"
+GO_ON = "Continue"
 OTHERS = "Other pictures"
 HEADINGS = {
-    State.QUEUED: "It waits for its turn",
-    State.RUNNING: "It is learning",
-    State.FAILED: "It failed",
-    State.CANCELLED: "It was stopped",
-    State.INTERRUPTED: "It broke off",
+    State.QUEUED: "Queued",
+    State.RUNNING: "Training",
+    State.FAILED: "Failed",
+    State.CANCELLED: "Cancelled",
+    State.INTERRUPTED: "Interrupted",
 }
 SENTENCE = "Memory ran out. Try a smaller *batch*."
 EARLY = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
@@ -65,40 +65,46 @@ def subheaders(visitor: Visitor) -> list[str]:
 
 
 @pytest.mark.parametrize("state", EARLY, ids=str)
-def test_what_ended_early_has_words_of_its_own_and_says_what_was_kept(
+def test_a_run_that_ended_early_says_why_and_what_was_kept(
     visitor: Visitor, stopped: Callable[..., Run], state: State
 ) -> None:
-    visitor.open("reports", run=stopped(state).id)
+    run = stopped(state)
+    run.job.log_path.write_text("the last words of the worker\n")
+    visitor.open("reports", run=run.id)
     assert subheaders(visitor) == [HEADINGS[state]]
+    log = [] if state is State.CANCELLED else ["the last words of the worker"]
+    assert [code.value for code in visitor.at.code] == log
     said = visitor.reads()
     assert SENTENCE in said
     assert not [text for text in visitor.marked() if SENTENCE in text], "it would be rendered"
-    assert "No model came of it" in said
-    assert "another start is faster" in said
+    assert "There is no model" in said
+    assert "a new start is faster" in said
     assert len(visitor.charts()) == 1, "how far it came"
     way_on = GO_ON if state is State.INTERRUPTED else AGAIN
     for way in (way_on, "Same pictures, other settings", OTHERS, "All runs"):
         assert way in visitor.buttons()
     assert "Try it" not in visitor.buttons()
+    listed = Visitor().open("reports", state=HEADINGS[state])
+    assert [b.key for b in listed.at.button if b.key.startswith("open ")] == [f"open {run.id}"]
+    assert HEADINGS[state] in listed.reads()
 
 
-def test_what_waits_and_what_learns_have_words_of_their_own(
-    visitor: Visitor, run_in: Callable[..., Run]
+def test_a_queued_run_can_be_cancelled_and_one_without_a_worker_was_interrupted(
+    visitor: Visitor, run_in: Callable[..., Run], host: Settings
 ) -> None:
-    visitor.open("reports", run=run_in(State.QUEUED).id)
-    assert subheaders(visitor) == [HEADINGS[State.QUEUED]]
-    assert "it begins by itself" in visitor.reads()
+    queued = run_in(State.QUEUED)
+    visitor.open("reports", run=queued.id)
+    assert subheaders(visitor) == ["Queued"]
     assert AGAIN not in visitor.buttons()
-    learning = run_in(State.RUNNING)
-    with learning.job.lock().acquire():
-        visitor.open("reports", run=learning.id)
-        assert subheaders(visitor) == [HEADINGS[State.RUNNING]]
-        assert "the training goes on" in visitor.reads()
-        assert "Cancel" in visitor.buttons()
+    visitor.press("Cancel")
+    assert subheaders(visitor) == ["Cancelled"]
+    assert queued.status(host).state is State.CANCELLED
+    visitor.open("reports", run=run_in(State.RUNNING).id)
+    assert subheaders(visitor) == ["Interrupted"]
 
 
 @pytest.mark.parametrize("page", ["reports", "train"])
-def test_the_same_is_started_again_at_a_press(
+def test_a_failed_run_is_repeated_with_one_press(
     visitor: Visitor, stopped: Callable[..., Run], host: Settings, page: str
 ) -> None:
     run = stopped(State.FAILED)
@@ -115,7 +121,7 @@ def test_the_same_is_started_again_at_a_press(
 
 
 @pytest.mark.parametrize("page", ["reports", "train"])
-def test_what_broke_off_goes_on_at_a_press_in_its_own_folder(
+def test_an_interrupted_run_continues_in_its_folder(
     visitor: Visitor, stopped: Callable[..., Run], host: Settings, page: str
 ) -> None:
     run = stopped(State.INTERRUPTED)
@@ -132,7 +138,7 @@ def test_what_broke_off_goes_on_at_a_press_in_its_own_folder(
     assert GO_ON not in visitor.buttons()
 
 
-def test_what_broke_off_cannot_go_on_without_its_pictures(
+def test_an_interrupted_run_cannot_continue_without_its_pictures(
     visitor: Visitor, stopped: Callable[..., Run], upload: Upload, host: Settings
 ) -> None:
     run = stopped(State.INTERRUPTED)
@@ -152,12 +158,12 @@ def test_a_training_that_does_not_fit_on_the_disk_says_so(
 
     visitor.open("train", upload=upload.id)
     monkeypatch.setattr("core.runs.run.Run.write_findings", full)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     assert "could not be stored on this host (No space left on device)" in visitor.reads()
     assert runs.list_runs(host) == ()
 
 
-def test_why_it_cannot_be_started_again_is_said(
+def test_a_run_that_cannot_be_repeated_says_why(
     visitor: Visitor, stopped: Callable[..., Run], host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = stopped(State.FAILED)
@@ -167,19 +173,19 @@ def test_why_it_cannot_be_started_again_is_said(
     assert [each.id for each in runs.list_runs(host)] == [run.id]
 
 
-def test_the_same_pictures_lead_to_their_settings_and_others_to_the_start(
+def test_same_pictures_lead_to_the_settings_and_other_pictures_to_the_start(
     visitor: Visitor, stopped: Callable[..., Run], upload: Upload
 ) -> None:
     run = stopped(State.FAILED)
     visitor.open("reports", run=run.id).press("Same pictures, other settings")
-    assert "Start learning" in visitor.buttons()
+    assert "Start training" in visitor.buttons()
     assert visitor.at.query_params == {"upload": upload.id}
     visitor.open("reports", run=run.id).press(OTHERS)
-    assert [each.value for each in visitor.at.title] == ["Teach it your own classes"]
-    assert "Start learning" not in visitor.buttons()
+    assert [each.value for each in visitor.at.title] == ["Train your own classes"]
+    assert "Start training" not in visitor.buttons()
 
 
-def test_pictures_that_are_gone_must_be_uploaded_again(
+def test_deleted_pictures_must_be_uploaded_again(
     visitor: Visitor, run_in: Callable[..., Run]
 ) -> None:
     visitor.open("reports", run=run_in(State.FAILED, SENTENCE).id)
@@ -188,7 +194,7 @@ def test_pictures_that_are_gone_must_be_uploaded_again(
     assert OTHERS in visitor.buttons()
 
 
-def test_nobody_uses_the_pictures_of_another_visitor(
+def test_a_visitor_cannot_use_the_pictures_of_another(
     stopped: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
@@ -201,37 +207,28 @@ def test_nobody_uses_the_pictures_of_another_visitor(
 
 
 @pytest.mark.parametrize("page", ["reports", "train"])
-@pytest.mark.parametrize("spoiled", [REPORT, "dataset.json", "config.json"])
+@pytest.mark.parametrize("spoiled", [REPORT, "dataset.json", "config.json", MANIFEST])
 def test_a_damaged_run_says_which_file_and_what_that_means(
-    visitor: Visitor, run_in: Callable[..., Run], page: str, spoiled: str
+    visitor: Visitor, run: Run, page: str, spoiled: str
 ) -> None:
-    run = run_in()
-    (run.path / spoiled).write_bytes(b"{")
+    if spoiled == MANIFEST:
+        (run.path / spoiled).unlink()
+    else:
+        (run.path / spoiled).write_bytes(b"{")
     visitor.open(page, run=run.id)
-    assert subheaders(visitor) == ["It is damaged"]
+    assert subheaders(visitor) == ["Damaged"]
     said = visitor.reads()
-    assert f"{spoiled} of this run" in said
-    assert "its model is not asked" in said
+    assert ("its manifest is damaged" if spoiled == MANIFEST else f"{spoiled} of this run") in said
+    assert "so they are not used" in said
     assert str(run.path) in [code.value for code in visitor.at.code]
     assert "Try it" not in visitor.buttons()
 
 
-def test_a_run_that_has_lost_its_manifest_is_damaged(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
-    (run.path / MANIFEST).unlink()
-    visitor.open("reports", run=run.id)
-    assert subheaders(visitor) == ["It is damaged"]
-    assert "its manifest is damaged" in visitor.reads()
-
-
-def test_where_a_run_lies_is_not_told_to_visitors_of_a_host(
-    run_in: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+def test_visitors_of_a_host_do_not_see_the_path_of_a_run(
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    run = run_in()
     (run.path / REPORT).write_bytes(b"{")
     visitor = Visitor().open("reports", run=run.id)
-    assert subheaders(visitor) == ["It is damaged"]
+    assert subheaders(visitor) == ["Damaged"]
     assert not visitor.at.code

@@ -36,10 +36,9 @@ def public(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("place", ["list", "report"])
-def test_a_run_gets_a_name_and_tags_that_every_page_shows_letter_by_letter(
-    visitor: Visitor, run_in: Callable[..., Run], place: str
+def test_a_name_and_tags_are_shown_unrendered_on_every_page(
+    visitor: Visitor, run: Run, place: str
 ) -> None:
-    run = run_in()
     visitor.open("reports", **({"run": run.id} if place == "report" else {}))
     ask(visitor, "edit", run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value(f"  {NAME} ")
@@ -57,10 +56,7 @@ def test_a_run_gets_a_name_and_tags_that_every_page_shows_letter_by_letter(
     assert any(NAME in option for option in visitor.open("predict").at.selectbox[0].options)
 
 
-def test_a_name_that_is_emptied_is_that_of_the_pictures_again(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_without_a_name_a_run_is_called_after_its_pictures(visitor: Visitor, run: Run) -> None:
     run.annotate(lambda said: said.named(NAME))
     visitor.open("reports", run=run.id)
     ask(visitor, "edit", run)
@@ -69,10 +65,7 @@ def test_a_name_that_is_emptied_is_that_of_the_pictures_again(
     assert run.title == run.dataset().name
 
 
-def test_whatever_a_browser_sends_is_cut_to_size(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_long_names_and_tags_are_cut(visitor: Visitor, run: Run) -> None:
     visitor.open("reports")
     ask(visitor, "edit", run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("n" * 500)
@@ -82,13 +75,12 @@ def test_whatever_a_browser_sends_is_cut_to_size(
     assert run.annotations().tags == ("t" * TAG_LENGTH,)
 
 
-def test_a_name_that_cannot_be_kept_is_not_lost_without_a_word(
-    visitor: Visitor, run_in: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+def test_a_name_that_cannot_be_saved_is_reported(
+    visitor: Visitor, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    run = run_in()
     monkeypatch.setattr("core.runs.annotations.write", full)
     visitor.open("reports")
     ask(visitor, "edit", run)
@@ -98,10 +90,7 @@ def test_a_name_that_cannot_be_kept_is_not_lost_without_a_word(
     assert "Save" in visitor.buttons()
 
 
-def test_deleting_takes_a_second_press_and_says_what_goes(
-    visitor: Visitor, run_in: Callable[..., Run], host: Settings
-) -> None:
-    run = run_in()
+def test_deleting_needs_confirmation(visitor: Visitor, run: Run, host: Settings) -> None:
     visitor.open("reports", run=run.id)
     ask(visitor, "delete", run)
     assert run.path.is_dir()
@@ -121,8 +110,9 @@ def test_deleting_takes_a_second_press_and_says_what_goes(
     assert "No run with this id" in Visitor().open("reports", run=run.id).reads()
 
 
-def test_a_slip_is_undone(visitor: Visitor, run_in: Callable[..., Run], host: Settings) -> None:
-    run = run_in()
+def test_a_deletion_can_be_undone_until_the_run_is_swept(
+    visitor: Visitor, run: Run, host: Settings
+) -> None:
     run.annotate(lambda said: said.named("Mine"))
     headline = run.report().headline
     visitor.open("reports")
@@ -133,63 +123,38 @@ def test_a_slip_is_undone(visitor: Visitor, run_in: Callable[..., Run], host: Se
     assert [each.id for each in runs.list_runs(host)] == [run.id]
     assert "was deleted" not in visitor.reads()
     assert headline in visitor.open("reports", run=run.id).reads()
-
-
-def test_what_is_gone_for_good_cannot_be_undone(
-    visitor: Visitor, run_in: Callable[..., Run], host: Settings
-) -> None:
-    run = run_in()
-    visitor.open("reports")
     ask(visitor, "delete", run)
     visitor.press("Delete it")
-    shutil.rmtree(runs.folder(host) / f"{runs.TRASH}{run.id}")
-    visitor.see()
-    assert "Undo" not in visitor.buttons()
+    shutil.rmtree(runs.folder(host) / f"{runs.store.TRASH}{run.id}")
+    assert "Undo" not in visitor.see().buttons()
 
 
-def test_a_run_at_work_is_cancelled_before_it_is_deleted(
-    visitor: Visitor, run_in: Callable[..., Run], host: Settings
+@pytest.mark.parametrize(
+    "ending",
+    [
+        *(State.QUEUED, State.FAILED, State.CANCELLED, State.INTERRUPTED),
+        *(REPORT, "dataset.json", "manifest.json", "status.json"),
+    ],
+    ids=str,
+)
+def test_a_run_can_be_deleted_however_it_ended(
+    visitor: Visitor, run_in: Callable[..., Run], ending: State | str, host: Settings
 ) -> None:
-    run = run_in(State.QUEUED)
+    run = run_in(ending, "Why.") if isinstance(ending, State) else run_in()
+    if not isinstance(ending, State):
+        (run.path / ending).write_bytes(b"{")
     visitor.open("reports", run=run.id)
     ask(visitor, "delete", run)
-    assert "is still at work. Cancel it first, then delete it." in visitor.reads()
-    assert "Delete it" not in visitor.buttons()
-    visitor.press("Cancel it")
-    assert run.status(host).state is State.CANCELLED
-    ask(visitor, "delete", run)
+    if ending is State.QUEUED:
+        assert "Delete it" not in visitor.buttons()
+        visitor.press("Cancel it")
+        assert run.status(host).state is State.CANCELLED
+        ask(visitor, "delete", run)
     visitor.press("Delete it")
     assert not run.path.exists()
 
 
-@pytest.mark.parametrize("name", [REPORT, "dataset.json", "manifest.json", "status.json"])
-def test_a_damaged_run_can_be_deleted_from_its_page(
-    visitor: Visitor, run_in: Callable[..., Run], name: str
-) -> None:
-    run = run_in()
-    (run.path / name).write_bytes(b"{")
-    visitor.open("reports", run=run.id)
-    ask(visitor, "delete", run)
-    visitor.press("Delete it")
-    assert not run.path.exists()
-
-
-@pytest.mark.parametrize("ended", [State.FAILED, State.CANCELLED, State.INTERRUPTED], ids=str)
-def test_a_run_that_ended_early_can_be_deleted(
-    visitor: Visitor, run_in: Callable[..., Run], ended: State
-) -> None:
-    run = run_in(ended, "Why.")
-    visitor.open("reports", run=run.id)
-    ask(visitor, "delete", run)
-    assert "its settings" in visitor.reads()
-    visitor.press("Delete it")
-    assert not run.path.exists()
-
-
-def test_whoever_opened_a_link_may_read_and_change_nothing(
-    public: None, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_visitor_with_the_link_can_read_and_not_change(public: None, run: Run) -> None:
     friend = Visitor().open("reports", run=run.id)
     assert run.report().headline in friend.reads()
     assert not controls(friend)
@@ -197,21 +162,19 @@ def test_whoever_opened_a_link_may_read_and_change_nothing(
     assert len(friend.at.button) >= 1
     assert not controls(friend)
     # Not even by pressing what is not there.
-    friend.at.session_state[state.ASKED] = ("delete", run.id)
+    friend.at.session_state[state.DIALOG] = ("delete", run.id)
     friend.see()
     assert "Delete it" not in friend.buttons()
 
 
-def test_whoever_opened_a_link_cannot_stop_a_training(
-    public: None, run_in: Callable[..., Run]
-) -> None:
+def test_a_visitor_with_the_link_cannot_cancel(public: None, run_in: Callable[..., Run]) -> None:
     run = run_in(State.QUEUED)
     friend = Visitor().open("train", run=run.id)
-    assert "waits for its turn" in friend.reads()
+    assert "Queued" in friend.reads()
     assert "Cancel" not in friend.buttons()
 
 
-def test_whoever_opened_a_link_reads_why_a_training_failed_but_not_its_log(
+def test_a_visitor_with_the_link_does_not_see_the_log(
     public: None, run_in: Callable[..., Run]
 ) -> None:
     run = run_in(State.FAILED, "Memory ran out.")
@@ -221,23 +184,25 @@ def test_whoever_opened_a_link_reads_why_a_training_failed_but_not_its_log(
     assert not friend.at.code
 
 
-def test_whoever_started_a_run_may_change_it_in_this_visit_alone(
+def test_only_the_visit_that_started_a_run_may_change_it(
     public: None, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
-    mine = Visitor().open("train", upload=upload.id).press("Start learning")
+    mine = Visitor().open("train", upload=upload.id).press("Start training")
     (run,) = runs.list_runs(host)
     assert len(controls(mine.open("reports", run=run.id))) == 2
     assert not controls(Visitor().open("reports", run=run.id))
 
 
 @pytest.mark.parametrize("view", ["Summary", "Certainty", "Data", "Export"])
-def test_the_sample_is_anybodys_to_read_and_nobodys_to_change(visitor: Visitor, view: str) -> None:
+def test_everybody_can_read_the_sample_and_nobody_can_change_it(
+    visitor: Visitor, view: str
+) -> None:
     before = {path: path.stat().st_mtime_ns for path in runs.SAMPLE.rglob("*")}
     visitor.open("reports")
     assert not controls(visitor)
     visitor.open("reports", run=runs.SAMPLE.name, view=view)
     assert not controls(visitor)
     assert not visitor.at.error
-    assert "sample" in visitor.reads()
+    assert "Sample" in visitor.reads()
     assert {path: path.stat().st_mtime_ns for path in runs.SAMPLE.rglob("*")} == before

@@ -1,6 +1,5 @@
 import csv
 import io
-import re
 from collections.abc import Callable
 
 from core.backbones import get, imagenet_labels
@@ -22,20 +21,19 @@ def _likeliest(content: bytes, settings: Settings, count: int = 3) -> list[str]:
 
 def _answers(visitor: Visitor) -> list[str]:
     """Labels of the bars, from the top."""
-    (chart,) = visitor.charts()
-    return [re.sub(r"( [<>])? \S+\s%$", "", answer) for answer in chart.split("; ")]
+    return [bar.rpartition(" · ")[0] for bar in visitor.bars()]
 
 
 def test_the_first_answer_is_one_press_away(visitor: Visitor, host: Settings) -> None:
     visitor.open()
-    assert not visitor.charts()
+    assert not visitor.bars()
     visitor.press("A flower")
     assert _answers(visitor) == _likeliest(samples.photographs()["A flower"], host)
     assert _answers(visitor)[0] == "daisy"
     assert "EfficientNet-Lite0 · 1,000 classes" in visitor.reads()
 
 
-def test_an_upload_is_answered_likeliest_first(
+def test_an_upload_gets_answers_the_likeliest_first(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().give(("circle.jpg", picture(0)))
@@ -43,11 +41,11 @@ def test_an_upload_is_answered_likeliest_first(
     assert "Download as CSV" not in visitor.buttons()
 
 
-def test_the_camera_is_answered_too(
+def test_a_camera_picture_is_classified(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().choose("Camera")
-    assert not visitor.charts()
+    assert not visitor.bars()
     visitor.at.camera_input[0].upload("camera.jpg", picture(1))
     assert _answers(visitor.see()) == _likeliest(picture(1), host)
 
@@ -72,7 +70,7 @@ def test_several_pictures_make_a_grid_to_choose_from(
     assert _answers(visitor.see()) == second
 
 
-def test_several_answers_can_be_taken_away_as_csv(
+def test_several_answers_can_be_downloaded_as_csv(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().give(("=1+1.jpg", picture(0)), BROKEN)
@@ -84,7 +82,7 @@ def test_several_answers_can_be_taken_away_as_csv(
     assert [row["file"] for row in rows if row not in answered] == ["broken.jpg"]
 
 
-def test_a_file_that_cannot_be_read_says_why_and_the_others_are_answered(
+def test_an_unreadable_file_says_why_and_the_others_are_classified(
     visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
 ) -> None:
     visitor.open().give(BROKEN, ("circle.jpg", picture(0)))
@@ -95,7 +93,7 @@ def test_a_file_that_cannot_be_read_says_why_and_the_others_are_answered(
     assert _answers(visitor.see()) == _likeliest(picture(0), host)
 
 
-def test_an_unprepared_backbone_says_what_preparing_means(visitor: Visitor) -> None:
+def test_an_unprepared_backbone_says_what_preparing_takes(visitor: Visitor) -> None:
     visitor.open().fill("Model", "resnet50")
     said = visitor.reads()
     assert "ResNet50 has not been used on this machine yet" in said
@@ -104,26 +102,27 @@ def test_an_unprepared_backbone_says_what_preparing_means(visitor: Visitor) -> N
     assert "Prepare ResNet50" in visitor.buttons()
 
 
-def test_a_model_trained_here_answers_with_its_own_classes(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_model_trained_here_answers_with_its_own_classes(visitor: Visitor, run: Run) -> None:
     visitor.open("predict", run=run.id)
     assert visitor.at.selectbox[0].value == run.id
     visitor.give(("triangle.png", encoded(draw(1, seed=500), "PNG")))
     assert _answers(visitor)[0] == run.dataset().classes[1]
     assert "4 classes" in visitor.reads()
-    said = (
-        f"Likeliest class: {run.dataset().classes[1]}, index 1 (they go from 0 to 3), probability "
-    )
+    said = f"Likeliest class: {run.dataset().classes[1]}, index 1 (from 0 to 3), probability "
     assert said in visitor.reads()
 
 
-def test_a_model_is_called_what_its_pictures_are_called(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_model_is_called_what_its_pictures_are_called(visitor: Visitor, run: Run) -> None:
     visitor.open("predict")
-    (shown,) = [name for name in visitor.at.selectbox[0].options if "taught here" in name]
+    (shown,) = [name for name in visitor.at.selectbox[0].options if "trained here" in name]
     # A list of options is no Markdown: an escape would be seen.
-    assert shown.startswith(f"{run.dataset().name} · taught here")
+    assert shown.startswith(f"{run.dataset().name} · trained here")
+
+
+def test_the_live_view_works_with_a_backbone_and_with_a_trained_model(
+    visitor: Visitor, run: Run
+) -> None:
+    for parameters in ({}, {"run": run.id}):
+        visitor.open("predict", **parameters).choose("Live")
+        assert "Hold something up to the camera." in visitor.reads()
+        assert "The answer will appear here." not in visitor.reads()

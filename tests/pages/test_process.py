@@ -11,9 +11,9 @@ from tests.pages.visitor import Visitor
 
 visitor = Visitor()
 visitor.open("predict").press("A flower")
-assert "daisy" in visitor.charts()[0]
+assert "daisy" in visitor.bars()[0]
 visitor.open("predict", run=sys.argv[1]).press("A palace")
-assert visitor.charts()
+assert visitor.bars()
 visitor.open("train")
 visitor.open("reports")
 for view in ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export"):

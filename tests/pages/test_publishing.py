@@ -35,17 +35,17 @@ def ask(visitor: Visitor, run: Run) -> None:
     visitor.see()
 
 
-def test_others_find_it_once_it_is_published_and_no_longer_once_it_is_taken_back(
+def test_a_published_run_is_listed_for_others_until_it_is_unpublished(
     owned: tuple[Visitor, Run],
 ) -> None:
     owner, run = owned
     assert NAME in owner.open("reports").reads()
     assert NAME not in Visitor().open("reports").reads()
     ask(owner, run)
-    assert "Everybody on this host will find" in owner.reads()
+    assert "All visitors of this host will find" in owner.reads()
     assert not run.published, "it takes a second press"
     owner.press("Publish it")
-    assert "published" in owner.reads()
+    assert "Published" in owner.reads()
 
     other = Visitor().open("reports")
     assert NAME in other.reads()
@@ -54,38 +54,40 @@ def test_others_find_it_once_it_is_published_and_no_longer_once_it_is_taken_back
     assert any(NAME in option for option in Visitor().open("predict").at.selectbox[0].options)
 
     ask(owner.open("reports"), run)
-    assert "Whoever kept its link can still open it" in owner.reads()
-    owner.press("Take it back")
+    assert "Those who kept its link can still open it" in owner.reads()
+    owner.press("Unpublish it")
     assert not run.published
     assert NAME not in Visitor().open("reports").reads()
     assert NAME in owner.open("reports").reads()
 
 
-def test_who_thinks_better_of_it_keeps_it_to_themselves(owned: tuple[Visitor, Run]) -> None:
+def test_publishing_can_be_declined(owned: tuple[Visitor, Run]) -> None:
     owner, run = owned
     ask(owner.open("reports"), run)
-    owner.press("Keep it to myself")
+    owner.press("Keep it private")
     assert not run.published and "Publish it" not in owner.buttons()
 
 
-def test_others_cannot_publish_it_even_by_pressing_what_is_not_there(
+def test_others_cannot_publish_a_run_by_a_forged_press(
     owned: tuple[Visitor, Run],
 ) -> None:
     _, run = owned
     friend = Visitor().open("reports", run=run.id)
-    friend.at.session_state[state.ASKED] = ("publish", run.id)
+    friend.at.session_state[state.DIALOG] = ("publish", run.id)
     assert "Publish it" not in friend.see().buttons()
 
 
-def test_without_a_cookie_the_list_says_that_a_reload_forgets(owned: tuple[Visitor, Run]) -> None:
+def test_without_a_cookie_the_list_says_that_a_reload_starts_a_new_visit(
+    owned: tuple[Visitor, Run],
+) -> None:
     owner, _ = owned
     said = owner.open("reports").reads()
-    assert "a reload forgets who you are" in said
+    assert "a reload starts a new visit" in said
     assert "deleted 30 days after they ended, unless they are published" in said
     assert NAME not in Visitor().open("reports").reads(), "the session is another"
 
 
-def test_with_a_cookie_it_says_that_the_browser_finds_them_again(
+def test_with_a_cookie_the_list_says_that_runs_are_found_again(
     owned: tuple[Visitor, Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, run = owned

@@ -1,5 +1,3 @@
-import csv
-import io
 import json
 from collections.abc import Callable
 
@@ -13,18 +11,8 @@ from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, _markdown, reading
 from ui.reports.views import pictures
-from ui.reports.views.opened import Opened
-from ui.reports.views.summary import NARROW, between, points
-
-
-@pytest.fixture
-def run(run_in: Callable[..., Run]) -> Run:
-    return run_in()
-
-
-@pytest.fixture
-def report(run: Run) -> Report:
-    return run.report()
+from ui.reports.views.complete_run import CompleteRun
+from ui.reports.views.summary import NARROW, interval, points
 
 
 def everything(visitor: Visitor) -> list[str]:
@@ -32,14 +20,14 @@ def everything(visitor: Visitor) -> list[str]:
     return [text for node in visitor.at._tree for text in _markdown(node)]
 
 
-def test_the_figures_that_matter_come_first(visitor: Visitor, run: Run, report: Report) -> None:
+def test_the_most_important_figures_come_first(visitor: Visitor, run: Run, report: Report) -> None:
     visitor.open("reports", run=run.id)
     assert report.headline in visitor.reads()
     assert [(metric.label, metric.value) for metric in visitor.at.metric] == [
         ("Accuracy", describe(report.accuracy)),
         ("Macro F1", describe(report.macro.f1)),
-        ("Always guessing the commonest", describe(report.baseline.accuracy)),
-        ("Better than that by", points(report.baseline.gain)),
+        ("Baseline (most common class)", describe(report.baseline.accuracy)),
+        ("Gain over the baseline", points(report.baseline.gain)),
     ]
 
 
@@ -48,7 +36,7 @@ def test_every_figure_is_listed_with_its_interval(
 ) -> None:
     visitor.open("reports", run=run.id)
     (table,) = visitor.at.table
-    shown = dict(zip(table.value["Figure"], table.value["With its interval"], strict=True))
+    shown = dict(zip(table.value["Figure"], table.value["With 95 % interval"], strict=True))
     assert shown == {
         "Accuracy": describe(report.accuracy),
         "Balanced accuracy": describe(report.balanced_accuracy),
@@ -68,13 +56,13 @@ def test_classes_are_listed_with_numbers_that_can_be_sorted(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     visitor.open("reports", run=run.id)
-    rows = visitor.table("Class", "Pictures", "Called so", "Recall", "Recall between")
+    rows = visitor.table("Class", "Pictures", "Predicted", "Recall", "Recall interval")
     for row, score in zip(rows, report.per_class, strict=True):
         assert score.recall is not None
         assert row[:3] == (score.name, score.support, score.predicted)
         assert row[3] == pytest.approx(100 * score.recall.value)
-        assert row[4] == between(score.recall)
-    (table,) = (one for one in visitor.at.dataframe if "Called so" in one.value.columns)
+        assert row[4] == interval(score.recall)
+    (table,) = (one for one in visitor.at.dataframe if "Predicted" in one.value.columns)
     assert table.proto.placeholder == "–", "and not None, where a class has no test pictures"
 
 
@@ -99,10 +87,10 @@ def test_a_pair_of_the_summary_leads_to_its_cell(
     visitor.see()
     address = visitor.at.query_params
     assert (address["was"], address["said"]) == (str(worst.label), str(worst.predicted))
-    assert f"It was {was}, it said {said}: {worst.count} picture" in visitor.reads()
+    assert f"Actual {was}, predicted {said}: {worst.count} picture" in visitor.reads()
 
 
-def test_the_address_opens_a_cell_with_its_pictures_and_what_was_said(
+def test_the_address_opens_a_cell_with_its_pictures_and_predictions(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     first = report.predictions[0]
@@ -127,15 +115,15 @@ def test_an_address_that_names_no_cell_opens_none(
     assert not visitor.at.image
 
 
-def test_without_a_mouse_a_cell_is_chosen_by_its_classes_or_from_the_commonest(
+def test_a_cell_can_be_chosen_by_its_classes_or_from_the_list(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     visitor.open("reports", run=run.id, view="Confusions")
-    for label, value in (("It was", 0), ("It said", 1)):
+    for label, value in (("Actual", 0), ("Predicted", 1)):
         (field,) = [box for box in visitor.at.selectbox if box.label == label]
         field.set_value(value)
         visitor.see()
-    assert f"It was {NAMES[0]}, it said {NAMES[1]}" in visitor.reads()
+    assert f"Actual {NAMES[0]}, predicted {NAMES[1]}" in visitor.reads()
     worst = report.confusion.worst[0]
     (button,) = [b for b in visitor.at.button if b.key == f"worst {(worst.label, worst.predicted)}"]
     button.click()
@@ -168,11 +156,11 @@ def test_a_run_without_heat_maps_says_so_and_shows_the_pictures(
     visitor.open(
         "reports", run=run.id, view="Confusions", was=str(first.label), said=str(first.predicted)
     )
-    assert "Heat maps of this run are not there" in visitor.reads()
+    assert "This run has no heat maps" in visitor.reads()
     assert visitor.at.image
 
 
-def test_every_picture_is_there_and_those_it_got_wrong_come_first(
+def test_every_picture_is_listed_the_wrong_ones_first(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     wrong = [said for said in report.predictions if said.label != said.predicted]
@@ -183,11 +171,11 @@ def test_every_picture_is_there_and_those_it_got_wrong_come_first(
     names = [image.proto.imgs[0].alt or image.proto.alt for image in visitor.at.image]
     assert set(names[: len(wrong)]) == {said.name for said in wrong}
     for said in wrong:
-        assert f"was {report.classes[said.label]}" in visitor.reads()
+        assert f"Actual: {report.classes[said.label]}" in visitor.reads()
 
 
 @pytest.mark.parametrize("only", ["Wrong", "Right"])
-def test_the_address_holds_the_filters(
+def test_the_address_and_old_links_hold_the_filters(
     visitor: Visitor, run: Run, report: Report, only: str
 ) -> None:
     named = report.predictions[0].name.rpartition("/")[2]
@@ -206,7 +194,7 @@ def test_the_address_holds_the_filters(
     assert f" of {report.pictures}" in visitor.reads()
 
 
-def test_a_filter_can_be_of_how_sure_it_was_and_of_what_it_would_answer(
+def test_pictures_are_filtered_by_probability_and_by_verdict(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     middle = sorted(said.probability for said in report.predictions)[report.pictures // 2]
@@ -216,34 +204,31 @@ def test_a_filter_can_be_of_how_sure_it_was_and_of_what_it_would_answer(
     unsure = [
         said
         for place, said in enumerate(report.predictions)
-        if said.probability < middle and (strange is None or strange.ood_score[place] <= 1)
+        if said.probability < middle and (strange is None or strange.scores[place] <= 1)
     ]
     assert f"{len(unsure)} picture" in visitor.reads()
     assert len(visitor.at.image) == len(unsure)
     sure = [said for said in report.predictions if said.probability <= 0.6]
-    visitor.fill("It would answer", None)
+    visitor.fill("Verdict", None)
     visitor.at.slider[0].set_value((0, 60))
     visitor.see()
     assert len(visitor.at.image) == len(sure)
 
 
-def test_the_csv_holds_what_the_filter_found_and_nothing_that_a_spreadsheet_runs(
-    run: Run, report: Report, host: Settings
-) -> None:
-    spoiled = report.predictions[0].model_copy(update={"name": "=HYPERLINK(1)"})
-    report = report.model_copy(update={"predictions": (spoiled, *report.predictions[1:])})
-    rows = browsing.rows(report, run.ood_scores())
-    text = pictures.table(Opened(run, report, host), rows, [2, 0])
-    second, first = csv.DictReader(io.StringIO(text))
-    assert first["file"] == "'=HYPERLINK(1)"
-    assert second["file"] == report.predictions[2].name
-    assert second["label"] == report.classes[report.predictions[2].label]
-    assert second["said"] == second["answer 1"]
-    assert float(second["probability"]) == report.predictions[2].probability
-    assert second["right"] == ("yes" if second["label"] == second["said"] else "no")
+def test_the_csv_holds_the_filtered_pictures(run: Run, report: Report, host: Settings) -> None:
+    view, rows = CompleteRun(run, report, host), browsing.rows(report, run.ood_scores())
+    header = pictures.csv_header(view)
+    second, first = (
+        dict(zip(header, row, strict=True)) for row in pictures.csv_rows(view, rows, [2, 0])
+    )
+    assert (first["file"], second["file"]) == tuple(report.predictions[i].name for i in (0, 2))
+    assert second["actual"] == report.classes[report.predictions[2].label]
+    assert second["predicted"] == second["class 1"]
+    assert second["probability"] == report.predictions[2].probability
+    assert second["correct"] == ("yes" if second["actual"] == second["predicted"] else "no")
 
 
-def test_a_picture_opens_closer_with_the_names_letter_by_letter(
+def test_a_picture_opens_in_a_dialog_with_unrendered_names(
     visitor: Visitor, run: Run, report: Report
 ) -> None:
     visitor.open("reports", run=run.id, view="Pictures", only="Wrong")
@@ -254,14 +239,14 @@ def test_a_picture_opens_closer_with_the_names_letter_by_letter(
     said = report.predictions[place]
     told = "\n".join(map(reading, everything(visitor)))
     was, called = report.classes[said.label], report.classes[said.predicted]
-    assert f"It said {called}; its label is {was}." in told
-    assert f"What speaks for {called}" in told
-    assert f"What speaks for {was}" in told
+    assert f"Predicted {called}, actual {was}" in told
+    assert f"Evidence for {called}" in told
+    assert f"Evidence for {was}" in told
     assert not [text for text in everything(visitor) for name in NAMES if name in text]
 
 
 @pytest.mark.parametrize("view", ["Summary", "Confusions", "Pictures", "Training"])
-def test_views_stand_without_small_pictures_and_what_follows_a_report(
+def test_views_work_without_thumbnails_and_extras(
     visitor: Visitor, run: Run, report: Report, view: str
 ) -> None:
     for file in run.path.glob("thumbnails/*"):
@@ -274,7 +259,7 @@ def test_views_stand_without_small_pictures_and_what_follows_a_report(
     assert not visitor.at.error
 
 
-def test_a_long_class_name_leaves_room_for_its_figures(visitor: Visitor, run: Run) -> None:
+def test_a_long_class_name_gets_a_narrow_column(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id)
-    (table,) = [frame for frame in visitor.at.dataframe if "Called so" in frame.value]
+    (table,) = [frame for frame in visitor.at.dataframe if "Predicted" in frame.value]
     assert json.loads(table.proto.columns)["Class"]["width"] == NARROW

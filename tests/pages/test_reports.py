@@ -4,8 +4,7 @@ import pytest
 
 from core.jobs import State
 from core.runs.artifacts import LEARNING_CURVE
-from core.runs.run import MANIFEST, REPORT, Run
-from core.settings import Settings
+from core.runs.run import REPORT, Run
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
 
@@ -13,10 +12,9 @@ VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_each_view_has_its_address_and_shows_names_letter_by_letter(
-    visitor: Visitor, run_in: Callable[..., Run], view: str
+def test_each_view_has_its_address_and_does_not_render_names(
+    visitor: Visitor, run: Run, view: str
 ) -> None:
-    run = run_in()
     visitor.open("reports", run=run.id, view=view)
     (control,) = [c for c in visitor.at.segmented_control if "Summary" in c.options]
     assert control.value == view
@@ -26,9 +24,8 @@ def test_each_view_has_its_address_and_shows_names_letter_by_letter(
 
 
 def test_data_counts_every_picture_and_names_every_file_left_out(
-    visitor: Visitor, run_in: Callable[..., Run]
+    visitor: Visitor, run: Run
 ) -> None:
-    run = run_in()
     dataset = run.dataset()
     visitor.open("reports", run=run.id, view="Data")
     *classes, total = visitor.table("Class", "Training", "Validation", "Test")
@@ -38,19 +35,15 @@ def test_data_counts_every_picture_and_names_every_file_left_out(
 
 
 def test_training_says_which_epoch_was_kept_and_with_which_settings(
-    visitor: Visitor, run_in: Callable[..., Run]
+    visitor: Visitor, run: Run
 ) -> None:
-    run = run_in()
     visitor.open("reports", run=run.id, view="Training")
     assert visitor.charts()
     assert "was kept" in visitor.reads()
     assert '"backbone"' in visitor.at.json[0].value
 
 
-def test_training_says_whether_more_pictures_would_help(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_training_says_whether_more_pictures_would_help(visitor: Visitor, run: Run) -> None:
     curve = run.learning_curve()
     assert curve is not None
     named = curve.model_copy(update={"sentence": f"Begin with {NAMES[0]} and {NAMES[1]}."})
@@ -59,71 +52,25 @@ def test_training_says_whether_more_pictures_would_help(
     assert named.sentence in visitor.reads()
     assert not [text for text in visitor.marked() if NAMES[0] in text], "it would be rendered"
     assert any(alt.startswith("Learning curve: ") for alt in visitor.charts())
-    rows = visitor.table("Class", "Found", "By the last doubling")
+    rows = visitor.table("Class", "Recall", "Gain by the last doubling")
     assert {name for name, *_ in rows} == set(NAMES)
 
 
-def test_a_run_without_a_learning_curve_says_nothing_about_it(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_run_without_a_learning_curve_says_nothing_about_it(visitor: Visitor, run: Run) -> None:
     (run.path / LEARNING_CURVE).unlink()
     visitor.open("reports", run=run.id, view="Training")
     assert "more pictures" not in visitor.reads()
     assert len(visitor.charts()) == 1
 
 
-@pytest.mark.parametrize(
-    ("state", "sentence"),
-    [
-        (State.FAILED, "Memory ran out. Try a smaller batch."),
-        (State.CANCELLED, "It was cancelled."),
-        (State.INTERRUPTED, "It was interrupted: the machine or the worker stopped."),
-    ],
-    ids=str,
-)
-def test_a_run_that_ended_early_says_how(
-    visitor: Visitor, run_in: Callable[..., Run], state: State, sentence: str
-) -> None:
-    run = run_in(state, sentence)
-    run.job.log_path.write_text("the last words of the worker\n")
-    visitor.open("reports", run=run.id)
-    assert sentence in visitor.reads()
-    assert "Try it" not in visitor.buttons()
-    assert not visitor.charts()
-    told = [code.value for code in visitor.at.code]
-    assert told == ([] if state is State.CANCELLED else ["the last words of the worker"])
-
-
-def test_a_run_that_nobody_works_on_any_more_was_interrupted(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in(State.RUNNING)
-    visitor.open("reports", run=run.id)
-    assert "interrupted" in visitor.reads()
-
-
-def test_a_run_that_waits_says_so_and_can_be_cancelled(
-    visitor: Visitor, run_in: Callable[..., Run], host: Settings
-) -> None:
-    run = run_in(State.QUEUED)
-    visitor.open("reports", run=run.id)
-    assert "Starting" in visitor.reads() or "before yours" in visitor.reads()
-    visitor.press("Cancel")
-    assert "It was cancelled before it began." in visitor.reads()
-    assert run.status(host).state is State.CANCELLED
-
-
-def test_a_run_says_what_it_waits_for_where_its_job_knows(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
+def test_a_queued_run_says_what_it_waits_for(visitor: Visitor, run_in: Callable[..., Run]) -> None:
     run = run_in(State.QUEUED)
     run.job.set_waiting_reason("It waits for a machine.")
     visitor.open("reports", run=run.id)
     assert "It waits for a machine." in visitor.reads()
 
 
-def test_a_run_at_work_shows_how_far_it_is(
+def test_a_running_training_shows_its_progress(
     visitor: Visitor, run_in: Callable[..., Run], trained: object
 ) -> None:
     run = run_in(State.RUNNING)
@@ -133,6 +80,7 @@ def test_a_run_at_work_shows_how_far_it_is(
         run.job.events.append(event)
     with run.job.lock().acquire():
         visitor.open("reports", run=run.id)
+        assert [heading.value for heading in visitor.at.subheader] == ["Training"]
         assert "epoch" in visitor.reads()
         assert "Cancel" in visitor.buttons()
 
@@ -155,10 +103,9 @@ def test_a_damaged_run_says_so_and_the_list_still_opens(
 
 
 @pytest.mark.parametrize("changed", ["model/weights.safetensors", "model/model.json"])
-def test_a_model_that_was_changed_is_not_asked(
-    visitor: Visitor, run_in: Callable[..., Run], picture: Callable[[int], bytes], changed: str
+def test_a_changed_model_file_is_refused(
+    visitor: Visitor, run: Run, picture: Callable[[int], bytes], changed: str
 ) -> None:
-    run = run_in()
     path = run.path / changed
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     visitor.open("predict", run=run.id).give(("circle.jpg", picture(0)))
@@ -167,25 +114,11 @@ def test_a_model_that_was_changed_is_not_asked(
 
 
 def test_a_run_whose_report_is_damaged_cannot_be_chosen_to_predict(
-    visitor: Visitor, run_in: Callable[..., Run]
+    visitor: Visitor, run: Run
 ) -> None:
-    run = run_in()
     (run.path / REPORT).write_bytes(b"{")
     visitor.open("predict", run=run.id)
     assert not _taught(visitor)
-
-
-def test_a_run_without_its_manifest_is_unfinished(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
-    (run.path / MANIFEST).unlink()
-    visitor.open("reports", run=run.id)
-    assert run.report().headline not in visitor.reads()
-    assert "Try it" not in visitor.buttons()
-    visitor.open("predict")
-    assert run.id not in visitor.at.selectbox[0].proto.options
-    assert not [name for name in visitor.at.selectbox[0].options if "taught here" in name]
 
 
 @pytest.mark.parametrize("run_id", ["0" * 32, "../../etc", "<b>", ""])
@@ -195,16 +128,15 @@ def test_an_unknown_run_says_so_and_leads_back_to_the_list(visitor: Visitor, run
         assert "No run with this id is on this machine." in visitor.reads()
         assert "forgotten its disk" not in visitor.reads(), "a machine of one's own forgets nothing"
         visitor.press("All runs")
-    assert "Nothing has been taught yet." in visitor.reads()
+    assert "You have not trained a model yet." in visitor.reads()
 
 
 def test_in_public_mode_others_runs_are_not_listed_but_a_link_opens_one(
-    run_in: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    run = run_in()
     stranger = Visitor().open("reports")
-    assert "Nothing has been taught yet." in stranger.reads()
+    assert "You have not trained a model yet." in stranger.reads()
     assert run.dataset().name not in stranger.reads()
     assert not _taught(stranger.open("predict"))
 
@@ -217,4 +149,4 @@ def test_in_public_mode_others_runs_are_not_listed_but_a_link_opens_one(
 
 
 def _taught(visitor: Visitor) -> list[str]:
-    return [name for name in visitor.at.selectbox[0].options if "taught here" in name]
+    return [name for name in visitor.at.selectbox[0].options if "trained here" in name]

@@ -1,17 +1,13 @@
 """The list of runs: what it says, how one is found, opened and chosen to compare."""
 
-import shutil
-import time
 from collections.abc import Callable
 
 import pytest
 
-from core import runs
 from core.evaluation import describe
 from core.intake import samples
 from core.jobs import State
 from core.runs.run import Run
-from core.settings import Settings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, reading
 from ui.reports import run_list
@@ -51,25 +47,25 @@ def several(run_in: Callable[..., Run]) -> dict[str, Run]:
     return made
 
 
-def test_a_first_visitor_finds_the_sample_and_the_way_to_teach(visitor: Visitor) -> None:
+def test_a_first_visitor_finds_the_sample_and_the_train_page(visitor: Visitor) -> None:
     visitor.open("reports")
-    assert "Nothing has been taught yet." in visitor.reads()
+    assert "You have not trained a model yet." in visitor.reads()
     assert listed(visitor) == [samples.DIGITS]
-    assert "sample" in visitor.reads()
+    assert "Sample" in visitor.reads()
     assert not visitor.at.checkbox
-    visitor.press("Teach it your own classes")
-    assert [title.value for title in visitor.at.title] == ["Teach it your own classes"]
+    visitor.press("Train your own classes")
+    assert [title.value for title in visitor.at.title] == ["Train your own classes"]
 
 
-def test_each_run_says_how_it_stands_how_good_it_is_and_what_it_was_taught_on(
+def test_each_run_shows_status_accuracy_and_pictures(
     visitor: Visitor, several: dict[str, Run]
 ) -> None:
     run = several["Flowers"]
     dataset = run.dataset()
     visitor.open("reports")
     said = visitor.reads()
-    assert said.count("failed") == 1
-    assert said.count(f"{describe(run.report().accuracy)} right") == 2
+    assert said.count("Failed") == 1
+    assert said.count(f"Accuracy {describe(run.report().accuracy)}") == 2
     assert said.count(f"{len(dataset.examples)} pictures") == 3
     for part in (dataset.name, "4 classes", "EfficientNet-Lite0", "garden", "keep"):
         assert part in said
@@ -125,11 +121,11 @@ def test_runs_are_found_by_the_address(
     assert listed(visitor) == names
 
 
-def test_where_no_run_is_like_that_all_are_a_press_away(
+def test_without_matches_all_runs_are_one_press_away(
     visitor: Visitor, several: dict[str, Run]
 ) -> None:
     visitor.open("reports", find="nothing of the kind", state="failed")
-    assert "No run is like that." in visitor.reads()
+    assert "No run matches." in visitor.reads()
     visitor.press("Show all runs")
     assert len(listed(visitor)) == 4
 
@@ -182,26 +178,3 @@ def test_a_long_list_has_pages_with_addresses(visitor: Visitor, run_in: Callable
     assert len(first) == run_list.SHOWN
     assert {*first, *second} == made | {samples.DIGITS}
     assert second[-1] == samples.DIGITS
-
-
-@pytest.mark.parametrize("state", EARLY, ids=str)
-def test_a_run_that_is_not_finished_says_so_in_a_word(
-    visitor: Visitor, run_in: Callable[..., Run], state: State
-) -> None:
-    named(run_in(state, "Why."), "Mine")
-    visitor.open("reports")
-    assert run_list.SAYS[state] in visitor.reads()
-    assert listed(Visitor().open("reports", state=run_list.SAYS[state])) == ["Mine"]
-
-
-def test_the_list_of_many_runs_is_drawn_at_once(
-    visitor: Visitor, run_in: Callable[..., Run], host: Settings
-) -> None:
-    run = run_in()
-    for _ in range(100):
-        shutil.copytree(run.path, runs.new_path(host))
-    visitor.open("reports")
-    began = time.perf_counter()
-    lines = [runs.summarise(each, host) for each in runs.list_runs(host)]
-    assert len(lines) == 101
-    assert time.perf_counter() - began < 0.5

@@ -16,7 +16,7 @@ from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
 
-STEPS = ("1 · Your pictures", "2 · How to learn", "3 · Start")
+STEPS = ("1 · Pictures", "2 · Method", "3 · Start")
 
 
 def _zip(**members: bytes) -> bytes:
@@ -31,7 +31,7 @@ def _steps(visitor: Visitor) -> list[str]:
     return [heading.value for heading in visitor.at.subheader]
 
 
-def test_the_sample_is_taken_in_and_learned_from_at_a_press_each(
+def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train")
@@ -42,7 +42,7 @@ def test_the_sample_is_taken_in_and_learned_from_at_a_press_each(
     assert "Handwritten digits · 10 classes · 600 pictures" in visitor.reads()
     assert len(visitor.at.image) >= 10, "a strip of pictures for each class"
 
-    visitor.choose("Quick", "quick").press("Start learning")
+    visitor.choose("Quick", "quick").press("Start training")
     run = begun(visitor)
     assert "upload" not in visitor.at.query_params, (
         "the link of a run does not hand out its pictures"
@@ -57,24 +57,24 @@ def test_the_sample_is_taken_in_and_learned_from_at_a_press_each(
     assert "10 classes · 600 pictures" in visitor.reads()
     assert "Cancel" in visitor.buttons()
     visitor.press("Cancel")
-    visitor.until(lambda: "cancelled" in visitor.reads())
+    visitor.until(lambda: "Cancelled" in visitor.reads())
     assert run.status(host).state is State.CANCELLED
 
 
-def test_a_preset_is_learned_with_as_it_stands(
+def test_a_preset_is_used_unchanged(
     visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
 ) -> None:
-    visitor.open("train", upload=upload.id).choose("Thorough", "thorough").press("Start learning")
+    visitor.open("train", upload=upload.id).choose("Thorough", "thorough").press("Start training")
     assert begun(visitor).config() == config.preset("thorough")
 
 
-def test_what_is_set_under_advanced_is_what_is_learned_with(
+def test_advanced_settings_are_used(
     visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train", upload=upload.id).choose("Balanced", "balanced")
     visitor.fill("Batch size", 8).fill("Seed", 7).fill("Share for the test", 0.25)
     visitor.fill("Rotation (degrees)", 30.0).fill("Hidden layers", "64, 16")
-    visitor.fill("Stages to unfreeze", 2).press("Start learning")
+    visitor.fill("Stages to unfreeze", 2).press("Start training")
     asked = begun(visitor).config()
     assert asked.preset == "custom"
     assert (asked.batch_size, asked.seed, asked.test) == (8, 7, 0.25)
@@ -90,10 +90,10 @@ def test_settings_that_do_not_fit_together_say_so_and_cannot_be_started(
     visitor: Visitor, upload: Upload
 ) -> None:
     visitor.open("train", upload=upload.id).fill("Hidden layers", "64, many")
-    assert visitor.button("Start learning").disabled
+    assert visitor.button("Start training").disabled
     assert visitor.at.error
     visitor.fill("Hidden layers", "64")
-    assert not visitor.button("Start learning").disabled
+    assert not visitor.button("Start training").disabled
     assert not visitor.at.error
 
 
@@ -133,9 +133,7 @@ def test_files_that_were_left_out_are_listed_with_the_reason(
     assert why in listed
 
 
-def test_findings_are_said_with_the_pictures_and_what_can_be_done(
-    visitor: Visitor, upload: Upload
-) -> None:
+def test_findings_are_shown(visitor: Visitor, upload: Upload) -> None:
     visitor.open("train", upload=upload.id)
     sentences = [finding.sentence for finding in upload.intake().findings]
     assert sentences
@@ -143,7 +141,7 @@ def test_findings_are_said_with_the_pictures_and_what_can_be_done(
         assert sentence in visitor.reads()
 
 
-def test_names_of_classes_are_shown_letter_by_letter(visitor: Visitor, upload: Upload) -> None:
+def test_names_of_classes_are_not_rendered(visitor: Visitor, upload: Upload) -> None:
     visitor.open("train", upload=upload.id)
     assert set(upload.intake().dataset.classes) == set(NAMES)
     for name in NAMES:
@@ -151,46 +149,9 @@ def test_names_of_classes_are_shown_letter_by_letter(visitor: Visitor, upload: U
         assert not [text for text in visitor.marked() if name in text], "it would be rendered"
 
 
-def test_pictures_that_were_deleted_meanwhile_are_asked_for_again(visitor: Visitor) -> None:
-    visitor.open("train", upload="0" * 32)
-    assert "no longer here" in visitor.reads()
-    assert visitor.at.file_uploader
-
-
-def test_a_full_queue_is_said_and_nothing_is_begun(
-    visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    visitor.open("train", upload=upload.id)
-
-    def full(*_: object, **__: object) -> None:
-        raise uploads.LimitExceeded("The queue is full.")
-
-    monkeypatch.setattr("ui.launch.enqueue", full)
-    visitor.press("Start learning")
-    assert "The queue is full." in visitor.reads()
-    assert "run" not in visitor.at.query_params
-    assert not runs.list_runs(host)
-
-
-def test_where_a_visitor_has_used_up_their_share_it_is_said_and_nothing_is_begun(
-    visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def spent(*_: object) -> None:
-        raise uploads.LimitExceeded("At most 9 minutes.")
-
-    visitor.open("train", upload=upload.id)
-    monkeypatch.setattr("core.jobs.quotas.check_minutes", spent)
-    visitor.press("Start learning")
-    assert "At most 9 minutes." in visitor.reads()
-    assert not runs.list_runs(host)
-
-
-def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run: Run) -> None:
     visitor.open("train", run=run.id)
-    assert f"of {run.report().pictures} pictures it had never seen" in visitor.reads()
+    assert f"on {run.report().pictures} pictures that were not" in visitor.reads()
     assert visitor.charts(), "its curves"
     visitor.press("Read the report")
     assert visitor.at.query_params["run"] == run.id
@@ -199,10 +160,7 @@ def test_a_finished_run_leads_on_to_trying_it_and_to_its_report(
     assert visitor.at.selectbox[0].value == run.id
 
 
-def test_while_the_files_to_download_are_made_the_page_says_so(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_running_export_is_shown(visitor: Visitor, run: Run) -> None:
     run.job.begin()
     with run.job.lock().acquire():
         visitor.open("train", run=run.id)
@@ -211,13 +169,7 @@ def test_while_the_files_to_download_are_made_the_page_says_so(
         assert not visitor.at.download_button
 
 
-def test_an_unknown_run_says_so_and_the_page_can_be_used(visitor: Visitor) -> None:
-    visitor.open("train", run="0" * 32)
-    assert "No run with this id" in visitor.reads()
-    assert visitor.at.file_uploader
-
-
-def test_a_remedy_is_taken_and_undone_at_a_press_each(visitor: Visitor) -> None:
+def test_a_remedy_is_applied_and_undone(visitor: Visitor) -> None:
     same = encoded(draw(0, size=64, seed=99))
     pictures = {
         f"{name}/{i}.png": encoded(draw(label, size=64, seed=i))
@@ -237,15 +189,41 @@ def test_a_remedy_is_taken_and_undone_at_a_press_each(visitor: Visitor) -> None:
     assert "10 pictures" in visitor.reads()
 
 
-def test_a_double_click_starts_one_training_or_two_that_are_apart(
+def test_two_tabs_start_two_separate_trainings(
     upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     tabs = [Visitor().open("train", upload=upload.id) for _ in range(2)]
     for tab in tabs:
-        tab.press("Start learning")
+        tab.press("Start training")
     first, second = runs.list_runs(host)
     assert {tab.at.query_params["run"] for tab in tabs} == {first.id, second.id}
     tabs[0].see()  # what a second click of the same tab comes to: the button is gone
-    assert "Start learning" not in tabs[0].buttons()
+    assert "Start training" not in tabs[0].buttons()
     assert len(Queue("train", host).tickets()) == len(runs.list_runs(host)) == 2
+
+
+@pytest.mark.parametrize("check", ["ui.launch.enqueue", "core.jobs.quotas.check_minutes"])
+def test_a_refused_start_says_why_and_creates_no_run(
+    visitor: Visitor, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch, check: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise uploads.LimitExceeded("At most 9 minutes.")
+
+    visitor.open("train", upload=upload.id)
+    monkeypatch.setattr(check, refuse)
+    visitor.press("Start training")
+    assert "At most 9 minutes." in visitor.reads()
+    assert "run" not in visitor.at.query_params
+    assert not runs.list_runs(host)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("run", "No run with this id"), ("upload", "no longer here")]
+)
+def test_a_link_to_nothing_says_so_and_the_page_can_be_used(
+    visitor: Visitor, name: str, sentence: str
+) -> None:
+    visitor.open("train", **{name: "0" * 32})
+    assert sentence in visitor.reads()
+    assert visitor.at.file_uploader

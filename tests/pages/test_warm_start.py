@@ -38,7 +38,7 @@ def _fields(visitor: Visitor) -> list[str]:
     return [field.label for field in visitor.at.selectbox]
 
 
-def test_where_nothing_was_brought_there_is_nothing_to_choose(
+def test_without_imported_models_there_is_no_choice_of_start(
     visitor: Visitor, upload: Upload
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id})
@@ -46,18 +46,18 @@ def test_where_nothing_was_brought_there_is_nothing_to_choose(
     assert "Backbone" in _fields(visitor)
 
 
-def test_a_published_backbone_is_what_a_training_starts_from_unless_one_is_chosen(
+def test_a_training_starts_from_a_published_backbone_by_default(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id})
     assert "Start from" in _fields(visitor)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     (run,) = runs.list_runs(host)
     assert run.config().start == ""
     assert run.start is None
 
 
-def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
+def test_a_training_starts_from_an_imported_model(
     visitor: Visitor,
     upload: Upload,
     model: ImportedModel,
@@ -72,7 +72,7 @@ def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
     assert "Backbone" not in _fields(visitor)
     assert "EfficientNet-Lite0, crop and hidden layers are those of the model" in visitor.reads()
     assert "Compare backbones" not in visitor.buttons()
-    visitor.press("Start learning")
+    visitor.press("Start training")
     (run,) = runs.list_runs(host)
     assert run.config().start == warm_start.digest(model.path)
     assert run.start == model.path
@@ -84,11 +84,11 @@ def test_what_the_model_fixes_is_said_and_the_run_goes_on_from_it(
     )
 
 
-def test_where_the_model_is_deleted_meanwhile_the_run_says_so(
+def test_a_run_whose_start_was_deleted_says_so(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     (run,) = runs.list_runs(host)
     imported.delete(model)
     with pytest.raises(Exception, match="Bring its bundle again"):
@@ -96,13 +96,13 @@ def test_where_the_model_is_deleted_meanwhile_the_run_says_so(
     assert "Bring its bundle again" in visitor.see().reads()
 
 
-def test_a_training_that_waits_keeps_its_model_on_a_public_host(
+def test_a_queued_training_keeps_its_model_on_a_public_host(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     import os
 
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     public = host.model_copy(update={"mode": "public"})
     (run,) = runs.list_runs(host)
     os.utime(model.path, (0, 0))
@@ -113,11 +113,11 @@ def test_a_training_that_waits_keeps_its_model_on_a_public_host(
     assert not imported.exists(host, model.id)
 
 
-def test_the_same_settings_once_more_go_on_from_the_same_model(
+def test_a_repeated_run_starts_from_the_same_model(
     visitor: Visitor, upload: Upload, model: ImportedModel, host: Settings
 ) -> None:
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
-    visitor.press("Start learning")
+    visitor.press("Start training")
     (run,) = runs.list_runs(host)
     scheduling.cancel(run.job, host)
     visitor.see().press("Start again with the same settings")

@@ -1,7 +1,6 @@
 """Asking the Predict page why: where the model saw evidence for an answer."""
 
 import io
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -47,7 +46,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     return times
 
 
-def test_a_heat_map_costs_nothing_before_it_is_asked_for_and_one_look_after(
+def test_a_heat_map_is_computed_once_and_only_when_it_is_opened(
     visitor: Visitor, asked: list[None]
 ) -> None:
     visitor.open().press("A flower")
@@ -63,15 +62,15 @@ def test_a_heat_map_costs_nothing_before_it_is_asked_for_and_one_look_after(
     assert len(asked) == before + 1
 
 
-def test_any_answer_can_be_explained_the_first_one_at_first(visitor: Visitor) -> None:
+def test_every_answer_can_be_explained_the_first_by_default(visitor: Visitor) -> None:
     _ask_why(visitor.open().press("A flower"))
     ((first, before),) = _maps(visitor)
     assert "A flower for daisy" in first
-    assert "Bright: places that speak for daisy" in visitor.reads()
+    assert "Bright parts are evidence for daisy" in visitor.reads()
     visitor.fill("Answer to explain", 1)
     ((second, after),) = _maps(visitor)
     assert "A flower for mushroom" in second
-    assert "Bright: places that speak for mushroom" in visitor.reads()
+    assert "Bright parts are evidence for mushroom" in visitor.reads()
     assert (before != after).any()
     for pixels in (before, after):
         # Yellow, however faint the evidence for it is beside that for another.
@@ -90,7 +89,7 @@ def test_the_map_lies_over_what_the_model_saw_and_the_rest_is_dimmed(visitor: Vi
     outside = np.ones(picture.shape[:2], bool)
     outside[top : top + edge, left : left + edge] = False
     _ask_why(visitor.open().press("A flower"))
-    assert "It does not see what is dimmed" in visitor.reads()
+    assert "The model does not see the dimmed parts" in visitor.reads()
     for per_cent in (100, 0):
         _strength(visitor, per_cent)
         ((_, laid),) = _maps(visitor)
@@ -105,7 +104,7 @@ def test_the_map_lies_over_what_the_model_saw_and_the_rest_is_dimmed(visitor: Vi
     [(30, 30, "at the upper left"), (280, 30, "at the upper right"), (150, 280, "at the bottom")],
     ids=str,
 )
-def test_evidence_is_where_the_thing_is(visitor: Visitor, x: int, y: int, where: str) -> None:
+def test_evidence_is_where_the_object_is(visitor: Visitor, x: int, y: int, where: str) -> None:
     flower = Image.open(io.BytesIO(samples.photographs()["A flower"])).convert("RGB")
     height = flower.height
     blossom = flower.crop((100, 0, 100 + height, height)).resize((140, 140))
@@ -116,14 +115,11 @@ def test_evidence_is_where_the_thing_is(visitor: Visitor, x: int, y: int, where:
     assert alt.endswith(f"strongest {where}")
 
 
-def test_a_model_trained_here_explains_its_own_classes(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_model_trained_here_explains_its_own_classes(visitor: Visitor, run: Run) -> None:
     visitor.open("predict", run=run.id)
     _ask_why(visitor.give(("triangle.png", encoded(draw(1, seed=500), "PNG"))))
     name = run.dataset().classes[1]
-    assert f"places that speak for {name}" in visitor.reads()
+    assert f"evidence for {name}" in visitor.reads()
     ((alt, _),) = _maps(visitor)
     assert f"triangle.png for {name}" in alt
 
@@ -142,6 +138,6 @@ def test_a_model_that_cannot_be_explained_says_so(
 
     monkeypatch.setattr(ServingModel, "head", property(unknown))
     _ask_why(visitor.open().press("A palace"))
-    assert "The heat map of this model cannot be drawn" in visitor.reads()
+    assert "This model has no heat maps" in visitor.reads()
     assert not _maps(visitor)
-    assert [chart for chart in visitor.charts() if chart.startswith("palace")]
+    assert [bar for bar in visitor.bars() if bar.startswith("palace")]

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from streamlit.components.v2 import manifest_scanner
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest, app_test
 
-from ui import errors
+from ui import frame
 
 ROOT = Path(__file__).parents[2]
 PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
@@ -25,6 +26,8 @@ VERBATIM = {"text", "code", "json", "dataframe", "selectbox", "multiselect", "te
 """Elements whose values it does not."""
 SERVED: dict[str, bytes] = {}
 """Address → content of what pages offered to show or to download."""
+DEFERRED: dict[str, Callable[[], Any]] = {}
+"""Id → what makes a file once its download button is pressed."""
 
 
 class Entered(PagesManager):
@@ -50,6 +53,16 @@ class Storage(MemoryMediaFileStorage):
         url = super().get_url(file_id)
         SERVED[url] = self.get_file(file_id).content
         return url
+
+
+def _defer(self: MediaFileManager, data: Callable[[], Any], *args: Any, **kwargs: Any) -> str:
+    """Streamlit's `add_deferred`, remembered."""
+    file_id = _add_deferred(self, data, *args, **kwargs)
+    DEFERRED[file_id] = data
+    return file_id
+
+
+_add_deferred, MediaFileManager.add_deferred = MediaFileManager.add_deferred, _defer
 
 
 class Visitor:
@@ -83,7 +96,7 @@ class Visitor:
 
     def apologies(self) -> list[str]:
         """What the page says of bugs."""
-        begins = errors.SORRY.partition("{")[0]
+        begins = frame.SORRY.partition("{")[0]
         return [error.value for error in self.at.error if error.value.startswith(begins)]
 
     def until(self, there: Callable[[], Any]) -> Self:
@@ -141,7 +154,10 @@ class Visitor:
     def download(self, label: str) -> bytes:
         """What the download button of that label gives."""
         (button,) = [b for b in self.at.download_button if reading(b.label) == label]
-        return SERVED[button.proto.url]
+        if not button.proto.deferred_file_id:
+            return SERVED[button.proto.url]
+        content = DEFERRED[button.proto.deferred_file_id]()
+        return content.encode() if isinstance(content, str) else content
 
     def marked(self) -> list[str]:
         """Every text of the page that a browser would render as Markdown."""
@@ -153,10 +169,14 @@ class Visitor:
 
     def table(self, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of the table that has these columns."""
-        for frame in self.at.dataframe:
-            if set(columns) <= set(frame.value.columns):
-                return list(frame.value[list(columns)].itertuples(index=False, name=None))
+        for table in self.at.dataframe:
+            if set(columns) <= set(table.value.columns):
+                return list(table.value[list(columns)].itertuples(index=False, name=None))
         raise AssertionError(f"no table has the columns {columns}")
+
+    def bars(self) -> list[str]:
+        """Names and values of the bars, as they read: `tabby · 85 %`."""
+        return [reading(bar.proto.text) for bar in self.at.get("progress")]
 
     def charts(self) -> list[str]:
         """What those who cannot see the charts are told."""

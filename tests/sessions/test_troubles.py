@@ -7,18 +7,18 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from tests.browser.server import ROOT, Server, start
 from tests.sessions.client import Session
-from ui import errors
+from ui import frame
 
 SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import streamlit as st
-from ui import troubles
+from ui import frame
 
 def fail():
     raise RuntimeError("a path of the host")
 
-troubles.watch()
+frame.apologise_for_bugs()
 st.button("Press", on_click=fail)
 if "page" in st.query_params:
     fail()
@@ -37,7 +37,7 @@ def test_a_bug_is_an_apology_that_names_a_line_of_the_log(tmp_path: Path, how: s
             button = next(e.button for e in session.elements if e.HasField("button"))
             session.open(widgets=(WidgetState(id=button.id, trigger_value=True),))
         (body,) = [e.alert.body for e in session.elements if e.HasField("alert")]
-        assert body.startswith(errors.SORRY.partition("{")[0])
+        assert body.startswith(frame.SORRY.partition("{")[0])
         assert not [e for e in session.elements if e.HasField("exception")]
         assert b"a path of the host" not in session.everything()
         assert f"bug {_name(body)}" in _whole_log(server)

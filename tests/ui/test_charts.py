@@ -10,9 +10,9 @@ from core.evaluation.advice import Point
 from core.evaluation.intervals import proportion
 from core.evaluation.learning_curve import LearningCurve
 from core.jobs.events import Epoch, Kept
-from ui.charts import palette
-from ui.charts import report as charts
-from ui.charts.drawing import literal, share
+from ui.charts import bars, certainty, comparison, confusion, learning, palette
+from ui.charts.drawing import literal
+from ui.text import share
 
 NASTY = "<b>rose</b> & $x^2$ %{y} *thorn*\n" + "x" * 90
 
@@ -43,7 +43,7 @@ def kept(phase, epoch):
     return Kept(phase=phase, epoch=epoch, validation_loss=0.5, validation_accuracy=0.7)
 
 
-def comparison():
+def compared():
     terms = Conditions(seed=0, validation=0.1, test=0.1, crop=0.9, pictures="")
     figures = (("resnet50", 90, 40.0, 102.0), ("efficientnet-lite0", 80, 4.0, 18.6))
     contenders = [
@@ -82,18 +82,18 @@ def every_figure(classes):
     given[:, 0] += 0.01
     given /= given.sum(axis=1, keepdims=True)
     found = report(classes, validation=given)
-    yield charts.probability_bars(classes[:3], [0.7, 0.2, 0.1][: len(classes[:3])], truth=1)
-    yield charts.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
+    yield learning.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
     for values in ("count", "row", "column"):
-        yield charts.confusion_matrix(found, values=values)
+        yield confusion.confusion_matrix(found, values=values)
     for measure in ("precision", "recall", "f1"):
-        yield charts.per_class(found, measure)
-    yield charts.reliability(found.certainty)
-    yield charts.coverage(found.certainty)
-    yield charts.accuracy_by_time(comparison())
-    yield charts.learning_curve(learned(classes))
-    yield charts.class_curves(found)
-    yield charts.class_curves(found, "precision_recall", [0, 1])
+        yield bars.per_class(found, measure)
+    yield certainty.reliability(found.certainty)
+    yield certainty.coverage(found.certainty)
+    yield comparison.accuracy_by_time(compared())
+    yield comparison.accuracies(classes[:2], [proportion(1, 2)] * 2)
+    yield learning.learning_curve(learned(classes))
+    yield certainty.class_curves(found)
+    yield certainty.class_curves(found, "precision_recall", [0, 1])
 
 
 @pytest.mark.parametrize("size", [2, 100])
@@ -120,22 +120,14 @@ def test_a_literal_name_has_one_line_and_at_most_so_many_letters():
     assert literal("<<<<", 4) == "&lt;" * 4
 
 
-def test_shares_never_say_all_or_nothing_falsely():
+def test_shares_are_never_rounded_to_0_or_100_percent():
     values = (0, 0.0004, 0.004, 0.034, 0.8532, 0.996, 0.9996, 1)
     said = ["0 %", "< 0.1 %", "0.4 %", "3 %", "85 %", "99.6 %", "> 99.9 %", "100 %"]
     assert [share(value) for value in values] == said
 
 
-def test_probability_bars_grow_with_their_rows_and_name_the_true_one():
-    figure = charts.probability_bars(["cat", "dog"], [0.9, 0.1], truth=1)
-    texts = [a.text for a in figure.layout.annotations]
-    assert texts == ["cat", "90 %", "dog · <i>its label</i>", "10 %"]
-    assert figure.layout.height < charts.probability_bars(named(5), [0.2] * 5).layout.height
-    assert list(figure.data[1].x) == [0.9, 0.1]
-
-
 def test_both_phases_share_an_axis_with_a_mark_between_them():
-    figure = charts.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
+    figure = learning.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
     by_name = {trace.name: trace for trace in figure.data if trace.yaxis == "y"}
     assert list(by_name["training"].x) == [1, 2, 3, 4, 5, 6]
     assert list(by_name["kept"].x) == [2, 6]
@@ -144,24 +136,23 @@ def test_both_phases_share_an_axis_with_a_mark_between_them():
 
 
 def test_a_phase_that_kept_its_start_has_no_epoch_to_mark():
-    figure = charts.training_curves(epochs(), [kept("head", 0), kept("fine-tune", 0)])
+    figure = learning.training_curves(epochs(), [kept("head", 0), kept("fine-tune", 0)])
     assert not any(len(t.x) for t in figure.data if t.name == "kept")
 
 
 def test_curves_can_be_drawn_before_the_first_epoch_and_without_validation():
-    assert not any(len(trace.x) for trace in charts.training_curves([]).data)
+    assert not any(len(trace.x) for trace in learning.training_curves([]).data)
     alone = SimpleNamespace(phase="head", epoch=1, loss=1.0, accuracy=0.5,
                             validation_loss=None, validation_accuracy=None)  # fmt: skip
-    assert {trace.name for trace in charts.training_curves([alone]).data} == {"training"}
+    assert {trace.name for trace in learning.training_curves([alone]).data} == {"training"}
 
 
-@pytest.mark.parametrize("clustered", [True, False])
 @pytest.mark.parametrize("size", [3, 21])
-def test_every_cell_with_pictures_can_be_clicked_and_says_which_it_is(size, clustered):
+def test_every_cell_with_pictures_can_be_clicked_and_says_which_it_is(size):
     found = report(named(size))
-    figure = charts.confusion_matrix(found, clustered=clustered)
+    figure = confusion.confusion_matrix(found)
     squares = figure.data[-1]
-    order = found.confusion.order if clustered else range(size)
+    order = found.confusion.order
     counts = np.array(found.confusion.counts)
     for x, y, (label, predicted, count) in zip(
         squares.x, squares.y, squares.customdata, strict=True
@@ -174,17 +165,18 @@ def test_every_cell_with_pictures_can_be_clicked_and_says_which_it_is(size, clus
 
 def test_shares_of_a_row_are_written_in_its_cells():
     found = report(named(3))
-    figure = charts.confusion_matrix(found, values="row", clustered=False)
+    figure = confusion.confusion_matrix(found, values="row")
     written = {(a.y, a.x): a.text for a in figure.layout.annotations}
-    counts = np.array(found.confusion.counts)
-    assert written[0, 0] == f"{100 * counts[0, 0] / counts[0].sum():.0f}"
+    first = found.confusion.order[0]
+    counts = np.array(found.confusion.counts)[first]
+    assert written[0, 0] == f"{100 * counts[first] / counts.sum():.0f}"
 
 
-def test_bars_of_classes_start_with_the_worst_and_say_what_is_not_defined():
+def test_bars_of_classes_start_with_the_worst_and_mark_undefined_ones():
     labels = np.array([0] * 10 + [1] * 10)
     given = np.tile([0.8, 0.1, 0.1], (20, 1))
     given[12:] = [0.1, 0.8, 0.1]
-    figure = charts.per_class(evaluate(labels, given, ("a", "b", "absent")), "recall")
+    figure = bars.per_class(evaluate(labels, given, ("a", "b", "absent")), "recall")
     assert list(figure.layout.yaxis.ticktext) == ["b", "a", "absent"]
     assert list(figure.data[0].x) == [80, 100, 0]
     assert [a.text for a in figure.layout.annotations] == ["no test pictures"]
@@ -192,25 +184,25 @@ def test_bars_of_classes_start_with_the_worst_and_say_what_is_not_defined():
 
 
 def test_the_threshold_is_marked_on_the_coverage_curve():
-    certainty = report(named(3)).certainty
-    assert len(charts.coverage(certainty).data) == 1
-    point = certainty.coverage[len(certainty.coverage) // 2]
-    mark = charts.coverage(certainty, point.threshold).data[1]
+    measured = report(named(3)).certainty
+    assert len(certainty.coverage(measured).data) == 1
+    point = measured.coverage[len(measured.coverage) // 2]
+    mark = certainty.coverage(measured, point.threshold).data[1]
     assert mark.x[0] == pytest.approx(100 * point.coverage)
     assert mark.y[0] == pytest.approx(100 * point.error)
 
 
 def test_a_class_has_the_same_colour_whatever_else_is_drawn():
     found = report(named(12))
-    both = charts.class_curves(found, labels=[3, 11]).data
-    alone = charts.class_curves(found, "precision_recall", labels=[11]).data
+    both = certainty.class_curves(found, labels=[3, 11]).data
+    alone = certainty.class_curves(found, "precision_recall", labels=[11]).data
     assert both[1].line.color == alone[0].line.color == palette.class_colour(11)
     assert both[0].line.color == both[1].line.color
     assert both[0].line.dash != both[1].line.dash
 
 
 def test_a_backbone_is_a_point_with_its_interval_and_the_one_in_use_is_filled():
-    first, second = charts.accuracy_by_time(comparison(), "efficientnet-lite0").data
+    first, second = comparison.accuracy_by_time(compared(), "efficientnet-lite0").data
     assert (first.name, list(first.x), list(first.y)) == ("ResNet50", [40.0], [90.0])
     assert first.y[0] + first.error_y.array[0] == pytest.approx(100 * proportion(90, 100).high)
     assert first.y[0] - first.error_y.arrayminus[0] == pytest.approx(100 * proportion(90, 100).low)
@@ -222,7 +214,7 @@ def test_a_backbone_is_a_point_with_its_interval_and_the_one_in_use_is_filled():
 
 
 def test_a_learning_curve_has_its_points_in_a_band_of_their_intervals():
-    figure = charts.learning_curve(learned(("a", "b")))
+    figure = learning.learning_curve(learned(("a", "b")))
     band, line = figure.data
     assert list(line.x) == [4, 8, 16]
     assert list(line.y) == [60, 70, 80]
@@ -231,20 +223,22 @@ def test_a_learning_curve_has_its_points_in_a_band_of_their_intervals():
     assert all(b < y < a for a, y, b in zip(high, line.y, low, strict=True))
 
 
-def test_text_takes_the_colour_that_streamlit_puts_in_for_strong_text():
-    from streamlit.elements.lib import streamlit_plotly_theme
+def test_each_run_is_a_row_with_its_interval_and_the_first_filled():
+    found = [proportion(30, 40), proportion(36, 40), proportion(20, 40)]
+    figure = comparison.accuracies(["A", "B", "C"], found)
+    (trace,) = figure.data
+    assert list(trace.x) == [75, 90, 50]
+    assert list(trace.error_x.array) == [100 * (one.high - one.value) for one in found]
+    assert list(trace.error_x.arrayminus) == [100 * (one.value - one.low) for one in found]
+    assert list(trace.marker.symbol) == ["circle", "circle-open", "circle-open"]
+    assert list(figure.layout.yaxis.ticktext) == ["A", "B", "C"]
+    first, *_, last = figure.layout.yaxis.range
+    assert first > last, "the first is on top"
 
-    assert palette.TEXT == streamlit_plotly_theme.GRAY_90
 
-
-@pytest.mark.parametrize("colour", [palette.ACCENT, palette.WRONG, palette.NEUTRAL])
-def test_colours_stand_out_from_a_light_and_from_a_dark_page(colour):
-    for page in ("#FFFFFF", "#0E1117"):
-        bright, dim = sorted((_luminance(colour), _luminance(page)), reverse=True)
-        assert (bright + 0.05) / (dim + 0.05) >= 3
-
-
-def _luminance(colour):
-    channels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
+@pytest.mark.parametrize("right", [0, 5_000, 9_990, 10_000])
+def test_the_axis_shows_every_interval_and_is_not_too_narrow(right):
+    found = [proportion(right, 10_000)] * 2
+    low, high = comparison.accuracies(["A", "B"], found).layout.xaxis.range
+    assert low <= 100 * found[0].low and high >= 100 * found[0].high
+    assert high - low > 5

@@ -101,7 +101,7 @@ def flat(name: str) -> str:
     return " ".join(name.split())
 
 
-def test_every_figure_is_the_one_of_the_report(made: Run, page: Page) -> None:
+def test_every_figure_of_the_report_is_in_the_file(made: Run, page: Page) -> None:
     report = made.report()
     text = page.text.replace("\N{NO-BREAK SPACE}", " ")
     scores = [s for score in report.per_class for s in (score.precision, score.recall, score.f1)]
@@ -115,7 +115,7 @@ def test_every_figure_is_the_one_of_the_report(made: Run, page: Page) -> None:
         assert describe(choice.coverage) in text
 
 
-def test_names_are_shown_letter_by_letter_and_are_never_elements(made: Run, page: Page) -> None:
+def test_names_are_escaped(made: Run, page: Page) -> None:
     for name in (*hostile.CLASSES, hostile.TITLE, *(s.reason for s in made.dataset().skipped)):
         assert flat(name) in page.text
     assert not page.unclosed
@@ -127,7 +127,7 @@ def test_names_are_shown_letter_by_letter_and_are_never_elements(made: Run, page
     assert flat(made.findings()[0].sentence) in page.text
 
 
-def test_nothing_in_it_names_another_address(page: Page) -> None:
+def test_the_file_refers_to_no_other_address(page: Page) -> None:
     for tag, given in page.elements:
         for attribute in ASKING & set(given):
             assert given[attribute].startswith(("data:", "#")), f"{tag} {attribute}"
@@ -136,7 +136,7 @@ def test_nothing_in_it_names_another_address(page: Page) -> None:
     assert "@import" not in styles
 
 
-def test_its_policy_runs_its_own_two_scripts_and_loads_nothing(page: Page) -> None:
+def test_the_policy_allows_two_scripts_and_no_requests(page: Page) -> None:
     ((_, first),) = [
         e for e in page.elements if e[1].get("http-equiv") == "Content-Security-Policy"
     ]
@@ -149,7 +149,7 @@ def test_its_policy_runs_its_own_two_scripts_and_loads_nothing(page: Page) -> No
     assert len(run) == 2
 
 
-def test_charts_are_data_that_ends_no_script_element(page: Page) -> None:
+def test_the_data_of_charts_cannot_end_a_script_element(page: Page) -> None:
     figures = {
         given["id"]: json.loads(content) for given, content in page.scripts if "type" in given
     }
@@ -160,7 +160,7 @@ def test_charts_are_data_that_ends_no_script_element(page: Page) -> None:
     assert not [content for given, content in page.scripts if "type" in given and "<" in content]
 
 
-def test_pictures_charts_and_tables_are_told_to_those_who_cannot_see_them(page: Page) -> None:
+def test_pictures_charts_and_tables_have_text_alternatives(page: Page) -> None:
     for tag, given in page.elements:
         if tag == "img":
             assert given["alt"]
@@ -182,13 +182,13 @@ def test_every_wrong_picture_is_in_it_with_its_two_heat_maps(made: Run, page: Pa
     assert wrong
     sources = page.values("img", "src")
     doubted = len(made.label_issues())
-    assert len(sources) == 3 * wrong + min(report.right, snapshots.RIGHT) + doubted
+    assert len(sources) == 3 * wrong + min(report.right, snapshots.CORRECT) + doubted
     contents = [base64.b64decode(source.partition(",")[2]) for source in sources]
     kept = {made.thumbnail(place).read_bytes() for place in range(report.pictures)}
     assert len([content for content in contents if content not in kept]) >= 2 * wrong
 
 
-def test_pictures_that_find_no_room_are_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_beyond_the_limits_are_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "WRONG", 1)
     report = run.report()
     wrong = report.pictures - report.right
@@ -199,13 +199,13 @@ def test_pictures_that_find_no_room_are_counted(run: Run, monkeypatch: pytest.Mo
     assert not page.values("img", "src")
 
 
-def test_what_a_run_does_not_have_is_left_out_or_said(run: Run) -> None:
+def test_missing_parts_are_left_out(run: Run) -> None:
     for name in (FOOTPRINT, HEATMAPS, LEARNING_CURVE, SUSPECTS, UNLIKE, EVENTS):
         (run.path / name).unlink()
     shutil.rmtree(run.path / "thumbnails")
     page = Page(html_report.render(run))
-    assert "This was not worked out." in page.text
-    assert "Time for a picture" not in page.text
+    assert "This was not measured." in page.text
+    assert "Time per picture" not in page.text
     assert not page.values("img", "src")
     assert not page.unclosed
     figures = {given["id"] for given, _ in page.scripts if "id" in given}
@@ -221,12 +221,12 @@ def test_a_run_without_mistakes_says_so(run: Run) -> None:
     assert "None of 240 test pictures." in Page(html_report.render(run)).text
 
 
-def test_a_threshold_in_force_is_told_with_what_it_gives(run: Run, page: Page) -> None:
+def test_a_threshold_in_force_is_shown_with_its_effect(run: Run, page: Page) -> None:
     assert "None is in force" in page.text
     choice = run.report().certainty.choices[1]
     run.annotate(lambda notes: notes.model_copy(update={"threshold": choice.value}))
     text = Page(html_report.render(run)).text.replace("\N{NO-BREAK SPACE}", " ")
-    assert "In force: it says “not sure” below" in text
+    assert "In force: the answer is “not sure” below" in text
     assert f"It then answers {describe(choice.coverage)} of the test pictures" in text
 
 
@@ -250,7 +250,7 @@ def test_a_large_report_stays_small_enough_to_send(run: Run) -> None:
     assert "To keep this file small" in content
 
 
-def test_the_address_of_a_run_is_not_given_away(made: Run) -> None:
+def test_the_file_does_not_reveal_the_id_of_the_run(made: Run) -> None:
     content = html_report.render(made)
     assert made.id not in content
     assert html.escape(str(made.path)) not in content

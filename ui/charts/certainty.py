@@ -1,4 +1,4 @@
-"""Draw how far the probabilities of a model can be believed."""
+"""How far the probabilities of a model can be trusted."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -7,14 +7,15 @@ import plotly.graph_objects as go
 
 from core.evaluation.report import Certainty, Reliability, Report
 from core.evaluation.wording import describe
-from ui.charts.drawing import PERCENTS, finish, literal, share
+from ui.charts.drawing import PERCENTS, finish, literal
 from ui.charts.palette import ACCENT, NEUTRAL, WRONG, class_colour, class_dash, tint
+from ui.text import share
 
 
 def reliability(certainty: Certainty) -> go.Figure:
     """How often answers are right, by how sure they were; before and after scaling.
 
-    The dashed line is where both agree; points below it were too sure of themselves.
+    The dashed line is where both agree; points below it are overconfident.
     """
     figure = go.Figure()
     figure.add_scatter(
@@ -27,14 +28,14 @@ def reliability(certainty: Certainty) -> go.Figure:
     )
     plots: list[tuple[str, Reliability, str, str, str]] = []
     if certainty.after is None:
-        plots.append(("as it answers", certainty.before, ACCENT, "circle", "solid"))
+        plots.append(("as used", certainty.before, ACCENT, "circle", "solid"))
     else:
         plots.append(("before scaling", certainty.before, NEUTRAL, "circle-open", "dot"))
         plots.append(("after scaling", certainty.after, ACCENT, "circle", "solid"))
-    for name, found, colour, symbol, dash in plots:
-        accuracies = [b.accuracy for b in found.bins]
+    for name, measured, colour, symbol, dash in plots:
+        accuracies = [b.accuracy for b in measured.bins]
         figure.add_scatter(
-            x=[100 * b.confidence for b in found.bins],
+            x=[100 * b.confidence for b in measured.bins],
             y=[100 * a.value for a in accuracies],
             error_y={
                 "array": [100 * (a.high - a.value) for a in accuracies],
@@ -47,12 +48,12 @@ def reliability(certainty: Certainty) -> go.Figure:
             mode="lines+markers",
             line={"color": colour, "dash": dash, "width": 1.5},
             marker={"symbol": symbol, "size": 9, "color": colour},
-            customdata=[[b.count, describe(b.accuracy)] for b in found.bins],
-            hovertemplate="%{customdata[0]} pictures<br>%{x:.0f} % sure<br>"
-            "right: %{customdata[1]}<extra></extra>",
+            customdata=[[b.count, describe(b.accuracy)] for b in measured.bins],
+            hovertemplate="%{customdata[0]} pictures<br>probability %{x:.0f} %<br>"
+            "accuracy %{customdata[1]}<extra></extra>",
         )
-    figure.update_xaxes(**PERCENTS, title_text="how sure it was")
-    figure.update_yaxes(**PERCENTS, title_text="how often right")
+    figure.update_xaxes(**PERCENTS, title_text="predicted probability")
+    figure.update_yaxes(**PERCENTS, title_text="accuracy")
     return finish(figure, height=380, showlegend=len(plots) > 1)
 
 
@@ -61,7 +62,7 @@ def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
 
     Args:
         certainty: of a report.
-        threshold: marked on the line; not at all where left out.
+        threshold: to mark on the line, if any.
     """
     points = certainty.coverage
     figure = go.Figure(
@@ -73,7 +74,7 @@ def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
             line={"color": ACCENT, "width": 2, "shape": "hv"},
             customdata=[literal(share(p.threshold)) for p in points],
             hovertemplate="answers %{x:.0f} %<br>%{y:.1f} % of them wrong<br>"
-            "from %{customdata} sure<extra></extra>",
+            "probability at least %{customdata}<extra></extra>",
         )
     )
     answered = [p for p in points if threshold is not None and p.threshold >= threshold]
@@ -96,38 +97,36 @@ def class_curves(
     kind: Literal["roc", "precision_recall"] = "roc",
     labels: Iterable[int] | None = None,
 ) -> go.Figure:
-    """ROC or precision–recall, a line a class.
+    """ROC or precision–recall, one line per class.
 
     Args:
         report: of any number of classes.
         kind: which of the two.
-        labels: classes to draw; where left out, the eight with the smallest area.
+        labels: classes to draw; by default the eight with the smallest area.
     """
-    found = {
+    curves = {
         i: curve
         for i, pair in enumerate(report.curves)
         if (curve := getattr(pair, kind)) is not None
     }
     chosen = (
-        [i for i in labels if i in found]
+        [i for i in labels if i in curves]
         if labels is not None
-        else sorted(sorted(found, key=lambda i: found[i].area)[:8])
+        else sorted(sorted(curves, key=lambda i: curves[i].area)[:8])
     )
     figure = go.Figure()
     for i in chosen:
         figure.add_scatter(
-            x=[100 * x for x in found[i].x],
-            y=[100 * y for y in found[i].y],
+            x=[100 * x for x in curves[i].x],
+            y=[100 * y for y in curves[i].y],
             mode="lines",
-            name=f"{literal(report.classes[i], 18)} {found[i].area:.3f}",
+            name=f"{literal(report.classes[i], 18)} {curves[i].area:.3f}",
             line={"color": class_colour(i), "dash": class_dash(i), "width": 2},
-            customdata=[literal(report.classes[i])] * len(found[i].x),
+            customdata=[literal(report.classes[i])] * len(curves[i].x),
             hovertemplate="%{customdata}<br>%{x:.0f} %, %{y:.0f} %<extra></extra>",
         )
     across, up = (
-        ("other pictures called so", "its pictures found")
-        if kind == "roc"
-        else ("its pictures found", "right among those called so")
+        ("false positive rate", "true positive rate") if kind == "roc" else ("recall", "precision")
     )
     figure.update_xaxes(**PERCENTS, title_text=across)
     figure.update_yaxes(**PERCENTS, title_text=up)

@@ -1,4 +1,4 @@
-"""Draw a confusion matrix whose cells can be clicked, of 2 to 100 classes and more."""
+"""A confusion matrix whose cells can be clicked, of 2 to 100 classes and more."""
 
 from typing import Literal
 
@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 
 from core.evaluation.confusion import by_column, by_row
 from core.evaluation.report import Report
-from ui.charts.drawing import finish, literal, pairs, share
+from ui.charts.drawing import finish, literal, pairs
 from ui.charts.palette import ACCENT, CLEAR, NEUTRAL, TEXT, WRONG, tint
+from ui.text import share
 
 Share = Literal["count", "row", "column"]
 
@@ -22,22 +23,22 @@ def confusion_matrix(
     report: Report,
     *,
     values: Share = "count",
-    clustered: bool = True,
     chosen: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """True classes down, predicted classes across, right answers and mistakes in two colours.
+    """Actual classes down, predicted across, correct answers and mistakes in two colours.
 
-    Squares without colour lie over the cells, because a heat map reports no clicks; `customdata`
-    of each is (true class, predicted class, pictures), classes as indices. Beyond 20 classes
+    Classes that are often confused stand next to each other.
+
+    Transparent squares lie over the cells, because a heat map reports no clicks; `customdata`
+    of each is (actual class, predicted class, pictures), classes as indices. Beyond 20 classes
     only the cells that hold pictures have one.
 
     Args:
         report: of at least two classes.
         values: what cells show: pictures, or per cent of their row or column.
-        clustered: classes that are taken for each other stand together; else as given.
-        chosen: true and predicted class of a cell to put a frame around.
+        chosen: actual and predicted class of a cell to put a frame around.
     """
-    places = list(report.confusion.order) if clustered else list(range(len(report.classes)))
+    places = list(report.confusion.order)
     counts = np.array(report.confusion.counts)[np.ix_(places, places)]
     shares = by_column(counts) if values == "column" else by_row(counts)
     shown = counts if values == "count" else 100 * shares
@@ -49,7 +50,7 @@ def confusion_matrix(
     weakest, strongest = (0.15, 0.7) if size <= NUMBERED else (0.4, 0.95)
     figure = go.Figure()
     for colour, inside in ((WRONG, ~diagonal), (ACCENT, diagonal)):
-        # A mistake is as strong as a right answer only where it is a quarter as frequent.
+        # A mistake is as strong as a correct answer only where it is a quarter as frequent.
         most = max(float(shown[inside].max()), float(shown.max()) / 4)
         # The square root lets single mistakes be seen beside hundreds.
         figure.add_heatmap(
@@ -79,7 +80,7 @@ def confusion_matrix(
         unselected_marker={"opacity": 1},
         customdata=[[places[r], places[c], int(counts[r, c])] for r, c in pairs(rows, columns)],
         text=[
-            f"It was <b>{literal(names[r])}</b><br>It said <b>{literal(names[c])}</b><br>"
+            f"Actual <b>{literal(names[r])}</b><br>Predicted <b>{literal(names[c])}</b><br>"
             f"{counts[r, c]} {'picture' if counts[r, c] == 1 else 'pictures'}, "
             f"{literal(share(shares[r, c]))} of the {of}"
             for r, c in pairs(rows, columns)
@@ -120,14 +121,14 @@ def confusion_matrix(
         tickangle=0 if size <= 3 else -90,
         tickfont_size=small,
         showticklabels=size <= NAMED,
-        title_text="It said" if every else "It was ↓   It said →",
+        title_text="Predicted" if every else "Actual ↓   Predicted →",
     )
     figure.update_yaxes(
         **ticks,
         ticktext=[literal(name, 14) for name in names],
         range=[size - 0.5, -0.5],
         # In the middle of many rows it would be out of sight.
-        title_text="It was" if every else None,
+        title_text="Actual" if every else None,
         tickangle=0,
         tickfont_size=small,
     )
@@ -135,7 +136,7 @@ def confusion_matrix(
     figure.update_layout(hoverdistance=-1 if every else 4)
     finish(figure, height=150 + size * _row_height(size), showlegend=False)
     if not every:
-        # Plotly would draw all of it anew for each margin that it finds out by itself.
+        # Plotly would draw everything twice for margins that it works out by itself.
         top = 100 if size <= NAMED else 36
         longest = max(min(len(name), 14) for name in names)
         figure.update_layout(margin={"l": 16 + 6 * longest, "t": top, "r": 8, "b": 8})

@@ -1,7 +1,7 @@
-"""A run's report as one HTML file: pictures and charts inside, and no request to anywhere.
+"""A run's report as one HTML file with all pictures and charts, which loads nothing.
 
-Names in it come from strangers and the file is opened on somebody else's machine, so there are two
-locks: everything is escaped, and the page's own policy runs no script but the two written here.
+Names in it come from visitors and the file is opened on other machines, so there are two
+safeguards: everything is escaped, and the page's policy allows no script but the two in this file.
 """
 
 from __future__ import annotations
@@ -21,17 +21,16 @@ from core.export import card
 from core.export.card import Facts
 from core.runs.run import Run
 from ui import text
-from ui.charts.drawing import share
-from ui.html_report import drawings, snapshots
+from ui.html_report import embedded_charts, snapshots
 
 HERE = Path(__file__).parent
 TEMPLATE, STYLE, SCRIPT = "report.html.j2", "report.css", "report.js"
 MISTAKES, FILES = 10, 50
-"""Most rows of the commonest mistakes, and of the files that were left out."""
+"""Most rows of the table of mistakes, and of the files that were left out."""
 TALL = 600
 """Pixels from which a chart scrolls inside the page."""
 PROSE = 900
-"""Letters of a sentence with names in it before it is cut."""
+"""Characters of a sentence with names in it before it is cut."""
 
 
 def render(run: Run) -> str:
@@ -40,43 +39,43 @@ def render(run: Run) -> str:
     Raises:
         RunDamaged: the run is not complete, or one of its files cannot be read.
     """
-    found = card.facts(run)
-    words = Environment(
+    facts = card.facts(run)
+    environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words.filters |= {
+    environment.filters |= {
         "figure": lambda estimate: _unbroken(describe(estimate)),
-        "share": lambda value: _unbroken(share(value)),
+        "share": lambda value: _unbroken(text.share(value)),
         "prose": lambda sentence: text.short(sentence, PROSE).replace(" %", "\N{NO-BREAK SPACE}%"),
-        "many": text.count,
-        "lasted": text.duration,
-        "oneline": text.short,
+        "count": text.count,
+        "duration": text.duration,
+        "short": text.short,
     }
     plotly, script = (_script(content) for content in (get_plotlyjs(), _read(SCRIPT)))
-    return words.get_template(
+    return environment.get_template(
         TEMPLATE
     ).render(
-        vars(found),
+        vars(facts),
         policy=_policy(plotly, script),
-        style=Markup(_read(STYLE)),  # noqa: S704 - these four are ours, or escaped by hand
+        style=Markup(_read(STYLE)),  # noqa: S704 - these four are files of ours, or escaped by hand
         plotly=Markup(plotly),  # noqa: S704
         script=Markup(script),  # noqa: S704
-        card=Markup(_card(run, found)),  # noqa: S704
-        charts=drawings.draw(run, found),
-        pictures=snapshots.choose(run, found),
-        settings=_flat(found.config.model_dump(mode="json")),
-        mistakes=found.report.confusion.worst[:MISTAKES],
+        card=Markup(_card(run, facts)),  # noqa: S704
+        charts=embedded_charts.embed(run, facts),
+        pictures=snapshots.choose(run, facts),
+        settings=_flat(facts.config.model_dump(mode="json")),
+        mistakes=facts.report.confusion.worst[:MISTAKES],
         files=FILES,
         tall=TALL,
     )
 
 
 def refusal(sentence: str) -> str:
-    """A page with nothing but a sentence that says why there is no report."""
+    """A page with a sentence that says why there is no report."""
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>No report</title>'
         f"<p>{escape(sentence)}</p></html>"
@@ -93,7 +92,7 @@ def _read(name: str) -> str:
 
 
 def _script(content: str) -> str:
-    """A script as a parser hands it on: what is hashed must be what is run."""
+    """A script as a parser passes it on: what is hashed must be what is run."""
     content = content.replace("\r\n", "\n").replace("\r", "\n")
     assert "</script" not in content.lower()
     assert "<!--" not in content
@@ -102,18 +101,18 @@ def _script(content: str) -> str:
 
 def _policy(*scripts: str) -> str:
     hashes = (hashlib.sha256(script.encode()).digest() for script in scripts)
-    listed = " ".join(f"'sha256-{base64.b64encode(found).decode()}'" for found in hashes)
-    # Plotly writes styles into the elements that it makes.
+    listed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
+    # Plotly writes styles into the elements that it creates.
     return (
         f"default-src 'none'; script-src {listed}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _card(run: Run, found: Facts) -> str:
-    """The model card as HTML, its headings two levels down: the report has its own."""
+def _card(run: Run, facts: Facts) -> str:
+    """The model card as HTML, its headings two levels down, below those of the report."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = reader.parse(card.card(run, found))
+    tokens = reader.parse(card.card(run, facts))
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{int(token.tag[1]) + 2}"
@@ -121,7 +120,7 @@ def _card(run: Run, found: Facts) -> str:
 
 
 def _flat(settings: dict[str, object], above: str = "") -> list[tuple[str, str]]:
-    """Settings in one list, those of a part named after it: `head.dropout`."""
+    """Nested settings as one list: `head.dropout`."""
     rows: list[tuple[str, str]] = []
     for name, value in settings.items():
         if isinstance(value, dict):

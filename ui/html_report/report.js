@@ -2,7 +2,7 @@
 
 const boxes = [...document.querySelectorAll(".chart")];
 
-/* One at a time, so that a large report can be read while its charts are still being drawn. */
+/* One at a time, so that a large report can be read while its charts are being drawn. */
 function draw(place) {
   if (place === boxes.length) {
     document.documentElement.dataset.drawn = String(place);
@@ -15,7 +15,7 @@ function draw(place) {
   );
 }
 
-/* What is folded away would be missing on paper, and a chart is as wide as the window was. */
+/* Folded parts would be missing on paper, and charts are as wide as the window was. */
 addEventListener("beforeprint", () => {
   for (const folded of document.querySelectorAll("details")) folded.open = true;
   for (const box of boxes) Plotly.Plots.resize(box);

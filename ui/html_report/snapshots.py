@@ -1,4 +1,4 @@
-"""The pictures inside the report: those it got wrong, some it got right, labels in doubt."""
+"""The pictures inside the HTML report: wrong ones, some correct ones, labels that may be wrong."""
 
 from __future__ import annotations
 
@@ -17,84 +17,82 @@ from core.export.card import Facts
 from core.model import heatmap
 from core.runs.run import Run
 
-WRONG, RIGHT, DOUBTED = 120, 24, 24
+WRONG, CORRECT, LABEL_ISSUES = 120, 24, 24
 """Most pictures of each kind."""
 BYTES = 5_000_000
-"""Most characters of all pictures together: with Plotly, 5 MB, a letter can still carry it."""
+"""Most characters of all pictures together, so that the file can be sent by mail."""
 STRENGTH = 0.65
 QUALITY = 80
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A test picture with what was said of it.
+    """A test picture with its prediction.
 
     Attributes:
-        picture: as a `data:` address.
-        for_said, for_was: where it saw what speaks for its answer and for the label, likewise;
-            empty where there are no heat maps.
+        picture: as a `data:` URL.
+        evidence: heat maps for the predicted and the actual class, likewise; empty where there
+            are none.
     """
 
-    said: Prediction
+    prediction: Prediction
     picture: str
-    for_said: str = ""
-    for_was: str = ""
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Doubt:
+class IssueSnapshot:
     """A training picture whose label may be wrong."""
 
-    suspect: LabelIssue
+    issue: LabelIssue
     picture: str
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """Those that are inside, and how many there are in all."""
+class Snapshots:
+    """The pictures inside the report, and how many of each kind there are in all."""
 
     wrong: tuple[Snapshot, ...]
     all_wrong: int
-    right: tuple[Snapshot, ...]
-    all_right: int
-    doubted: tuple[Doubt, ...]
-    all_doubted: int
+    correct: tuple[Snapshot, ...]
+    all_correct: int
+    issues: tuple[IssueSnapshot, ...]
+    all_issues: int
 
 
 @dataclass
-class _Room:
-    """How much may still be taken in."""
+class _Budget:
+    """How many characters may still be added."""
 
     left: int
-    full: bool = field(default=False, init=False)
+    exhausted: bool = field(default=False, init=False)
 
-    def takes(self, *addresses: str) -> bool:
-        size = sum(map(len, addresses))
-        self.full = self.full or size > self.left
-        self.left -= 0 if self.full else size
-        return not self.full
+    def takes(self, *urls: str) -> bool:
+        size = sum(map(len, urls))
+        self.exhausted = self.exhausted or size > self.left
+        self.left -= 0 if self.exhausted else size
+        return not self.exhausted
 
 
-def choose(run: Run, found: Facts) -> Chosen:
-    """Take in what there is room for; mistakes it was surest of come first, and go out last."""
-    predictions = found.report.predictions
-    wrong = [i for i, said in enumerate(predictions) if said.label != said.predicted]
-    right = [i for i, said in enumerate(predictions) if said.label == said.predicted]
+def choose(run: Run, facts: Facts) -> Snapshots:
+    """The pictures that fit; of the wrong ones, those with the highest probability."""
+    predictions = facts.report.predictions
+    correct = [i for i, one in enumerate(predictions) if one.label == one.predicted]
+    wrong = [i for i, one in enumerate(predictions) if one.label != one.predicted]
     wrong.sort(key=lambda place: -predictions[place].probability)
-    room = _Room(BYTES)
-    some_right = _some_of_each(right, predictions)
-    return Chosen(
-        right=_snapshots(run, found, some_right, room),
-        all_right=len(right),
-        doubted=_doubts(run, found.label_issues[:DOUBTED], room),
-        all_doubted=len(found.label_issues),
-        wrong=_snapshots(run, found, wrong[:WRONG], room, explained=True),
+    budget = _Budget(BYTES)
+    return Snapshots(
+        correct=_snapshots(run, facts, _some_of_each_class(correct, predictions), budget),
+        all_correct=len(correct),
+        issues=_issues(run, facts.label_issues[:LABEL_ISSUES], budget),
+        all_issues=len(facts.label_issues),
+        wrong=_snapshots(run, facts, wrong[:WRONG], budget, explained=True),
         all_wrong=len(wrong),
     )
 
 
-def _some_of_each(places: list[int], predictions: tuple[Prediction, ...]) -> list[int]:
-    """Some pictures by lot, in turn of every class."""
+def _some_of_each_class(places: list[int], predictions: tuple[Prediction, ...]) -> list[int]:
+    """Random pictures, one of each class in turn."""
     shuffled = [places[i] for i in np.random.default_rng(0).permutation(len(places))]
     turn: dict[int, int] = {}
     ranked = []
@@ -102,33 +100,38 @@ def _some_of_each(places: list[int], predictions: tuple[Prediction, ...]) -> lis
         label = predictions[place].label
         turn[label] = turn.get(label, -1) + 1
         ranked.append((turn[label], label, place))
-    return [place for _, _, place in sorted(ranked)[:RIGHT]]
+    return [place for _, _, place in sorted(ranked)[:CORRECT]]
 
 
 def _snapshots(
-    run: Run, found: Facts, places: Iterable[int], room: _Room, *, explained: bool = False
+    run: Run, facts: Facts, places: Iterable[int], budget: _Budget, *, explained: bool = False
 ) -> tuple[Snapshot, ...]:
     maps = run.heatmaps() if explained else None
-    taken: list[Snapshot] = []
+    snapshots: list[Snapshot] = []
     for place in places:
-        said = found.report.predictions[place]
         content = _content(run.thumbnail(place))
         if content is None:
             continue
-        covers = ["", ""]
+        evidence: tuple[str, ...] = ()
         if maps is not None and place < len(maps):
-            covers = [_covered(content, heat, found.config.crop) for heat in maps[place]]
-        one = Snapshot(said, _address(content), *covers)
-        if not room.takes(one.picture, *covers):
+            evidence = tuple(_covered(content, heat, facts.config.crop) for heat in maps[place])
+        snapshot = Snapshot(facts.report.predictions[place], _url(content), evidence)
+        if not budget.takes(snapshot.picture, *evidence):
             break
-        taken.append(one)
-    return tuple(taken)
+        snapshots.append(snapshot)
+    return tuple(snapshots)
 
 
-def _doubts(run: Run, label_issues: tuple[LabelIssue, ...], room: _Room) -> tuple[Doubt, ...]:
-    found = ((one, _content(run.label_issue_thumbnail(i))) for i, one in enumerate(label_issues))
-    doubts = (Doubt(one, _address(content)) for one, content in found if content is not None)
-    return tuple(doubt for doubt in doubts if room.takes(doubt.picture))
+def _issues(
+    run: Run, label_issues: tuple[LabelIssue, ...], budget: _Budget
+) -> tuple[IssueSnapshot, ...]:
+    contents = (_content(run.label_issue_thumbnail(i)) for i in range(len(label_issues)))
+    snapshots = (
+        IssueSnapshot(issue, _url(content))
+        for issue, content in zip(label_issues, contents, strict=True)
+        if content is not None
+    )
+    return tuple(snapshot for snapshot in snapshots if budget.takes(snapshot.picture))
 
 
 def _content(path: Path) -> bytes | None:
@@ -139,13 +142,13 @@ def _content(path: Path) -> bytes | None:
 
 
 def _covered(content: bytes, heat: np.ndarray, crop: float) -> str:
-    """The picture, a JPEG of our own, under a heat map."""
+    """A picture, a JPEG that Tusker wrote, under a heat map."""
     picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
-    laid = heatmap.overlay(picture, np.asarray(heat), crop=crop, strength=STRENGTH)
+    covered = heatmap.overlay(picture, np.asarray(heat), crop=crop, strength=STRENGTH)
     packed = io.BytesIO()
-    Image.fromarray(laid).save(packed, "JPEG", quality=QUALITY)
-    return _address(packed.getvalue())
+    Image.fromarray(covered).save(packed, "JPEG", quality=QUALITY)
+    return _url(packed.getvalue())
 
 
-def _address(content: bytes) -> str:
+def _url(content: bytes) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"

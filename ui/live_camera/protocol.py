@@ -68,7 +68,8 @@ def respond(
     if question.check is not None:
         return _checked(header, classifier, question.check)
     if question.frame is None:
-        content = parts[question.part].content if question.part in parts else b""
+        part = parts.get(question.part or "")
+        content = part.content if part is not None else b""
         return packed(header, content[question.at : question.at + PIECE])
     try:
         seen = live.answer(classifier, question.frame, question.explain)

@@ -9,8 +9,7 @@ import streamlit as st
 from core import live
 from core.settings import Settings
 from ui import live_camera, state
-from ui.live_camera import teaching_protocol
-from ui.train import capture
+from ui.live_camera import capture, teaching_protocol
 
 ENTRY = "teach.js"
 MODEL = "what is shown"

@@ -1,9 +1,8 @@
-"""Show what a model says of pictures: one large, several as a grid."""
+"""Show a model's answers: one picture large, several as a grid."""
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,121 +11,107 @@ import streamlit as st
 from core import images
 from core.errors import BadImage
 from core.model.classifier import Classifier, Prediction, Verdict
-from core.predict.table import inert
-from ui import resources, state, text
-from ui.charts import report
+from ui import resources, state, text, widgets
 from ui.predict import why
 from ui.predict.pictures import Picture
 
-SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Unlike what it knows"}
+SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Not like the training pictures"}
+HEADER = ("file", "rank", "label", "index", "probability", "verdict")
 
 
 @dataclass(frozen=True)
-class Said:
-    """What was said of a picture.
+class Result:
+    """A picture with the answers of a model.
 
     Attributes:
-        guesses: the likeliest first; none where it could not be read.
-        verdict: what to make of the first guess.
+        predictions: the likeliest first; none if the picture could not be read.
+        verdict: whether to trust the first prediction.
         seconds: that the model took.
-        refusal: why it could not be read; empty if it could.
+        refusal: why the picture could not be read; empty if it could.
     """
 
     picture: Picture
-    guesses: tuple[Prediction, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
     verdict: Verdict = Verdict.SURE
     seconds: float = 0.0
     refusal: str = ""
 
 
-def ask(model: str, pictures: list[Picture], count: int) -> list[Said]:
-    """Ask the model about every picture; one that cannot be read does not stop the others."""
+def predict(model: str, pictures: list[Picture], count: int) -> list[Result]:
+    """Classify every picture; one that cannot be read does not stop the others."""
     classifier = resources.classifier(model)
-    said: list[Said] = []
+    results: list[Result] = []
     for picture in pictures:
         try:
             answer = resources.answer(model, picture.content)
         except BadImage as refusal:
-            said.append(Said(picture, refusal=str(refusal)))
+            results.append(Result(picture, refusal=str(refusal)))
             continue
-        guesses = classifier.top(answer.probabilities, count)
-        said.append(Said(picture, guesses, classifier.verdict(answer), answer.seconds))
-    return said
+        predictions = classifier.top(answer.probabilities, count)
+        results.append(Result(picture, predictions, classifier.verdict(answer), answer.seconds))
+    return results
 
 
-def show(said: list[Said], model: str) -> None:
-    """One picture with all its guesses; with several, a grid to choose it from."""
-    chosen = min(int(st.session_state.get(state.SHOWN, 0)), len(said) - 1)
-    _one(said[chosen], model)
-    if len(said) > 1:
-        _grid(said, chosen)
-        st.download_button(
-            "Download as CSV",
-            _csv(said),
-            file_name="predictions.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+def show(results: list[Result], model: str) -> None:
+    """One picture with all its answers; with several, a grid to choose it from."""
+    chosen = min(int(st.session_state.get(state.SHOWN, 0)), len(results) - 1)
+    _show_one(results[chosen], model)
+    if len(results) > 1:
+        _grid(results, chosen)
+        widgets.download_csv(HEADER, lambda: _csv_rows(results), "predictions.csv")
 
 
-def _one(said: Said, model: str) -> None:
-    picture, guesses = said.picture, said.guesses
+def _show_one(result: Result, model: str) -> None:
+    picture, predictions = result.picture, result.predictions
     classifier = resources.classifier(model)
-    if said.refusal:
-        st.error(f"{text.plain(picture.name)}: {text.plain(said.refusal, 400)}")
+    if result.refusal:
+        st.error(f"{text.plain(picture.name)}: {text.plain(result.refusal, 400)}")
         return
     # The bars come first where the columns stand below each other.
     left, right = st.columns([3, 2], gap="medium")
+    best = predictions[0]
     shown = preview(picture.content)
-    right.image(shown, width="stretch", alt=f"{picture.name}: {guesses[0].label}")
+    right.image(shown, width="stretch", alt=f"{picture.name}: {best.label}")
     with left:
-        _warn(said, classifier)
-        st.plotly_chart(
-            report.probability_bars(
-                [guess.label for guess in guesses], [guess.probability for guess in guesses]
-            ),
-            width="stretch",
-            config={"displayModeBar": False},
-            alt="; ".join(f"{g.label} {report.share(g.probability)}" for g in guesses),
-        )
-        best = guesses[0]
+        _warn(result, classifier)
+        for one in predictions:
+            widgets.bar(one.label, one.probability, text.share(one.probability))
         st.caption(
             f"Likeliest class: **{text.plain(best.label, 60)}**, index {best.index} "
-            f"(they go from 0 to {len(classifier.labels) - 1:,}), "
-            f"probability {report.share(best.probability)}"
+            f"(from 0 to {len(classifier.labels) - 1:,}), "
+            f"probability {text.share(best.probability)}"
         )
         st.caption(
-            f"{text.milliseconds(said.seconds)} · {text.plain(classifier.title)} · "
+            f"{text.milliseconds(result.seconds)} · {text.plain(classifier.title)} · "
             f"{text.classes(len(classifier.labels))}"
         )
-    why.offer(model, picture, shown, guesses)
+    why.offer(model, picture, shown, predictions)
 
 
-def _warn(said: Said, classifier: Classifier) -> None:
-    """Say so where the guesses below should not be believed."""
-    if said.verdict is Verdict.UNLIKE:
+def _warn(result: Result, classifier: Classifier) -> None:
+    """Say so where the answers below should not be trusted."""
+    if result.verdict is Verdict.UNLIKE:
         st.info(
-            "**Unlike anything it was taught.** It can answer only with its own classes; these "
-            "would be its guesses.",
+            "**Not like the training pictures.** The model can answer only with its own classes; "
+            "these would be its answers.",
             icon=":material/help:",
         )
-    elif said.verdict is Verdict.NOT_SURE:
+    elif result.verdict is Verdict.NOT_SURE:
         st.info(
-            f"**Not sure.** Its best guess has {report.share(said.guesses[0].probability)}, and "
-            f"this model does not answer below {report.share(classifier.threshold)}.",
+            f"**Not sure.** The best answer has {text.share(result.predictions[0].probability)}, "
+            f"and this model does not answer below {text.share(classifier.threshold)}.",
             icon=":material/help:",
         )
 
 
-def first_answer(said: Said) -> str:
+def _summary(result: Result) -> str:
     """The answer in a few words."""
-    if said.refusal:
+    if result.refusal:
         return "Not readable"
-    if said.verdict is not Verdict.SURE:
-        return SHORT[said.verdict]
-    best = said.guesses[0]
-    return f"{best.label.split(',')[0]} {report.share(best.probability)}"
+    if result.verdict is not Verdict.SURE:
+        return SHORT[result.verdict]
+    best = result.predictions[0]
+    return f"{best.label.split(',')[0]} {text.share(best.probability)}"
 
 
 @st.cache_data(scope="session", max_entries=64, show_spinner=False)
@@ -142,51 +127,39 @@ def preview(content: bytes, *, square: bool = False) -> bytes:
     return images.thumbnail(picture, edge=640)
 
 
-def _grid(said: list[Said], chosen: int) -> None:
+def _grid(results: list[Result], chosen: int) -> None:
     with st.grid(min_column_width=130, gap="small") as grid:
-        for number, one in enumerate(said):
+        for number, result in enumerate(results):
+            picture = result.picture
             with grid.cell():
-                picture = one.picture
-                if one.refusal:
-                    st.caption(f":material/broken_image: {text.plain(one.refusal, 400)}")
+                if result.refusal:
+                    st.caption(f":material/broken_image: {text.plain(result.refusal, 400)}")
                 else:
                     st.image(
                         preview(picture.content, square=True), width="stretch", alt=picture.name
                     )
                 st.button(
-                    text.plain(first_answer(one), 40),
+                    text.plain(_summary(result), 40),
                     key=f"show {number}",
                     type="primary" if number == chosen else "secondary",
                     width="stretch",
-                    on_click=_show,
+                    on_click=_choose,
                     args=(number,),
                     help=text.plain(picture.name),
                 )
                 st.caption(text.plain(picture.name, 30))
 
 
-def _show(number: int) -> None:
+def _choose(number: int) -> None:
     st.session_state[state.SHOWN] = number
 
 
-def _csv(said: list[Said]) -> str:
-    """One line a picture and guess; a cell that a spreadsheet would run is made text."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["file", "rank", "label", "index", "probability", "verdict"])
-    for one in said:
-        name = inert(one.picture.name)
-        if one.refusal:
-            writer.writerow([name, "", inert(one.refusal), "", "", ""])
-            continue
-        for rank, guess in enumerate(one.guesses, start=1):
-            row = [
-                name,
-                rank,
-                inert(guess.label),
-                guess.index,
-                np.format_float_positional(guess.probability, 6),
-                one.verdict.value,
-            ]
-            writer.writerow(row)
-    return out.getvalue()
+def _csv_rows(results: list[Result]) -> Iterator[tuple[object, ...]]:
+    """One row per picture and answer."""
+    for result in results:
+        name, verdict = result.picture.name, result.verdict.value
+        if result.refusal:
+            yield name, "", result.refusal, "", "", ""
+        for rank, guess in enumerate(result.predictions, start=1):
+            probability = np.format_float_positional(guess.probability, 6)
+            yield name, rank, guess.label, guess.index, probability, verdict

@@ -1,10 +1,11 @@
-"""Answer many pictures in the page, a slice of them at a time, and show them as a table."""
+"""Classify many pictures in the page, a slice at a time, and show the answers as a table."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 
 import streamlit as st
 
@@ -12,23 +13,21 @@ from core.archive.sources import Source, is_zip
 from core.errors import LimitExceeded, TuskerError
 from core.intake import uploads
 from core.intake.uploads import Upload
-from core.model import batch
-from core.model.batch import Row
+from core.model.batch import Row, answers
 from core.model.classifier import Verdict
 from core.predict import table
 from core.settings import Settings
-from ui import resources, state, text
-from ui.charts import batch as batch_chart
+from ui import resources, state, text, widgets
 from ui.predict.pictures import Batch
 
 SLICE = 0.5
-"""Seconds of work between two looks at whether somebody wants to stop."""
+"""Seconds of work between two checks whether the visitor wants to stop."""
 AT_ONCE = 16
-"""Pictures that are begun together; a slice has as many such heaps as fit into it."""
+"""Pictures that are started together; a slice has as many such groups as fit into it."""
 SHOWN = 1_000
-"""Rows of the table that a page shows; the files to download have all."""
+"""Rows of the table on the page; the downloads have all."""
 BARS = 12
-"""Labels that the chart shows."""
+"""Labels that have a bar."""
 FORMS = {
     "csv": ("CSV", "text/csv"),
     "jsonl": ("JSON lines", "application/jsonl"),
@@ -37,33 +36,23 @@ FORMS = {
 OUTCOMES = {
     Verdict.SURE: "answered",
     Verdict.NOT_SURE: "not sure",
-    Verdict.UNLIKE: "unlike what it knows",
+    Verdict.UNLIKE: "not like the training pictures",
     None: "not readable",
 }
-TEXTS = {
-    "file": "File",
-    "label": "Label",
-    "next label": "Next best",
-    "verdict": "Verdict",
-    "problem": "Problem",
-}
-SHARES = {"probability": "Probability", "next probability": "Its probability"}
-TITLES = ("File", "Label", "Probability", "Next best", "Its probability", "Verdict", "Problem")
-"""The columns as the page has them, in their order; one with nothing in it is left out."""
 
 
 @dataclass
-class Standing:
-    """How far a batch has come.
+class BatchProgress:
+    """How far a batch is.
 
     Attributes:
-        id: of what was given and of the model that is asked.
-        waiting: what is still to be answered.
-        total: of files, answered or waiting.
-        unpacked: where the pictures of its zips are.
+        id: of the files and of the model.
+        waiting: pictures still to be classified.
+        total: number of files, done or waiting.
+        unpacked: uploads that hold the pictures of its zips.
         seconds: of work so far.
-        stopped: by the visitor.
-        refusal: why nothing came of it; empty if something did.
+        stopped: whether the visitor stopped it.
+        refusal: why there is no result; empty if there is one.
     """
 
     id: str
@@ -77,72 +66,72 @@ class Standing:
 
     @property
     def done(self) -> int:
-        """Files that were looked at."""
+        """Number of files that are done."""
         return self.total - len(self.waiting)
 
     @property
     def rate(self) -> float:
-        """Files a second so far."""
+        """Files per second so far."""
         return self.done / self.seconds if self.seconds else 0.0
 
 
-def show(given: Batch, model: str, settings: Settings) -> None:
-    """Begin, go on, or show what came of it."""
-    standing = st.session_state.get(state.BATCH)
-    if standing is None or standing.id != f"{model} {given.id}":
+def show(batch: Batch, model: str, settings: Settings) -> None:
+    """Start the batch, continue it, or show its results."""
+    progress = st.session_state.get(state.BATCH)
+    if progress is None or progress.id != f"{model} {batch.id}":
         forget()
-        standing = _begin(given, f"{model} {given.id}", settings)
-        st.session_state[state.BATCH] = standing
-    if standing.refusal:
-        st.error(text.plain(standing.refusal, 600), icon=":material/error:")
-    elif standing.waiting and not standing.stopped:
-        _work(standing, model, settings)
+        progress = _begin(batch, f"{model} {batch.id}", settings)
+        st.session_state[state.BATCH] = progress
+    if progress.refusal:
+        widgets.error(progress.refusal)
+    elif progress.waiting and not progress.stopped:
+        _work(progress, model, settings)
     else:
-        _finished(standing)
+        _finished(progress)
 
 
 def forget() -> None:
     """Drop the batch of this visit, if there is one."""
-    standing = st.session_state.pop(state.BATCH, None)
-    if standing is not None:
-        _clear(standing)
+    progress = st.session_state.pop(state.BATCH, None)
+    if progress is not None:
+        _clear(progress)
 
 
-def _clear(standing: Standing) -> None:
-    for upload in standing.unpacked:
+def _clear(progress: BatchProgress) -> None:
+    for upload in progress.unpacked:
         uploads.delete(upload)
-    standing.unpacked.clear()
+    progress.unpacked.clear()
 
 
-def _begin(given: Batch, name: str, settings: Settings) -> Standing:
-    standing = Standing(name)
+def _begin(batch: Batch, name: str, settings: Settings) -> BatchProgress:
+    progress = BatchProgress(name)
     try:
-        with st.spinner("Taking them in …"):
-            for file in given.files:
+        with st.spinner("Reading the pictures …"):
+            for file in batch.files:
                 if is_zip(file.name):
                     file.seek(0)
-                    prefix = f"{file.name}/" if len(given.files) > 1 else ""
-                    upload, found = uploads.unpack(
+                    prefix = f"{file.name}/" if len(batch.files) > 1 else ""
+                    upload, sources = uploads.unpack(
                         file, settings, prefix=prefix, by=state.mark(settings)
                     )
-                    standing.unpacked.append(upload)
-                    standing.waiting += found
+                    progress.unpacked.append(upload)
+                    progress.waiting += sources
                 else:
-                    standing.waiting.append(Source(file.name, file.getvalue()))
-        _check(standing, settings)
+                    progress.waiting.append(Source(file.name, file.getvalue()))
+        _check(progress, settings)
     except TuskerError as refusal:
-        _clear(standing)
-        standing.waiting.clear()
-        standing.refusal = str(refusal)
-    except BaseException:  # somebody left in the middle
-        _clear(standing)
+        _clear(progress)
+        progress.waiting.clear()
+        progress.refusal = str(refusal)
+    except BaseException:  # the visitor left the page
+        _clear(progress)
         raise
-    standing.total = len(standing.waiting)
-    return standing
+    progress.total = len(progress.waiting)
+    return progress
 
 
-def _check(standing: Standing, settings: Settings) -> None:
-    count = len(standing.waiting)
+def _check(progress: BatchProgress, settings: Settings) -> None:
+    count = len(progress.waiting)
     if count > settings.batch_pictures:
         raise LimitExceeded(
             f"Expected at most {settings.batch_pictures:,} pictures at once, found {count:,}. "
@@ -151,124 +140,93 @@ def _check(standing: Standing, settings: Settings) -> None:
 
 
 @st.fragment(run_every=0.2)
-def _work(standing: Standing, model: str, settings: Settings) -> None:
-    if standing.waiting and not standing.stopped:
-        _slice(standing, model, settings)
-    if standing.stopped or standing.refusal or not standing.waiting:
+def _work(progress: BatchProgress, model: str, settings: Settings) -> None:
+    if progress.waiting and not progress.stopped:
+        _slice(progress, model, settings)
+    if progress.stopped or progress.refusal or not progress.waiting:
         st.rerun()
     line, stop = st.columns([4, 1], vertical_alignment="center")
-    said = [f"{standing.done:,} of {standing.total:,}", f"{standing.rate:,.0f} pictures/s"]
-    left = len(standing.waiting) / standing.rate
+    parts = [f"{progress.done:,} of {progress.total:,}", f"{progress.rate:,.0f} pictures/s"]
+    left = len(progress.waiting) / progress.rate
     if left >= 1:
-        said.append(f"about {text.duration(left)} left")
-    line.progress(standing.done / standing.total, text=" · ".join(said))
-    stop.button(
-        "Cancel",
-        icon=":material/stop_circle:",
-        width="stretch",
-        on_click=_stop,
-        args=(standing,),
-        key="cancel batch",
-    )
+        parts.append(f"about {text.duration(left)} left")
+    line.progress(progress.done / progress.total, text=" · ".join(parts))
+    widgets.cancel_button("cancel batch", stop, _stop, progress)
     st.caption("Stay on this page until it is done.")
 
 
-def _slice(standing: Standing, model: str, settings: Settings) -> None:
-    """Answer as many pictures as half a second is enough for."""
+def _slice(progress: BatchProgress, model: str, settings: Settings) -> None:
+    """Classify as many pictures as half a second is enough for."""
     began = time.monotonic()
-    before = standing.seconds
+    before = progress.seconds
     try:
-        crew = resources.crew(model)
-        for upload in standing.unpacked:
-            uploads.get(settings, upload.id)  # else it would be forgotten one day
-        while standing.waiting and standing.seconds - before <= SLICE:
-            rows = batch.answers(iter(crew).__next__, standing.waiting[:AT_ONCE])
-            standing.rows += [row for row in rows if row is not None]
-            del standing.waiting[:AT_ONCE]
-            standing.seconds = before + time.monotonic() - began
+        classifiers = resources.classifiers(model)
+        for upload in progress.unpacked:
+            uploads.get(settings, upload.id)  # marks it as used, or it would be deleted for its age
+        while progress.waiting and progress.seconds - before <= SLICE:
+            rows = answers(iter(classifiers).__next__, progress.waiting[:AT_ONCE])
+            progress.rows += [row for row in rows if row is not None]
+            del progress.waiting[:AT_ONCE]
+            progress.seconds = before + time.monotonic() - began
     except TuskerError as refusal:
-        standing.refusal = str(refusal)
-    if not standing.waiting:
-        _clear(standing)
+        progress.refusal = str(refusal)
+    if not progress.waiting:
+        _clear(progress)
 
 
-def _stop(standing: Standing) -> None:
-    standing.stopped = True
+def _stop(progress: BatchProgress) -> None:
+    progress.stopped = True
 
 
-def _go_on(standing: Standing) -> None:
-    standing.stopped = False
+def _resume(progress: BatchProgress) -> None:
+    progress.stopped = False
 
 
-def _finished(standing: Standing) -> None:
-    if standing.waiting:
+def _finished(progress: BatchProgress) -> None:
+    if progress.waiting:
         st.info(
-            f"Stopped after {standing.done:,} of {standing.total:,} files.",
+            f"Stopped after {progress.done:,} of {progress.total:,} files.",
             icon=":material/cancel:",
         )
-        st.button("Go on", icon=":material/play_circle:", on_click=_go_on, args=(standing,))
-    rows = standing.rows
+        st.button("Continue", icon=":material/play_circle:", on_click=_resume, args=(progress,))
+    rows = progress.rows
     if not rows:
-        if not standing.waiting:
-            st.info("No pictures were found in it.", icon=":material/help:")
+        if not progress.waiting:
+            st.info("No pictures were found.", icon=":material/help:")
         return
     st.subheader(text.count(len(rows), "picture"))
     verdicts = Counter(row.verdict for row in rows)
-    said = [f"{verdicts[one]:,} {what}" for one, what in OUTCOMES.items() if verdicts[one]]
-    st.markdown(" · ".join(said))
-    st.caption(f"{text.duration(standing.seconds)} · {standing.rate:,.0f} pictures/s")
+    counts = [f"{verdicts[key]:,} {name}" for key, name in OUTCOMES.items() if verdicts[key]]
+    st.markdown(" · ".join(counts))
+    st.caption(f"{text.duration(progress.seconds)} · {progress.rate:,.0f} pictures/s")
     with st.container(horizontal=True):
         for form, (name, kind) in FORMS.items():
-            st.download_button(
-                name,
-                _packed(standing.id, len(rows), form, rows),
-                file_name=f"predictions.{form}",
-                mime=kind,
-                icon=":material/download:",
-                on_click="ignore",
-            )
+            content = partial(table.packed, rows, form)
+            widgets.download(name, content, f"predictions.{form}", kind)
     _table(rows)
     _bars(rows)
 
 
-@st.cache_data(scope="session", max_entries=3, show_spinner=False)
-def _packed(name: str, count: int, form: str, _rows: list[Row]) -> bytes:
-    del name, count  # what the cache goes by
-    return table.packed(_rows, form)
-
-
 def _table(rows: list[Row]) -> None:
-    shown = [dict(zip(table.COLUMNS, table.cells(row), strict=True)) for row in rows[:SHOWN]]
-    found: dict[str, list[object]] = {
-        title: [line[column] or "" for line in shown] for column, title in TEXTS.items()
-    }
-    for column, title in SHARES.items():
-        found[title] = [None if line[column] is None else 100 * line[column] for line in shown]
-    order = [title for title in TITLES if any(found[title])]
+    columns = zip(*(table.cells(row) for row in rows[:SHOWN]), strict=True)
+    named = zip(table.COLUMNS, columns, strict=True)
+    percent = st.column_config.NumberColumn(format="percent")
     st.dataframe(
-        {title: found[title] for title in order},
+        {name.capitalize(): list(cells) for name, cells in named if any(cells)},
         hide_index=True,
-        alt="What was said of each picture",
-        column_config={
-            title: st.column_config.NumberColumn(format="%.1f %%") for title in SHARES.values()
-        },
+        placeholder="",
+        column_config={"Probability": percent, "Next probability": percent},
+        alt="The answer for each picture",
     )
     if len(rows) > SHOWN:
-        st.caption(f"The first {SHOWN:,} of {len(rows):,}; the files to download have all.")
+        st.caption(f"The first {SHOWN:,} of {len(rows):,} pictures; the downloads have all.")
 
 
 def _bars(rows: list[Row]) -> None:
     sure = Counter(row.predictions[0].label for row in rows if row.verdict is Verdict.SURE)
     common = sure.most_common(BARS)
-    if not common:
-        return
-    labels, counts = zip(*common, strict=True)
-    st.plotly_chart(
-        batch_chart.label_counts(labels, counts),
-        width="stretch",
-        config={"displayModeBar": False},
-        alt="; ".join(f"{label} {count:,}" for label, count in common),
-    )
+    for label, count in common:
+        widgets.bar(label, count / common[0][1], f"{count:,}")
     if len(sure) > BARS:
-        rest = sure.total() - sum(counts)
-        st.caption(f"{text.count(rest, 'picture')} went to {len(sure) - BARS:,} other labels.")
+        rest = sure.total() - sum(count for _, count in common)
+        st.caption(f"{text.count(rest, 'picture')} have {len(sure) - BARS:,} other labels.")

@@ -1,4 +1,4 @@
-"""Choose pictures: by upload, by camera, from the samples, or none to watch the camera live."""
+"""Choose pictures: by upload, by camera, from the samples, or none for the live view."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from core.settings import Settings
 from ui import resources, state
 
 LIVE = "Live"
-SOURCES = ("Upload", "Camera", LIVE, "Samples")  # without icons, to fit a telephone
+SOURCES = ("Upload", "Camera", LIVE, "Samples")  # without icons, to fit a phone
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that somebody chose."""
+    """A picture that the visitor chose."""
 
     name: str
     content: bytes
@@ -26,13 +26,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Batch:
-    """More pictures than can be shown each with its answer, or zips, as they were uploaded."""
+    """Zips, or more pictures than fit on the page one by one, as they were uploaded."""
 
     files: tuple[UploadedFile, ...]
 
     @property
     def id(self) -> str:
-        """Tells it from every other."""
+        """Identifies the batch among others."""
         return " ".join(file.file_id for file in self.files)
 
 
@@ -49,15 +49,15 @@ def choose(settings: Settings) -> list[Picture] | Batch:
     if source == "Samples":
         show_samples()
         name = st.session_state.get(state.SAMPLE)
-        found = resources.sample_photographs()
-        return [Picture(name, found[name])] if name in found else []
+        photographs = resources.sample_photographs()
+        return [Picture(name, photographs[name])] if name in photographs else []
     if source == LIVE:
-        st.caption("Hold something up to the camera. The answer follows it, frame by frame.")
+        st.caption("Hold something up to the camera. Each frame is classified.")
         return []
     if source == "Camera":
-        taken = st.camera_input("Take a picture", label_visibility="collapsed")
-        return [Picture("Camera picture", taken.getvalue())] if taken else []
-    given = st.file_uploader(
+        photo = st.camera_input("Take a picture", label_visibility="collapsed")
+        return [Picture("Camera picture", photo.getvalue())] if photo else []
+    files = st.file_uploader(
         "Drop pictures here, or a zip of them",
         type=["image", "zip"],
         accept_multiple_files=True,
@@ -65,24 +65,28 @@ def choose(settings: Settings) -> list[Picture] | Batch:
         help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A zip, or "
         f"more than {settings.predict_pictures} pictures, becomes a table.",
     )
-    if len(given) > settings.predict_pictures or any(sources.is_zip(file.name) for file in given):
-        return Batch(tuple(given))
-    return [Picture(file.name, file.getvalue()) for file in given]
+    if len(files) > settings.predict_pictures or any(sources.is_zip(file.name) for file in files):
+        return Batch(tuple(files))
+    return [Picture(file.name, file.getvalue()) for file in files]
 
 
 def show_samples() -> None:
-    """The samples with a button each."""
-    found = resources.sample_photographs()
-    with st.grid(len(found), min_column_width=120, gap="small") as grid:
-        for name, content in found.items():
+    """The sample pictures, each with a button."""
+    photographs = resources.sample_photographs()
+    with st.grid(len(photographs), min_column_width=120, gap="small") as grid:
+        for name, content in photographs.items():
             with grid.cell():
                 st.image(content, width="stretch", alt=samples.ALT_TEXTS[name])
                 st.button(
-                    name, key=f"sample {name}", on_click=_take_sample, args=(name,), width="stretch"
+                    name,
+                    key=f"sample {name}",
+                    on_click=_choose_sample,
+                    args=(name,),
+                    width="stretch",
                 )
     st.caption(samples.CREDIT)
 
 
-def _take_sample(name: str) -> None:
+def _choose_sample(name: str) -> None:
     st.session_state[state.SOURCE] = "Samples"
     st.session_state[state.SAMPLE] = name

@@ -1,4 +1,4 @@
-"""Show where a model saw evidence for an answer: its heat map over the picture."""
+"""Show where a model sees evidence for an answer: a heat map over the picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from core import images
 from core.model import heatmap
 from core.model.classifier import Prediction
 from ui import resources, state, text
-from ui.charts.drawing import share
 from ui.predict.pictures import Picture
 
 STRENGTH = 70
@@ -24,42 +23,42 @@ NINTHS = (
 
 
 @st.fragment
-def offer(model: str, picture: Picture, shown: bytes, guesses: Sequence[Prediction]) -> None:
-    """A heat map of one of the answers, once somebody asks for it; until then it costs nothing.
+def offer(model: str, picture: Picture, shown: bytes, predictions: Sequence[Prediction]) -> None:
+    """A heat map of one of the answers, computed once the visitor opens it.
 
     Args:
-        model: what answered.
-        shown: the picture as the screen shows it, whole, as a file.
-        guesses: the answers there are, the likeliest first.
+        model: name of the model.
+        shown: the whole picture as the screen shows it, as JPEG.
+        predictions: the answers, the likeliest first.
     """
     why = st.expander("Why?", icon=":material/visibility:", on_change="rerun", key=state.WHY)
     if not why.open:
         return
     with why:
         try:
-            maps = resources.heatmaps(model, picture.content, [guess.index for guess in guesses])
+            maps = resources.heatmaps(model, picture.content, tuple(p.index for p in predictions))
         except LookupError:
             st.caption(
-                "The heat map of this model cannot be drawn: more than dense layers lies between "
-                "what it sees and what it answers."
+                "This model has no heat maps: there are other layers than dense ones between its "
+                "feature map and its answer."
             )
             return
-        _explain(resources.classifier(model).crop, picture, images.decode(shown), guesses, maps)
+        _explain(resources.classifier(model).crop, picture, images.decode(shown), predictions, maps)
 
 
 def _explain(
     crop: float,
     picture: Picture,
     pixels: np.ndarray,
-    guesses: Sequence[Prediction],
+    predictions: Sequence[Prediction],
     maps: np.ndarray,
 ) -> None:
-    asked, drawn = st.columns([2, 3], gap="medium")
-    with asked:
+    controls, drawn = st.columns([2, 3], gap="medium")
+    with controls:
         chosen = st.selectbox(
             "Answer to explain",
-            range(len(guesses)),
-            format_func=lambda rank: _named(guesses[rank]),
+            range(len(predictions)),
+            format_func=lambda rank: _named(predictions[rank]),
         )
         strength = st.slider(
             "Strength of the heat map",
@@ -71,8 +70,8 @@ def _explain(
             key=state.WHY_STRENGTH,
             persist_state="session",
         )
-        label, heat = guesses[chosen].label, maps[chosen]
-        st.caption(_reading(label, heat) + _unseen(pixels, crop))
+        label, heat = predictions[chosen].label, maps[chosen]
+        st.caption(_describe(label, heat) + _unseen(pixels, crop))
     laid = heatmap.overlay(pixels, heat, crop=crop, strength=strength / 100)
     drawn.image(
         images.thumbnail(laid, edge=max(laid.shape)),
@@ -81,23 +80,23 @@ def _explain(
     )
 
 
-def _named(guess: Prediction) -> str:
-    return f"{text.short(guess.label, 30)} · {share(guess.probability)}"
+def _named(prediction: Prediction) -> str:
+    return f"{text.short(prediction.label, 30)} · {text.share(prediction.probability)}"
 
 
-def _reading(label: str, heat: np.ndarray) -> str:
+def _describe(label: str, heat: np.ndarray) -> str:
     named = text.plain(label, 40)
     if not heat.any():
-        return f"No place speaks for **{named}**."
-    return f"Bright: places that speak for **{named}**, most of all {_where(heat)}."
+        return f"No part of the picture is evidence for **{named}**."
+    return f"Bright parts are evidence for **{named}**, strongest {_where(heat)}."
 
 
 def _unseen(pixels: np.ndarray, crop: float) -> str:
-    """A word on what lies outside the square, where anything does."""
+    """A note on what lies outside the square that the model sees, if anything does."""
     height, width = pixels.shape[:2]
     if round(crop * min(height, width)) >= max(height, width):
         return ""
-    return " It does not see what is dimmed."
+    return " The model does not see the dimmed parts."
 
 
 def _where(heat: np.ndarray) -> str:

@@ -10,95 +10,86 @@ import streamlit as st
 from core.evaluation import describe
 from core.runs import Summary
 from core.settings import Settings
-from ui import model_picker, run_line, state, text
-from ui.reports import owner
-from ui.run_line import DAMAGED, SAYS
+from ui import models, state, text
+from ui.reports import owner, run_line
 
-ANY = "any"
+ANY = "Any"
 ORDERS: dict[str, Callable[[Summary], Any]] = {
-    "Newest first": lambda line: -line.at,
-    "Oldest first": lambda line: line.at,
-    "Most accurate first": lambda line: -(line.accuracy if line.accuracy is not None else -1),
-    "By name": lambda line: line.name.casefold(),
-    "Most pictures first": lambda line: -line.pictures,
-    "Largest first": lambda line: -line.megabytes,
+    "Newest first": lambda run: -run.at,
+    "Oldest first": lambda run: run.at,
+    "Most accurate first": lambda run: -(run.accuracy if run.accuracy is not None else -1),
+    "By name": lambda run: run.name.casefold(),
+    "Most pictures first": lambda run: -run.pictures,
+    "Largest first": lambda run: -run.megabytes,
 }
 SHOWN = 20
 """Runs on a page of the list."""
 CHOSEN = "choose {}"
-"""Key of the tick of a run that is to be compared."""
+"""Key of the checkbox of a run that is to be compared."""
 
 
 def show(settings: Settings) -> None:
-    """The runs that the filters leave, the newest first, or where to begin."""
-    lines = model_picker.visible_runs(settings)
+    """The runs that pass the filters, or where to begin."""
+    runs = models.visible_runs(settings)
     owner.offer_undo(settings)
-    if all(line.sample for line in lines):
-        _begin(settings)
-        for line in lines:
-            _row(line, settings, comparable=False)
+    if all(run.sample for run in runs):
+        _explain_empty(settings)
+        for run in runs:
+            _row(run, settings, comparable=False)
         return
-    found = _filtered(lines)
-    comparable = sum(line.complete for line in lines) > 1
-    _head(found, lines, comparable=comparable)
+    found = _filtered(runs)
+    comparable = sum(run.complete for run in runs) > 1
+    _head(found, runs, comparable=comparable)
     if not found:
-        st.info("No run is like that.", icon=":material/search_off:")
+        st.info("No run matches.", icon=":material/search_off:")
         st.button("Show all runs", icon=":material/filter_alt_off:", on_click=_clear)
     pages = -(-len(found) // SHOWN)
     page = st.pagination(pages, key=state.LIST_PAGE, bind="query-params") if pages > 1 else 1
-    for line in found[(page - 1) * SHOWN : page * SHOWN]:
-        _row(line, settings, comparable=comparable and line.complete)
+    for run in found[(page - 1) * SHOWN : page * SHOWN]:
+        _row(run, settings, comparable=comparable and run.complete)
     if settings.mode == "public":
-        _who_sees(settings)
+        _explain_visibility(settings)
 
 
-def _open(run_id: str) -> None:
-    state.show_run(run_id)
-
-
-def close() -> None:
-    """Go back to the list."""
-    state.leave_run()
-
-
-def unknown(refusal: str) -> None:
-    """What somebody sees whose link leads to no run."""
-    st.button("All runs", on_click=close, icon=":material/arrow_back:")
+def explain_unknown(refusal: str) -> None:
+    """The page of a link that leads to no run."""
+    st.button("All runs", on_click=state.leave_run, icon=":material/arrow_back:")
     st.title("This run is not here")
     st.warning(text.plain(refusal, 400), icon=":material/link_off:")
     st.markdown(
-        "Its link may have been cut short on the way: it ends in 32 letters and digits. Or whoever "
-        "taught it has deleted it; then ask them for another."
+        "The link may be incomplete: it ends in 32 letters and digits. Or the owner has deleted "
+        "the run; ask them for another link."
     )
 
 
-def _begin(settings: Settings) -> None:
-    """What somebody sees who has taught nothing yet."""
-    st.info("Nothing has been taught yet.", icon=":material/school:")
-    if st.button("Teach it your own classes", type="primary", icon=":material/school:"):
+def _explain_empty(settings: Settings) -> None:
+    """The list of a visitor who has not trained anything yet."""
+    st.info("You have not trained a model yet.", icon=":material/school:")
+    if st.button("Train your own classes", type="primary", icon=":material/school:"):
         st.switch_page("pages/train.py")
     if settings.mode == "public":
-        _who_sees(settings)
+        _explain_visibility(settings)
     st.markdown("Until then, here is a finished report to read:")
 
 
-def _who_sees(settings: Settings) -> None:
-    """Whose runs these are, how long they are kept, and whether a reload keeps them in sight."""
-    known = (
+def _explain_visibility(settings: Settings) -> None:
+    """Which runs are listed, how long they are kept, and whether they stay after a reload."""
+    own = (
         "You see your own runs, which this browser finds again by a cookie"
         if state.lasting()
-        else "You see your own runs of this visit: keep their links, since a reload forgets who "
-        "you are"
+        else "You see your own runs of this visit: keep their links, since a reload starts a new "
+        "visit"
     )
     st.caption(
-        f"{known}. Besides, those whose link you opened and those that others published. Runs are "
+        f"{own}. You also see runs whose link you opened and runs that others published. Runs are "
         f"deleted {settings.run_days:g} days after they ended, unless they are published."
     )
 
 
-def _filtered(lines: list[Summary]) -> list[Summary]:
-    """The runs that are asked for, in the order asked for; the sample comes last."""
-    tags = sorted({tag for line in lines for tag in line.tags}, key=str.casefold)
+def _filtered(runs: list[Summary]) -> list[Summary]:
+    """The runs that pass the filters, in the chosen order; the sample comes last."""
+    tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
+    chosen_tags: list[str] = []
     with st.container(horizontal=True):
         words = st.text_input(
             "Find",
@@ -108,54 +99,50 @@ def _filtered(lines: list[Summary]) -> list[Summary]:
             live=True,
             bind="query-params",
         )
-        wanted = st.selectbox(
-            "State",
-            [ANY, *SAYS.values(), DAMAGED],
+        status = st.selectbox(
+            "Status",
+            [ANY, *run_line.STATUS.values(), run_line.DAMAGED],
             key=state.STATE,
             width=150,
             bind="query-params",
         )
-        needed = (
-            st.multiselect(
+        if tags:
+            chosen_tags = st.multiselect(
                 "Tags", tags, key=state.TAG, placeholder=ANY, width=150, bind="query-params"
             )
-            if tags
-            else []
-        )
-        by = st.selectbox("Order", list(ORDERS), key=state.SORT, width=190, bind="query-params")
+        order = st.selectbox("Order", list(ORDERS), key=state.SORT, width=190, bind="query-params")
     found = [
-        line
-        for line in lines
-        if wanted in (ANY, run_line.says(line))
-        and set(needed) <= {*line.tags}
-        and _like(line, words or "")
+        run
+        for run in runs
+        if status in (ANY, run_line.status(run))
+        and set(chosen_tags) <= {*run.tags}
+        and _matches(run, words or "")
     ]
-    return sorted(found, key=lambda line: (line.sample, ORDERS[by](line)))
+    return sorted(found, key=lambda run: (run.sample, ORDERS[order](run)))
 
 
-def _like(line: Summary, words: str) -> bool:
+def _matches(run: Summary, words: str) -> bool:
     """Whether every word occurs in its name, data, classes or tags, or begins its id."""
-    texts = [text.casefold() for text in (line.name, line.data, *line.classes, *line.tags)]
+    texts = [text.casefold() for text in (run.name, run.data, *run.classes, *run.tags)]
     return all(
-        any(word in text for text in texts) or line.id.startswith(word)
+        any(word in text for text in texts) or run.id.startswith(word)
         for word in words.casefold().split()
     )
 
 
 def _clear() -> None:
-    for key, nothing in ((state.FIND, ""), (state.STATE, ANY), (state.TAG, [])):
-        st.session_state[key] = nothing
+    st.session_state.update({state.FIND: "", state.STATE: ANY, state.TAG: []})
 
 
-def _head(found: list[Summary], lines: list[Summary], *, comparable: bool) -> None:
-    """How many there are, and a way to compare those that are ticked."""
-    own = text.count(len(lines), "run")
-    count = own if len(found) == len(lines) else f"{len(found)} of {own}"
+def _head(found: list[Summary], runs: list[Summary], *, comparable: bool) -> None:
+    """How many runs there are, and a button to compare those that are ticked."""
+    total = text.count(len(runs), "run")
+    count = total if len(found) == len(runs) else f"{len(found)} of {total}"
     st.caption(f"{count} · Tick two or more to compare them." if comparable else count)
-    ticked = [line.id for line in lines if st.session_state.get(CHOSEN.format(line.id))]
+    ticked = [run.id for run in runs if st.session_state.get(CHOSEN.format(run.id))]
     if not (comparable and ticked):
         return
-    # In sight of whatever was ticked, however long the list.
+    # Always in sight, however long the list is.
     with st.bottom, st.container(horizontal=True, vertical_alignment="center"):
         enough = len(ticked) > 1
         st.button(
@@ -184,8 +171,8 @@ def _untick(run_ids: Iterable[str]) -> None:
         st.session_state[CHOSEN.format(run_id)] = False
 
 
-def _row(line: Summary, settings: Settings, *, comparable: bool) -> None:
-    name = text.plain(line.name, 60)
+def _row(run: Summary, settings: Settings, *, comparable: bool) -> None:
+    name = text.plain(run.name, 60)
     with st.container(border=True):
         left, right = st.columns([5, 2], vertical_alignment="center")
         with left.container(gap="xsmall"):
@@ -193,25 +180,25 @@ def _row(line: Summary, settings: Settings, *, comparable: bool) -> None:
                 if comparable:
                     st.checkbox(
                         f"Compare {name}",
-                        key=CHOSEN.format(line.id),
+                        key=CHOSEN.format(run.id),
                         label_visibility="collapsed",
                         persist_state="page",
                     )
                 # A link to the page that is shown already would lose the run from the address.
                 st.button(
                     f"**{name}**",
-                    key=f"open {line.id}",
+                    key=f"open {run.id}",
                     type="tertiary",
                     icon=":material/chevron_right:",
                     icon_position="right",
-                    on_click=_open,
-                    args=(line.id,),
+                    on_click=state.show_run,
+                    args=(run.id,),
                 )
-                run_line.marks(line)
-            st.caption(run_line.details(line))
+                run_line.badges(run)
+            st.caption(run_line.details(run))
         with right.container(
             horizontal=True, horizontal_alignment="right", vertical_alignment="center"
         ):
-            if (estimate := line.estimate) is not None:
-                st.markdown(f"**{describe(estimate)}** right", width="content")
-            owner.controls(line, settings)
+            if (estimate := run.estimate) is not None:
+                st.markdown(f"Accuracy **{describe(estimate)}**", width="content")
+            owner.controls(run, settings)

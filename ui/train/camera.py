@@ -1,4 +1,4 @@
-"""Bring pictures by showing them: the camera, uploads to the same classes, and keeping it all."""
+"""Capture pictures with the camera, add files to the same classes, and train on them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import streamlit as st
 from streamlit.typing import UploadedFile
 
-from core import capture as room
+from core.capture import as_zip, flattering, lacking, save
 from core.checks import Severity
 from core.checks.findings import listed
 from core.errors import TuskerError
@@ -15,20 +15,18 @@ from core.intake import Intake
 from core.intake.uploads import Upload
 from core.settings import Settings
 from core.training import config
-from ui import launch, state, text
-from ui.live_camera import teaching
-from ui.train import capture
-from ui.uploads import release
+from ui import launch, state, text, widgets
+from ui.live_camera import capture, teaching
 
 NAMED = 5
-"""Pictures that could not be read that are told by name."""
+"""Files that could not be used that are named."""
 
 
 def offer(settings: Settings) -> None:
-    """The camera with its classes, and what can be done with them."""
+    """The camera with its classes, and what can be done with the pictures."""
     st.caption(
-        "Name your classes, then hold each one's button while you show it from all sides. Take "
-        "three turns or more at each, so that some can be kept to check by."
+        "Name your classes, then hold down each one's button while you show it from all sides. "
+        "Capture each class at least three times, so that some captures can be kept for the test."
     )
     teaching.show(settings)
     _below(settings)
@@ -36,136 +34,125 @@ def offer(settings: Settings) -> None:
 
 @st.fragment
 def _below(settings: Settings) -> None:
-    """Only this runs again for what the camera brings."""
+    """Everything below the camera; only this runs again for a question from the camera."""
     if state.parameter(state.UPLOAD):
         st.rerun()
     teaching.line()
-    showing = capture.showing()
-    _uploads(settings)
-    amount = f"{text.count(showing.count, 'picture')}, {text.size(showing.bytes)}, "
+    session = capture.showing()
+    _add_files(settings)
+    amount = f"{text.count(session.count, 'picture')}, {text.size(session.bytes)}, "
     st.caption(
-        f":material/lock: {amount if showing.count else 'What you show is '}in the memory of this "
-        "server for as long as your visit. Nothing is written to disk until you keep it; closing "
-        "or reloading the page forgets it."
+        f":material/lock: {amount if session.count else 'Captured pictures are '}in the memory of "
+        "this server for as long as your visit. Nothing is written to disk until you save it; "
+        "closing or reloading the page deletes it."
     )
-    why = room.lacking(showing)
+    problem = lacking(session)
     with st.container(horizontal=True):
         st.button(
-            "Keep it",
+            "Train and save",
             type="primary",
             icon=":material/bookmark_add:",
-            disabled=bool(why),
+            disabled=bool(problem),
             help="A run with a report, a link and files to download, in a few seconds.",
-            on_click=_keep,
+            on_click=_save,
             args=(settings, True),
         )
         st.button(
-            "Choose how to learn",
+            "Choose how to train",
             icon=":material/tune:",
-            disabled=bool(why),
-            help="The pictures go on to steps 2 and 3, as if you had uploaded them.",
-            on_click=_keep,
+            disabled=bool(problem),
+            help="Continue with steps 2 and 3, as if you had uploaded the pictures.",
+            on_click=_save,
             args=(settings, False),
         )
-        st.download_button(
+        widgets.download(
             "Download the pictures",
-            lambda: room.as_zip(showing),
+            lambda: as_zip(session),
             "shown.zip",
             "application/zip",
             icon=":material/folder_zip:",
-            disabled=not showing.count,
-            on_click="ignore",
+            disabled=not session.count,
         )
-        with st.popover("Forget all", icon=":material/delete:", disabled=not showing.count):
-            st.button(f"Forget {text.count(showing.count, 'picture')}", on_click=_forget)
-    if why:
-        st.caption(text.plain(why, 300))
-    elif poor := room.flattering(showing):
+        with st.popover("Delete all", icon=":material/delete:", disabled=not session.count):
+            st.button(f"Delete {text.count(session.count, 'picture')}", on_click=session.clear)
+    if problem:
+        st.caption(text.plain(problem, 300))
+    elif captured_once := flattering(session):
         st.caption(
-            f":material/info: {text.plain(listed(poor), 200)}: shown in one turn only. The "
-            "pictures to check by are then nearly those it learns from, and the figures flatter "
-            "it. Take three turns."
+            f":material/info: {text.plain(listed(captured_once), 200)}: captured only once. The "
+            "test pictures are then nearly the same as the training pictures, and the figures are "
+            "too good. Capture each class three times."
         )
-    if state.KEEP_REFUSAL in st.session_state:
-        st.error(text.plain(st.session_state[state.KEEP_REFUSAL], 600), icon=":material/error:")
+    widgets.show_refusal(state.CAPTURE_REFUSAL)
 
 
-def _uploads(settings: Settings) -> None:
+def _add_files(settings: Settings) -> None:
     """Pictures from files, for the same classes."""
-    showing = capture.showing()
+    session = capture.showing()
     with st.expander("Add pictures from files", icon=":material/upload:"):
-        named = {one.name: one.id for one in showing.classes}
-        turn = st.session_state.setdefault(state.TEACH_ROUND, 0)
-        if not named:
+        ids: dict[str, int] = {one.name: one.id for one in session.classes}
+        turn = st.session_state.setdefault(state.CAPTURE_ROUND, 0)
+        if not ids:
             st.caption("Add a class first.")
             return
-        ids = list(named.values())
-        before = st.session_state.get(state.TEACH_CLASS)
-        # Streamlit knows a choice by its name only: under other names it is another widget, which
-        # begins with the class that was chosen.
+        names = list(ids)
+        last = st.session_state.get(state.CAPTURE_CLASS)
+        # Streamlit identifies a choice by its name only. With other names the box is another
+        # widget, which begins with the class that was chosen last.
         chosen = st.selectbox(
             "To the class",
-            list(named),
-            index=ids.index(before) if before in ids else 0,
-            key=f"shown class {hash(tuple(named.items()))}",
+            names,
+            index=next((i for i, name in enumerate(names) if ids[name] == last), 0),
+            key=f"capture class {hash(tuple(ids.items()))}",
         )
-        st.session_state[state.TEACH_CLASS] = named[chosen]
-        key = f"shown files {turn}"
+        st.session_state[state.CAPTURE_CLASS] = ids[chosen]
+        key = f"capture files {turn}"
         st.file_uploader(
             "Pictures of it",
             accept_multiple_files=True,
             max_upload_size=settings.picture_megabytes,
             key=key,
             on_change=_take,
-            args=(named[chosen], key),
+            args=(ids[chosen], key),
         )
-        for sentence in st.session_state.get(state.TEACH_SAID, ()):
+        for sentence in st.session_state.get(state.CAPTURE_PROBLEMS, ()):
             st.warning(text.plain(sentence, 400), icon=":material/broken_image:")
 
 
 def _take(class_id: int, key: str) -> None:
     files: list[UploadedFile] = st.session_state[key]
-    showing = capture.showing()
+    session = capture.showing()
     burst = time.time_ns() // 1_000_000
-    said = []
+    problems = []
     for number, file in enumerate(files):
         try:
-            # Files were taken at different times: each is a burst of its own.
-            added = showing.add(class_id, [file.getvalue()], burst + number)
+            # Files were taken at different times, so each is its own burst.
+            added = session.add(class_id, [file.getvalue()], burst + number)
         except TuskerError as refusal:
-            said.append(f"{file.name}: {refusal}")
+            problems.append(f"{file.name}: {refusal}")
         else:
             if added.alike:
-                said.append(f"{file.name}: nearly the same as one that is there. It was left out.")
-    release(files)
-    # A new key empties the uploader, so that its buffer does not stay in memory.
-    st.session_state[state.TEACH_ROUND] += 1
-    more = len(said) - NAMED
-    st.session_state[state.TEACH_SAID] = said[:NAMED] + ([f"… and {more} more"] if more > 0 else [])
+                problems.append(f"{file.name}: left out, nearly the same as another picture.")
+    widgets.release(files)
+    st.session_state[state.CAPTURE_ROUND] += 1  # a new key empties the uploader
+    more = [f"… and {len(problems) - NAMED} more"] if len(problems) > NAMED else []
+    st.session_state[state.CAPTURE_PROBLEMS] = problems[:NAMED] + more
 
 
-def _keep(settings: Settings, at_once: bool) -> None:
-    try:
-        upload = room.save(capture.showing(), settings, by=state.mark(settings))
-    except TuskerError as refusal:
-        st.session_state[state.KEEP_REFUSAL] = str(refusal)
-        return
-    st.session_state.pop(state.KEEP_REFUSAL, None)
-    st.query_params[state.UPLOAD] = upload.id
-    if at_once:
-        st.session_state[state.AT_ONCE] = upload.id
+def _save(settings: Settings, at_once: bool) -> None:
+    with widgets.keep_refusal(state.CAPTURE_REFUSAL):
+        upload = save(capture.showing(), settings, by=state.mark(settings))
+        st.query_params[state.UPLOAD] = upload.id
+        if at_once:
+            st.session_state[state.TRAIN_AT_ONCE] = upload.id
 
 
-def _forget() -> None:
-    capture.showing().clear()
-
-
-def start_at_once(upload: Upload, found: Intake, settings: Settings) -> bool:
-    """Begin a Quick training of what was just kept. Returns whether one was begun."""
-    if st.session_state.get(state.AT_ONCE) != upload.id:
+def start_at_once(upload: Upload, examined: Intake, settings: Settings) -> bool:
+    """Start a Quick training on what was just saved. Returns whether one was started."""
+    if st.session_state.get(state.TRAIN_AT_ONCE) != upload.id:
         return False
-    del st.session_state[state.AT_ONCE]
-    if any(finding.severity is Severity.BLOCKS for finding in found.findings):
+    del st.session_state[state.TRAIN_AT_ONCE]
+    if any(finding.severity is Severity.BLOCKS for finding in examined.findings):
         return False
-    launch.start(upload, found, config.preset("quick"), settings)
+    launch.start(upload, examined, config.preset("quick"), settings)
     return bool(state.parameter(state.RUN))

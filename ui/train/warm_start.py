@@ -1,4 +1,4 @@
-"""Choose a model that was brought here to go on from, in place of a published backbone."""
+"""Choose an imported model to start from, in place of a published backbone."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from core.errors import TuskerError
 from core.settings import Settings
 from core.training import warm_start
 from core.training.config import TrainingConfig
-from ui import imported_models, state, text
+from ui import models, state, text, widgets
 
-ANEW = ""
+BACKBONE = ""
 
 
 def choose(dataset: Dataset, settings: Settings) -> ImportedModel | None:
-    """The model to go on from; None for a published backbone, and where there is no choice."""
-    ready = {one.id: one for one in imported_models.visible(settings) if one.ready(settings)}
+    """The model to start from; None for a published backbone, or where there is no choice."""
+    ready = {
+        model.id: model for model in models.visible_imported(settings) if model.ready(settings)
+    }
     if not ready:
         return None
     chosen = st.selectbox(
         "Start from",
-        [ANEW, *ready],
+        [BACKBONE, *ready],
         format_func=lambda name: (
-            imported_models.title(ready[name]) if name else "A published backbone"
+            models.imported_title(ready[name]) if name else "A published backbone"
         ),
-        help="A model that you brought on the Predict page can learn on, with more pictures of "
-        "its classes or with new classes. Its backbone and its head are where it starts.",
+        help="A model that you imported on the Predict page can be trained further, with more "
+        "pictures of its classes or with new classes.",
         key=state.START,
         persist_state="session",
     )
@@ -35,18 +37,18 @@ def choose(dataset: Dataset, settings: Settings) -> ImportedModel | None:
         return None
     start = ready[chosen]
     st.info(
-        f"{text.plain(warm_start.said(dataset, start.model()), 600)} {warm_start.HONEST}",
+        f"{text.plain(warm_start.describe(dataset, start.model()), 600)} {warm_start.HONEST}",
         icon=":material/info:",
     )
     return start
 
 
 def configured(config: TrainingConfig | None, start: ImportedModel | None) -> TrainingConfig | None:
-    """The settings with what the model to go on from fixes; None where they do not fit it."""
+    """The settings with what the model to start from fixes; None where they do not fit it."""
     if config is None or start is None:
         return config
     try:
         return warm_start.configure(config, start.path)
     except TuskerError as refusal:
-        st.error(text.plain(str(refusal), 600), icon=":material/error:")
+        widgets.error(str(refusal))
         return None

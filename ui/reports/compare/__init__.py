@@ -1,4 +1,4 @@
-"""Two or more runs beside each other: which is better, and on which pictures."""
+"""Two or more runs side by side: which is better, and on which pictures."""
 
 from __future__ import annotations
 
@@ -7,76 +7,80 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import runs as room
+from core import runs
 from core.errors import RunDamaged, TuskerError
 from core.jobs import State
 from core.runs.comparison import MOST
 from core.runs.run import Run
 from core.settings import Settings
-from ui import resources, run_line, state, text
-from ui.reports import run_list
+from ui import resources, state, text
+from ui.reports import run_line
 from ui.reports.compare import changes, figures, verdicts
-from ui.reports.compare.side import Side
+from ui.reports.compare.column import Column
 
 
-def wanted(settings: Settings) -> list[Run]:
-    """The runs that the address names, from now on of this visit; says so where one is missing."""
-    found, refusals = [], []
-    for run_id in dict.fromkeys(_asked()):
+def current(settings: Settings) -> list[Run]:
+    """The runs that the address names, which this visit may list from now on."""
+    found: list[Run] = []
+    refusals: list[str] = []
+    for run_id in dict.fromkeys(_run_ids()):
         try:
-            run = room.get(settings, run_id)
+            run = runs.get(settings, run_id)
         except TuskerError as refusal:
             refusals.append(str(refusal))
             continue
         state.remember_run(run.id)
         found.append(run)
-    for refusal in dict.fromkeys(refusals):
-        st.warning(refusal)
+    for sentence in dict.fromkeys(refusals):
+        st.warning(sentence)
     if len(found) > MOST:
-        st.warning(f"The first {MOST} of {len(found)} runs are compared; more do not fit.")
+        st.warning(f"At most {MOST} runs can be compared. These are the first of {len(found)}.")
     return found[:MOST]
 
 
-def show(runs: Sequence[Run], settings: Settings) -> None:
-    """The runs beside each other; the first is the one that the others are compared with."""
-    sides = _opened(runs, settings)
-    if len(sides) < 2:
-        left = f"one is left: {text.plain(sides[0].title)}" if sides else "none is left"
+def show(compared: Sequence[Run], settings: Settings) -> None:
+    """The runs side by side; the first is the reference."""
+    columns = _columns(compared, settings)
+    if len(columns) < 2:
+        left = f"one is left: {text.plain(columns[0].title)}" if columns else "none is left"
         st.info(f"Two runs are needed to compare; {left}. Choose others from the list.")
         return
     st.title("Which one is better?")
-    _named(sides)
-    found = resources.pairings([side.run for side in sides])
-    verdicts.show(sides, found)
-    figures.show(sides, found)
-    changes.show(sides, found)
-    figures.by_class(sides, found)
-    figures.settings(sides)
+    with st.grid(min_column_width=240, gap="small") as grid:
+        for column in columns:
+            with grid.cell(), st.container(border=True, height="stretch"):
+                _card(column, reference=column is columns[0])
+    pairings = resources.pairings(tuple(column.run for column in columns))
+    verdicts.show(columns, pairings)
+    figures.show(columns, pairings)
+    changes.show(columns, pairings)
+    figures.by_class(columns, pairings)
+    figures.settings(columns)
 
 
 def leave() -> None:
     """Go back to the list."""
     st.query_params.pop(state.COMPARE, None)
-    run_list.close()
+    state.leave_run()
 
 
-def _asked() -> list[str]:
+def _run_ids() -> list[str]:
     return [part.strip() for part in state.parameter(state.COMPARE).split(",") if part.strip()]
 
 
-def _opened(runs: Sequence[Run], settings: Settings) -> list[Side]:
-    """Those that can be compared; says of the others why not."""
-    sides: list[Side] = []
-    for run in runs:
+def _columns(compared: Sequence[Run], settings: Settings) -> list[Column]:
+    """The runs that can be compared; says why for the others."""
+    columns: list[Column] = []
+    for run in compared:
         try:
             if not run.complete:
-                st.warning(_unfinished(run, settings), icon=":material/hourglass_top:")
+                st.warning(_explain_unfinished(run, settings), icon=":material/hourglass_top:")
                 continue
-            measured = resources.measured(run)
-            sides.append(Side(string.ascii_uppercase[len(sides)], run, measured))
+            measured = resources.compared_run(run)
+            columns.append(Column(string.ascii_uppercase[len(columns)], run, measured))
         except TuskerError as refusal:
             st.error(f"{_title(run)}: {refusal}", icon=":material/broken_image:")
-    return sides
+    return columns
 
 
 def _title(run: Run) -> str:
@@ -86,50 +90,38 @@ def _title(run: Run) -> str:
         return f"Run {run.id[:8]}"
 
 
-def _unfinished(run: Run, settings: Settings) -> str:
+def _explain_unfinished(run: Run, settings: Settings) -> str:
     status = run.status(settings).state
     if status in (State.QUEUED, State.RUNNING):
-        return f"{_title(run)} is {run_line.SAYS[status]}; it can be compared once it has finished."
-    return f"{_title(run)} has no report: it was not finished."
+        return f"{_title(run)} can be compared once it has finished."
+    return f"{_title(run)} has no report. Status: {run_line.STATUS[status].lower()}."
 
 
-def _named(sides: list[Side]) -> None:
-    """Which letter is which run."""
-    with st.grid(min_column_width=240, gap="small") as grid:
-        for side in sides:
-            with grid.cell(), st.container(border=True, height="stretch"):
-                _card(side, sides)
-
-
-def _card(side: Side, sides: list[Side]) -> None:
-    # Not `st.page_link`: to the page that it stands on it leaves the address as it was.
+def _card(column: Column, *, reference: bool) -> None:
+    # Not `st.page_link`: a link to the page that is shown does not change the address.
     st.button(
-        f"**{side.letter}** · {text.plain(side.title, 40)}",
+        f"**{column.letter}** · {text.plain(column.title, 40)}",
         icon=":material/fact_check:",
         type="tertiary",
-        key=f"open {side.run.id}",
+        key=f"open {column.run.id}",
         help="Read its report.",
-        on_click=_open,
-        args=(side.run.id,),
+        on_click=state.show_run,
+        args=(column.run.id,),
     )
-    preset, finished = side.measured.config.preset, side.measured.manifest.completed_at
+    preset, finished = column.measured.config.preset, column.measured.manifest.completed_at
     st.caption(f"{preset.capitalize()} · {text.date(finished)}")
-    if side is sides[0]:
+    if reference:
         st.caption(":material/flag: The reference: the others are compared with it.")
         return
     st.button(
         "Make it the reference",
         icon=":material/flag:",
-        key=f"reference {side.run.id}",
-        on_click=_refer_to,
-        args=(side.run.id,),
+        key=f"reference {column.run.id}",
+        on_click=_make_reference,
+        args=(column.run.id,),
     )
 
 
-def _open(run_id: str) -> None:
-    state.show_run(run_id)
-
-
-def _refer_to(run_id: str) -> None:
-    others = [other for other in _asked() if other != run_id]
+def _make_reference(run_id: str) -> None:
+    others = [other for other in _run_ids() if other != run_id]
     st.query_params[state.COMPARE] = ",".join([run_id, *others])

@@ -1,4 +1,4 @@
-"""The report of a complete run, one view at a time; a module a view, each with one `show`."""
+"""The report of a complete run, one view at a time; each view is a module with one `show`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from core.runs.run import Run
 from core.settings import Settings
 from ui import resources, state, text
 from ui.reports.views import certainty, confusions, data, export, pictures, summary, training
-from ui.reports.views.opened import Opened
+from ui.reports.views.complete_run import CompleteRun
 
-VIEWS: dict[str, Callable[[Opened], None]] = {
+VIEWS: dict[str, Callable[[CompleteRun], None]] = {
     "Summary": summary.show,
     "Confusions": confusions.show,
     "Pictures": pictures.show,
@@ -30,12 +30,12 @@ def show(run: Run, settings: Settings) -> None:
         RunDamaged: the report cannot be read.
     """
     mine = state.may_change(run.id, settings)
-    opened = Opened(run, resources.report(run), settings, mine)
+    view = CompleteRun(run, resources.report(run), settings, mine)
     headline, action = st.columns([5, 1], vertical_alignment="center")
-    headline.subheader(text.plain(opened.report.headline, 400))
+    headline.subheader(text.plain(view.report.headline, 400))
     if action.button("Try it", icon=":material/image_search:", type="primary", width="stretch"):
         st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
-    view = st.segmented_control(
+    name = st.segmented_control(
         "View",
         list(VIEWS),
         default="Summary",
@@ -44,4 +44,4 @@ def show(run: Run, settings: Settings) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    VIEWS[view](opened)
+    VIEWS[name](view)

@@ -1,4 +1,4 @@
-"""How far its probabilities can be believed, and from where on it had better not answer."""
+"""How far the probabilities can be trusted, and below which one the answer is “Not sure”."""
 
 from __future__ import annotations
 
@@ -8,144 +8,128 @@ from core.evaluation import describe
 from core.evaluation.report import Threshold
 from core.evaluation.wording import figures
 from core.runs.annotations import Annotations
-from ui import state, text
+from ui import state, text, widgets
 from ui.charts import certainty
-from ui.charts.drawing import PLAIN, share
-from ui.reports.views import gallery
-from ui.reports.views.opened import Opened
+from ui.reports.views import picture
+from ui.reports.views.complete_run import CompleteRun
 
 
-def show(opened: Opened) -> None:
-    """Reliability, a threshold to choose, and pictures unlike what it was taught."""
+def show(view: CompleteRun) -> None:
+    """Reliability, a threshold to choose, and test pictures that the OOD detector flags."""
     left, right = st.columns(2, gap="large")
     with left:
-        _reliability(opened)
+        _reliability(view)
     with right:
-        _threshold(opened)
-    _unlike(opened)
+        _threshold(view)
+    _ood(view)
 
 
-def _reliability(opened: Opened) -> None:
-    found = opened.report.certainty
+def _reliability(view: CompleteRun) -> None:
+    measured = view.report.certainty
+    before = describe(measured.before.error)
     st.subheader("When it says 90 %, is it right 90 times in 100?")
-    st.plotly_chart(
-        certainty.reliability(found),
-        key="reliability",
-        config=PLAIN,
-        alt=f"Reliability diagram; expected calibration error {describe(found.before.error)}"
-        + (f" before scaling, {describe(found.after.error)} after" if found.after else ""),
-    )
-    if found.after is None or found.temperature is None:
+    alt = f"Reliability diagram; expected calibration error {before}"
+    if measured.after is None or measured.temperature is None:
+        widgets.chart(certainty.reliability(measured), alt, key="reliability")
         st.caption(
-            "Expected calibration error: its probabilities are off by "
-            f"{describe(found.before.error)} on average. No temperature was fitted: it was right "
-            "on every validation picture."
+            f"Expected calibration error: the probabilities are off by {before} on average. No "
+            "temperature was fitted, since every validation picture was classified correctly."
         )
         return
+    after = describe(measured.after.error)
+    alt += f" before scaling, {after} after"
+    widgets.chart(certainty.reliability(measured), alt, key="reliability")
     st.caption(
-        "Expected calibration error: its probabilities are off by "
-        f"{describe(found.after.error)} on average; without the temperature of "
-        f"{found.temperature:.2f}, which was fitted on validation pictures and is part of the "
-        f"model, by {describe(found.before.error)}. On the line: as sure as it is right. Below: "
-        "too sure."
+        f"Expected calibration error: the probabilities are off by {after} on average. Without the "
+        f"temperature of {measured.temperature:.2f}, which was fitted on validation pictures and "
+        f"is part of the model, they are off by {before}. On the line: well calibrated. Below: "
+        "overconfident."
     )
 
 
-def _threshold(opened: Opened) -> None:
+def _threshold(view: CompleteRun) -> None:
     st.subheader("If it may say “not sure”, how often is it wrong?")
-    found = opened.report.certainty
-    said = opened.run.annotations()
-    chosen = _choose(found.choices, said) if found.choices else None
-    st.plotly_chart(
-        certainty.coverage(found, (chosen.value or None) if chosen else None),
+    measured, annotations = view.report.certainty, view.run.annotations()
+    chosen = _choose(measured.choices, annotations) if measured.choices else None
+    widgets.chart(
+        certainty.coverage(measured, (chosen.value or None) if chosen else None),
+        _describe(chosen) if chosen else "Share of wrong answers by share of pictures answered",
         key="coverage",
-        config=PLAIN,
-        alt=_told(chosen) if chosen else "Share of wrong answers by share of pictures answered",
     )
     if chosen is None:
         return
-    st.markdown(_told(chosen))
+    st.markdown(_describe(chosen))
     st.caption(
-        "The threshold is chosen by validation pictures; what it gives is measured on the test "
-        "pictures."
+        "The threshold is chosen on validation pictures; its effect is measured on test pictures."
     )
-    _offer(opened, chosen, said)
+    in_force = _in_force(annotations)
+    if chosen.value == annotations.threshold:
+        st.caption(f":material/check: {in_force}")
+        return
+    if view.mine:
+        share = text.share(chosen.value)
+        st.button(
+            "Always answer" if chosen.value <= 0 else f"Say “not sure” below {share}",
+            icon=":material/rule:",
+            on_click=_put_in_force,
+            args=(view, chosen),
+        )
+    st.caption(f"In force: {in_force}")
 
 
-def _choose(choices: tuple[Threshold, ...], said: Annotations) -> Threshold:
-    """The slider, from answering half to answering everything: as the axis under it runs."""
+def _choose(choices: tuple[Threshold, ...], annotations: Annotations) -> Threshold:
+    """A slider from answering half of the pictures to all, in the direction of the chart's axis."""
     by_aim = {choice.aim: choice for choice in choices}
-    in_force = said.aim if said.aim in by_aim else choices[0].aim
     if len(by_aim) == 1:
         return choices[0]
     aim = st.select_slider(
         "Pictures to answer",
         sorted(by_aim),
-        in_force,
+        annotations.aim if annotations.aim in by_aim else choices[0].aim,
         format_func=lambda aim: f"{100 * aim:.0f} %",
-        key=state.AIM,
-        help="The rest, those it is least sure of, get the answer “not sure”.",
+        key=state.COVERAGE,
+        help="For the rest, those with the lowest probability, the answer is “Not sure”.",
     )
     return by_aim[aim]
 
 
-def _told(choice: Threshold) -> str:
+def _describe(choice: Threshold) -> str:
     """`Answers 91 % (80–97) of the pictures and is wrong on 2.1 % (0.4–11) of those.`"""
-    answered = describe(choice.coverage)
     if choice.value <= 0:
         value, low, high = figures(choice.error) if choice.error else ("–", "–", "–")
         return f"Answers every picture and is wrong on **{value} %** ({low}–{high})."
     wrong = describe(choice.error) if choice.error else "none of none"
     return (
-        f"Answers **{answered}** of the pictures, those it is at least {share(choice.value)} sure "
-        f"of, and is wrong on **{wrong}** of them."
+        f"Answers **{describe(choice.coverage)}** of the pictures, those with a probability of at "
+        f"least {text.share(choice.value)}, and is wrong on **{wrong}** of them."
     )
 
 
-def _offer(opened: Opened, chosen: Threshold, said: Annotations) -> None:
-    """Make the chosen threshold part of the model."""
-    if chosen.value == said.threshold:
-        st.caption(f":material/check: {_in_force(said)}")
-        return
-    if not opened.mine:
-        st.caption(_in_force(said))
-        return
-    st.button(
-        "Always answer" if chosen.value <= 0 else f"Say “not sure” below {share(chosen.value)}",
-        icon=":material/rule:",
-        on_click=_put_in_force,
-        args=(opened, chosen),
-    )
-    st.caption(f"In force: {_in_force(said)}")
-
-
-def _in_force(said: Annotations) -> str:
-    if said.threshold <= 0:
+def _in_force(annotations: Annotations) -> str:
+    if annotations.threshold <= 0:
         return "This model answers every picture."
-    return f"This model says “not sure” below {share(said.threshold)}."
+    return f"This model says “not sure” below {text.share(annotations.threshold)}."
 
 
-def _put_in_force(opened: Opened, chosen: Threshold) -> None:
-    opened.run.annotate(
-        lambda said: said.model_copy(update={"threshold": chosen.value, "aim": chosen.aim})
-    )
+def _put_in_force(view: CompleteRun, chosen: Threshold) -> None:
+    update = {"threshold": chosen.value, "aim": chosen.aim}
+    view.run.annotate(lambda annotations: annotations.model_copy(update=update))
 
 
-def _unlike(opened: Opened) -> None:
-    """What it would call unlike anything it was taught, though it was taught just that."""
+def _ood(view: CompleteRun) -> None:
+    """Test pictures that are flagged as out of distribution, though they show its classes."""
     st.subheader("What does it do with pictures of something else?", divider="gray")
-    found = opened.run.ood_scores()
-    if found is None:
-        st.caption("That was not measured for this run.")
+    measured = view.run.ood_scores()
+    if measured is None:
+        st.caption("This was not measured for this run.")
         return
-    flagged = [place for place, strange in enumerate(found.scores) if strange > 1]
+    flagged = [place for place, score in enumerate(measured.scores) if score > 1]
     st.markdown(
-        "A picture far from all that it was taught is called “unlike anything it was taught”. "
-        f"That is a false alarm for {describe(found.false_alarms)} of the test pictures "
-        f"({len(flagged)} of {len(found.scores)}), which all show one of its classes."
+        "A picture far from all training pictures gets the answer “Not like the training "
+        f"pictures”. This is a false alarm for {describe(measured.false_alarms)} of the test "
+        f"pictures ({len(flagged)} of {len(measured.scores)}), which all show one of its classes."
     )
     if flagged:
-        flagged.sort(key=lambda place: -found.scores[place])
-        shown = text.count(len(flagged), "false alarm")
-        with st.expander(shown, icon=":material/help:"):
-            gallery.show(opened, flagged, "unlike")
+        flagged.sort(key=lambda place: -measured.scores[place])
+        with st.expander(text.count(len(flagged), "false alarm"), icon=":material/help:"):
+            picture.tiles(view, flagged, "ood")

@@ -1,34 +1,36 @@
-"""What it takes for what: the matrix, and the pictures of the cell that the address names."""
+"""The confusion matrix, and the pictures of the cell that the address names."""
 
 from __future__ import annotations
 
+from typing import get_args
+
 import streamlit as st
 
-from ui import resources, state, text
+from ui import resources, state, text, widgets
 from ui.charts import confusion
-from ui.charts.drawing import PLAIN
-from ui.reports.views import gallery
-from ui.reports.views.opened import Opened
+from ui.reports.views import picture
+from ui.reports.views.complete_run import CompleteRun
 
 WORST = 8
 """Confusions that are listed beside the matrix."""
 HEIGHT = 720
 """Pixels of a matrix before it scrolls, so that the pictures of a cell stay within reach."""
+CELLS = {"count": "Pictures", "row": "% of actual", "column": "% of predicted"}
 
 Cell = tuple[int, int]
-"""Indices of what it was and what it said."""
+"""Indices of the actual and the predicted class."""
 
 
-def show(opened: Opened) -> None:
-    """The matrix, the commonest confusions, and the pictures of the chosen cell."""
-    named = _named(opened)
-    chosen = None if None in named else named
+def show(view: CompleteRun) -> None:
+    """The matrix, the most frequent confusions, and the pictures of the chosen cell."""
+    actual, predicted = _label(view, state.CELL_ACTUAL), _label(view, state.CELL_PREDICTED)
+    chosen = None if actual is None or predicted is None else (actual, predicted)
     matrix, worst = st.columns([3, 1], gap="medium")
     with worst:
-        _worst(opened, chosen)
+        _worst(view, chosen)
     with matrix:
-        _matrix(opened, chosen)
-    _pictures(opened, named)
+        _matrix(view, chosen)
+    _pictures(view, actual, predicted)
 
 
 def go_to(cell: Cell) -> None:
@@ -37,17 +39,12 @@ def go_to(cell: Cell) -> None:
     _choose(cell)
 
 
-def _matrix(opened: Opened, chosen: Cell | None) -> None:
-    run, report = opened.run, opened.report
-    size = len(report.classes)
-    values = st.segmented_control(
+def _matrix(view: CompleteRun, chosen: Cell | None) -> None:
+    run, size = view.run, len(view.report.classes)
+    values: confusion.Share = st.segmented_control(
         "Cells show",
-        ["count", "row", "column"],
-        format_func={
-            "count": "Pictures",
-            "row": "% of what it was",
-            "column": "% of what it said",
-        }.get,
+        get_args(confusion.Share),
+        format_func=CELLS.__getitem__,
         default="count",
         required=True,
     )
@@ -55,21 +52,20 @@ def _matrix(opened: Opened, chosen: Cell | None) -> None:
     figure = resources.matrix(run, values, _framed(key, chosen))
     tall = figure.layout.height > HEIGHT
     with st.container(height=HEIGHT if tall else "content", border=tall):
-        st.plotly_chart(
+        widgets.chart(
             figure,
-            config=PLAIN,
+            "Confusion matrix: actual classes down, predicted classes across",
             width="stretch" if size > 6 else 200 + 140 * size,
             on_select=lambda: _clicked(key),
             selection_mode="points",
             key=key,
-            alt="Confusion matrix: true classes down, what it said across",
         )
     if size > confusion.NAMED:
-        st.caption("Columns stand in the order of the rows. Point at a cell to see its names.")
+        st.caption("Columns are in the order of the rows. Point at a cell to see its names.")
 
 
 def _framed(key: str, chosen: Cell | None) -> Cell | None:
-    """The chosen cell, unless the matrix itself marks it: a frame means drawing it all anew."""
+    """The chosen cell, unless the matrix itself marks it: a frame means drawing it again."""
     if not st.session_state.get(state.FRAMED) and _marked(key) == chosen:
         return None
     st.session_state[state.FRAMED] = chosen is not None
@@ -91,32 +87,33 @@ def _clicked(key: str) -> None:
         _choose(cell)
 
 
-def _worst(opened: Opened, chosen: Cell | None) -> None:
-    """The commonest confusions, as buttons: they do what a click on the matrix does."""
-    classes = opened.report.classes
-    mistakes = opened.report.confusion.worst[:WORST]
-    st.markdown("**Most often confused**" if mistakes else "It confused nothing.")
+def _worst(view: CompleteRun, chosen: Cell | None) -> None:
+    """The most frequent confusions, as buttons: they do what a click on the matrix does."""
+    classes = view.report.classes
+    mistakes = view.report.confusion.worst[:WORST]
+    st.markdown("**Most often confused**" if mistakes else "No class was confused with another.")
     for mistake in mistakes:
-        was, said = (text.plain(classes[i], 24) for i in (mistake.label, mistake.predicted))
         cell = (mistake.label, mistake.predicted)
+        actual, predicted = (text.plain(classes[label], 24) for label in cell)
         st.button(
-            f"{was} → {said} · {mistake.count}",
+            f"{actual} → {predicted} · {mistake.count}",
             key=f"worst {cell}",
             width="stretch",
             type="primary" if cell == chosen else "secondary",
             on_click=_choose,
             args=(cell,),
-            help=f"{text.count(mistake.count, 'picture')} of {was}, taken for {said}.",
+            help=f"{text.count(mistake.count, 'picture')} of {actual}, predicted {predicted}.",
         )
 
 
-def _pictures(opened: Opened, named: tuple[int | None, int | None]) -> None:
-    classes = opened.report.classes
-    label, predicted = st.session_state[state.WAS], st.session_state[state.SAID] = named
+def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> None:
+    classes = view.report.classes
+    boxes = {state.ACTUAL_BOX: ("Actual", actual), state.PREDICTED_BOX: ("Predicted", predicted)}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for what, key in (("It was", state.WAS), ("It said", state.SAID)):
+        for key, (title, label) in boxes.items():
+            st.session_state[key] = label
             st.selectbox(
-                what,
+                title,
                 range(len(classes)),
                 index=None,
                 format_func=classes.__getitem__,
@@ -126,20 +123,22 @@ def _pictures(opened: Opened, named: tuple[int | None, int | None]) -> None:
                 filter_mode="contains",
                 width=260,
             )
-    if label is None or predicted is None:
+    if actual is None or predicted is None:
         st.caption("Click a cell, or choose both classes, to see its pictures.")
         return
-    places = resources.rows(opened.run).cell(label, predicted)
-    was, said = text.plain(classes[label]), text.plain(classes[predicted])
-    count = text.count(len(places), "picture")
-    st.markdown(f"It was **{was}**, it said **{said}**: {count}")
+    places = resources.rows(view.run).cell(actual, predicted)
+    st.markdown(
+        f"Actual **{text.plain(classes[actual])}**, predicted "
+        f"**{text.plain(classes[predicted])}**: {text.count(len(places), 'picture')}"
+    )
     if len(places):
-        gallery.cards(opened, places.tolist(), f"cell {label} {predicted}")
+        picture.cards(view, places.tolist(), f"cell {actual} {predicted}")
 
 
 def _name() -> None:
-    """Put the classes that were chosen by hand into the address."""
-    for name, key in ((state.CELL_WAS, state.WAS), (state.CELL_SAID, state.SAID)):
+    """Put the classes that were chosen in the boxes into the address."""
+    boxes = {state.CELL_ACTUAL: state.ACTUAL_BOX, state.CELL_PREDICTED: state.PREDICTED_BOX}
+    for name, key in boxes.items():
         label = st.session_state[key]
         if label is None:
             st.query_params.pop(name, None)
@@ -148,18 +147,14 @@ def _name() -> None:
 
 
 def _choose(cell: Cell) -> None:
-    # At once: each change of the address is a step of the browser's way back.
-    was, said = map(str, cell)
-    st.query_params.update({state.CELL_WAS: was, state.CELL_SAID: said})
+    # Both at once: each change of the address is a step in the browser's history.
+    actual, predicted = map(str, cell)
+    st.query_params.update({state.CELL_ACTUAL: actual, state.CELL_PREDICTED: predicted})
 
 
-def _named(opened: Opened) -> tuple[int | None, int | None]:
-    """The classes that the address names, each None where it names none of this report."""
-    return _label(opened, state.CELL_WAS), _label(opened, state.CELL_SAID)
-
-
-def _label(opened: Opened, name: str) -> int | None:
+def _label(view: CompleteRun, name: str) -> int | None:
+    """The class that a query parameter names; None where it names none of this report."""
     number = state.parameter(name)
     if not (number.isascii() and number.isdecimal()) or len(number) > 6:
         return None
-    return int(number) if int(number) < len(opened.report.classes) else None
+    return int(number) if int(number) < len(view.report.classes) else None

@@ -1,4 +1,4 @@
-"""What it was taught on: counts, what was found, what was left out, whose label is in doubt."""
+"""The pictures of a run: counts, findings, files left out, and labels that may be wrong."""
 
 from __future__ import annotations
 
@@ -8,39 +8,37 @@ from core.checks import Severity
 from core.dataset import Dataset
 from core.runs import corrections
 from core.runs.run import Run
-from ui import resources, state, text
-from ui.findings import ICONS
-from ui.reports.views import doubts
-from ui.reports.views.opened import Opened
+from ui import resources, state, text, widgets
+from ui.reports.views import label_issues
+from ui.reports.views.complete_run import CompleteRun
 
 SPLITS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
-def show(opened: Opened) -> None:
+def show(view: CompleteRun) -> None:
     """All of it."""
-    run = opened.run
-    dataset = resources.dataset(run)
-    _origin(opened, run)
-    doubts.show(opened, dataset)
+    dataset = resources.dataset(view.run)
+    _origin(view)
+    label_issues.show(view, dataset)
     _counts(dataset)
-    _findings(run)
+    _findings(view.run)
     _skipped(dataset)
 
 
-def _origin(opened: Opened, run: Run) -> None:
-    """Which run it was trained again from, for those who may see that one."""
-    found = corrections.origin(run)
-    if found is None:
+def _origin(view: CompleteRun) -> None:
+    """The run that was corrected to get this one, for visitors who may see it."""
+    origin = corrections.origin(view.run)
+    if origin is None:
         return
-    changed = text.count(len(found.corrections), "correction")
-    st.markdown(f"Trained again from **{text.plain(found.name)}** with {changed}.")
-    if not state.may_list(found.run, opened.settings):
+    changed = text.count(len(origin.corrections), "correction")
+    st.markdown(f"Trained again from **{text.plain(origin.name)}** with {changed}.")
+    if not state.may_list(origin.run, view.settings):
         return
     with st.container(horizontal=True):
         if st.button("Open that run", icon=":material/fact_check:"):
-            st.switch_page("pages/reports.py", query_params={state.RUN: found.run})
+            st.switch_page("pages/reports.py", query_params={state.RUN: origin.run})
         if st.button("Compare with it", icon=":material/compare_arrows:"):
-            both = f"{found.run},{run.id}"
+            both = f"{origin.run},{view.run.id}"
             st.switch_page("pages/reports.py", query_params={state.COMPARE: both})
 
 
@@ -58,23 +56,23 @@ def _counts(dataset: Dataset) -> None:
         hide_index=True,
     )
     st.caption(
-        "The upload came with its own test pictures; they were used as they were."
+        "The upload came with a test set of its own, which was used."
         if dataset.predefined
-        else "Pictures that look the same are always in the same part."
+        else "Pictures that look the same were kept together in training or test."
     )
 
 
 def _findings(run: Run) -> None:
-    found = run.findings()
-    if not found:
+    findings = run.findings()
+    if not findings:
         return
-    st.subheader("What was found before it learned")
-    for finding in found:
-        said = f"{ICONS[finding.severity]} {text.plain(finding.sentence, 400)}"
+    st.subheader("Findings before the training")
+    for finding in findings:
+        sentence = f"{widgets.SEVERITY[finding.severity]} {text.plain(finding.sentence, 400)}"
         if not finding.files or finding.severity is Severity.INFORMS:
-            st.markdown(said)
+            st.markdown(sentence)
             continue
-        with st.expander(said):
+        with st.expander(sentence):
             st.dataframe({"File": list(finding.files)}, hide_index=True)
 
 

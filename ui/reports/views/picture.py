@@ -1,8 +1,8 @@
-"""One test picture closer: where the model looked, how sure it was, how strange it found it."""
+"""Test pictures with their predictions: as tiles, beside their heat maps, or one in a dialog."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
@@ -11,99 +11,181 @@ from core import images
 from core.errors import BadImage
 from core.evaluation.report import Prediction
 from core.model import heatmap
-from ui import state, text
-from ui.charts import report
-from ui.charts.drawing import PLAIN, share
-from ui.reports.views.opened import Opened
+from ui import state, text, widgets
+from ui.reports import gallery
+from ui.reports.views.complete_run import CompleteRun
 
 EDGE = 320
-"""Longest edge of what is drawn here, in pixels."""
+"""Longest edge of a picture in the dialog, in pixels."""
 STRENGTH = 0.7
 """How much a heat map covers at first."""
-BARS = 5
+BARS, NAMED = 5, 3
+"""Answers that the dialog and a card list."""
 GAP, GREY = 4, 128
 """Pixels between a picture and its heat map, and their shade, for light and dark pages."""
+CARDS = 12
+"""Pictures beside their heat maps on a page."""
 
 
-def open_at(opened: Opened, places: Sequence[int], place: int) -> None:
-    """Open one of these pictures over the page, with a way to the ones before and after."""
-    st.session_state[state.PICTURE] = place
-    _dialog(opened, places)
+def tiles(view: CompleteRun, places: Sequence[int], key: str) -> None:
+    """Small test pictures, each a way to open it.
+
+    Args:
+        view: the run.
+        places: of the pictures in the report, in the order to show.
+        key: of this gallery.
+    """
+    _gallery(view, places, key, _tile, gallery.PAGE, 130)
 
 
-@st.dialog("What it made of this picture", width=860)
-def _dialog(opened: Opened, places: Sequence[int]) -> None:
-    place = st.session_state.get(state.PICTURE, places[0])
-    at = places.index(place) if place in places else 0
-    said = opened.report.predictions[places[at]]
-    _verdict(opened, places[at], said)
-    _looked(opened, places[at], said)
-    _bars(opened, said)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for label, step, icon in (("Before", -1, "arrow_back"), ("After", 1, "arrow_forward")):
-            there = 0 <= at + step < len(places)
-            st.button(
-                label,
-                icon=f":material/{icon}:",
-                disabled=not there,
-                on_click=_go,
-                args=(places[at + step] if there else place,),
-            )
-        st.caption(f"{at + 1:,} of {len(places):,} · {text.plain(said.name)}")
+def cards(view: CompleteRun, places: Sequence[int], key: str) -> None:
+    """Test pictures, each beside its heat map, with the likeliest answers."""
+    if view.run.heatmaps() is None:
+        st.caption("This run has no heat maps; they are made once its report is finished.")
+    _gallery(view, places, key, _card, CARDS, 240)
 
 
-def beside_its_heat_map(opened: Opened, place: int) -> bytes | None:
-    """A picture as JPEG, and right of it where the model looked, if that is known."""
-    pixels, maps = _pixels(opened, place), opened.run.heatmaps()
+def _gallery(
+    view: CompleteRun,
+    places: Sequence[int],
+    key: str,
+    draw: Callable[[CompleteRun, int, str], bool],
+    page_size: int,
+    width: int,
+) -> None:
+    pressed: list[int] = []
+
+    def item(place: int) -> None:
+        if draw(view, place, f"open {key} {place}"):
+            pressed.append(place)
+
+    gallery.show(places, key, item, page_size=page_size, width=width)
+    if pressed:
+        st.session_state[state.PICTURE] = pressed[0]
+        _dialog(view, list(map(int, places)))
+
+
+def thumbnail(view: CompleteRun, place: int) -> None:
+    """The small copy of a test picture, if it is there."""
+    file = view.run.thumbnail(place)
+    if file.is_file():
+        st.image(str(file), width="stretch", alt=view.report.predictions[place].name)
+
+
+def _tile(view: CompleteRun, place: int, key: str) -> bool:
+    """A picture above its prediction; returns whether it was pressed."""
+    prediction, classes = view.report.predictions[place], view.report.classes
+    correct = prediction.label == prediction.predicted
+    thumbnail(view, place)
+    pressed = st.button(
+        f"{text.plain(classes[prediction.predicted], 30)} · {text.share(prediction.probability)}",
+        icon=":material/check:" if correct else ":material/close:",
+        key=key,
+        width="stretch",
+        wrap=True,  # otherwise the number behind a long name is cut off
+        help=text.plain(prediction.name),
+    )
+    if not correct:
+        st.caption(f"Actual: **{text.plain(classes[prediction.label], 30)}**")
+    return pressed
+
+
+def _card(view: CompleteRun, place: int, key: str) -> bool:
+    """A picture beside its heat map, and its likeliest answers; returns whether it was pressed."""
+    prediction = view.report.predictions[place]
+    shown = _beside_heat_map(view, place)
+    if shown is not None:
+        st.image(shown, width="stretch", alt=f"{prediction.name} and its heat map")
+    _answers(view, prediction, NAMED)
+    return st.button(
+        "Look closer",
+        icon=":material/zoom_in:",
+        key=key,
+        width="stretch",
+        help=text.plain(prediction.name),
+    )
+
+
+def _beside_heat_map(view: CompleteRun, place: int) -> bytes | None:
+    """A picture as JPEG, with the heat map of its prediction at the right, if there is one."""
+    pixels, maps = _pixels(view, place), view.run.heatmaps()
     if pixels is None:
         return None
     if maps is None or place >= len(maps):
         return images.thumbnail(pixels)
-    crop = opened.run.config().crop
-    laid = heatmap.overlay(pixels, maps[place, 0], crop=crop, strength=STRENGTH)
+    crop = view.run.config().crop
+    covered = heatmap.overlay(pixels, maps[place, 0], crop=crop, strength=STRENGTH)
     gap = np.full((len(pixels), GAP, 3), GREY, np.uint8)
-    return images.thumbnail(np.hstack([pixels, gap, laid]), edge=EDGE + GAP)
+    return images.thumbnail(np.hstack([pixels, gap, covered]), edge=EDGE + GAP)
 
 
-def _pixels(opened: Opened, place: int) -> np.ndarray | None:
+def _pixels(view: CompleteRun, place: int) -> np.ndarray | None:
     try:
-        return images.decode(opened.run.thumbnail(place))
+        return images.decode(view.run.thumbnail(place))
     except BadImage:
         return None
 
 
-def _verdict(opened: Opened, place: int, said: Prediction) -> None:
-    classes = opened.report.classes
-    named = text.plain(classes[said.predicted])
-    if said.label == said.predicted:
-        st.markdown(f":material/check: It is **{named}**, and it said so.")
+@st.dialog("Picture", width=860)
+def _dialog(view: CompleteRun, places: Sequence[int]) -> None:
+    place = st.session_state.get(state.PICTURE, places[0])
+    at = places.index(place) if place in places else 0
+    prediction = view.report.predictions[places[at]]
+    _verdict(view, places[at], prediction)
+    _heat_maps(view, places[at], prediction)
+    _answers(view, prediction, BARS)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for label, step, icon in (("Previous", -1, "arrow_back"), ("Next", 1, "arrow_forward")):
+            exists = 0 <= at + step < len(places)
+            st.button(
+                label,
+                icon=f":material/{icon}:",
+                disabled=not exists,
+                on_click=_go,
+                args=(places[at + step] if exists else place,),
+            )
+        st.caption(f"{at + 1:,} of {len(places):,} · {text.plain(prediction.name)}")
+
+
+def _go(place: int) -> None:
+    st.session_state[state.PICTURE] = place
+
+
+def _verdict(view: CompleteRun, place: int, prediction: Prediction) -> None:
+    classes = view.report.classes
+    predicted = text.plain(classes[prediction.predicted])
+    if prediction.label == prediction.predicted:
+        st.markdown(f":material/check: Correct: **{predicted}**")
     else:
-        was = text.plain(classes[said.label])
-        st.markdown(f":material/close: It said **{named}**; its label is **{was}**.")
-    unlike = opened.run.ood_scores()
-    if unlike is not None and unlike.scores[place] > 1:
+        actual = text.plain(classes[prediction.label])
+        st.markdown(f":material/close: Predicted **{predicted}**, actual **{actual}**")
+    ood = view.run.ood_scores()
+    if ood is not None and ood.scores[place] > 1:
         st.caption(
-            ":material/help: It would be called unlike anything it was taught: strangeness "
-            f"{unlike.scores[place]:.2f}, where 1 is the most that passes."
+            ":material/help: The model finds it not like the training pictures: its OOD score is "
+            f"{ood.scores[place]:.2f}, and the limit is 1."
         )
-    elif said.probability < (least := opened.run.annotations().threshold):
-        st.caption(f":material/help: It would answer “not sure”: {share(least)} are asked for.")
+    elif prediction.probability < (threshold := view.run.annotations().threshold):
+        st.caption(
+            ":material/help: The model would answer “Not sure”: the threshold is "
+            f"{text.share(threshold)}."
+        )
 
 
-def _looked(opened: Opened, place: int, said: Prediction) -> None:
-    pixels, maps = _pixels(opened, place), opened.run.heatmaps()
+def _heat_maps(view: CompleteRun, place: int, prediction: Prediction) -> None:
+    pixels, maps = _pixels(view, place), view.run.heatmaps()
     if pixels is None:
-        st.caption("Its small picture is not there.")
+        st.caption("The small copy of this picture is missing.")
         return
     if maps is None or place >= len(maps):
-        st.image(pixels, width=EDGE, alt=said.name)
-        st.caption("There is no heat map of it; they are made once the report is finished.")
+        st.image(pixels, width=EDGE, alt=prediction.name)
+        st.caption("It has no heat map yet; heat maps are made once the report is finished.")
         return
-    classes, crop = opened.report.classes, opened.run.config().crop
-    explained = [(said.predicted, maps[place, 0])]
-    if said.label != said.predicted:
-        explained.append((said.label, maps[place, 1]))
-    drawn = st.grid(len(explained) + 1, min_column_width=110, gap="small")
+    classes, crop = view.report.classes, view.run.config().crop
+    explained = [(prediction.predicted, maps[place, 0])]
+    if prediction.label != prediction.predicted:
+        explained.append((prediction.label, maps[place, 1]))
+    grid = st.grid(len(explained) + 1, min_column_width=110, gap="small")
     strength = st.slider(
         "Strength of the heat map",
         0,
@@ -113,38 +195,19 @@ def _looked(opened: Opened, place: int, said: Prediction) -> None:
         format="%d %%",
         key=state.STRENGTH,
     )
-    with drawn.cell():
-        st.image(pixels, width="stretch", alt=said.name)
+    with grid.cell():
+        st.image(pixels, width="stretch", alt=prediction.name)
         st.caption("The picture")
     for label, heat in explained:
-        named = text.plain(classes[label], 40)
-        laid = heatmap.overlay(pixels, heat, crop=crop, strength=strength / 100)
-        with drawn.cell():
-            st.image(laid, width="stretch", alt=f"Heat map for {classes[label]}")
-            st.caption(f"What speaks for **{named}**")
+        covered = heatmap.overlay(pixels, heat, crop=crop, strength=strength / 100)
+        with grid.cell():
+            st.image(covered, width="stretch", alt=f"Heat map for {classes[label]}")
+            st.caption(f"Evidence for **{text.plain(classes[label], 40)}**")
 
 
-def _bars(opened: Opened, said: Prediction) -> None:
-    shown = said.top[:BARS]
-    labels = [label for label, _ in shown]
-    names = [opened.report.classes[label] for label in labels]
-    st.plotly_chart(
-        report.probability_bars(
-            names,
-            [probability for _, probability in shown],
-            truth=labels.index(said.label) if said.label in labels else None,
-            limit=44,
-        ),
-        config=PLAIN,
-        key="probabilities of a picture",
-        alt="; ".join(
-            f"{name} {share(probability)}"
-            for name, (_, probability) in zip(names, shown, strict=True)
-        ),
-    )
-    if said.label not in labels:
-        st.caption(f"Its label is not among its {len(labels)} likeliest answers.")
-
-
-def _go(place: int) -> None:
-    st.session_state[state.PICTURE] = place
+def _answers(view: CompleteRun, prediction: Prediction, count: int) -> None:
+    """The likeliest classes as bars; the actual one is marked."""
+    for label, probability in prediction.top[:count]:
+        actual = " · actual" if label == prediction.label else ""
+        name, share = view.report.classes[label], text.share(probability)
+        widgets.bar(name, probability, f"{share}{actual}")

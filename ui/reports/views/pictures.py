@@ -1,158 +1,122 @@
-"""Every test picture: found by what was said of it, put in order, taken away as CSV."""
+"""Every test picture: filtered, in order, as CSV."""
 
 from __future__ import annotations
 
-import csv
-import io
-from typing import get_args
+from collections.abc import Iterator
+from typing import Any
 
 import streamlit as st
 
 from core.evaluation import browsing
 from core.evaluation.browsing import ORDERS, Filters, Rows, Verdict
-from core.predict.table import inert
-from ui import resources, state, text
-from ui.charts.drawing import share
-from ui.reports.views import gallery
-from ui.reports.views.opened import Opened
+from ui import resources, state, text, widgets
+from ui.reports.views import picture
+from ui.reports.views.complete_run import CompleteRun
 
-ONLY: dict[str, bool | None] = {"All": None, "Wrong": False, "Right": True}
+ONLY: dict[str, bool | None] = {"All": None, "Wrong": False, "Correct": True}
+VERDICTS: dict[str, Verdict] = {
+    "Sure": "sure",
+    "Not sure": "not sure",
+    "Not like the training pictures": "unlike",
+}
 TOP = 5
-"""Answers of a picture that a line of the CSV holds."""
+"""Answers of a picture in a line of the CSV."""
 
 
-def show(opened: Opened) -> None:
+def show(view: CompleteRun) -> None:
     """The filters, how many pictures pass them, and those pictures."""
-    rows = resources.rows(opened.run)
-    wanted, order = _asked(opened, rows)
-    places = browsing.find(rows, wanted, order)
+    rows = resources.rows(view.run)
+    wanted, order = _filters(view, rows)
+    places = browsing.find(rows, wanted, order).tolist()
     wrong = int((~rows.right[places]).sum())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"{text.count(len(places), 'picture')} of {opened.report.pictures:,}, {wrong:,} wrong",
+            f"{text.count(len(places), 'picture')} of {view.report.pictures:,}, {wrong:,} wrong",
             width="stretch",
         )
-        st.download_button(
-            "Download as CSV",
-            lambda: table(opened, rows, places.tolist()),
-            file_name="pictures.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            disabled=not len(places),
+        widgets.download_csv(
+            csv_header(view),
+            lambda: csv_rows(view, rows, places),
+            "pictures.csv",
+            disabled=not places,
         )
-    if not len(places):
-        st.caption("No test picture is like that.")
-        return
-    gallery.show(opened, places.tolist(), state.PAGE)
+    if places:
+        picture.tiles(view, places, state.PAGE)
+    else:
+        st.caption("No test picture matches.")
 
 
-def _asked(opened: Opened, rows: Rows) -> tuple[Filters, str]:
-    """What the filters ask for; each is in the address."""
-    classes = list(opened.report.classes)
-    threshold = opened.run.annotations().threshold
+def _filters(view: CompleteRun, rows: Rows) -> tuple[Filters, str]:
+    """The filters, each of which is in the address, and the order."""
+    classes = list(view.report.classes)
+    threshold = view.run.annotations().threshold
+    bound: dict[str, Any] = {"bind": "query-params", "on_change": _first_page}
+    optional: dict[str, Any] = {
+        "index": None,
+        "placeholder": "Any class",
+        "filter_mode": "contains",
+    }
     only = st.segmented_control(
-        "Show",
-        list(ONLY),
-        default="All",
-        required=True,
-        key=state.ONLY,
-        bind="query-params",
-        on_change=_first_page,
+        "Show", list(ONLY), default="All", required=True, key=state.ONLY, **bound
     )
     with st.grid(3, min_column_width=160, gap="small", vertical_alignment="bottom"):
-        order = st.selectbox(
-            "Order",
-            list(ORDERS),
-            key=state.ORDER,
-            bind="query-params",
-            on_change=_first_page,
-        )
-        label = _class("It was", classes, state.CLASS)
-        predicted = _class("It said", classes, state.CALLED)
-        named = st.text_input(
-            "File",
-            key=state.FILE,
-            bind="query-params",
-            on_change=_first_page,
-            placeholder="Part of its name",
-        )
-        verdict: Verdict | None = None
+        order = st.selectbox("Order", list(ORDERS), key=state.ORDER, **bound)
+        actual = st.selectbox("Actual", classes, key=state.ACTUAL, **optional, **bound)
+        predicted = st.selectbox("Predicted", classes, key=state.PREDICTED, **optional, **bound)
+        name = st.text_input("File", key=state.FILE, placeholder="Part of its name", **bound)
+        verdict: str | None = None
         if threshold > 0 or rows.ood_score is not None:
             verdict = st.selectbox(
-                "It would answer",
-                get_args(Verdict),
-                index=None,
-                key=state.ANSWERED,
-                bind="query-params",
-                on_change=_first_page,
-                placeholder="Anything",
-                help=f"“Not sure” below {share(threshold)}, which is set under Certainty."
+                "Verdict",
+                list(VERDICTS),
+                key=state.VERDICT,
+                help=f"“Not sure” below {text.share(threshold)}, which is set under Certainty."
                 if threshold > 0
-                else "It is never “not sure”: no threshold is set under Certainty.",
+                else "Never “Not sure”: no threshold is set under Certainty.",
+                **optional,
+                **bound,
             )
         low, high = st.slider(
-            "How sure it was",
-            0,
-            100,
-            (0, 100),
-            format="%d %%",
-            key=state.SURENESS,
-            bind="query-params",
-            on_change=_first_page,
+            "Probability", 0, 100, (0, 100), format="%d %%", key=state.PROBABILITY, **bound
         )
     wanted = Filters(
-        label=None if label is None else classes.index(label),
+        label=None if actual is None else classes.index(actual),
         predicted=None if predicted is None else classes.index(predicted),
         right=ONLY[only],
         low=low / 100,
         high=high / 100,
-        verdict=verdict,
+        verdict=VERDICTS[verdict] if verdict else None,
         threshold=threshold,
-        text=named.strip(),
+        text=name.strip(),
     )
     return wanted, order
-
-
-def _class(label: str, classes: list[str], key: str) -> str | None:
-    return st.selectbox(
-        label,
-        classes,
-        index=None,
-        key=key,
-        bind="query-params",
-        on_change=_first_page,
-        placeholder="Any class",
-        filter_mode="contains",
-    )
 
 
 def _first_page() -> None:
     st.session_state[state.PAGE] = 1
 
 
-def table(opened: Opened, rows: Rows, places: list[int]) -> str:
-    """The pictures as CSV, one a line; a cell that a spreadsheet would run is made text."""
-    classes = opened.report.classes
-    count = min(TOP, len(classes))
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
-        ["file", "label", "said", "right", "probability", "strangeness"]
-        + [f"{what} {rank}" for rank in range(1, count + 1) for what in ("answer", "probability")]
-    )
+def csv_header(view: CompleteRun) -> list[str]:
+    """Columns of the CSV."""
+    header = ["file", "actual", "predicted", "correct", "probability", "ood score"]
+    for rank in range(1, min(TOP, len(view.report.classes)) + 1):
+        header += [f"class {rank}", f"probability {rank}"]
+    return header
+
+
+def csv_rows(view: CompleteRun, rows: Rows, places: list[int]) -> Iterator[list[object]]:
+    """One row per picture."""
+    classes = view.report.classes
     for place in places:
-        said = opened.report.predictions[place]
-        strange = "" if rows.ood_score is None else f"{rows.ood_score[place]:g}"
-        line: list[object] = [
-            inert(said.name),
-            inert(classes[said.label]),
-            inert(classes[said.predicted]),
-            "yes" if said.label == said.predicted else "no",
-            said.probability,
-            strange,
+        prediction = view.report.predictions[place]
+        row: list[object] = [
+            prediction.name,
+            classes[prediction.label],
+            classes[prediction.predicted],
+            "yes" if prediction.label == prediction.predicted else "no",
+            prediction.probability,
+            "" if rows.ood_score is None else f"{rows.ood_score[place]:g}",
         ]
-        for label, probability in said.top[:count]:
-            line += [inert(classes[label]), probability]
-        writer.writerow(line)
-    return out.getvalue()
+        for label, probability in prediction.top[:TOP]:
+            row += [classes[label], probability]
+        yield row

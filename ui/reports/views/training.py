@@ -1,30 +1,70 @@
-"""How it learned, and whether more pictures would help."""
+"""How the training went, and whether more pictures would help."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from ui import run_progress
-from ui.reports import learning_curve
-from ui.reports.views.opened import Opened
+from core.evaluation import describe
+from core.evaluation.advice import in_points
+from core.runs import Run
+from ui import run_progress, text, widgets
+from ui.charts import learning
+from ui.reports.views.complete_run import CompleteRun
+
+STARTS = {
+    "head": "the start, a logistic regression, was kept",
+    "fine-tune": "the model before fine-tuning was kept",
+}
 
 
-def show(opened: Opened) -> None:
-    """Curves of both phases, whether more pictures would help, and the settings."""
-    run = opened.run
-    curves, more = st.columns(2, gap="large")
-    with curves:
+def show(view: CompleteRun) -> None:
+    """Curves of both phases, the learning curve, and the settings."""
+    run = view.run
+    left, right = st.columns(2, gap="large")
+    with left:
         st.markdown("**How did it learn?**")
         run_progress.curves(run)
         for kept in run.kept():
-            which = (
-                f"epoch {kept.epoch} was kept" if kept.epoch else run_progress.STARTS[kept.phase]
-            )
+            which = f"epoch {kept.epoch} was kept" if kept.epoch else STARTS[kept.phase]
             st.caption(
-                f"{run_progress.PHASES[kept.phase]}: {which}, with a validation loss of "
-                f"{kept.validation_loss:.3f} and {100 * kept.validation_accuracy:.1f} % right."
+                f"{widgets.PHASES[kept.phase]}: {which}, with a validation loss of "
+                f"{kept.validation_loss:.3f} and a validation accuracy of "
+                f"{100 * kept.validation_accuracy:.1f} %."
             )
-    with more:
-        learning_curve.show(run)
+    with right:
+        _learning_curve(run)
     with st.expander("Settings", icon=":material/tune:"):
         st.json(run.config().model_dump(mode="json"))
+
+
+def _learning_curve(run: Run) -> None:
+    """The sentence, the curve, and each class; nothing for a run without them."""
+    curve = run.learning_curve()
+    if curve is None:
+        return
+    st.markdown("**Would more pictures help?**")
+    st.markdown(text.plain(curve.sentence, 900))
+    if len(curve.points) < 2:
+        return
+    first, last = curve.points[0], curve.points[-1]
+    widgets.chart(
+        learning.learning_curve(curve),
+        f"Learning curve: accuracy {describe(first.accuracy)} with {first.per_class:.0f} training "
+        f"pictures per class, {describe(last.accuracy)} with {last.per_class:.0f}",
+        key=f"learning curve {run.id}",
+    )
+    st.caption(
+        "Accuracy of heads without fine-tuning that were trained on a part of the training and "
+        "validation pictures and evaluated on the others; test pictures are not used. The band is "
+        "the 95 % confidence interval."
+    )
+    with st.expander("By class", icon=":material/category:"):
+        ordered = sorted(curve.trends, key=lambda trend: trend.recall.value)
+        st.dataframe(
+            {
+                "Class": [curve.classes[trend.label] for trend in ordered],
+                "Recall": [describe(trend.recall) for trend in ordered],
+                "Gain by the last doubling": [in_points(trend.gain) for trend in ordered],
+            },
+            hide_index=True,
+        )

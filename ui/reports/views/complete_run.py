@@ -1,4 +1,4 @@
-"""A complete run with its report, as every view of it is given."""
+"""A complete run with its report, as each view of it gets it."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ from core.settings import Settings
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A run and what it is measured by.
+class CompleteRun:
+    """A run with its report.
 
     Attributes:
-        mine: whether this visitor may rename, correct or delete it; the sample is nobody's.
+        mine: whether this visitor may rename, correct or delete it; nobody may change the sample.
     """
 
     run: Run

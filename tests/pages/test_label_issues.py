@@ -1,7 +1,5 @@
 """Correct a label that is in doubt, think again, and train again."""
 
-from collections.abc import Callable
-
 from core import runs
 from core.checks.labels import LabelIssue
 from core.runs import corrections
@@ -22,13 +20,10 @@ def doubted(run: Run, number: int = 2) -> list[LabelIssue]:
 
 
 def doubts(visitor: Visitor) -> list:
-    return [box for box in visitor.at.selectbox if str(box.key).startswith("doubt")]
+    return [box for box in visitor.at.selectbox if str(box.key).startswith("label issue")]
 
 
-def test_a_label_is_corrected_and_the_correction_undone(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_a_label_is_corrected_and_the_correction_undone(visitor: Visitor, run: Run) -> None:
     first, second = doubted(run)
     visitor.open("reports", run=run.id, view="Data")
     assert "2 training pictures may have the wrong label" in visitor.reads()
@@ -52,9 +47,8 @@ def test_a_label_is_corrected_and_the_correction_undone(
 
 
 def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
-    visitor: Visitor, run_in: Callable[..., Run], host: Settings
+    visitor: Visitor, run: Run, host: Settings
 ) -> None:
-    run = run_in()
     (first,) = doubted(run, 1)
     visitor.open("reports", run=run.id, view="Data")
     doubts(visitor)[0].set_value(first.suggested)
@@ -72,10 +66,7 @@ def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
     assert corrections.origin(again).run == run.id  # type: ignore[union-attr]
 
 
-def test_where_the_pictures_are_gone_the_page_says_what_to_do(
-    visitor: Visitor, run_in: Callable[..., Run]
-) -> None:
-    run = run_in()
+def test_without_its_pictures_a_run_cannot_be_trained_again(visitor: Visitor, run: Run) -> None:
     (first,) = doubted(run, 1)
     order = run.job.order()
     moved = order.model_copy(update={"arguments": {"pictures": "/nowhere"}})

@@ -1,0 +1,139 @@
+"""How a training went, epoch by epoch, and what more pictures would bring."""
+
+from collections.abc import Iterable, Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.evaluation.learning_curve import LearningCurve
+from core.evaluation.wording import describe
+from core.jobs.events import Epoch, Kept
+from ui.charts.drawing import ROOM, finish, literal, per_cents
+from ui.charts.palette import ACCENT, CLEAR, NEUTRAL, WRONG, tint
+
+
+def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Figure:
+    """Accuracy over loss by epoch, training and validation, all phases on one axis.
+
+    Args:
+        epochs: in the order they ran; may be empty.
+        kept: the epoch whose weights each phase kept.
+    """
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.07)
+    starts: dict[str, int] = {}
+    for position, epoch in enumerate(epochs):
+        starts.setdefault(epoch.phase, position)
+    x = list(range(1, len(epochs) + 1))
+    hover = [[literal(epoch.phase), epoch.epoch] for epoch in epochs]
+    mode = "lines+markers" if len(epochs) <= 40 else "lines"
+    for name, prefix, line in (
+        ("training", "", {"color": NEUTRAL, "dash": "dot"}),
+        ("validation", "validation_", {"color": ACCENT}),
+    ):
+        for row, field, scale in ((1, "accuracy", 100), (2, "loss", 1)):
+            y = [getattr(epoch, prefix + field) for epoch in epochs]
+            if prefix and all(v is None for v in y):
+                continue
+            unit = "%{y:.1f} %" if field == "accuracy" else "%{y:.3f}"
+            figure.add_scatter(
+                x=x,
+                y=[None if v is None else scale * v for v in y],
+                row=row,
+                col=1,
+                name=name,
+                legendgroup=name,
+                showlegend=row == 1,
+                mode=mode,
+                line=line,
+                marker_size=5,
+                customdata=hover,
+                hovertemplate=f"{unit}<br>%{{customdata[0]}}, epoch %{{customdata[1]}}"
+                f"<extra>{name}</extra>",
+            )
+    marks = [(starts[k.phase] + k.epoch, k) for k in kept if k.phase in starts and k.epoch]
+    for row, field, scale in ((1, "validation_accuracy", 100), (2, "validation_loss", 1)):
+        if marks:
+            figure.add_scatter(
+                x=[position for position, _ in marks],
+                y=[scale * getattr(k, field) for _, k in marks],
+                row=row,
+                col=1,
+                name="kept",
+                legendgroup="kept",
+                showlegend=row == 1,
+                mode="markers",
+                marker={"symbol": "circle-open", "size": 14, "color": WRONG, "line_width": 2.5},
+                cliponaxis=False,
+                hovertemplate="the weights of this epoch were kept<extra></extra>",
+            )
+    for phase, start in starts.items():
+        if len(starts) == 1:
+            break
+        if start:
+            figure.add_vline(x=start + 0.5, line={"color": NEUTRAL, "dash": "dash", "width": 1})
+        figure.add_annotation(
+            x=start + 0.5,
+            y=1,
+            xref="x",
+            yref="paper",
+            text=literal(phase, 16),
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+            font_size=12,
+        )
+    figure.update_xaxes(range=[0.5, max(len(epochs), 1) + 0.5], dtick=_step(len(epochs)))
+    figure.update_xaxes(title_text="epoch", row=2, col=1)
+    shares = [y for trace in figure.data if trace.yaxis == "y" for y in trace.y if y is not None]
+    figure.update_yaxes(title_text="accuracy", **per_cents(shares), row=1, col=1)
+    figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)
+    return finish(figure, height=430, legend_y=1.07)
+
+
+def learning_curve(curve: LearningCurve) -> go.Figure:
+    """Accuracy by pictures per class, the interval as a band; each doubling has the same width."""
+    x = [point.per_class for point in curve.points]
+    low = [100 * point.accuracy.low for point in curve.points]
+    high = [100 * point.accuracy.high for point in curve.points]
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[*x, *reversed(x)],
+                y=[*high, *reversed(low)],
+                fill="toself",
+                fillcolor=tint(ACCENT, 0.18),
+                line_color=CLEAR,
+                hoverinfo="skip",
+                showlegend=False,
+            ),
+            go.Scatter(
+                x=x,
+                y=[100 * point.accuracy.value for point in curve.points],
+                mode="lines+markers",
+                line={"color": ACCENT, "width": 2},
+                marker_size=8,
+                customdata=[
+                    [f"{point.per_class:.0f}", point.taught, literal(describe(point.accuracy))]
+                    for point in curve.points
+                ],
+                hovertemplate="trained on %{customdata[0]} per class, %{customdata[1]:,} in all<br>"
+                "accuracy %{customdata[2]}<extra></extra>",
+                showlegend=False,
+            ),
+        ]
+    )
+    figure.update_xaxes(
+        type="log",
+        title_text="training pictures per class",
+        tickvals=x,
+        ticktext=[f"{value:,.0f}" for value in x],
+        fixedrange=True,
+    )
+    figure.update_yaxes(title_text="accuracy", **per_cents([*low, *high]), fixedrange=True)
+    finish(figure, height=300)
+    return figure.update_yaxes(title_standoff=ROOM)
+
+
+def _step(epochs: int) -> int:
+    steps = (1, 2, 5, 10, 20, 50, 100)
+    return next((step for step in steps if epochs / step <= 12), 1000)

@@ -1,0 +1,69 @@
+"""The runs and imported models that this visitor may choose from."""
+
+from __future__ import annotations
+
+import contextlib
+
+from core import runs
+from core.bundles import ImportedModel, imported
+from core.errors import TuskerError
+from core.runs import Summary
+from core.settings import Settings
+from ui import state, text
+
+ASLEEP = (
+    "Or this host was asleep and has forgotten its disk. If you have the bundle of the model, you "
+    "can use it on the Predict page: “Use a model from a bundle”."
+)
+
+
+def visible_runs(settings: Settings) -> list[Summary]:
+    """This visitor's runs, the newest first, then the sample."""
+    listed = state.listing(settings)
+    visible = {run.id: run for run in runs.list_runs(settings) if listed(run.path)}
+    sample = runs.sample()
+    run_id = state.parameter(state.RUN)
+    if run_id and run_id not in (*visible, sample.id):
+        with contextlib.suppress(TuskerError):
+            visible[run_id] = runs.get(settings, run_id)
+            state.remember_run(run_id)
+    summaries = [runs.summarise(run, settings) for run in (*visible.values(), sample)]
+    # A checkout may lack the sample.
+    summaries = [summary for summary in summaries if not (summary.sample and summary.damaged)]
+    return sorted(summaries, key=lambda summary: (summary.sample, -summary.at))
+
+
+def visible_imported(settings: Settings) -> list[ImportedModel]:
+    """This visitor's imported models, the newest first."""
+    listed = state.listing(settings)
+    visible = {model.id: model for model in imported.list_models(settings) if listed(model.path)}
+    model_id = state.parameter(state.WANTED)
+    if model_id not in visible:
+        with contextlib.suppress(TuskerError):
+            visible[model_id] = imported.get(settings, model_id)
+            state.remember_run(model_id)
+    whole = [model for model in visible.values() if not model.damaged]
+    return sorted(whole, key=lambda model: -model.at)
+
+
+def imported_title(model: ImportedModel) -> str:
+    """What an imported model is called in a list of models."""
+    return f"{text.short(model.title, 40)} · imported, {text.classes(len(model.model().classes))}"
+
+
+def explain_missing(refusal: str, settings: Settings) -> str:
+    """Why a run or model is not here; on a public host also how to bring a model back."""
+    return f"{refusal} {ASLEEP}" if settings.mode == "public" else refusal
+
+
+def explain_missing_model(settings: Settings) -> str:
+    """Why the model that the address names cannot be used."""
+    run_id = state.parameter(state.RUN)
+    if not run_id:
+        absent = "The model of this link is not on this machine. It may have been deleted."
+        return explain_missing(absent, settings)
+    try:
+        runs.get(settings, run_id)
+    except TuskerError as refusal:
+        return explain_missing(str(refusal), settings)
+    return "This run has no model yet: its training has not finished."

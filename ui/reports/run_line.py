@@ -1,0 +1,64 @@
+"""A run in a line: its status, its tags, its pictures and its backbone."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import backbones
+from core.jobs import State
+from core.runs import Summary
+from core.settings import MEGABYTE
+from ui import text
+
+STATUS = {
+    State.QUEUED: "Queued",
+    State.RUNNING: "Training",
+    State.FINISHED: "Finished",
+    State.FAILED: "Failed",
+    State.CANCELLED: "Cancelled",
+    State.INTERRUPTED: "Interrupted",
+}
+DAMAGED = "Damaged"
+BADGES: dict[str, tuple[str, str]] = {
+    "Queued": ("gray", ":material/hourglass_empty:"),
+    "Training": ("blue", ":material/school:"),
+    "Failed": ("red", ":material/error:"),
+    "Cancelled": ("gray", ":material/cancel:"),
+    "Interrupted": ("orange", ":material/power_off:"),
+    DAMAGED: ("red", ":material/broken_image:"),
+}
+
+
+def status(run: Summary) -> str:
+    """The status of a run in a word."""
+    if run.damaged:
+        return DAMAGED
+    return STATUS[State.FINISHED if run.complete else run.state]
+
+
+def details(run: Summary) -> str:
+    """Pictures, backbone, date and size of a run, as Markdown."""
+    known = backbones.known(run.backbone)
+    parts = [
+        text.plain(run.data) if run.data not in ("", run.name) else "",
+        text.classes(len(run.classes)) if run.classes else "",
+        text.count(run.pictures, "picture") if run.pictures else "",
+        text.plain(backbones.get(run.backbone).title) if known else "",
+        text.date(run.at),
+        text.size(round(run.megabytes * MEGABYTE)) if run.megabytes else "",
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def badges(run: Summary) -> None:
+    """The status of a run that is not finished, whether it is a sample or published, its tags."""
+    name = status(run)
+    if name in BADGES:
+        colour, icon = BADGES[name]
+        st.badge(name, icon=icon, color=colour)  # type: ignore[arg-type]
+    if run.sample:
+        st.badge("Sample", icon=":material/science:", color="violet")
+    if run.published:
+        st.badge("Published", icon=":material/public:", color="blue")
+    for tag in run.tags:
+        st.badge(text.plain(tag), color="gray")

@@ -1,0 +1,153 @@
+"""Training pictures whose label may be wrong: correct them, and train again."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.checks.labels import LabelIssue
+from core.dataset import Dataset
+from core.runs import corrections
+from core.runs.annotations import Annotations, Correction
+from ui import state, text, widgets
+from ui.reports import gallery
+from ui.reports.views.complete_run import CompleteRun
+
+PAGE = 12
+KEEP, OUT = -1, -2
+"""Options besides the classes, which are numbered from 0."""
+
+
+def show(view: CompleteRun, dataset: Dataset) -> None:
+    """The pictures, each with a correction to choose; nothing if no label is in doubt."""
+    issues = view.run.label_issues()
+    if not issues:
+        return
+    title = "training picture may have the wrong label"
+    plural = "training pictures may have the wrong label"
+    st.subheader(text.count(len(issues), title, plural))
+    st.caption(
+        "A model that was not trained on them predicts another class."
+        + (
+            " Look at them, and correct those that are wrong; test pictures stay as they are."
+            if view.mine
+            else ""
+        )
+    )
+    hashes = {e.name: e.sha256 for e in dataset.examples if e.split == "train"}
+    annotations = view.run.annotations()
+    gallery.show(
+        list(enumerate(issues)),
+        "label issues",
+        lambda item: _show_issue(view, dataset, *item, hashes, annotations),
+        page_size=PAGE,
+        width=190,
+    )
+    if view.mine and annotations.corrections:
+        _train_again(view, annotations)
+
+
+def _show_issue(
+    view: CompleteRun,
+    dataset: Dataset,
+    place: int,
+    issue: LabelIssue,
+    hashes: dict[str, str],
+    annotations: Annotations,
+) -> None:
+    label, suggested = dataset.classes[issue.label], dataset.classes[issue.suggested]
+    st.image(
+        str(view.run.label_issue_thumbnail(place)),
+        width=160,
+        alt=f"{issue.name}: labelled {label}, looks like {suggested}",
+    )
+    st.caption(
+        f"Labelled **{text.plain(label, 30)}**, looks like **{text.plain(suggested, 30)}** "
+        f"({text.share(issue.probability)})",
+        help=text.plain(issue.name),
+    )
+    sha256 = hashes.get(issue.name)
+    if not view.mine or sha256 is None:
+        return
+    named = (issue.suggested, issue.label)
+    others = [option for option in range(len(dataset.classes)) if option not in named]
+    options = [KEEP, issue.suggested, OUT, *others]
+    corrected = {correction.sha256: correction.label for correction in annotations.corrections}
+    st.selectbox(
+        f"What is {issue.name}?",
+        options,
+        index=options.index(_option(dataset, corrected[sha256])) if sha256 in corrected else 0,
+        format_func=lambda option: _option_title(dataset, option),
+        key=f"label issue {view.run.id} {sha256}",
+        on_change=_correct,
+        args=(view, dataset, issue.name, sha256),
+        label_visibility="collapsed",
+    )
+
+
+def _option(dataset: Dataset, label: str | None) -> int:
+    if label is None:
+        return OUT
+    return dataset.classes.index(label) if label in dataset.classes else KEEP
+
+
+def _option_title(dataset: Dataset, option: int) -> str:
+    if option < 0:
+        return "Correct as it is" if option == KEEP else "Leave it out"
+    return f"It is {text.short(dataset.classes[option], 30)}"
+
+
+def _correct(view: CompleteRun, dataset: Dataset, name: str, sha256: str) -> None:
+    chosen = st.session_state[f"label issue {view.run.id} {sha256}"]
+    if chosen == KEEP:
+        view.run.annotate(lambda annotations: annotations.without(sha256))
+        return
+    label = None if chosen == OUT else dataset.classes[chosen]
+    correction = Correction(sha256=sha256, name=name, label=label)
+    view.run.annotate(lambda annotations: annotations.corrected(correction))
+
+
+def _train_again(view: CompleteRun, annotations: Annotations) -> None:
+    """The list of corrections, and a new run with them."""
+    for correction in annotations.corrections:
+        line, undo = st.columns([5, 1], vertical_alignment="center")
+        label = correction.label
+        change = "left out" if label is None else f"is {text.plain(label, 40)}"
+        line.markdown(f":material/edit: {text.plain(correction.name)}: {change}")
+        undo.button(
+            "Undo",
+            key=f"undo {correction.sha256}",
+            icon=":material/undo:",
+            on_click=_undo,
+            args=(view, correction.sha256),
+        )
+    if view.run.source is None:
+        st.info(
+            "The pictures of this run are no longer on this host. Correct the files themselves, "
+            "upload them again, and train.",
+            icon=":material/info:",
+        )
+        return
+    st.button(
+        f"Train again with {text.count(len(annotations.corrections), 'correction')}",
+        type="primary",
+        icon=":material/model_training:",
+        on_click=_train,
+        args=(view,),
+        help="Same settings, same test pictures. Extracted features are used again, so only the "
+        "head is trained where the backbone is frozen.",
+    )
+    widgets.show_refusal(state.REFUSAL)
+    st.session_state.pop(state.REFUSAL, None)  # the Train page would show it as well
+
+
+def _undo(view: CompleteRun, sha256: str) -> None:
+    view.run.annotate(lambda annotations: annotations.without(sha256))
+    # The browser still has the old choice, and would send it again with the next press.
+    st.session_state[f"label issue {view.run.id} {sha256}"] = KEEP
+
+
+def _train(view: CompleteRun) -> None:
+    with widgets.keep_refusal(state.REFUSAL):
+        run = corrections.train_again(view.run, view.settings, by=state.mark(view.settings))
+        state.remember_run(run.id)
+        state.show_run(run.id)

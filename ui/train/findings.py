@@ -1,0 +1,92 @@
+"""Findings about an upload, with pictures, and the remedies that one click applies."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import streamlit as st
+
+from core import intake
+from core.checks import Finding, Remedy, Severity
+from core.dataset import Example
+from core.intake import Intake
+from core.intake.uploads import Upload
+from ui import state, text, widgets
+
+SHOWN = 24
+"""Pictures shown of a finding."""
+
+
+def applied(upload: Upload) -> list[Remedy]:
+    """The remedies that this visitor applied to an upload, in order."""
+    remedies = st.session_state.get(state.REMEDIES, {}).get(upload.id, [])
+    return [Remedy.model_validate(values) for values in remedies]
+
+
+def show(upload: Upload, examined: Intake) -> None:
+    """Applied remedies, each with a button to undo it, then the findings that are left."""
+    for place, remedy in enumerate(applied(upload)):
+        line, undo = st.columns([5, 1], vertical_alignment="center")
+        label = remedy.label[:1].lower() + remedy.label[1:]
+        line.markdown(f":material/task_alt: Done: {text.plain(label, 200)}")
+        undo.button(
+            "Undo",
+            key=f"undo {place}",
+            icon=":material/undo:",
+            on_click=_undo,
+            args=(upload, place),
+        )
+    by_name = {example.name: example for example in upload.intake().dataset.examples}
+    for finding in examined.findings:
+        examples = [by_name[name] for name in finding.files if name in by_name]
+        _show_finding(upload, finding, examples)
+
+
+def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> None:
+    sentence = f"{widgets.SEVERITY[finding.severity]} {text.plain(finding.sentence, 400)}"
+    if not examples and finding.remedy is None:
+        st.markdown(sentence)
+        return
+    blocks = finding.severity is Severity.BLOCKS
+    with st.expander(sentence, expanded=blocks):
+        if finding.remedy is not None:
+            st.button(
+                text.plain(finding.remedy.label, 200),
+                key=f"remedy {finding.code}",
+                icon=":material/healing:",
+                type="primary" if blocks else "secondary",
+                on_click=_apply,
+                args=(upload, finding.remedy),
+            )
+        with st.grid(min_column_width=96, gap="small") as grid:
+            for example in islice(examples, SHOWN):
+                with grid.cell():
+                    st.image(
+                        str(intake.thumbnail(upload.path, example)),
+                        caption=text.plain(example.name, 40),
+                        alt=example.name,
+                    )
+        if len(examples) > SHOWN:
+            st.caption(f"… and {len(examples) - SHOWN:,} more")
+
+
+def show_skipped(examined: Intake) -> None:
+    """Every file that was left out and why, on the screen and as CSV."""
+    skipped = examined.dataset.skipped
+    if not skipped:
+        return
+    count = text.count(len(skipped), "file was left out", "files were left out")
+    with st.expander(f":material/visibility_off: {count}"):
+        rows = [(file.name, file.reason) for file in skipped]
+        names, reasons = zip(*rows, strict=True)
+        st.dataframe({"file": names, "why": reasons}, hide_index=True)
+        widgets.download_csv(("file", "why"), lambda: rows, "left_out.csv")
+
+
+def _apply(upload: Upload, remedy: Remedy) -> None:
+    remedies = st.session_state.setdefault(state.REMEDIES, {})
+    remedies.setdefault(upload.id, []).append(remedy.model_dump(mode="json"))
+
+
+def _undo(upload: Upload, place: int) -> None:
+    del st.session_state[state.REMEDIES][upload.id][place]

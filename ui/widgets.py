@@ -1,0 +1,197 @@
+"""Elements that several pages share: charts, downloads, refusals, and the progress of a job."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.typing import UploadedFile
+
+from core.checks import Severity
+from core.errors import TuskerError
+from core.jobs import JobFolder, State, cancel, scheduling
+from core.jobs.events import Epoch, Event, Note, Step
+from core.predict.table import inert
+from core.settings import Settings
+from ui import text
+from ui.charts.drawing import PLAIN
+
+SEVERITY = {
+    Severity.BLOCKS: ":material/block:",
+    Severity.WARNS: ":material/warning:",
+    Severity.INFORMS: ":material/info:",
+}
+"""Icons of findings."""
+PHASES = {"head": "Training the head", "fine-tune": "Fine-tuning"}
+NOT_STORED = (
+    "This could not be stored on this host ({}). Delete runs that are no longer needed, or try "
+    "again later."
+)
+
+
+def chart(figure: go.Figure, alt: str, **more: Any) -> None:
+    """A Plotly figure as wide as there is room, without Plotly's buttons."""
+    st.plotly_chart(figure, config=PLAIN, alt=alt, **more)
+
+
+def bar(name: str, share: float, value: str) -> None:
+    """A bar with a name that visitors may have chosen and its value: `tabby · 85 %`.
+
+    A native element: a Plotly figure takes far longer on the server and in the browser.
+
+    Args:
+        share: length of the bar, 0 to 1.
+    """
+    st.progress(min(1.0, share), text=f"{text.plain(name, 120)} · {value}")
+
+
+def download(
+    label: str,
+    data: bytes | str | Callable[[], bytes | str],
+    file_name: str,
+    mime: str,
+    *,
+    icon: str = ":material/download:",
+    **more: Any,
+) -> None:
+    """A download button that leaves the page as it is; a callable is called when it is pressed."""
+    st.download_button(label, data, file_name, mime, icon=icon, on_click="ignore", **more)
+
+
+def download_csv(
+    header: Sequence[str],
+    rows: Callable[[], Iterable[Sequence[object]]],
+    file_name: str,
+    **more: Any,
+) -> None:
+    """A download button for a table. Cells that a spreadsheet would run as formulas become text."""
+    download("Download as CSV", lambda: _csv(header, rows()), file_name, "text/csv", **more)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([inert(cell) if isinstance(cell, str) else cell for cell in row])
+    return out.getvalue()
+
+
+def error(sentence: str, icon: str = ":material/error:") -> None:
+    """A sentence that may hold names that visitors chose, as an error."""
+    st.error(text.plain(sentence, 900), icon=icon)
+
+
+@contextmanager
+def keep_refusal(key: str) -> Iterator[None]:
+    """Keep why what a callback does was refused, for `show_refusal`; forget the last refusal.
+
+    Args:
+        key: in the session state.
+    """
+    try:
+        yield
+    except TuskerError as refusal:
+        st.session_state[key] = str(refusal)
+    except OSError as failure:
+        st.session_state[key] = NOT_STORED.format(failure.strerror or failure)
+    else:
+        st.session_state.pop(key, None)
+
+
+def show_refusal(key: str) -> None:
+    """The refusal that was kept under a key of the session state, if there is one."""
+    if key in st.session_state:
+        error(st.session_state[key])
+
+
+def release(files: Iterable[UploadedFile]) -> None:
+    """Free the memory of uploads that are on disk now; their widget needs a new key afterwards.
+
+    Otherwise Streamlit keeps them until the session ends. It has no public call for this; its chat
+    input does the same.
+    """
+    context = get_script_run_ctx()
+    for file in files:
+        file.close()
+        if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def progress(events: Iterable[Event], seconds: float = 0.0, unit: str = "") -> None:
+    """A bar with what a job is doing, how far it is and how long the step will take.
+
+    Args:
+        events: of the job, in order.
+        seconds: that it has taken so far; not shown below 1.
+        unit: of the rate, such as `pictures/s`; no rate is shown without one.
+    """
+    shown = [event for event in events if isinstance(event, Step | Epoch | Note)]
+    last = shown[-1] if shown else None
+    parts: list[str] = []
+    done = 0.0
+    rate, left = None, None
+    match last:
+        case Note():
+            parts.append(last.sentence.rstrip("."))
+        case Step():
+            parts.append(f"{last.what}: {last.done:,} of {last.total:,}")
+            done, rate, left = last.done / max(1, last.total), last.per_second, last.seconds_left
+        case Epoch():
+            phase = PHASES.get(last.phase, last.phase)
+            parts.append(f"{phase}: epoch {last.epoch} of {last.epochs}")
+            done, left = last.epoch / last.epochs, last.seconds_left
+            # The head is trained on stored features, so its rate is not one of pictures.
+            rate = None if last.phase == "head" else last.pictures_per_second
+    if rate and unit:
+        parts.append(f"{rate:,.0f} {unit}")
+    if left is not None and left >= 1:
+        parts.append(f"about {text.duration(left)} left in this step")
+    if seconds >= 1:
+        parts.append(f"{text.duration(seconds)} so far")
+    st.progress(min(1.0, done), text=" · ".join(parts) or "Starting")
+
+
+def waiting(job: JobFolder, settings: Settings, noun: str) -> None:
+    """A bar for a job in the queue: how many are before it."""
+    before = scheduling.position(job, settings)
+    st.progress(0.0, text=f"{text.count(before, noun)} before yours" if before else "Starting")
+
+
+@st.fragment(run_every=0.5)
+def watch(job: JobFolder, settings: Settings, noun: str, *, may_cancel: bool = True) -> None:
+    """Progress of a job and a button to cancel it; the page is drawn again once it has ended.
+
+    Args:
+        noun: what the job is, such as `upload`.
+    """
+    status = scheduling.status(job, settings)
+    if status.state.ended:
+        st.rerun()
+    line, stop = st.columns([5, 1], vertical_alignment="center")
+    with line:
+        if status.state is State.QUEUED:
+            waiting(job, settings, noun)
+        else:
+            progress(job.events.read())
+    if may_cancel:
+        cancel_button(f"cancel {noun}", stop, cancel, job, settings)
+
+
+def cancel_button(key: str, place: Any, callback: Callable[..., None], *args: Any) -> None:
+    """A button to cancel what is going on, in a column beside its bar."""
+    place.button(
+        "Cancel",
+        key=key,
+        icon=":material/stop_circle:",
+        width="stretch",
+        on_click=callback,
+        args=args,
+    )
