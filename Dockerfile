@@ -1,21 +1,21 @@
-# Tusker for strangers: the pages with the HTTP endpoint, on the CPU, as a user without rights.
+# A public host: the pages and the HTTP API, on the CPU, as an unprivileged user.
 # Build: docker build -t tusker .          Run: docker run --init -p 8501:8501 -v tusker:/data tusker
 ARG PYTHON=3.11.13-slim-bookworm
 
 FROM python:${PYTHON} AS packages
-# More requirements to install, such as requirements-ray.txt.
+# Additional requirements, such as requirements-ray.txt.
 ARG EXTRA=""
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/tusker
 ENV PATH=/opt/tusker/bin:$PATH
 WORKDIR /build
 COPY requirements*.txt ./
-# The headers are for those who compile against TensorFlow: 287 MB.
+# TensorFlow's C++ headers are not needed at run time: 287 MB.
 RUN pip install -r requirements.txt ${EXTRA:+-r "$EXTRA"} \
     && rm -rf /opt/tusker/lib/python3.*/site-packages/tensorflow/include
 
 FROM python:${PYTHON}
-# 1000 is whom Hugging Face runs a container as.
+# Hugging Face runs containers as user 1000.
 RUN useradd --uid 1000 --create-home tusker && install -d -o tusker -g tusker /data
 COPY --from=packages /opt/tusker /opt/tusker
 WORKDIR /app
@@ -26,7 +26,7 @@ ENV PATH=/opt/tusker/bin:$PATH \
     TUSKER_HOME=/data \
     TUSKER_MODE=public \
     STREAMLIT_SERVER_PORT=8501
-# The code belongs to root: whoever takes the app over cannot change it.
+# The code belongs to root, so that the app cannot change it.
 USER tusker
 VOLUME /data
 EXPOSE 8501

@@ -1,4 +1,4 @@
-"""Tusker's pages with the HTTP endpoint beside them; `make serve` runs this in place of app.py."""
+"""The pages and the HTTP API in one server; `make serve` runs this instead of app.py."""
 
 import streamlit as st
 from starlette.middleware import Middleware

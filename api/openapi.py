@@ -112,7 +112,7 @@ def _predict(settings: Settings) -> Json:
             f"At most {settings.predict_pictures} pictures and {settings.api_megabytes} MB per "
             f"request, and {settings.api_requests_per_minute} requests per minute. Parameters go "
             "into the query or the form; the form takes precedence. A picture that cannot be read "
-            "gets an error of its own; if no picture can be read, the status is 422."
+            "gets an error; if no picture can be read, the status is 422."
         ),
         "parameters": [
             {

@@ -1,1 +1,1 @@
-"""What the README claims, as programs that print it."""
+"""Programs that measure the figures of the README."""

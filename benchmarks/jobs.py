@@ -128,7 +128,7 @@ def run(module: str, *arguments: str, settings: Settings) -> str:
 
 
 def prepare(backbone: str, settings: Settings, *, random: bool = False) -> None:
-    """Prepare a backbone in a home, with random weights if asked for."""
+    """Prepare a backbone in a home, optionally with random weights."""
     if random:
         run("benchmarks.weights", backbone, settings=settings)
     run("core", "prepare", backbone, settings=settings)

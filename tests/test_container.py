@@ -1,4 +1,4 @@
-"""The container's files, which no daemon was here to build: what can be said without one."""
+"""Checks of the Dockerfile and compose.yaml without building them."""
 
 import fnmatch
 import os
@@ -20,48 +20,56 @@ LAST = STEPS[max(place for place, (verb, _) in enumerate(STEPS) if verb == "FROM
 
 
 def _of(verb: str) -> list[str]:
-    return [rest for found, rest in LAST if found == verb]
+    return [arguments for name, arguments in LAST if name == verb]
+
+
+def _environment() -> dict[str, str]:
+    (variables,) = _of("ENV")
+    return dict(pair.split("=", 1) for pair in shlex.split(variables))
 
 
 def _context() -> set[str]:
-    """What of the repository goes into the image, by the rules of `.dockerignore`."""
+    """The files that go into the image, by the rules of `.dockerignore`."""
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.split("\n")  # fmt: skip
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] != "#"]
-    kept = set()
+    included = set()
     for path in filter(None, tracked):
-        inside = True
+        parts = path.split("/")
+        parents = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+        include = True
         for rule in filter(None, rules):
-            wanted = rule.removeprefix("!")
-            parents = ["/".join(path.split("/")[:n]) for n in range(1, path.count("/") + 2)]
-            if any(fnmatch.fnmatch(parent, wanted.removeprefix("**/")) for parent in parents):
-                inside = rule.startswith("!")
-        if inside:
-            kept.add(path)
-    return kept
+            pattern = rule.removeprefix("!").removeprefix("**/")
+            if any(fnmatch.fnmatch(parent, pattern) for parent in parents):
+                include = rule.startswith("!")
+        if include:
+            included.add(path)
+    return included
 
 
-def test_the_app_runs_as_a_user_without_rights_from_the_first_to_the_last() -> None:
+def test_the_app_runs_as_an_unprivileged_user() -> None:
     (user,) = _of("USER")
     created = re.search(rf"useradd --uid (\d+) .*\b{user}\b", DOCKERFILE)
     assert user not in ("root", "0")
     assert created is not None and int(created[1]) > 0
     verbs = [verb for verb, _ in LAST]
     assert verbs.index("USER") < verbs.index("CMD")
-    assert not {"RUN", "COPY", "ADD"} & set(verbs[verbs.index("USER") :]), "the code is root's"
+    assert not {"RUN", "COPY", "ADD"} & set(verbs[verbs.index("USER") :]), (
+        "the code belongs to root"
+    )
     for service in COMPOSE["services"].values():
         assert "user" not in service and service["cap_drop"] == ["ALL"]
 
 
-def test_the_base_is_pinned_and_no_stage_has_another() -> None:
+def test_the_base_image_is_pinned() -> None:
     version = re.search(r"^ARG PYTHON=(\S+)$", DOCKERFILE, re.MULTILINE)
     assert version is not None and re.fullmatch(r"3\.1[123]\.\d+-slim-\w+", version[1])
     assert {rest.split()[0] for verb, rest in STEPS if verb == "FROM"} == {"python:${PYTHON}"}
 
 
-def test_every_file_that_is_named_is_there_and_goes_into_the_image() -> None:
+def test_all_files_of_the_app_are_in_the_image() -> None:
     context = _context()
     (command,) = _of("CMD")
     assert "server.py" in command
@@ -76,17 +84,16 @@ def test_every_file_that_is_named_is_there_and_goes_into_the_image() -> None:
             assert (ROOT / name).is_file()
 
 
-def test_nothing_but_the_app_goes_into_the_image() -> None:
+def test_only_the_app_is_in_the_image() -> None:
     tops = {path.split("/")[0] for path in _context() if not path.startswith("requirements")}
     assert tops == {"api", "app.py", "core", "LICENSE", "pages", "server.py", ".streamlit", "ui"}
     assert not [path for path in _context() if "secrets" in path]
 
 
-def test_the_health_check_asks_the_port_that_the_app_listens_on() -> None:
+def test_the_health_check_uses_the_port_of_the_app() -> None:
     (check,) = _of("HEALTHCHECK")
     assert "/_stcore/health" in check and "STREAMLIT_SERVER_PORT" in check
-    (told,) = _of("ENV")
-    variables = dict(pair.split("=", 1) for pair in shlex.split(told))
+    variables = _environment()
     (port,) = _of("EXPOSE")
     assert variables["STREAMLIT_SERVER_PORT"] == port
     assert COMPOSE["services"]["web"]["ports"][0].endswith(f":{port}")
@@ -99,12 +106,11 @@ def test_the_health_check_asks_the_port_that_the_app_listens_on() -> None:
         capture_output=True,
         check=False,
     )
-    assert result.returncode != 0, "a port where nobody answers is not healthy"
+    assert result.returncode != 0, "a port without a server is not healthy"
 
 
-def test_runs_are_kept_on_the_volume_that_compose_gives_to_all() -> None:
-    (told,) = _of("ENV")
-    home = dict(pair.split("=", 1) for pair in shlex.split(told))["TUSKER_HOME"]
+def test_all_services_share_the_volume_with_the_runs() -> None:
+    home = _environment()["TUSKER_HOME"]
     assert _of("VOLUME") == [home]
     for service in COMPOSE["services"].values():
         assert service["volumes"] == [f"home:{home}"]
@@ -113,6 +119,6 @@ def test_runs_are_kept_on_the_volume_that_compose_gives_to_all() -> None:
     assert set(COMPOSE["services"]["web"]["environment"]) <= known
 
 
-def test_the_cluster_comes_only_when_it_is_asked_for() -> None:
-    asked = {name: service.get("profiles", []) for name, service in COMPOSE["services"].items()}
-    assert asked == {"web": [], "ray-head": ["ray"], "ray-worker": ["ray"]}
+def test_the_cluster_starts_only_with_its_profile() -> None:
+    profiles = {name: service.get("profiles", []) for name, service in COMPOSE["services"].items()}
+    assert profiles == {"web": [], "ray-head": ["ray"], "ray-worker": ["ray"]}

@@ -1,4 +1,4 @@
-"""A session of the real server without a browser: speaks its protocol and keeps all it got."""
+"""A session with the real server without a browser: speaks its protocol and keeps all messages."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Session:
 
     Attributes:
         url: of the server.
-        cookie: the visitor's token; whoever has none is given one with the first page.
-        got: every message of the server, as it came.
-        served: address → content of what the pages offered to show or to download.
+        cookie: the visitor's token; empty for a new visitor, who gets one with the first page.
+        got: every message of the server, as it was received.
+        served: content by address of the files that the pages show or offer as downloads.
     """
 
     url: str
@@ -45,8 +45,8 @@ class Session:
         """Load the page, as a browser does, and connect."""
         answer = self._request("GET", "/")
         self.header = answer.getheader("Set-Cookie") or ""
-        found = re.search(rf"{visitors.COOKIE}=(\w+)", self.header)
-        self.cookie = found[1] if found else self.cookie
+        match = re.search(rf"{visitors.COOKIE}=(\w+)", self.header)
+        self.cookie = match[1] if match else self.cookie
         checked = self._request("GET", "/_stcore/health").getheader("Set-Cookie") or ""
         self._check = (re.findall(r"_streamlit_xsrf=([^;]+)", checked) or [""])[0]
         self._connection = connect(
@@ -70,8 +70,8 @@ class Session:
         message.rerun_script.query_string = query
         message.rerun_script.widget_states.widgets.extend(widgets)
         self.elements.clear()
-        self._say(message)
-        self._until(_finished)
+        self._send(message)
+        self._receive_until(_finished)
         for path in sorted(self._offered - self.served.keys()):
             self.served[path] = self._request("GET", path).read()
         return self
@@ -83,8 +83,8 @@ class Session:
         message.file_urls_request.request_id = uuid.uuid4().hex
         message.file_urls_request.file_names.append(name)
         message.file_urls_request.session_id = self._id
-        self._say(message)
-        said = self._until(lambda said: said.WhichOneof("type") == "file_urls_response")
+        self._send(message)
+        said = self._receive_until(lambda said: said.WhichOneof("type") == "file_urls_response")
         place = said.file_urls_response.file_urls[0]
         edge = uuid.uuid4().hex
         head = f'--{edge}\r\nContent-Disposition: form-data; name="f"; filename="{name}"\r\n\r\n'
@@ -92,9 +92,9 @@ class Session:
         kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
         assert self._request("PUT", place.upload_url, body, kind).status == 204
         state = WidgetState(id=uploader.id)
-        told = state.file_uploader_state_value.uploaded_file_info.add()
-        told.name, told.size, told.file_id = name, len(content), place.file_id
-        told.file_urls.CopyFrom(place)
+        info = state.file_uploader_state_value.uploaded_file_info.add()
+        info.name, info.size, info.file_id = name, len(content), place.file_id
+        info.file_urls.CopyFrom(place)
         return state
 
     def remove_upload(self, upload: WidgetState) -> None:
@@ -103,27 +103,27 @@ class Session:
             assert self._request("DELETE", file.file_urls.delete_url).status == 204
 
     def everything(self) -> bytes:
-        """All that this session was ever told or given."""
+        """Everything that this session has received."""
         return b"\n".join([*self.got, *self.served.values()])
 
-    def _say(self, message: BackMsg) -> None:
+    def _send(self, message: BackMsg) -> None:
         self._socket.send(message.SerializeToString())
 
-    def _until(self, there: Callable[[ForwardMsg], bool]) -> ForwardMsg:
+    def _receive_until(self, condition: Callable[[ForwardMsg], bool]) -> ForwardMsg:
         while True:
             raw = self._socket.recv(timeout=PATIENCE)
             assert isinstance(raw, bytes)
             self.got.append(raw)
-            # Wherever in a message they are: pictures, downloads, pictures in tables.
+            # Pictures, downloads and pictures in tables, anywhere in a message.
             self._offered.update(path.decode() for path in MEDIA.findall(raw))
-            said = ForwardMsg.FromString(raw)
-            if said.WhichOneof("type") == "new_session":
+            message = ForwardMsg.FromString(raw)
+            if message.WhichOneof("type") == "new_session":
                 self.elements.clear()
-                self._id = said.new_session.initialize.session_id
-            elif said.WhichOneof("type") == "delta" and said.delta.HasField("new_element"):
-                self.elements.append(said.delta.new_element)
-            if there(said):
-                return said
+                self._id = message.new_session.initialize.session_id
+            elif message.WhichOneof("type") == "delta" and message.delta.HasField("new_element"):
+                self.elements.append(message.delta.new_element)
+            if condition(message):
+                return message
 
     def _headers(self) -> dict[str, str]:
         kept = [f"{visitors.COOKIE}={self.cookie}"] if self.cookie else []
@@ -139,7 +139,7 @@ class Session:
         return connection.getresponse()
 
 
-def _finished(said: ForwardMsg) -> bool:
-    """Whether a page is whole; one that begins anew by itself is not."""
+def _finished(message: ForwardMsg) -> bool:
+    """Whether a page is complete, and not about to run again."""
     again = ForwardMsg.FINISHED_EARLY_FOR_RERUN
-    return said.WhichOneof("type") == "script_finished" and said.script_finished != again
+    return message.WhichOneof("type") == "script_finished" and message.script_finished != again

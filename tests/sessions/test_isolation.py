@@ -1,4 +1,4 @@
-"""Fifty visitors at once on a public host: nobody meets what is another's."""
+"""Fifty concurrent visitors on a public host: none sees data of another."""
 
 import io
 import re
@@ -28,7 +28,7 @@ DIGITS = re.compile(rb"[0-9a-f]{32,}")
 
 
 def picture(number: int) -> Image.Image:
-    """A picture that says whose it is in broad stripes, which no shrinking takes away."""
+    """A picture with its owner's number in broad stripes, which survive resizing."""
     pixels = np.zeros((192, 192, 3), np.uint8)
     pixels[:64] = SIGNAL
     for bit in range(BITS):
@@ -42,8 +42,8 @@ def jpeg(number: int) -> bytes:
     return buffer.getvalue()
 
 
-def whose(content: bytes) -> int | None:
-    """Whose a served file is; None where it is no marked picture."""
+def owner(content: bytes) -> int | None:
+    """The owner of a served file; None if it is not a marked picture."""
     try:
         pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB").resize((192, 192)))
     except OSError:
@@ -58,14 +58,14 @@ def text(number: int) -> str:
     return f"mark{number:02d}belongs{number * 7919:06d}"
 
 
-def names_in(content: bytes) -> set[bytes]:
-    """Whatever could be the name of a run, wherever it stands in a row of such digits."""
+def ids_in(content: bytes) -> set[bytes]:
+    """All possible run ids in a content, also within longer rows of digits."""
     rows = set(DIGITS.findall(content))
     return {row[at : at + 32] for row in rows for at in range(len(row) - 31)}
 
 
-def taught(server: Server, session: Session, number: int) -> Run:
-    """A finished run of a visitor's, with their name on it and their picture in it."""
+def add_run(server: Server, session: Session, number: int) -> Run:
+    """Create a finished run of a visitor, with their name and their picture in it."""
     settings = Settings(home=server.home)
     path = runs.new_path(settings)
     shutil.copytree(runs.SAMPLE, path)
@@ -73,18 +73,18 @@ def taught(server: Server, session: Session, number: int) -> Run:
     for position in range(run.report().pictures):
         if run.thumbnail(position).is_file():
             run.thumbnail(position).write_bytes(jpeg(number))
-    run.annotate(lambda said: said.named(text(number)).tagged((f"tag{text(number)}"[:24],)))
+    run.annotate(lambda notes: notes.named(text(number)).tagged((f"tag{text(number)}"[:24],)))
     visitors.set_owner(run.path, visitors.visitor_id(session.cookie))
     return run
 
 
 def visit(server: Server, number: int) -> tuple[Session, Run]:
-    """What a visitor does: asks about a picture, reads a report, looks at every list."""
+    """Predict a picture, read a report, and open every page with a list."""
     with Session(server.url) as session:
-        run = taught(server, session, number)
+        run = add_run(server, session, number)
         session.open("predict")
-        given = session.upload(f"{text(number)}.jpg", jpeg(number))
-        session.open("predict", widgets=(given,))
+        upload = session.upload(f"{text(number)}.jpg", jpeg(number))
+        session.open("predict", widgets=(upload,))
         for view in VIEWS:
             session.open("reports", f"run={run.id}&view={view}")
         session.open("predict", f"run={run.id}")
@@ -103,56 +103,58 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def crowd(host: Server) -> list[tuple[Session, Run]]:
-    """All of them, at once."""
+    """The sessions and runs of all visitors, who visit at the same time."""
     with ThreadPoolExecutor(VISITORS) as pool:
         return list(pool.map(lambda number: visit(host, number), range(VISITORS)))
 
 
-def test_nobody_is_told_or_given_what_is_anothers(crowd: list[tuple[Session, Run]]) -> None:
+def test_no_visitor_receives_names_ids_or_pictures_of_another(
+    crowd: list[tuple[Session, Run]],
+) -> None:
     assert len({session.cookie for session, _ in crowd}) == VISITORS
     ids = {run.id.encode() for _, run in crowd}
     for number, (session, run) in enumerate(crowd):
         everything = session.everything()
         assert set(MARK.findall(everything)) == {text(number).encode()}
-        assert names_in(everything) & ids == {run.id.encode()}
-        found = {whose(content) for content in session.served.values()} - {None}
-        assert found == {number}, f"visitor {number} was shown pictures of {found}"
+        assert ids_in(everything) & ids == {run.id.encode()}
+        owners = {owner(content) for content in session.served.values()} - {None}
+        assert owners == {number}, f"visitor {number} received pictures of {owners}"
 
 
-def test_a_reload_finds_ones_own_runs_again_and_a_stranger_finds_none(
+def test_a_reload_shows_the_visitors_own_runs_and_no_others(
     host: Server, crowd: list[tuple[Session, Run]]
 ) -> None:
-    (mine, run), (_, theirs) = crowd[:2]
+    (mine, run), (_, other) = crowd[:2]
     with Session(host.url, cookie=mine.cookie) as again:
-        said = again.open("reports").everything()
+        page = again.open("reports").everything()
         assert again.cookie == mine.cookie
-        assert run.id.encode() in said and theirs.id.encode() not in said
-        assert b"finds again by a cookie" in said
-        assert f"delete {run.id}".encode() in said, "it is theirs to delete"
-    with Session(host.url) as stranger:
-        assert not any(run.id.encode() in stranger.open("reports").everything() for _, run in crowd)
+        assert run.id.encode() in page and other.id.encode() not in page
+        assert b"finds again by a cookie" in page
+        assert f"delete {run.id}".encode() in page, "the owner can delete it"
+    with Session(host.url) as visitor:
+        assert not any(run.id.encode() in visitor.open("reports").everything() for _, run in crowd)
 
 
-def test_the_cookie_is_random_and_out_of_reach_of_scripts_and_other_sites(host: Server) -> None:
-    with Session(host.url) as one, Session(host.url) as other:
-        assert visitors.is_token(one.cookie) and one.cookie != other.cookie
-        assert "HttpOnly" in one.header and "SameSite=Lax" in one.header
+def test_the_cookie_is_random_and_hidden_from_scripts_and_other_sites(host: Server) -> None:
+    with Session(host.url) as first, Session(host.url) as second:
+        assert visitors.is_token(first.cookie) and first.cookie != second.cookie
+        assert "HttpOnly" in first.header and "SameSite=Lax" in first.header
     with Session(host.url, cookie="x" * 32) as forged:
         assert visitors.is_token(forged.cookie)
-    kept = Path(host.home).rglob("*")
-    content = b"".join(path.read_bytes() for path in kept if path.is_file())
-    assert one.cookie.encode() not in content
+    paths = Path(host.home).rglob("*")
+    content = b"".join(path.read_bytes() for path in paths if path.is_file())
+    assert first.cookie.encode() not in content
 
 
-def test_a_run_that_is_published_is_everybodys_to_read_and_nobody_elses_to_change(
+def test_everyone_can_read_a_published_run_but_only_its_owner_can_change_it(
     host: Server, crowd: list[tuple[Session, Run]]
 ) -> None:
     _, run = crowd[3]
     run.publish(shown=True)
-    with Session(host.url) as stranger:
-        said = stranger.open("reports").everything()
-        assert run.id.encode() in said and b"published" in said
-        assert f"delete {run.id}".encode() not in said
+    with Session(host.url) as visitor:
+        page = visitor.open("reports").everything()
+        assert run.id.encode() in page and b"published" in page
+        assert f"delete {run.id}".encode() not in page
         run.publish(shown=False)
-        stranger.got.clear()
-        assert run.id.encode() not in stranger.open("reports").everything()
+        visitor.got.clear()
+        assert run.id.encode() not in visitor.open("reports").everything()

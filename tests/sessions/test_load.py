@@ -1,4 +1,4 @@
-"""A few visitors at once are each answered as if they were alone."""
+"""The load test with a few visitors: each gets the predictions for their own pictures."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import crowd, load, pictures
-from benchmarks.crowd import Expected, Held
+from benchmarks.crowd import Expected, Visits
 from core import backbones
 from core.model.classifier import Classifier
 from core.settings import Settings
@@ -19,7 +19,7 @@ SESSIONS, PREDICTIONS = 5, 2
 
 @pytest.fixture(scope="module")
 def contents(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """A photograph for each answer."""
+    """One photograph per prediction."""
     folder = tmp_path_factory.mktemp("photos")
     return [path.read_bytes() for path in pictures.photographs(folder, SESSIONS * PREDICTIONS)]
 
@@ -27,7 +27,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 @pytest.fixture(scope="module")
 def truth(contents: list[bytes]) -> dict[bytes, Expected]:
     classifier = Classifier.of_backbone(backbones.get(backbones.DEFAULT), Settings())
-    return crowd.oracle(classifier, contents)
+    return crowd.serial_predictions(classifier, contents)
 
 
 @pytest.fixture(scope="module")
@@ -37,54 +37,57 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def test_each_of_several_visitors_gets_the_answers_to_their_own_pictures(
+def test_concurrent_visitors_get_the_predictions_for_their_own_pictures(
     host: Server, contents: list[bytes], truth: dict[bytes, Expected]
 ) -> None:
     shares = [contents[number::SESSIONS] for number in range(SESSIONS)]
-    with crowd.watched(host) as seen:
-        held = crowd.hold(host, shares, truth)
-    assert (held.errors, held.wrong) == ([], [])
-    assert len(held.seconds) == len(contents)
-    assert 0 < (held.percentile(50) or 0) <= (held.percentile(95) or 0)
-    assert 50 < max(seen) < 600
+    with crowd.record_memory(host) as megabytes:
+        visits = crowd.predict_at_once(host, shares, truth)
+    assert (visits.errors, visits.wrong) == ([], [])
+    assert len(visits.seconds) == len(contents)
+    assert 0 < (visits.percentile(50) or 0) <= (visits.percentile(95) or 0)
+    assert 50 < max(megabytes) < 600
 
 
-def test_an_answer_to_anothers_picture_is_noticed(
+def test_a_wrong_prediction_is_detected(
     host: Server, contents: list[bytes], truth: dict[bytes, Expected]
 ) -> None:
     first, second = contents[:2]
     swapped = {first: truth[second], second: truth[first]}
-    assert len(crowd.come_and_go(host, 2, (first, second), swapped).wrong) == 2
+    assert len(crowd.visit_in_turn(host, 2, (first, second), swapped).wrong) == 2
     near = replace(truth[first], probabilities=tuple(p + 0.01 for p in truth[first].probabilities))
-    assert len(crowd.come_and_go(host, 1, [first], {first: near}).wrong) == 1
+    assert len(crowd.visit_in_turn(host, 1, [first], {first: near}).wrong) == 1
 
 
-def test_a_picture_that_was_refused_is_a_wrong_answer_and_a_host_that_is_gone_an_error(
+def test_a_refused_picture_and_a_lost_connection_are_detected(
     host: Server, truth: dict[bytes, Expected]
 ) -> None:
-    expected = next(iter(truth.values()))
-    assert (
-        "error" in crowd.come_and_go(host, 1, [b"no picture"], {b"no picture": expected}).wrong[0]
-    )
+    picture, expected = b"no picture", next(iter(truth.values()))
+    (wrong,) = crowd.visit_in_turn(host, 1, [picture], {picture: expected}).wrong
+    assert "error" in wrong
     gone = Server("http://127.0.0.1:9", Path(), Path(), host.process)
-    assert len(crowd.hold(gone, [[b"", b""]], truth).errors) == 1
+    assert len(crowd.predict_at_once(gone, [[b"", b""]], truth).errors) == 1
 
 
-def test_a_crowd_that_was_not_served_does_not_pass(capsys: pytest.CaptureFixture[str]) -> None:
-    memory = {"one": 170.0, "most": 300.0, "before": 250.0, "after": 260.0}
-    good = Held(seconds=[0.5] * 10, took=1.0)
-    for held, passes in (
-        (good, True),
-        (replace(good, seconds=[0.5] * 9 + [30.0]), False),
-        (replace(good, wrong=["3-1.jpg: another's"]), False),
-        (replace(good, errors=["visitor 3: gone"]), False),
-        (Held(took=1.0), False),
-    ):
-        figures = load.figures(held, Held(), memory, 10, 1.0, 5)
-        load.show(figures, as_json=True)
-        assert json.loads(capsys.readouterr().out)["pass"] is passes
-    for name, value in (("most", 601.0), ("after", 301.0)):
-        assert not all(
-            figure.kept
-            for figure in load.figures(good, Held(), memory | {name: value}, 10, 1.0, 5).values()
-        )
+GOOD = Visits(seconds=[0.5] * 10, took=1.0)
+MEMORY = {"one": 170.0, "most": 300.0, "before": 250.0, "after": 260.0}
+
+
+@pytest.mark.parametrize(
+    ("visits", "memory", "passes"),
+    [
+        (GOOD, {}, True),
+        (replace(GOOD, seconds=[0.5] * 9 + [30.0]), {}, False),
+        (replace(GOOD, wrong=["3-1.jpg: another's"]), {}, False),
+        (replace(GOOD, errors=["visitor 3: gone"]), {}, False),
+        (Visits(took=1.0), {}, False),
+        (GOOD, {"most": 601.0}, False),
+        (GOOD, {"after": 301.0}, False),
+    ],
+)
+def test_slow_wrong_or_large_results_fail(
+    visits: Visits, memory: dict, passes: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = load.figures(visits, Visits(), MEMORY | memory, 10, 1.0, 5)
+    load.show(figures, as_json=True)
+    assert json.loads(capsys.readouterr().out)["pass"] is passes

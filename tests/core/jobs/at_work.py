@@ -17,7 +17,7 @@ from core.settings import Settings
 from core.training import config
 from tests import shapes
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which a test fails; on a busy machine a worker takes long to start."""
 
 
