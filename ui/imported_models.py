@@ -160,7 +160,7 @@ def _build(one: ImportedModel, settings: Settings) -> None:
     if not state.may_change(one.id, settings):
         return
     try:
-        imported.order(one, settings, by=state.mark(settings))
+        imported.queue_build(one, settings, by=state.mark(settings))
         st.session_state.pop(state.BRING_REFUSAL, None)
     except TuskerError as refusal:
         st.session_state[state.BRING_REFUSAL] = str(refusal)

@@ -70,7 +70,7 @@ def begin(
     try:
         runs.create(config, dataset, run.path, by=by)
         run.write_findings(findings)
-        enqueue(run.path, runs.order(upload.pictures, before), settings, by=by)
+        enqueue(run.path, runs.training_order(upload.pictures, before), settings, by=by)
     except (TuskerError, OSError) as error:
         runs.delete(run)
         full = isinstance(error, OSError)

@@ -133,7 +133,7 @@ def shared_trunk(file: Path) -> Part:
 
 
 def _annotations(model: str) -> str:
-    said = lookup.of_id(model, settings()).annotations()
+    said = lookup.trained_model(model, settings()).annotations()
     return said.model_dump_json(include={"name", "threshold"})
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from core import runs
 from core.checks.labels import LabelIssue
-from core.runs import corrections
 from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
@@ -69,7 +68,7 @@ def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
     assert "Compare with it" in later.buttons()
     by_name = {e.name: e.label for e in again.dataset().examples}
     assert by_name[first.name] == first.suggested
-    assert corrections.origin(again).run == run.id  # type: ignore[union-attr]
+    assert again.origin().run == run.id  # type: ignore[union-attr]
 
 
 def test_where_the_pictures_are_gone_the_page_says_what_to_do(

@@ -11,7 +11,7 @@ from core.export.formats import INT8, ONNX
 from core.jobs.events import Note
 from core.jobs.folder import PRIVATE
 from core.model import storage
-from core.runs.artifacts import FOOTPRINT
+from core.runs.filenames import FOOTPRINT
 from core.runs.run import Run
 from core.runs.verification import Proof, Verification
 from tests.pages.conftest import NAMES

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from core import runs
-from core.bundles import imported, rebuild
+from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
 from core.export import packing
 from core.jobs import JobFolder, scheduling
@@ -36,7 +36,7 @@ def packed(run_in: Callable[..., Run], host: Settings) -> bytes:
 @pytest.fixture
 def unbuilt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models that lack what they answer with, and no worker that would make it."""
-    monkeypatch.setattr(rebuild, "ready", lambda *_: False)
+    monkeypatch.setattr(ImportedModel, "ready", lambda *_: False)
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
 
 
@@ -143,7 +143,7 @@ def test_while_its_network_is_built_the_page_says_how_far_it_is(
     _bring(visitor, packed)
     assert "Its network is being built here" in visitor.reads()
     (made,) = imported.list_models(host)
-    monkeypatch.setattr(rebuild, "rebuild", lambda *_: None)
+    monkeypatch.setattr(ImportedModel, "build", lambda *_: None)
     work(JobFolder(made.path), host)
     monkeypatch.undo()
     assert "being built" not in visitor.see().reads()
@@ -158,7 +158,7 @@ def test_a_network_that_could_not_be_built_says_why_and_can_be_tried_again(
     def fail(*_: object) -> None:
         raise TuskerError("The *weights* could not be had.")
 
-    monkeypatch.setattr(rebuild, "rebuild", fail)
+    monkeypatch.setattr(ImportedModel, "build", fail)
     with pytest.raises(TuskerError):
         work(JobFolder(made.path), host)
     visitor.see()

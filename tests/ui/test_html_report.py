@@ -16,8 +16,15 @@ from core import images
 from core.checks import Finding, Severity
 from core.dataset import Skipped
 from core.evaluation import describe
-from core.runs.artifacts import FOOTPRINT, HEATMAPS, LEARNING_CURVE, SUSPECTS, UNLIKE
-from core.runs.run import EVENTS, Run
+from core.runs.filenames import (
+    EVENTS,
+    FOOTPRINT,
+    HEATMAPS,
+    LABEL_ISSUES,
+    LEARNING_CURVE,
+    OOD_SCORES,
+)
+from core.runs.run import Run
 from core.settings import Settings
 from tests import hostile
 from ui import html_report
@@ -200,7 +207,7 @@ def test_pictures_that_find_no_room_are_counted(run: Run, monkeypatch: pytest.Mo
 
 
 def test_what_a_run_does_not_have_is_left_out_or_said(run: Run) -> None:
-    for name in (FOOTPRINT, HEATMAPS, LEARNING_CURVE, SUSPECTS, UNLIKE, EVENTS):
+    for name in (FOOTPRINT, HEATMAPS, LEARNING_CURVE, LABEL_ISSUES, OOD_SCORES, EVENTS):
         (run.path / name).unlink()
     shutil.rmtree(run.path / "thumbnails")
     page = Page(html_report.render(run))

@@ -19,7 +19,7 @@ SECONDS, MEGABYTES = 1.0, 100
 APART = """
 import builtins, io, json, os, resource, sys, time
 from pathlib import Path
-from core.bundles import brought
+from core.bundles import imported
 from core.errors import BadInput
 from core.settings import Settings
 
@@ -38,7 +38,7 @@ for path in sorted(given.iterdir()):
     began = time.perf_counter()
     with path.open("rb") as stream:
         try:
-            brought.bring(stream, path.stem, settings)
+            imported.import_bundle(stream, path.stem, settings)
         except BadInput as refusal:
             said[path.name] = [str(refusal), time.perf_counter() - began]
 more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak

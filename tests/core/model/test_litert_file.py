@@ -329,14 +329,14 @@ def test_a_head_put_on_an_embedding_answers_as_the_head_does(tiny_file, tmp_path
     random = np.random.default_rng(0)
     kernels = [random.normal(size=(TINY.embedding, 6)), random.normal(size=(6, 3))]
     head = DenseHead(tuple((k.astype(np.float32), k[0].astype(np.float32)) for k in kernels))
-    crowned = tmp_path / "crowned.tflite"
+    with_head = tmp_path / "with_head.tflite"
     file = LitertFile(tiny_file)
-    file.crown(head)
-    file.write(crowned)
+    file.add_head(head)
+    file.write(with_head)
     picture = noise(TINY.size)
     embedding = answer(tiny_file, picture)["embedding"]
-    found = answer(crowned, picture)
+    found = answer(with_head, picture)
     assert set(found) == {"probabilities"}
     agree(found["probabilities"], head.probabilities(embedding[None])[0])
     with pytest.raises(LookupError, match="only the outputs probabilities"):
-        LitertFile(crowned).crown(head)
+        LitertFile(with_head).add_head(head)

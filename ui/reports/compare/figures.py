@@ -100,7 +100,7 @@ def _data(sides: Sequence[Side]) -> None:
             continue
         said = [
             f"{text.count(found.relabelled, 'picture')} in another class" * bool(found.relabelled),
-            f"{text.count(found.gone, 'picture')} left out" * bool(found.gone),
+            f"{text.count(found.missing, 'picture')} left out" * bool(found.missing),
             f"{text.count(found.new, 'picture')} more" * bool(found.new),
         ]
         told = ", ".join(filter(None, said))

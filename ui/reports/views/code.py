@@ -36,4 +36,4 @@ def show(run: Run) -> None:
         )
         return
     _, template, language = ELSEWHERE[chosen]
-    st.code(programs.rendered(template, saved=saved), language, height=420)
+    st.code(programs.render(template, saved=saved), language, height=420)

@@ -6,7 +6,6 @@ import streamlit as st
 
 from core.checks import Severity
 from core.dataset import Dataset
-from core.runs import corrections
 from core.runs.run import Run
 from ui import resources, state, text
 from ui.findings import ICONS
@@ -29,7 +28,7 @@ def show(opened: Opened) -> None:
 
 def _origin(opened: Opened, run: Run) -> None:
     """Which run it was trained again from, for those who may see that one."""
-    found = corrections.origin(run)
+    found = run.origin()
     if found is None:
         return
     changed = text.count(len(found.corrections), "correction")

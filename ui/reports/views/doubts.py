@@ -125,7 +125,7 @@ def _again(opened: Opened, said: Annotations) -> None:
             on_click=_undo,
             args=(opened, one.sha256),
         )
-    if opened.run.source is None:
+    if opened.run.pictures is None:
         st.info(
             "The pictures of this run are no longer on this host. Correct the files themselves, "
             "upload them again, and train.",
