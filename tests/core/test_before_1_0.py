@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from core.bundles import imported
 from core.export.card import card
 from core.intake import samples
 from core.jobs import State
+from core.model.classifier import Classifier
 from core.runs import comparison
 from core.runs.run import Run
 from core.settings import Settings
@@ -34,22 +36,14 @@ def run(settings: Settings) -> Run:
     return Run(path)
 
 
-def probabilities(classifier) -> dict[str, np.ndarray]:
-    """Predictions for the digits whose old predictions are recorded."""
+def check_predictions(classifier: Classifier, folder: Path) -> None:
+    """Compare predictions for some digits of the sample with those of the old version."""
+    samples.digits(folder / "digits.zip")
     expected = json.loads((OLD / "probabilities.json").read_text())
-    digits = {name: content for name, content in samples._digits() if name in expected}
-    return {
-        name: classifier.answer(classifier.load(content)).probabilities
-        for name, content in digits.items()
-    }
-
-
-def check_predictions(classifier) -> None:
-    predictions = probabilities(classifier)
-    expected = json.loads((OLD / "probabilities.json").read_text())
-    assert predictions.keys() == expected.keys()
-    for name, values in predictions.items():
-        np.testing.assert_allclose(values, expected[name], atol=1e-4)
+    with zipfile.ZipFile(folder / "digits.zip") as archive:
+        for name, values in expected.items():
+            answer = classifier.answer(classifier.load(archive.read(name)))
+            np.testing.assert_allclose(answer.probabilities, values, atol=1e-4)
 
 
 def test_the_run_is_listed_as_finished(run: Run, settings: Settings) -> None:
@@ -77,8 +71,10 @@ def test_every_part_of_the_run_is_read(run: Run) -> None:
     assert "Made with Tusker on" in card(run)
 
 
-def test_the_model_of_the_run_predicts_as_before(run: Run, settings: Settings) -> None:
-    check_predictions(run.classifier(settings))
+def test_the_model_of_the_run_predicts_as_before(
+    run: Run, settings: Settings, tmp_path: Path
+) -> None:
+    check_predictions(run.classifier(settings), tmp_path)
 
 
 def test_the_results_of_an_old_verification_are_read(run: Run) -> None:
@@ -99,15 +95,18 @@ def test_an_old_order_can_be_resumed(run: Run, tmp_path: Path) -> None:
     assert run.start is None
 
 
-def test_an_old_bundle_predicts_as_before_and_can_be_trained_further(settings: Settings) -> None:
+def test_an_old_bundle_predicts_as_before_and_can_be_trained_further(
+    settings: Settings, tmp_path: Path
+) -> None:
     with (OLD / "bundle.zip").open("rb") as stream:
         model = imported.import_bundle(stream, "digits", settings)
     assert model.ready(settings)
-    check_predictions(model.classifier(settings))
+    check_predictions(model.classifier(settings), tmp_path)
     continued = warm_start.configure(config.preset("quick"), model.path)
     warm_start.check(continued, model.path)
     assert continued.start == warm_start.digest(model.path)
 
 
-def test_an_old_bundle_opens_on_the_command_line(settings: Settings) -> None:
-    check_predictions(imported.open_bundle(OLD / "bundle.zip", settings).classifier(settings))
+def test_an_old_bundle_opens_on_the_command_line(settings: Settings, tmp_path: Path) -> None:
+    model = imported.open_bundle(OLD / "bundle.zip", settings)
+    check_predictions(model.classifier(settings), tmp_path)
