@@ -239,7 +239,6 @@ def test_a_threshold_in_force_is_told_with_what_it_gives(run: Run, page: Page) -
 
 def test_the_model_card_is_in_it_under_the_headings_of_the_report(page: Page) -> None:
     assert "Limits" in page.text
-    assert "Nobody examined whether it treats people alike." in page.text
 
 
 def test_a_large_report_stays_small_enough_to_send(run: Run) -> None:
