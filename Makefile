@@ -68,12 +68,14 @@ clean:  ## forget the environment and the caches; runs and models stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are younger than the requirements they installed.
-$(VENV)/.app: requirements.txt | environment
+$(VENV)/.app: requirements.txt core/__init__.py | environment
 	$(PIP) install --quiet -r requirements.txt
+	$(PIP) install --quiet --no-deps -e .
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt | environment
+$(VENV)/.dev: requirements-dev.txt requirements.txt core/__init__.py | environment
 	$(PIP) install --quiet -r requirements-dev.txt
+	$(PIP) install --quiet --no-deps -e .
 	@touch $@ $(VENV)/.app
 
 $(VENV)/.ray: requirements-ray-dev.txt requirements-ray.txt $(VENV)/.dev

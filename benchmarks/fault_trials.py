@@ -108,7 +108,7 @@ class Trial:
         until(lambda: not queue.tickets() and not queue.held)
         shutil.rmtree(self.taken.pictures.parent / "features", ignore_errors=True)
         run = runs.create(self.config, self.taken.dataset, runs.new_path(self.settings))
-        enqueue(run.path, runs.order(self.taken.pictures), self.settings)
+        enqueue(run.path, runs.training_order(self.taken.pictures), self.settings)
         return run
 
 

@@ -1,1 +1,3 @@
-"""What Tusker does, without a screen: predict, train, evaluate, export."""
+"""Train, evaluate and export image classifiers; this package knows nothing about the screen."""
+
+__version__ = "1.0.0"

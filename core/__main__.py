@@ -1,4 +1,4 @@
-"""The command line: the pages' verbs with the same core behind them."""
+"""The command line `tusker`: the verbs of the pages, with the same core behind them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import logging
 import os
 import signal
 import sys
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
+from core import __version__
 from core.commands import COMMANDS, terminal
 from core.commands.terminal import complain
 from core.errors import BadInput, Cancelled, RunDamaged, TuskerError
@@ -17,50 +19,66 @@ from core.errors import BadInput, Cancelled, RunDamaged, TuskerError
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+CANCELLED = 130
+"""Exit code after Ctrl-C, as in shells."""
+
 app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Name what is in a picture, and teach a computer your own classes.",
+    name="tusker", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
 )
 for command in COMMANDS:
     app.command()(command)
 
-CANCELLED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tusker {__version__}")
+        raise typer.Exit
 
 
-def main(typed: list[str] | None = None) -> int:
-    """Run the command line; a refusal is a sentence and an exit code, a bug keeps its traceback.
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Classify pictures, and train image classifiers on your own classes."""
+    del version  # the callback acts on it
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line. Expected errors become a sentence and an exit code.
 
     Args:
-        typed: in place of those of the process.
+        arguments: instead of those of the process.
 
     Returns:
-        0, 2 for bad input, 130 for a cancel, 1 for what is wrong with this machine or with us.
+        0; 2 for bad input; 130 if cancelled; 1 for other expected errors.
     """
-    with terminal.ours_alone():
+    # `kill` ends a run as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with terminal.quiet_libraries():
         logging.basicConfig(level=logging.WARNING)
         try:
-            code = app(typed, standalone_mode=False) or 0
-        except TyperException as refusal:
-            if message := refusal.format_message():  # none where the help was shown instead
-                complain(f"{message.rstrip('.')}. See: python -m core --help")
-            return refusal.exit_code
+            code = app(arguments, prog_name="tusker", standalone_mode=False) or 0
+        except TyperException as error:
+            if message := error.format_message():  # empty if the help was shown instead
+                complain(f"{message.rstrip('.')}. See: tusker --help")
+            return error.exit_code
         except Cancelled:
             code = CANCELLED
-        except (BadInput, RunDamaged) as refusal:
-            complain(str(refusal))
+        except (BadInput, RunDamaged) as error:
+            complain(str(error))
             return 2
-        except TuskerError as refusal:
-            complain(str(refusal))
+        except TuskerError as error:
+            complain(str(error))
             return 1
         if code == CANCELLED:
-            complain("It was cancelled.")
+            complain("Cancelled.")
         return int(code)
 
 
 if __name__ == "__main__":
-    # `kill` leaves a run as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -9,7 +9,7 @@ from core.export import packing
 from core.jobs.events import EXPORTS_BEGIN, Note
 from core.model import storage
 from core.runs import Run
-from core.runs.verification import Proof, Verification
+from core.runs.verification import FileVerification, Verification
 from core.settings import MEGABYTE, Settings
 from ui import text, widgets
 
@@ -57,12 +57,12 @@ def show(run: Run, settings: Settings) -> None:
             format_func=lambda file: f"{packing.title(file)}, {text.size(sizes[file])}",
             key=f"formats {run.id}",
         )
-    for proof in verification.proofs if verification else ():
+    for proof in verification.results if verification else ():
         if not proof.passed:
             st.warning(text.plain(proof.reason, 600), icon=":material/block:")
     _download(run, settings, sizes, chosen)
     with st.expander("What else is in it", icon=":material/folder_zip:"):
-        st.markdown("\n".join(f"- `{name}`: {what}" for name, what in packing.MEANING.items()))
+        st.markdown("\n".join(f"- `{name}`: {what}" for name, what in packing.DESCRIPTIONS.items()))
     row = backbones.get(run.config().backbone)
     st.caption(
         f"Input: RGB pictures of {row.size}×{row.size} pixels, 0 to 255; all scaling is inside the "
@@ -72,7 +72,7 @@ def show(run: Run, settings: Settings) -> None:
 
 def _table(verification: Verification, sizes: dict[str, int]) -> None:
     """What each file predicted when it was opened again."""
-    passed = [proof for proof in verification.proofs if proof.file in sizes]
+    passed = [proof for proof in verification.results if proof.file in sizes]
     st.dataframe(
         {
             "Format": [packing.title(proof.file) for proof in passed],
@@ -93,7 +93,7 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
     )
 
 
-def _difference(proof: Proof) -> str:
+def _difference(proof: FileVerification) -> str:
     if proof.difference is None:
         return "–"
     return f"{proof.difference:.4f}" if proof.difference >= 0.0001 else "under 0.0001"
@@ -107,7 +107,7 @@ def _usual(sizes: dict[str, int]) -> list[str]:
 
 def _download(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[str]) -> None:
     total = sum(sizes[file] for file in chosen)
-    total += sum(path.stat().st_size for path in packing.companions(run).values())
+    total += sum(path.stat().st_size for path in packing.other_files(run).values())
     widgets.download(
         f"Download the bundle ({text.size(total)})",
         lambda: packing.pack(run, settings, chosen),

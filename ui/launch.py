@@ -57,7 +57,7 @@ def _begin(
         try:
             runs.create(config, dataset, run.path, by=by)
             run.write_findings(findings)
-            enqueue(run.path, runs.order(upload.pictures, start_from), settings, by=by)
+            enqueue(run.path, runs.training_order(upload.pictures, start_from), settings, by=by)
         except (TuskerError, OSError):
             runs.delete(run)
             raise

@@ -68,7 +68,7 @@ def _model_version(model: str) -> bytes:
     if backbones.known(model):
         return model.encode()
     try:
-        annotations = lookup.of_id(model, settings()).annotations()
+        annotations = lookup.trained_model(model, settings()).annotations()
     except TuskerError:
         return b""
     return model.encode() + annotations.model_dump_json(include={"name", "threshold"}).encode()

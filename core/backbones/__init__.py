@@ -1,8 +1,7 @@
-"""Pretrained networks to build on: what each is, what it costs, where its weights come from."""
+"""Pretrained networks: what each is, what it costs, where its weights come from."""
 
-from core.backbones.labels import imagenet_labels
 from core.backbones.row import Backbone, Recipe, Stage, Weights
-from core.backbones.table import BACKBONES, DEFAULT, get, known
+from core.backbones.table import BACKBONES, DEFAULT, get, imagenet_labels, known
 
 __all__ = [
     "BACKBONES",

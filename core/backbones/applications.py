@@ -1,4 +1,4 @@
-"""Build the networks of `keras.applications` so that they take RGB 0–255."""
+"""Build the networks of `keras.applications` with RGB 0–255 as input."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ CAFFE_MEAN = (103.939, 116.779, 123.68)
 
 
 def build(backbone: Backbone) -> keras.Model:
-    """The ImageNet classifier with weights as Keras draws them.
+    """The ImageNet classifier with random weights.
 
     Returns:
         Model from float32 (n, size, size, 3), RGB 0–255, to probabilities (n, 1000).
@@ -32,7 +32,7 @@ def load(model: keras.Model, path: Path) -> None:
     Raises:
         WeightsUnavailable: the file is not the weights of this network.
     """
-    # The file knows nothing of the layer that swaps colours, so it is filled from above it.
+    # The file does not contain the layer that swaps colours.
     published = model
     if any(layer.name == "rgb_to_bgr" for layer in model.layers):
         published = keras.Model(model.get_layer("rgb_to_bgr").output, model.output)
@@ -40,13 +40,13 @@ def load(model: keras.Model, path: Path) -> None:
         published.load_weights(path)
     except (OSError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise WeightsUnavailable(
-            f"{path} does not hold the weights of {model.name}: it is damaged, or it is another "
-            "file (the one with the top is needed). Delete it, or put the right one there."
+            f"{path} does not hold the weights of {model.name}: it is damaged, or another file "
+            "(the one with the top is needed). Delete or replace it."
         ) from error
 
 
 def _scale(picture: keras.KerasTensor, scaling: str) -> keras.KerasTensor:
-    """What `preprocess_input` does, as a layer that every export can carry."""
+    """`preprocess_input` as a layer that every export format supports."""
     if scaling == "none":
         return picture
     if scaling == "tf":

@@ -1,4 +1,4 @@
-"""Build a backbone in Keras: whole, without its top, or cut in two at a stage."""
+"""Build a backbone in Keras: whole, without its top, or only the stages above a cut."""
 
 from pathlib import Path
 from types import ModuleType
@@ -33,9 +33,9 @@ def trunk(
 
     Args:
         backbone: a row of the table.
-        weights: the published ones, random ones drawn from `seed`, or a file of them.
-        seed: for random weights; the same seed gives the same weights.
-        settings: says where weights are kept; by default from the environment.
+        weights: pretrained, random, or the path of a file.
+        seed: for random weights.
+        settings: where weights are stored; from the environment by default.
 
     Returns:
         Model from float32 (n, size, size, 3), RGB 0–255, to the last feature map, float32
@@ -54,7 +54,7 @@ def imagenet_classifier(
     seed: int = 0,
     settings: Settings | None = None,
 ) -> keras.Model:
-    """The whole network with three outputs.
+    """The whole network, with three outputs.
 
     Args:
         backbone, weights, seed, settings: as for `trunk`.
@@ -76,22 +76,25 @@ def imagenet_classifier(
 
 
 def top_model(backbone: Backbone, stage: int, model: keras.Model) -> keras.Model:
-    """The stages above a cut, made of the very layers of `model`.
+    """The stages above a cut, sharing their layers with `model`.
 
     Args:
         backbone: the row that `model` was built from.
         stage: index in `backbone.stages` of the stage below the cut.
-        model: what `trunk` or `imagenet_classifier` gave. Training the result
-            trains it.
+        model: from `trunk` or `imagenet_classifier`. Training the result trains it too.
 
     Returns:
         Model from the activation at the cut, float32 (n, h, w, c), to the last feature map
         (n, h, w, embedding).
 
     Raises:
-        BadConfig: there is no such stage, or nothing is above it.
+        BadConfig: there is no such stage, or it is the last one.
     """
-    _check(backbone, stage)
+    if not 0 <= stage < len(backbone.stages) - 1:
+        raise BadConfig(
+            f"{backbone.title} can be cut after stages 0 to {len(backbone.stages) - 2}, "
+            f"not after {stage}."
+        )
     cut = model.get_layer(backbone.stages[stage].layer).output
     return keras.Model(cut, _feature_map(model, backbone), name=f"{backbone.name}_top")
 
@@ -99,7 +102,7 @@ def top_model(backbone: Backbone, stage: int, model: keras.Model) -> keras.Model
 def _network(
     backbone: Backbone, weights: Weights, seed: int, settings: Settings | None
 ) -> keras.Model:
-    """From pictures to probabilities, filled."""
+    """The network from pictures to probabilities, with its weights."""
     family = FAMILIES[backbone.recipe.family]
     network = family.build(backbone)
     if weights == "random" or (weights == "pretrained" and backbone.weights is None):
@@ -112,7 +115,7 @@ def _network(
 
 
 def _randomise(network: keras.Model, seed: int) -> None:
-    """Draw weights that keep activations in range, without touching any global seed."""
+    """Draw weights that keep activations in range, without a global seed."""
     generator = np.random.default_rng(seed)
     for layer in network.layers:
         if layer.name == "rgb_to_bgr":
@@ -137,17 +140,9 @@ def _feature_map(network: keras.Model, backbone: Backbone) -> keras.KerasTensor:
 
 
 def _pooling(network: keras.Model) -> keras.layers.Layer:
-    """The layer that makes the embedding: the last pooling over the whole map."""
+    """The layer of the embedding: the last global pooling."""
     return next(
         layer
         for layer in reversed(network.layers)
         if isinstance(layer, keras.layers.GlobalAveragePooling2D)
     )
-
-
-def _check(backbone: Backbone, stage: int) -> None:
-    if not 0 <= stage < len(backbone.stages) - 1:
-        raise BadConfig(
-            f"{backbone.title} can be cut after stages 0 to {len(backbone.stages) - 2}, "
-            f"not after {stage}."
-        )

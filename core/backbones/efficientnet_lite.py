@@ -1,4 +1,4 @@
-"""Build EfficientNet-Lite in Keras and fill it from the PyTorch weights."""
+"""Build EfficientNet-Lite in Keras and load the PyTorch weights."""
 
 import math
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ EPSILON = 1e-3
 
 
 def build(backbone: Backbone) -> keras.Model:
-    """The ImageNet classifier with weights as Keras draws them.
+    """The ImageNet classifier with random weights.
 
     Returns:
         Model from float32 (n, size, size, 3), RGB 0–255, to probabilities (n, 1000).
@@ -47,7 +47,7 @@ def build(backbone: Backbone) -> keras.Model:
 
 
 def load(model: keras.Model, path: Path) -> None:
-    """Fill the model from a PyTorch file.
+    """Load the weights of a PyTorch file.
 
     Raises:
         WeightsUnavailable: the file is not the weights of this network.
@@ -74,7 +74,7 @@ def _blocks(backbone: Backbone) -> Iterator[_Block]:
     """Every block, from the input up."""
     width, depth = backbone.recipe.width, backbone.recipe.depth
     for group, (kernel, repeats, filters, expansion, stride) in enumerate(GROUPS):
-        # The Lite variants leave the repeats of the first and last group as they are.
+        # The Lite variants do not scale the repeats of the first and last group.
         fixed = group in (0, len(GROUPS) - 1)
         for repeat in range(repeats if fixed else math.ceil(depth * repeats)):
             yield _Block(
@@ -83,7 +83,7 @@ def _blocks(backbone: Backbone) -> Iterator[_Block]:
 
 
 def _channels(wanted: float) -> int:
-    """The multiple of 8 nearest to what is wanted, never more than a tenth below it."""
+    """The nearest multiple of 8, never more than a tenth below."""
     nearest = max(8, int(wanted + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * wanted else nearest
 
@@ -133,7 +133,7 @@ def _torch_name(layer: str) -> str:
 
 
 def _weights(layer: layers.Layer, tensors: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """The layer's weights in the order and layout that Keras wants."""
+    """The layer's weights in the order and layout of Keras."""
     name = _torch_name(layer.name)
     if isinstance(layer, layers.BatchNormalization):
         parts = ("weight", "bias", "running_mean", "running_var")

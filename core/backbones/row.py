@@ -1,4 +1,4 @@
-"""What is known of a backbone without building it: the columns of the table."""
+"""The columns of the table of backbones: what is known without building the network."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,11 +6,11 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Stage:
-    """A run of layers that ends in a single tensor, so that the network can be cut there.
+    """Consecutive layers that end in a single tensor, so that the network can be cut there.
 
     Attributes:
-        name: what the stage holds, for people.
-        layer: the Keras layer whose output ends the stage.
+        name: its content, for people.
+        layer: the Keras layer that ends the stage.
     """
 
     name: str
@@ -19,13 +19,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Weights:
-    """Where pretrained weights come from.
+    """Source of pretrained weights.
 
     Attributes:
         file: name of the file.
-        package: the installed package that holds it under `models/`, if one does.
-        url: where it is downloaded from, if it has to be.
-        md5: the MD5 of the download in hex, where its publisher gives one.
+        package: the installed package with the file in `models/`, if any.
+        url: address of the download, if not in a package.
+        md5: MD5 of the download in hex, if published.
     """
 
     file: str
@@ -36,15 +36,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to build a network.
+    """How a network is built.
 
     Attributes:
         family: the module that builds it.
         architecture: the class of `keras.applications`.
-        scaling: how pixels become that network's input: `caffe` (BGR less a mean), `tf`
-            (−1 to 1), `none` (the network does it itself).
-        width: multiplier of the channels of an EfficientNet-Lite.
-        depth: multiplier of its repeats.
+        scaling: of pixels: `caffe` (BGR minus a mean), `tf` (−1 to 1), `none` (in the network).
+        width: channel multiplier of an EfficientNet-Lite.
+        depth: repeat multiplier of an EfficientNet-Lite.
     """
 
     family: Literal["efficientnet_lite", "applications", "tiny"]
@@ -59,20 +58,20 @@ class Backbone:
     """A row of the table.
 
     Attributes:
-        name: how it is asked for.
-        title: how it is shown.
+        name: identifier.
+        title: name on the screen.
         recipe: how it is built.
         size: edge of its square input, in pixels.
-        crop: share of a picture's shorter edge that the centre crop keeps, 0 to 1.
+        crop: edge of the centre crop relative to the picture's shorter edge, 0 to 1.
         stages: from the input up; the last one ends in the last feature map.
-        embedding: length of the pooled last feature map.
+        embedding: width of the pooled last feature map.
         parameters: of the whole ImageNet classifier, batch normalisation statistics included.
-        top1: published ImageNet top-1 accuracy, in per cent; None if it was never trained.
+        top1: published ImageNet top-1 accuracy in per cent; None if untrained.
         licence: SPDX identifier of the weights' licence.
-        weights: where they come from; None if they are random.
-        milliseconds: rough time a picture in LiteRT, on two threads of a server.
+        weights: source of the weights; None if random.
+        milliseconds: rough time per picture in LiteRT, on two threads of a server.
         megabytes: size of the serving model.
-        committed: SHA-256 of the serving model that comes with Tusker, if one does.
+        committed: SHA-256 of the serving model in the repository, if there is one.
     """
 
     name: str
@@ -97,10 +96,10 @@ class Backbone:
 
     @property
     def offline(self) -> bool:
-        """Whether it can be had without a network."""
+        """Whether the weights are available without a network connection."""
         return self.weights is None or self.weights.url is None
 
     @property
     def in_keras(self) -> bool:
-        """Whether `keras.applications` has this network, so that programs need no file of it."""
+        """Whether `keras.applications` has this network."""
         return self.recipe.family == "applications"

@@ -1,17 +1,15 @@
-"""Prepare and find serving models: LiteRT files that answer without TensorFlow.
+"""Prepare and find serving models: LiteRT files that predict without TensorFlow.
 
 A serving model takes one picture, float32 (1, size, size, 3), RGB 0–255, and has three float32
-outputs, told apart by the names in its signature: `probabilities` (1, k), `embedding` (1, d) and
+outputs, named in its signature: `probabilities` (1, k), `embedding` (1, d) and
 `feature_map` (1, h, w, d).
 
-`python -m core.backbones.serving efficientnet-lite0 --out FILE` rebuilds the one that comes with
-Tusker; its SHA-256 belongs in the table.
+To rebuild the file in `data/`: delete it, run `tusker prepare efficientnet-lite0`, copy the result
+there and its SHA-256 into the table.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -21,11 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core import settings as host
 from core.backbones import weights
 from core.backbones.row import Backbone
-from core.backbones.table import get
-from core.errors import NotEnoughResources, TuskerError, UnknownModel
+from core.errors import NotEnoughResources, UnknownModel
 from core.settings import Settings
 from core.system import files
 
@@ -38,7 +34,7 @@ RECORD = "serving.json"
 PARTIAL = ".prepare-"
 OUTPUTS = ("probabilities", "embedding", "feature_map")
 TOLERANCE = 1e-4
-# Share of the work behind each step, in hundredths; the download is what people wait for.
+# Hundredths of the work done before each step; the download takes longest.
 STEPS = {"Downloading weights": 0, "Building": 60, "Converting": 65, "Checking": 95}
 
 Progress = Callable[[str, int, int], None]
@@ -47,7 +43,7 @@ _digests: dict[tuple[Path, int, int], str] = {}
 
 
 class Record(BaseModel):
-    """`serving.json`: what the model beside it was made of."""
+    """`serving.json`: what the serving model was made from."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,9 +55,9 @@ class Record(BaseModel):
 
 
 def locate(backbone: Backbone, settings: Settings) -> Path | None:
-    """The serving model if it is on this machine and is what it should be, else None.
+    """The serving model if it is on this machine and has the recorded hash, else None.
 
-    The SHA-256 is taken once a process for a file that does not change.
+    An unchanged file is hashed once per process.
     """
     committed = DATA / f"{backbone.name}.tflite"
     if backbone.committed is not None and _sha256(committed) == backbone.committed:
@@ -71,8 +67,8 @@ def locate(backbone: Backbone, settings: Settings) -> Path | None:
         record = Record.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError):
         return None
-    whole = record.backbone == backbone.name and record.sha256 == _sha256(folder / MODEL)
-    return folder / MODEL if whole else None
+    valid = record.backbone == backbone.name and record.sha256 == _sha256(folder / MODEL)
+    return folder / MODEL if valid else None
 
 
 def required(backbone: Backbone, settings: Settings) -> Path:
@@ -85,7 +81,7 @@ def required(backbone: Backbone, settings: Settings) -> Path:
     if path is None:
         raise UnknownModel(
             f"{backbone.title} has not been prepared on this machine. "
-            f"Run: python -m core prepare {backbone.name}"
+            f"Run: tusker prepare {backbone.name}"
         )
     return path
 
@@ -103,24 +99,23 @@ def outputs(interpreter: Any) -> dict[str, int]:
 
 
 def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = None) -> Path:
-    """Make the serving model, unless it is there already. Imports TensorFlow.
+    """Make the serving model, unless it exists already. Imports TensorFlow.
 
     Args:
         backbone: a row of the table.
-        settings: says where it is kept.
+        settings: where it is stored.
         progress: called with `Downloading weights`, `Building`, `Converting` or `Checking`,
-            hundredths of the work done, and 100. What it raises ends the work.
+            hundredths of the work done, and 100. May raise to cancel.
 
     Returns:
-        `TUSKER_HOME/backbones/<name>/serving.tflite`, or the file that comes with Tusker.
+        `TUSKER_HOME/backbones/<name>/serving.tflite`, or the file in the repository.
 
     Raises:
         WeightsUnavailable: the weights cannot be had.
         NotEnoughResources: the disk is full or cannot be written to.
     """
-    found = locate(backbone, settings)
-    if found is not None:
-        return found
+    if (path := locate(backbone, settings)) is not None:
+        return path
     folder = kept_in(backbone, settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,9 +123,9 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
         with tempfile.TemporaryDirectory(
             prefix=files.temporary_prefix(PARTIAL), dir=folder
         ) as scratch:
-            made = Path(scratch) / MODEL
-            record = _make(backbone, made, settings, progress or _silent)
-            made.replace(folder / MODEL)
+            path = Path(scratch) / MODEL
+            record = _make(backbone, path, settings, progress or (lambda *_: None))
+            path.replace(folder / MODEL)
         files.write_text(folder / RECORD, record.model_dump_json(indent=1))
     except OSError as error:
         raise NotEnoughResources(
@@ -141,12 +136,12 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
 
 
 def convert(model: keras.Model, path: Path, shape: tuple[int, ...]) -> None:
-    """Write a Keras model as a LiteRT file of float32, for a batch of one.
+    """Convert a Keras model to a float32 LiteRT file with batch size one.
 
     Args:
-        model: one input; outputs in a dict keep their names.
+        model: one input; a dict of outputs keeps its names.
         path: must end in `.tflite`.
-        shape: of one input, without the batch.
+        shape: of the input, without the batch.
     """
     import keras
 
@@ -155,7 +150,7 @@ def convert(model: keras.Model, path: Path, shape: tuple[int, ...]) -> None:
 
 
 def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress) -> Record:
-    """Download, build, convert and check one serving model."""
+    """Download, build, convert and check a serving model."""
 
     def say(what: str) -> None:
         progress(what, STEPS[what], 100)
@@ -185,7 +180,7 @@ def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress
 
 
 def _check(model: keras.Model, path: Path, size: int) -> None:
-    """Ask both models about one picture of noise."""
+    """Compare both models on a picture of noise."""
     from ai_edge_litert.interpreter import Interpreter
 
     picture = np.random.default_rng(0).integers(0, 256, (1, size, size, 3)).astype(np.float32)
@@ -195,21 +190,21 @@ def _check(model: keras.Model, path: Path, size: int) -> None:
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture)
     interpreter.invoke()
     for name, index in outputs(interpreter).items():
-        found = interpreter.get_tensor(index)
+        output = interpreter.get_tensor(index)
         scale = max(1.0, float(np.abs(expected[name]).max()))
-        difference = float(np.abs(found - expected[name]).max()) / scale
+        difference = float(np.abs(output - expected[name]).max()) / scale
         # `not <=` so that a NaN is caught as well.
         if not difference <= TOLERANCE:
             raise RuntimeError(f"{name} of the converted {model.name} is off by {difference:.2g}")
 
 
 def kept_in(backbone: Backbone, settings: Settings) -> Path:
-    """The folder of a serving model that was prepared on this machine, and of that job."""
+    """The folder of a prepared serving model, and of the job that prepares it."""
     return settings.home / "backbones" / backbone.name
 
 
 def _sha256(path: Path) -> str | None:
-    """SHA-256 in hex, remembered by the file's time and size; None if there is no file."""
+    """SHA-256 in hex, cached by time and size; None if there is no file."""
     try:
         state = path.stat()
         key = (path, state.st_mtime_ns, state.st_size)
@@ -228,26 +223,3 @@ def _version(package: str) -> str:
         except PackageNotFoundError:
             continue
     return "unknown"
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    pass
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Rebuild a serving model at a place of your choice and say its SHA-256."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("name", help="of the backbone")
-    parser.add_argument("--out", type=Path, required=True, help="file to write, ending in .tflite")
-    asked = parser.parse_args(arguments)
-    try:
-        record = _make(get(asked.name), asked.out, host.load(), _silent)
-    except TuskerError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    sys.stdout.write(f"{record.sha256}  {asked.out}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

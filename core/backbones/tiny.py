@@ -1,4 +1,4 @@
-"""Build a network small enough to train in a test: random weights, 32-pixel pictures."""
+"""Build a network for tests: small, random weights, 32-pixel pictures."""
 
 import keras
 from keras import layers
@@ -9,7 +9,7 @@ CHANNELS = (16, 24, 32)
 
 
 def build(backbone: Backbone) -> keras.Model:
-    """A classifier of 1,000 classes, shaped like the large ones.
+    """A classifier of 1,000 classes, structured like the large ones.
 
     Returns:
         Model from float32 (n, 32, 32, 3), RGB 0–255, to probabilities (n, 1000).

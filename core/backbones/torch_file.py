@@ -1,4 +1,4 @@
-"""Read the tensors of a legacy PyTorch file without PyTorch, and run nothing that is in it."""
+"""Read the tensors of a legacy PyTorch file without PyTorch and without executing anything."""
 
 import math
 import pickle
@@ -42,7 +42,7 @@ class _View:
 
 
 class _RefusedError(Exception):
-    """The file holds something that a file of tensors does not."""
+    """The file holds something other than tensors."""
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -72,12 +72,8 @@ def read(path: Path) -> dict[str, np.ndarray]:
         reason = str(error)
     except OSError as error:
         reason = error.strerror or "it cannot be read"
-    except (ArithmeticError, AttributeError, EOFError, ImportError, LookupError) as error:
+    except Exception as error:  # unpickling damaged bytes may raise anything
         reason = f"it is damaged ({type(error).__name__})"
-    except (MemoryError, RecursionError, TypeError, ValueError) as error:
-        reason = f"it is damaged ({type(error).__name__})"
-    except pickle.UnpicklingError:
-        reason = "it is damaged (UnpicklingError)"
     raise WeightsUnavailable(
         f"{path.name} cannot be used as a file of PyTorch weights: {reason}. "
         "Install its package again."
@@ -117,7 +113,7 @@ def _name(name: object) -> str:
 
 
 def _array(view: object, values: dict[str, np.ndarray]) -> np.ndarray:
-    """A copy of what the view shows, after checking that it stays inside its storage."""
+    """A copy of the view's values, after checking that it stays inside its storage."""
     if not isinstance(view, _View):
         raise _RefusedError("it holds something besides tensors")
     flat = values[view.storage.key]
@@ -126,17 +122,17 @@ def _array(view: object, values: dict[str, np.ndarray]) -> np.ndarray:
         view.strides
     ):
         raise _RefusedError("a tensor has an impossible shape")
-    reach = [(n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True)]
-    # A stride of nought repeats a value without bound: no such view holds more than its storage.
-    if math.prod(view.shape) > flat.size or view.offset + sum(reach) >= max(flat.size, 1):
+    spans = [(n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True)]
+    # A stride of zero repeats values without bound, so a view must not be larger than its storage.
+    if math.prod(view.shape) > flat.size or view.offset + sum(spans) >= max(flat.size, 1):
         raise _RefusedError("a tensor reaches outside its storage")
     if 0 in view.shape:
         return np.zeros(view.shape, flat.dtype)
     step = flat.dtype.itemsize
-    shown = np.lib.stride_tricks.as_strided(
+    values_view = np.lib.stride_tricks.as_strided(
         flat[view.offset :], view.shape, [stride * step for stride in view.strides], writeable=False
     )
-    return np.array(shown, order="C")
+    return np.array(values_view, order="C")
 
 
 class _Plain(pickle.Unpickler):
@@ -150,7 +146,7 @@ class _Plain(pickle.Unpickler):
 
 
 class _Tensors(pickle.Unpickler):
-    """Tensors as views on storages that are read later."""
+    """Tensors, as views of storages that are read later."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
@@ -168,7 +164,7 @@ class _Tensors(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> _Storage:
         kind, dtype, key, _device, count, part = pid
         if kind != "storage" or part is not None or not isinstance(key, str):
-            raise _RefusedError("it holds a kind of storage that is not known")
+            raise _RefusedError("it holds an unknown kind of storage")
         storage = _Storage(key, np.dtype(DTYPES[dtype]), count)
         if self.storages.setdefault(key, storage) != storage:
             raise _RefusedError("two storages have the same key")

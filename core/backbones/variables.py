@@ -1,7 +1,7 @@
-"""Which weights of each backbone a training can change, and their shapes, without TensorFlow.
+"""Names and shapes of the trainable weights of each backbone, without TensorFlow.
 
-`python -m core.backbones.variables` writes the table anew; `tests/core/backbones/test_variables.py`
-counts the same in the networks themselves.
+`python -m core.backbones.variables` rewrites the table; `tests/core/backbones/test_variables.py`
+compares it with the networks.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ PREFIX = "trunk."
 
 
 class Variables(BaseModel):
-    """What can be trained in a backbone.
+    """Trainable weights of a backbone.
 
     Attributes:
-        shapes: of each weight by `<place of its layer>.<name>`, from the input up.
-        ends: place of the layer that ends each stage.
+        shapes: of each weight by `<index of its layer>.<name>`, from the input up.
+        ends: index of the last layer of each stage.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,11 +34,11 @@ class Variables(BaseModel):
     ends: tuple[int, ...]
 
     def above(self, stage: int) -> dict[str, tuple[int, ...]]:
-        """Shapes of the weights above the end of a stage, by their names in a model's arrays."""
+        """Shapes of the weights above a stage, by their names in a model's arrays."""
         return {
             PREFIX + name: shape
             for name, shape in self.shapes.items()
-            if _place(name) > self.ends[stage]
+            if _index(name) > self.ends[stage]
         }
 
 
@@ -46,7 +46,7 @@ _ROWS = TypeAdapter(dict[str, Variables])
 
 
 def of(backbone: Backbone) -> Variables:
-    """What can be trained in a backbone of the table."""
+    """Trainable weights of a backbone."""
     return _table()[backbone.name]
 
 
@@ -55,12 +55,12 @@ def _table() -> dict[str, Variables]:
     return _ROWS.validate_json(TABLE.read_bytes())
 
 
-def _place(name: str) -> int:
+def _index(name: str) -> int:
     return int(name.partition(".")[0])
 
 
 def count(backbone: Backbone) -> Variables:
-    """The same, counted in the network itself. Imports TensorFlow."""
+    """The same, from the network itself. Imports TensorFlow."""
     import keras
 
     from core.backbones import build

@@ -20,7 +20,7 @@ from core.errors import WeightsUnavailable
 from core.settings import Settings
 from core.system import files
 
-# A host without a network should say so at once, not after a minute.
+# A host without a network connection should fail soon.
 TIMEOUT_SECONDS = 10
 CHUNK = 1 << 20
 PARTIAL = ".download-"
@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def folder(settings: Settings) -> Path:
-    """Where downloaded weights are kept, and where a file may be put by hand."""
+    """Folder of downloaded weights; files can also be put there by hand."""
     return settings.home / "weights"
 
 
@@ -44,19 +44,19 @@ def present(backbone: Backbone, settings: Settings) -> Path | None:
 
 
 def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = None) -> Path:
-    """The file of weights, downloaded if it has to be.
+    """The file of weights, downloaded if necessary.
 
-    A file put by hand is taken as it is; a download is kept only if it is whole and has the
-    MD5 that Keras publishes, where it does.
+    A file put there by hand is used as it is; a download must be complete and have the published
+    MD5, if there is one.
 
     Args:
         backbone: a row with weights.
-        settings: says where the file is kept.
-        progress: called with `Downloading weights`, bytes so far, bytes in all (0: not told).
-            What it raises ends the download.
+        settings: where the file is stored.
+        progress: called with `Downloading weights`, bytes so far, bytes in all (0: unknown).
+            May raise to cancel.
 
     Raises:
-        WeightsUnavailable: neither here nor to be downloaded. Nothing is left behind.
+        WeightsUnavailable: not here, and the download failed. Nothing is left behind.
     """
     path = present(backbone, settings)
     if path is not None:
@@ -88,7 +88,7 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
 
 
 def sweep(where: Path, prefix: str) -> None:
-    """Delete what a killed process left half-written; one that lives still writes to its own."""
+    """Delete old partial files of killed processes."""
     for path in where.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > STALE_SECONDS:
@@ -103,15 +103,15 @@ def _packaged(source: Source) -> Path | None:
 
 
 def _download(source: Source, file: BinaryIO, progress: Progress | None) -> None:
-    """Write what the URL answers.
+    """Write the download to a file.
 
     Raises:
         OSError, HTTPException: no connection, or it was cut.
         ValueError: the answer is not the published file.
     """
     assert source.url is not None
-    digest = hashlib.md5(usedforsecurity=False)  # the only sum that Keras publishes
-    # The URL is one of the table's.
+    digest = hashlib.md5(usedforsecurity=False)  # the only hash that Keras publishes
+    # The URL is from the table.
     with urllib.request.urlopen(source.url, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
         total = int(answer.headers.get("Content-Length") or 0)
         done = 0

@@ -1,17 +1,16 @@
-"""A comparison of backbones on an upload's pictures: ordered, done by a worker, read.
+"""Compare backbones on the pictures of an upload, as a job.
 
-It lies in a folder of its own beside the pictures, and goes when they go:
+Its folder is beside the pictures and is deleted with them:
 
-    config.json       the settings, of which it takes seed, shares and class weights
-    dataset.json      the pictures, as the remedies left them
-    bakeoff.json      the outcome; written last
+    request.json      settings (seed, split and class weights are used) and dataset
+    bakeoff.json      the result; written last
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core.bakeoff import compare, result
 from core.dataset import Dataset, Progress
@@ -23,7 +22,12 @@ from core.settings import Settings
 from core.system import files
 from core.training.config import TrainingConfig
 
-CONFIG, DATASET = "config.json", "dataset.json"
+REQUEST = "request.json"
+
+
+class _Request(BaseModel):
+    config: TrainingConfig
+    dataset: Dataset
 
 
 def start(
@@ -34,10 +38,10 @@ def start(
     *,
     by: str = "",
 ) -> JobFolder:
-    """Have the backbones at hand compared; what was found before is forgotten.
+    """Queue a comparison of the available backbones; an earlier result is deleted.
 
     Args:
-        by: mark of the visitor who asks for it.
+        by: mark of the visitor.
 
     Raises:
         LimitExceeded: too many comparisons wait already.
@@ -45,22 +49,23 @@ def start(
     folder = upload.comparison.path
     folder.mkdir(exist_ok=True)
     (folder / result.RESULT).unlink(missing_ok=True)
-    files.write_text(folder / CONFIG, config.model_dump_json(indent=1))
-    files.write_text(folder / DATASET, dataset.model_dump_json())
+    request = _Request(config=config, dataset=dataset)
+    files.write_text(folder / REQUEST, request.model_dump_json())
     order = Order(kind="compare", arguments={"pictures": str(upload.pictures)})
     return enqueue(folder, order, settings, by=by)
 
 
 def work(folder: Path, pictures: Path, settings: Settings, progress: Progress) -> None:
-    """Do what `start` ordered.
+    """Run the comparison that `start` queued.
 
     Raises:
-        BadDataset: the order cannot be read, or too few pictures are left.
+        BadDataset: the request cannot be read, or there are too few pictures.
         Cancelled: by `progress`.
     """
     try:
-        config = TrainingConfig.model_validate_json((folder / CONFIG).read_bytes())
-        dataset = Dataset.model_validate_json((folder / DATASET).read_bytes())
+        request = _Request.model_validate_json((folder / REQUEST).read_bytes())
     except (OSError, ValidationError) as error:
         raise BadDataset("These pictures are no longer here. Upload them again.") from error
-    result.write(folder, compare.compare(dataset, pictures, config, settings, progress))
+    result.write(
+        folder, compare.compare(request.dataset, pictures, request.config, settings, progress)
+    )

@@ -1,6 +1,6 @@
-"""Models that come back: a bundle from a stranger is read, checked, and answers here again."""
+"""Import models from outside: a bundle is checked, and its network is built here again."""
 
 from core.bundles.bundle import Bundle
-from core.bundles.imported import ImportedModel
+from core.bundles.imported_model import ImportedModel
 
 __all__ = ["Bundle", "ImportedModel"]

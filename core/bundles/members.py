@@ -1,4 +1,4 @@
-"""Find the four files of a bundle that are read; nothing else in the zip is opened."""
+"""Find the files of a bundle that are read; nothing else in the zip is opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.settings import MEGABYTE, Settings
 
 READ = (storage.MODEL, storage.WEIGHTS, storage.OOD, storage.APPEARANCE)
 ENTRIES = 200
-"""Most files in a bundle; Tusker writes about thirty."""
+"""Largest number of files in a bundle; Tusker writes about thirty."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Member:
 
 
 def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
-    """The files that are read, by name, from the zip's directory alone.
+    """The files that are read, by name; only the zip's directory is parsed.
 
     Raises:
-        BadArchive: no zip, or an unsafe one: encrypted, with names that climb or occur twice,
-            links, or entries that share bytes.
-        BadBundle: it lacks a file that every bundle has.
-        LimitExceeded: it is larger than this host allows.
+        BadArchive: not a zip, or an unsafe one: encrypted, unsafe or duplicate names, links, or
+            overlapping entries.
+        BadBundle: a file that every bundle has is missing.
+        LimitExceeded: the zip is larger than this host allows.
     """
     length = file.seek(0, 2)
     if length > settings.archive_bytes:
@@ -61,13 +61,13 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
             "Expected a bundle, the zip that a report offers to download; found another kind of "
             "file."
         )
-    found = directory.find(file, settings)
-    if found.count > ENTRIES:
+    located = directory.find(file, settings)
+    if located.count > ENTRIES:
         raise BadBundle(
-            f"Expected a bundle of at most {ENTRIES} files, found {found.count:,}. Leave all but "
+            f"Expected a bundle of at most {ENTRIES} files, found {located.count:,}. Leave all but "
             f"{', '.join(READ)} out of it."
         )
-    files = list_files(list(directory.entries(file, found)), found.start)
+    files = list_files(list(directory.entries(file, located)), located.start)
     members = {zipped.name: Member(zipped.name, file, zipped) for zipped in files}
     missing = [name for name in (storage.MODEL, storage.WEIGHTS) if name not in members]
     if missing:

@@ -203,7 +203,7 @@ class CaptureSession:
         learned = self.learned()
         if learned is None:
             return None
-        return self._network.headed(learned.head, tuple(one.name for one in self.shown))
+        return self._network.with_head(learned.head, tuple(one.name for one in self.shown))
 
     def _next(self) -> int:
         """A number that was not given before; also the mark of a change."""

@@ -1,4 +1,4 @@
-"""The verbs of the command line, a function each; `python -m core` lists them in this order."""
+"""The commands of the command line, one function each, in the order of `tusker --help`."""
 
 from core.commands.info import backbones, card, prepare
 from core.commands.predict import evaluate, predict

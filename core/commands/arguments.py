@@ -152,7 +152,7 @@ def continued(
     Raises:
         BadInput: the bundle cannot be used, or a backbone is named too.
     """
-    from core.bundles import prepared
+    from core.bundles import imported
     from core.training import warm_start
 
     if backbone is not None:
@@ -160,7 +160,7 @@ def continued(
     if not _found(start) or not start.is_file():
         raise BadInput(f"Expected a bundle at {start}, found none there.")
     asked = configuration(preset, config, None, seed)
-    folder = prepared.ready(start, settings, progress).path
+    folder = imported.open_bundle(start, settings, progress).path
     return warm_start.configure(asked, folder), folder
 
 

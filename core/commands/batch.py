@@ -1,4 +1,4 @@
-"""Ask a model about as many pictures as folders and zips hold, and keep the answers as a table."""
+"""`tusker predict` for folders and zips: predict on many pictures and write tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMED = 5
 
 @dataclass
 class Tally:
-    """What came of the pictures so far."""
+    """Counts of the predictions so far."""
 
     labels: Counter[str] = field(default_factory=Counter)
     verdicts: Counter[Verdict] = field(default_factory=Counter)
@@ -46,7 +46,7 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """All pictures, readable or not."""
+        """Number of pictures, readable or not."""
         return self.verdicts.total() + self.unreadable
 
 
@@ -59,25 +59,28 @@ def predict(
     top: int,
     as_json: bool,
 ) -> None:
-    """Answer every picture behind some paths.
+    """Predict on every picture behind some paths.
 
     Args:
-        tables: files to write, by the keys of `table.FORMS`; without any, answers are printed.
-        top: how many guesses are printed of each.
+        tables: files to write, by the keys of `table.FORMS`; without any, predictions are printed.
+        top: number of classes printed per picture.
 
     Raises:
-        BadInput: there is no such model, or a table cannot be written where it should go.
+        BadInput: there is no such model, or a table cannot be written.
         typer.Exit: a picture could not be read.
     """
     _check(tables, paths)
     lookup.find(model, settings)  # before anything is unpacked
     watch, tally = Watcher(silent=as_json), Tally()
     began = time.monotonic()
-    with terminal.heeding(lambda: None), tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        found = sources.find(paths, Path(scratch), settings, watch.step)
-        watch.step(f"Asking about {len(found):,} files", 0, len(found))
+    with (
+        terminal.cancelling(lambda: None),
+        tempfile.TemporaryDirectory(prefix="tusker-") as scratch,
+    ):
+        pictures = sources.find(paths, Path(scratch), settings, watch.step)
+        watch.step(f"Predicting on {len(pictures):,} files", 0, len(pictures))
         rows = batch.answers(
-            lambda: lookup.find(model, settings, on_one_thread), found, max(top, 2)
+            lambda: lookup.find(model, settings, on_one_thread), pictures, max(top, 2)
         )
         with closing(rows), _writing(tables) as adds:
             for row in filter(None, rows):
@@ -87,10 +90,10 @@ def predict(
                 if row.verdict is None:
                     complain(f"{row.file}: {row.problem}")
                 elif not tables:
-                    guesses = row.predictions[:top]
-                    print_answer(row.file, guesses, row.verdict, as_json=as_json, alone=False)
+                    predictions = row.predictions[:top]
+                    print_answer(row.file, predictions, row.verdict, as_json=as_json, alone=False)
     if not tally.total:
-        complain("Expected pictures, found none there.")
+        complain("Expected pictures, found none.")
     elif tables:
         _summarise(tally, time.monotonic() - began, as_json=as_json)
     if tally.unreadable or not tally.total:
@@ -98,14 +101,12 @@ def predict(
 
 
 def _check(tables: Mapping[str, Path], paths: Sequence[Path]) -> None:
-    taken = {path.resolve(): "which is to be read" for path in paths}
+    uses = {path.resolve(): "which is an input" for path in paths}
     for path in tables.values():
-        place = arguments.new_file(path).resolve()
-        if place in taken:
-            raise BadInput(
-                f"Expected a file of its own for each table, found {path}, {taken[place]}."
-            )
-        taken[place] = "which is another table"
+        resolved = arguments.new_file(path).resolve()
+        if resolved in uses:
+            raise BadInput(f"Expected a new file for each table, found {path}, {uses[resolved]}.")
+        uses[resolved] = "which is another table"
 
 
 @contextmanager

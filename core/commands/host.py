@@ -1,4 +1,4 @@
-"""The host as it is to whoever types commands, and JSON for programs that read the answer."""
+"""Settings of the command line, and its output."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ if TYPE_CHECKING:
 
 
 def host() -> Settings:
-    """The settings of the environment; whoever types commands has the machine to themselves."""
+    """The settings from the environment, in personal mode: who has a shell has the machine."""
     return settings_module.load().model_copy(update={"mode": "personal"})
 
 
-def print_json(found: dict[str, Any]) -> None:
-    """Print JSON on a line."""
-    typer.echo(json.dumps(found, ensure_ascii=False))
+def print_json(values: dict[str, Any]) -> None:
+    """Print JSON on one line."""
+    typer.echo(json.dumps(values, ensure_ascii=False))
 
 
 def print_answer(
-    file: str, found: Sequence[Prediction], verdict: Verdict, *, as_json: bool, alone: bool
+    file: str, predictions: Sequence[Prediction], verdict: Verdict, *, as_json: bool, alone: bool
 ) -> None:
-    """Print what was said of a picture; its name too, unless it is the only one."""
+    """Print the predictions for a picture; with its name, unless it is the only one."""
     if as_json:
-        print_json(
-            {"file": file, "predictions": [vars(guess) for guess in found], "verdict": verdict},
-        )
+        rows = [vars(prediction) for prediction in predictions]
+        print_json({"file": file, "predictions": rows, "verdict": verdict})
         return
     if not alone:
         typer.echo(file)
     if verdict != "sure":
-        typer.echo(f"{verdict.capitalize()}; it would guess:")
-    for rank, guess in enumerate(found, start=1):
-        typer.echo(f"{rank}: {guess.label} with probability {guess.probability:.2f}")
+        typer.echo(f"{verdict.capitalize()}; its best guess:")
+    for rank, prediction in enumerate(predictions, start=1):
+        typer.echo(f"{rank}: {prediction.label} with probability {prediction.probability:.2f}")

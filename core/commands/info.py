@@ -1,4 +1,4 @@
-"""Tell what is there: the backbones, and the card of a run."""
+"""Commands about backbones and runs: `card`, `backbones`, `prepare`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from core.commands.terminal import Watcher
 
 def card(run: Annotated[str, typer.Argument(help="A run's folder or id.")]) -> None:
     """Print the model card of a run, as Markdown."""
-    from core.export import card as room
+    from core.export import card as model_card
 
-    typer.echo(room.card(arguments.run(run, host())), nl=False)
+    typer.echo(model_card.card(arguments.run(run, host())), nl=False)
 
 
 def backbones(as_json: AsJson = False) -> None:
@@ -42,17 +42,16 @@ def backbones(as_json: AsJson = False) -> None:
                 }
             )
             continue
-        where = "ready" if ready else "to be prepared" if row.offline else "downloaded on first use"
+        state = "ready" if ready else "to be prepared" if row.offline else "downloaded on first use"
         typer.echo(
             f"{row.name:18} {row.size} px  {row.parameters / 1e6:5.1f} M parameters  "
-            f"{row.top1:4.1f} % top-1  {row.megabytes:5.1f} MB  {where}"
+            f"{row.top1:4.1f} % top-1  {row.megabytes:5.1f} MB  {state}"
         )
 
 
 def prepare(name: Annotated[str, typer.Argument(help="Name of the backbone.")]) -> None:
-    """Get a backbone ready to answer: download its weights and convert them, once."""
+    """Download the weights of a backbone and convert them, once."""
     from core.backbones import get, serving
 
     settings = host()
-    row = get(name)
-    typer.echo(f"{serving.prepare(row, settings, Watcher().step)}")
+    typer.echo(f"{serving.prepare(get(name), settings, Watcher().step)}")

@@ -1,4 +1,4 @@
-"""Ask a model: about pictures, or about pictures whose class is known."""
+"""Commands that use a model: `predict` and `evaluate`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def predict(
     model: Annotated[
         str, typer.Option(help="A backbone's name, a run's id or folder, or a bundle.")
     ] = "",
-    top: Annotated[int, typer.Option(min=1, help="How many answers a picture.")] = 3,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes per picture.")] = 3,
     csv: Annotated[Path | None, typer.Option(help="Write a table to this CSV file.")] = None,
     jsonl: Annotated[Path | None, typer.Option(help="Write it to this file of JSON lines.")] = None,
     xlsx: Annotated[Path | None, typer.Option(help="Write it to this Excel file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Name what is in each picture."""
+    """Classify pictures."""
     from core.predict import lookup
 
     settings = host()
@@ -36,26 +36,31 @@ def predict(
     if any(tables.values()) or any(map(arguments.holds_pictures, images)):
         from core.commands import batch
 
-        wanted = {form: path for form, path in tables.items() if path is not None}
-        batch.predict(images, model, wanted, settings, top=top, as_json=as_json)
+        chosen = {form: path for form, path in tables.items() if path is not None}
+        batch.predict(images, model, chosen, settings, top=top, as_json=as_json)
         return
     classifier = lookup.find(model, settings)
-    bad = 0
+    failed = False
     for path in images:
         try:
             answer = classifier.answer(classifier.load(arguments.picture(path)))
-        except BadInput as refusal:
-            bad += 1
-            complain(f"{path}: {refusal}")
+        except BadInput as error:
+            failed = True
+            complain(f"{path}: {error}")
             continue
-        found, verdict = classifier.top(answer.probabilities, top), classifier.verdict(answer)
-        print_answer(str(path), found, verdict, as_json=as_json, alone=len(images) == 1)
-    if bad:
+        print_answer(
+            str(path),
+            classifier.top(answer.probabilities, top),
+            classifier.verdict(answer),
+            as_json=as_json,
+            alone=len(images) == 1,
+        )
+    if failed:
         raise typer.Exit(2)
 
 
 def evaluate(
-    given: Annotated[
+    names: Annotated[
         list[str],
         typer.Argument(
             metavar="[MODEL] DATA",
@@ -67,14 +72,17 @@ def evaluate(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Score a model on other pictures of its classes."""
+    """Evaluate a model on other pictures of its classes."""
     from core.predict import lookup
 
     settings = host()
-    asked = [model, *given] if model else given
-    if len(asked) != 2:
-        raise BadInput("Expected a model and a zip or folder of pictures. See: evaluate --help")
-    name, data = asked
+    if model:
+        names = [model, *names]
+    if len(names) != 2:
+        raise BadInput(
+            "Expected a model and a zip or folder of pictures. See: tusker evaluate --help"
+        )
+    name, data = names
     report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings)
     if as_json:
         print_json(json.loads(report.to_json()))
@@ -82,5 +90,5 @@ def evaluate(
     typer.echo(report.headline)
     for row in report.per_class:
         if row.support:
-            right = row.recall.value if row.recall else 0.0
-            typer.echo(f"{row.name}: {right:.1%} of {row.support} right")
+            recall = row.recall.value if row.recall else 0.0
+            typer.echo(f"{row.name}: {recall:.1%} of {row.support} correct")

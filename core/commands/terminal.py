@@ -1,4 +1,4 @@
-"""Speak on standard error: our own sentences, how far the work has come, and nothing else."""
+"""Output on standard error: messages and progress, without the noise of native libraries."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def ours_alone() -> Iterator[None]:
-    """Keep native libraries, which write past Python, off standard error during the block.
+def quiet_libraries() -> Iterator[None]:
+    """Hide what native libraries write to standard error; the output of Python still appears.
 
-    LiteRT and TensorFlow announce their versions and devices there. What Python writes, a
-    traceback too, still arrives.
+    LiteRT and TensorFlow log versions and devices there, past `sys.stderr`.
     """
     try:
-        kept = os.dup(2)
-    except OSError:  # standard error is closed: there is nothing to keep clean
+        original = os.dup(2)
+    except OSError:  # standard error is closed
         yield
         return
     divert(Path(os.devnull))
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    with os.fdopen(kept, "w", buffering=1, errors="backslashreplace") as own:
+    with os.fdopen(original, "w", buffering=1, errors="backslashreplace") as stream:
         try:
-            with redirect_stderr(own):
+            with redirect_stderr(stream):
                 yield
         finally:
-            os.dup2(kept, 2)
+            os.dup2(original, 2)
 
 
 def divert(path: Path) -> None:
@@ -48,23 +47,23 @@ def divert(path: Path) -> None:
 
 
 @contextmanager
-def heeding(cancel: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C and `kill` call `cancel` during the block, besides raising KeyboardInterrupt.
+def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C and `kill` call `cancel` during the block and raise KeyboardInterrupt.
 
-    What a signal raises is lost where Python happens to be in the callback of a weak reference;
-    the work then ends when it next looks whether it was cancelled.
+    The exception is lost if Python happens to be in the callback of a weak reference; then the
+    work ends when it next checks whether it was cancelled.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         cancel()
         raise KeyboardInterrupt
 
-    def drop(lost: sys.UnraisableHookArgs) -> None:
-        if lost.exc_type is not KeyboardInterrupt:
-            sys.__unraisablehook__(lost)
+    def ignore_interrupt(unraisable: sys.UnraisableHookArgs) -> None:
+        if unraisable.exc_type is not KeyboardInterrupt:
+            sys.__unraisablehook__(unraisable)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    hook, sys.unraisablehook = sys.unraisablehook, drop
+    hook, sys.unraisablehook = sys.unraisablehook, ignore_interrupt
     try:
         yield
     finally:
@@ -74,37 +73,37 @@ def heeding(cancel: Callable[[], None]) -> Iterator[None]:
 
 
 def complain(sentence: str) -> None:
-    """Say what is wrong."""
+    """Print a message on standard error."""
     typer.echo(sentence, err=True)
 
 
 class Watcher:
-    """Says how far a job has come, to a person at a terminal."""
+    """Prints the progress of a job for a person at a terminal."""
 
     def __init__(self, *, silent: bool = False) -> None:
         self._silent = silent or not sys.stderr.isatty()
-        self._what = ""
+        self._step = ""
 
     def step(self, what: str, _done: int, _total: int) -> None:
-        """One line when a new step begins; fits `core.dataset.Progress`."""
-        if what != self._what:
-            self._what = what
-            self._say(f"{what} …")
+        """Print a line when a new step begins; fits `core.dataset.Progress`."""
+        if what != self._step:
+            self._step = what
+            self._print(f"{what} …")
 
     def __call__(self, event: Event) -> None:
-        """An event of the job."""
+        """Print an event of the job."""
         if event.kind == "step":
             self.step(event.what, event.done, event.total)
         elif event.kind == "note":
-            self._say(event.sentence)
+            self._print(event.sentence)
         elif event.kind == "epoch":
-            checked = event.validation_accuracy
-            validation = "" if checked is None else f"  validation {checked:.3f}"
-            self._say(
+            accuracy = event.validation_accuracy
+            validation = "" if accuracy is None else f"  validation {accuracy:.3f}"
+            self._print(
                 f"{event.phase} {event.epoch}/{event.epochs}  "
                 f"loss {event.loss:.3f}  accuracy {event.accuracy:.3f}{validation}"
             )
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if not self._silent:
             typer.echo(line, err=True)

@@ -59,10 +59,10 @@ def train(
             complain(found.sentence)
         run = runs.create(configured, taken.dataset, path)
         run.write_findings(taken.findings)
-        run.job.open(runs.order(pictures, before))
+        run.job.open(runs.training_order(pictures, before))
         terminal.divert(run.job.log_path)
         began = time.monotonic()
-        with terminal.heeding(run.job.request_cancel):
+        with terminal.cancelling(run.job.request_cancel):
             work(run.job, settings, watch)
         seconds = time.monotonic() - began
     report, manifest = run.report(), run.manifest()

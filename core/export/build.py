@@ -1,4 +1,4 @@
-"""Make the files of a run that people take away, and let none through that is not proven."""
+"""Make the exported files of a run and keep only those that pass verification."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core import backbones, images
+from core.dataset import Example
 from core.errors import Cancelled, NotEnoughResources, TuskerError
 from core.estimating import resources
 from core.estimating.cost_model import PROVEN
-from core.export import backbone_file, split_file, train_program, verify
-from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, Format
-from core.export.metadata import LABELS, Description, labels
+from core.export import train_program, verify
+from core.export.formats import FORMATS, INT8, LABELS, ONNX, SAVED_MODEL, Description, Format
+from core.export.formats import labels as label_lines
 from core.export.verify import HeldOut
 from core.jobs.events import Counter, Emit, Note
 from core.model import storage
 from core.model.dense import DenseHead
 from core.runs.run import Run
-from core.runs.verification import Proof, Verification
+from core.runs.verification import FileVerification, Verification
 from core.settings import MEGABYTE, Settings
 from core.system import files
 
@@ -32,21 +33,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OPENED = 4
-"""Memory of a process that asks a file, in sizes of the network, besides its libraries."""
-CALIBRATED = 100
+"""Memory of the process that runs a file, in sizes of the network, without its libraries."""
+CALIBRATION_PICTURES = 100
 """Training pictures whose activations give the ranges of int8."""
-
-LOOKED_AT = 16
-"""Of those, how many at once."""
-TRAIN = "train.py"
+BATCH = 16
 Write = Callable[[Path], None]
 
 
 def build_all(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verification:
-    """Write each format beside the model; none stays that does not answer as the report does.
+    """Write every format beside the model, verify it in a fresh process, keep it if it passes.
 
-    Each is opened again in a fresh process before it gets its name. What becomes of one does not
-    touch the others.
+    A format that fails does not affect the others.
 
     Raises:
         RunDamaged: the run's own files cannot be read.
@@ -54,121 +51,126 @@ def build_all(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verif
     """
     from core.model import keras_model
 
-    saved, arrays = storage.load(run.model_folder)
-    plain, serving_form = keras_model.assemble(saved, arrays, settings)
-    files.write_text(run.model_folder / LABELS, labels(saved))
-    _write_training(run, saved, settings)
-    known = held_out(run, pictures)
-    writers = _writers(run, pictures, saved, plain, serving_form, DenseHead.from_arrays(arrays))
-    proofs = []
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=run.model_folder) as scratch:
-        for form in _in_order():
-            made, place = Path(scratch) / form.file, run.model_folder / form.file
-            files.remove(place)
-            emit(Note(sentence=f"{form.file} is being written and proven."))
-            found = _one(form, made, writers[form.file], saved, known, Counter(emit))
-            if found.passed:
-                made.rename(place)
+    folder = run.model_folder
+    model, arrays = storage.load(folder)
+    plain, three_outputs = keras_model.assemble(model, arrays, settings)
+    files.write_text(folder / LABELS, label_lines(model))
+    train_program.write(folder, run.config(), model, run.dataset(), settings)
+    pictures_held_out = held_out(run, pictures)
+    writers = _writers(run, pictures, model, plain, three_outputs, DenseHead.from_arrays(arrays))
+    results = {}
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as scratch:
+        for form in _by_memory():
+            path, target = Path(scratch) / form.file, folder / form.file
+            files.remove(target)
+            emit(Note(sentence=f"Writing and verifying {form.file}."))
+            result = _make(form, path, writers[form.file], model, pictures_held_out, Counter(emit))
+            if result.passed:
+                path.rename(target)
             else:
-                emit(Note(sentence=found.reason))
-            proofs.append(found)
-    order = [form.file for form in FORMATS]
+                emit(Note(sentence=result.reason))
+            results[form.file] = result
     verification = Verification(
-        pictures=len(known.paths),
-        accuracy=known.accuracy,
-        proofs=tuple(sorted(proofs, key=lambda found: order.index(found.file))),
+        pictures=len(pictures_held_out.paths),
+        accuracy=pictures_held_out.accuracy,
+        results=tuple(results[form.file] for form in FORMATS),
     )
     run.write_verification(verification)
     return verification
 
 
 def held_out(run: Run, pictures: Path) -> HeldOut:
-    """Test pictures from all over the test set, with what the report says of each."""
+    """A sample of the test pictures, evenly spaced, with the predictions of the report."""
     examples = run.dataset().of("test")
-    some = np.unique(np.linspace(0, len(examples) - 1, PROVEN).round().astype(int))
+    places = _evenly(len(examples), PROVEN)
     return HeldOut(
-        paths=tuple(pictures / examples[place].path for place in some),
-        labels=np.array([examples[place].label for place in some]),
-        probabilities=run.probabilities()[some],
+        paths=tuple(pictures / examples[place].path for place in places),
+        labels=np.array([examples[place].label for place in places]),
+        probabilities=run.probabilities()[places],
     )
 
 
-def _write_training(run: Run, saved: storage.ModelFile, settings: Settings) -> None:
-    """Write `train.py` and what it needs beside it."""
-    folder, dataset, backbone = run.model_folder, run.dataset(), backbones.get(saved.backbone)
-    files.write_text(folder / split_file.NAME, split_file.rows(dataset))
-    if not backbone.in_keras:
-        backbone_file.write(backbone, folder / backbone_file.NAME, settings)
-    files.write_text(folder / TRAIN, train_program.program(run.config(), saved, dataset))
+def _evenly(total: int, count: int) -> np.ndarray:
+    """At most `count` evenly spaced indices below `total`."""
+    return np.unique(np.linspace(0, total - 1, count).round().astype(int))
 
 
-def _one(
-    form: Format, made: Path, write: Write, saved: storage.ModelFile, known: HeldOut, count: Counter
-) -> Proof:
-    """Write and prove one format; why it is not there, if it is not."""
+def _make(
+    form: Format,
+    path: Path,
+    write: Write,
+    model: storage.ModelFile,
+    held_out: HeldOut,
+    count: Counter,
+) -> FileVerification:
+    """Write and verify one format; if that fails, the result says why."""
     try:
-        _require_memory(form, saved)
-        write(made)
-        return verify.verify(form, made, saved, known, count)
+        _require_memory(form, model)
+        write(path)
+        return verify.verify(form, path, model, held_out, count)
     except Cancelled:
         raise
-    except TuskerError as refusal:
-        return Proof(file=form.file, passed=False, reason=f"{form.file} was not made: {refusal}")
+    except TuskerError as error:
+        return FileVerification(
+            file=form.file, passed=False, reason=f"{form.file} was not made: {error}"
+        )
     except Exception:
         logger.exception(form.file)
         sentence = f"{form.file} could not be made; the log says why."
-        return Proof(file=form.file, passed=False, reason=sentence)
+        return FileVerification(file=form.file, passed=False, reason=sentence)
 
 
-def _require_memory(form: Format, saved: storage.ModelFile) -> None:
-    """Refuse to make or to prove a file in less memory than that takes."""
-    network = backbones.get(saved.backbone).megabytes * MEGABYTE
-    asking = OPENED * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
-    needed, found = round(max(form.copies * network, asking)), resources.free_memory()
-    if needed > found * (1 - resources.SPARE):
+def _require_memory(form: Format, model: storage.ModelFile) -> None:
+    """Check that the memory for converting and verifying a file is free."""
+    network = backbones.get(model.backbone).megabytes * MEGABYTE
+    verifying = OPENED * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
+    needed, free = round(max(form.copies * network, verifying)), resources.free_memory()
+    if needed > free * (1 - resources.SPARE):
         raise NotEnoughResources(
             f"Expected about {resources.said(needed)} of free memory, found "
-            f"{resources.said(found)}. End other work on this machine and train again, or take a "
+            f"{resources.said(free)}. End other work on this machine and train again, or choose a "
             "smaller backbone."
         )
 
 
-def _in_order() -> list[Format]:
-    """Formats that are made from another come after it; what takes most memory comes last."""
+def _by_memory() -> list[Format]:
+    """Formats that are made from another come after it; those that need most memory come last."""
     return sorted(FORMATS, key=lambda form: (form.file == INT8, form.copies))
 
 
 def _writers(
     run: Run,
     pictures: Path,
-    saved: storage.ModelFile,
+    model: storage.ModelFile,
     plain: keras.Model,
-    serving_form: keras.Model,
+    three_outputs: keras.Model,
     head: DenseHead,
 ) -> dict[str, Write]:
-    """How each format is written."""
+    """The function that writes each format."""
     import keras
 
-    from core.export import litert_model, onnx_model, saved_model
+    from core.export import convert
 
-    about = Description.of(saved)
+    description = Description.of(model)
     named = keras.Model(plain.input, {"probabilities": plain.output}, name="classifier")
-    embedding = serving_form.output["embedding"]
+    embedding = three_outputs.output["embedding"]
     trunk = keras.Model(plain.input, {"embedding": embedding}, name="trunk")
 
-    def quantise(path: Path) -> None:
+    def to_int8(path: Path) -> None:
         source = path.with_name(f"{SAVED_MODEL} to quantise")
-        saved_model.convert(trunk, source, about)
-        examples = run.dataset().of("train")
-        some = np.unique(np.linspace(0, len(examples) - 1, CALIBRATED).round().astype(int))
-        views = [images.load(pictures / examples[i].path, saved.size, saved.crop) for i in some]
-        embeddings = trunk.predict(np.stack(views), batch_size=LOOKED_AT, verbose=0)["embedding"]
-        litert_model.quantise(source, np.stack(views), embeddings, head, path, about)
+        convert.to_saved_model(trunk, source, description)
+        examples: tuple[Example, ...] = run.dataset().of("train")
+        chosen = [examples[place] for place in _evenly(len(examples), CALIBRATION_PICTURES)]
+        views = np.stack(
+            [images.load(pictures / example.path, model.size, model.crop) for example in chosen]
+        )
+        embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)["embedding"]
+        convert.to_int8(source, views, embeddings, head, path, description)
 
     return {
-        storage.LITERT: lambda path: litert_model.convert(serving_form, path, about),
+        storage.LITERT: lambda path: convert.to_litert(three_outputs, path, description),
         storage.KERAS: plain.save,
-        SAVED_MODEL: lambda path: saved_model.convert(named, path, about),
-        ONNX: lambda path: onnx_model.convert(named, path, about),
-        INT8: quantise,
+        SAVED_MODEL: lambda path: convert.to_saved_model(named, path, description),
+        ONNX: lambda path: convert.to_onnx(named, path, description),
+        INT8: to_int8,
     }

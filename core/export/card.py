@@ -1,4 +1,4 @@
-"""The model card: what a model was taught on, what it cannot do and how it was measured."""
+"""The model card: training data, evaluation and limits of a model, as Markdown."""
 
 from __future__ import annotations
 
@@ -7,39 +7,36 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from platform import python_version
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from core import backbones
+from core import __version__, backbones
 from core.backbones import Backbone
 from core.checks import Finding
 from core.checks.labels import LabelIssue
-from core.dataset import Dataset, splitting
+from core.dataset import Dataset, Split, splitting
 from core.evaluation import Report, describe, intervals
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.report import ClassScore, Estimate, Footprint, OodScores, Threshold
 from core.evaluation.wording import figures
+from core.export import programs
 from core.jobs.events import Epoch, Kept
-from core.runs.corrections import Origin, origin
+from core.runs.annotations import Origin
 from core.runs.run import Run
 from core.system import markdown
 from core.training.config import TrainingConfig
 
-TEMPLATE = "card.md.j2"
 FEW = 10
-"""Test pictures of a class below which its figures say little."""
+"""Test pictures of a class below which its figures are called uncertain."""
 NAMED, WORST, MISTAKES = 12, 3, 3
-"""Classes that are named where many lack pictures; the worst classes; the commonest mistakes."""
+"""How many classes with few pictures, worst classes and mistakes are listed."""
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "ai-edge-litert", "numpy", "scikit-learn")
-SPLITS = ("train", "validation", "test")
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class ClassCount:
-    """A class and how many pictures each part has of it."""
+    """A class and its number of pictures in each split."""
 
     name: str
     train: int
@@ -49,7 +46,7 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class PhaseSummary:
-    """What a phase of the training did: its epochs, and which was kept (0: its start)."""
+    """One phase of the training: its epochs, and which was kept (0: its start)."""
 
     name: str
     epochs: int
@@ -58,26 +55,28 @@ class PhaseSummary:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a card says of a run.
+    """Everything that a card or an HTML report says about a run.
 
     Attributes:
         title: of the run.
-        day: on which it was finished.
+        day: when the training finished.
+        version: of Tusker that trained it; empty if before 1.0.
         seconds: from the first picture to the report.
-        backbone: None where this version of Tusker does not know it.
-        counts: by class, in the order of the report.
-        parts: pictures to train, to validate and to test.
+        backbone: None if this version of Tusker does not know it.
+        counts: pictures by class, in the order of the report.
+        parts: number of training, validation and test pictures.
         alike: pictures that look the same as another one.
-        astride: those of them that have such another one in another part.
-        origin: the run that it was trained again from. Its id is for nobody else's eyes.
-        phases: in the order they ran.
-        threshold: in force, with what it gives on the test pictures; None where there is none.
-        worst: classes whose pictures are found least often, if any is missed.
+        astride: those of them whose duplicate is in another split.
+        origin: the run that it was trained again from. Never show its id: it is a permission.
+        phases: in order.
+        threshold: the current one, with coverage and error on the test pictures; None if off.
+        worst: classes with the lowest recall, if below 1.
         few: classes with fewer than `FEW` test pictures.
     """
 
     title: str
     day: str
+    version: str
     seconds: float
     report: Report
     dataset: Dataset
@@ -100,7 +99,7 @@ class Facts:
 
 
 def facts(run: Run) -> Facts:
-    """Gather them.
+    """Gather the facts of a complete run.
 
     Raises:
         RunDamaged: the run is not complete, or one of its files cannot be read.
@@ -112,16 +111,17 @@ def facts(run: Run) -> Facts:
     return Facts(
         title=run.annotations().name or dataset.name,
         day=_day(manifest.completed_at),
+        version=manifest.tusker,
         seconds=manifest.seconds,
         report=report,
         dataset=dataset,
         config=config,
         backbone=backbones.get(config.backbone) if backbones.known(config.backbone) else None,
         counts=_counts(dataset),
-        parts=tuple(len(dataset.of(split)) for split in SPLITS),  # type: ignore[arg-type]
+        parts=(len(dataset.of("train")), len(dataset.of("validation")), len(dataset.of("test"))),
         alike=alike,
         astride=astride,
-        origin=origin(run),
+        origin=run.origin(),
         findings=run.findings(),
         label_issues=run.label_issues(),
         phases=_phases(run.epochs(), run.kept()),
@@ -134,102 +134,94 @@ def facts(run: Run) -> Facts:
     )
 
 
-def card(run: Run, found: Facts | None = None) -> str:
+def card(run: Run, known: Facts | None = None) -> str:
     """The model card of a complete run, as Markdown.
 
     Args:
-        run: complete.
-        found: its facts, where they are known already.
+        known: the facts of the run, if they were gathered already.
 
     Raises:
         RunDamaged: the run is not complete, or one of its files cannot be read.
     """
-    found = found or facts(run)
-    words = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=False,  # noqa: S701 - Markdown, which `_shown` escapes
-        finalize=_shown,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    words.filters |= {
-        "figure": lambda estimate: _Ours(describe(estimate)),
-        "ours": _Ours,
-        "percent": lambda value: _Ours(f"{100 * value:.{digits(value)}f} %"),
-        "fixed": lambda value, places: _Ours(f"{value:.{places}f}"),
+    known = known or facts(run)
+    environment = programs.environment(finalize=_escaped)
+    environment.filters |= {
+        "figure": lambda estimate: _Trusted(describe(estimate)),
+        "ours": _Trusted,
+        "percent": lambda value: _Trusted(f"{100 * value:.{digits(value)}f} %"),
+        "fixed": lambda value, places: _Trusted(f"{value:.{places}f}"),
     }
-    return words.get_template(TEMPLATE).render(
-        vars(found),
+    return environment.get_template("card.md.j2").render(
+        vars(known),
         few_limit=FEW,
-        mistakes=found.report.confusion.worst[:MISTAKES],
+        mistakes=known.report.confusion.worst[:MISTAKES],
         named=NAMED,
-        width=_width(found.report.accuracy),
+        width=_interval(known.report.accuracy),
         versions=_versions(),
     )
 
 
 def digits(share: float) -> int:
-    """Decimals that keep a share in per cent from being rounded to 0 or to 100."""
+    """Decimals of a percentage, so that it is not rounded to 0 or 100."""
     return 0 if 0.01 <= share <= 0.99 or share in (0, 1) else 1
 
 
-class _Ours(str):
-    """Text that holds no name of a stranger's, so that it is shown as it is."""
+class _Trusted(str):
+    """Text without names from outside, which needs no escaping."""
 
 
-def _shown(value: Any) -> str:
-    """What a template shows of a value: names letter by letter, numbers with their commas."""
-    if isinstance(value, _Ours):
+def _escaped(value: Any) -> str:
+    """A value in the template: names with Markdown escaped, numbers with commas."""
+    if isinstance(value, _Trusted):
         return value
     return f"{value:,}" if isinstance(value, int) else markdown.escaped(str(value))
 
 
 def _counts(dataset: Dataset) -> tuple[ClassCount, ...]:
-    found = Counter((example.label, example.split) for example in dataset.examples)
+    counted = Counter((example.label, example.split) for example in dataset.examples)
     return tuple(
-        ClassCount(name, found[label, "train"], found[label, "validation"], found[label, "test"])
+        ClassCount(name, *(counted[label, split] for split in SPLITS))
         for label, name in enumerate(dataset.classes)
     )
 
 
 def _alike(dataset: Dataset) -> tuple[int, int]:
     examples = dataset.examples
-    units = [unit for unit in splitting.units(examples, range(len(examples))) if len(unit) > 1]
-    astride = [unit for unit in units if len({examples[place].split for place in unit}) > 1]
-    return sum(map(len, units)), sum(map(len, astride))
+    groups = [group for group in splitting.units(examples, range(len(examples))) if len(group) > 1]
+    astride = [group for group in groups if len({examples[i].split for i in group}) > 1]
+    return sum(map(len, groups)), sum(map(len, astride))
 
 
 def _phases(epochs: Sequence[Epoch], kept: Sequence[Kept]) -> tuple[PhaseSummary, ...]:
-    ran = Counter(epoch.phase for epoch in epochs)
-    which = {one.phase: one for one in kept}
+    counts = Counter(epoch.phase for epoch in epochs)
+    by_phase = {event.phase: event for event in kept}
     return tuple(
-        PhaseSummary(phase, ran[phase], which.get(phase)) for phase in dict.fromkeys([*ran, *which])
+        PhaseSummary(phase, counts[phase], by_phase.get(phase))
+        for phase in dict.fromkeys([*counts, *by_phase])
     )
 
 
 def _threshold(run: Run, report: Report) -> Threshold | None:
-    said = run.annotations()
-    if not said.threshold:
+    own = run.annotations()
+    if not own.threshold:
         return None
     for choice in report.certainty.choices:
-        if choice.value == said.threshold:
+        if choice.value == own.threshold:
             return choice
-    answered = [one for one in report.predictions if one.probability >= said.threshold]
-    wrong = sum(one.predicted != one.label for one in answered)
+    answered = [guess for guess in report.predictions if guess.probability >= own.threshold]
+    wrong = sum(guess.predicted != guess.label for guess in answered)
     return Threshold(
-        aim=said.aim,
-        value=said.threshold,
+        aim=own.aim,
+        value=own.threshold,
         coverage=intervals.proportion(len(answered), report.pictures),
         error=intervals.proportion(wrong, len(answered)) if answered else None,
     )
 
 
-def _width(accuracy: Estimate) -> _Ours:
+def _interval(accuracy: Estimate) -> _Trusted:
     """`between 88 and 97 %`."""
     _, low, high = figures(accuracy)
-    return _Ours(f"between {low} and {high} %")
+    return _Trusted(f"between {low} and {high} %")
 
 
 def _day(seconds: float) -> str:
@@ -237,15 +229,16 @@ def _day(seconds: float) -> str:
     return f"{at.tm_mday} {time.strftime('%B %Y', at)}"
 
 
-def _versions() -> _Ours:
-    """Those of the packages that are installed here; nothing is imported for it."""
-    found = [
+def _versions() -> _Trusted:
+    """Versions of Tusker and of the packages installed here, which are not imported for it."""
+    versions = [
+        f"Tusker {__version__}",
         f"Python {python_version()}",
         f"report format {Report.model_fields['version'].default}",
     ]
     for name in PACKAGES:
         try:
-            found.append(f"{name} {metadata.version(name)}")
+            versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             continue
-    return _Ours(", ".join(found))
+    return _Trusted(", ".join(versions))

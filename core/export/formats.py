@@ -1,11 +1,13 @@
-"""The table of formats: one row a file to take away, with how a program opens it."""
+"""The table of export formats: one row per file, with how a program opens it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from core.model import storage
+from core.model.storage import ModelFile
 
+LABELS = "labels.txt"
 INT8 = "classifier-int8.tflite"
 ONNX = "classifier.onnx"
 SAVED_MODEL = "saved_model"
@@ -16,15 +18,15 @@ class Format:
     """A row of the table.
 
     Attributes:
-        file: its name; of a SavedModel, the folder's.
-        title: what to call it on the screen.
-        meaning: what it is for.
-        program: the program that asks it.
-        packages: what that program needs, as pip calls it; the one that opens the file comes last.
-        imports: its lines that import them.
-        opening: its lines that open the file at `path` and return a function.
-        exact: whether it must answer as the report does; else it may lose a little accuracy.
-        copies: memory that making it takes, in sizes of the network, on top of what is there.
+        file: name of the file or, for a SavedModel, of the folder.
+        title: name on the screen.
+        meaning: what the file is for.
+        program: name of the program that predicts with it.
+        packages: what that program needs, by their names on PyPI; the runtime comes last.
+        imports: lines of the program that import the packages.
+        opening: lines of the program that open the file at `path` and return a function.
+        exact: whether its probabilities must match the report; else it may lose some accuracy.
+        copies: additional memory that its conversion takes, in sizes of the network.
         tensorflow: whether its program needs TensorFlow.
     """
 
@@ -40,6 +42,33 @@ class Format:
     tensorflow: bool = False
 
 
+@dataclass(frozen=True)
+class Description:
+    """What an exported file says about itself, where its format has a place for that.
+
+    Attributes:
+        sentence: input and output, for people.
+        entries: content of `labels.txt` and `model.json`, for programs.
+    """
+
+    sentence: str
+    entries: dict[str, str]
+
+    @classmethod
+    def of(cls, model: ModelFile) -> Description:
+        """The description of a trained model."""
+        return cls(
+            f"Takes RGB pictures of {model.size}×{model.size} pixels, 0 to 255; gives the "
+            f"probability of each of {len(model.classes)} classes, named in {LABELS} in order.",
+            {LABELS: labels(model), storage.MODEL: model.model_dump_json()},
+        )
+
+
+def labels(model: ModelFile) -> str:
+    """`labels.txt`: one class name per line, in the order of the outputs."""
+    return "".join(f"{name}\n" for name in model.classes)
+
+
 _LITERT = Format(
     storage.LITERT,
     "LiteRT",
@@ -48,8 +77,8 @@ _LITERT = Format(
     packages=("numpy", "pillow", "ai-edge-litert"),
     imports="import numpy as np\nfrom ai_edge_litert.interpreter import Interpreter",
     opening=(
-        "ask = Interpreter(str(path)).get_signature_runner()\n"
-        'return lambda picture: ask(picture=np.float32([picture]))["probabilities"][0]'
+        "run = Interpreter(str(path)).get_signature_runner()\n"
+        'return lambda picture: run(picture=np.float32([picture]))["probabilities"][0]'
     ),
     copies=12,
 )

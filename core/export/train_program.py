@@ -1,29 +1,36 @@
-"""Write a run's whole training as one plain Keras program, for people who leave the browser."""
+"""Write the training of a run as a plain Keras program, with its split and backbone beside it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import numpy as np
 
 from core import backbones
 from core.backbones import Backbone
 from core.dataset import Dataset
 from core.dataset.layout import SPLITS, Split
+from core.errors import RunDamaged
+from core.export import programs
 from core.model.storage import ModelFile
+from core.settings import Settings
+from core.system import files
 from core.training import depth
 from core.training.config import Augmentation, Phase, TrainingConfig
 
-TEMPLATE = "train.py.j2"
+PROGRAM, SPLIT_FILE, BACKBONE_FILE = "train.py", "split.json", "backbone.keras"
 WIDTH = 88
 """Longest line, as ruff formats by default."""
 WARM_UP = 0.1
 """As in `core.training.finetune`, which only a process with TensorFlow may import."""
-SEARCHING_EPOCHS, SEARCHING_PATIENCE = 100, 5
-"""At least so much for a linear head, which starts here from zeros, not near its optimum."""
-DEEP = ("PNG", "TIFF")
-"""Kinds of pictures that may have 16 bits a pixel."""
+LINEAR_EPOCHS, LINEAR_PATIENCE = 100, 5
+"""Minimum for a linear head, which starts from zeros here and not near its optimum."""
+DEEP_FORMATS = ("PNG", "TIFF")
+"""Picture formats that may have 16 bits per channel."""
+TOLERANCE = 1e-4
+"""Largest error of the saved backbone, relative to its largest output."""
 OPTIMIZERS = {
     "adam": "keras.optimizers.Adam({rate})",
     "adamw": "keras.optimizers.AdamW({rate}, weight_decay={phase.weight_decay})",
@@ -31,42 +38,100 @@ OPTIMIZERS = {
     "sgd": "keras.optimizers.SGD({rate}, momentum={phase.momentum})",
 }
 SCALING = {"ResNet": "resnet", "Inception": "inception_v3", "MobileNet": "mobilenet_v2"}
-"""Module of `keras.applications` whose `preprocess_input` scales pixels for a kind of network."""
+"""Module of `keras.applications` whose `preprocess_input` scales pixels, by architecture."""
 
 
-def program(config: TrainingConfig, saved: ModelFile, dataset: Dataset) -> str:
-    """The program, formatted as ruff would, with nothing in it that this run did not use.
+def write(
+    folder: Path, config: TrainingConfig, model: ModelFile, dataset: Dataset, settings: Settings
+) -> None:
+    """Write the program and what it reads: the split and, unless Keras has it, the backbone.
 
-    It needs the file of `split_file.rows` beside it and, where `backbone_file.ships` says so,
-    the backbone.
+    Raises:
+        WeightsUnavailable: the backbone's weights cannot be had.
+        RunDamaged: the saved backbone does not compute what the network does.
+    """
+    backbone = backbones.get(model.backbone)
+    files.write_text(folder / SPLIT_FILE, split_rows(dataset))
+    if not backbone.in_keras:
+        write_backbone(backbone, folder / BACKBONE_FILE, settings)
+    files.write_text(folder / PROGRAM, program(config, model, dataset))
+
+
+def split_rows(dataset: Dataset) -> str:
+    """A JSON list of `file`, `class`, `part` and `sha256`, one picture per line.
+
+    The hash identifies a picture, so the split survives renamed and moved files. The class is the
+    one that was trained on, which differs from the folder where a label was corrected. Test
+    pictures come last, so that a reader that keeps one row per hash trains on no copy of a test
+    picture.
+    """
+    order: tuple[Split, ...] = ("train", "validation", "test")
+    lines = [
+        json.dumps(
+            {
+                "file": example.name,
+                "class": dataset.classes[example.label],
+                "part": example.split,
+                "sha256": example.sha256,
+            },
+            ensure_ascii=False,
+        )
+        for part in order
+        for example in dataset.of(part)
+    ]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
+
+
+def write_backbone(backbone: Backbone, path: Path, settings: Settings) -> None:
+    """Save the pretrained network without its top as a Keras file of plain layers.
+
+    Input is RGB 0–255 (n, size, size, 3), output the last feature map. Layers have the names in
+    the table of backbones. The file is opened again and compared before it gets its name.
+
+    Raises:
+        WeightsUnavailable: the published weights cannot be had.
+        RunDamaged: the file does not compute what the network does.
+    """
+    import keras
+
+    from core.backbones import build
+
+    network = build.trunk(backbone, settings=settings)
+    shape = (1, backbone.size, backbone.size, 3)
+    noise = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    expected = np.asarray(network(noise, training=False))
+    with files.replacing(path) as temporary:
+        network.save(temporary)
+        # This job wrote the file; a Keras file from outside is never opened.
+        loaded = keras.saving.load_model(temporary, compile=False, safe_mode=True)  # noqa: TID251
+        difference = float(np.abs(np.asarray(loaded(noise, training=False)) - expected).max())
+        if not difference <= TOLERANCE * float(np.abs(expected).max()):  # a NaN is not
+            raise RunDamaged(f"{path.name} does not compute what {backbone.title} does.")
+
+
+def program(config: TrainingConfig, model: ModelFile, dataset: Dataset) -> str:
+    """The program, formatted as ruff would, without anything that this run did not use.
 
     Args:
-        config: as it was asked for.
-        saved: says what the model sees of a picture, and its classes.
+        config: as requested.
+        model: gives input size, crop and classes.
         dataset: with its split.
     """
-    words = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=False,  # noqa: S701 - Python; names from outside go through `_text`
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    backbone = backbones.get(saved.backbone)
+    backbone = backbones.get(model.backbone)
     views = _views(config.augmentation) if config.fine_tunes or config.head_views > 1 else []
-    return words.get_template(TEMPLATE).render(
+    return programs.render(
+        "train.py.j2",
         config=config,
-        size=saved.size,
-        crop=saved.crop,
-        classes=_listed("CLASSES", saved.classes),
-        nested=any("/" in name for name in saved.classes),
+        size=model.size,
+        crop=model.crop,
+        classes=_list_literal("CLASSES", model.classes),
+        nested=any("/" in name for name in model.classes),
         heif=any(example.format == "HEIF" for example in dataset.examples),
-        deep=any(example.format in DEEP for example in dataset.examples),
+        deep=any(example.format in DEEP_FORMATS for example in dataset.examples),
         shipped=not backbone.in_keras,
-        context=backbone.recipe,
+        recipe=backbone.recipe,
         scaling=_scaling(backbone),
-        **_dealing(config, dataset),
+        **_splitting(config, dataset),
         views=views,
         streams=bool(views),
         **_head(config),
@@ -75,28 +140,28 @@ def program(config: TrainingConfig, saved: ModelFile, dataset: Dataset) -> str:
 
 
 def _scaling(backbone: Backbone) -> str | None:
-    """The module that scales pixels, where the network does not do it itself."""
+    """The module that scales pixels, unless the network does."""
     if not backbone.in_keras or backbone.recipe.scaling == "none":
         return None
     return SCALING[backbone.recipe.architecture.rstrip("0123456789").removesuffix("V")]
 
 
-def _dealing(config: TrainingConfig, dataset: Dataset) -> dict[str, Any]:
-    """How pictures are dealt out of which the file of the split says nothing."""
-    given = _given(dataset) if dataset.predefined else {}
+def _splitting(config: TrainingConfig, dataset: Dataset) -> dict[str, Any]:
+    """How the program splits pictures that the split file does not list."""
+    folders = _split_folders(dataset) if dataset.predefined else {}
     share = config.validation
-    if given:
+    if folders:
         share = round(config.validation / (1 - config.test), 4)
     return {
-        "given": ", ".join(f"{_text(folder)}: {_text(part)}" for folder, part in given.items()),
-        "deals_test": not given,
-        "deals_validation": "validation" not in given.values(),
+        "given": ", ".join(f"{_literal(name)}: {_literal(part)}" for name, part in folders.items()),
+        "deals_test": not folders,
+        "deals_validation": "validation" not in folders.values(),
         "validation": share,
     }
 
 
-def _given(dataset: Dataset) -> dict[str, Split]:
-    """Folder above the classes → its part; the one whose pictures are dealt out is for training."""
+def _split_folders(dataset: Dataset) -> dict[str, Split]:
+    """Folder above the classes → its split; a folder that was split further counts as training."""
     names = [example.name.split("/") for example in dataset.examples]
     deepest = min(map(len, names))
     level = next(
@@ -104,23 +169,23 @@ def _given(dataset: Dataset) -> dict[str, Split]:
         for level in range(deepest)
         if all(parts[level].casefold() in SPLITS for parts in names)
     )
-    found: dict[str, set[Split | None]] = {}
+    splits: dict[str, set[Split | None]] = {}
     for parts, example in zip(names, dataset.examples, strict=True):
-        found.setdefault(parts[level], set()).add(example.split)
+        splits.setdefault(parts[level], set()).add(example.split)
     return {
         folder: "train" if "train" in parts else next(part for part in parts if part)
-        for folder, parts in sorted(found.items())
+        for folder, parts in sorted(splits.items())
     }
 
 
 def _head(config: TrainingConfig) -> dict[str, Any]:
     phase, views = config.head_phase, config.head_views
-    searching = not config.head.hidden
+    linear = not config.head.hidden
     return {
         "head": phase,
         "head_views": views,
-        "head_epochs": max(phase.epochs, SEARCHING_EPOCHS) if searching else max(1, phase.epochs),
-        "head_patience": max(phase.patience, SEARCHING_PATIENCE) if searching else phase.patience,
+        "head_epochs": max(phase.epochs, LINEAR_EPOCHS) if linear else max(1, phase.epochs),
+        "head_patience": max(phase.patience, LINEAR_PATIENCE) if linear else phase.patience,
         "head_optimizer": _optimizer(phase, "HEAD_RATE"),
     }
 
@@ -136,7 +201,7 @@ def _fine_tuning(config: TrainingConfig, backbone: Backbone) -> dict[str, Any]:
 
 
 def _views(augmentation: Augmentation) -> list[str]:
-    """Layers that render a view. The first two, a picture and its mirror image, vary no more."""
+    """Layers that render a view; one or two views are the picture and its mirror image."""
     if augmentation.views == 1:
         return []
     mirror = ['keras.layers.RandomFlip("horizontal")'] if augmentation.flip else []
@@ -156,16 +221,16 @@ def _optimizer(phase: Phase, rate: str) -> str:
     return OPTIMIZERS[phase.optimizer].format(rate=rate, phase=phase)
 
 
-def _listed(name: str, values: tuple[str, ...]) -> str:
-    """A list of texts, on one line if that is not too long."""
-    texts = [_text(value) for value in values]
+def _list_literal(name: str, values: tuple[str, ...]) -> str:
+    """A Python list of strings, on one line if it fits."""
+    texts = [_literal(value) for value in values]
     line = f"[{', '.join(texts)}]"
     if len(f"{name} = {line}") <= WIDTH:
         return line
     return "[\n" + "".join(f"    {text},\n" for text in texts) + "]"
 
 
-def _text(value: str) -> str:
-    """A text as Python has it, in double quotes unless that would take escapes."""
+def _literal(value: str) -> str:
+    """A Python string literal, in double quotes unless that needs escapes."""
     shown = repr(value)
     return shown if '"' in value or shown.startswith('"') else f'"{shown[1:-1]}"'

@@ -1,4 +1,4 @@
-"""Prove a file: open it in a fresh process, and ask it by the very program that ships with it."""
+"""Verify an exported file: run the program that ships with it on held-out pictures."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from core.export import programs
 from core.export.formats import Format
 from core.jobs.events import Counter
 from core.model.storage import ModelFile
-from core.runs.verification import Proof
+from core.runs.verification import FileVerification
 from core.settings import MEGABYTE
 
 logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3
-"""Largest difference of a probability in a file that must answer as the report does."""
-LOSS = 0.02
-"""Part of the accuracy that the others may lose; at least a picture, the least that can be seen."""
+"""Largest difference of a probability from the report's, for formats that must match it."""
+ACCURACY_LOSS = 0.02
+"""Accuracy that other formats may lose, though always at least one picture."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Pictures that the model was not taught, and what is known of them.
+    """Test pictures with their labels and predictions.
 
     Attributes:
-        paths: where they are.
-        labels: (n,) what they show.
-        probabilities: (n, k) what the report says.
+        paths: the files.
+        labels: (n,) indices of their classes.
+        probabilities: (n, k) as in the report.
     """
 
     paths: tuple[Path, ...]
@@ -44,41 +44,46 @@ class HeldOut:
 
     @property
     def accuracy(self) -> float:
-        """Share of them that the report has right."""
+        """Accuracy of the report on these pictures."""
         return float((self.probabilities.argmax(axis=1) == self.labels).mean())
 
 
-def verify(form: Format, path: Path, saved: ModelFile, known: HeldOut, count: Counter) -> Proof:
-    """Ask a file about held-out pictures and hold its answers against the report's.
+def verify(
+    form: Format, path: Path, model: ModelFile, held_out: HeldOut, count: Counter
+) -> FileVerification:
+    """Compare the predictions of an exported file with those of the report.
 
     Args:
-        path: of the file, or the folder of a SavedModel.
-        count: is told how many pictures it was asked about; what it raises ends the process.
+        path: the file, or the folder of a SavedModel.
+        count: called with the number of pictures done; an exception of it ends the process.
     """
     try:
-        asked, answers, seconds = _ask(form, path, saved, known, count)
-    except _Failed as failure:
-        return Proof(file=form.file, passed=False, reason=str(failure))
-    wanted, labels = known.probabilities[asked], known.labels[asked]
-    difference = float(np.abs(answers - wanted).max())
-    said, right = answers.argmax(axis=1), wanted.argmax(axis=1) == labels
-    accuracy = float((said == labels).mean())
+        indices, probabilities, seconds = _predict(form, path, model, held_out, count)
+    except _VerificationError as error:
+        return FileVerification(file=form.file, passed=False, reason=str(error))
+    expected, labels = held_out.probabilities[indices], held_out.labels[indices]
+    difference = float(np.abs(probabilities - expected).max())
+    predicted = probabilities.argmax(axis=1)
+    accuracy = float((predicted == labels).mean())
+    expected_accuracy = float((expected.argmax(axis=1) == labels).mean())
     reason = ""
     if form.exact and not difference <= TOLERANCE:  # a NaN is not
         reason = (
             f"{form.file} differs from the report by {difference:.4f} in probability, "
             f"more than {TOLERANCE}; it was withheld."
         )
-    elif not np.isfinite(answers).all() or (right.mean() - accuracy) > max(LOSS, 1 / len(asked)):
+    elif not np.isfinite(probabilities).all() or expected_accuracy - accuracy > max(
+        ACCURACY_LOSS, 1 / len(indices)
+    ):
         reason = (
-            f"{form.file} gets {100 * accuracy:.1f} % of {len(asked)} held-out pictures right, "
-            f"the report {100 * right.mean():.1f} %; it was withheld."
+            f"{form.file} gets {100 * accuracy:.1f} % of {len(indices)} held-out pictures right, "
+            f"the report {100 * expected_accuracy:.1f} %; it was withheld."
         )
-    return Proof(
+    return FileVerification(
         file=form.file,
         passed=not reason,
         reason=reason,
-        agreement=float((said == wanted.argmax(axis=1)).mean()),
+        agreement=float((predicted == expected.argmax(axis=1)).mean()),
         difference=difference if np.isfinite(difference) else None,
         accuracy=accuracy,
         milliseconds=1000 * float(np.median(seconds)),
@@ -88,48 +93,49 @@ def verify(form: Format, path: Path, saved: ModelFile, known: HeldOut, count: Co
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, or of all in a folder."""
+    """Bytes of a file, or of all files in a folder."""
     inside = path.rglob("*") if path.is_dir() else (path,)
-    return sum(one.stat().st_size for one in inside if one.is_file())
+    return sum(file.stat().st_size for file in inside if file.is_file())
 
 
-class _Failed(Exception):
-    """Why a file could not be asked."""
+class _VerificationError(Exception):
+    """Why a file could not be run."""
 
 
-def _ask(
-    form: Format, path: Path, saved: ModelFile, known: HeldOut, count: Counter
+def _predict(
+    form: Format, path: Path, model: ModelFile, held_out: HeldOut, count: Counter
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Numbers of the pictures that it could be asked about, its answers, and the seconds of each.
-
-    Pictures of a kind that takes more than Pillow are left out.
-    """
+    """Indices of the pictures that the program could read, their probabilities and seconds."""
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
-        program = folder / form.program
-        program.write_text(programs.prediction(form, saved), encoding="utf-8")
+        program, request = folder / form.program, folder / "request.json"
+        program.write_text(programs.prediction(form, model), encoding="utf-8")
         (folder / "labels.txt").touch()
-        order = {
+        values = {
             "program": str(program),
             "model": str(path),
-            "pictures": [str(picture) for picture in known.paths],
+            "pictures": [str(picture) for picture in held_out.paths],
             "answers": str(folder / "answers.npz"),
         }
-        (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
-        command = [sys.executable, "-I", str(programs.PROVE), str(folder / "order.json")]
-        _run(command, form, known, count)
-        with np.load(folder / "answers.npz", allow_pickle=False) as found:
-            asked, answers, seconds = found["asked"], found["answers"], found["seconds"]
-    if not len(asked):
-        raise _Failed(
-            f"{form.file} could not be proven: Pillow alone opens none of the held-out pictures."
+        request.write_text(json.dumps(values), encoding="utf-8")
+        command = [sys.executable, "-I", str(programs.RUNNER), str(request)]
+        _run(command, form, len(held_out.paths), count)
+        with np.load(folder / "answers.npz", allow_pickle=False) as file:
+            indices, probabilities, seconds = (
+                file[name] for name in ("indices", "probabilities", "seconds")
+            )
+    if not len(indices):
+        raise _VerificationError(
+            f"{form.file} could not be verified: Pillow alone opens none of the held-out pictures."
         )
-    if answers.shape != (len(asked), len(saved.classes)):
-        raise _Failed(f"{form.file} does not give a probability for each class; it was withheld.")
-    return asked, answers, seconds
+    if probabilities.shape != (len(indices), len(model.classes)):
+        raise _VerificationError(
+            f"{form.file} does not give a probability for each class; it was withheld."
+        )
+    return indices, probabilities, seconds
 
 
-def _run(command: list[str], form: Format, known: HeldOut, count: Counter) -> None:
+def _run(command: list[str], form: Format, total: int, count: Counter) -> None:
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
@@ -138,15 +144,15 @@ def _run(command: list[str], form: Format, known: HeldOut, count: Counter) -> No
             assert process.stdout is not None
             for line in process.stdout:
                 if line.strip().isdecimal():
-                    count(f"Proving {form.file}", int(line), len(known.paths))
+                    count(f"Verifying {form.file}", int(line), total)
         except BaseException:
             process.kill()
             raise
         if process.wait():
             errors.seek(0)
             logger.error("%s: %s", form.file, errors.read().decode(errors="replace"))
-            raise _Failed(
-                f"{form.file} could not be asked in a process of its own; it was withheld. "
+            raise _VerificationError(
+                f"{form.file} could not be opened in a fresh process; it was withheld. "
                 "The log says why."
             )
 

@@ -1,1 +1,1 @@
-"""A trained model, on disk and in memory: load it, ask it, tell what is unlike its data."""
+"""A trained model, on disk and in memory: load it, predict, detect out-of-distribution pictures."""

@@ -1,4 +1,4 @@
-"""Keep how the training pictures look to a model, and tell pictures that look otherwise."""
+"""Brightness, colour and sharpness of training pictures, to compare camera pictures with."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from core import images
 
 FEWEST = 20
-"""Pictures whose spread says anything of what is usual."""
+"""Smallest number of pictures whose percentiles mean anything."""
 MOST = 400
-"""Pictures that are looked at for it, so that it takes about a second."""
+"""Largest number of pictures measured, which takes about a second."""
 SHARES = (0.01, 0.05, 0.5, 0.95, 0.99)
-"""Of the training pictures, those below each number of a `Spread`."""
+"""Shares of the training pictures below each value of `Percentiles`."""
 ENOUGH = 100
-"""Pictures from which on the outermost in a hundred is among them."""
+"""Number of pictures that shows the first and the 99th percentile."""
 FLAT = 4.0
-"""Grey levels of contrast below which what differs is noise."""
+"""Grey levels of contrast below which differences are noise."""
 QUALITY = 92
-"""Of a picture as JPEG, as a camera's frames are packed in `ui/live_camera/jpeg.js`."""
+"""JPEG quality of camera frames, as in `ui/live_camera/jpeg.js`."""
 
 
 class Measures(NamedTuple):
-    """Measures of a picture as a model sees it.
+    """Measurements of a picture as the model sees it.
 
     Attributes:
         brightness: mean grey level, 0 to 255.
-        warmth: how much more red than blue there is, in hundredths of all light, -100 to 100.
-        sharpness: how much neighbouring pixels differ, in hundredths of the contrast, 0 to 800.
+        warmth: red minus blue, in per cent of all light, -100 to 100.
+        sharpness: difference of neighbouring pixels, in per cent of the contrast, 0 to 800.
     """
 
     brightness: float
@@ -45,7 +45,7 @@ BOUNDS = {"brightness": (0.0, 255.0), "warmth": (-100.0, 100.0), "sharpness": (0
 
 
 class Percentiles(BaseModel):
-    """A measure of many pictures: what 1, 5, 50, 95 and 99 in 100 of them are below."""
+    """The 1st, 5th, 50th, 95th and 99th percentile of a measurement."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -63,7 +63,7 @@ class Percentiles(BaseModel):
 
 
 class Appearance(BaseModel):
-    """How training pictures look to a model, as a small file beside it has it."""
+    """Appearance of the training pictures of a model, saved beside it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,14 +76,14 @@ class Appearance(BaseModel):
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         for name, (low, high) in BOUNDS.items():
-            spread: Percentiles = getattr(self, name)
-            if not low <= spread.least <= spread.most <= high:
+            percentiles: Percentiles = getattr(self, name)
+            if not low <= percentiles.least <= percentiles.most <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}")
         return self
 
 
 def measure(picture: np.ndarray) -> Measures:
-    """How (size, size, 3) uint8 RGB looks; only pictures of one size can be compared."""
+    """Measure (size, size, 3) uint8 RGB; only pictures of one size can be compared."""
     grey = np.asarray(Image.fromarray(picture).convert("L"))
     red, green, blue = picture.reshape(-1, 3).mean(axis=0, dtype=np.float64)
     detail = images.laplacian(grey) / max(float(grey.std()), FLAT)
@@ -95,42 +95,42 @@ def measure(picture: np.ndarray) -> Measures:
 
 
 def as_camera_frame(picture: np.ndarray) -> np.ndarray:
-    """What arrives of (size, size, 3) uint8 when it travels as a camera's frame does.
+    """(size, size, 3) uint8 after the JPEG compression of a camera frame.
 
-    Packing adds a little detail to soft pictures, so both sides are to have it.
+    Compression adds a little detail to soft pictures, so both sides of a comparison get it.
     """
-    packed = io.BytesIO()
-    Image.fromarray(picture).save(packed, "JPEG", quality=QUALITY)
-    with Image.open(packed) as file:
+    compressed = io.BytesIO()
+    Image.fromarray(picture).save(compressed, "JPEG", quality=QUALITY)
+    with Image.open(compressed) as file:
         return np.asarray(file)
 
 
-def summarise(found: Sequence[Measures]) -> Appearance | None:
-    """The spread of each measure; None where there are too few pictures to tell.
+def summarise(measurements: Sequence[Measures]) -> Appearance | None:
+    """Percentiles of each measurement; None if there are too few pictures.
 
-    Few pictures have not met what one in a hundred would be. There the bounds are those of a
-    prediction interval as well (Hahn and Meeker, 1991, with Student's t), whichever are wider.
+    Few pictures do not show the outer percentiles. They are widened to a prediction interval there
+    (Hahn and Meeker, 1991, with Student's t).
     """
-    if len(found) < FEWEST:
+    if len(measurements) < FEWEST:
         return None
-    values = np.array(found, np.float64)
+    values = np.array(measurements, np.float64)
     bounds = np.quantile(values, SHARES, axis=0)
-    if len(found) < ENOUGH:
+    if len(measurements) < ENOUGH:
         within = np.array(list(BOUNDS.values())).T
         predicted = _predicted(values).clip(*within)
         half = len(SHARES) // 2
         bounds[:half] = np.minimum(bounds[:half], predicted[:half])
         bounds[-half:] = np.maximum(bounds[-half:], predicted[-half:])
     numbers = bounds.round(2).T.tolist()
-    spreads = {
+    percentiles = {
         name: dict(zip(Percentiles.model_fields, row, strict=True))
         for name, row in zip(Measures._fields, numbers, strict=True)
     }
-    return Appearance.model_validate({"pictures": len(found), **spreads})
+    return Appearance.model_validate({"pictures": len(measurements), **percentiles})
 
 
 def _predicted(values: np.ndarray) -> np.ndarray:
-    """What a further one is below, in each of `SHARES`, if they are normal: (5, 3) for (n, 3)."""
+    """Percentiles of a further picture under a normal distribution: (5, 3) for (n, 3)."""
     count = len(values)
     normal = np.array([NormalDist().inv_cdf(share) for share in SHARES])
     student = normal * (1 + (normal**2 + 1) / (4 * (count - 1)))  # Fisher's expansion, first term

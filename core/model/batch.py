@@ -1,4 +1,4 @@
-"""Ask a model about many pictures on all cores, in order, with bounded memory."""
+"""Predict on many pictures with all cores, in order, with bounded memory."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Row:
-    """What was said of one of many pictures.
+    """The prediction for one of many pictures.
 
     Attributes:
-        file: what the picture is called.
-        predictions: the likeliest first; none where it could not be read.
-        verdict: what to make of the first; None where it could not be read.
-        strangeness: over 1 where the picture is unlike those it was taught; None if not known.
-        problem: why it could not be read; empty if it could.
+        file: name of the picture.
+        predictions: most likely first; empty if the picture could not be read.
+        verdict: how far to trust the first; None if the picture could not be read.
+        ood_score: over 1 if the picture is out-of-distribution; None without a detector.
+        problem: why the picture could not be read; empty if it could.
     """
 
     file: str
@@ -39,40 +39,40 @@ class Row:
 def answers(
     build: Callable[[], Classifier], sources: Sequence[Source], top: int = 2
 ) -> Generator[Row | None]:
-    """What a model says of every picture; one that cannot be read does not stop the others.
+    """Predict on every picture; one that cannot be read does not stop the others.
 
     Args:
-        build: makes a classifier; called once a core.
-        top: how many guesses are kept of each.
+        build: creates a classifier; called once per core.
+        top: number of predictions per picture.
 
     Yields:
-        A row a source, in their order; None for what is neither a picture nor called like one.
+        One row per source, in order; None for files that are not pictures and have no such name.
     """
 
-    def ask(classifier: Classifier, source: Source) -> Row | None:
+    def predict(classifier: Classifier, source: Source) -> Row | None:
         if source.content is None:
             return Row(source.name, problem=source.problem)
         try:
             answer = classifier.answer(classifier.load(source.content))
-        except BadImage as refusal:
-            return Row(source.name, problem=str(refusal)) if source.required else None
-        guesses = classifier.top(answer.probabilities, top)
-        return Row(source.name, guesses, classifier.verdict(answer), answer.ood_score)
+        except BadImage as error:
+            return Row(source.name, problem=str(error)) if source.required else None
+        predictions = classifier.top(answer.probabilities, top)
+        return Row(source.name, predictions, classifier.verdict(answer), answer.ood_score)
 
-    with closing(each(build, sources, ask)) as rows:
+    with closing(each(build, sources, predict)) as rows:
         yield from rows
 
 
 def each(
     build: Callable[[], Classifier],
     items: Sequence[Item],
-    ask: Callable[[Classifier, Item], Result],
+    predict: Callable[[Classifier, Item], Result],
 ) -> Generator[Result]:
-    """Apply `ask` to every item, a core and a classifier of its own each.
+    """Apply `predict` to every item in parallel, with one classifier per core.
 
     Args:
-        build: makes a classifier; called once a core.
-        ask: may decode and predict; what it raises is raised here.
+        build: creates a classifier; called once per core.
+        predict: may decode and predict; its exceptions are raised here.
 
     Yields:
         Results in the order of the items.
@@ -82,11 +82,11 @@ def each(
     for _ in range(count):
         idle.put(build())
 
-    def one(item: Item) -> Result:
+    def run(item: Item) -> Result:
         classifier = idle.get()
         try:
-            return ask(classifier, item)
+            return predict(classifier, item)
         finally:
             idle.put(classifier)
 
-    yield from threads.map_ordered(one, items, threads=count, most=4 * count, name="predict")
+    yield from threads.map_ordered(run, items, threads=count, most=4 * count, name="predict")

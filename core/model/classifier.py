@@ -1,4 +1,4 @@
-"""Name what is in a picture with a LiteRT model: a backbone's own classes, or a trained run's."""
+"""Classify pictures with a LiteRT model: an ImageNet backbone or a trained model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from core.settings import Settings
 
 
 class Verdict(StrEnum):
-    """What to make of an answer."""
+    """How far to trust an answer."""
 
     SURE = "sure"
     NOT_SURE = "not sure"
@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Prediction:
-    """One guess."""
+    """A class with its probability."""
 
     label: str
     index: int
@@ -40,14 +40,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one picture.
+    """The outputs of a model for one picture.
 
     Attributes:
-        probabilities: (k,) float32, adding up to 1.
+        probabilities: (k,) float32, sum 1.
         embedding: (d,) float32, pooled features.
         feature_map: (h, w, c) float32, the last activation before pooling.
-        seconds: time that the model took.
-        strangeness: over 1 where the picture is unlike those it was taught; None if not known.
+        seconds: time of the prediction.
+        ood_score: over 1 if the picture is out-of-distribution; None without a detector.
     """
 
     probabilities: np.ndarray
@@ -58,13 +58,11 @@ class Answer:
 
 
 class ServingModel:
-    """A LiteRT file with the outputs probabilities, embedding and feature map.
-
-    Safe to share between threads: they take turns.
+    """A LiteRT file with the outputs probabilities, embedding and feature map; thread-safe.
 
     Attributes:
         path: the file.
-        size: edge of the square it sees, in pixels.
+        size: edge of its square input, in pixels.
     """
 
     def __init__(self, path: Path, *, threads: int) -> None:
@@ -81,10 +79,10 @@ class ServingModel:
 
     @cached_property
     def head(self) -> DenseHead:
-        """What makes its probabilities of its embedding, read when first asked for.
+        """The layers from embedding to probabilities, read on first use.
 
         Raises:
-            LookupError: that is not just dense layers.
+            LookupError: they are not just dense layers.
         """
         from core.model.litert_file import LitertFile
 
@@ -96,18 +94,18 @@ class ServingModel:
             start = time.perf_counter()
             self._interpreter.set_tensor(self._input, picture[np.newaxis].astype(np.float32))
             self._interpreter.invoke()
-            found = {
+            outputs = {
                 name: self._interpreter.get_tensor(index)[0]
                 for name, index in self._outputs.items()
             }
             seconds = time.perf_counter() - start
-        # A run's own serving model leaves the answer to its head.
-        probabilities = found.get("probabilities", np.empty(0, np.float32))
-        return Answer(probabilities, found["embedding"], found["feature_map"], seconds)
+        # The serving model of a run has no head.
+        probabilities = outputs.get("probabilities", np.empty(0, np.float32))
+        return Answer(probabilities, outputs["embedding"], outputs["feature_map"], seconds)
 
 
 Open = Callable[[Path], ServingModel]
-"""Opens a LiteRT file; whoever keeps interpreters passes its own."""
+"""Opens a LiteRT file; callers that cache interpreters pass their own."""
 
 
 def opened(path: Path) -> ServingModel:
@@ -116,7 +114,7 @@ def opened(path: Path) -> ServingModel:
 
 
 def on_one_thread(path: Path) -> ServingModel:
-    """A serving model on one thread, for callers that run several side by side."""
+    """A serving model on one thread, for callers that run several in parallel."""
     return ServingModel(path, threads=1)
 
 
@@ -124,12 +122,12 @@ class Classifier:
     """A serving model with the names of its classes.
 
     Attributes:
-        title: what to call it on the screen.
+        title: its name on the screen.
         labels: names of the classes, by index.
-        size: edge of the square it sees, in pixels.
-        crop: share of a picture's shorter edge that it sees.
-        threshold: probability below which it is not sure.
-        looks: how its training pictures look to it; None if not known.
+        size: edge of its square input, in pixels.
+        crop: edge of the centre crop relative to a picture's shorter edge.
+        threshold: probability below which the answer is "not sure".
+        appearance: statistics of its training pictures; None if unknown.
     """
 
     def __init__(
@@ -147,7 +145,7 @@ class Classifier:
     ) -> None:
         self.title, self.labels, self.size, self.crop = title, labels, size, crop
         self.threshold, self.appearance = threshold, appearance
-        self._model, self._head, self._novelty = model, head, ood_detector
+        self._model, self._head, self.ood_detector = model, head, ood_detector
 
     @classmethod
     def of_backbone(
@@ -166,8 +164,8 @@ class Classifier:
             crop=backbone.crop,
         )
 
-    def headed(self, head: DenseHead, labels: tuple[str, ...]) -> Classifier:
-        """The same network under another head, whose classes have these names."""
+    def with_head(self, head: DenseHead, labels: tuple[str, ...]) -> Classifier:
+        """The same network with another head and its class names."""
         return Classifier(
             self._model,
             title=self.title,
@@ -178,11 +176,11 @@ class Classifier:
         )
 
     def load(self, source: bytes | Path) -> np.ndarray:
-        """What the model will see of a picture: (size, size, 3) uint8. Raises BadImage."""
+        """A picture as the model's input, (size, size, 3) uint8. Raises BadImage."""
         return images.load(source, self.size, self.crop)
 
     def answer(self, picture: np.ndarray) -> Answer:
-        """What the model says of (size, size, 3) uint8 RGB."""
+        """Predict from (size, size, 3) uint8 RGB."""
         answer = self._model.run(picture)
         if self._head is None:
             return answer
@@ -190,13 +188,13 @@ class Classifier:
         features = answer.embedding[np.newaxis]
         probabilities = self._head.probabilities(features)[0]
         ood_score = None
-        if self._novelty is not None:
-            ood_score = float(self._novelty.ood_score(features)[0])
+        if self.ood_detector is not None:
+            ood_score = float(self.ood_detector.ood_score(features)[0])
         seconds = answer.seconds + time.perf_counter() - start
         return replace(answer, probabilities=probabilities, ood_score=ood_score, seconds=seconds)
 
     def verdict(self, answer: Answer) -> Verdict:
-        """Whether the answer is worth anything."""
+        """How far to trust an answer."""
         if answer.ood_score is not None and answer.ood_score > 1:
             return Verdict.UNLIKE
         sure = float(answer.probabilities.max()) >= self.threshold
@@ -204,32 +202,27 @@ class Classifier:
 
     @property
     def file(self) -> Path:
-        """The LiteRT file that it looks through."""
+        """The LiteRT file of the network."""
         return self._model.path
 
     @property
     def head(self) -> DenseHead:
-        """What makes its probabilities of an embedding.
+        """The layers from embedding to probabilities.
 
         Raises:
-            LookupError: that is not just dense layers.
+            LookupError: they are not just dense layers.
         """
         return self._model.head if self._head is None else self._head
 
-    @property
-    def ood_detector(self) -> OodDetector | None:
-        """What knows pictures that are unlike those it was taught."""
-        return self._novelty
-
     def heatmaps(self, answer: Answer, classes: Sequence[int]) -> np.ndarray:
-        """Where it saw evidence for classes: (m, h, w) float32 for m class indices.
+        """Class activation maps, (m, h, w) float32 for m class indices.
 
         Raises:
-            LookupError: its head is not made of dense layers alone.
+            LookupError: the head is not just dense layers.
         """
         return heatmap.activation(answer.feature_map, self.head, classes)
 
     def top(self, probabilities: np.ndarray, count: int) -> tuple[Prediction, ...]:
-        """The `count` likeliest classes of (k,) probabilities, the likeliest first."""
+        """The `count` most likely classes, given (k,) probabilities."""
         order = np.argsort(-probabilities, kind="stable")[:count]
         return tuple(Prediction(self.labels[i], int(i), float(probabilities[i])) for i in order)

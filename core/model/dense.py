@@ -1,4 +1,4 @@
-"""A head as plain arrays: pooled features in, probabilities out, no TensorFlow."""
+"""The head of a model in NumPy: pooled features in, probabilities out."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class DenseHead:
-    """Dense layers with ReLU between them and a softmax at the end.
+    """Dense layers with ReLU in between and a softmax at the end.
 
     Attributes:
-        layers: (kernel (inputs, units) float32, bias (units,) float32) of each layer, from the
-            features up.
+        layers: (kernel (inputs, units) float32, bias (units,) float32) of each layer, first layer
+            first.
     """
 
     layers: tuple[tuple[np.ndarray, np.ndarray], ...]
@@ -53,16 +53,16 @@ class DenseHead:
         return softmax(self.logits(features))
 
     def tempered(self, temperature: float) -> DenseHead:
-        """The same head with its logits divided by a temperature."""
+        """A copy whose logits are divided by a temperature."""
         kernel, bias = self.layers[-1]
-        cooled = (
+        scaled = (
             (kernel / temperature).astype(np.float32),
             (bias / temperature).astype(np.float32),
         )
-        return DenseHead((*self.layers[:-1], cooled))
+        return DenseHead((*self.layers[:-1], scaled))
 
     def after(self, scale: np.ndarray, shift: np.ndarray) -> DenseHead:
-        """What answers of features as this head does of features × `scale` + `shift`.
+        """A head h with h(features) = self(features × `scale` + `shift`).
 
         Args:
             scale, shift: (inputs,) each.
@@ -84,7 +84,7 @@ class DenseHead:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> DenseHead:
-        """The reverse of `arrays`; other names are passed over."""
+        """The reverse of `arrays`; other names are ignored."""
         count = sum(name.startswith("head.") and name.endswith(".kernel") for name in arrays)
         return cls(
             tuple((arrays[f"head.{i}.kernel"], arrays[f"head.{i}.bias"]) for i in range(count))

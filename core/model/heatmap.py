@@ -1,4 +1,4 @@
-"""Where a model looked: evidence for a class by place, from the last feature map and the head."""
+"""Class activation maps: where in a picture a model found evidence for a class."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from PIL import Image
 from core.model.dense import DenseHead
 
 DIMMED = 0.55
-"""What is left of the brightness where the model saw nothing."""
+"""Brightness factor outside the square that the model sees."""
 
 RAMP = ("#7E03A8", "#A82296", "#CC4778", "#E66C5C", "#F89540", "#FDC527", "#F0F921")
-"""From little evidence to most, ever lighter, so that its order survives any kind of sight: the
-upper part of the map "plasma" (S. van der Walt and N. Smith, 2015)."""
+"""Colours by evidence; their lightness increases, so that colour-blind people see the order. Upper
+part of the map "plasma" (S. van der Walt and N. Smith, 2015)."""
 
 
 def activation(feature_map: np.ndarray, head: DenseHead, classes: Sequence[int]) -> np.ndarray:
     """Class activation maps.
 
-    Each place of the feature map is weighed by the gradient of the class's logit by the pooled
-    features. Through hidden layers that gradient is exact: ReLU passes it where it was active.
-    Without hidden layers the mean of a map is the logit less its bias.
+    Each position of the feature map is weighted by the gradient of the class's logit with respect
+    to the pooled features. Without hidden layers the mean of a map is the logit minus its bias.
 
     Args:
         feature_map: (h, w, d) float32, before pooling.
-        head: of d features.
+        head: takes d features.
         classes: indices of the classes to explain.
 
     Returns:
-        (len(classes), h, w) float32; positive where the picture speaks for the class.
+        (len(classes), h, w) float32; positive is evidence for the class.
 
     Source: Zhou et al., "Learning deep features for discriminative localization", CVPR 2016;
         with hidden layers, Draelos and Carin, "Use HiResCAM instead of Grad-CAM" (2020).
@@ -47,27 +46,23 @@ def activation(feature_map: np.ndarray, head: DenseHead, classes: Sequence[int])
 
 
 def packed(maps: np.ndarray) -> np.ndarray:
-    """Maps, (m, h, w) or one of them, as uint8 on one scale.
-
-    Kept is what speaks for each class; 255 is the most in any of them.
-    """
+    """Positive evidence of maps, (m, h, w) or (h, w), as uint8; 255 is the maximum of all maps."""
     positive = np.maximum(maps, 0)
     return np.round(255 * positive / max(float(positive.max()), 1e-12)).astype(np.uint8)
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray, *, crop: float, strength: float) -> np.ndarray:
-    """Lay a map over the picture that it explains.
+    """Overlay a picture with the map that explains it.
 
-    The map covers what the model saw, the centre square; what lies outside is dimmed. The more
-    evidence at a place, the lighter its colour, the less of the picture shows through, and the
-    greyer that is, lest its own colours be taken for the map's. Where there is no evidence the
-    picture is as it was.
+    The map covers the centre square that the model saw; the rest is dimmed. More evidence makes the
+    colour lighter and more opaque and the picture below greyer, so that its colours are not taken
+    for the map's. Without evidence the picture is unchanged.
 
     Args:
-        picture: (H, W, 3) uint8 RGB, the whole of it at any size.
-        heat: (h, w), uint8 or float from 0 to 1; what is beyond is cut off.
-        crop: edge of the square as a part of the shorter edge, over 0 and up to 1.
-        strength: 0 to 1; how much the strongest evidence covers.
+        picture: (H, W, 3) uint8 RGB, the whole picture at any size.
+        heat: (h, w), uint8 or float, clipped to 0 to 1.
+        crop: edge of the square relative to the shorter edge, over 0 and up to 1.
+        strength: 0 to 1; opacity of the strongest evidence.
 
     Returns:
         (H, W, 3) uint8 RGB.
@@ -79,7 +74,7 @@ def overlay(picture: np.ndarray, heat: np.ndarray, *, crop: float, strength: flo
     if heat.dtype != np.uint8:
         heat = np.round(255 * np.clip(heat, 0, 1)).astype(np.uint8)
     evidence = Image.fromarray(heat).resize(seen.size, Image.Resampling.BICUBIC)
-    # A root, so that the edge of what is covered can be seen.
+    # The power makes the edge of the covered area visible.
     cover = strength * np.linspace(0, 1, 256) ** 0.7
     greyed = Image.composite(seen.convert("L").convert("RGB"), seen, _mask(evidence, 1.6 * cover))
     covered = Image.composite(_coloured(evidence), greyed, _mask(evidence, cover))
@@ -89,12 +84,12 @@ def overlay(picture: np.ndarray, heat: np.ndarray, *, crop: float, strength: flo
 
 
 def _mask(evidence: Image.Image, shares: np.ndarray) -> Image.Image:
-    """How much is laid on, by one of 256 shares for each level of evidence."""
+    """Opacity by level of evidence; `shares` holds one value for each of 256 levels."""
     return evidence.point(np.round(255 * np.minimum(shares, 1)).astype(int).tolist())
 
 
 def _coloured(evidence: Image.Image) -> Image.Image:
-    """Evidence in the colours of the ramp."""
+    """The evidence as colours of the ramp."""
     anchors = np.array([list(bytes.fromhex(colour[1:])) for colour in RAMP])
     places = np.linspace(0, len(anchors) - 1, 256)
     parts = [np.interp(places, range(len(anchors)), channel) for channel in anchors.T]

@@ -1,4 +1,4 @@
-"""Put a trained run together as one plain Keras model, and take trained weights out of one."""
+"""Assemble a trained model in Keras, and convert between its weights and named arrays."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from core.settings import Settings
 
 
 def trained_arrays(trunk: keras.Model, above: keras.Model) -> dict[str, np.ndarray]:
-    """The weights that phase 2 trained, by their place in the trunk: `trunk.<layer>.<variable>`.
+    """Weights that fine-tuning trained, by layer index in the trunk: `trunk.<index>.<variable>`.
 
-    Places are used because the layer names of some networks depend on what was built before.
+    Indices are used since the layer names of some networks depend on what was built before.
     """
     trained = {id(layer) for layer in above.layers if layer.trainable}
     return {
@@ -37,7 +37,7 @@ def assemble(
 
     Returns:
         Two models that share their layers, from float32 (n, size, size, 3), RGB 0–255: one to
-        probabilities (n, k); one to a dict of `probabilities`, `embedding` and `feature_map`.
+        probabilities (n, k), one to a dict of `probabilities`, `embedding` and `feature_map`.
 
     Raises:
         WeightsUnavailable: the backbone's weights cannot be had.
@@ -64,13 +64,13 @@ def assemble(
 
 
 def trained_layers(trunk: keras.Model, arrays: dict[str, np.ndarray]) -> list[keras.layers.Layer]:
-    """The layers that such arrays belong to, from the input up."""
+    """The layers that the arrays belong to, from the input up."""
     places = {int(name.split(".")[1]) for name in arrays if name.startswith("trunk.")}
     return [trunk.layers[place] for place in sorted(places)]
 
 
 def restore(trunk: keras.Model, arrays: dict[str, np.ndarray]) -> None:
-    """Give a backbone the trained weights that `trained_arrays` took; other arrays are passed over.
+    """Load the arrays of `trained_arrays` into a backbone; other arrays are ignored.
 
     Raises:
         RunDamaged: the arrays do not fit the backbone.

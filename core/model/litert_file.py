@@ -1,7 +1,7 @@
-"""Read and change LiteRT files without TensorFlow: the inside of a network, its head, its weights.
+"""Read and edit LiteRT files without TensorFlow: outputs, head and weights of a network.
 
 A LiteRT file is a FlatBuffer (schema: `tensorflow/compiler/mlir/lite/schema/schema.fbs`). Adding an
-output or exchanging a kernel takes hundredths of a second, converting the network again ten.
+output or replacing a kernel takes hundredths of a second, another conversion about ten seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class LitertFile:
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as handle:
-            # Of a large file only what is looked at gets into memory.
+            # Only the parts of a large file that are read get into memory.
             content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         (self._graph,) = self._model.subgraphs
@@ -37,39 +37,38 @@ class LitertFile:
         }
 
     def output_of(self, layer: str) -> int:
-        """The tensor in which a Keras layer ends.
+        """Index of the output tensor of a Keras layer.
 
         Raises:
-            LookupError: the converter left no such tensor.
+            LookupError: the converter removed the tensor.
         """
         named = re.compile(rf"(^|/){re.escape(layer)}(_\d+)?(/|$)")
         for operator in reversed(self._graph.operators):
             for index in operator.outputs:
                 tensor = self._graph.tensors[index]
-                # Of operations that were fused, the last one gives the first name.
+                # Of fused operations, the last one gives the first name.
                 if len(tensor.shape) == 4 and named.search(tensor.name.decode().split(";")[0]):
                     return int(index)
         raise LookupError(f"the LiteRT file has no tensor of layer {layer!r}")
 
     def head(self) -> DenseHead:
-        """The layers that make the output `probabilities` of the output `embedding`.
+        """The layers between the outputs `embedding` and `probabilities`.
 
         Raises:
-            LookupError: it lacks one of these, or something else than dense layers with ReLU and a
-                softmax lies between them.
+            LookupError: an output is missing, or the layers are not dense with ReLU and a softmax.
         """
         if not {"embedding", "probabilities"} <= set(self._named):
             raise LookupError(f"the LiteRT file has only the outputs {', '.join(self._named)}")
         embedding = self._named["embedding"].tensorIndex
-        operator, kind = self._making(self._named["probabilities"].tensorIndex)
+        operator, kind = self._producer(self._named["probabilities"].tensorIndex)
         if kind != schema.BuiltinOperator.SOFTMAX or operator.builtinOptions.beta != 1:
             raise LookupError("the LiteRT file does not end in a softmax")
         layers: list[tuple[np.ndarray, np.ndarray]] = []
         while operator.inputs[0] != embedding:
-            operator, kind = self._making(operator.inputs[0])
+            operator, kind = self._producer(operator.inputs[0])
             kernel = self._constant(operator.inputs[1]) if len(operator.inputs) > 1 else None
             if kind != schema.BuiltinOperator.FULLY_CONNECTED or kernel is None:
-                raise LookupError("more than dense layers lies above the embedding")
+                raise LookupError("not only dense layers are above the embedding")
             activation = schema.ActivationFunctionType
             expected = activation.RELU if layers else activation.NONE
             if operator.builtinOptions.fusedActivationFunction != expected:
@@ -80,11 +79,11 @@ class LitertFile:
         return DenseHead(tuple(layers))
 
     def keep(self, *names: str, inside: Mapping[str, int] | None = None) -> None:
-        """Leave only some outputs, and only what they are computed from.
+        """Remove all but some outputs and what they are computed from.
 
         Args:
-            names: of outputs that the file has.
-            inside: new outputs, as name → tensor.
+            names: existing outputs.
+            inside: additional outputs, as name → tensor index.
         """
         kept = [self._named[name] for name in names]
         for name, index in (inside or {}).items():
@@ -95,11 +94,11 @@ class LitertFile:
         self._graph.outputs = np.array([output.tensorIndex for output in kept], np.int32)
         self._prune()
 
-    def crown(self, head: DenseHead) -> None:
-        """Put a head in float32 on the output `embedding`; `probabilities` is the only output then.
+    def add_head(self, head: DenseHead) -> None:
+        """Add a float32 head on the output `embedding`; `probabilities` becomes the only output.
 
         Raises:
-            LookupError: the file has no such output.
+            LookupError: the file has no output `embedding`.
         """
         if "embedding" not in self._named:
             raise LookupError(f"the LiteRT file has only the outputs {', '.join(self._named)}")
@@ -120,27 +119,27 @@ class LitertFile:
         self.keep(inside={"probabilities": made})
 
     def retrain(self, layers: Iterable[Retrained]) -> None:
-        """Exchange kernels and biases.
+        """Replace kernels and biases of trained layers.
 
         The converter folds batch normalisation into the convolution before it, so the file holds
-        each kernel times a factor per output. A layer is recognised by its old kernel being just
-        that, and the new one is given the same factors.
+        each kernel times a factor per output. A layer is recognised by its old kernel, and the new
+        kernel is multiplied by the same factors.
 
         Raises:
-            LookupError: no operation, or several, can be the layer's, or its factors cannot be
-                known, since filters that were all zero no longer are.
+            LookupError: no operation or several match the layer, or its factors are unknown because
+                the training changed filters that were all zero.
         """
         for layer in layers:
-            self._exchange(layer)
+            self._replace(layer)
 
-    def describe(self, sentence: str, entries: Mapping[str, str], *, takes: str) -> None:
-        """Let the file say what it is: for people, and by named entries for programs.
+    def describe(self, sentence: str, entries: Mapping[str, str], *, input_name: str) -> None:
+        """Store a description for people, and named entries for programs.
 
         Args:
-            takes: what its signature is to call its only input.
+            input_name: new name of the only input in the signature.
         """
-        (asked,) = self._model.signatureDefs[0].inputs
-        asked.name = takes.encode()
+        (tensor,) = self._model.signatureDefs[0].inputs
+        tensor.name = input_name.encode()
         self._model.description = sentence
         self._model.metadata = self._model.metadata or []
         for name, content in entries.items():
@@ -151,7 +150,7 @@ class LitertFile:
             self._model.metadata.append(entry)
 
     def change_constants(self, change: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Exchange every float32 number that is part of the file.
+        """Replace every float32 constant of the file.
 
         Args:
             change: float32 array → float32 array of the same shape.
@@ -164,18 +163,18 @@ class LitertFile:
                 done.add(tensor.buffer)
 
     def content(self) -> bytes:
-        """The file as it is now."""
+        """The file as bytes."""
         builder = flatbuffers.Builder(1 << 20)
         builder.Finish(self._model.Pack(builder), MAGIC)
         return bytes(builder.Output())
 
     def write(self, path: Path) -> None:
-        """Write the file, at once."""
+        """Write the file atomically."""
         files.write_bytes(path, self.content())
 
-    def _exchange(self, layer: Retrained) -> None:
+    def _replace(self, layer: Retrained) -> None:
         old = layer.flat(layer.kernel)
-        found = []
+        matches = []
         for operator in self._graph.operators:
             if len(operator.inputs) < 2:
                 continue
@@ -184,13 +183,13 @@ class LitertFile:
                 continue
             stored = rows_of(weights, depthwise=layer.depthwise)
             if stored.shape == old.shape and (factors := factors_of(stored, old)) is not None:
-                found.append((operator, weights, factors))
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} operations can be the layer {layer.kernel.shape}")
-        operator, weights, factors = found[0]
+                matches.append((operator, weights, factors))
+        if len(matches) != 1:
+            raise LookupError(f"{len(matches)} operations can be the layer {layer.kernel.shape}")
+        operator, weights, factors = matches[0]
         new = layer.flat(layer.new_kernel)
         if new[~old.any(axis=1)].any():
-            raise LookupError(f"dead filters of the layer {layer.kernel.shape} came alive")
+            raise LookupError(f"zero filters of the layer {layer.kernel.shape} changed")
         new = new * factors[:, None]
         self._store(operator.inputs[1], new.T if layer.depthwise else new, weights.shape)
         if layer.bias is None or layer.new_bias is None:
@@ -201,17 +200,17 @@ class LitertFile:
         moved = bias + factors * (layer.new_bias - layer.bias)
         self._store(operator.inputs[2], moved, bias.shape)
 
-    def _making(self, tensor: int) -> tuple[Any, int]:
-        """The operation that a tensor comes from, and its kind."""
+    def _producer(self, tensor: int) -> tuple[Any, int]:
+        """The operation that computes a tensor, and its kind."""
         for operator in self._graph.operators:
             if tensor in operator.outputs:
                 code = self._model.operatorCodes[operator.opcodeIndex]
-                # Kinds below 127 stand in the older field, the others in the newer.
+                # Kinds below 127 are in the older field, the others in the newer.
                 return operator, max(code.builtinCode, code.deprecatedBuiltinCode)
         raise LookupError("the probabilities do not come from the embedding")
 
     def _constant(self, index: int) -> np.ndarray | None:
-        """A float32 tensor that is part of the file, in its own shape."""
+        """A float32 constant of the file."""
         if index < 0:
             return None
         tensor = self._graph.tensors[index]
@@ -221,7 +220,7 @@ class LitertFile:
         return np.frombuffer(bytes(content), np.float32).reshape(tensor.shape)
 
     def _new(self, shape: tuple[int, ...], values: np.ndarray | None = None) -> int:
-        """A float32 tensor more: a constant, or what an operation makes."""
+        """Add a float32 tensor: a constant, or the output of an operation."""
         tensor, buffer = schema.TensorT(), schema.BufferT()
         tensor.shape, tensor.type = np.array(shape, np.int32), schema.TensorType.FLOAT32
         tensor.buffer, index = len(self._model.buffers), len(self._graph.tensors)
@@ -233,7 +232,7 @@ class LitertFile:
         return index
 
     def _append(self, kind: int, inputs: list[int], output: int, options: Any) -> None:
-        """An operation more, after all others. Those of a head are older than the newer field."""
+        """Add an operation at the end; those of a head are in both fields for kinds."""
         code, operator = schema.OperatorCodeT(), schema.OperatorT()
         code.builtinCode = code.deprecatedBuiltinCode = kind
         code.version = 1

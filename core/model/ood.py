@@ -1,4 +1,4 @@
-"""Tell pictures apart that are unlike anything a model was taught, by their embedding."""
+"""Detect pictures that are out-of-distribution (OOD), by their embedding."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from functools import cached_property
 import numpy as np
 
 ALIKE = 0.98
-"""Share of pictures of what was taught that is to count as alike."""
+"""Share of in-distribution pictures that should score below 1."""
 DIRECTIONS = 16
-"""Most directions in which pictures of one class are known to vary."""
-A_DIRECTION = 4
-"""Pictures that a direction needs, so that it is not one picture's own."""
+"""Largest number of principal directions of variation within classes."""
+PICTURES_PER_DIRECTION = 4
+"""So that no direction describes a single picture."""
 FOLDS = 5
 FEWEST = 4
-"""Pictures whose distances say anything of what counts as alike."""
-NOTHING = 1e-3
-"""A distance that is no more than rounding."""
+"""Smallest number of distances that a threshold is taken from."""
+ROUNDING = 1e-3
+"""A distance that is only rounding."""
 MOST = 4_000
-"""Pictures that are looked at, so that neither time nor memory grows without bound."""
+"""Largest number of pictures used, which bounds time and memory."""
 FEW = 20
-"""Pictures of each class that are looked at, however many classes there are."""
+"""Pictures used per class, however many classes there are."""
 SPREAD_ROWS = 1_000
-"""Pictures that the directions are found from."""
+"""Pictures used for the directions."""
 
 
 @dataclass(frozen=True)
 class OodDetector:
-    """How far an embedding is from the nearest class, in parts of what still counts as alike.
+    """Distance of an embedding to the nearest class mean, relative to a threshold.
 
-    The distance is Mahalanobis's with one covariance for all classes, of which the main directions
-    are kept: along them pictures of one class differ, so a step counts less; elsewhere it counts
-    in full. Embeddings are brought to unit length after a square root.
+    The distance is Mahalanobis with one covariance for all classes, of which the principal
+    directions are kept: along them, where pictures of one class differ, a step counts less. Before,
+    embeddings are square-rooted and scaled to unit length.
 
     Attributes:
-        means: (k, d) float32, a row a class.
-        directions: (r, d) float32, at right angles; a length between 0 and 1 says which part of a
-            squared step along it is not counted, as its square.
-        threshold: the distance that still counts as alike.
+        means: (k, d) float32, one row per class.
+        directions: (r, d) float32, orthogonal; the squared length, 0 to 1, is the share of a
+            squared step along the direction that does not count.
+        threshold: the largest distance that counts as in-distribution.
 
     Source: Lee et al. (2018), "A simple unified framework for detecting out-of-distribution
     samples"; Tipping and Bishop (1999), "Probabilistic principal component analysis", for the
@@ -64,26 +64,26 @@ class OodDetector:
 
     @property
     def width(self) -> int:
-        """Of the embeddings that it can tell apart."""
+        """Width of the embeddings."""
         return int(self.means.shape[1])
 
     def ood_score(self, embeddings: np.ndarray) -> np.ndarray:
-        """(n, d) float32 → (n,) float32; over 1 means unlike."""
-        found = self._nearest.distances(_unit(embeddings))
-        return (found / self.threshold).astype(np.float32)
+        """(n, d) float32 → (n,) float32; over 1 means out-of-distribution."""
+        distances = self._nearest.distances(_unit(embeddings))
+        return (distances / self.threshold).astype(np.float32)
 
     @cached_property
     def _nearest(self) -> _Nearest:
         return _Nearest(self.means, self.directions)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All of it as float32 arrays by name; `from_arrays` is the reverse."""
+        """The detector as float32 arrays by name; `from_arrays` is the reverse."""
         threshold = np.array([self.threshold], np.float32)
         return {"means": self.means, "directions": self.directions, "threshold": threshold}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> OodDetector:
-        """Raises LookupError or ValueError where the arrays are not what they should be."""
+        """Raises LookupError or ValueError if the arrays are not those of a detector."""
         means, directions, threshold = (
             arrays[name] for name in ("means", "directions", "threshold")
         )
@@ -95,19 +95,18 @@ class OodDetector:
 
 
 def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> OodDetector | None:
-    """A detector of what is unlike the pictures that a model was taught with.
+    """Fit a detector to the pictures that a model was trained on.
 
-    A picture is nearer to what was fitted to it than a new one would be. So what still counts as
-    alike is found from distances of pictures to fits without them, in folds.
+    The threshold is taken from out-of-fold distances, since a picture is nearer to a fit that
+    includes it than a new picture would be.
 
     Args:
-        embeddings: (n, d) float32 of training and validation pictures, from the network that will
-            answer.
+        embeddings: (n, d) float32 of training and validation pictures, from the serving model.
         labels: (n,) int64 of them.
-        groups: (n,) int64; pictures with the same one look the same.
+        groups: (n,) int64; pictures of one group look the same.
 
     Returns:
-        None where there are too few pictures to tell.
+        None if there are too few pictures.
     """
     from threadpoolctl import threadpool_limits
 
@@ -117,35 +116,39 @@ def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> OodDe
     rows, labels = _unit(embeddings[some]), labels[some]
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
-        apart = _out_of_fold(rows, labels, groups[some])
-        if len(apart) < FEWEST or (threshold := float(np.quantile(apart, ALIKE))) < NOTHING:
+        distances = _out_of_fold(rows, labels, groups[some])
+        if (
+            len(distances) < FEWEST
+            or (threshold := float(np.quantile(distances, ALIKE))) < ROUNDING
+        ):
             return None
         return OodDetector(*_shape(rows, labels), float(np.float32(threshold)))
 
 
 def chosen(labels: np.ndarray, most: int) -> np.ndarray:
-    """Places of some pictures, in order: an equal number of each class, about `most` in all."""
+    """Sorted indices of a sample of pictures: equally many per class, about `most` in all."""
     classes = np.unique(labels)
     each = max(FEW, most // max(1, len(classes)))
     random = np.random.default_rng(0)
-    found = [random.permutation(np.flatnonzero(labels == label))[:each] for label in classes]
-    return np.sort(np.concatenate(found))
+    places = [random.permutation(np.flatnonzero(labels == label))[:each] for label in classes]
+    return np.sort(np.concatenate(places))
 
 
 def _out_of_fold(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Distances of pictures to a fit without them, (m,); m is n less those with no other alike."""
+    """Distances of pictures to a fit without them, (m,); m leaves out classes without a fit."""
     from core.evaluation import folds
 
     _, places = np.unique(labels, return_inverse=True)
     fold = folds.assign(places, groups, FOLDS, seed=0)
-    found = [np.empty(0, np.float32)]
+    distances = [np.empty(0, np.float32)]
     for outside in range(FOLDS):
-        taught = fold != outside
-        # A class whose every picture is outside has nothing to be near to.
-        asked = ~taught & np.isin(labels, labels[taught])
-        if asked.any():
-            found.append(_Nearest(*_shape(rows[taught], labels[taught])).distances(rows[asked]))
-    return np.concatenate(found)
+        inside = fold != outside
+        # A class whose pictures are all outside has no mean.
+        measured = ~inside & np.isin(labels, labels[inside])
+        if measured.any():
+            nearest = _Nearest(*_shape(rows[inside], labels[inside]))
+            distances.append(nearest.distances(rows[measured]))
+    return np.concatenate(distances)
 
 
 def _unit(embeddings: np.ndarray) -> np.ndarray:
@@ -155,13 +158,13 @@ def _unit(embeddings: np.ndarray) -> np.ndarray:
 
 
 def _shape(rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means of the classes, and the directions in which their pictures vary."""
+    """Class means, and the directions in which pictures of a class vary."""
     present, places = np.unique(labels, return_inverse=True)
     means = np.stack([rows[places == place].mean(axis=0) for place in range(len(present))])
     spread = np.random.default_rng(0).permutation(len(rows))[:SPREAD_ROWS]
     off = rows[spread] - means[places[spread]]
     free = len(off) - len(present)
-    count = min(DIRECTIONS, free // A_DIRECTION, rows.shape[1] // 2)
+    count = min(DIRECTIONS, free // PICTURES_PER_DIRECTION, rows.shape[1] // 2)
     if count < 1:
         return means, np.empty((0, rows.shape[1]), np.float32)
     from sklearn.utils.extmath import randomized_svd
@@ -169,12 +172,12 @@ def _shape(rows: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray
     _, sizes, directions = randomized_svd(off, count, random_state=0)
     rest = max(float((off**2).sum() - (sizes**2).sum()), 0.0) / (rows.shape[1] - count)
     uncounted = np.sqrt(np.clip(1 - rest / np.maximum(sizes**2, 1e-12), 0, 1))
-    # safetensors writes memory as it lies, and these lie column by column.
+    # safetensors writes memory as it is, and these are in column order.
     return means, np.ascontiguousarray(directions * uncounted[:, None], np.float32)
 
 
 class _Nearest:
-    """Distances to the nearest mean, with all that does not depend on whose."""
+    """Distances to the nearest mean, with what does not depend on the rows precomputed."""
 
     def __init__(self, means: np.ndarray, directions: np.ndarray) -> None:
         self._directions = directions.T

@@ -1,4 +1,4 @@
-"""What a trained model is on disk: `model.json`, its weights, and what it needs to answer."""
+"""A trained model on disk: `model.json`, its weights, and the other files that it predicts with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from core import backbones
+from core import __version__, backbones
 from core.backbones import serving
 from core.errors import RunDamaged
 from core.model.appearance import Appearance
@@ -28,16 +28,18 @@ APPEARANCE = "looks.json"
 LITERT = "classifier.tflite"
 KERAS = "classifier.keras"
 ANSWERING = (MODEL, WEIGHTS, SERVING, OOD, APPEARANCE)
-"""Files that a prediction is made with; the others are exports."""
+"""Files that predictions are made with; the others are exports."""
 UNREADABLE = "The model of this run is damaged: its files cannot be read."
 
 
 class ModelFile(BaseModel):
-    """`model.json`: all that is not an array."""
+    """`model.json`: everything that is not an array."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
+    tusker: str = Field("", max_length=40)
+    """Version of Tusker that saved the model; empty if before 1.0."""
     backbone: str
     classes: tuple[str, ...]
     size: int = Field(ge=8, le=1024)
@@ -45,13 +47,13 @@ class ModelFile(BaseModel):
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
     temperature: float | None = None
-    """What the logits were divided by; the weights of the head have it in them."""
+    """Temperature of the calibration; the weights of the head already include it."""
     cut: str | None = None
-    """The stage below the first trained one; None where the backbone stayed frozen."""
+    """The stage below the first trained one; None if the backbone stayed frozen."""
 
     @property
     def fine_tuned(self) -> bool:
-        """Whether layers of the backbone were trained too."""
+        """Whether layers of the backbone were trained."""
         return self.cut is not None
 
 
@@ -60,11 +62,16 @@ def save(folder: Path, model: ModelFile, arrays: dict[str, np.ndarray]) -> None:
     folder.mkdir(exist_ok=True)
     with files.replacing(folder / WEIGHTS) as temporary:
         save_file(arrays, temporary)
+    write_description(folder, model.model_copy(update={"tusker": __version__}))
+
+
+def write_description(folder: Path, model: ModelFile) -> None:
+    """Write `model.json` as it is."""
     files.write_text(folder / MODEL, model.model_dump_json(indent=1))
 
 
 def load_description(folder: Path) -> ModelFile:
-    """What `load` reads besides the weights, which may be large.
+    """Read `model.json` only, since weights may be large.
 
     Raises:
         RunDamaged: the file is missing or not what it should be.
@@ -84,28 +91,28 @@ def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
     model = load_description(folder)
     try:
         arrays = load_file(folder / WEIGHTS)
-        told_apart = DenseHead.from_arrays(arrays).classes
+        classes = DenseHead.from_arrays(arrays).classes
     except (OSError, LookupError, ValueError, SafetensorError) as error:
         raise RunDamaged(UNREADABLE) from error
-    if told_apart != len(model.classes):
+    if classes != len(model.classes):
         raise RunDamaged(
             f"The model of this run is damaged: {MODEL} names {len(model.classes)} classes, its "
-            f"weights tell {told_apart} apart."
+            f"weights have {classes}."
         )
     return model, arrays
 
 
 def save_ood_detector(folder: Path, ood_detector: OodDetector) -> None:
-    """Keep what tells pictures apart that are unlike those it was taught."""
+    """Save the OOD detector."""
     with files.replacing(folder / OOD) as temporary:
         save_file(ood_detector.arrays(), temporary)
 
 
 def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
-    """Read what `save_novelty` wrote; None if it did not.
+    """Read the OOD detector; None if there is none.
 
     Args:
-        width: of the embeddings that it is for.
+        width: width of the embeddings.
 
     Raises:
         RunDamaged: the file is not what it should be.
@@ -125,12 +132,12 @@ def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
 
 
 def save_appearance(folder: Path, appearance: Appearance) -> None:
-    """Keep how the training pictures look."""
+    """Save the appearance of the training pictures."""
     files.write_text(folder / APPEARANCE, appearance.model_dump_json(indent=1))
 
 
 def load_appearance(folder: Path) -> Appearance | None:
-    """Read what `save_looks` wrote; None if it did not.
+    """Read the appearance of the training pictures; None if there is none.
 
     Raises:
         RunDamaged: the file is not what it should be.
@@ -153,12 +160,10 @@ def classifier(
     *,
     threshold: float = 0.0,
 ) -> Classifier:
-    """A trained model, ready to answer.
-
-    That is a serving model, the backbone's own or the one of its retrained layers, and the head.
+    """A trained model, ready to predict: a serving model, the backbone's or its own, and the head.
 
     Args:
-        threshold: probability below which it is not sure.
+        threshold: probability below which the answer is "not sure".
 
     Raises:
         RunDamaged: its files cannot be read.
@@ -166,14 +171,14 @@ def classifier(
     """
     model, arrays = load(folder)
     if model.fine_tuned:
-        file = folder / SERVING
-        if not file.is_file():
+        path = folder / SERVING
+        if not path.is_file():
             raise RunDamaged(f"The model of this run is damaged: {SERVING} is missing.")
     else:
-        file = serving.required(backbones.get(model.backbone), settings)
+        path = serving.required(backbones.get(model.backbone), settings)
     head = DenseHead.from_arrays(arrays)
     return Classifier(
-        open_model(file),
+        open_model(path),
         title=title,
         labels=model.classes,
         size=model.size,

@@ -1,1 +1,1 @@
-"""Find a model by name and ask it: about one picture, or about many as a table."""
+"""Find a model by name, and write predictions on many pictures as a table."""

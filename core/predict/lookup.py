@@ -1,4 +1,4 @@
-"""Find a model by what a person calls it: a backbone, a run, or a model that was brought here."""
+"""Find a model by the name that a user gives: a backbone, a run, an imported model or a bundle."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from core.errors import BadDataset, UnknownModel
 from core.model.classifier import Classifier, Open, on_one_thread, opened
 from core.settings import Settings
 
-# Half of the time of a prediction on the command line would go into rooms that it does not enter,
-# so they are imported where they are entered.
+# Packages are imported where they are needed: with all of them, `tusker predict` with a backbone
+# would take twice as long.
 if TYPE_CHECKING:
     import numpy as np
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from core.runs.run import Run
 
 NAMED = 5
-"""Unknown classes that a refusal lists by name."""
+"""Unknown classes that an error lists by name."""
 
 
 def find(name: str, settings: Settings, open_model: Open = opened) -> Classifier:
-    """A model ready to answer.
+    """A model ready to predict.
 
     Args:
-        name: of a backbone, empty for the default one; the id of a run or of a brought model; a
-            run's folder; a bundle, which is made ready first.
+        name: of a backbone, empty for the default one; the id of a run or an imported model; the
+            folder of a run; or a bundle, which is imported first.
 
     Raises:
-        UnknownModel: nothing is called that, or it has not been prepared.
+        UnknownModel: there is no such model, or it has not been prepared.
         BadInput: the bundle cannot be used.
-        RunDamaged: the run's files are not what its manifest says.
+        RunDamaged: the run's files differ from its manifest.
     """
     name = name or backbones.DEFAULT
     if backbones.known(name):
@@ -43,22 +43,22 @@ def find(name: str, settings: Settings, open_model: Open = opened) -> Classifier
     from core import runs
 
     if runs.RUN_ID.fullmatch(name):
-        return of_id(name, settings).classifier(settings, open_model)
+        return trained_model(name, settings).classifier(settings, open_model)
     path = Path(name)
     if path.is_dir():
         return runs.open_folder(path).classifier(settings, open_model)
     if path.is_file():
-        from core.bundles import prepared
+        from core.bundles import imported
 
-        return prepared.ready(path, settings).classifier(settings, open_model)
+        return imported.open_bundle(path, settings).classifier(settings, open_model)
     raise UnknownModel(
         f"No backbone, run, run folder or bundle is called {name!r}. "
         f"Backbones: {', '.join(backbones.BACKBONES)}."
     )
 
 
-def of_id(name: str, settings: Settings) -> Run | ImportedModel:
-    """The run, or the model that was brought here, with this id.
+def trained_model(model_id: str, settings: Settings) -> Run | ImportedModel:
+    """The run or the imported model with this id.
 
     Raises:
         UnknownModel: there is none.
@@ -66,16 +66,16 @@ def of_id(name: str, settings: Settings) -> Run | ImportedModel:
     from core import runs
     from core.bundles import imported
 
-    if imported.exists(settings, name):
-        return imported.get(settings, name)
-    return runs.get(settings, name)
+    if imported.exists(settings, model_id):
+        return imported.get(settings, model_id)
+    return runs.get(settings, model_id)
 
 
 def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
-    """Score a model on every picture of a zip or folder, whatever split it comes in.
+    """Evaluate a model on every picture of a zip or folder, whatever its split.
 
     Raises:
-        BadDataset: a folder is named after no class of the model.
+        BadDataset: a folder has no class of the model as its name.
     """
     import numpy as np
 
@@ -86,25 +86,24 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
     classifier = find(name, settings, on_one_thread)
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        taken = intake.take_in(source, source.stem, Path(scratch), settings)
-        unknown = [name for name in taken.dataset.classes if name not in indices]
+        dataset = intake.take_in(source, source.stem, Path(scratch), settings).dataset
+        unknown = [label for label in dataset.classes if label not in indices]
         if unknown:
             more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             raise BadDataset(
                 "Expected folders named after the model's classes, found "
                 f"{', '.join(unknown[:NAMED])}{more}. Rename them, or leave them out."
             )
-        examples = taken.dataset.examples
         folder = intake.pictures(Path(scratch))
 
-        def ask(model: Classifier, example: Example) -> np.ndarray:
+        def predict(model: Classifier, example: Example) -> np.ndarray:
             return model.answer(model.load(folder / example.path)).probabilities
 
-        found = list(batch.each(lambda: find(name, settings, on_one_thread), examples, ask))
-    labels = [indices[taken.dataset.classes[example.label]] for example in examples]
+        rows = batch.each(lambda: find(name, settings, on_one_thread), dataset.examples, predict)
+        probabilities = np.stack(list(rows))
     return evaluate(
-        np.array(labels),
-        np.stack(found),
+        np.array([indices[dataset.classes[example.label]] for example in dataset.examples]),
+        probabilities,
         classifier.labels,
-        names=[example.name for example in examples],
+        names=[example.name for example in dataset.examples],
     )

@@ -1,4 +1,4 @@
-"""Write what was said of many pictures as a table: CSV, JSON lines or Excel."""
+"""Write predictions as a table: CSV, JSON lines or Excel."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ COLUMNS = (
     "problem",
 )
 SHEET_ROWS = 1_048_576
-"""Rows of an Excel sheet, its head among them."""
-WIDTHS = (40, 30, 8, 12, 30, 16, 14, 40)  # of the columns in Excel, in letters
+"""Rows of an Excel sheet, with the header."""
+WIDTHS = (40, 30, 8, 12, 30, 16, 14, 40)  # of the columns in Excel, in characters
 
 
 def cells(row: Row) -> tuple[Cell, ...]:
-    """A row by its columns; None where there is nothing to say."""
-    best, then = (*row.predictions, None, None)[:2]
+    """The cells of a row; None for an empty one."""
+    first, second = (*row.predictions, None, None)[:2]
     return (
         row.file,
-        best.label if best else None,
-        best.index if best else None,
-        best.probability if best else None,
-        then.label if then else None,
-        then.probability if then else None,
+        first.label if first else None,
+        first.index if first else None,
+        first.probability if first else None,
+        second.label if second else None,
+        second.probability if second else None,
         row.verdict.value if row.verdict else None,
         row.problem or None,
     )
@@ -50,22 +50,22 @@ def cells(row: Row) -> tuple[Cell, ...]:
 
 @contextmanager
 def open_table(path: Path, form: str) -> Iterator[Add]:
-    """Yield what adds a row to a new file, which is there once the block has succeeded.
+    """Yield a function that adds a row to a new file, which exists once the block has succeeded.
 
-    Memory does not grow with the rows. On any error nothing remains.
+    Memory does not grow with the number of rows. After an error no file remains.
 
     Args:
         form: a key of `FORMS`.
 
     Raises:
-        LimitExceeded: more rows than the form can hold.
+        LimitExceeded: more rows than the format can hold.
     """
     with files.replacing(path) as temporary, FORMS[form](temporary) as add:
         yield add
 
 
 def packed(rows: Iterable[Row], form: str) -> bytes:
-    """The bytes of such a file."""
+    """The rows as the bytes of such a file."""
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         path = Path(scratch) / f"table.{form}"
         with FORMS[form](path) as add:
@@ -75,7 +75,7 @@ def packed(rows: Iterable[Row], form: str) -> bytes:
 
 
 def inert(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """The cell, quoted if a spreadsheet would take it for a formula."""
     return f"'{cell}" if cell[:1] in "=+-@\t\r" else cell
 
 
@@ -86,12 +86,12 @@ def _csv(path: Path) -> Iterator[Add]:
         writer.writerow(COLUMNS)
 
         def add(row: Row) -> None:
-            writer.writerow(map(_written, cells(row)))
+            writer.writerow(map(_csv_cell, cells(row)))
 
         yield add
 
 
-def _written(cell: Cell) -> str:
+def _csv_cell(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, float):
@@ -105,8 +105,8 @@ def _json_lines(path: Path) -> Iterator[Add]:
     with path.open("w", encoding="utf-8", newline="") as out:
 
         def add(row: Row) -> None:
-            found = dict(zip(keys, cells(row), strict=True))
-            out.write(json.dumps(found, ensure_ascii=False) + "\n")
+            values = dict(zip(keys, cells(row), strict=True))
+            out.write(json.dumps(values, ensure_ascii=False) + "\n")
 
         yield add
 
@@ -115,7 +115,7 @@ def _json_lines(path: Path) -> Iterator[Add]:
 def _excel(path: Path) -> Iterator[Add]:
     import xlsxwriter
 
-    # It keeps rows in a file until it is closed, and forgets that file when it is not.
+    # It writes rows to a temporary file, which stays after an error.
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": scratch})
         sheet = book.add_worksheet("predictions")
@@ -131,12 +131,12 @@ def _excel(path: Path) -> Iterator[Add]:
             nonlocal written
             if written == SHEET_ROWS:
                 raise LimitExceeded(
-                    f"An Excel sheet holds {SHEET_ROWS - 1:,} pictures, and there are more. "
-                    "Ask for CSV instead."
+                    f"Expected at most {SHEET_ROWS - 1:,} pictures for an Excel sheet, found more. "
+                    "Write CSV instead."
                 )
             for column, cell in enumerate(cells(row)):
                 if isinstance(cell, str):
-                    # As a string whatever it begins with: nothing in it is a formula or a link.
+                    # Always as a string, never as a formula or a link.
                     sheet.write_string(written, column, cell)
                 elif cell is not None:
                     sheet.write_number(written, column, cell)
@@ -152,4 +152,4 @@ FORMS: dict[str, Callable[[Path], AbstractContextManager[Add]]] = {
     "jsonl": _json_lines,
     "xlsx": _excel,
 }
-"""How each form is written, by the ending of its file."""
+"""Writers by file extension."""

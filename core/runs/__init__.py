@@ -1,4 +1,4 @@
-"""Run folders: create, find, read, complete, compare, delete; only here are their files known."""
+"""Run folders: create, list, read, compare, delete; no other package knows their files."""
 
 from core.runs.run import SAMPLE, Run
 from core.runs.store import (
@@ -11,11 +11,11 @@ from core.runs.store import (
     list_runs,
     new_path,
     open_folder,
-    order,
     restorable,
     restore,
     sample,
     sweep,
+    training_order,
 )
 from core.runs.summary import Summary, summarise
 
@@ -32,10 +32,10 @@ __all__ = [
     "list_runs",
     "new_path",
     "open_folder",
-    "order",
     "restorable",
     "restore",
     "sample",
     "summarise",
     "sweep",
+    "training_order",
 ]

@@ -1,4 +1,4 @@
-"""What the owner of a run adds to it once it is there: name, tags, threshold, corrections."""
+"""What the owner of a run adds to it: name, tags, threshold, corrections."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK
 from core.system import files
 
-ANNOTATIONS = "annotations.json"
-LOCK = "annotations.lock"
 LOCK_SECONDS = 5
 NAME_LENGTH, TAG_LENGTH, TAGS = 80, 24, 12
 
 
 class Correction(BaseModel):
-    """What is wrong with a picture that was trained on.
+    """A correction of one training picture.
 
     Attributes:
-        sha256: of the picture.
+        sha256: hash of the picture.
         name: `Example.name`.
-        label: name of the class that it belongs to; None where it is to be left out.
+        label: name of the right class; None leaves the picture out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,15 +30,31 @@ class Correction(BaseModel):
     label: str | None
 
 
-class Annotations(BaseModel):
-    """They are no part of what was measured, so the manifest does not list them.
+class Origin(BaseModel):
+    """The run that another one was trained again from.
 
     Attributes:
-        name: in place of that of the upload; empty for none.
-        tags: to find it by.
+        run: id of that run, which is also the permission to see it.
+        name: its title at the time.
+        corrections: the corrections that were applied to its pictures.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str
+    name: str
+    corrections: tuple[Correction, ...]
+
+
+class Annotations(BaseModel):
+    """The owner's additions; they are not results, so the manifest does not list them.
+
+    Attributes:
+        name: replaces the name of the upload; empty for none.
+        tags: words to find the run by.
         threshold: probability below which the answer is "not sure"; 0 answers always.
         aim: share of the validation pictures that the threshold was chosen to answer.
-        corrections: of pictures for the next training, at most one a picture.
+        corrections: applied by the next training, at most one per picture.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,38 +66,38 @@ class Annotations(BaseModel):
     corrections: tuple[Correction, ...] = ()
 
     def named(self, name: str) -> Annotations:
-        """With another name: on one line, cut where it is too long."""
+        """A copy with another name, on one line and cut to the allowed length."""
         return self.model_copy(update={"name": " ".join(name.split())[:NAME_LENGTH]})
 
     def tagged(self, tags: tuple[str, ...]) -> Annotations:
-        """With other tags: each on one line, once, in the order given."""
+        """A copy with other tags: each on one line, without duplicates."""
         tidy = (" ".join(tag.split())[:TAG_LENGTH] for tag in tags)
         return self.model_copy(update={"tags": tuple(dict.fromkeys(filter(None, tidy)))[:TAGS]})
 
     def corrected(self, correction: Correction) -> Annotations:
-        """With this correction in place of an earlier one of its picture."""
+        """A copy with this correction, which replaces an earlier one of the same picture."""
         others = self.without(correction.sha256).corrections
         return self.model_copy(update={"corrections": (*others, correction)})
 
     def without(self, sha256: str) -> Annotations:
-        """Without the correction of a picture."""
-        kept = tuple(one for one in self.corrections if one.sha256 != sha256)
+        """A copy without the correction of a picture."""
+        kept = tuple(fix for fix in self.corrections if fix.sha256 != sha256)
         return self.model_copy(update={"corrections": kept})
 
 
-def read(folder: Path) -> Annotations:
-    """Those of a run folder; none where nothing was written, or nothing that can be read."""
+def read_annotations(folder: Path) -> Annotations:
+    """Read the annotations of a folder; the defaults where there are none or they are damaged."""
     try:
         return Annotations.model_validate_json((folder / ANNOTATIONS).read_bytes())
     except (OSError, ValidationError):
         return Annotations()
 
 
-def write(folder: Path, annotations: Annotations) -> None:
-    """Replace them, at once."""
+def write_annotations(folder: Path, annotations: Annotations) -> None:
+    """Replace the annotations of a folder atomically."""
     files.write_text(folder / ANNOTATIONS, annotations.model_dump_json(indent=1))
 
 
-def lock(folder: Path) -> FileLock:
-    """Held while they are read, changed and written: two tabs may do so at once."""
-    return FileLock(folder / LOCK, timeout=LOCK_SECONDS)
+def lock_annotations(folder: Path) -> FileLock:
+    """The lock to hold from reading to writing, since two tabs may change annotations at once."""
+    return FileLock(folder / ANNOTATIONS_LOCK, timeout=LOCK_SECONDS)

@@ -1,4 +1,4 @@
-"""What runs are compared by: all that was measured of each, and how their settings differ."""
+"""Compare runs: what was measured of each, and how their settings and training data differ."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from core.runs.run import Run
 from core.training.config import TrainingConfig
 
 MOST = 6
-"""Runs that can be compared at once; more columns nobody can read."""
+"""Largest number of runs in one comparison; more columns are unreadable."""
 
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """What a complete run was asked for, and what came of it.
+    """Settings and results of a complete run.
 
     Attributes:
-        answered: its report, and which pictures it is of.
-        learned_from: training pictures.
-        taught: class of each training and validation picture, by the SHA-256 of its file.
+        answered: its report with the hashes of its test pictures.
+        learned_from: number of training pictures.
+        taught: class of each training and validation picture, by its SHA-256.
     """
 
     answered: EvaluatedModel
@@ -41,10 +41,10 @@ class ComparedRun:
 
 
 def load(run: Run) -> ComparedRun:
-    """All that a complete run is compared by.
+    """Load what a complete run is compared by.
 
     Raises:
-        RunDamaged: a file is missing or not what was written, or they do not fit each other.
+        RunDamaged: a file is missing or damaged, or the files do not fit each other.
     """
     dataset, report = run.dataset(), run.report()
     try:
@@ -68,44 +68,44 @@ def load(run: Run) -> ComparedRun:
 
 @dataclass(frozen=True)
 class TrainingDataChanges:
-    """How the training and validation pictures of a run differ from those of another.
+    """How the training and validation pictures of a second run differ from those of a first.
 
     Attributes:
-        relabelled: pictures of both that are in another class.
-        gone: pictures of the other that this has not.
-        new: pictures that the other has not.
+        relabelled: pictures of both runs whose class differs.
+        missing: pictures of the first only.
+        new: pictures of the second only.
     """
 
     relabelled: int
-    gone: int
+    missing: int
     new: int
 
     def __bool__(self) -> bool:
-        return bool(self.relabelled or self.gone or self.new)
+        return bool(self.relabelled or self.missing or self.new)
 
 
 def training_data_changes(first: ComparedRun, second: ComparedRun) -> TrainingDataChanges:
-    """How the second differs from the first in what it was taught with."""
+    """How the training and validation pictures of `second` differ from those of `first`."""
     before, after = first.taught, second.taught
     both = before.keys() & after.keys()
     return TrainingDataChanges(
         relabelled=sum(before[picture] != after[picture] for picture in both),
-        gone=len(before) - len(both),
+        missing=len(before) - len(both),
         new=len(after) - len(both),
     )
 
 
 def changed_settings(configs: Sequence[TrainingConfig]) -> dict[str, tuple[Any, ...]]:
-    """Settings that are not the same in all, by name as in `augmentation.views`.
+    """Settings that differ between configurations, by name, such as `augmentation.views`.
 
     Returns:
-        A value for each configuration, in the order given.
+        For each setting its values, in the order of the configurations.
     """
     flat = [dict(_flat(config.model_dump(mode="json"))) for config in configs]
     return {
-        name: tuple(one[name] for one in flat)
+        name: tuple(values[name] for values in flat)
         for name in flat[0]
-        if any(one[name] != flat[0][name] for one in flat)
+        if any(values[name] != flat[0][name] for values in flat)
     }
 
 

@@ -1,14 +1,12 @@
-"""Train again on corrected pictures: the same parts, the same settings, only the labels are new."""
+"""Train again on corrected pictures: same split, same settings, only the labels change."""
 
 from __future__ import annotations
-
-from pydantic import BaseModel, ConfigDict
 
 from core import runs
 from core.dataset import Dataset, Skipped
 from core.errors import BadDataset, TuskerError
 from core.jobs import enqueue, quotas
-from core.runs.annotations import Correction
+from core.runs.annotations import Correction, Origin
 from core.runs.run import Run
 from core.settings import Settings
 
@@ -16,59 +14,42 @@ LEFT_OUT = "Left out after the report was read."
 CORRECTED = ", corrected"
 
 
-class Origin(BaseModel):
-    """What a run was trained again from.
-
-    Attributes:
-        run: id of that run, which is also the permission to see it.
-        name: what it was called.
-        corrections: that were made to its pictures.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    run: str
-    name: str
-    corrections: tuple[Correction, ...]
-
-
 def correct(dataset: Dataset, corrections: tuple[Correction, ...]) -> Dataset:
-    """A dataset as it is after some corrections; parts stay as they were dealt.
+    """Apply corrections to a dataset; the split stays as it is.
 
-    Pictures are known by their bytes, so every copy is corrected. Test pictures are left as they
-    are: a test that was changed after the report was read would prove nothing.
+    Pictures are identified by their hash, so every copy is corrected. Test pictures are never
+    changed: a test set that was edited after the report was read would prove nothing.
     """
-    wanted = {one.sha256: one.label for one in corrections}
-    place = {name: label for label, name in enumerate(dataset.classes)}
-    kept, gone = [], []
+    labels = {correction.sha256: correction.label for correction in corrections}
+    indices = {name: index for index, name in enumerate(dataset.classes)}
+    examples, skipped = [], list(dataset.skipped)
     for example in dataset.examples:
-        if example.sha256 not in wanted or example.split == "test":
-            kept.append(example)
+        if example.sha256 not in labels or example.split == "test":
+            examples.append(example)
             continue
-        name = wanted[example.sha256]
+        name = labels[example.sha256]
         if name is None:
-            gone.append(Skipped(name=example.name, reason=LEFT_OUT))
+            skipped.append(Skipped(name=example.name, reason=LEFT_OUT))
         else:
-            label = place.get(name, example.label)
-            kept.append(example.model_copy(update={"label": label}))
-    update = {"examples": tuple(kept), "skipped": (*dataset.skipped, *gone)}
-    return dataset.model_copy(update=update)
+            label = indices.get(name, example.label)
+            examples.append(example.model_copy(update={"label": label}))
+    return dataset.model_copy(update={"examples": tuple(examples), "skipped": tuple(skipped)})
 
 
 def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
-    """Order a new run on the pictures of a run as its owner corrected them.
+    """Queue a new run on the pictures of a run as its owner corrected them.
 
-    Its features are kept where its pictures are, so that no picture is looked at twice.
+    Features are cached with the pictures, so no picture goes through the backbone again.
 
     Args:
-        by: mark of the visitor whose the new run is.
+        by: mark of the visitor who owns the new run.
 
     Raises:
         BadDataset: the pictures are no longer here.
         LimitExceeded: too many jobs wait.
         RunDamaged: the run cannot be read.
     """
-    pictures = run.source
+    pictures = run.pictures
     if pictures is None:
         raise BadDataset(
             "The pictures of this run are no longer on this host: uploads are deleted after "
@@ -76,24 +57,14 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
         )
     quotas.check_space(by, settings)
     quotas.check_minutes(by, settings)
-    said = run.annotations().corrections
-    again = runs.create(run.config(), correct(run.dataset(), said), runs.new_path(settings), by=by)
+    fixes, title = run.annotations().corrections, run.title
+    again = runs.create(run.config(), correct(run.dataset(), fixes), runs.new_path(settings), by=by)
     try:
         again.write_findings(run.findings())
-        again.annotate(lambda own: own.named(_called(run.title)))
-        again.write_origin(Origin(run=run.id, name=run.title, corrections=said).model_dump_json())
-        enqueue(again.path, runs.order(pictures, run.start), settings, by=by)
+        again.annotate(lambda own: own.named(title.removesuffix(CORRECTED) + CORRECTED))
+        again.write_origin(Origin(run=run.id, name=title, corrections=fixes))
+        enqueue(again.path, runs.training_order(pictures, run.start), settings, by=by)
     except (TuskerError, OSError):
         runs.delete(again)
         raise
     return again
-
-
-def _called(name: str) -> str:
-    """A name that tells the new run from the old one in every list."""
-    return name if name.endswith(CORRECTED) else f"{name}{CORRECTED}"
-
-
-def origin(run: Run) -> Origin | None:
-    """What a run was trained again from; None for one that was not."""
-    return run.parsed_origin(Origin)

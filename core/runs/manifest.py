@@ -1,4 +1,4 @@
-"""The manifest of a run: which files it consists of, and whether they are still the same."""
+"""The manifest of a run: which files it consists of, and whether they are unchanged."""
 
 from __future__ import annotations
 
@@ -7,22 +7,42 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from core import __version__
 from core.errors import RunDamaged
+from core.runs.filenames import MANIFEST
 from core.system import files
-
-MANIFEST = "manifest.json"
 
 
 class Manifest(BaseModel):
-    """SHA-256 of every file of a complete run, by its path in the folder."""
+    """SHA-256 of every file of a complete run, by its path in the folder.
+
+    Attributes:
+        tusker: version of Tusker that completed the run; empty for runs from before version 1.0.
+        completed_at: seconds since 1970.
+        seconds: duration of the training.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     version: int = 1
+    tusker: str = ""
     name: str
     completed_at: float
     seconds: float
     files: dict[str, str]
+
+
+def exists(folder: Path) -> bool:
+    """Whether a folder has a manifest, which is written last."""
+    return (folder / MANIFEST).is_file()
+
+
+def written_at(folder: Path) -> int:
+    """Modification time of the manifest, in ns; 0 if there is none."""
+    try:
+        return (folder / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def read(folder: Path) -> Manifest:
@@ -40,17 +60,22 @@ def read(folder: Path) -> Manifest:
 def write(
     folder: Path, results: Iterable[Path], *, name: str, completed_at: float, seconds: float
 ) -> None:
-    """Hash the files that a run consists of and write their manifest, at once."""
-    listed = {path.relative_to(folder).as_posix(): files.sha256(path) for path in sorted(results)}
-    manifest = Manifest(name=name, completed_at=completed_at, seconds=seconds, files=listed)
+    """Hash the files that a run consists of and write their manifest atomically."""
+    manifest = Manifest(
+        tusker=__version__,
+        name=name,
+        completed_at=completed_at,
+        seconds=seconds,
+        files={path.relative_to(folder).as_posix(): files.sha256(path) for path in sorted(results)},
+    )
     files.write_text(folder / MANIFEST, manifest.model_dump_json(indent=1))
 
 
 def check(folder: Path, names: Iterable[str]) -> None:
-    """See that these files are the ones that the manifest lists.
+    """Compare files with the hashes in the manifest.
 
     Raises:
-        RunDamaged: one is missing or another, or there is no manifest.
+        RunDamaged: a file is missing or differs, or there is no manifest.
     """
     listed = read(folder).files
     for name in names:

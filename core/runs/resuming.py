@@ -1,4 +1,4 @@
-"""Go on with a training that was interrupted: its order once more, in its own folder."""
+"""Resume an interrupted training: the same order once more, in the same folder."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ from core.runs.run import Run
 from core.settings import Settings
 
 PATIENCE_SECONDS = 5.0
-"""How long another tab, or the dispatcher, may take to be done with the same run."""
+"""How long to wait for another tab, or the dispatcher, to release the run."""
 POLL_SECONDS = 0.05
 
 
 def resumable(run: Run, settings: Settings) -> bool:
-    """Whether a training broke off that can go on: its order and its pictures are still here."""
-    return not run.complete and run.job.exists and _ended(run, settings) and run.source is not None
+    """Whether an unfinished training can be resumed: its order and its pictures still exist."""
+    return not run.complete and run.job.exists and _ended(run, settings) and bool(run.pictures)
 
 
 def resume(run: Run, settings: Settings, *, by: str = "") -> None:
-    """Put a training that broke off into its queue again.
+    """Put an interrupted training into its queue again.
 
-    What it had worked out about the pictures is found where it was kept (see
-    `core.training.cache`), and all else follows from its seed: the report is the one that it would
-    have written undisturbed. Asked for twice, it goes on once.
+    Features come from the cache (see `core.training.cache`) and everything else follows from the
+    seed, so the report is the one that an undisturbed training would have written. A second call
+    has no effect.
 
     Args:
-        by: mark of the visitor whose it is.
+        by: mark of the visitor who owns the run.
 
     Raises:
-        BadInput: it has its report already, or whoever looked after it is not done.
+        BadInput: the run has its report already, or another process still cleans up after it.
         BadDataset: its pictures are gone.
         LimitExceeded: too many trainings wait already.
     """
     if run.complete:
-        raise BadInput("Expected a training that broke off, but this one has its report. Read it.")
+        raise BadInput("Expected an interrupted training, but this one has its report.")
     if not run.job.exists or not _ended(run, settings):
         return
-    if run.source is None:
+    if run.pictures is None:
         raise BadDataset(
             "The pictures of this run are no longer here: uploads are deleted after "
-            f"{settings.upload_hours:g} hours. Upload them again and start anew."
+            f"{settings.upload_hours:g} hours. Upload them again and start a new training."
         )
-    _let_go(run, settings)
-    # Held until it is in the queue, so that of two tabs the second finds it there.
+    _wait_for_supervisor(run, settings)
+    # Held until the run is in the queue, so that the second of two tabs finds it there.
     with run.job.try_lock(timeout=PATIENCE_SECONDS) as free:
         if not run.job.recorded().state.ended:
             return
         if not free:
             raise BadInput(
-                "Expected a training that nobody is at work on, but another process still clears "
-                "up after it. Try again in a few seconds."
+                "Another process is still cleaning up after this training. "
+                "Try again in a few seconds."
             )
         run.clear()
         enqueue(run.path, run.job.order(), settings, by=by)
 
 
-def _let_go(run: Run, settings: Settings) -> None:
-    """Wait for whoever looked after the training, and is about to clear up after it."""
-    lane, deadline = Queue("train", settings), time.monotonic() + PATIENCE_SECONDS
-    while lane.ticket_of(run.job) is not None and lane.held and time.monotonic() < deadline:
+def _wait_for_supervisor(run: Run, settings: Settings) -> None:
+    """Wait until the process that supervised the training has cleaned up."""
+    queue, deadline = Queue("train", settings), time.monotonic() + PATIENCE_SECONDS
+    while queue.ticket_of(run.job) is not None and queue.held and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
 
 

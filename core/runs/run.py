@@ -1,56 +1,57 @@
-"""One run's folder: what is in it, and when it is complete. No other module knows its files."""
+"""One run folder: what is in it, and when it is complete."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
-
-import numpy as np
-from pydantic import BaseModel, ValidationError
 
 from core.dataset import Dataset
-from core.errors import RunDamaged
-from core.evaluation import Report
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
 from core.jobs.scheduling import status as live_status
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
-from core.runs import annotations as owned
-from core.runs import manifest as manifests
-from core.runs.annotations import Annotations
-from core.runs.artifacts import FINDINGS, ORIGIN, THUMBNAILS, RunArtifacts
-from core.runs.manifest import MANIFEST, Manifest
+from core.runs import manifest
+from core.runs.annotations import (
+    Annotations,
+    lock_annotations,
+    read_annotations,
+    write_annotations,
+)
+from core.runs.artifacts import RunArtifacts, modified
+from core.runs.filenames import (
+    ANNOTATIONS,
+    ANNOTATIONS_LOCK,
+    CONFIG,
+    DATASET,
+    FINDINGS,
+    MANIFEST,
+    MODEL_FOLDER,
+    ORIGIN,
+    PUBLISHED,
+    REPORT,
+    VERIFICATION,
+)
 from core.settings import Settings
 from core.system import files, visitors
 from core.training.config import TrainingConfig
 
-CONFIG = "config.json"
-DATASET = "dataset.json"
-REPORT = "report.json"
-PROBABILITIES = "probabilities.npy"
-MODEL_FOLDER = "model"
 SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
 
-PUBLISHED = "published"
-OWNERS = (owned.ANNOTATIONS, owned.LOCK, visitors.OWNER, PUBLISHED)
-"""Files of whoever owns the run, which no manifest lists."""
-
-Parsed = TypeVar("Parsed", bound=BaseModel)
-
-
-def _never_queued(at: float) -> Status:
-    sentence = "It was interrupted before it was in the queue. Start it again from its pictures."
-    return Status(
-        state=State.INTERRUPTED, kind="train", sentence=sentence, queued_at=at, ended_at=at
-    )
+OWNED = (ANNOTATIONS, ANNOTATIONS_LOCK, visitors.OWNER, PUBLISHED)
+"""Files of the owner, which the manifest does not list."""
+BUNDLED = {
+    VERIFICATION: "How each exported file answered when it was opened again",
+    REPORT: "The report, as JSON",
+    CONFIG: "The settings, to train the same again",
+}
+"""Files that a bundle takes from the run folder, with what each is for."""
 
 
 class Run(RunArtifacts):
-    """One run's folder and what is in it."""
+    """One run folder and what is in it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -58,64 +59,67 @@ class Run(RunArtifacts):
 
     @property
     def id(self) -> str:
-        """Its name, which is also the permission to see it."""
+        """Name of the folder, which is also the permission to see the run."""
         return self.path.name
 
     @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run."""
+        return (self.path / CONFIG).is_file()
+
+    @property
     def model_folder(self) -> Path:
-        """Where `model.json`, the weights and the exports are."""
+        """Folder of `model.json`, the weights and the exports."""
         return self.path / MODEL_FOLDER
 
     def config(self) -> TrainingConfig:
-        """The settings as they were asked for.
+        """The settings as requested.
 
         Raises:
             RunDamaged: they cannot be read.
         """
         return self._parsed(TrainingConfig, CONFIG)
 
+    def write_config(self, config: TrainingConfig) -> None:
+        """Record the settings, which makes the folder a run."""
+        files.write_text(self.path / CONFIG, config.model_dump_json(indent=1))
+
     def dataset(self) -> Dataset:
         """Classes, files, split.
 
         Raises:
-            RunDamaged: it cannot be read.
+            RunDamaged: the file cannot be read.
         """
         return self._parsed(Dataset, DATASET)
 
     def write_dataset(self, dataset: Dataset) -> None:
-        """Record the dataset, now with its split."""
+        """Record the dataset."""
         files.write_text(self.path / DATASET, dataset.model_dump_json(indent=1))
 
     def status(self, settings: Settings) -> Status:
-        """Where it stands now.
+        """The current status of the job.
 
         Raises:
-            FileNotFoundError: it is finished and nobody here ordered it, or it is gone.
+            FileNotFoundError: the run is complete and was not trained here, or it is gone.
         """
         try:
             return live_status(self.job, settings)
         except FileNotFoundError:
-            if self.complete or not (self.path / CONFIG).is_file():
+            if self.complete or not self.exists:
                 raise
-            return _never_queued((self.path / CONFIG).stat().st_mtime)
+            at = (self.path / CONFIG).stat().st_mtime
+            sentence = "It was interrupted before it was in the queue. Train on the pictures again."
+            return Status(
+                state=State.INTERRUPTED, kind="train", sentence=sentence, queued_at=at, ended_at=at
+            )
 
     def at_work(self, settings: Settings) -> bool:
-        """Whether more will happen by itself; not to a finished one that nobody here ordered."""
+        """Whether the job is queued or running."""
         return self.job.exists and not self.status(settings).state.ended
 
     @property
     def pictures(self) -> Path | None:
-        """Where the pictures are that its job still needs; None once it has ended."""
-        try:
-            if self.job.recorded().state.ended:
-                return None
-            return Path(self.job.order().arguments["pictures"])
-        except (OSError, ValueError, KeyError):
-            return None
-
-    @property
-    def source(self) -> Path | None:
-        """Where the pictures are that it was trained on; None where they are gone."""
+        """Folder of the pictures that the run trains on; None once they are deleted."""
         try:
             pictures = Path(self.job.order().arguments["pictures"])
         except (OSError, ValueError, KeyError):
@@ -124,25 +128,25 @@ class Run(RunArtifacts):
 
     @property
     def start(self) -> Path | None:
-        """The folder of the model that it was ordered to go on from; None for none."""
+        """Folder of the model that the training continues from; None for none."""
         try:
-            named = self.job.order().arguments.get("start")
+            start = self.job.order().arguments.get("start")
         except (OSError, ValueError):
             return None
-        return None if named is None else Path(named)
+        return None if start is None else Path(start)
 
     @property
     def published(self) -> bool:
-        """Whether everybody on this host finds it in their lists."""
+        """Whether every visitor of this host sees the run in their lists."""
         return (self.path / PUBLISHED).is_file()
 
     def publish(self, *, shown: bool) -> None:
-        """Let everybody on this host find it in their lists, or nobody but its owner."""
-        with contextlib.suppress(FileNotFoundError):  # discarded by another tab
+        """Show the run in the lists of every visitor, or only in those of its owner."""
+        with contextlib.suppress(FileNotFoundError):  # another tab discarded the run
             (self.path / PUBLISHED).touch() if shown else (self.path / PUBLISHED).unlink()
 
     def events(self) -> tuple[Event, ...]:
-        """What it has said so far."""
+        """The events of the job so far."""
         return self.job.events.read()
 
     def epochs(self) -> tuple[Epoch, ...]:
@@ -154,85 +158,30 @@ class Run(RunArtifacts):
         return tuple(event for event in self.events() if isinstance(event, Kept))
 
     @property
-    def complete(self) -> bool:
-        """Whether its report is finished; exports may still be on their way."""
-        return (self.path / MANIFEST).is_file()
+    def stamp(self) -> tuple[tuple[int, int], ...]:
+        """Time and size of the files that a summary is read from."""
+        names = (CONFIG, DATASET, REPORT, MANIFEST, MODEL_FOLDER, ANNOTATIONS)
+        return tuple(modified(self.path / name) for name in names)
 
-    def manifest(self) -> Manifest:
-        """What a complete run consists of.
-
-        Raises:
-            RunDamaged: it is not complete, or its manifest cannot be read.
-        """
-        return manifests.read(self.path)
-
-    @property
-    def changed_at(self) -> tuple[int, ...]:
-        """Times at which report and manifest were written, in ns; 0 for one that is not there."""
-        return tuple(
-            path.stat().st_mtime_ns if path.exists() else 0
-            for path in (self.path / REPORT, self.path / MANIFEST)
-        )
-
-    def report(self) -> Report:
-        """Its report.
-
-        Raises:
-            RunDamaged: it cannot be read, or is not the file of the manifest.
-        """
-        if self.complete:
-            manifests.check(self.path, [REPORT])
-        return Report.from_json(self._read(REPORT))
-
-    def probabilities(self) -> np.ndarray:
-        """(n, k) float32 of the test pictures, in the order of the report.
-
-        Raises:
-            RunDamaged: they cannot be read, or are not those of the manifest.
-        """
-        if self.complete:
-            manifests.check(self.path, [PROBABILITIES])
-        try:
-            return np.load(self.path / PROBABILITIES, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise RunDamaged(f"{PROBABILITIES} of this run cannot be read.") from error
-
-    def write_report(self, report: Report, probabilities: np.ndarray) -> None:
-        """Record the report and the probabilities that it came from."""
-        with (
-            files.replacing(self.path / PROBABILITIES) as temporary,
-            temporary.open("wb") as handle,
-        ):
-            np.save(handle, probabilities.astype(np.float32))
-        files.write_text(self.path / REPORT, report.to_json())
-
-    def thumbnail(self, position: int) -> Path:
-        """The small picture of test picture number `position` of the report."""
-        return self.path / THUMBNAILS / f"{position:06d}.jpg"
-
-    def write_thumbnails(self, thumbnails: Iterable[bytes]) -> None:
-        """Keep a small picture of each test picture."""
-        (self.path / THUMBNAILS).mkdir(exist_ok=True)
-        for position, content in enumerate(thumbnails):
-            self.thumbnail(position).write_bytes(content)
+    def bundled_files(self) -> dict[str, Path]:
+        """Files of the run that its bundle holds, by name; see `BUNDLED`."""
+        paths = {name: self.path / name for name in BUNDLED}
+        return {name: path for name, path in paths.items() if path.is_file()}
 
     def annotations(self) -> Annotations:
-        """What its owner added."""
-        return owned.read(self.path)
+        """What the owner added."""
+        return read_annotations(self.path)
 
     def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
-        """Change what the owner added; two tabs may do so at once.
-
-        Of a run that another tab discarded nothing is kept.
-        """
-        if not self.path.is_dir():  # the lock would make it, and `restore` could not come back
+        """Change the annotations. Safe to call from several tabs; no effect on a discarded run."""
+        if not self.path.is_dir():  # the lock would create it, and `restore` would fail
             return
-        with owned.lock(self.path):
-            owned.write(self.path, change(owned.read(self.path)))
+        with lock_annotations(self.path):
+            write_annotations(self.path, change(read_annotations(self.path)))
 
     @property
     def title(self) -> str:
-        """Its name: the owner's, or else that of the pictures.
+        """The owner's name for the run, or else that of the pictures.
 
         Raises:
             RunDamaged: the dataset cannot be read.
@@ -240,53 +189,39 @@ class Run(RunArtifacts):
         return self.annotations().name or self.dataset().name
 
     def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
-        """Its model, ready to answer.
+        """The model, ready to predict.
 
         Raises:
-            RunDamaged: the model's files are not those of the manifest.
+            RunDamaged: the model's files differ from the manifest.
         """
-        manifest = self.manifest()
+        listed, own = self.manifest(), self.annotations()
         needed = (f"{MODEL_FOLDER}/{name}" for name in storage.ANSWERING)
-        manifests.check(self.path, (name for name in needed if name in manifest.files))
-        said = self.annotations()
+        manifest.check(self.path, (name for name in needed if name in listed.files))
         return storage.classifier(
             self.model_folder,
-            said.name or manifest.name,
+            own.name or listed.name,
             settings,
             open_model,
-            threshold=said.threshold,
+            threshold=own.threshold,
         )
 
     def clear(self) -> None:
-        """Remove what an unfinished training left; what it was ordered with stays, and its owner's.
+        """Remove the results of an unfinished training; its order and the owner's files stay.
 
-        It would be found by the next one, whose manifest lists whatever is there.
+        The manifest lists every file that it finds, so that old results would end up in it.
         """
-        kept = (*PRIVATE, *OWNERS, CONFIG, DATASET, FINDINGS, ORIGIN, EVENTS, LOG)
+        kept = (*PRIVATE, *OWNED, CONFIG, DATASET, FINDINGS, ORIGIN, EVENTS, LOG)
         for path in self.path.iterdir():
             if path.name not in kept:
                 files.remove(path)
 
     def complete_with(self, name: str, completed_at: float, seconds: float) -> None:
-        """Write the manifest, last and at once: from now on the run can be used."""
-        found = [path for path in self.path.rglob("*") if path.is_file() and self._is_result(path)]
-        manifests.write(self.path, found, name=name, completed_at=completed_at, seconds=seconds)
+        """Write the manifest, last and atomically: the run is now complete."""
+        paths = (path for path in self.path.rglob("*") if path.is_file())
+        results = [path for path in paths if self._is_result(path)]
+        manifest.write(self.path, results, name=name, completed_at=completed_at, seconds=seconds)
 
     def _is_result(self, path: Path) -> bool:
         parts = path.relative_to(self.path).parts
         hidden = any(part.startswith(".") for part in parts)
-        return not hidden and parts[0] not in (*PRIVATE, *OWNERS, EVENTS, LOG, MANIFEST)
-
-    def _parsed(self, kind: type[Parsed], name: str) -> Parsed:
-        try:
-            return kind.model_validate_json(self._read(name))
-        except ValidationError as error:
-            raise RunDamaged(
-                f"{name} of this run is damaged: it is not what was written."
-            ) from error
-
-    def _read(self, name: str) -> bytes:
-        try:
-            return (self.path / name).read_bytes()
-        except OSError as error:
-            raise RunDamaged(f"{name} of this run cannot be read.") from error
+        return not hidden and parts[0] not in (*PRIVATE, *OWNED, EVENTS, LOG, MANIFEST)

@@ -1,27 +1,27 @@
-"""What was found when each file to take away was opened again: `verification.json`."""
+"""The results of verifying exported files: `verification.json`."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
-class Proof(BaseModel):
-    """What a file answered in a process of its own, asked by the program that ships with it.
+class FileVerification(BaseModel):
+    """How one exported file answered in a fresh process, run by the program that ships with it.
 
-    Figures are None where it was not made, or could not be asked.
+    Figures are None where the file was not made or could not be run.
 
     Attributes:
         file: its name in the bundle.
-        passed: whether it may be taken away.
-        reason: why not; empty if it may.
-        agreement: share of the pictures of which it names the class that the report names.
+        passed: whether the file is offered for download.
+        reason: why not; empty if it passed.
+        agreement: share of the pictures for which it names the same class as the report.
         difference: largest difference of a probability from the report's.
         accuracy: share of the pictures that it gets right.
-        milliseconds: median time for a picture, its decoding left out.
-        megabytes: of the file.
-        runtime: what opened it, with its version.
+        milliseconds: median time per picture, without decoding.
+        megabytes: size of the file.
+        runtime: the library that opened it, with its version.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,20 +38,22 @@ class Proof(BaseModel):
 
 
 class Verification(BaseModel):
-    """The proofs of all files.
+    """The results of all files.
 
     Attributes:
-        pictures: held-out pictures that each was asked about.
-        accuracy: share of them that the report has right.
+        pictures: number of held-out pictures that each file was run on.
+        accuracy: accuracy of the report on these pictures.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True
+    )
 
     version: Literal[1] = 1
     pictures: int
     accuracy: float
-    proofs: tuple[Proof, ...]
+    results: tuple[FileVerification, ...] = Field(alias="proofs")
 
-    def of(self, file: str) -> Proof | None:
-        """The proof of a file; None if nothing was tried."""
-        return next((proof for proof in self.proofs if proof.file == file), None)
+    def of(self, file: str) -> FileVerification | None:
+        """The result of a file; None if it was never tried."""
+        return next((result for result in self.results if result.file == file), None)

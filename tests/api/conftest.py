@@ -24,7 +24,7 @@ def fill(home: Path) -> Path:
     shutil.copytree(runs.SAMPLE, home / "runs" / RUN)
     model = ImportedModel(home / "brought" / IMPORTED)
     shutil.copytree(runs.SAMPLE / "model", model.path)
-    model.seal("A friend's digits", 0.0)
+    model.write_manifest("A friend's digits", 0.0)
     return home
 
 

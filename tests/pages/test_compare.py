@@ -9,7 +9,8 @@ from core.evaluation import describe, evaluate
 from core.jobs import State
 from core.runs.annotations import Correction
 from core.runs.corrections import correct
-from core.runs.run import CONFIG, DATASET, REPORT, Run
+from core.runs.filenames import CONFIG, DATASET, REPORT
+from core.runs.run import Run
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, reading
 from ui import state

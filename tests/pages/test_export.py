@@ -10,9 +10,9 @@ from core.export.formats import INT8, ONNX
 from core.jobs.events import Note
 from core.jobs.folder import PRIVATE
 from core.model import storage
-from core.runs.artifacts import FOOTPRINT
+from core.runs.filenames import FOOTPRINT
 from core.runs.run import Run
-from core.runs.verification import Proof, Verification
+from core.runs.verification import FileVerification, Verification
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, reading
 from ui import exports
@@ -39,7 +39,7 @@ def test_the_report_file_of_a_deleted_or_damaged_run_says_so(run: Run) -> None:
 
 def test_the_card_on_the_page_does_not_render_names(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id, view="Export")
-    (shown,) = [text for text in visitor.marked() if "What it cannot do" in text]
+    (shown,) = [text for text in visitor.marked() if "## Limits" in text]
     for name in NAMES:
         assert name in reading(shown)
         assert name not in shown, "it would be rendered"
@@ -83,12 +83,14 @@ def proven(run: Run) -> Run:
         (run.model_folder / name).write_bytes(name.encode())
     figures = {"agreement": 1.0, "difference": 2e-7, "accuracy": 0.9, "milliseconds": 4.26}
     passed = [
-        Proof(file=name, passed=True, runtime="a program 1.0", **figures)
+        FileVerification(file=name, passed=True, runtime="a program 1.0", **figures)
         for name in (storage.LITERT, storage.KERAS, ONNX)
     ]
-    withheld = Proof(file=INT8, passed=False, reason=f"{INT8} gets 3 % right, [so](x) it was.")
-    proofs = (*passed, withheld)
-    run.write_verification(Verification(pictures=12, accuracy=0.875, proofs=proofs))
+    withheld = FileVerification(
+        file=INT8, passed=False, reason=f"{INT8} gets 3 % right, [so](x) it was."
+    )
+    results = (*passed, withheld)
+    run.write_verification(Verification(pictures=12, accuracy=0.875, results=results))
     return run
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from core import runs
-from core.bundles import imported, rebuild
+from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
 from core.export import packing
 from core.jobs import JobFolder, scheduling
@@ -36,7 +36,7 @@ def packed(run_in: Callable[..., Run], host: Settings) -> bytes:
 @pytest.fixture
 def unbuilt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models that lack what they answer with, and no worker that would make it."""
-    monkeypatch.setattr(rebuild, "ready", lambda *_: False)
+    monkeypatch.setattr(ImportedModel, "ready", lambda *_: False)
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
 
 
@@ -137,7 +137,7 @@ def test_building_a_network_is_shown(
     _bring(visitor, packed)
     assert "Its network is being built here" in visitor.reads()
     (made,) = imported.list_models(host)
-    monkeypatch.setattr(rebuild, "rebuild", lambda *_: None)
+    monkeypatch.setattr(ImportedModel, "build", lambda *_: None)
     work(JobFolder(made.path), host)
     monkeypatch.undo()
     assert "being built" not in visitor.see().reads()
@@ -152,7 +152,7 @@ def test_a_failed_build_says_why_and_can_be_started_again(
     def fail(*_: object) -> None:
         raise TuskerError("The *weights* could not be had.")
 
-    monkeypatch.setattr(rebuild, "rebuild", fail)
+    monkeypatch.setattr(ImportedModel, "build", fail)
     with pytest.raises(TuskerError):
         work(JobFolder(made.path), host)
     visitor.see()

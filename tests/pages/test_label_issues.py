@@ -2,7 +2,6 @@
 
 from core import runs
 from core.checks.labels import LabelIssue
-from core.runs import corrections
 from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
@@ -63,7 +62,7 @@ def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
     assert "Compare with it" in later.buttons()
     by_name = {e.name: e.label for e in again.dataset().examples}
     assert by_name[first.name] == first.suggested
-    assert corrections.origin(again).run == run.id  # type: ignore[union-attr]
+    assert again.origin().run == run.id  # type: ignore[union-attr]
 
 
 def test_without_its_pictures_a_run_cannot_be_trained_again(visitor: Visitor, run: Run) -> None:

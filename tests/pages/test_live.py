@@ -15,7 +15,8 @@ from core.jobs import State
 from core.jobs.events import Epoch
 from core.jobs.folder import Order
 from core.jobs.queue import Queue
-from core.runs.run import MANIFEST, REPORT, Run
+from core.runs.filenames import MANIFEST, REPORT
+from core.runs.run import Run
 from core.settings import Settings
 from tests.core.trainings import Trained
 from tests.pages.visitor import Visitor

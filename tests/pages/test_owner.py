@@ -9,7 +9,8 @@ from core import runs
 from core.intake.uploads import Upload
 from core.jobs import State
 from core.runs.annotations import NAME_LENGTH, TAG_LENGTH
-from core.runs.run import REPORT, Run
+from core.runs.filenames import REPORT
+from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
 from ui import state

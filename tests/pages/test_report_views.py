@@ -5,7 +5,7 @@ import pytest
 
 from core.evaluation import browsing, describe
 from core.evaluation.report import Report
-from core.runs.artifacts import HEATMAPS
+from core.runs.filenames import HEATMAPS
 from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.conftest import NAMES

@@ -3,8 +3,8 @@ from collections.abc import Callable
 import pytest
 
 from core.jobs import State
-from core.runs.artifacts import LEARNING_CURVE
-from core.runs.run import REPORT, Run
+from core.runs.filenames import LEARNING_CURVE, REPORT
+from core.runs.run import Run
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
 

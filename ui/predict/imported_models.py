@@ -126,4 +126,4 @@ def _delete(model: ImportedModel) -> None:
 def _build(model: ImportedModel, settings: Settings) -> None:
     if state.may_change(model.id, settings):
         with widgets.keep_refusal(state.IMPORT_REFUSAL):
-            imported.order(model, settings, by=state.mark(settings))
+            imported.queue_build(model, settings, by=state.mark(settings))

@@ -1,8 +1,9 @@
-"""Programs that ship with a model, filled with its names and sizes; they need no Tusker."""
+"""Programs that ship with a model, rendered for its names and sizes; they do not need Tusker."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -10,27 +11,32 @@ from core.export.formats import Format
 from core.model.storage import ModelFile
 
 HERE = Path(__file__).parent
-PROVE = HERE / "prove.py"
-"""Asks a program about pictures, in a process of its own."""
+RUNNER = HERE / "run_program.py"
+"""Runs a program on pictures, in a process of its own."""
 
 
-def prediction(form: Format, saved: ModelFile, threshold: float = 0.0) -> str:
-    """The program that names pictures by a file of this format.
+def prediction(form: Format, model: ModelFile, threshold: float = 0.0) -> str:
+    """The program that predicts with a file of this format.
 
     Args:
-        threshold: probability below which it adds that it is not sure.
+        threshold: probability below which the program adds that it is not sure.
     """
-    return rendered("predict.py.j2", form=form, file=form.file, saved=saved, threshold=threshold)
+    return render("predict.py.j2", form=form, file=form.file, saved=model, threshold=threshold)
 
 
-def rendered(template: str, **values: object) -> str:
-    """A program of this folder, filled."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=False,  # noqa: S701 - Python, in which no name of a stranger stands
+def environment(**options: Any) -> Environment:
+    """The templates of programs and of the model card."""
+    return Environment(
+        loader=FileSystemLoader([HERE, HERE.parent]),
+        autoescape=False,  # noqa: S701 - Python and Markdown; callers escape names from outside
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        **options,
     )
-    return environment.get_template(template).render(values)
+
+
+def render(template: str, **values: object) -> str:
+    """Render a template of this package."""
+    return environment().get_template(template).render(values)

@@ -129,7 +129,7 @@ def test_a_model_without_a_record_of_its_own_counts_as_absent(prepared):
 
 def test_an_unprepared_backbone_says_how_to_prepare_it(settings):
     assert serving.locate(get("resnet50"), settings) is None
-    with pytest.raises(UnknownModel, match="python -m core prepare resnet50"):
+    with pytest.raises(UnknownModel, match="tusker prepare resnet50"):
         serving.required(get("resnet50"), settings)
 
 
@@ -158,18 +158,6 @@ def test_a_conversion_that_changes_the_answers_is_a_failure(tiny_home):
     other = build.imagenet_classifier(TINY, "random", seed=1)
     with pytest.raises(RuntimeError, match="off by"):
         serving._check(other, serving.locate(TINY, tiny_home[0]), TINY.size)
-
-
-def test_the_program_that_rebuilds_a_model_writes_it_where_it_is_told(tmp_path, tiny_home, capsys):
-    made = tmp_path / "made.tflite"
-    assert serving.main(["tiny", "--out", str(made)]) == 0
-    assert made.read_bytes() == serving.locate(TINY, tiny_home[0]).read_bytes()
-    assert capsys.readouterr().out.split()[0] == serving._sha256(made)
-
-
-def test_the_program_refuses_an_unknown_name_in_a_sentence(tmp_path, capsys):
-    assert serving.main(["resnet18", "--out", str(tmp_path / "made.tflite")]) == 2
-    assert capsys.readouterr().err.startswith("No backbone is called 'resnet18'.")
 
 
 @pytest.mark.slow

@@ -14,8 +14,12 @@ from core.backbones import get, variables
 
 TINY = get("tiny")
 CLASSES = ("rose", "tulip")
-MODEL, WEIGHTS, NOVELTY = "model.json", "weights.safetensors", "novelty.safetensors"
-LOOKS = "looks.json"
+MODEL, WEIGHTS, OOD, APPEARANCE = (
+    "model.json",
+    "weights.safetensors",
+    "novelty.safetensors",
+    "looks.json",
+)
 
 
 def described(**changes: object) -> bytes:
@@ -65,13 +69,16 @@ def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def whole(**changes: bytes) -> dict[str, bytes]:
-    """The files of a good bundle, some of them changed: `model`, `weights`, `novelty`, `looks`."""
-    return {
-        MODEL: changes.get("model", described()),
-        WEIGHTS: changes.get("weights", save(head())),
-        NOVELTY: changes.get("novelty", save(ood_detector())),
-        LOOKS: changes.get("looks", appearance()),
+    """The files of a good bundle, some of them replaced."""
+    files = {
+        "model": described(),
+        "weights": save(head()),
+        "ood_detector": save(ood_detector()),
+        "appearance": appearance(),
     }
+    assert changes.keys() <= files.keys()
+    files |= changes
+    return dict(zip((MODEL, WEIGHTS, OOD, APPEARANCE), files.values(), strict=True))
 
 
 def appearance(**changes: object) -> bytes:

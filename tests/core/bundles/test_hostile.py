@@ -15,11 +15,11 @@ from core.settings import Settings
 from tests.core.bundles import hostile
 
 ROOT = Path(__file__).parents[3]
-SECONDS, MEGABYTES = 1.0, 100
+MEGABYTES = 100
 APART = """
-import builtins, io, json, os, resource, sys, time
+import json, os, resource, sys
 from pathlib import Path
-from core.bundles import brought
+from core.bundles import imported
 from core.errors import BadInput
 from core.settings import Settings
 
@@ -35,12 +35,11 @@ sys.addaudithook(
 )
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for path in sorted(given.iterdir()):
-    began = time.perf_counter()
     with path.open("rb") as stream:
         try:
-            brought.bring(stream, path.stem, settings)
+            imported.import_bundle(stream, path.stem, settings)
         except BadInput as refusal:
-            said[path.name] = [str(refusal), time.perf_counter() - began]
+            said[path.name] = str(refusal)
 more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak
 print(json.dumps({
     "said": said, "kilobytes": more, "modules": sorted(set(sys.modules) - before),
@@ -69,33 +68,19 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return found
 
 
-def test_each_is_refused_in_a_sentence_within_a_second(tried: dict) -> None:
+def test_each_is_refused_in_a_sentence_in_little_memory_without_running_anything(
+    tried: dict,
+) -> None:
     for number, what in enumerate(hostile.BUNDLES):
         assert f"{number:03}" in tried["said"], f"{what} was accepted"
-        sentence, seconds = tried["said"][f"{number:03}"]
-        print(f"{what}: {sentence}")
-        assert sentence.endswith("."), what
-        assert len(sentence) < 400, what
-        assert seconds < SECONDS, what
-
-
-def test_none_takes_memory_to_speak_of(tried: dict) -> None:
+        sentence = tried["said"][f"{number:03}"]
+        assert sentence.endswith(".") and len(sentence) < 400, what
     assert tried["kilobytes"] < MEGABYTES * 1024
-
-
-def test_nothing_is_written_imported_or_run(tried: dict) -> None:
     assert not tried["home"]
     assert not {"tensorflow", "keras", "pickle", "h5py"} & {
         name.partition(".")[0] for name in tried["modules"]
     }
     assert tried["opened"] == []
-
-
-@pytest.mark.parametrize("what", hostile.BUNDLES)
-def test_every_one_is_refused_for_what_is_wrong_with_it(what: str, settings: Settings) -> None:
-    with pytest.raises((BadArchive, BadBundle, LimitExceeded)):
-        bundle.read(io.BytesIO(hostile.BUNDLES[what]()), settings)
-    assert not settings.home.exists()
 
 
 @pytest.mark.parametrize(

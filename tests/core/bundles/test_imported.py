@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from core.bundles import imported, rebuild
-from core.bundles.imported import ImportedModel
+from core.bundles import ImportedModel, imported
+from core.bundles.imported_model import serving
 from core.errors import BadBundle, RunDamaged, UnknownModel
 from core.jobs import State, scheduling
 from core.model import storage
@@ -58,7 +58,7 @@ def test_a_fine_tuned_model_answers_once_a_worker_has_built_its_network(packed, 
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     found = imported.import_bundle(stream, "mine", done.settings)
     assert not found.ready(done.settings)
-    with pytest.raises(UnknownModel, match="made ready"):
+    with pytest.raises(UnknownModel, match="being prepared"):
         found.classifier(done.settings)
     assert scheduling.status(found.job, done.settings).state is State.QUEUED
     work(found.job, done.settings)
@@ -82,7 +82,7 @@ def test_its_worker_is_a_process_of_its_own(packed):
 
 def test_where_no_serving_model_is_at_hand_the_network_is_converted(packed, monkeypatch):
     done, stream = packed("thorough")
-    monkeypatch.setattr(rebuild.serving, "locate", lambda *_: None)
+    monkeypatch.setattr(serving, "locate", lambda *_: None)
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     found = imported.import_bundle(stream, "mine", done.settings)
     work(found.job, done.settings)
@@ -115,7 +115,7 @@ def test_a_file_that_changed_is_noticed(packed):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(RunDamaged, match="Bring it again"):
+    with pytest.raises(RunDamaged, match="Import it again"):
         found.classifier(done.settings)
 
 

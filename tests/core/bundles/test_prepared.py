@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from core.bundles import prepared
-from core.bundles import rebuild as rebuilding
+from core.bundles import ImportedModel, imported
 from core.errors import BadArchive, BadInput
 from core.predict import lookup
 
@@ -27,9 +26,9 @@ def bundle(packed, tmp_path):
 def built(monkeypatch):
     """Grows by one whenever a network is built."""
     times = []
-    rebuild = rebuilding.rebuild
+    build = ImportedModel.build
     monkeypatch.setattr(
-        rebuilding, "rebuild", lambda *asked: (times.append(None), rebuild(*asked))[1]
+        ImportedModel, "build", lambda *arguments: (times.append(None), build(*arguments))[1]
     )
     return times
 
@@ -79,7 +78,7 @@ def test_what_failed_half_way_is_tried_again(bundle, monkeypatch):
         raise BadInput("no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rebuilding, "rebuild", fail)
+        patch.setattr(ImportedModel, "build", fail)
         with pytest.raises(BadInput):
             lookup.find(str(path), done.settings)
     assert list((done.settings.home / "bundles").iterdir()) == []
@@ -87,13 +86,13 @@ def test_what_failed_half_way_is_tried_again(bundle, monkeypatch):
 
 
 def test_of_many_the_longest_unused_go(bundle, monkeypatch, tmp_path):
-    monkeypatch.setattr(prepared, "MOST", 2)
+    monkeypatch.setattr(imported, "CACHED_BUNDLES", 2)
     done, path = bundle("quick")
     found = []
     for number in range(3):
         copy = tmp_path / f"{number}.zip"
         comment = str(number).encode()
         copy.write_bytes(path.read_bytes()[:-2] + b"\1\0" + comment)
-        found.append(prepared.ready(copy, done.settings).path)
+        found.append(imported.open_bundle(copy, done.settings).path)
         os.utime(found[-1], (1000 + number, 1000 + number))
     assert [place.exists() for place in found] == [False, True, True]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from core import runs
+from core import __version__, runs
 from core.__main__ import main
 from core.backbones import Backbone
 from core.bakeoff import compare, result
@@ -141,7 +141,7 @@ def test_a_model_that_is_not_sure_or_meets_something_else_says_so(
     known = done.pictures / run.dataset().of("train")[0].path
     run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
     lines = tusker("predict", known, "--model", run.path).stdout.splitlines()
-    assert lines[0] == "Not sure; it would guess:"
+    assert lines[0] == "Not sure; its best guess:"
     assert len(lines) == 4
     said = json.loads(tusker("predict", photographs[0], "--model", run.path, "--json").stdout)
     assert said["verdict"] == "unlike anything it was taught"
@@ -215,7 +215,7 @@ def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
     [
         (("--model", "resnet51"), "No backbone, run, run folder or bundle is called 'resnet51'."),
         (("--model", "0" * 32), "No run with this id is on this machine."),
-        (("--model", "resnet50"), "Run: python -m core prepare resnet50"),
+        (("--model", "resnet50"), "Run: tusker prepare resnet50"),
         (("--model", "core"), "Expected a run folder at core"),
         (("--top", "0"), "--top"),
         (("--top", "three"), "--top"),
@@ -228,9 +228,9 @@ def test_what_predict_cannot_use_is_refused_in_a_sentence(
     assert sentence in refusal("predict", photographs[0], *typed)
 
 
-def test_an_unknown_verb_and_no_picture_are_refused_in_a_sentence(refusal: Refusal) -> None:
-    assert "paint" in refusal("paint")
-    assert "images" in refusal("predict")
+def test_the_version_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capfd.readouterr().out == f"tusker {__version__}\n"
 
 
 def test_a_refusal_reaches_the_shell_as_one_line_and_exit_code_2() -> None:
@@ -260,23 +260,34 @@ def test_backbones_are_compared_in_a_table_or_as_json(
     assert sentence.startswith("Tiny, the only one at hand, was right on ")
 
 
-def test_what_compare_cannot_use_is_refused_in_a_sentence(refusal: Refusal, tmp_path: Path) -> None:
-    assert "found nothing there" in refusal("compare", tmp_path / "gone.zip")
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("paint",), "paint"),
+        (("predict",), "images"),
+        (("prepare", "resnet51"), "resnet51"),
+        (("compare", "gone.zip"), "found nothing there"),
+        (("card", "docs"), "Expected a run folder"),
+        (("card", "0" * 32), "No run with this id"),
+    ],
+)
+def test_other_bad_arguments_are_refused_in_a_sentence(
+    refusal: Refusal, arguments: tuple[str, ...], word: str
+) -> None:
+    assert word in refusal(*arguments)
 
 
 # a trained model
 
 
-def test_a_trained_model_answers_by_its_folder_and_by_its_id(
-    trained: Callable[..., Trained], settings: Settings
+def test_a_trained_model_is_found_by_its_folder_and_by_its_id(
+    trained: Callable[..., Trained], settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run, pictures = (done := trained("quick")).run, done.pictures
     path = pictures / run.dataset().of("train")[0].path
-    wanted = expected(path, settings, run.id)
-    for name in (run.path, run.id):
-        answer = tusker("predict", path, "--model", name)
-        assert (answer.returncode, answer.stderr) == (0, "")
-        assert answer.stdout.splitlines() == wanted
+    for name in (str(run.path), run.id):
+        assert main(["predict", str(path), "--model", name]) == 0
+        assert capfd.readouterr().out.splitlines() == expected(path, settings, run.id)
 
 
 def test_a_damaged_run_is_refused_in_a_sentence(
@@ -353,16 +364,12 @@ def test_what_a_training_cannot_go_on_from_is_refused_in_a_sentence(
     assert "Bring its bundle again" in refusal("train", some_zip, "--config", settings)
 
 
-def test_what_evaluate_cannot_tell_apart_is_refused_in_a_sentence(
+def test_what_evaluate_cannot_use_is_refused_in_a_sentence(
     refusal: Refusal, some_zip: Path
 ) -> None:
     for typed in ((some_zip,), ("--model", "tiny", some_zip, some_zip)):
         assert "Expected a model and a zip or folder" in refusal("evaluate", *typed)
-
-
-def test_classes_that_a_model_does_not_know_are_named(refusal: Refusal, some_zip: Path) -> None:
-    said = refusal("evaluate", "efficientnet-lite0", some_zip)
-    assert said.startswith("Expected folders named after the model's classes, found circle, square")
+    assert "found circle, square" in refusal("evaluate", "efficientnet-lite0", some_zip)
 
 
 # train
@@ -377,11 +384,7 @@ def test_the_card_of_a_run_is_printed_by_its_folder_and_by_its_id(
         assert capfd.readouterr().out == card.card(run)
 
 
-def test_a_folder_that_is_no_run_and_one_that_is_unfinished_have_no_card(
-    refusal: Refusal, trained: Callable[..., Trained], tmp_path: Path
-) -> None:
-    assert "Expected a run folder" in refusal("card", tmp_path)
-    assert "No run with this id" in refusal("card", "0" * 32)
+def test_an_unfinished_run_has_no_card(refusal: Refusal, trained: Callable[..., Trained]) -> None:
     run = trained("quick").run
     (run.path / "manifest.json").unlink()
     assert "not complete" in refusal("card", run.path)
@@ -501,7 +504,7 @@ def test_a_training_that_is_interrupted_is_cancelled_and_leaves_nothing_half_wri
     config.write_text(json.dumps(ENDLESS))
     code, said_last = interrupted(path, some_zip, config, number)
     assert code == 130
-    assert said_last.splitlines()[1:] == ["It was cancelled."], "after the estimate"
+    assert said_last.splitlines()[1:] == ["Cancelled."], "after the estimate"
     run = runs.open_folder(path)
     assert run.job.recorded().state is State.CANCELLED
     assert not run.complete
@@ -540,10 +543,6 @@ def test_a_backbone_that_is_there_already_says_where() -> None:
     answer = tusker("prepare", "efficientnet-lite0")
     assert (answer.returncode, answer.stderr) == (0, "")
     assert Path(answer.stdout.strip()).is_file()
-
-
-def test_an_unknown_backbone_is_refused_in_a_sentence(refusal: Refusal) -> None:
-    assert "resnet51" in refusal("prepare", "resnet51")
 
 
 def test_features_are_kept_in_the_home_whatever_the_mode_of_the_pages(

@@ -21,7 +21,7 @@ from core.jobs.workers import ROOT
 def test_native_chatter_is_dropped_and_our_own_words_arrive(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with terminal.ours_alone():
+    with terminal.quiet_libraries():
         os.write(2, b"INFO: Created a delegate.\n")
         terminal.complain("Käse is no picture.")
     os.write(2, b"after\n")
@@ -29,7 +29,7 @@ def test_native_chatter_is_dropped_and_our_own_words_arrive(
 
 
 def test_a_bug_keeps_its_traceback() -> None:
-    code = "from core import terminal\nwith terminal.ours_alone():\n    1 / 0\n"
+    code = "from core.commands import terminal\nwith terminal.quiet_libraries():\n    1 / 0\n"
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -39,7 +39,7 @@ def test_a_bug_keeps_its_traceback() -> None:
 
 
 def test_native_chatter_can_go_to_a_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with terminal.ours_alone():
+    with terminal.quiet_libraries():
         terminal.divert(tmp_path / "worker.log")
         os.write(2, b"INFO: Created a delegate.\n")
     assert (tmp_path / "worker.log").read_text() == "INFO: Created a delegate.\n"
@@ -57,7 +57,7 @@ def test_a_process_without_standard_error_works_all_the_same() -> None:
 def test_ctrl_c_asks_for_a_cancel_and_interrupts() -> None:
     asked = []
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), terminal.heeding(lambda: asked.append(True)):
+    with pytest.raises(KeyboardInterrupt), terminal.cancelling(lambda: asked.append(True)):
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(5)
     assert asked == [True]
@@ -77,7 +77,7 @@ def test_ctrl_c_is_heard_where_python_drops_what_it_raises(
     asked = []
     gone = Gone()
     reference = weakref.ref(gone, called)
-    with terminal.heeding(lambda: asked.append(True)):
+    with terminal.cancelling(lambda: asked.append(True)):
         del gone
     assert reference() is None
     assert asked == [True]

@@ -7,14 +7,14 @@ import pytest
 from core import backbones
 from core.backbones import build
 from core.errors import RunDamaged
-from core.export import backbone_file
+from core.export import train_program
 
 
 @pytest.mark.parametrize("name", ["tiny", "efficientnet-lite0"])
 def test_it_answers_as_the_network_and_can_be_cut_where_ours_is(settings, tmp_path, name):
     row = backbones.get(name)
-    backbone_file.write(row, tmp_path / backbone_file.NAME, settings)
-    found = keras.models.load_model(tmp_path / backbone_file.NAME, compile=False)
+    train_program.write_backbone(row, tmp_path / train_program.BACKBONE_FILE, settings)
+    found = keras.models.load_model(tmp_path / train_program.BACKBONE_FILE, compile=False)
     ours = build.trunk(row, settings=settings)
     noise = np.random.default_rng(1).uniform(0, 255, (2, row.size, row.size, 3)).astype("float32")
     np.testing.assert_allclose(found(noise), ours(noise), atol=1e-4)
@@ -30,7 +30,7 @@ def test_only_what_keras_has_not_goes_with_a_run():
 def test_a_file_that_answers_otherwise_is_withheld(settings, tmp_path, monkeypatch):
     other = build.trunk(backbones.get("tiny"), "random", seed=1)
     monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: other)
-    path = tmp_path / backbone_file.NAME
+    path = tmp_path / train_program.BACKBONE_FILE
     with pytest.raises(RunDamaged, match="does not answer as Tiny"):
-        backbone_file.write(backbones.get("tiny"), path, settings)
+        train_program.write_backbone(backbones.get("tiny"), path, settings)
     assert not list(tmp_path.glob("*.keras"))

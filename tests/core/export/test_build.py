@@ -5,8 +5,7 @@ import pytest
 
 from core.errors import Cancelled
 from core.estimating import resources
-from core.export import build
-from core.export import verify as proof
+from core.export import build, convert, verify
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL
 from core.jobs.events import Note, Step
 from core.model import storage
@@ -35,7 +34,7 @@ def test_labels_outside_ascii_are_written_as_they_are(trained, one_only):
     classes = ("ćma", "蜂", saved.classes[2])
     storage.save(done.run.model_folder, saved.model_copy(update={"classes": classes}), arrays)
     found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
-    assert all(proof.passed for proof in found.proofs)
+    assert all(result.passed for result in found.results)
     written = (done.run.model_folder / "labels.txt").read_text(encoding="utf-8")
     assert written == "".join(f"{name}\n" for name in classes)
 
@@ -49,14 +48,14 @@ def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reaso
     found = build.build_all(done.run, done.pictures, done.settings, said.append)
     assert there(done.run) == set(), "the old ones went too"
     assert not list(done.run.model_folder.glob(".*"))
-    for one in found.proofs:
+    for one in found.results:
         assert not one.passed
         if one.file == INT8:
             assert "held-out pictures right, the report 1" in one.reason
         else:
             assert one.reason.startswith(f"{one.file} differs from the report by 0.")
     notes = [event.sentence for event in said if isinstance(event, Note)]
-    assert {one.reason for one in found.proofs} <= set(notes)
+    assert {one.reason for one in found.results} <= set(notes)
     assert done.run.verification() == found
 
 
@@ -65,15 +64,10 @@ def test_what_cannot_be_opened_elsewhere_is_withheld_and_the_others_stay(
 ):
     done = trained()
     one_only(storage.LITERT, ONNX)
-    from core.export import onnx_model
-
-    monkeypatch.setattr(onnx_model, "convert", lambda _, path, __: path.write_bytes(b"half"))
+    monkeypatch.setattr(convert, "to_onnx", lambda _, path, __: path.write_bytes(b"half"))
     found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
     assert found.of(storage.LITERT).passed
-    assert found.of(ONNX).reason == (
-        "classifier.onnx could not be asked in a process of its own; it was withheld. "
-        "The log says why."
-    )
+    assert "could not be opened in a fresh process" in found.of(ONNX).reason
     assert not (done.run.model_folder / ONNX).exists()
 
 
@@ -82,15 +76,14 @@ def test_a_writer_that_fails_does_not_keep_the_others_from_being_made(
 ):
     done = trained()
     one_only(SAVED_MODEL, ONNX)
-    from core.export import onnx_model
 
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(onnx_model, "convert", fail)
+    monkeypatch.setattr(convert, "to_onnx", fail)
     found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
     assert found.of(SAVED_MODEL).passed
-    assert found.of(ONNX).reason == "classifier.onnx could not be made; the log says why."
+    assert "could not be made" in found.of(ONNX).reason
 
 
 def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained, one_only, monkeypatch):
@@ -99,13 +92,10 @@ def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained, one_
     monkeypatch.setattr(resources, "free_memory", lambda: 300 * 2**20)
     found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
     assert found.of(storage.LITERT).passed
-    assert found.of(SAVED_MODEL).reason == (
-        "saved_model was not made: Expected about 640 MB of free memory, found 300 MB. End other "
-        "work on this machine and train again, or take a smaller backbone."
-    )
+    assert "Expected about 640 MB of free memory, found 300 MB" in found.of(SAVED_MODEL).reason
 
 
-def test_cancelling_ends_the_process_that_proves_and_leaves_nothing_half_made(trained, one_only):
+def test_cancelling_ends_the_verifying_process_and_leaves_nothing_half_made(trained, one_only):
     done = trained()
     one_only(storage.LITERT)
 
@@ -133,16 +123,16 @@ def test_held_out_pictures_are_test_pictures_with_what_the_report_says_of_them(
         np.testing.assert_array_equal(said, done.run.probabilities()[place])
 
 
-def test_pictures_that_take_more_than_pillow_are_left_out_of_the_proof(trained, tmp_path):
+def test_pictures_that_take_more_than_pillow_are_left_out_of_the_verification(trained, tmp_path):
     done = trained()
     known = build.held_out(done.run, done.pictures)
     strange = tmp_path / "strange.heic"
     strange.write_bytes(b"not for Pillow")
-    mixed = proof.HeldOut((strange, *known.paths[1:]), known.labels, known.probabilities)
+    mixed = verify.HeldOut((strange, *known.paths[1:]), known.labels, known.probabilities)
     saved, _ = storage.load(done.run.model_folder)
     form = FORMATS[0]
     counted = []
-    found = proof.verify(
+    found = verify.verify(
         form,
         done.run.model_folder / form.file,
         saved,
@@ -150,9 +140,7 @@ def test_pictures_that_take_more_than_pillow_are_left_out_of_the_proof(trained, 
         lambda what, number, total: counted.append((what, number, total)),
     )
     assert found.passed
-    assert counted[-1] == ("Proving classifier.tflite", 6, 6)
-    only = proof.HeldOut((strange,), known.labels[:1], known.probabilities[:1])
-    found = proof.verify(form, done.run.model_folder / form.file, saved, only, lambda *_: None)
-    assert found.reason == (
-        "classifier.tflite could not be proven: Pillow alone opens none of the held-out pictures."
-    )
+    assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
+    only = verify.HeldOut((strange,), known.labels[:1], known.probabilities[:1])
+    found = verify.verify(form, done.run.model_folder / form.file, saved, only, lambda *_: None)
+    assert "could not be verified" in found.reason

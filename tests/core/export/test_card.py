@@ -10,15 +10,14 @@ from core.checks import Finding, Severity
 from core.evaluation import Estimate, describe
 from core.evaluation.report import Footprint, OodScores
 from core.export import card
-from core.runs.annotations import Correction
-from core.runs.artifacts import FOOTPRINT, LEARNING_CURVE, SUSPECTS, UNLIKE
-from core.runs.corrections import Origin
+from core.runs.annotations import Correction, Origin
+from core.runs.filenames import FOOTPRINT, LABEL_ISSUES, LEARNING_CURVE, OOD_SCORES
 from core.runs.run import Run
 from tests import hostile
 from tests.core.trainings import Trained
 
 NASTY = hostile.CLASSES[:3]
-PARTS = {"train": "To learn from", "validation": "To decide when to stop", "test": "To test"}
+PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
 
 
 def reads(markdown: str) -> str:
@@ -75,12 +74,12 @@ def test_a_finding_is_told_letter_by_letter(run: Run) -> None:
 
 
 def test_what_was_not_worked_out_is_said_or_left_out(run: Run) -> None:
-    for name in (FOOTPRINT, LEARNING_CURVE, SUSPECTS, UNLIKE):
+    for name in (FOOTPRINT, LEARNING_CURVE, LABEL_ISSUES, OOD_SCORES):
         (run.path / name).unlink(missing_ok=True)
     said = reads(card.card(run))
     assert "Not measured." in said
-    assert "This was not worked out." in said
-    assert "unlike" not in said
+    assert "This was not estimated." in said
+    assert "not like the training pictures" not in said
     assert "It always answers with one of its 3 classes" in said
 
 
@@ -90,7 +89,7 @@ def test_costs_and_false_alarms_are_told(run: Run) -> None:
     strange = tuple([0.5] * run.report().pictures)
     run.write_ood_scores(OodScores(scores=strange, false_alarms=alarms))
     said = reads(card.card(run))
-    assert "4.3 ms a picture" in said
+    assert "4.3 ms per picture" in said
     assert "18.7 MB" in said
     assert "4.1 million parameters" in said
     assert describe(alarms) in said
@@ -125,7 +124,7 @@ def test_classes_with_few_test_pictures_are_named(run: Run) -> None:
 
 def test_pictures_that_look_the_same_are_counted_where_they_are(run: Run) -> None:
     dataset = run.dataset()
-    assert "No picture was found to look the same" in card.card(run)
+    assert "No two pictures were found to look the same" in card.card(run)
 
     def alike(*splits: str) -> str:
         pairs = [next(e for e in dataset.examples if e.split == split) for split in splits]
@@ -138,14 +137,14 @@ def test_pictures_that_look_the_same_are_counted_where_they_are(run: Run) -> Non
         run.write_dataset(dataset.model_copy(update={"examples": examples}))
         return card.card(run)
 
-    assert "2 pictures look the same as another one. Pictures" in alike("train", "train")
-    assert "2 of them have their like in another part" in alike("train", "test")
+    assert "2 pictures look the same as another one. They" in alike("train", "train")
+    assert "2 of them have their duplicate in another split" in alike("train", "test")
 
 
 def test_what_a_run_was_trained_again_from_is_named_and_its_address_is_not(run: Run) -> None:
     said = Correction(sha256="0" * 64, name="a.jpg", label=None)
     before = Origin(run="f" * 32, name=NASTY[0], corrections=(said,))
-    run.write_origin(before.model_dump_json())
+    run.write_origin(before)
     assert f"Trained again from “{NASTY[0]}”, with 1 picture corrected" in reads(card.card(run))
     assert before.run not in card.card(run)
 

@@ -6,8 +6,8 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from core.backbones import build, get
-from core.export import litert_model, saved_model
-from core.export.metadata import Description
+from core.export import convert
+from core.export.formats import Description
 from core.model import keras_model
 from core.model.classifier import ServingModel
 from core.model.dense import DenseHead
@@ -30,7 +30,7 @@ def network(settings):
 
 def test_the_file_answers_as_the_network_it_was_made_of(network, tmp_path):
     path = tmp_path / "classifier.tflite"
-    litert_model.convert(network, path, Description.of(SAVED))
+    convert.to_litert(network, path, Description.of(SAVED))
     assert [found.name for found in tmp_path.glob("*.tflite")] == [path.name]
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     found = ServingModel(path, threads=1).run(picture)
@@ -49,9 +49,9 @@ def test_a_conversion_that_fails_leaves_the_old_file_and_nothing_half_made(
         place.write_bytes(b"half")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(litert_model.serving, "convert", half)
+    monkeypatch.setattr(convert.serving, "convert", half)
     with pytest.raises(OSError, match="No space"):
-        litert_model.convert(network, path, Description.of(SAVED))
+        convert.to_litert(network, path, Description.of(SAVED))
     assert {found.name: found.read_bytes() for found in tmp_path.glob("*.tflite")} == {
         path.name: b"as it was"
     }
@@ -61,7 +61,7 @@ def test_a_conversion_that_fails_leaves_the_old_file_and_nothing_half_made(
 def trunk(network, tmp_path):
     """The network up to its embedding, as a SavedModel."""
     model = keras.Model(network.input, {"embedding": network.output["embedding"]}, name="trunk")
-    saved_model.convert(model, tmp_path / "trunk", Description.of(SAVED))
+    convert.to_saved_model(model, tmp_path / "trunk", Description.of(SAVED))
     return model, tmp_path / "trunk"
 
 
@@ -74,7 +74,7 @@ def test_a_head_that_weighs_small_differences_is_not_rounded_with_the_network(tr
     kernel = np.stack([first, -first], axis=1) * 4 / (embeddings @ first).std()
     head = DenseHead(((kernel.astype(np.float32), -(embeddings.mean(axis=0) @ kernel)),))
     path = tmp_path / "classifier-int8.tflite"
-    litert_model.quantise(source, views, embeddings, head, path, Description.of(SAVED))
+    convert.to_int8(source, views, embeddings, head, path, Description.of(SAVED))
     ask = Interpreter(str(path)).get_signature_runner()
     found = np.concatenate(
         [ask(picture=v[None].astype(np.float32))["probabilities"] for v in views]
@@ -91,7 +91,7 @@ def test_the_head_is_told_by_how_much_rounding_moves_the_embedding():
     embeddings[:, 3] = 0
     head = DenseHead(((random.normal(size=(8, 3)).astype(np.float32), np.ones(3, np.float32)),))
     rounded = embeddings * np.float32(0.8) + np.arange(8, dtype=np.float32)
-    corrected = litert_model._corrected(head, rounded, embeddings)
+    corrected = convert._corrected(head, rounded, embeddings)
     np.testing.assert_allclose(
         corrected.probabilities(rounded), head.probabilities(embeddings), atol=1e-5
     )

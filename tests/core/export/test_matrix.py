@@ -75,20 +75,20 @@ def test_every_format_answers_as_the_report_does(home, pictures, tmp_path, backb
     run = train(pictures(count), asked, tmp_path / "run", home, exports=True).run
     found = run.verification()
     assert found.pictures > 10
-    assert [proof.file for proof in found.proofs] == [form.file for form in FORMATS]
-    for proof in found.proofs:
+    assert [result.file for result in found.results] == [form.file for form in FORMATS]
+    for result in found.results:
         print(
-            f"{backbone}, {preset}, {count} classes, {found.pictures} pictures: {proof.file} "
-            f"{proof.agreement} same, off by {proof.difference}, {proof.accuracy} right "
-            f"(report {found.accuracy}), {proof.milliseconds} ms, {proof.megabytes} MB"
+            f"{backbone}, {preset}, {count} classes, {found.pictures} pictures: {result.file} "
+            f"{result.agreement} same, off by {result.difference}, {result.accuracy} right "
+            f"(report {found.accuracy}), {result.milliseconds} ms, {result.megabytes} MB"
         )
-    for proof in found.proofs:
-        if proof.file == INT8:
-            close = found.accuracy - proof.accuracy <= max(0.02, 1 / found.pictures)
-            assert proof.passed == close, "what loses more is withheld"
+    for result in found.results:
+        if result.file == INT8:
+            close = found.accuracy - result.accuracy <= max(0.02, 1 / found.pictures)
+            assert result.passed == close, "what loses more is withheld"
             # Each channel of a random depthwise network differs by less than int8 can tell.
             assert close or (backbone == "mobilenetv2" and count > 2)
         else:
-            assert proof.passed, proof.reason
-            assert proof.agreement == 1
-            assert proof.difference <= 1e-3
+            assert result.passed, result.reason
+            assert result.agreement == 1
+            assert result.difference <= 1e-3

@@ -34,7 +34,7 @@ def test_the_bundle_holds_what_was_promised(trained, preset):
         content = {name: archive.read(name) for name in names}
     assert len(names) == len(set(names))
     tops = {name.partition("/")[0] for name in names}
-    assert tops >= FILES | PROGRAMS | {SAVED_MODEL} | packing.MEANING.keys()
+    assert tops >= FILES | PROGRAMS | {SAVED_MODEL} | packing.DESCRIPTIONS.keys()
     assert content["labels.txt"].decode().splitlines() == list(done.run.dataset().classes)
     assert TrainingConfig(**json.loads(content["config.json"])) == done.run.config()
     assert Report.from_json(content["report.json"]) == done.run.report()
@@ -75,10 +75,10 @@ def test_a_file_that_did_not_pass_or_is_gone_is_left_out(trained):
     done = trained()
     found = done.run.verification()
     failed = [
-        proof.model_copy(update={"passed": proof.file != ONNX, "reason": "It lied."})
-        for proof in found.proofs
+        result.model_copy(update={"passed": result.file != ONNX, "reason": "It lied."})
+        for result in found.results
     ]
-    done.run.write_verification(found.model_copy(update={"proofs": tuple(failed)}))
+    done.run.write_verification(found.model_copy(update={"results": tuple(failed)}))
     (done.run.model_folder / storage.KERAS).unlink()
     with opened(done) as archive:
         names = set(archive.namelist())
@@ -91,7 +91,7 @@ def test_the_programs_know_the_threshold_of_the_owner(trained):
     done.run.annotate(lambda said: said.model_copy(update={"threshold": 0.75}))
     with opened(done) as archive:
         for program in PROGRAMS:
-            assert "SURE = 0.75" in archive.read(program).decode()
+            assert "THRESHOLD = 0.75" in archive.read(program).decode()
 
 
 def test_files_name_their_classes_where_the_format_has_a_place(trained):
@@ -126,12 +126,12 @@ def test_no_random_layer_is_in_any_file(trained):
 def test_the_files_agree_with_the_report_in_every_figure(trained):
     for preset in ("quick", "balanced"):
         found = trained(preset).run.verification()
-        assert len(found.proofs) == len(FORMATS)
-        for proof in found.proofs:
-            assert proof.passed, proof.reason
-            assert proof.megabytes > 0
-            assert proof.milliseconds > 0
-            if proof.file != INT8:
-                assert proof.agreement == 1
-                assert proof.difference < 1e-3
-                assert np.isclose(proof.accuracy, found.accuracy)
+        assert len(found.results) == len(FORMATS)
+        for result in found.results:
+            assert result.passed, result.reason
+            assert result.megabytes > 0
+            assert result.milliseconds > 0
+            if result.file != INT8:
+                assert result.agreement == 1
+                assert result.difference < 1e-3
+                assert np.isclose(result.accuracy, found.accuracy)

@@ -104,8 +104,8 @@ def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
 
 @pytest.mark.parametrize("template", ["predict.js.j2", "Classifier.kt.j2"])
 def test_programs_for_elsewhere_have_the_sizes_of_the_model(template):
-    written = programs.rendered(template, saved=SAVED)
+    written = programs.render(template, saved=SAVED)
     assert "SIZE = 32" in written
     assert "CROP = 0.94" in written
     assert "{{" not in written
-    assert "likeliest of 2 classes" in written
+    assert "most likely of 2 classes" in written

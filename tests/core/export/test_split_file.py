@@ -3,7 +3,7 @@
 import json
 
 from core.dataset import Dataset, Example
-from core.export import split_file
+from core.export import train_program
 
 
 def example(name, part, label, sha256):
@@ -23,7 +23,7 @@ DATASET = Dataset(
 
 
 def test_each_picture_has_a_line_with_the_class_it_was_taught_as():
-    text = split_file.rows(DATASET)
+    text = train_program.split_rows(DATASET)
     rows = json.loads(text)
     assert len(text.splitlines()) == len(rows) + 2
     assert {row["file"]: row["class"] for row in rows} == {
@@ -36,5 +36,5 @@ def test_each_picture_has_a_line_with_the_class_it_was_taught_as():
 
 
 def test_whoever_keeps_one_row_a_hash_trains_on_no_copy_of_a_test_picture():
-    rows = json.loads(split_file.rows(DATASET))
+    rows = json.loads(train_program.split_rows(DATASET))
     assert {row["sha256"]: row["part"] for row in rows}["same"] == "test"

@@ -16,7 +16,7 @@ import pytest
 from core import backbones, runs
 from core.backbones import build
 from core.dataset import Dataset, Example
-from core.export import packing, split_file, train_program
+from core.export import packing, train_program
 from core.model.storage import ModelFile
 from core.training import config, stages
 from tests.core.trainings import asked_for, take_in, train
@@ -297,7 +297,7 @@ def test_it_runs_on_a_network_of_keras(tmp_path, backbone):
 
 def test_pictures_it_does_not_know_are_dealt_out_and_unreadable_ones_left_out(trained, tmp_path):
     folder = unpacked(trained(), tmp_path / "bundle")
-    (folder / split_file.NAME).unlink()
+    (folder / train_program.SPLIT_FILE).unlink()
     pictures = shapes_on_disk(tmp_path / "pictures")
     broken = pictures / "all" / "circle" / "broken.jpg"
     broken.write_bytes(b"no picture")

@@ -54,13 +54,6 @@ def test_a_map_weighs_features_by_the_gradient_that_tensorflow_finds(feature_map
         np.testing.assert_allclose(found[label], expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_without_hidden_layers_the_mean_of_a_map_is_the_logit_less_its_bias(feature_map):
-    head = random_head()
-    logits = head.logits(feature_map.mean(axis=(0, 1))[None])[0]
-    means = heatmap.activation(feature_map, head, range(CLASSES)).mean(axis=(1, 2))
-    np.testing.assert_allclose(means, logits - head.layers[0][1], atol=1e-4)
-
-
 def test_maps_come_in_the_order_of_the_classes_asked_for(feature_map):
     head = random_head((10,))
     every = heatmap.activation(feature_map, head, range(CLASSES))

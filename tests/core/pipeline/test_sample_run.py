@@ -12,7 +12,8 @@ from core.jobs import State
 from core.model import storage
 from core.pipeline import sample_run
 from core.runs import manifest
-from core.runs.run import MANIFEST, Run
+from core.runs.filenames import MANIFEST
+from core.runs.run import Run
 from tests.shapes import draw
 
 LARGEST = 1_500_000

@@ -120,7 +120,7 @@ def test_a_table_that_excel_cannot_hold_is_refused(
 ) -> None:
     monkeypatch.setattr(table, "SHEET_ROWS", 3)
     with (
-        pytest.raises(LimitExceeded, match="holds 2 pictures"),
+        pytest.raises(LimitExceeded, match="at most 2 pictures"),
         table.open_table(tmp_path / "table.xlsx", "xlsx") as add,
     ):
         for row in ROWS[:3]:

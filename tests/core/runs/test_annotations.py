@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from core.runs import annotations
+from core.runs import filenames
 from core.runs.annotations import NAME_LENGTH, TAG_LENGTH, TAGS, Annotations, Correction
 from core.runs.run import Run
 
@@ -85,7 +85,7 @@ def test_of_many_who_write_at_once_nobody_loses_anything(run):
 )
 def test_what_cannot_be_read_is_as_if_nothing_had_been_added(run, content):
     if content is not None:
-        (run.path / annotations.ANNOTATIONS).write_bytes(content)
+        (run.path / filenames.ANNOTATIONS).write_bytes(content)
     assert run.annotations() == Annotations()
     run.annotate(lambda said: said.named("Roses"))
     assert run.annotations().name == "Roses"

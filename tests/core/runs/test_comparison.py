@@ -6,7 +6,8 @@ import pytest
 
 from core.errors import RunDamaged
 from core.runs import comparison
-from core.runs.run import PROBABILITIES, Run
+from core.runs.filenames import PROBABILITIES
+from core.runs.run import Run
 from core.training import config
 from tests.core.trainings import Trained
 

@@ -114,10 +114,10 @@ def test_a_new_run_learns_from_corrected_pictures_and_pays_only_for_the_head(
     notes = [event.sentence for event in again.events() if isinstance(event, Note)]
     assert any(note.endswith("; 0 went through the backbone.") for note in notes), notes
     assert again.title == f"{learned.title}, corrected"
-    came_from = corrections.origin(again)
+    came_from = again.origin()
     assert came_from is not None and came_from.run == learned.id
     assert len(came_from.corrections) == 2
-    assert corrections.origin(learned) is None
+    assert learned.origin() is None
 
 
 def test_without_its_pictures_a_run_cannot_be_corrected(

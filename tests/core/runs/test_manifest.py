@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.errors import RunDamaged
-from core.runs import manifest
+from core.runs import filenames, manifest
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
 
@@ -25,7 +25,7 @@ def test_it_lists_files_by_their_path_with_their_sha256(folder):
     assert list(found.files) == ["model/weights", "report.json"]
     assert found.files["model/weights"] == ABC
     assert (found.version, found.name, found.completed_at, found.seconds) == (1, "Shapes", 5.5, 2.5)
-    assert json.loads((folder / manifest.MANIFEST).read_text())["files"] == found.files
+    assert json.loads((folder / filenames.MANIFEST).read_text())["files"] == found.files
 
 
 def test_files_that_are_as_they_were_pass(folder):
@@ -44,8 +44,8 @@ def test_a_file_that_is_changed_missing_or_not_listed_does_not(folder):
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"files": {}}'])
 def test_a_manifest_that_cannot_be_read_says_so(folder, content):
-    (folder / manifest.MANIFEST).unlink()
+    (folder / filenames.MANIFEST).unlink()
     if content is not None:
-        (folder / manifest.MANIFEST).write_bytes(content)
+        (folder / filenames.MANIFEST).write_bytes(content)
     with pytest.raises(RunDamaged, match="not complete, or its manifest is damaged"):
         manifest.check(folder, ["report.json"])

@@ -29,7 +29,7 @@ def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
 def broken_off(some_shapes: Taken, settings: Settings) -> Run:
     """A run that was interrupted in the middle of its report."""
     run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(runs.order(some_shapes.pictures))
+    run.job.open(runs.training_order(some_shapes.pictures))
     run.job.begin()
     run.write_thumbnails([b"half"])
     run.annotate(lambda said: said.named("Mine"))
@@ -82,7 +82,7 @@ def test_two_tabs_at_once_have_it_go_on_once(
 def test_without_its_pictures_it_says_so_and_stays(
     broken_off: Run, settings: Settings, tmp_path: Path
 ) -> None:
-    broken_off.job.open(runs.order(tmp_path / "gone"))
+    broken_off.job.open(runs.training_order(tmp_path / "gone"))
     broken_off.job.end(State.INTERRUPTED)
     assert not resuming.resumable(broken_off, settings)
     with pytest.raises(BadDataset, match=r"no longer here.*2 hours.*Upload them again"):
@@ -118,7 +118,7 @@ def test_a_finished_run_is_never_touched(
     trained: Callable[..., Trained], settings: Settings
 ) -> None:
     run = trained("quick").run
-    run.job.open(runs.order(Path("pictures")))
+    run.job.open(runs.training_order(Path("pictures")))
     run.job.end(State.INTERRUPTED)
     before = run.probabilities()
     with pytest.raises(BadInput, match="has its report"):

@@ -10,7 +10,7 @@ import pytest
 from core import runs
 from core.jobs import State
 from core.jobs.folder import Order, Status
-from core.runs.manifest import MANIFEST
+from core.runs.filenames import MANIFEST
 from core.runs.run import Run
 from core.settings import Settings
 from core.system import visitors
@@ -111,7 +111,7 @@ def test_what_can_no_longer_go_on_does_not_keep_what_it_would_go_on_from(
     def broken_off(pictures: Path) -> Run:
         run = run_of(State.INTERRUPTED, 1)
         (run.path / MANIFEST).unlink()
-        run.job.open(runs.order(pictures))
+        run.job.open(runs.training_order(pictures))
         run.job.end(State.INTERRUPTED)
         run.job.checkpoint.write_bytes(b"kept")
         return run

@@ -79,7 +79,7 @@ def _data(columns: Sequence[Column]) -> None:
             continue
         parts = [
             (changes.relabelled, "in another class"),
-            (changes.gone, "left out"),
+            (changes.missing, "left out"),
             (changes.new, "more"),
         ]
         listed = ", ".join(f"{text.count(n, 'picture')} {what}" for n, what in parts if n)

@@ -28,7 +28,7 @@ def show(run: Run) -> None:
     saved = storage.load_description(run.model_folder)
     if chosen in TEMPLATES:
         _, template, language = TEMPLATES[chosen]
-        st.code(programs.rendered(template, saved=saved), language, height=420)
+        st.code(programs.render(template, saved=saved), language, height=420)
         return
     form = PYTHON[chosen]
     st.code(programs.prediction(form, saved, run.annotations().threshold), "python", height=420)

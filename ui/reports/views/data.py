@@ -6,7 +6,6 @@ import streamlit as st
 
 from core.checks import Severity
 from core.dataset import Dataset
-from core.runs import corrections
 from core.runs.run import Run
 from ui import resources, state, text, widgets
 from ui.reports.views import label_issues
@@ -27,7 +26,7 @@ def show(view: CompleteRun) -> None:
 
 def _origin(view: CompleteRun) -> None:
     """The run that was corrected to get this one, for visitors who may see it."""
-    origin = corrections.origin(view.run)
+    origin = view.run.origin()
     if origin is None:
         return
     changed = text.count(len(origin.corrections), "correction")

@@ -120,7 +120,7 @@ def _train_again(view: CompleteRun, annotations: Annotations) -> None:
             on_click=_undo,
             args=(view, correction.sha256),
         )
-    if view.run.source is None:
+    if view.run.pictures is None:
         st.info(
             "The pictures of this run are no longer on this host. Correct the files themselves, "
             "upload them again, and train.",

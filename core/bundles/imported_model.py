@@ -1,0 +1,176 @@
+"""The folder of one imported model.
+
+brought/<id>/              128 random bits in hex: knowing them is the permission, as for a run
+  model.json, weights.safetensors, novelty.safetensors, looks.json    from the bundle
+  serving.tflite           built here, if layers of the backbone were trained
+  manifest.json            SHA-256 of these
+  annotations.json         threshold, set by the owner
+  status.json, …           of the job that built the serving model
+  owner                    mark of the owner, on a public host
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from core import backbones
+from core.backbones import serving
+from core.errors import RunDamaged, UnknownModel
+from core.jobs import JobFolder
+from core.model import storage
+from core.model.classifier import Classifier, Open, opened
+from core.model.storage import ModelFile
+from core.runs import manifest
+from core.runs.annotations import (
+    Annotations,
+    lock_annotations,
+    read_annotations,
+    write_annotations,
+)
+from core.settings import Settings
+
+CHECKED_PICTURES = 2
+"""Pictures of noise on which the network and its serving model are compared."""
+DAMAGED = "This model is damaged: its files are not those of the bundle. Import it again."
+
+
+class ImportedModel:
+    """The folder of one imported model."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.job = JobFolder(path)
+
+    @property
+    def id(self) -> str:
+        """Name of the folder, which is also the permission to use the model."""
+        return self.path.name
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole model was imported; its serving model may still be missing."""
+        return manifest.exists(self.path)
+
+    def model(self) -> ModelFile:
+        """Backbone, classes and the like.
+
+        Raises:
+            RunDamaged: the file cannot be read.
+        """
+        try:
+            return storage.load_description(self.path)
+        except RunDamaged as error:
+            raise RunDamaged(DAMAGED) from error
+
+    def annotations(self) -> Annotations:
+        """The threshold, and a name that replaces the bundle's."""
+        return read_annotations(self.path)
+
+    def annotate(self, threshold: float) -> None:
+        """Set the probability below which the answer is "not sure"."""
+        if self.path.is_dir():  # the lock would create it
+            with lock_annotations(self.path):
+                own = read_annotations(self.path)
+                write_annotations(self.path, own.model_copy(update={"threshold": threshold}))
+
+    @property
+    def title(self) -> str:
+        """Name of the model. Raises RunDamaged."""
+        return self.annotations().name or manifest.read(self.path).name
+
+    @property
+    def at(self) -> float:
+        """When the model was imported, in seconds since 1970. Raises RunDamaged."""
+        return manifest.read(self.path).completed_at
+
+    @property
+    def damaged(self) -> bool:
+        """Whether its description or manifest cannot be read."""
+        try:
+            self.model()
+            manifest.read(self.path)
+        except RunDamaged:
+            return True
+        return False
+
+    @property
+    def changed_at(self) -> int:
+        """Time at which the manifest was written, in ns; 0 if there is none."""
+        return manifest.written_at(self.path)
+
+    def ready(self, settings: Settings) -> bool:
+        """Whether the model can predict. Raises RunDamaged."""
+        model = self.model()
+        if model.fine_tuned:
+            return (self.path / storage.SERVING).is_file()
+        return serving.locate(backbones.get(model.backbone), settings) is not None
+
+    def classifier(self, settings: Settings, open_model: Open = opened) -> Classifier:
+        """The model, ready to predict. Each use postpones its deletion.
+
+        Raises:
+            RunDamaged: a file differs from the manifest.
+            UnknownModel: its serving model has not been built yet.
+        """
+        if not self.ready(settings):
+            raise UnknownModel("This model is still being prepared here. Try again in a minute.")
+        try:
+            manifest.check(self.path, manifest.read(self.path).files)
+        except RunDamaged as error:
+            raise RunDamaged(DAMAGED) from error
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
+        threshold = self.annotations().threshold
+        return storage.classifier(self.path, self.title, settings, open_model, threshold=threshold)
+
+    def write_manifest(self, name: str, at: float) -> None:
+        """Record the hashes of the model's files."""
+        paths = [self.path / file for file in storage.ANSWERING]
+        present = [path for path in paths if path.is_file()]
+        manifest.write(self.path, present, name=name, completed_at=at, seconds=0.0)
+
+    def build(self, settings: Settings, progress: serving.Progress) -> None:
+        """Build the serving model, or prepare the backbone. Imports TensorFlow.
+
+        A fine-tuned network is built from the table of backbones with the published weights, then
+        the arrays of the folder are loaded. Nothing that can be executed comes from outside.
+
+        Args:
+            progress: called with the step, hundredths of the work done, and 100; may raise.
+
+        Raises:
+            WeightsUnavailable: the backbone's weights cannot be had.
+            RunDamaged: the folder's arrays cannot be read, or do not fit.
+        """
+        model, arrays = storage.load(self.path)
+        backbone = backbones.get(model.backbone)
+        if not model.fine_tuned:
+            serving.prepare(backbone, settings, progress)
+            return
+        progress("Starting TensorFlow", 0, 100)
+        from core.backbones import build
+        from core.model import keras_model
+        from core.training import serving_model, stages
+
+        progress("Building the network", 50, 100)
+        trunk = build.trunk(backbone, settings=settings)
+        layers = keras_model.trained_layers(trunk, arrays)
+        before = [layer.get_weights() for layer in layers]
+        keras_model.restore(trunk, arrays)
+        progress("Converting the network", 80, 100)
+        generator = np.random.default_rng(0)
+        shape = (backbone.size, backbone.size, 3)
+        serving_model.put(
+            trunk,
+            lambda: stages.retrained(layers, before),
+            serving.locate(backbone, settings),
+            (generator.integers(0, 256, shape, np.uint8) for _ in range(CHECKED_PICTURES)),
+            self.path / storage.SERVING,
+        )
+        imported = manifest.read(self.path)
+        self.write_manifest(imported.name, imported.completed_at)
+        progress("Converting the network", 100, 100)
