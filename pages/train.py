@@ -37,7 +37,7 @@ if not intake.show(upload, found):
 
 st.subheader("2 · How to learn", divider="gray")
 start = warm_start.choose(found.dataset, settings)
-forecast = Forecast(upload, found, settings, start)
+forecast = Forecast(found.dataset, settings, start)
 mirror = found.dataset.name != samples.DIGITS
 config = settings_form.choose(settings, forecast, mirror=mirror, start=start and start.model())
 config = warm_start.configured(config, start)

@@ -37,7 +37,6 @@ SHARED = {
     "core/backbones/labels.py": {"imagenet_labels"},
     "core/intake/samples.py": {"photographs"},
     "core/runs/summary.py": {"_read"},
-    "core/estimating/measurements.py": {"machine"},
     "core/backbones/variables.py": {"_table"},
 }
 """Caches that all visitors share; docs/decisions/0024 says why nobody's data is reached by them."""

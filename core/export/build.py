@@ -13,7 +13,6 @@ import numpy as np
 from core import backbones, images
 from core.errors import Cancelled, NotEnoughResources, TuskerError
 from core.estimating import resources
-from core.estimating.cost_model import PROVEN
 from core.export import backbone_file, split_file, train_program, verify
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, Format
 from core.export.metadata import LABELS, Description, labels
@@ -24,7 +23,7 @@ from core.model.dense import DenseHead
 from core.runs.run import Run
 from core.runs.verification import Proof, Verification
 from core.settings import MEGABYTE, Settings
-from core.system import files
+from core.system import capacity, files
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 OPENED = 4
 """Memory of a process that asks a file, in sizes of the network, besides its libraries."""
+PROVEN = 200
+"""Most test pictures that each file is asked about."""
 CALIBRATED = 100
 """Training pictures whose activations give the ranges of int8."""
 
@@ -124,12 +125,12 @@ def _require_memory(form: Format, saved: storage.ModelFile) -> None:
     """Refuse to make or to prove a file in less memory than that takes."""
     network = backbones.get(saved.backbone).megabytes * MEGABYTE
     asking = OPENED * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
-    needed, found = round(max(form.copies * network, asking)), resources.free_memory()
-    if needed > found * (1 - resources.SPARE):
+    needed, found = round(max(form.copies * network, asking)), capacity.free_memory()
+    if needed > found * (1 - resources.RESERVE):
         raise NotEnoughResources(
-            f"Expected about {resources.said(needed)} of free memory, found "
-            f"{resources.said(found)}. End other work on this machine and train again, or take a "
-            "smaller backbone."
+            f"Expected about {resources.format_bytes(needed)} of free memory, found "
+            f"{resources.format_bytes(found)}. End other work on this machine and train again, "
+            "or take a smaller backbone."
         )
 
 

@@ -54,8 +54,8 @@ def _ask(
     rows = compare.available(settings)
     share = 1 - (config.test if config is not None and not found.dataset.predefined else 0)
     pictures = round(share * len(found.dataset.examples))
-    seconds = compare.seconds(pictures, rows, upload.path, settings)
-    lasts = "" if seconds is None or again else f" About {text.duration(seconds)}."
+    seconds = compare.seconds(pictures, rows, settings)
+    lasts = "" if again else f" About {text.duration(seconds)}."
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Compare again" if again else "Compare backbones",
