@@ -14,7 +14,7 @@ from core.system import threads
 from core.training import depth
 from core.training.config import TrainingConfig
 
-START, TENSORFLOW = 1.0, 3.0
+START, TENSORFLOW = 0.8, 3.0
 """Seconds until a worker is at work, and that starting TensorFlow adds."""
 FACTOR = 2
 """Estimates of time are expected to be right within this factor."""

@@ -18,11 +18,11 @@ from core.system import files, threads
 logger = logging.getLogger(__name__)
 
 FILE = "unit_costs.json"
-DECODE = 3e-3
+DECODE = 2e-3
 """Seconds of one core to decode a picture and crop it."""
 BACKWARD = 3
 """Duration of a forward and a backward pass in forward passes."""
-EXPORTS, EXPORTS_PER_MEGABYTE = 24.0, 0.3
+EXPORTS, EXPORTS_PER_MEGABYTE = 40.0, 0.3
 """Seconds to make and verify the exports: for all backbones, and per megabyte of the model."""
 
 Unit = Literal["view", "step", "exports"]
