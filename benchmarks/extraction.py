@@ -96,7 +96,7 @@ def measure(
             list(pool.map(decode, paths, itertools.repeat(edge)))
 
     def forward() -> None:
-        with ThreadPoolExecutor(engine.lanes) as pool:
+        with ThreadPoolExecutor(engine.callers) as pool:
             list(pool.map(engine.run, chunks))
 
     def extracted() -> None:

@@ -25,7 +25,7 @@ from core.training.config import TrainingConfig
 
 POLL_SECONDS = 0.01
 LINKED = ("backbones", "weights")
-MEASURED = "measurements.json"
+MEASURED = "unit_costs.json"
 
 Watch = Callable[[int, bool], None]
 """Called every few milliseconds with the worker's process id and whether the report exists."""

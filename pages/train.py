@@ -37,7 +37,7 @@ if not intake.show(upload, examined):
 
 st.subheader("2 · Method", divider="gray")
 model = warm_start.choose(examined.dataset, settings)
-forecast = Forecast(upload, examined, settings, model)
+forecast = Forecast(examined.dataset, settings, model)
 mirror = examined.dataset.name != samples.DIGITS
 saved = model.model() if model is not None else None
 chosen = settings_form.choose(settings, forecast, mirror=mirror, start=saved)

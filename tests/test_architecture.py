@@ -45,7 +45,6 @@ SHARED = {
     "core/backbones/table.py": {"imagenet_labels"},
     "core/intake/samples.py": {"photographs"},
     "core/runs/summary.py": {"_read"},
-    "core/estimating/measurements.py": {"machine"},
     "core/backbones/variables.py": {"_table"},
 }
 """Caches that all visitors share, none of which holds a visitor's data; see docs/decisions/0024."""

@@ -13,7 +13,7 @@ from core.backbones import Backbone, serving, weights
 from core.bakeoff.result import Candidate, Comparison, Unavailable, conditions_of
 from core.dataset import Dataset, Example, Progress
 from core.errors import BadDataset, Cancelled, TuskerError
-from core.estimating import throughput
+from core.estimating import unit_costs
 from core.evaluation.intervals import paired_difference, proportion
 from core.model.classifier import opened
 from core.settings import Settings
@@ -36,27 +36,17 @@ def available(settings: Settings) -> tuple[Backbone, ...]:
     )
 
 
-def seconds(
-    pictures: int, rows: Sequence[Backbone], folder: Path, settings: Settings
-) -> float | None:
-    """Roughly how long a comparison takes here, if no picture was looked at before.
+def seconds(pictures: int, rows: Sequence[Backbone], settings: Settings) -> float:
+    """Roughly how long a comparison takes on this machine, without any features in the cache.
 
     Args:
-        pictures: that take part.
-        folder: of the intake, which knows how fast this machine is with them.
-
-    Returns:
-        None where that was not measured.
+        pictures: number of pictures that take part.
     """
-    total = 0.0
+    total = STARTS
     for row in rows:
-        speed = throughput.read(folder, row, settings) or throughput.by_the_table(folder, row)
-        if speed is None:
-            return None
-        alone = HEADS * pictures + (PREPARES if serving.locate(row, settings) is None else 0)
-        total += alone * speed.slowness * speed.crowding_of_one
-        total += pictures * (speed.decode + speed.view) * speed.crowding / speed.cores
-    return STARTS + total
+        total += PREPARES if serving.locate(row, settings) is None else 0
+        total += pictures * (HEADS + unit_costs.read(row, settings).view)
+    return total
 
 
 def compare(

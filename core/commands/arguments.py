@@ -1,4 +1,4 @@
-"""What can be typed, and what was: files and folders, checked before any work begins."""
+"""Command-line arguments and their parsing; files and folders are checked before work begins."""
 
 from __future__ import annotations
 
@@ -14,40 +14,39 @@ import typer
 from core.errors import BadDataset, BadInput
 
 if TYPE_CHECKING:
-    from core.checks import Finding
     from core.dataset import Progress
     from core.intake import Intake
     from core.runs.run import Run
     from core.settings import Settings
     from core.training.config import TrainingConfig
 
-Data = Annotated[Path, typer.Argument(help="A zip of class folders, or such a folder.")]
+Data = Annotated[Path, typer.Argument(help="A zip of class folders, or a folder of them.")]
 BackboneName = Annotated[str | None, typer.Option(help="Name of the backbone.")]
 ConfigFile = Annotated[
-    Path | None, typer.Option(help="JSON file of settings, in place of a preset.")
+    Path | None, typer.Option(help="JSON file of settings, instead of a preset.")
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of sentences.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]
 
 
 def existing(path: Path) -> Path:
-    """A zip or a folder to learn from or to be scored on.
+    """A zip or folder of pictures.
 
     Raises:
-        BadInput: nothing is there.
+        BadInput: it does not exist.
     """
-    if not _found(path):
+    if not _exists(path):
         raise BadInput(f"Expected a zip or a folder at {path}, found nothing there.")
     return path
 
 
 def picture(path: Path) -> Path:
-    """A file to look at; whether it is a picture is for the decoder to say.
+    """A picture file; decoding decides whether it is a picture.
 
     Raises:
-        BadInput: it is a folder, or nothing is there.
+        BadInput: it is a folder, or does not exist.
     """
-    if not _found(path):
+    if not _exists(path):
         raise BadInput("Expected a picture, found nothing there.")
     if path.is_dir():
         raise BadInput("Expected a picture, found a folder.")
@@ -55,8 +54,8 @@ def picture(path: Path) -> Path:
 
 
 def holds_pictures(path: Path) -> bool:
-    """Whether it is a folder or a zip, and so may stand for many pictures."""
-    return _found(path) and (path.is_dir() or path.name.lower().endswith(".zip"))
+    """Whether it is a folder or a zip, which may hold many pictures."""
+    return _exists(path) and (path.is_dir() or path.name.lower().endswith(".zip"))
 
 
 def run(name: str, settings: Settings) -> Run:
@@ -71,33 +70,33 @@ def run(name: str, settings: Settings) -> Run:
 
 
 def new_folder(path: Path, *, beside: Path) -> Path:
-    """Where a run may go, before anything is written.
+    """A folder for a run, checked before anything is written.
 
     Raises:
         BadInput: it holds files, cannot be made, or lies among the pictures of `beside`.
     """
     whole = path.absolute()
-    there = next(folder for folder in (whole, *whole.parents) if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    parent = next(folder for folder in (whole, *whole.parents) if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise BadInput(f"Expected a folder for the run at {path}, but none can be made there.")
-    if there == whole and any(whole.iterdir()):
+    if parent == whole and any(whole.iterdir()):
         raise BadInput(f"Expected a new or empty folder for the run, but {path} holds files.")
-    if beside.is_dir() and beside.resolve() in (whole.resolve(), *whole.resolve().parents):
+    if beside.is_dir() and whole.resolve().is_relative_to(beside.resolve()):
         raise BadInput(f"Expected a folder for the run outside the pictures, found {path}.")
     return path
 
 
 def new_file(path: Path) -> Path:
-    """Where a table may go, before anything is written.
+    """A file for a table, checked before anything is written.
 
     Raises:
         BadInput: no file can be written there.
     """
-    if _found(path) and not path.is_file():
+    if _exists(path) and not path.is_file():
         what = "a folder" if path.is_dir() else "something that is no file"
         raise BadInput(f"Expected a file to write to at {path}, found {what}.")
     folder = path.absolute().parent
-    if not _found(folder) or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+    if not _exists(folder) or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"Expected a file to write to at {path}, but none can be made there.")
     return path
 
@@ -106,36 +105,41 @@ def new_file(path: Path) -> Path:
 def ingested(
     data: Path, settings: Settings, progress: Progress, say: Callable[[str], None]
 ) -> Iterator[tuple[Intake, Path]]:
-    """What somebody named, taken in, and the folder of its pictures, both gone after the block.
+    """Take in a zip or folder; yields the intake and its folder of pictures, removed afterwards.
 
     Raises:
-        BadInput: it cannot be learned from; its sentence says why.
+        BadInput: it cannot be learned from.
     """
     from core import intake
 
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        taken = intake.take_in(data, data.stem, Path(scratch), settings, progress)
-        yield unblocked(taken, Path(scratch), say), intake.pictures(Path(scratch))
+        folder = Path(scratch)
+        examined = intake.take_in(data, data.stem, folder, settings, progress)
+        yield unblocked(examined, folder, say), intake.pictures(folder)
 
 
 def configuration(
     preset: str | None, config: Path | None, backbone: str | None, seed: int | None
 ) -> TrainingConfig:
-    """The settings that somebody asked for: a preset, Quick if none is named, or a file.
+    """The configuration by preset, Quick by default, or from a file.
 
     Raises:
-        BadInput: both are named, or they are not what they should be.
+        BadInput: both are given, or one of them is invalid.
     """
     from core.backbones import DEFAULT
-    from core.training import config as room
+    from core.training import config as training_config
 
     if config is None:
-        return room.preset(preset or "quick", backbone=backbone or DEFAULT, seed=seed or 0)
+        return training_config.preset(
+            preset or "quick", backbone=backbone or DEFAULT, seed=seed or 0
+        )
     if preset is not None:
         raise BadInput("Expected --preset or --config, found both. Leave one out.")
-    read = room.read(config).model_dump(mode="json")
-    given = {"backbone": backbone, "seed": seed}
-    return room.parse(read | {key: value for key, value in given.items() if value is not None})
+    values = training_config.read(config).model_dump(mode="json")
+    options = {"backbone": backbone, "seed": seed}
+    return training_config.parse(
+        values | {name: value for name, value in options.items() if value is not None}
+    )
 
 
 def continued(
@@ -147,48 +151,46 @@ def continued(
     settings: Settings,
     progress: Progress,
 ) -> tuple[TrainingConfig, Path]:
-    """The settings of a training that goes on from a bundle, and the folder of its model.
+    """The configuration of a training that starts from a bundle, and the folder of its model.
 
     Raises:
-        BadInput: the bundle cannot be used, or a backbone is named too.
+        BadInput: the bundle cannot be used, or a backbone is given too.
     """
     from core.bundles import imported
     from core.training import warm_start
 
     if backbone is not None:
         raise BadInput("Expected --from or --backbone, found both: a bundle brings its backbone.")
-    if not _found(start) or not start.is_file():
+    if not _exists(start) or not start.is_file():
         raise BadInput(f"Expected a bundle at {start}, found none there.")
-    asked = configuration(preset, config, None, seed)
+    configured = configuration(preset, config, None, seed)
     folder = imported.open_bundle(start, settings, progress).path
-    return warm_start.configure(asked, folder), folder
+    return warm_start.configure(configured, folder), folder
 
 
-def unblocked(taken: Intake, folder: Path, say: Callable[[str], None]) -> Intake:
-    """What was taken in, without what keeps it from being learned from; says what was left out.
+def unblocked(examined: Intake, folder: Path, say: Callable[[str], None]) -> Intake:
+    """The intake after the remedies for all findings that block training; says what was left out.
 
     Raises:
-        BadDataset: nothing can be done about a finding that blocks.
+        BadDataset: a finding that blocks has no remedy.
     """
     from core import intake
     from core.checks import Severity
 
-    def blocking(found: Intake) -> list[Finding]:
-        return [finding for finding in found.findings if finding.severity is Severity.BLOCKS]
-
-    remedies = [finding.remedy for finding in blocking(taken) if finding.remedy is not None]
-    if remedies:
-        for finding in blocking(taken):
+    blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
+    if remedies := [finding.remedy for finding in blocking if finding.remedy is not None]:
+        for finding in blocking:
             say(finding.sentence)
         for remedy in remedies:
             say(f"{remedy.label}: done.")
-        taken = intake.apply_remedies(folder, remedies)
-    if blocking(taken):
-        raise BadDataset(" ".join(finding.sentence for finding in blocking(taken)))
-    return taken
+        examined = intake.apply_remedies(folder, remedies)
+        blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
+    if blocking:
+        raise BadDataset(" ".join(finding.sentence for finding in blocking))
+    return examined
 
 
-def _found(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:  # a name that no file can have

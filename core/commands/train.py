@@ -1,4 +1,4 @@
-"""Teach a model, and what one wants to know before."""
+"""Commands that train a model, and those that help to decide how."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def train(
         Path | None, typer.Option(help="Folder for the run; it must be new or empty.")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="quick (if nothing is said), balanced or thorough.")
+        str | None, typer.Option(help="quick (the default), balanced or thorough.")
     ] = None,
     backbone: BackboneName = None,
     config: ConfigFile = None,
@@ -34,7 +34,7 @@ def train(
 ) -> None:
     """Teach it your own classes."""
     from core import runs
-    from core.estimating import estimate as foresee
+    from core.estimating import estimate
     from core.model import storage
     from core.pipeline.worker import work
     from core.training import warm_start
@@ -42,24 +42,23 @@ def train(
     settings = host()
     watch = Watcher(silent=as_json)
     if start is None:
-        configured, before = arguments.configuration(preset, config, backbone, seed), None
+        configured, model = arguments.configuration(preset, config, backbone, seed), None
     else:
-        configured, before = arguments.continued(
+        configured, model = arguments.continued(
             start, preset, config, backbone, seed, settings, watch.step
         )
-    warm_start.check(configured, before)
+    warm_start.check(configured, model)
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), beside=data)
-    with arguments.ingested(data, settings, watch.step, complain) as (taken, pictures):
-        if before is not None:
-            complain(warm_start.describe(taken.dataset, storage.load(before)[0]))
+    with arguments.ingested(data, settings, watch.step, complain) as (intake, pictures):
+        if model is not None:
+            complain(warm_start.describe(intake.dataset, storage.load(model)[0]))
             complain(warm_start.HONEST)
         if not as_json:
-            (found,) = foresee.measured(taken.dataset, pictures, [configured], settings)
-            complain(found.sentence)
-        run = runs.create(configured, taken.dataset, path)
-        run.write_findings(taken.findings)
-        run.job.open(runs.training_order(pictures, before))
+            complain(estimate.estimate(intake.dataset, configured, settings).sentence)
+        run = runs.create(configured, intake.dataset, path)
+        run.write_findings(intake.findings)
+        run.job.open(runs.training_order(pictures, model))
         terminal.divert(run.job.log_path)
         began = time.monotonic()
         with terminal.cancelling(run.job.request_cancel):
@@ -86,29 +85,27 @@ def train(
 
 def estimate(
     data: Data,
-    preset: Annotated[str | None, typer.Option(help="One of them; all if nothing is said.")] = None,
+    preset: Annotated[str | None, typer.Option(help="One preset; the default is all.")] = None,
     backbone: BackboneName = None,
     config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how long teaching would take on this machine, and how much memory and disk."""
-    from core.estimating import estimate as room
+    """Estimate how long training takes on this machine, and how much memory and disk."""
+    from core.estimating import estimate
     from core.training.config import PRESETS
 
     settings = host()
     presets = (preset,) if preset or config else PRESETS
-    asked = [arguments.configuration(name, config, backbone, None) for name in presets]
+    configs = [arguments.configuration(name, config, backbone, None) for name in presets]
     watch = Watcher(silent=as_json)
-    with arguments.ingested(arguments.existing(data), settings, watch.step, complain) as (
-        taken,
-        pictures,
-    ):
-        found = room.measured(taken.dataset, pictures, asked, settings)
-    for configured, foreseen in zip(asked, found, strict=True):
-        if as_json:
-            print_json({"preset": configured.preset} | asdict(foreseen))
-        else:
-            typer.echo(f"{configured.preset.capitalize()}: {foreseen.sentence}")
+    arguments.existing(data)
+    with arguments.ingested(data, settings, watch.step, complain) as (intake, _):
+        for configured in configs:
+            expected = estimate.estimate(intake.dataset, configured, settings)
+            if as_json:
+                print_json({"preset": configured.preset} | asdict(expected))
+            else:
+                typer.echo(f"{configured.preset.capitalize()}: {expected.sentence}")
 
 
 def compare(
@@ -119,18 +116,17 @@ def compare(
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the backbones at hand on your pictures, before you train on one."""
-    from core.bakeoff import compare as bakeoff
-    from core.bakeoff import result
+    """Compare the backbones on this machine on your pictures, before you train on one."""
+    from core.bakeoff import compare, result
 
     settings = host()
     configured = arguments.configuration(None, config, None, seed)
     arguments.existing(data)
     watch = Watcher(silent=as_json)
-    with arguments.ingested(data, settings, watch.step, complain) as (taken, pictures):
-        found = bakeoff.compare(taken.dataset, pictures, configured, settings, watch.step)
+    with arguments.ingested(data, settings, watch.step, complain) as (intake, pictures):
+        comparison = compare.compare(intake.dataset, pictures, configured, settings, watch.step)
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(comparison.model_dump(mode="json"))
         return
-    for line in result.table(found):
+    for line in result.table(comparison):
         typer.echo(line)

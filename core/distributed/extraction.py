@@ -22,7 +22,6 @@ from core.distributed import connection, shard, transfer
 from core.distributed.machines import Machines, UnreachableNode
 from core.distributed.shard import Pass
 from core.errors import TuskerError
-from core.estimating.known import EMBEDDING
 from core.settings import MEGABYTE
 from core.training import features
 from core.training.cache import FeatureCache
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+EMBEDDING = "embedding"
+"""Of a feature cache, as `core.training.features` names it."""
 PICTURES = 128
 """In a shard: a second or two of work for a core."""
 BYTES = 64 * MEGABYTE

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from core.dataset import Split
 from core.distributed import connection
 from core.distributed.rank import FineTuneResult, FineTuneTask, Rank
-from core.estimating import cost_model, resources, throughput
+from core.estimating import estimate, resources, unit_costs
 from core.jobs.events import Emit, Epoch, Event, Kept, Note
 from core.model.dense import DenseHead
 from core.settings import Settings
@@ -142,7 +142,7 @@ def _placed(context: TrainingContext, activations: OnDisk) -> list[_Placed]:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here, own = _here(context.settings), threads.cores()
-    memory = round(resources.PYTHON_BYTES + resources.tuning_bytes(context.config))
+    memory = round(resources.PYTHON_BYTES + resources.fine_tuning_bytes(context.config))
     rank: Any = ray.remote(max_restarts=0, max_concurrency=2)(Rank)
 
     def place(node: str, taken: int) -> Any:
@@ -272,6 +272,5 @@ def _has_gpu() -> bool:
 
 def _seconds(context: TrainingContext) -> float:
     """How long fine-tuning on this machine will take, at most."""
-    each = cost_model.step_by(throughput.REFERENCE, context.config, context.settings)
-    appearance = len(context.of("train")) * context.config.fine_tune_phase.epochs
-    return each * appearance / threads.cores()
+    costs = unit_costs.read(context.backbone, context.settings)
+    return estimate.fine_tuning_seconds(context.config, len(context.of("train")), costs)

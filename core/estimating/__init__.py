@@ -1,1 +1,1 @@
-"""What a training will take: seconds, memory and disk."""
+"""How long a training will take, and how much memory and disk."""

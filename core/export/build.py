@@ -14,7 +14,6 @@ from core import backbones, images
 from core.dataset import Example
 from core.errors import Cancelled, NotEnoughResources, TuskerError
 from core.estimating import resources
-from core.estimating.cost_model import PROVEN
 from core.export import train_program, verify
 from core.export.formats import FORMATS, INT8, LABELS, ONNX, SAVED_MODEL, Description, Format
 from core.export.formats import labels as label_lines
@@ -25,7 +24,7 @@ from core.model.dense import DenseHead
 from core.runs.run import Run
 from core.runs.verification import FileVerification, Verification
 from core.settings import MEGABYTE, Settings
-from core.system import files
+from core.system import capacity, files
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 OPENED = 4
 """Memory of the process that runs a file, in sizes of the network, without its libraries."""
+VERIFICATION_PICTURES = 200
+"""Most test pictures that each file is run on."""
 CALIBRATION_PICTURES = 100
 """Training pictures whose activations give the ranges of int8."""
 BATCH = 16
@@ -82,7 +83,7 @@ def build_all(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verif
 def held_out(run: Run, pictures: Path) -> HeldOut:
     """A sample of the test pictures, evenly spaced, with the predictions of the report."""
     examples = run.dataset().of("test")
-    places = _evenly(len(examples), PROVEN)
+    places = _evenly(len(examples), VERIFICATION_PICTURES)
     return HeldOut(
         paths=tuple(pictures / examples[place].path for place in places),
         labels=np.array([examples[place].label for place in places]),
@@ -124,12 +125,12 @@ def _require_memory(form: Format, model: storage.ModelFile) -> None:
     """Check that the memory for converting and verifying a file is free."""
     network = backbones.get(model.backbone).megabytes * MEGABYTE
     verifying = OPENED * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
-    needed, free = round(max(form.copies * network, verifying)), resources.free_memory()
-    if needed > free * (1 - resources.SPARE):
+    needed, free = round(max(form.copies * network, verifying)), capacity.free_memory()
+    if needed > free * (1 - resources.RESERVE):
         raise NotEnoughResources(
-            f"Expected about {resources.said(needed)} of free memory, found "
-            f"{resources.said(free)}. End other work on this machine and train again, or choose a "
-            "smaller backbone."
+            f"Expected about {resources.format_bytes(needed)} of free memory, found "
+            f"{resources.format_bytes(free)}. End other work on this machine and train again, or "
+            "choose a smaller backbone."
         )
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from core.jobs.events import EventLog
 from core.system import files
 
-Kind = Literal["intake", "prepare", "measure", "compare", "import", "train"]
+Kind = Literal["intake", "prepare", "compare", "import", "train"]
 # Files written before version 1.0 call imports "adopt".
 _StoredKind = Annotated[Kind, BeforeValidator(lambda kind: "import" if kind == "adopt" else kind)]
 

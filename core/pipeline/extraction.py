@@ -1,28 +1,24 @@
-"""Look at the pictures of a training: choose the engine, make the pass, say how it went."""
+"""Extract the features of a training's pictures: each view runs through the frozen layers once."""
 
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Sequence
 
-import numpy as np
-
-from core import images
 from core.dataset import Split
 from core.distributed import extraction
-from core.estimating.known import EMBEDDING
+from core.estimating import unit_costs
 from core.jobs.events import Counter, Note
-from core.pipeline import choice
 from core.training import engines, features
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
-from core.training.engines import Engine, LitertEngine
+from core.training.engines import Engine
 from core.training.features import Features
-from core.training.views import view_names
 
-PROBES = 16
-"""Pictures to measure engines with."""
-NAMED: dict[Split, str] = {"train": "training", "validation": "validation", "test": "test"}
+NAMES: dict[Split, str] = {"train": "training", "validation": "validation", "test": "test"}
+ENOUGH, ENOUGH_BESIDE_TENSORFLOW = 100, 2_000
+"""Views from which on their duration is recorded: the start of TensorFlow takes cores meanwhile."""
 
 
 def extract(
@@ -33,56 +29,47 @@ def extract(
     Args:
         stage: index in the backbone's stages whose activations are kept; None for none.
     """
-    light = engines.litert(context.network, stage)
+    serving_engine = engines.litert(context.network, stage)
     count = Counter(context.emit)
-    found: dict[Split, Features] = {}
+    extracted: dict[Split, Features] = {}
+    began = time.monotonic()
     for split in splits:
-        training = split == "train"
-        augmentation = context.config.augmentation if training else Augmentation.none()
-        progress = functools.partial(count, f"Looking at {NAMED[split]} pictures")
-        if context.settings.runner == "ray":
-            extraction.extract_on_cluster(context, context.of(split), augmentation, light, progress)
-        found[split] = features.extract(
+        augmentation = Augmentation.none()
+        engine: Engine = serving_engine
+        progress = functools.partial(count, f"Extracting features of {NAMES[split]} pictures")
+        if split == "train":
+            augmentation = context.config.augmentation
+            # Only here: scores must come from the engine that serves predictions.
+            engine = engines.for_training(serving_engine, context.network, stage)
+        if context.settings.runner == "ray" and engine is serving_engine:
+            extraction.extract_on_cluster(
+                context, context.of(split), augmentation, serving_engine, progress
+            )
+        extracted[split] = features.extract(
             context.of(split),
             context.pictures,
             context.backbone,
             augmentation,
-            # What is scored is seen by the engine that serves predictions.
-            _fastest(context, stage, light) if training else light,
+            engine,
             context.cache,
             seed=context.config.seed,
             crop=context.config.crop,
             progress=progress,
         )
-    _say(context, found)
-    return found
+    _report(context, extracted, time.monotonic() - began)
+    return extracted
 
 
-def _fastest(context: TrainingContext, stage: int | None, light: LitertEngine) -> Engine:
-    """The engine for the training views."""
-    examples, augmentation = context.of("train"), context.config.augmentation
-    wanted = {example.sha256 for example in examples}
-    names = view_names(augmentation, context.config.seed, context.config.crop)
-
-    def missing(engine: str) -> int:
-        known = (context.cache.known(engine, name, light.cut or EMBEDDING) for name in names)
-        return sum(len(wanted - pictures) for pictures in known)
-
-    def probes() -> np.ndarray:
-        size, crop = context.backbone.size, context.config.crop
-        paths = [context.pictures / example.path for example in examples[:PROBES]]
-        return np.stack([images.load(path, size, crop) for path in paths])
-
-    return choice.choose(light, context.network, stage, missing=missing, probes=probes)
-
-
-def _say(context: TrainingContext, found: dict[Split, Features]) -> None:
-    reused = sum(features.reused for features in found.values())
-    passed = sum(features.passed for features in found.values())
-    if reused:
+def _report(context: TrainingContext, extracted: dict[Split, Features], seconds: float) -> None:
+    """Say how many views came from the cache, and record what the others took."""
+    cached = sum(features.reused for features in extracted.values())
+    passed = sum(features.passed for features in extracted.values())
+    if cached:
         context.emit(
             Note(
-                sentence=f"{reused:,} of {reused + passed:,} views were known from before; "
+                sentence=f"{cached:,} of {cached + passed:,} views came from the cache; "
                 f"{passed:,} went through the backbone."
             )
         )
+    if passed >= (ENOUGH_BESIDE_TENSORFLOW if context.config.fine_tunes else ENOUGH):
+        unit_costs.record(context.backbone, context.settings, "view", seconds / passed)

@@ -1,9 +1,9 @@
-"""What follows a finished report: doubted labels, more pictures, novelty, heat maps, exports."""
+"""After the report: label issues, learning curve, OOD detector, heat maps, footprint, exports."""
 
 from __future__ import annotations
 
 import logging
-import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,66 +12,66 @@ from statistics import median
 import numpy as np
 
 from core import images
-from core.backbones import costs, serving
+from core.backbones import serving
 from core.dataset import Example
 from core.errors import Cancelled, TuskerError
-from core.estimating import cost_model, estimate, measurements
+from core.estimating import resources, unit_costs
 from core.evaluation import intervals
 from core.evaluation.report import Footprint, OodScores
 from core.jobs.events import EXPORTS_BEGIN, Counter, Note
 from core.model import appearance, batch, ood, storage
-from core.model.classifier import Classifier, on_one_thread, opened
+from core.model.classifier import Classifier, opened
 from core.pipeline import scoring
 from core.pipeline.scoring import TestOutputs
 from core.runs.run import Run
 from core.settings import MEGABYTE
-from core.system import threads
+from core.system import capacity, threads
 from core.training import cross_validation
 from core.training.context import TrainingContext
 
 logger = logging.getLogger(__name__)
 
-ENOUGH = 1_000
-"""Pictures that a novelty detector is fitted to, where they must be looked at for it."""
+OOD_PICTURES = 1_000
+"""Most pictures that the OOD detector is fitted to if they must pass through the model for it."""
 TIMED = 15
-"""Test pictures whose answers are timed."""
+"""Test pictures whose predictions are timed."""
 
 
 @dataclass(frozen=True)
 class TrainingOutputs:
-    """What is known of the plain pictures when the report is written.
+    """What is left of the features when the report is written.
 
     Attributes:
-        train, validation: (n, d) float32, embeddings by the frozen backbone.
-        tested: what the run's own model made of the test pictures.
+        train, validation: (n, d) float32, embeddings of the plain pictures by the frozen backbone.
+        test: outputs of the run's model for the test pictures.
     """
 
     train: np.ndarray
     validation: np.ndarray
-    tested: TestOutputs
+    test: TestOutputs
 
 
-def finish(context: TrainingContext, run: Run, seen: TrainingOutputs) -> None:
-    """Do what the report does not need: it stands whether or not this succeeds.
+def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
+    """Add to a run what its report does not need. A step that fails stops no other.
 
     Raises:
-        Cancelled: somebody asked to stop.
+        Cancelled: the job was cancelled.
     """
     steps: tuple[tuple[str, Callable[[TrainingContext, Run, TrainingOutputs], None]], ...] = (
-        ("Wrong labels could not be looked for", _doubt),
-        ("The learning curve could not be drawn", _ask),
-        ("Unknown pictures could not be told apart", _tell_unlike),
-        ("How its pictures look could not be kept", _remember_looks),
-        ("Heat maps could not be drawn", _draw),
-        ("Its speed could not be measured", _measure),
+        ("Wrong labels could not be looked for", find_label_issues),
+        ("The learning curve could not be drawn", learning_curve),
+        ("Pictures unlike the training pictures cannot be detected", fit_ood),
+        ("The appearance of its pictures could not be measured", measure_appearance),
+        ("Heat maps could not be drawn", draw_heatmaps),
+        ("Its speed could not be measured", measure_footprint),
         ("The files to download could not be made", export),
     )
     for failure, step in steps:
-        attempt(context, failure, partial(step, context, run, seen))
+        attempt(context, failure, partial(step, context, run, outputs))
 
 
 def attempt(context: TrainingContext, failure: str, work: Callable[[], None]) -> None:
-    """Do a piece of work, and say so if it fails. Only `Cancelled` is raised."""
+    """Do a piece of work, and report it if that fails. Raises only `Cancelled`."""
     try:
         work()
     except Cancelled:
@@ -83,27 +83,29 @@ def attempt(context: TrainingContext, failure: str, work: Callable[[], None]) ->
         context.emit(Note(sentence=f"{failure}; the log says why."))
 
 
-def _doubt(context: TrainingContext, run: Run, seen: TrainingOutputs) -> None:
-    """List training pictures whose label is likely wrong, with a small picture of each."""
+def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
+    """List training pictures whose label is likely wrong, each with a thumbnail."""
     from core.checks.labels import label_issues
 
     context.emit(Note(sentence="Looking for labels that may be wrong."))
     examples = context.of("train")
     names = [example.name for example in examples]
-    found = label_issues(seen.train, context.labels("train"), names, seed=context.config.seed)
+    issues = label_issues(outputs.train, context.labels("train"), names, seed=context.config.seed)
     paths = {example.name: context.pictures / example.path for example in examples}
-    small = (images.thumbnail(images.decode(paths[one.name], shorter_edge=160)) for one in found)
-    run.write_label_issues(found, small)
+    thumbnails = (
+        images.thumbnail(images.decode(paths[issue.name], shorter_edge=160)) for issue in issues
+    )
+    run.write_label_issues(issues, thumbnails)
 
 
-def _ask(context: TrainingContext, run: Run, seen: TrainingOutputs) -> None:
-    """Find out whether more pictures would help."""
+def learning_curve(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
+    """Estimate whether more pictures would help."""
     context.emit(Note(sentence="Working out whether more pictures would help."))
-    examples = [*context.of("train"), *context.of("validation")]
+    examples, labels = _taught(context)
     run.write_learning_curve(
         cross_validation.learning_curve(
-            np.concatenate([seen.train, seen.validation]),
-            np.concatenate([context.labels("train"), context.labels("validation")]),
+            np.concatenate([outputs.train, outputs.validation]),
+            labels,
             cross_validation.groups(examples),
             context.dataset.classes,
             context.config.seed,
@@ -111,112 +113,110 @@ def _ask(context: TrainingContext, run: Run, seen: TrainingOutputs) -> None:
     )
 
 
-def _tell_unlike(context: TrainingContext, run: Run, seen: TrainingOutputs) -> None:
-    """Fit what tells pictures apart that are unlike those it saw, and try it on the test pictures.
+def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
+    """Fit the OOD detector, and score the test pictures with it.
 
-    Embeddings must come from the network that will answer. Where it was fine-tuned, those kept are
-    of another, so some pictures pass through it.
+    Its embeddings must come from the network that will answer. Those of a fine-tuned run come from
+    the network before, so some pictures pass through the new one.
     """
     context.emit(Note(sentence="Learning what its pictures have in common."))
-    examples = [*context.of("train"), *context.of("validation")]
-    labels = np.concatenate([context.labels("train"), context.labels("validation")])
+    examples, labels = _taught(context)
     if storage.load(run.model_folder)[0].fine_tuned:
-        some = ood.chosen(labels, ENOUGH)
-        examples, labels = [examples[i] for i in some], labels[some]
+        chosen = ood.chosen(labels, OOD_PICTURES)
+        examples, labels = [examples[place] for place in chosen], labels[chosen]
         embeddings = _embeddings(context, run, examples)
     else:
-        embeddings = np.concatenate([seen.train, seen.validation])
-    found = ood.fit(embeddings, labels, cross_validation.groups(examples))
-    if found is None:
+        embeddings = np.concatenate([outputs.train, outputs.validation])
+    detector = ood.fit(embeddings, labels, cross_validation.groups(examples))
+    if detector is None:
         return
-    storage.save_ood_detector(run.model_folder, found)
-    ood_score = found.ood_score(seen.tested.embeddings)
-    flagged = int((ood_score > 1).sum())
+    storage.save_ood_detector(run.model_folder, detector)
+    scores = detector.ood_score(outputs.test.embeddings)
     run.write_ood_scores(
         OodScores(
-            scores=tuple(np.round(ood_score.astype(float), 4).tolist()),
-            false_alarms=intervals.proportion(flagged, len(ood_score)),
+            scores=tuple(np.round(scores.astype(float), 4).tolist()),
+            false_alarms=intervals.proportion(int((scores > 1).sum()), len(scores)),
         )
     )
 
 
-def _remember_looks(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
-    """Measure how training pictures look, by which a camera can be checked later."""
+def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
+    """Measure light, colour and sharpness of training pictures, to check a camera against later."""
     context.emit(Note(sentence="Measuring light, colour and sharpness of its pictures."))
     examples = context.of("train")
-    some = np.random.default_rng(0).permutation(len(examples))[: appearance.MOST].tolist()
+    chosen = np.random.default_rng(0).permutation(len(examples))[: appearance.MOST].tolist()
 
-    def measure(at: int) -> appearance.Measures:
-        path = context.pictures / examples[at].path
-        seen = images.load(path, context.backbone.size, context.config.crop)
-        return appearance.measure(appearance.as_camera_frame(seen))
+    def measure(place: int) -> appearance.Measures:
+        path = context.pictures / examples[place].path
+        view = images.load(path, context.backbone.size, context.config.crop)
+        return appearance.measure(appearance.as_camera_frame(view))
 
-    lanes = threads.cores()
-    found = threads.map_ordered(measure, some, threads=lanes, most=4 * lanes, name="measure")
-    if (kept := appearance.summarise(list(found))) is not None:
-        storage.save_appearance(run.model_folder, kept)
-
-
-def _embeddings(context: TrainingContext, run: Run, examples: list[Example]) -> np.ndarray:
-    """What the run's model makes of pictures, (n, d) float32."""
-    count, found = Counter(context.emit), []
-
-    def build() -> Classifier:
-        return storage.classifier(
-            run.model_folder, context.dataset.name, context.settings, on_one_thread
-        )
-
-    def ask(classifier: Classifier, example: Example) -> np.ndarray:
-        return classifier.answer(classifier.load(context.pictures / example.path)).embedding
-
-    for embedding in batch.each(build, examples, ask):
-        found.append(embedding)
-        count("Learning what its pictures have in common", len(found), len(examples))
-    return np.stack(found)
+    cores = threads.cores()
+    measures = threads.map_ordered(measure, chosen, threads=cores, most=4 * cores, name="measure")
+    if (summary := appearance.summarise(list(measures))) is not None:
+        storage.save_appearance(run.model_folder, summary)
 
 
-def _draw(context: TrainingContext, run: Run, seen: TrainingOutputs) -> None:
+def draw_heatmaps(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
     """Keep where the model looked in each test picture."""
-    tested = seen.tested
-    if tested.heatmaps is None:
-        tested = scoring.predict_test(context, run, "Drawing heat maps")[1]
-    assert tested.heatmaps is not None
-    run.write_heatmaps(tested.heatmaps)
+    heatmaps = outputs.test.heatmaps
+    if heatmaps is None:
+        heatmaps = scoring.predict_test(context, run, "Drawing heat maps")[1].heatmaps
+    assert heatmaps is not None
+    run.write_heatmaps(heatmaps)
 
 
-def _measure(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
-    """Time the model as a visitor will meet it, and weigh it."""
+def measure_footprint(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
+    """Measure the time of a prediction and the size of the model."""
     saved, arrays = storage.load(run.model_folder)
-    file = run.model_folder / storage.SERVING
+    serving_model = run.model_folder / storage.SERVING
     if not saved.fine_tuned:
-        file = serving.required(context.backbone, context.settings)
-    asked = storage.classifier(run.model_folder, context.dataset.name, context.settings, opened)
-    views = [asked.load(context.pictures / e.path) for e in context.of("test")[:TIMED]]
-    seconds = [asked.answer(view).seconds for view in [views[0], *views]][1:]
-    below = sum(stage.parameters for stage in costs.of(context.backbone))  # in millions
+        serving_model = serving.required(context.backbone, context.settings)
+    classifier = storage.classifier(
+        run.model_folder, context.dataset.name, context.settings, opened
+    )
+    paths = [context.pictures / example.path for example in context.of("test")[:TIMED]]
+    views = [classifier.load(path) for path in paths]
+    classifier.answer(views[0])  # the first one sets the interpreter up
+    top = 1000 * (context.backbone.embedding + 1)  # the classifier of ImageNet
     head = sum(array.size for name, array in arrays.items() if name.startswith("head."))
-    read = file.stat().st_size + (run.model_folder / storage.WEIGHTS).stat().st_size
+    size = serving_model.stat().st_size + (run.model_folder / storage.WEIGHTS).stat().st_size
     run.write_footprint(
         Footprint(
-            milliseconds=1000 * median(seconds),
-            megabytes=read / MEGABYTE,
-            parameters=round(1e6 * below) + head,
+            milliseconds=1000 * median(classifier.answer(view).seconds for view in views),
+            megabytes=size / MEGABYTE,
+            parameters=context.backbone.parameters - top + head,
         )
     )
 
 
 def export(context: TrainingContext, run: Run, _: TrainingOutputs | None = None) -> None:
-    """Make the files to take away."""
+    """Make and verify the files to download."""
     context.emit(Note(sentence=EXPORTS_BEGIN))
-    estimate.check_exports(context.config)
-    from core.export import build as making
+    needed = resources.export_memory(context.backbone)
+    resources.require("memory", needed, capacity.free_memory())
+    from core.export import build
 
-    began = _processor_seconds()
-    making.build_all(run, context.pictures, context.settings, context.emit)
-    key = cost_model.exports_key(context.config, context.settings)
-    measurements.remember(context.settings, key, _processor_seconds() - began)
+    began = time.monotonic()
+    build.build_all(run, context.pictures, context.settings, context.emit)
+    seconds = time.monotonic() - began
+    unit_costs.record(context.backbone, context.settings, "exports", seconds)
 
 
-def _processor_seconds() -> float:
-    """Of this process and of those that it started and that have ended."""
-    return sum(os.times()[:4])
+def _taught(context: TrainingContext) -> tuple[list[Example], np.ndarray]:
+    """Training and validation examples, and their labels (n,) int64."""
+    examples = [*context.of("train"), *context.of("validation")]
+    return examples, np.array([example.label for example in examples], np.int64)
+
+
+def _embeddings(context: TrainingContext, run: Run, examples: list[Example]) -> np.ndarray:
+    """Embeddings of pictures by the run's model, (n, d) float32."""
+
+    def embed(classifier: Classifier, example: Example) -> np.ndarray:
+        return classifier.answer(classifier.load(context.pictures / example.path)).embedding
+
+    count, embeddings = Counter(context.emit), []
+    for row in batch.each(lambda: scoring.open_classifier(context, run), examples, embed):
+        embeddings.append(row)
+        count("Learning what its pictures have in common", len(embeddings), len(examples))
+    return np.stack(embeddings)

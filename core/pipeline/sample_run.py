@@ -1,4 +1,4 @@
-"""Make the finished run that comes with Tusker: `python -m core.pipeline.sample_run`."""
+"""Make the sample run that comes with Tusker: `python -m core.pipeline.sample_run`."""
 
 from __future__ import annotations
 
@@ -20,23 +20,21 @@ from core.training import config
 
 
 def make(path: Path) -> Run:
-    """Train Quick on the handwritten digits, as a visitor would who takes the sample.
-
-    The files to take away are left out: they are large, and nobody needs a model of digits.
+    """Train Quick on the sample of handwritten digits, without exports, which are large.
 
     Args:
-        path: folder of the run; what is in it goes.
+        path: folder of the run; replaced if it exists.
     """
     shutil.rmtree(path, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         settings = Settings(home=Path(scratch) / "home")
         source = Path(scratch) / "digits.zip"
         samples.digits(source)
-        taken = intake.take_in(source, samples.DIGITS, Path(scratch) / "intake", settings)
-        run = runs.create(config.preset("quick"), taken.dataset, path)
-        run.write_findings(taken.findings)
+        ingested = intake.take_in(source, samples.DIGITS, Path(scratch) / "intake", settings)
+        run = runs.create(config.preset("quick"), ingested.dataset, path)
+        run.write_findings(ingested.findings)
         began = time.time()
-        training_job.train(run, intake.pictures(Path(scratch) / "intake"), settings, _Diary(run))
+        training_job.train(run, intake.pictures(Path(scratch) / "intake"), settings, StepLog(run))
         status = Status(
             state=State.FINISHED,
             kind="train",
@@ -48,25 +46,26 @@ def make(path: Path) -> Run:
     return run
 
 
-class _Diary:
-    """Keeps how it learned, and no more than that; stops what makes the files to take away."""
+class StepLog:
+    """Writes the learning curves to the run's events, and stops before the exports."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
     def __call__(self, event: Event) -> None:
+        """Keep an epoch; raise TuskerError where the exports begin."""
         if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN:
-            raise TuskerError("The sample goes without them.")
+            raise TuskerError("The sample has no exports.")
         if isinstance(event, Epoch | Kept):
             self._run.job.events.append(event)
 
 
-def main(typed: list[str] | None = None) -> None:
-    """Make it where it belongs, or in another folder."""
+def main() -> None:
+    """Make it in the repository, or in another folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=runs.SAMPLE, help="Folder of the run.")
-    run = make(parser.parse_args(typed).out)
-    print(f"{run.report().headline}\n{run.path}")  # noqa: T201 — what a program is asked for
+    run = make(parser.parse_args().out)
+    print(f"{run.report().headline}\n{run.path}")  # noqa: T201 — its output
 
 
 if __name__ == "__main__":

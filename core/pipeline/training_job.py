@@ -1,4 +1,4 @@
-"""A training from pictures to a finished run, top to bottom."""
+"""A training job, top to bottom: from pictures to a finished run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from core import backbones
-from core import dataset as dataset_room
-from core.dataset import Split
+from core.dataset import Split, split
 from core.distributed import fine_tuning
-from core.estimating import cost_model, estimate, measurements
-from core.jobs.events import Counter, Emit, Note
+from core.estimating import resources, unit_costs
+from core.jobs.events import Counter, Emit, Kept, Note
 from core.model import storage
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from core.training.finetune import Tuner
 
 Result = TypeVar("Result")
-NOT_TESTED: tuple[Split, ...] = ("train", "validation")
 
 
 def train(
@@ -50,50 +48,54 @@ def train(
     features: Path | None = None,
     start: Path | None = None,
 ) -> None:
-    """Split, look once, train, score, write the report; then what follows a finished report.
+    """Split, extract features, train, evaluate, write the report, and what follows the report.
+
+    The same pictures, settings, seed and machine give the same report, figure by figure, whatever
+    the cache holds already: the engines depend on the machine alone.
 
     Args:
-        run: holds the settings and the dataset; receives all that comes of them.
+        run: holds the configuration and the dataset; all results are written to it.
         pictures: folder that the dataset's paths are relative to.
-        emit: is told each event; may raise `Cancelled`.
-        features: where features are kept; as the mode has it if None.
-        start: folder of the model that it goes on from, if the settings name one.
+        emit: called with each event; may raise `Cancelled`.
+        features: folder of the feature cache; the default depends on the mode.
+        start: folder of the model to start from, if the configuration names one.
 
     Raises:
         BadDataset: too few pictures to learn from.
-        BadConfig: it is to go on from a model that is not there.
-        WeightsUnavailable: the backbone's weights cannot be had.
-        Cancelled: somebody asked to stop.
+        BadConfig: the model to start from is not there.
+        WeightsUnavailable: the backbone's weights are not to be had.
+        NotEnoughResources: too little memory or disk.
+        Cancelled: by `emit`.
     """
     began = time.monotonic() - run.job.spent
     config = run.config()
     warm_start.check(config, start)
-    dataset = dataset_room.split(
-        run.dataset(), validation=config.validation, test=config.test, seed=config.seed
-    )
+    dataset = split(run.dataset(), validation=config.validation, test=config.test, seed=config.seed)
     backbone = backbones.get(config.backbone)
-    if (before := Network(backbone, settings, start).model) is not None:
-        emit(Note(sentence=warm_start.describe(dataset, before)))
-        dataset = warm_start.arrange_classes(dataset, before.classes)
+    if (model := Network(backbone, settings, start).model) is not None:
+        emit(Note(sentence=warm_start.describe(dataset, model)))
+        dataset = warm_start.arrange_classes(dataset, model.classes)
     run.write_dataset(dataset)
-    with cache.opened(features or cache.cache_folder(pictures, settings), settings) as kept:
-        context = TrainingContext(config, dataset, pictures, backbone, settings, kept, emit, start)
+    folder = features or cache.cache_folder(pictures, settings)
+    with cache.opened(folder, settings) as feature_cache:
+        context = TrainingContext(
+            config, dataset, pictures, backbone, settings, feature_cache, emit, start
+        )
         context.check()
         context.network.prepare(lambda sentence: emit(Note(sentence=sentence)), Counter(emit))
-        context = _fitted(context)
-        teach = _fine_tuned if config.fine_tunes else _head_only
-        seen = teach(context, run)
+        context = _with_fitting_batch(context)
+        outputs = _fine_tune(context, run) if config.fine_tunes else _train_head(context, run)
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)
     files.remove(run.job.checkpoint)
-    post_report.finish(context, run, seen)
+    post_report.finish(context, run, outputs)
     manifest = run.manifest()
     run.complete_with(manifest.name, manifest.completed_at, seconds)
 
 
-def _fitted(context: TrainingContext) -> TrainingContext:
-    """The context with a batch that fits into memory; refused if not even one picture does."""
-    config = estimate.check(context.dataset, context.config, context.settings)
+def _with_fitting_batch(context: TrainingContext) -> TrainingContext:
+    """The context with a batch that fits into memory."""
+    config = resources.check(context.dataset, context.config, context.settings)
     if config.batch_size < context.config.batch_size:
         context.emit(
             Note(
@@ -104,89 +106,114 @@ def _fitted(context: TrainingContext) -> TrainingContext:
     return replace(context, config=config)
 
 
-def _head_only(context: TrainingContext, run: Run) -> TrainingOutputs:
-    """Phase 1 alone, without TensorFlow."""
-    found = extract(context, ("train", "validation", "test"), None)
-    fitted = _fit_head(context, found["train"], found["validation"])
+def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
+    """Train a head on the frozen backbone, without TensorFlow, and write the report."""
+    features = extract(context, ("train", "validation", "test"), None)
+    trained = _fit_head(context, features)
     # Copies, so that nothing else of the features is kept in memory.
-    plain = {split: features.embeddings[:, 0].copy() for split, features in found.items()}
-    del found
-    answering = _calibrated(context, fitted, fitted.probabilities(plain["validation"]))
-    _save(context, run, answering)
-    tested = scoring.from_embeddings(context, run, answering, plain["test"])
-    return TrainingOutputs(plain["train"], plain["validation"], tested)
+    plain = {split: found.embeddings[:, 0].copy() for split, found in features.items()}
+    del features
+    head = _calibrate(context, trained, trained.probabilities(plain["validation"]))
+    _save(context, run, head)
+    test = scoring.from_embeddings(context, run, head, plain["test"])
+    return TrainingOutputs(plain["train"], plain["validation"], test)
 
 
-def _fine_tuned(context: TrainingContext, run: Run) -> TrainingOutputs:
-    """Both phases."""
-    making = _beside(lambda: _tuner(context))
+def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
+    """Train a head, then the top of the backbone, and write the report."""
+    # TensorFlow starts while the pictures are looked at.
+    building = _in_background(lambda: _build_tuner(context))
     stage = depth.cut_stage(context.config)
-    found = extract(context, ("train", "validation"), stage)
-    start = _fit_head(context, found["train"], found["validation"])
-    if not making.done():
+    features = extract(context, ("train", "validation"), stage)
+    trained = _fit_head(context, features)
+    if not building.done():
         context.emit(Note(sentence="TensorFlow is starting."))
-    tuner = making.result()
-    emit = fine_tuning.DeduplicatedEpochs(context.emit)
-    shared = fine_tuning.fit(context, tuner, start, found, emit, run.job.checkpoint)
-    began = time.process_time()
-    fitted, kept = shared or tuner.fit(
-        start,
-        found["train"],
-        context.labels("train"),
-        found["validation"],
-        context.labels("validation"),
-        emit,
-        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(context)),
-    )
-    seconds = time.process_time() - began
-    cost_model.remember_steps(
-        context.config, context.dataset, tuner.epochs, seconds, context.settings
-    )
+    tuner = building.result()
+    tuned, kept = _fit_top(context, run, tuner, trained, features)
     if kept.epoch == 0:
         context.emit(
             Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
         )
-        answering = _calibrated(
-            context, start, start.probabilities(found["validation"].embeddings[:, 0])
-        )
-        _save(context, run, answering)
+        plain = features["validation"].embeddings[:, 0]
+        head = _calibrate(context, trained, trained.probabilities(plain))
+        _save(context, run, head)
     else:
         from core.model import keras_model
         from core.training import serving_model
 
         arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
-        answering = _calibrated(context, fitted, tuner.probabilities(found["validation"]))
-        _save(context, run, answering, arrays, stage)
+        head = _calibrate(context, tuned, tuner.probabilities(features["validation"]))
+        _save(context, run, head, arrays, stage)
         serving_model.write(context, tuner, run.model_folder / storage.SERVING)
-    # A copy, so that nothing else of the features is kept in memory.
-    train, validation = (found[split].embeddings[:, 0].copy() for split in NOT_TESTED)
-    del found, tuner, making  # activations and TensorFlow's buffers are not needed any more
-    return TrainingOutputs(train, validation, scoring.from_pictures(context, run, answering))
+    # Copies, so that activations and TensorFlow's buffers can be freed.
+    train, validation = (features[split].embeddings[:, 0].copy() for split in features)
+    del features, tuner, building
+    return TrainingOutputs(train, validation, scoring.from_pictures(context, run, head))
 
 
-def _calibrated(
-    context: TrainingContext, head: DenseHead, validation: np.ndarray
-) -> CalibratedHead:
-    return calibrate(head, validation, context.labels("validation"))
+def _fit_head(context: TrainingContext, features: dict[Split, Features]) -> DenseHead:
+    """Phase 1: the head, on embeddings of the frozen backbone."""
+
+    def batch(split: Split, views: int) -> Batch:
+        """The first views of each picture as rows, those of one picture next to each other."""
+        embeddings = features[split].embeddings[:, :views]
+        owners = np.repeat(np.arange(len(embeddings)), embeddings.shape[1])
+        rows = embeddings.reshape(-1, embeddings.shape[2])
+        return Batch(rows, context.labels(split)[owners], owners)
+
+    return head.fit(
+        batch("train", context.config.head_views),
+        batch("validation", 1),
+        len(context.dataset.classes),
+        context.config,
+        context.emit,
+        context.network.head(context.dataset.classes, context.config.head.hidden),
+    )
 
 
-def _tuner(context: TrainingContext) -> Tuner:
-    began = time.thread_time()
+def _fit_top(
+    context: TrainingContext,
+    run: Run,
+    tuner: Tuner,
+    head: DenseHead,
+    features: dict[Split, Features],
+) -> tuple[DenseHead, Kept]:
+    """Phase 2: the stages above the cut and the head, on several machines or on this one."""
+    emit = fine_tuning.DeduplicatedEpochs(context.emit)
+    shared = fine_tuning.fit(context, tuner, head, features, emit, run.job.checkpoint)
+    if shared is not None:
+        return shared
+    began = time.monotonic()
+    labels = context.labels("train")
+    tuned = tuner.fit(
+        head,
+        features["train"],
+        labels,
+        features["validation"],
+        context.labels("validation"),
+        emit,
+        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(context)),
+    )
+    if steps := tuner.epochs * len(labels) * depth.trained_share(context.config):
+        seconds = time.monotonic() - began
+        unit_costs.record(context.backbone, context.settings, "step", seconds / steps)
+    return tuned
+
+
+def _build_tuner(context: TrainingContext) -> Tuner:
+    """Import TensorFlow and build the network of phase 2."""
     from core.training.finetune import Tuner
 
-    tuner = Tuner(
+    return Tuner(
         context.network,
         context.config,
         classes=len(context.dataset.classes),
         pictures=len(context.of("train")),
     )
-    key = cost_model.start_key(context.config, context.settings)
-    measurements.remember(context.settings, key, time.thread_time() - began)
-    return tuner
 
 
-def _beside(work: Callable[[], Result]) -> Future[Result]:
-    """Do something while this thread goes on; nobody waits for it if the training is cancelled."""
+def _in_background(work: Callable[[], Result]) -> Future[Result]:
+    """Run a function on a daemon thread, so that a cancelled training need not wait for it."""
     future: Future[Result] = Future()
 
     def run() -> None:
@@ -195,36 +222,22 @@ def _beside(work: Callable[[], Result]) -> Future[Result]:
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=run, name="beside", daemon=True).start()
+    threading.Thread(target=run, name="background", daemon=True).start()
     return future
 
 
-def _fit_head(context: TrainingContext, train: Features, validation: Features) -> DenseHead:
-    return head.fit(
-        _batch(train, context.labels("train"), context.config.head_views),
-        _batch(validation, context.labels("validation"), 1),
-        len(context.dataset.classes),
-        context.config,
-        context.emit,
-        context.network.head(context.dataset.classes, context.config.head.hidden),
-    )
-
-
-def _batch(found: Features, labels: np.ndarray, views: int) -> Batch:
-    """The first views of each picture as rows, those of one picture beside each other."""
-    chosen = found.embeddings[:, :views]
-    owners = np.repeat(np.arange(len(chosen)), chosen.shape[1])
-    return Batch(chosen.reshape(-1, chosen.shape[2]), labels[owners], owners)
+def _calibrate(context: TrainingContext, head: DenseHead, validation: np.ndarray) -> CalibratedHead:
+    return calibrate(head, validation, context.labels("validation"))
 
 
 def _save(
     context: TrainingContext,
     run: Run,
-    answering: CalibratedHead,
+    head: CalibratedHead,
     trained: dict[str, np.ndarray] | None = None,
     stage: int | None = None,
 ) -> None:
-    """Write the model: all that differs from the published backbone, whoever trained it.
+    """Write the model: all that differs from the published backbone.
 
     Args:
         trained: weights that this training changed in the backbone.
@@ -238,12 +251,12 @@ def _save(
             classes=context.dataset.classes,
             size=context.backbone.size,
             crop=context.config.crop,
-            hidden=tuple(len(bias) for _, bias in answering.head.layers[:-1]),
+            hidden=tuple(len(bias) for _, bias in head.head.layers[:-1]),
             dropout=context.config.head.dropout,
-            temperature=answering.temperature,
+            temperature=head.temperature,
             cut=network.cut(stage),
         ),
-        answering.head.arrays() | network.arrays | (trained or {}),
+        head.head.arrays() | network.arrays | (trained or {}),
     )
     if not trained and network.retrained is not None:
         with files.replacing(run.model_folder / storage.SERVING) as temporary:

@@ -1,4 +1,4 @@
-"""The worker process: `python -m core.pipeline.worker FOLDER` does the job ordered there."""
+"""The worker process: `python -m core.pipeline.worker FOLDER` runs the job ordered in a folder."""
 
 from __future__ import annotations
 
@@ -23,47 +23,42 @@ from core.jobs.folder import JobFolder, State
 from core.settings import Settings
 from core.system import files
 
-logger = logging.getLogger(
-    "core.pipeline.worker"
-)  # `__name__` is another in the process of its own
+# As a program, its `__name__` is `__main__`.
+logger = logging.getLogger("core.pipeline.worker")
 
 Work = Callable[[JobFolder, Settings, Emit, dict[str, Any]], None]
 
 LOCK_SECONDS = 10
 PARENT_SECONDS = 0.5
-"""How often a worker in a cluster looks whether it is still wanted."""
+"""How often a worker in a cluster checks whether its parent still exists."""
 GRACE_SECONDS = 3.0
-"""How long it may take to stop by itself when it is not."""
+"""How long it may then take to stop by itself."""
 STOPPED = 128 + signal.SIGTERM
-"""Exit code of a worker that the system asked to end, as shells have it."""
+"""Exit code after SIGTERM, as shells define it."""
 CANCELLED = "It was cancelled."
 STOPPING = threading.Event()
-"""Set once the system has asked: libraries turn what a signal raises while they are imported into
-errors of their own."""
+"""Set by SIGTERM: a library that is being imported turns `Stopped` into another error."""
 SORRY = "Sorry, something went wrong that should not; it is a bug. The log says what happened."
 
 
 class Stopped(BaseException):
-    """The system asked the process to end; no `except Exception` of a library holds it up."""
+    """SIGTERM was received; a BaseException, so that libraries do not catch it."""
 
 
 def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
-    """Take in an uploaded archive or folder, and see how fast this machine is with it."""
-    from core import backbones
-    from core import intake as room
+    """Take in an uploaded archive or folder."""
+    from core import intake
     from core.checks import Finding
-    from core.estimating import throughput
     from core.jobs.events import Counter
 
     source = Path(arguments["source"])
     notes = [Finding.model_validate(note) for note in arguments.get("notes", ())]
     try:
-        room.take_in(source, arguments["name"], folder.path, settings, Counter(emit), notes)
+        intake.take_in(source, arguments["name"], folder.path, settings, Counter(emit), notes)
     finally:
-        # The pictures are out of it, or it is of no use: keep the disk for others.
+        # Its pictures have been extracted, or it is of no use: free the disk.
         if source.parent == folder.path:
             files.remove(source)
-    throughput.measure(folder.path, backbones.get(backbones.DEFAULT), settings)
 
 
 def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
@@ -75,14 +70,6 @@ def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, A
     serving.prepare(backbones.get(arguments["backbone"]), settings, Counter(emit))
 
 
-def measure(_: JobFolder, settings: Settings, _emit: Emit, arguments: dict[str, Any]) -> None:
-    """See how fast this machine is with an upload's pictures and another backbone."""
-    from core import backbones
-    from core.estimating import throughput
-
-    throughput.measure(Path(arguments["upload"]), backbones.get(arguments["backbone"]), settings)
-
-
 def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Compare backbones on an upload's pictures."""
     from core.bakeoff import job
@@ -92,7 +79,7 @@ def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[s
 
 
 def import_model(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
-    """Build the serving files of an imported model."""
+    """Build the serving model of an imported model."""
     from core.bundles import ImportedModel
     from core.jobs.events import Counter
 
@@ -121,7 +108,6 @@ def _pictures(arguments: dict[str, Any], what: str) -> Path:
 WORK: dict[str, Work] = {
     "intake": intake,
     "prepare": prepare,
-    "measure": measure,
     "compare": compare,
     "import": import_model,
     "train": train,
@@ -129,15 +115,15 @@ WORK: dict[str, Work] = {
 
 
 def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> None:
-    """Do the job ordered in a folder, in this process, and record how it ended.
+    """Run the job ordered in a folder in this process, and record how it ended.
 
     Args:
-        watch: is told each event as well.
+        watch: also called with each event.
 
     Raises:
-        TuskerError: why it was not done, as it now stands in the folder's status.
-        KeyboardInterrupt, Stopped: they are recorded and passed on.
-        Timeout: another process is at work in the folder.
+        TuskerError: the job failed; the folder's status has the same sentence.
+        KeyboardInterrupt, Stopped: recorded, then passed on.
+        Timeout: another process works in the folder.
     """
 
     def emit(event: Event) -> None:
@@ -163,13 +149,13 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
 
 
 def _record(folder: JobFolder, error: BaseException) -> None:
-    """Say in the folder how the job ended, then raise what the caller is to know."""
+    """Write to the folder how the job ended, then raise what the caller should see."""
     if isinstance(error, Cancelled | KeyboardInterrupt) or folder.cancel_requested:
         folder.end(State.CANCELLED, CANCELLED)
-        ours = isinstance(error, Cancelled | KeyboardInterrupt | Stopped)
-        raise error if ours else Cancelled(CANCELLED) from error
+        expected = isinstance(error, Cancelled | KeyboardInterrupt | Stopped)
+        raise error if expected else Cancelled(CANCELLED) from error
     if isinstance(error, Stopped) or STOPPING.is_set():
-        raise Stopped from error  # whoever stopped the process knows why
+        raise Stopped from error  # the process that stopped this one records the reason
     refusal = _refusal(error)
     folder.end(State.FAILED, str(refusal))
     raise refusal
@@ -178,7 +164,7 @@ def _record(folder: JobFolder, error: BaseException) -> None:
 def _refusal(error: BaseException) -> TuskerError:
     if isinstance(error, TuskerError):
         return error
-    # A library that finds no room for itself cannot be imported.
+    # A library whose code does not fit into memory cannot be imported.
     unmapped = isinstance(error, ImportError) and "failed to map" in str(error)
     if isinstance(error, MemoryError) or unmapped:
         return NotEnoughResources(
@@ -189,8 +175,8 @@ def _refusal(error: BaseException) -> TuskerError:
         return NotEnoughResources("The disk is full. Delete runs that are no longer needed.")
     if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EROFS):
         return NotEnoughResources(
-            f"The disk of this host did not take what was written ({error.strerror}). Try again; "
-            "if it happens again, the host should look at the disk."
+            f"The disk of this host cannot be written to ({error.strerror}). Try again; "
+            "if it happens again, the host should check the disk."
         )
     logger.error("the job failed", exc_info=error)
     return TuskerError(SORRY)
@@ -202,17 +188,17 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def main(path: Path) -> int:
-    """Do the job in a folder. Returns 0 if it was done, or if another process does it."""
+    """Run the job in a folder. Returns 0 if it is finished, or if another process runs it."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     folder = JobFolder(path)
     settings = settings_module.load()
     try:
         signal.signal(signal.SIGTERM, _stop)
         if settings.runner == "ray":
-            threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
-        work(folder, settings, _Diary())
+            threading.Thread(target=_stop_with, args=(os.getppid(),), daemon=True).start()
+        work(folder, settings, StepLog())
     except Timeout:
-        logger.warning("another process is at work on this job")
+        logger.warning("another process runs this job")
     except Stopped:
         logger.info("stopped")
         return STOPPED
@@ -222,8 +208,8 @@ def main(path: Path) -> int:
     return 0
 
 
-def _leave_with(parent: int) -> None:
-    """Stop once the process that started this one is gone: the job is begun elsewhere then."""
+def _stop_with(parent: int) -> None:
+    """Stop once the parent process is gone: the cluster then starts the job elsewhere."""
     while os.getppid() == parent:
         time.sleep(PARENT_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -231,9 +217,8 @@ def _leave_with(parent: int) -> None:
     os._exit(STOPPED)
 
 
-def _bound(allowed: int) -> None:
-    """Give this process, and those that it starts, so many bytes of address space; 0: as many as
-    they ask for."""
+def _limit_memory(allowed: int) -> None:
+    """Limit the address space, in bytes, of this process and of those it starts; 0: no limit."""
     try:
         import resource
     except ImportError:  # Windows
@@ -245,19 +230,20 @@ def _bound(allowed: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (allowed, ceiling))
 
 
-class _Diary:
-    """Keeps in the log what began when, so that a crash can be placed."""
+class StepLog:
+    """Logs each step as it begins, so that the log says where a worker crashed."""
 
     def __init__(self) -> None:
         self._last = ""
 
     def __call__(self, event: Event) -> None:
-        what = getattr(event, "what", "") or getattr(event, "sentence", "")
-        if what and what != self._last:
-            self._last = what
-            logger.info("%s", what)
+        """Log an event unless it belongs to the same step as the last one."""
+        description = getattr(event, "what", "") or getattr(event, "sentence", "")
+        if description and description != self._last:
+            self._last = description
+            logger.info("%s", description)
 
 
 if __name__ == "__main__":
-    _bound(settings_module.load().worker_bytes)
+    _limit_memory(settings_module.load().worker_bytes)
     sys.exit(main(Path(sys.argv[1])))

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 from core import backbones
-from core.backbones import costs
-from core.backbones.costs import Cost
+from core.backbones.costs import COSTS, Cost
 from core.errors import BadConfig
 from core.training.config import TrainingConfig
 
 
 def cut_stage(config: TrainingConfig) -> int:
-    """The highest stage whose end lies below all that fine-tuning is to train.
+    """The highest stage that ends below everything fine-tuning trains.
 
     Returns:
         Index in the backbone's stages.
 
     Raises:
-        BadConfig: no cut of this backbone lies below that many layers.
+        BadConfig: more layers are to be trained than the backbone has above its first stage.
     """
-    backbone, wanted = backbones.get(config.backbone), config.unfreeze
-    stages = costs.of(backbone)
-    if not wanted.layers:
-        return len(stages) - 1 - wanted.stages
+    stages, unfreeze = COSTS[config.backbone], config.unfreeze
+    if not unfreeze.layers:
+        return len(stages) - 1 - unfreeze.stages
     layers = 0
     for stage in range(len(stages) - 2, -1, -1):
         layers += stages[stage + 1].layers
-        if layers >= wanted.layers:
+        if layers >= unfreeze.layers:
             return stage
     raise BadConfig(
-        f"Expected at most {layers} layers to train in {backbone.title}, which are all above its "
-        f"first stage; found {wanted.layers}. Ask for fewer."
+        f"Expected at most {layers} layers to train in {backbones.get(config.backbone).title}, "
+        f"which is all above its first stage; found {unfreeze.layers}. Ask for fewer."
     )
 
 
-def above(config: TrainingConfig) -> Cost:
-    """The cost of the stages that fine-tuning trains."""
-    return costs.between(backbones.get(config.backbone), cut_stage(config) + 1)
+def trained_stages(config: TrainingConfig) -> tuple[Cost, ...]:
+    """The stages above the cut."""
+    return COSTS[config.backbone][cut_stage(config) + 1 :]
+
+
+def trained_share(config: TrainingConfig) -> float:
+    """Share of the backbone's work that is done above the cut, 0 to 1."""
+    whole = sum(stage.work for stage in COSTS[config.backbone])
+    return sum(stage.work for stage in trained_stages(config)) / whole

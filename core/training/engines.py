@@ -1,7 +1,8 @@
-"""Run the frozen layers over views: LiteRT interpreters side by side, or batches in TensorFlow."""
+"""Run the frozen layers over views: LiteRT on a CPU, TensorFlow on a GPU."""
 
 from __future__ import annotations
 
+import os
 import queue
 from pathlib import Path
 from typing import Protocol
@@ -12,33 +13,40 @@ from core.backbones import serving
 from core.system import threads
 from core.training.network import Network
 
+GPU_DEVICES = "nvidia[0-9]*"
+"""Files that the driver makes in `/dev`, one per GPU."""
+
 
 class Engine(Protocol):
-    """The frozen layers, however they are run.
+    """The frozen layers.
 
     Attributes:
-        name: what features are filed under; the same name gives the same features.
-        lanes: callers that it serves at once.
-        batch: views that it likes to be given at once.
-        cut: name of the layer whose activation it keeps; None if it keeps the embedding alone.
+        name: key of its features in the cache; the same name gives the same features.
+        callers: how many threads it can serve at once.
+        batch: number of views per call that suits it.
+        cut: name of the layer whose activation it returns; None for the embedding alone.
         cut_shape: (h, w, c) of that activation; empty without one.
     """
 
     name: str
-    lanes: int
+    callers: int
     batch: int
     cut: str | None
     cut_shape: tuple[int, ...]
 
     def run(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """(n, size, size, 3) uint8 → embeddings (n, d) float32, cuts (n, h, w, c) float16 or None.
+        """Embeddings and activations of some views; safe to call from several threads.
 
-        May be called from several threads.
+        Args:
+            views: (n, size, size, 3) uint8.
+
+        Returns:
+            Embeddings (n, d) float32, and activations at the cut (n, h, w, c) float16 or None.
         """
 
 
 class LitertEngine:
-    """An interpreter a core, one view each at a time.
+    """One LiteRT interpreter per core, each on one thread.
 
     Attributes:
         model: the LiteRT file.
@@ -46,27 +54,27 @@ class LitertEngine:
 
     batch = 4
 
-    def __init__(self, model: Path, name: str, cut: str | None = None, lanes: int = 0) -> None:
-        """Open `lanes` interpreters, or as many as there are cores."""
+    def __init__(self, model: Path, name: str, cut: str | None = None, callers: int = 0) -> None:
+        """Open the file in as many interpreters as callers; 0: as there are cores."""
         self.model, self.name, self.cut = model, name, cut
-        self.lanes = lanes or threads.cores()
-        interpreters = [_Interpreter(model) for _ in range(self.lanes)]
+        self.callers = callers or threads.cores()
+        interpreters = [_Interpreter(model) for _ in range(self.callers)]
         self.cut_shape = interpreters[0].shapes.get("cut", ())
         self._idle: queue.SimpleQueue[_Interpreter] = queue.SimpleQueue()
         for interpreter in interpreters:
             self._idle.put(interpreter)
 
     def run(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Embeddings and cuts of some views."""
+        """See `Engine.run`."""
         interpreter = self._idle.get()
         try:
-            found = [interpreter.run(view) for view in views]
+            outputs = [interpreter.run(view) for view in views]
         finally:
             self._idle.put(interpreter)
-        embeddings = np.stack([answer["embedding"] for answer in found])
+        embeddings = np.stack([output["embedding"] for output in outputs])
         if self.cut is None:
             return embeddings, None
-        return embeddings, np.stack([answer["cut"] for answer in found]).astype(np.float16)
+        return embeddings, np.stack([output["cut"] for output in outputs]).astype(np.float16)
 
 
 class _Interpreter:
@@ -85,17 +93,18 @@ class _Interpreter:
         }
 
     def run(self, view: np.ndarray) -> dict[str, np.ndarray]:
-        # Into the interpreter's own memory, let go again before it runs: one copy less.
+        # Into the interpreter's own memory, released again before it runs: one copy less.
         np.copyto(self._interpreter.tensor(self._input)()[0], view)
         self._interpreter.invoke()
         return {name: self._interpreter.get_tensor(i)[0] for name, i in self._outputs.items()}
 
 
 def litert(network: Network, stage: int | None) -> LitertEngine:
-    """The serving model, or, to keep activations too, that model opened at the end of a stage.
+    """The engine that serves predictions.
 
     Args:
-        stage: index in `backbone.stages` whose activation is kept; None for the embedding alone.
+        stage: index in `backbone.stages` whose activation it returns too, from a copy of the file
+            with that output; None for the embedding alone.
 
     Raises:
         UnknownModel: the backbone has not been prepared on this machine.
@@ -106,11 +115,35 @@ def litert(network: Network, stage: int | None) -> LitertEngine:
         return LitertEngine(model, name)
     from core.model.litert_file import LitertFile
 
-    end = network.backbone.stages[stage].layer
-    opened = network.workplace / f"{digest}-{end}.tflite"
-    if not opened.is_file():
-        opened.parent.mkdir(parents=True, exist_ok=True)
-        inside = LitertFile(model)
-        inside.keep("embedding", inside={"cut": inside.output_of(end)})
-        inside.write(opened)
-    return LitertEngine(opened, name, cut=end)
+    layer = network.backbone.stages[stage].layer
+    copy = network.workplace / f"{digest}-{layer}.tflite"
+    if not copy.is_file():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        file = LitertFile(model)
+        file.keep("embedding", inside={"cut": file.output_of(layer)})
+        file.write(copy)
+    return LitertEngine(copy, name, cut=layer)
+
+
+def for_training(serving_engine: LitertEngine, network: Network, stage: int | None) -> Engine:
+    """The engine for training views: TensorFlow if it can use a GPU, the serving engine if not.
+
+    The choice depends on the machine alone, so a training that is repeated there gives the same
+    report.
+    """
+    if not has_gpu():
+        return serving_engine
+    from core.training.keras_engine import KerasEngine
+
+    name = serving_engine.name.removesuffix("litert") + "tensorflow"
+    return KerasEngine(network, stage, name)
+
+
+def has_gpu(devices: Path = Path("/dev")) -> bool:
+    """Whether TensorFlow can use a GPU; imported only where there is one and it is not hidden."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    if hidden or not any(devices.glob(GPU_DEVICES)):
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))

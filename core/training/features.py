@@ -159,9 +159,9 @@ def extract(
     if not wanted:
         progress(done, len(examples))
     chunks = _chunks(list(wanted.values()), engine.batch)
-    lanes = engine.lanes
+    callers = engine.callers
     with contextlib.closing(
-        threads.map_ordered(look, chunks, threads=lanes, most=2 * lanes, name="look")
+        threads.map_ordered(look, chunks, threads=callers, most=2 * callers, name="look")
     ) as results:
         for result in results:  # closed at once when `progress` raises: its threads end with it
             _keep(result, shelves)

@@ -30,7 +30,7 @@ PR_SET_CHILD_SUBREAPER = 36
 def tiny(tiny_home: Path, settings: Settings) -> Backbone:
     """The tiny backbone, prepared in the home of this test."""
     # Without measurements and files that trainings of other tests have written.
-    written = shutil.ignore_patterns("measurements*", "*_relu.tflite")
+    written = shutil.ignore_patterns("unit_costs*", "*_relu.tflite")
     shutil.copytree(tiny_home, settings.home, ignore=written, dirs_exist_ok=True)
     return backbones.get("tiny")
 

@@ -53,8 +53,8 @@ def _offer(
     rows = compare.available(settings)
     share = 1 - (config.test if config is not None and not examined.dataset.predefined else 0)
     pictures = round(share * len(examined.dataset.examples))
-    seconds = compare.seconds(pictures, rows, upload.path, settings)
-    duration = "" if seconds is None or again else f" About {text.duration(seconds)}."
+    seconds = compare.seconds(pictures, rows, settings)
+    duration = "" if again else f" About {text.duration(seconds)}."
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Compare again" if again else "Compare backbones",

@@ -1,4 +1,4 @@
-"""How long a training will take, and how much memory and disk: said before it begins."""
+"""The forecast on the Train page: how long a training takes, and how much memory and disk."""
 
 from __future__ import annotations
 
@@ -8,23 +8,18 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core import backbones
-from core.backbones import Backbone, serving
+from core.backbones import serving
 from core.bundles import ImportedModel
+from core.dataset import Dataset
 from core.errors import TuskerError
-from core.estimating import estimate, known, resources
-from core.estimating import throughput as pace
-from core.estimating.estimate import Estimate
-from core.estimating.throughput import Pace
-from core.intake import Intake
-from core.intake.uploads import Upload
-from core.jobs import JobFolder, enqueue, scheduling
-from core.jobs.folder import Order
+from core.estimating import estimate, resources, unit_costs
 from core.settings import Settings
-from core.training import config as room
+from core.system import capacity
+from core.training import config as training_config
 from core.training.config import TrainingConfig
 from ui import state, text
 
-SAYS = {
+DESCRIPTIONS = {
     "quick": "Only a new head on top of what it knows.",
     "balanced": "The head, then the last stage of the backbone.",
     "thorough": "More views of each picture, two stages.",
@@ -33,10 +28,9 @@ SAYS = {
 
 @dataclass(frozen=True)
 class Forecast:
-    """What trainings on some pictures will take on this machine."""
+    """What trainings on a dataset will take on this machine."""
 
-    upload: Upload
-    found: Intake
+    dataset: Dataset
     settings: Settings
     start: ImportedModel | None = None
 
@@ -45,101 +39,54 @@ class Forecast:
         backbone = st.session_state.get(state.BACKBONE, backbones.DEFAULT)
         if self.start is not None:
             backbone = self.start.model().backbone
-        said = []
-        for name, does in SAYS.items():
-            with contextlib.suppress(TuskerError):  # a backbone with fewer stages
-                foreseen, _ = self._of(room.preset(name, backbone=backbone))
-                if foreseen is not None:
-                    does = f"**≈ {text.plain(estimate.duration(foreseen.scored.value))}** · {does}"
-            said.append(does)
-        return said
+        captions = []
+        for preset, caption in DESCRIPTIONS.items():
+            with contextlib.suppress(TuskerError):  # the backbone has fewer stages
+                config = training_config.preset(preset, backbone=backbone)
+                seconds = estimate.estimate(self.dataset, config, self.settings).scored
+                caption = f"**≈ {text.plain(estimate.duration(seconds))}** · {caption}"
+            captions.append(caption)
+        return captions
 
     def show(self, config: TrainingConfig) -> bool:
-        """What the chosen settings will take. Returns whether they may be started."""
+        """Show what a training will take. Returns whether it may be started."""
         try:
-            fitting = estimate.check(self.found.dataset, config, self.settings)
+            fitting = resources.check(self.dataset, config, self.settings)
         except TuskerError as refusal:
             st.error(text.plain(str(refusal), 600), icon=":material/memory:")
             return False
-        backbone = backbones.get(config.backbone)
-        foreseen, alone = self._of(config)
-        if foreseen is None or alone is None:
-            if self._measuring(backbone):
-                _watch(self._job(backbone), self.settings)
-            return True
-        st.caption(f":material/timer: {text.plain(foreseen.sentence, 600)} {self._why(backbone)}")
-        self._warn(config, fitting, foreseen)
+        expected = estimate.estimate(self.dataset, config, self.settings)
+        basis = self._basis(config.backbone)
+        st.caption(f":material/timer: {text.plain(expected.sentence, 600)} {basis}")
+        free = capacity.free_memory()
+        if fitting.batch_size < config.batch_size:
+            st.info(
+                f"The batch will be {fitting.batch_size} instead of {config.batch_size}, to fit "
+                f"into {resources.format_bytes(free)} of free memory.",
+                icon=":material/memory:",
+            )
+        if expected.export_memory > free:
+            st.info(
+                "The files to download need about "
+                f"{resources.format_bytes(expected.export_memory)} of memory, and "
+                f"{resources.format_bytes(free)} are free. They may have to be left out; the "
+                "report and Predict do not need them.",
+                icon=":material/memory:",
+            )
         try:
-            estimate.check_time(alone, self.settings)
+            warning = estimate.check_time(expected, self.settings)
         except TuskerError as refusal:
             st.error(text.plain(str(refusal), 600), icon=":material/timer_off:")
             return False
-        if late := estimate.overtime(foreseen, self.settings):
-            st.warning(text.plain(late, 600), icon=":material/timer_off:")
+        if warning:
+            st.warning(text.plain(warning, 600), icon=":material/timer_off:")
         return True
 
-    def _warn(self, config: TrainingConfig, fitting: TrainingConfig, foreseen: Estimate) -> None:
-        available = resources.free_memory()
-        if fitting.batch_size < config.batch_size:
-            st.info(
-                f"The batch will be {fitting.batch_size} instead of {config.batch_size}, so that "
-                f"it fits the {resources.said(available)} of memory that are free.",
-                icon=":material/memory:",
-            )
-        if foreseen.export_memory.value > available:
-            st.info(
-                f"The files to download need about {resources.said(foreseen.export_memory.value)} "
-                f"of memory, and {resources.said(available)} are free. They may have to be left "
-                "out; the report and Predict do not need them.",
-                icon=":material/memory:",
-            )
-
-    def _of(self, config: TrainingConfig) -> tuple[Estimate, Estimate] | tuple[None, None]:
-        """On the machine as crowded as it was, and if it were free; None before it is measured."""
-        found = self._pace(backbones.get(config.backbone))
-        if found is None:
-            return None, None
-        dataset = self.found.dataset
-        before = None if self.start is None else self.start.path
-        seen = known.views(dataset, config, self.upload.pictures, self.settings, before)
-        crowded, alone = (
-            estimate.estimate(dataset, config, pace, self.settings, known=seen)
-            for pace in (found, found.alone)
-        )
-        return crowded, alone
-
-    def _pace(self, backbone: Backbone) -> Pace | None:
-        """The measured pace, or, where measuring it has failed, one by the table."""
-        found = pace.read(self.upload.path, backbone, self.settings)
-        tried = self._job(backbone)
-        if found is None and tried.exists and scheduling.status(tried, self.settings).state.ended:
-            return pace.by_the_table(self.upload.path, backbone)
-        return found
-
-    def _why(self, backbone: Backbone) -> str:
+    def _basis(self, name: str) -> str:
+        """What the estimate of time is based on."""
+        backbone = backbones.get(name)
         if serving.locate(backbone, self.settings) is None:
-            return "Worked out from the speed of this machine; preparing the backbone comes first."
-        return "Measured on this machine with some of your pictures."
-
-    def _measuring(self, backbone: Backbone) -> bool:
-        """See to it that the pace is being measured; whether it is."""
-        job = self._job(backbone)
-        if job.exists and scheduling.status(job, self.settings).state.ended:
-            return False
-        arguments = {"upload": str(self.upload.path), "backbone": backbone.name}
-        try:
-            by = state.mark(self.settings)
-            enqueue(job.path, Order(kind="measure", arguments=arguments), self.settings, by=by)
-        except TuskerError:  # the queue is full: others wait longer for theirs
-            return False
-        return True
-
-    def _job(self, backbone: Backbone) -> JobFolder:
-        return JobFolder(pace.place(self.upload.path, backbone.name))
-
-
-@st.fragment(run_every=0.5)
-def _watch(job: JobFolder, settings: Settings) -> None:
-    if scheduling.status(job, settings).state.ended:
-        st.rerun()
-    st.caption(":material/timer: Measuring this machine …")
+            return "Preparing the backbone comes first."
+        if unit_costs.read(backbone, self.settings).recorded:
+            return "The time is based on earlier trainings on this machine."
+        return "The time is a rough guess until this machine has trained with this backbone."

@@ -10,8 +10,7 @@ from core.backbones import serving, weights
 from core.bakeoff import compare as bakeoff
 from core.bakeoff.result import conditions_of
 from core.errors import BadDataset, Cancelled, WeightsUnavailable
-from core.estimating import throughput
-from core.estimating.throughput import Pace
+from core.estimating import unit_costs
 from core.pipeline.extraction import extract
 from core.training import cache, cross_validation, features
 from core.training.config import parse
@@ -221,14 +220,10 @@ def test_other_pictures_shares_or_seeds_are_other_terms(some_shapes):
     assert conditions_of(fewer, config) != terms
 
 
-def test_how_long_it_takes_grows_with_pictures_and_is_unknown_where_nothing_was_measured(
-    settings, tmp_path
-):
+def test_how_long_it_takes_grows_with_pictures_and_with_backbones_to_prepare(settings):
     lite, other = (backbones.get(f"efficientnet-lite{number}") for number in (0, 2))
-    assert bakeoff.seconds(100, (lite,), tmp_path, settings) is None
-    measured = {"decode": 2e-3, "render": 1e-3, "view": 1e-2, "standard": 1e-2}
-    throughput.write(Pace(backbone=lite.name, **measured, cores=2, crowding=1), tmp_path)
-    short, long = (bakeoff.seconds(count, (lite,), tmp_path, settings) for count in (100, 1000))
-    assert 0.5 * 900 * 12e-3 < long - short < 900 * 12e-3, "both cores decode and look"
-    both = bakeoff.seconds(1000, (lite, other), tmp_path, settings)
+    unit_costs.record(lite, settings, "view", 0.01)
+    short, long = (bakeoff.seconds(count, (lite,), settings) for count in (100, 1000))
+    assert 900 * 0.01 < long - short < 2 * 900 * 0.01
+    both = bakeoff.seconds(1000, (lite, other), settings)
     assert both > long + bakeoff.PREPARES, "it is prepared first"

@@ -1,4 +1,4 @@
-"""What jobs ask of a machine, and what is asked of those that there are."""
+"""What jobs need of a machine, and what the machines there are can grant."""
 
 from pathlib import Path
 
@@ -15,13 +15,15 @@ LARGE = {"CPU": 16.0, "memory": 64.0 * GIGABYTE}
 WITH_GPU = {"CPU": 4.0, "memory": 16.0 * GIGABYTE, "GPU": 1.0}
 
 
-def _of(settings: Settings, pictures: Path, **asked: object) -> Needs:
-    run = at_work.some_run(settings, pictures, **asked)
+def _of(settings: Settings, pictures: Path, **config: object) -> Needs:
+    run = at_work.some_run(settings, pictures, **config)
     run.job.open(Order(kind="train", arguments={"pictures": str(pictures)}))
     return needs.of(run.job)
 
 
-def test_a_training_asks_by_its_preset_and_its_dataset(settings: Settings, tmp_path: Path) -> None:
+def test_the_needs_of_a_training_depend_on_its_preset_and_dataset(
+    settings: Settings, tmp_path: Path
+) -> None:
     quick = _of(settings, tmp_path / "pictures", preset="quick")
     thorough = _of(settings, tmp_path / "pictures", preset="thorough", unfreeze={"stages": 2})
     assert (quick.cores, thorough.cores) == (2, 4)
@@ -29,19 +31,19 @@ def test_a_training_asks_by_its_preset_and_its_dataset(settings: Settings, tmp_p
     assert 0 < quick.memory < thorough.memory < 4 * GIGABYTE
 
 
-def test_other_jobs_ask_for_a_core(tmp_path: Path) -> None:
+def test_an_intake_needs_one_core(tmp_path: Path) -> None:
     job = JobFolder(tmp_path / "job")
     job.open(Order(kind="intake"))
     assert needs.of(job).cores == 1
 
 
-def test_a_gpu_is_asked_for_only_where_there_is_one() -> None:
-    asked = Needs(cores=8, memory=GIGABYTE, gpus=1)
-    assert needs.within(asked, [SMALL, LARGE]) == Needs(8, GIGABYTE, 0)
-    assert needs.within(asked, [LARGE, WITH_GPU]) == Needs(4, GIGABYTE, 1)
+def test_a_gpu_is_requested_only_if_a_machine_has_one() -> None:
+    wanted = Needs(cores=8, memory=GIGABYTE, gpus=1)
+    assert needs.within(wanted, [SMALL, LARGE]) == Needs(8, GIGABYTE, 0)
+    assert needs.within(wanted, [LARGE, WITH_GPU]) == Needs(4, GIGABYTE, 1)
 
 
-def test_no_more_is_asked_for_than_the_largest_machine_has() -> None:
-    asked = Needs(cores=32, memory=100 * GIGABYTE)
-    assert needs.within(asked, [SMALL, LARGE]) == Needs(16, 64 * GIGABYTE)
-    assert needs.within(asked, []) == asked
+def test_no_more_is_requested_than_the_largest_machine_has() -> None:
+    wanted = Needs(cores=32, memory=100 * GIGABYTE)
+    assert needs.within(wanted, [SMALL, LARGE]) == Needs(16, 64 * GIGABYTE)
+    assert needs.within(wanted, []) == wanted

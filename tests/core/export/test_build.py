@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled
-from core.estimating import resources
 from core.export import build, convert, verify
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL
 from core.jobs.events import Note, Step
 from core.model import storage
+from core.system import capacity
 
 ALL = {form.file for form in FORMATS}
 
@@ -89,7 +89,7 @@ def test_a_writer_that_fails_does_not_keep_the_others_from_being_made(
 def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained, one_only, monkeypatch):
     done = trained()
     one_only(storage.LITERT, SAVED_MODEL)
-    monkeypatch.setattr(resources, "free_memory", lambda: 300 * 2**20)
+    monkeypatch.setattr(capacity, "free_memory", lambda: 300 * 2**20)
     found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
     assert found.of(storage.LITERT).passed
     assert "Expected about 640 MB of free memory, found 300 MB" in found.of(SAVED_MODEL).reason

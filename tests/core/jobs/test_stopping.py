@@ -112,7 +112,7 @@ def test_a_killed_worker_is_an_interrupted_job_with_a_log(
     status = at_work.ended(endless.job, job_settings)
     assert status.state is State.INTERRUPTED
     assert "memory ran out" in status.sentence
-    assert "training pictures" in endless.job.log_tail()
+    assert "Extracting features of training pictures" in endless.job.log_tail()
     assert status.sentence in endless.job.log_tail()
     assert_nothing_is_left(endless, job_settings)
 

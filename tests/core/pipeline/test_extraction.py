@@ -1,12 +1,12 @@
-"""A training looks at what was not looked at before, with the engine that is done first."""
+"""Each view runs through the frozen layers once; a later training finds its features cached."""
 
 import numpy as np
 import pytest
 
-from core.estimating import measurements
+from core.estimating import unit_costs
 from core.jobs.events import Note, Step
-from core.pipeline import choice
-from core.pipeline.extraction import PROBES
+from core.pipeline import extraction
+from core.training import engines
 from core.training.engines import LitertEngine
 from core.training.keras_engine import KerasEngine
 from tests.core.trainings import asked_for, train
@@ -36,8 +36,6 @@ def passed(monkeypatch):
 
     watch(LitertEngine, "litert")
     watch(KerasEngine, "tensorflow")
-    # Measuring engines would count as well.
-    monkeypatch.setattr(choice, "_seconds", lambda *_: 1e-6)
     return counts
 
 
@@ -55,10 +53,10 @@ def trained_again(tiny, settings, some_shapes, tmp_path):
     return again
 
 
-def known(done):
-    """What was said about views that were known."""
+def cached(done):
+    """The notes about views from the cache."""
     sentences = [event.sentence for event in done.said if isinstance(event, Note)]
-    return [sentence for sentence in sentences if "known from before" in sentence]
+    return [sentence for sentence in sentences if "from the cache" in sentence]
 
 
 @pytest.mark.parametrize(
@@ -67,14 +65,14 @@ def known(done):
 def test_with_other_settings_no_picture_goes_through_the_frozen_layers_again(
     trained_again, passed, values
 ):
-    assert known(trained_again()) == []
+    assert cached(trained_again()) == []
     assert passed.litert == 42
     done = trained_again(**values)
     assert passed.litert == 42
-    assert known(done) == ["42 of 42 views were known from before; 0 went through the backbone."]
+    assert cached(done) == ["42 of 42 views came from the cache; 0 went through the backbone."]
     steps = [event for event in done.said if isinstance(event, Step)]
-    assert {event.what for event in steps if event.what.startswith("Looking")} == {
-        f"Looking at {split} pictures" for split in ("training", "validation", "test")
+    assert {event.what for event in steps if event.what.startswith("Extracting")} == {
+        f"Extracting features of {split} pictures" for split in ("training", "validation", "test")
     }
 
 
@@ -102,13 +100,13 @@ def test_more_views_pay_for_the_new_ones(trained_again, passed):
 def test_presets_share_what_they_can(trained_again, passed):
     trained_again("balanced")
     first = passed.litert
-    assert known(trained_again("quick")) == [
-        "36 of 42 views were known from before; 6 went through the backbone."
+    assert cached(trained_again("quick")) == [
+        "36 of 42 views came from the cache; 6 went through the backbone."
     ]
     assert passed.litert == first + 6
 
 
-def test_what_was_known_changes_no_report(trained_again, tiny, settings, some_shapes, tmp_path):
+def test_the_cache_changes_no_report(trained_again, tiny, settings, some_shapes, tmp_path):
     for preset, far in (("quick", 0), ("balanced", 1e-5)):  # TensorFlow adds up as threads go
         trained_again(preset, seed=1)
         cached = trained_again(preset).run
@@ -119,36 +117,29 @@ def test_what_was_known_changes_no_report(trained_again, tiny, settings, some_sh
 
 
 @pytest.mark.parametrize("preset", ["quick", "balanced"])
-def test_training_views_go_through_the_faster_engine_and_what_is_scored_through_what_serves(
+def test_on_a_gpu_training_views_go_through_tensorflow_and_scored_ones_through_litert(
     trained_again, passed, monkeypatch, preset
 ):
-    monkeypatch.setattr(choice, "WORTH", 0.0)
-    monkeypatch.setattr(choice, "_has_bfloat16", lambda: False)
-    slowness = {"LitertEngine": 1000.0, "KerasEngine": 0.001}
-    monkeypatch.setattr(choice, "_seconds", lambda engine, _: slowness[type(engine).__name__])
-    monkeypatch.setattr(choice, "_deviation", lambda *_: 0.0)
+    monkeypatch.setattr(engines, "has_gpu", lambda: True)
     done = trained_again(preset)
     assert done.run.report().accuracy.value > 0.6
     assert passed.litert == (12 if preset == "quick" else 6)
-    assert passed.tensorflow == 30 * done.run.config().augmentation.views + PROBES
-    before = passed.tensorflow
-    trained_again(preset, **OTHER)
-    assert passed.litert == (12 if preset == "quick" else 6)
-    assert passed.tensorflow == before
-
-
-def test_an_engine_whose_start_is_slow_is_kept_where_it_has_seen_everything(
-    trained_again, passed, monkeypatch, tiny, settings
-):
-    monkeypatch.setattr(choice, "WORTH", 0.0)
-    monkeypatch.setattr(choice, "_has_bfloat16", lambda: False)
-    slowness = {"LitertEngine": 1.0, "KerasEngine": 0.5}
-    monkeypatch.setattr(choice, "_seconds", lambda engine, _: slowness[type(engine).__name__])
-    monkeypatch.setattr(choice, "_deviation", lambda *_: 0.0)
-    trained_again()
+    assert passed.tensorflow == 30 * done.run.config().augmentation.views
     before = passed.litert, passed.tensorflow
-    for _ in range(measurements.KEPT):  # 25 s to start, where LiteRT takes 30 s for all views
-        key = measurements.key_of("seconds to start, tensorflow", tiny, settings)
-        measurements.remember(settings, key, 25.0)
-    trained_again(**OTHER)
+    trained_again(preset, **OTHER)
     assert (passed.litert, passed.tensorflow) == before
+
+
+def test_what_a_view_a_step_and_the_exports_took_is_recorded(
+    tiny, settings, some_shapes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(extraction, "ENOUGH", 42)
+    train(some_shapes, asked_for("quick"), tmp_path / "quick", settings)
+    first = unit_costs.read(tiny, settings)
+    guess = unit_costs.built_in(tiny)
+    assert first.recorded and first.view != guess.view
+    assert (first.step, first.exports) == (guess.step, guess.exports)
+    train(some_shapes, asked_for("balanced"), tmp_path / "balanced", settings)
+    second = unit_costs.read(tiny, settings)
+    assert second.view == first.view, "TensorFlow was starting meanwhile"
+    assert second.step != guess.step

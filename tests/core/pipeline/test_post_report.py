@@ -1,4 +1,4 @@
-"""What follows a finished report: here, how pictures unlike the taught ones are told apart."""
+"""What follows a finished report: the OOD detector and the appearance of training pictures."""
 
 import numpy as np
 import pytest
@@ -23,8 +23,8 @@ def unsealed(done):
     return storage.classifier(done.run.model_folder, "Shapes", done.settings)
 
 
-def recipe_of(done, said=None):
-    """The recipe by which a run was made, to do a step of it again."""
+def context_of(done, said=None):
+    """The context in which a run was trained, to repeat a step of it."""
     run = done.run
     emit = (said if said is not None else []).append
     cache = FeatureCache(done.settings.home / "again")
@@ -35,28 +35,28 @@ def recipe_of(done, said=None):
 
 
 @BOTH
-def test_how_strange_test_pictures_are_is_what_the_classifier_says(trained, preset):
+def test_ood_scores_of_test_pictures_are_those_of_the_classifier(trained, preset):
     done = trained(preset)
     assert (done.run.model_folder / "novelty.safetensors").is_file()
     assert storage.load(done.run.model_folder)[0].fine_tuned == (preset == "balanced")
     classifier = done.run.classifier(done.settings)
     examples = done.run.dataset().of("test")
-    for example, strange in zip(examples, done.run.ood_scores().scores, strict=True):
+    for example, score in zip(examples, done.run.ood_scores().scores, strict=True):
         answer = classifier.answer(classifier.load(done.pictures / example.path))
-        assert answer.ood_score == pytest.approx(strange, abs=1e-4)
-        assert (classifier.verdict(answer) is Verdict.UNLIKE) == (strange > 1)
+        assert answer.ood_score == pytest.approx(score, abs=1e-4)
+        assert (classifier.verdict(answer) is Verdict.UNLIKE) == (score > 1)
 
 
 @BOTH
 def test_false_alarms_are_counted_on_the_test_pictures(trained, preset):
     unlike = trained(preset).run.ood_scores()
-    flagged = sum(strange > 1 for strange in unlike.ood_score)
-    assert unlike.false_alarms.value == pytest.approx(flagged / len(unlike.ood_score))
+    flagged = sum(score > 1 for score in unlike.scores)
+    assert unlike.false_alarms.value == pytest.approx(flagged / len(unlike.scores))
     assert unlike.false_alarms.low <= unlike.false_alarms.value <= unlike.false_alarms.high
 
 
 @BOTH
-def test_a_picture_of_nothing_that_was_taught_is_unlike(trained, preset):
+def test_a_picture_of_none_of_the_classes_is_out_of_distribution(trained, preset):
     done = trained(preset)
     classifier = done.run.classifier(done.settings)
     rows = np.arange(classifier.size)[:, np.newaxis, np.newaxis]
@@ -66,7 +66,7 @@ def test_a_picture_of_nothing_that_was_taught_is_unlike(trained, preset):
 
 
 @BOTH
-def test_it_is_fitted_to_training_and_validation_pictures_and_to_no_other(
+def test_the_detector_is_fitted_to_training_and_validation_pictures_only(
     trained, preset, monkeypatch
 ):
     done, seen = trained(preset), []
@@ -75,42 +75,40 @@ def test_it_is_fitted_to_training_and_validation_pictures_and_to_no_other(
         seen.append((len(embeddings), labels.tolist(), len(groups)))
 
     monkeypatch.setattr(ood, "fit", fit)
-    context = recipe_of(done)
+    context = context_of(done)
     labels = [example.label for split in ("train", "validation") for example in context.of(split)]
     plain = TrainingOutputs(
         np.ones((len(context.of("train")), 32), np.float32),
         np.ones((len(context.of("validation")), 32), np.float32),
         scoring.TestOutputs(NOTHING),
     )
-    post_report._tell_unlike(context, done.run, plain)
+    post_report.fit_ood(context, done.run, plain)
     assert seen == [(len(labels), labels, len(labels))]
 
 
-def test_of_many_pictures_some_of_each_class_pass_through_a_network_of_its_own(
+def test_of_many_pictures_some_of_each_class_pass_through_the_fine_tuned_network(
     trained, monkeypatch
 ):
     done, said = trained("balanced"), []
-    monkeypatch.setattr(post_report, "ENOUGH", 15)
+    monkeypatch.setattr(post_report, "OOD_PICTURES", 15)
     monkeypatch.setattr(ood, "FEW", 1)
-    context = recipe_of(done, said)
+    context = context_of(done, said)
     tested = scoring.predict_test(context, done.run, "Again")[1]
-    post_report._tell_unlike(context, done.run, TrainingOutputs(NOTHING, NOTHING, tested))
+    post_report.fit_ood(context, done.run, TrainingOutputs(NOTHING, NOTHING, tested))
     steps = [e for e in said if isinstance(e, Step) and e.what != "Again"]
     assert {step.total for step in steps} == {15}
     assert len(load_file(done.run.model_folder / storage.OOD)["means"]) == 3
 
 
-def test_without_pictures_that_tell_anything_a_run_goes_without(trained, monkeypatch):
+def test_too_few_pictures_give_no_detector(trained, monkeypatch):
     done = trained()
     monkeypatch.setattr(ood, "fit", lambda *_: None)
     (done.run.model_folder / storage.OOD).unlink()
     (done.run.path / "unlike.json").unlink()
-    context = recipe_of(done)
+    context = context_of(done)
     counts = [len(context.of(split)) for split in ("train", "validation")]
     plain = (np.ones((count, 32), np.float32) for count in counts)
-    post_report._tell_unlike(
-        context, done.run, TrainingOutputs(*plain, scoring.TestOutputs(NOTHING))
-    )
+    post_report.fit_ood(context, done.run, TrainingOutputs(*plain, scoring.TestOutputs(NOTHING)))
     assert not (done.run.model_folder / storage.OOD).exists()
     assert not (done.run.path / "unlike.json").exists()
     classifier = unsealed(done)
@@ -120,14 +118,14 @@ def test_without_pictures_that_tell_anything_a_run_goes_without(trained, monkeyp
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x80"])
-def test_a_file_that_tells_nothing_is_damage(trained, content):
+def test_a_detector_that_cannot_be_read_is_damage(trained, content):
     done = trained()
     (done.run.model_folder / storage.OOD).write_bytes(content)
     with pytest.raises(RunDamaged, match=r"novelty\.safetensors cannot be read"):
         unsealed(done)
 
 
-def test_what_is_for_other_features_is_damage(trained):
+def test_a_detector_for_other_features_is_damage(trained):
     done = trained()
     file = done.run.model_folder / storage.OOD
     arrays = load_file(file)
@@ -138,7 +136,7 @@ def test_what_is_for_other_features_is_damage(trained):
 
 
 @BOTH
-def test_how_training_pictures_look_is_kept_as_the_model_sees_them(trained, preset):
+def test_the_appearance_of_training_pictures_is_measured_as_the_model_sees_them(trained, preset):
     done = trained(preset)
     classifier = done.run.classifier(done.settings)
     taught = [done.pictures / example.path for example in done.run.dataset().of("train")]
@@ -149,24 +147,24 @@ def test_how_training_pictures_look_is_kept_as_the_model_sees_them(trained, pres
     assert classifier.appearance.pictures == len(taught)
 
 
-def test_of_many_training_pictures_some_are_looked_at(trained, monkeypatch):
+def test_of_many_training_pictures_some_are_measured(trained, monkeypatch):
     done = trained()
     monkeypatch.setattr(appearance, "MOST", 22)
-    post_report._remember_looks(recipe_of(done), done.run, None)
+    post_report.measure_appearance(context_of(done), done.run, None)
     assert storage.load_appearance(done.run.model_folder).pictures == 22
 
 
-def test_of_few_training_pictures_no_look_is_kept(trained, monkeypatch):
+def test_of_few_training_pictures_no_appearance_is_kept(trained, monkeypatch):
     done = trained()
     (done.run.model_folder / storage.APPEARANCE).unlink()
     monkeypatch.setattr(appearance, "FEWEST", 100)
-    post_report._remember_looks(recipe_of(done), done.run, None)
+    post_report.measure_appearance(context_of(done), done.run, None)
     assert not (done.run.model_folder / storage.APPEARANCE).exists()
     assert unsealed(done).appearance is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80", b'{"version": 1, "pictures": 30}'])
-def test_looks_that_cannot_be_read_are_damage(trained, content):
+def test_an_appearance_that_cannot_be_read_is_damage(trained, content):
     done = trained()
     (done.run.model_folder / storage.APPEARANCE).write_bytes(content)
     with pytest.raises(RunDamaged, match=r"looks\.json cannot be read"):

@@ -11,7 +11,7 @@ from core.intake import samples
 from core.jobs import State
 from core.model import storage
 from core.pipeline import sample_run
-from core.runs import manifest
+from core.runs import manifest, store, summary
 from core.runs.filenames import MANIFEST
 from core.runs.run import Run
 from tests.shapes import draw
@@ -83,7 +83,8 @@ def test_reading_it_leaves_no_trace(settings, tmp_path, monkeypatch):
     """The folder may lie where nobody can write."""
     copy = tmp_path / runs.SAMPLE.name
     shutil.copytree(runs.SAMPLE, copy)
-    monkeypatch.setattr(samples, "RUN", copy)
+    monkeypatch.setattr(store, "SAMPLE", copy)
+    monkeypatch.setattr(summary, "SAMPLE", copy)
     before = _files(copy)
     times = {name: (copy / name).stat().st_mtime_ns for name in before}
     run = runs.get(settings, copy.name)

@@ -20,6 +20,7 @@ from core.jobs.folder import PRIVATE
 from core.model import storage
 from core.model.classifier import ServingModel
 from core.pipeline import post_report, training_job
+from core.settings import Settings
 from core.system.files import sha256
 from core.training import features
 from core.training.config import parse
@@ -157,8 +158,8 @@ def test_it_says_what_it_does_in_order(trained):
     done = trained("balanced")
     steps = list(dict.fromkeys(event.what for event in done.said if isinstance(event, Step)))
     assert steps[:3] == [
-        "Looking at training pictures",
-        "Looking at validation pictures",
+        "Extracting features of training pictures",
+        "Extracting features of validation pictures",
         "Fine-tuning, epoch 1",
     ]
     assert steps[-7:] == [
@@ -177,8 +178,8 @@ import sys
 from pathlib import Path
 from core import settings
 from core.errors import Cancelled
-from core.run import Run
-from core.training import pipeline
+from core.pipeline import training_job
+from core.runs import Run
 
 run = Run(Path(sys.argv[1]))
 heavy = lambda: sorted({"tensorflow", "keras"} & set(sys.modules))
@@ -189,7 +190,7 @@ def watch(event):
         raise Cancelled("Seen enough.")
 
 try:
-    pipeline.train(run, Path(sys.argv[2]), settings.load(), watch, Path(sys.argv[4]))
+    training_job.train(run, Path(sys.argv[2]), settings.load(), watch, Path(sys.argv[4]))
 except Cancelled:
     pass
 """
@@ -265,12 +266,18 @@ def test_the_seed_decides_the_split(tiny, settings, some_shapes, tmp_path):
     assert tested[0][0] != tested[2][0]
 
 
-def test_a_fine_tuned_run_comes_out_the_same_again(trained, tiny, settings, some_shapes, tmp_path):
-    again = train(some_shapes, asked_for("balanced"), tmp_path / "again", settings)
-    first = trained("balanced")
-    np.testing.assert_allclose(
-        again.run.probabilities(), first.run.probabilities(), rtol=1e-5, atol=1e-6
-    )
+@BOTH
+def test_the_same_settings_and_seed_give_the_same_report_to_the_last_bit(
+    trainings, tiny_home, some_shapes, tmp_path, preset
+):
+    first = trainings(preset).run
+    shutil.copytree(tiny_home, tmp_path / "home", ignore=shutil.ignore_patterns("*.json"))
+    home = Settings(home=tmp_path / "home")
+    again = train(some_shapes, asked_for(preset), tmp_path / "again", home).run
+    np.testing.assert_array_equal(again.probabilities(), first.probabilities())
+    assert again.report() == first.report()
+    assert again.ood_scores() == first.ood_scores()
+    assert again.learning_curve() == first.learning_curve()
 
 
 def refusal(dataset, taken, tmp_path, settings):
@@ -328,7 +335,7 @@ def test_cancelling_leaves_an_unfinished_run_and_keeps_what_was_looked_at(
     assert files(run) == {"config.json", "dataset.json"}
     assert not list(run.path.glob(".*"))
     again = train(some_shapes, QUICK, tmp_path / "again", settings, features=tmp_path / "features")
-    assert "42 of 42 views were known from before; 0 went through the backbone." in notes(again)
+    assert "42 of 42 views came from the cache; 0 went through the backbone." in notes(again)
 
 
 @pytest.mark.parametrize("mode", ["personal", "public"])
@@ -374,15 +381,21 @@ def test_a_run_is_complete_before_its_exports(tiny, settings, some_shapes, tmp_p
     assert set(run.manifest().files) >= {"report.json", "model/weights.safetensors"}
 
 
-@pytest.mark.parametrize("what", ["export", "_doubt", "_ask", "_tell_unlike", "_draw", "_measure"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        *("export", "find_label_issues", "learning_curve", "fit_ood"),
+        *("measure_appearance", "draw_heatmaps", "measure_footprint"),
+    ],
+)
 def test_a_fault_after_the_report_is_told_and_the_run_stays_complete(
-    tiny, settings, some_shapes, tmp_path, monkeypatch, what
+    tiny, settings, some_shapes, tmp_path, monkeypatch, step
 ):
     def fault(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(post_report, what, fault)
-    done = train(some_shapes, QUICK, tmp_path / "run", settings, exports=what == "export")
+    monkeypatch.setattr(post_report, step, fault)
+    done = train(some_shapes, QUICK, tmp_path / "run", settings, exports=step == "export")
     assert any(sentence.endswith("; the log says why.") for sentence in notes(done))
     assert done.run.report().pictures == 6
 

@@ -1,6 +1,8 @@
-"""The frozen layers, run in LiteRT or in TensorFlow, give the same."""
+"""LiteRT and TensorFlow give the same features; the machine decides which of them runs."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,15 +91,54 @@ def test_several_callers_are_served_at_once_and_each_gets_its_own(tiny, settings
     engine = litert(Network(tiny, settings), 1)
     views = noise(64)
     alone = engine.run(views)
-    with ThreadPoolExecutor(4 * engine.lanes) as pool:
+    with ThreadPoolExecutor(4 * engine.callers) as pool:
         shares = list(pool.map(lambda view: engine.run(view[None]), views))
     for found, expected in zip(zip(*shares, strict=True), alone, strict=True):
         np.testing.assert_array_equal(np.concatenate(found), expected)
 
 
 def test_a_caller_that_fails_leaves_its_interpreter_to_the_next(tiny, settings):
-    engine = engines.LitertEngine(serving.required(tiny, settings), "tiny", lanes=1)
+    engine = engines.LitertEngine(serving.required(tiny, settings), "tiny", callers=1)
     for _ in range(3):
         with pytest.raises(ValueError, match="could not broadcast"):
             engine.run(noise(1, size=16))
     assert engine.run(noise(1))[0].shape == (1, 32)
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "expected"),
+    [
+        ("nvidia0", None, True),
+        ("nvidia3", "0", True),
+        ("nvidia0", "", False),
+        ("nvidia0", "-1", False),
+        ("nvidiactl", None, False),
+        ("null", None, False),
+    ],
+)
+def test_tensorflow_is_asked_for_a_gpu_only_where_one_is_there_and_visible(
+    tmp_path, monkeypatch, device, visible, expected
+):
+    asked = []
+    config = SimpleNamespace(list_physical_devices=lambda kind: asked.append(kind) or ["a GPU"])
+    monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=config))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    (tmp_path / device).touch()
+    assert engines.has_gpu(tmp_path) is expected
+    assert asked == ["GPU"] * expected
+
+
+def test_training_views_go_through_tensorflow_on_a_gpu_and_litert_without(
+    tiny, settings, monkeypatch
+):
+    network = Network(tiny, settings)
+    light = litert(network, 1)
+    monkeypatch.setattr(engines, "has_gpu", lambda: False)
+    assert engines.for_training(light, network, 1) is light
+    monkeypatch.setattr(engines, "has_gpu", lambda: True)
+    heavy = engines.for_training(light, network, 1)
+    assert type(heavy).__name__ == "KerasEngine"
+    assert heavy.name != light.name, "their features are cached apart"
+    assert (heavy.cut, heavy.cut_shape) == (light.cut, light.cut_shape)

@@ -34,7 +34,7 @@ class Counting:
 
     def __init__(self, engine, seconds=0.0):
         self.name, self.cut, self.cut_shape = engine.name, engine.cut, engine.cut_shape
-        self.lanes, self.batch = engine.lanes, engine.batch
+        self.callers, self.batch = engine.callers, engine.batch
         self._engine, self._seconds, self.views = engine, seconds, 0
         self._lock = threading.Lock()
 
@@ -357,7 +357,7 @@ def test_no_more_passes_ahead_than_memory_holds(extract, engine, some_shapes):
         ahead.append(engine.views - done)
 
     extract(engine, PLAIN, examples=some_shapes.dataset.examples, progress=slowly)
-    assert 0 < max(ahead) <= 2 * engine.lanes * engine.batch
+    assert 0 < max(ahead) <= 2 * engine.callers * engine.batch
 
 
 def test_progress_counts_pictures_up_to_all_of_them(extract, engine, examples):
@@ -377,7 +377,7 @@ def test_cancelling_stops_at_once_and_leaves_no_thread_behind(
         raise Cancelled("Stop.")
 
     slow = Counting(engines.litert(Network(tiny, settings), STAGE), seconds=0.1)
-    slow.lanes = 1
+    slow.callers = 1
     began = time.monotonic()
     with pytest.raises(Cancelled) as stopped:
         extract(slow, PLAIN, examples=some_shapes.dataset.examples, progress=stop)

@@ -53,15 +53,3 @@ def test_batches_of_any_size_are_answered_alike():
     apart = [engine.run(noise(7)[place : place + 1]) for place in range(7)]
     for one, several in zip(zip(*apart, strict=True), together, strict=True):
         np.testing.assert_allclose(np.concatenate(one), several, rtol=1e-3, atol=1e-4)
-
-
-def test_half_precision_is_close_and_leaves_that_of_others_alone():
-    policy = keras.config.dtype_policy()
-    half = KerasEngine(Network(TINY, HOME), 1, "half", "mixed_bfloat16")
-    assert keras.config.dtype_policy() == policy
-    embeddings, cuts = half.run(noise(8))
-    exact, exact_cuts = KerasEngine(Network(TINY, HOME), 1, "whole").run(noise(8))
-    assert (embeddings.dtype, cuts.dtype) == (np.float32, np.float16)
-    for found, expected in ((embeddings, exact), (cuts, exact_cuts)):
-        off = np.sqrt(((found.astype("f4") - expected) ** 2).mean() / (expected**2.0).mean())
-        assert 0 < off < 0.02

@@ -8,12 +8,11 @@ import pytest
 from core import runs
 from core.backbones import serving
 from core.errors import BadConfig, RunDamaged
-from core.estimating import known
 from core.jobs.events import Kept, Note
 from core.model import storage
 from core.model.classifier import on_one_thread
 from core.model.dense import DenseHead
-from core.training import cache, engines, head, warm_start
+from core.training import engines, head, warm_start
 from core.training.config import parse
 from core.training.network import Network
 from tests.core.training.clouds import clusters
@@ -166,19 +165,6 @@ def test_the_network_is_built_with_the_weights_of_the_model(start, tiny):
     view = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     expected = on_one_thread(folder / storage.SERVING).run(view).embedding
     np.testing.assert_allclose(stages.embedding(built, view), expected, atol=1e-4)
-
-
-def test_views_that_the_model_has_seen_take_no_time(start, some_shapes, tmp_path):
-    folder, settings = start()
-    home = settings.model_copy(update={"mode": "personal"})
-    asked = warm_start.configure(asked_for("quick"), folder)
-    assert known.views(some_shapes.dataset, asked, some_shapes.pictures, home, folder) == 0
-    place = cache.cache_folder(some_shapes.pictures, home)
-    path = runs.new_path(home)
-    run = train(some_shapes, asked, path, home, features=place, start=folder).run
-    dataset = run.dataset()
-    assert known.views(dataset, asked, some_shapes.pictures, home, folder) > 0
-    assert known.views(dataset, asked, some_shapes.pictures, home) == 0
 
 
 def test_known_classes_start_from_their_rows_and_new_ones_in_the_middle(start, tiny):

@@ -1,0 +1,94 @@
+"""Seconds for each unit of work on this machine: recorded by trainings, a guess before the first.
+
+`TUSKER_HOME/unit_costs.json` holds them by backbone.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from core.backbones import Backbone
+from core.settings import Settings
+from core.system import files, threads
+
+logger = logging.getLogger(__name__)
+
+FILE = "unit_costs.json"
+DECODE = 2e-3
+"""Seconds of one core to decode a picture and crop it."""
+FORWARD = 1.5e-3
+"""Seconds of one core for a forward pass, per millisecond in the table of backbones."""
+STEP = 4
+"""Duration of a training step in forward passes through what it trains."""
+EXPORTS, EXPORTS_PER_MEGABYTE = 40.0, 0.3
+"""Seconds to make and verify the exports: for all backbones, and per megabyte of the model."""
+
+Unit = Literal["view", "step", "exports"]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_RECORDED = TypeAdapter(dict[str, dict[Unit, Seconds]])
+
+
+class UnitCosts(BaseModel):
+    """Seconds on all cores of this machine.
+
+    Attributes:
+        view: decode and render one view of a picture and run it through the whole backbone.
+        step: one training picture in one epoch of fine-tuning, if the whole backbone is trained.
+        exports: make and verify all exports.
+        recorded: whether a training on this machine has recorded any of them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    view: Seconds
+    step: Seconds
+    exports: Seconds
+    recorded: bool = False
+
+
+def built_in(backbone: Backbone) -> UnitCosts:
+    """A guess by the table of backbones."""
+    forward = FORWARD * (backbone.milliseconds or 0) / threads.cores()
+    return UnitCosts(
+        view=forward + DECODE / threads.cores(),
+        step=STEP * forward,
+        exports=EXPORTS + EXPORTS_PER_MEGABYTE * backbone.megabytes,
+    )
+
+
+def read(backbone: Backbone, settings: Settings) -> UnitCosts:
+    """What trainings with this backbone have recorded, completed by the built-in guess."""
+    recorded = _recorded(settings).get(backbone.name)
+    if not recorded:
+        return built_in(backbone)
+    return built_in(backbone).model_copy(update={"recorded": True} | recorded)
+
+
+def record(backbone: Backbone, settings: Settings, unit: Unit, seconds: float) -> None:
+    """Record what a unit took, as the mean of this and what was recorded before.
+
+    So one training on a busy machine counts half, and the next one halves that again. Write errors
+    are ignored: estimates are optional.
+    """
+    if not 0 < seconds < math.inf:
+        return
+    everything = _recorded(settings)
+    own = everything.setdefault(backbone.name, {})
+    own[unit] = (own.get(unit, seconds) + seconds) / 2
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        files.write_bytes(settings.home / FILE, _RECORDED.dump_json(everything, indent=1))
+    except OSError as error:
+        logger.warning("unit costs could not be recorded: %s", error)
+
+
+def _recorded(settings: Settings) -> dict[str, dict[Unit, float]]:
+    """The file; a missing or damaged one is empty."""
+    try:
+        return _RECORDED.validate_json((settings.home / FILE).read_bytes())
+    except (OSError, ValidationError):
+        return {}

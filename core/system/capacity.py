@@ -1,0 +1,60 @@
+"""Free memory, within the limits of the container, and free disk."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+MOUNT = Path("/sys/fs/cgroup")
+OWN = Path("/proc/self/cgroup")
+FILES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
+"""By version of control groups: the limit, the usage, and the field of `memory.stat` that counts
+cached files."""
+
+
+def free_memory(mount: Path = MOUNT, own: Path = OWN) -> int:
+    """Bytes that this process may still take.
+
+    Args:
+        mount: where control groups are mounted, version 1 or 2.
+        own: the file that names the control groups of this process.
+    """
+    import psutil
+
+    return max(0, min(psutil.virtual_memory().available, *_free_in_groups(mount, own)))
+
+
+def free_disk(folder: Path) -> int:
+    """Bytes that can be written to a folder, which need not exist yet."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(existing).free
+
+
+def _free_in_groups(mount: Path, own: Path) -> Iterator[float]:
+    """Bytes that are free in each control group around this process that has a limit."""
+    yield math.inf
+    for line in own.read_text().splitlines() if own.is_file() else ():
+        _, controllers, name = line.split(":", 2)
+        version = 1 if "memory" in controllers.split(",") else 2
+        if version == 2 and controllers:
+            continue
+        root = mount / "memory" if version == 1 else mount
+        folder = root / name.lstrip("/")
+        # Inside a container, the group may be shown as the root of the mount.
+        for group in (folder, *folder.parents):
+            if group.is_relative_to(root):
+                with contextlib.suppress(OSError, ValueError):  # "max": there is no limit
+                    yield _free_in(group, *FILES[version])
+
+
+def _free_in(group: Path, limit: str, usage: str, cached: str) -> int:
+    """Bytes below a group's limit; cached files count as free."""
+    statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    used = int((group / usage).read_text()) - int(statistics.get(cached, 0))
+    return int((group / limit).read_text()) - used

@@ -1,0 +1,40 @@
+"""Fine-tuning cuts a backbone below everything that it trains."""
+
+import pytest
+
+from core.errors import BadConfig
+from core.training import depth
+from core.training.config import parse
+
+
+@pytest.mark.parametrize(
+    ("unfreeze", "stage"),
+    [
+        ({"stages": 1}, 1),
+        ({"stages": 2}, 0),
+        ({"layers": 1}, 1),
+        ({"layers": 3}, 1),
+        ({"layers": 4}, 0),
+        ({"layers": 6}, 0),
+    ],
+    ids=str,
+)
+def test_the_cut_is_as_high_as_the_trained_layers_allow(
+    unfreeze: dict[str, int], stage: int
+) -> None:
+    assert depth.cut_stage(parse({"backbone": "tiny", "unfreeze": unfreeze})) == stage
+
+
+def test_more_layers_than_lie_above_the_first_stage_are_refused() -> None:
+    config = parse({"backbone": "tiny", "unfreeze": {"layers": 7}})
+    with pytest.raises(BadConfig, match=r"at most 6 layers.*Tiny.*found 7\."):
+        depth.cut_stage(config)
+
+
+def test_the_share_of_the_work_above_the_cut_grows_with_it() -> None:
+    one, two = (
+        depth.trained_share(parse({"backbone": "tiny", "unfreeze": {"stages": stages}}))
+        for stages in (1, 2)
+    )
+    assert one == pytest.approx(1 / 4, abs=0.01)
+    assert two == pytest.approx(3 / 4, abs=0.01)
