@@ -16,7 +16,7 @@ from ui.charts import report as charts
 
 PHASES = {"head": "Learning the head", "fine-tune": "Fine-tuning"}
 STARTS = {
-    "head": "its start, a logistic regression, was kept",
+    "head": "its start was kept",
     "fine-tune": "the head alone was kept",
 }
 LOG_LINES = 60
@@ -83,7 +83,10 @@ def _progress(events: tuple[Event, ...], status: Status) -> None:
         parts.append(f"{last.what}: {last.done:,} of {last.total:,}")
         share = last.done / max(1, last.total)
     elif isinstance(last, Epoch):
-        parts.append(f"{PHASES.get(last.phase, last.phase)}: epoch {last.epoch} of {last.epochs}")
+        limit = "of" if last.unit == "epoch" else "of at most"
+        parts.append(
+            f"{PHASES.get(last.phase, last.phase)}: {last.unit} {last.epoch} {limit} {last.epochs}"
+        )
         share = last.epoch / last.epochs
     rate = getattr(last, "per_second", None) or getattr(last, "pictures_per_second", None)
     stored = isinstance(last, Epoch) and last.phase == "head"  # no picture is looked at any more
@@ -108,7 +111,7 @@ def curves(run: Run) -> None:
             width="stretch",
             key=f"curves {run.id}",
             config={"displayModeBar": False},
-            alt=f"Training curves; last epoch: accuracy {last.accuracy:.2f}, "
+            alt=f"Training curves; last {last.unit}: accuracy {last.accuracy:.2f}, "
             f"on validation {last.validation_accuracy or 0:.2f}",
         )
 

@@ -138,7 +138,7 @@ def _tried(
             row, settings, lambda _what, done, total: say("being prepared, once", done, total)
         )
     embeddings = _embeddings(row, examples, pictures, config, settings, say)
-    answers = cross_validation.out_of_fold(
+    probabilities = cross_validation.out_of_fold(
         embeddings,
         labels,
         cross_validation.groups(examples),
@@ -146,7 +146,7 @@ def _tried(
         weighted=config.class_weights,
         progress=lambda done, total: say("teaching heads", done, total),
     )
-    right = answers == labels
+    right = probabilities.argmax(axis=1) == labels
     model = serving.required(row, settings)
     contender = Candidate(
         backbone=row.name,

@@ -101,7 +101,7 @@ class Watcher:
             checked = event.validation_accuracy
             validation = "" if checked is None else f"  validation {checked:.3f}"
             self._say(
-                f"{event.phase} {event.epoch}/{event.epochs}  "
+                f"{event.phase} {event.unit} {event.epoch}/{event.epochs}  "
                 f"loss {event.loss:.3f}  accuracy {event.accuracy:.3f}{validation}"
             )
 

@@ -50,9 +50,10 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class PhaseSummary:
-    """What a phase of the training did: its epochs, and which was kept (0: its start)."""
+    """What a phase of the training did: its epochs or solver iterations, and which was kept."""
 
     name: str
+    unit: str
     epochs: int
     kept: Kept | None
 
@@ -203,10 +204,13 @@ def _alike(dataset: Dataset) -> tuple[int, int]:
 
 
 def _phases(epochs: Sequence[Epoch], kept: Sequence[Kept]) -> tuple[PhaseSummary, ...]:
-    ran = Counter(epoch.phase for epoch in epochs)
-    which = {one.phase: one for one in kept}
+    last = {epoch.phase: epoch for epoch in epochs}
+    kept_of = {event.phase: event for event in kept}
     return tuple(
-        PhaseSummary(phase, ran[phase], which.get(phase)) for phase in dict.fromkeys([*ran, *which])
+        PhaseSummary(phase, last[phase].unit, last[phase].epoch, kept_of.get(phase))
+        if phase in last
+        else PhaseSummary(phase, "epoch", 0, kept_of[phase])
+        for phase in dict.fromkeys([*last, *kept_of])
     )
 
 

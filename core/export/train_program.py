@@ -21,7 +21,7 @@ WIDTH = 88
 WARM_UP = 0.1
 """As in `core.training.finetune`, which only a process with TensorFlow may import."""
 SEARCHING_EPOCHS, SEARCHING_PATIENCE = 100, 5
-"""At least so much for a linear head, which starts here from zeros, not near its optimum."""
+"""Minimum for a linear head: Tusker solves it to its optimum, this program only approaches it."""
 DEEP = ("PNG", "TIFF")
 """Kinds of pictures that may have 16 bits a pixel."""
 OPTIMIZERS = {

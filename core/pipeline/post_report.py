@@ -16,7 +16,7 @@ from core.backbones import costs, serving
 from core.dataset import Example
 from core.errors import Cancelled, TuskerError
 from core.estimating import cost_model, estimate, measurements
-from core.evaluation import intervals
+from core.evaluation import folds, intervals
 from core.evaluation.report import Footprint, OodScores
 from core.jobs.events import EXPORTS_BEGIN, Counter, Note
 from core.model import appearance, batch, ood, storage
@@ -85,12 +85,18 @@ def attempt(context: TrainingContext, failure: str, work: Callable[[], None]) ->
 
 def _doubt(context: TrainingContext, run: Run, seen: TrainingOutputs) -> None:
     """List training pictures whose label is likely wrong, with a small picture of each."""
-    from core.checks.labels import label_issues
+    from core.checks import labels as checks
 
     context.emit(Note(sentence="Looking for labels that may be wrong."))
-    examples = context.of("train")
-    names = [example.name for example in examples]
-    found = label_issues(seen.train, context.labels("train"), names, seed=context.config.seed)
+    examples, labels = context.of("train"), context.labels("train")
+    groups = cross_validation.groups(examples)
+    found: tuple[checks.LabelIssue, ...] = ()
+    if folds.affordable(labels, groups, folds.FEWEST) == folds.FEWEST:
+        probabilities = cross_validation.out_of_fold(
+            seen.train, labels, groups, context.config.seed, strength=checks.STRENGTH
+        )
+        names = [example.name for example in examples]
+        found = checks.find_label_issues(probabilities, labels, names)
     paths = {example.name: context.pictures / example.path for example in examples}
     small = (images.thumbnail(images.decode(paths[one.name], shorter_edge=160)) for one in found)
     run.write_label_issues(found, small)

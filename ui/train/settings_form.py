@@ -154,6 +154,10 @@ def _advanced(
                 help="Share of inputs dropped while training.",
             )
         head_phase = _phase(start.head_phase, f"{key} head")
+        st.caption(
+            "Optimiser, learning rate, epochs and patience apply to heads with hidden layers. "
+            "Without any, the head is a logistic regression, solved to its optimum."
+        )
     with top:
         most = len(backbones.get(backbone).stages) - 1
         left, right = st.columns(2)

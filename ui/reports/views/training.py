@@ -16,10 +16,14 @@ def show(opened: Opened) -> None:
     with curves:
         st.markdown("**How did it learn?**")
         run_progress.curves(run)
+        solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
         for kept in run.kept():
-            which = (
-                f"epoch {kept.epoch} was kept" if kept.epoch else run_progress.STARTS[kept.phase]
-            )
+            if kept.phase in solved:
+                which = f"solved in {kept.epoch} iterations"
+            elif kept.epoch:
+                which = f"epoch {kept.epoch} was kept"
+            else:
+                which = run_progress.STARTS[kept.phase]
             st.caption(
                 f"{run_progress.PHASES[kept.phase]}: {which}, with a validation loss of "
                 f"{kept.validation_loss:.3f} and {100 * kept.validation_accuracy:.1f} % right."
