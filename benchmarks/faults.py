@@ -24,7 +24,7 @@ from benchmarks import fault_web
 from benchmarks.fault_trials import Bench, Fault, Outcome, lay_out, tried
 
 EVENTS, MANIFEST = "home/runs//events.jsonl", "home/runs//manifest.json"
-CHECKPOINT = "home/runs//checkpoint.safetensors"
+CHECKPOINT = "home/runs//checkpoint.npz"
 LONG: dict[str, Any] = {
     "fine_tune_phase": {"epochs": 500, "patience": 500, "learning_rate": 1e-3},
     "unfreeze": {"stages": 2},

@@ -10,10 +10,9 @@ from core.errors import TuskerError
 from core.estimating import resources
 from core.settings import Settings
 from core.training import depth
-from core.training.cache import VERSION, FeatureCache, cache_folder
+from core.training.cache import VERSION, FeatureCache, cache_folder, view_keys
 from core.training.config import TrainingConfig
 from core.training.network import Network
-from core.training.views import view_names
 
 EMBEDDING = "embedding"
 
@@ -47,7 +46,7 @@ def views(
     counted = [
         sum(
             len(wanted & cache.known(engine.name.removeprefix(prefix), name, array))
-            for name in view_names(config.augmentation, config.seed, config.crop)
+            for name in view_keys(config.augmentation, config.seed, config.crop)
         )
         for engine in engines
     ]

@@ -23,7 +23,7 @@ EVENTS = "events.jsonl"
 CANCEL = "cancel"
 LOG = "worker.log"
 LOCK = "worker.lock"
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT = "checkpoint.npz"
 PRIVATE = (STATUS, ORDER, CANCEL, LOCK, CHECKPOINT)
 """Files of the job and not of its result."""
 

@@ -14,11 +14,11 @@ from core.estimating.known import EMBEDDING
 from core.jobs.events import Counter, Note
 from core.pipeline import choice
 from core.training import engines, features
+from core.training.cache import view_keys
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
 from core.training.engines import Engine, LitertEngine
 from core.training.features import Features
-from core.training.views import view_names
 
 PROBES = 16
 """Pictures to measure engines with."""
@@ -62,7 +62,7 @@ def _fastest(context: TrainingContext, stage: int | None, light: LitertEngine) -
     """The engine for the training views."""
     examples, augmentation = context.of("train"), context.config.augmentation
     wanted = {example.sha256 for example in examples}
-    names = view_names(augmentation, context.config.seed, context.config.crop)
+    names = view_keys(augmentation, context.config.seed, context.config.crop)
 
     def missing(engine: str) -> int:
         known = (context.cache.known(engine, name, light.cut or EMBEDDING) for name in names)

@@ -236,14 +236,15 @@ def test_smoothed_labels_make_it_less_certain():
 
 
 @pytest.mark.parametrize("hidden", [(), (8,)])
-def test_the_same_seed_gives_the_same_head_and_another_gives_another(hidden):
+def test_the_same_seed_gives_the_same_head_and_another_other_random_weights(hidden):
     def arrays(seed):
         config = asked(seed=seed, head={"hidden": hidden})
         return fit(clusters(60, views=2), clusters(30, seed=1), config)[0].arrays()
 
     one, again, other = arrays(4), arrays(4), arrays(5)
     assert all(np.array_equal(one[name], again[name]) for name in one)
-    assert not all(np.array_equal(one[name], other[name]) for name in one)
+    if hidden:  # the optimum of a linear head does not depend on the seed
+        assert not all(np.array_equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("units", [1e-3, 1e3])
