@@ -48,7 +48,7 @@ def _below(settings: Settings) -> None:
         "server for as long as your visit. Nothing is written to disk until you keep it; closing "
         "or reloading the page forgets it."
     )
-    why = room.lacking(showing)
+    why = room.missing(showing)
     with st.container(horizontal=True):
         st.button(
             "Keep it",
@@ -80,7 +80,7 @@ def _below(settings: Settings) -> None:
             st.button(f"Forget {text.count(showing.count, 'picture')}", on_click=_forget)
     if why:
         st.caption(text.plain(why, 300))
-    elif poor := room.flattering(showing):
+    elif poor := room.single_burst_classes(showing):
         st.caption(
             f":material/info: {text.plain(listed(poor), 200)}: shown in one turn only. The "
             "pictures to check by are then nearly those it learns from, and the figures flatter "
