@@ -1,10 +1,10 @@
-"""A comparison of backbones on an upload's pictures: ordered, done by a worker, read.
+"""The job that compares backbones on the pictures of an upload.
 
-It lies in a folder of its own beside the pictures, and goes when they go:
+Its folder is next to the pictures and is deleted with them:
 
-    config.json       the settings, of which it takes seed, shares and class weights
-    dataset.json      the pictures, as the remedies left them
-    bakeoff.json      the outcome; written last
+    config.json       the settings, of which seed, shares and class weights are used
+    dataset.json      the dataset with remedies applied
+    bakeoff.json      the result; written last
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def start(
     *,
     by: str = "",
 ) -> JobFolder:
-    """Have the backbones at hand compared; what was found before is forgotten.
+    """Enqueue a comparison of the available backbones; an earlier result is deleted.
 
     Args:
-        by: mark of the visitor who asks for it.
+        by: mark of the visitor.
 
     Raises:
-        LimitExceeded: too many comparisons wait already.
+        LimitExceeded: too many comparisons are queued.
     """
     folder = upload.comparison.path
     folder.mkdir(exist_ok=True)
@@ -52,10 +52,10 @@ def start(
 
 
 def work(folder: Path, pictures: Path, settings: Settings, progress: Progress) -> None:
-    """Do what `start` ordered.
+    """Run the comparison that `start` enqueued.
 
     Raises:
-        BadDataset: the order cannot be read, or too few pictures are left.
+        BadDataset: the job cannot be read, or there are too few pictures.
         Cancelled: by `progress`.
     """
     try:
