@@ -56,7 +56,7 @@ class TrainingContext:
         for split in splits:
             if not self.of(split):
                 raise BadDataset(
-                    f"Expected pictures for {split}, found none among {len(self.dataset.examples)}. "
+                    f"Expected {split} pictures, found none among {len(self.dataset.examples)}. "
                     "Add pictures, or lower the shares for validation and test."
                 )
         present = set(self.labels("train").tolist())
