@@ -8,11 +8,11 @@ from core import settings
 from core.system import memory
 from ui import errors
 
-memory.bound()
+memory.limit_arenas()
 host = settings.load()
 app = st.App(
     "app.py",
     routes=api.routes(host),
-    middleware=[Middleware(api.Visits)] if host.mode == "public" else [],
+    middleware=[Middleware(api.VisitorCookie)] if host.mode == "public" else [],
     on_script_error=errors.apologise,
 )

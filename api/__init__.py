@@ -1,6 +1,6 @@
-"""Tusker over HTTP: the routes below `/api`, for whatever serves the pages."""
+"""The HTTP API below `/api`, and the visitor cookie; both plug into a Starlette application."""
 
+from api.cookie import VisitorCookie
 from api.routes import routes
-from api.visits import Visits
 
-__all__ = ["Visits", "routes"]
+__all__ = ["VisitorCookie", "routes"]

@@ -1,4 +1,4 @@
-"""The routes of the endpoint: what can be asked under which address."""
+"""The routes of the API and their handlers."""
 
 from __future__ import annotations
 
@@ -8,116 +8,143 @@ from typing import TypeVar
 
 import anyio
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from api import description
-from api.answers import Health, Model, Models, Predicted, Unread, json, respond
-from api.gate import Gate
-from api.kept import Kept
-from api.predictions import answered, nothing_read
-from api.question import asked
-from api.refusals import HANDLERS, Refused
+from api import openapi, schemas
+from api.access import AccessControl
+from api.errors import HANDLERS
+from api.model_cache import ModelCache
+from api.parsing import Parameters, Upload, parse
+from api.schemas import PictureError, PictureResult, respond
 from core import backbones, runs
 from core.backbones import imagenet_labels, serving
-from core.bundles import ImportedModel, imported
+from core.bundles import imported
+from core.errors import BadImage
+from core.model import heatmap
+from core.model.classifier import Answer, Classifier
 from core.settings import Settings
 
-AT_ONCE = 2
-"""Threads that decode and predict; the others belong to the pages."""
+THREADS = 2
+"""Threads that decode and predict. The other threads of the process serve the pages."""
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def routes(settings: Settings) -> list[BaseRoute]:
-    """All that is below `/api`, for `st.App` or any other Starlette application."""
-    endpoint = Endpoint(settings)
-    inside = Starlette(
+    """The routes below `/api`, for `st.App` or another Starlette application."""
+    api = Api(settings)
+    app = Starlette(
         routes=[
-            Route("/predict", endpoint.predict, methods=["POST"]),
-            Route("/models", endpoint.models),
-            Route("/openapi.json", endpoint.description),
-            Route("/health", endpoint.health),
+            Route("/predict", api.predict, methods=["POST"]),
+            Route("/models", api.models),
+            Route("/openapi.json", api.openapi),
+            Route("/health", api.health),
         ],
-        middleware=[Middleware(Gate, settings=settings)],
+        middleware=[Middleware(AccessControl, settings=settings)],
         exception_handlers=HANDLERS,
     )
-    # Whatever is not there is said to be not there, in place of Streamlit's index page.
-    inside.router.redirect_slashes = False
-    return [Mount("/api", app=inside), Route("/api", inside)]
+    # Unknown paths are 404 and not Streamlit's index page.
+    app.router.redirect_slashes = False
+    return [Mount("/api", app=app), Route("/api", app)]
 
 
-class Endpoint:
-    """What the routes do, with the models that they share."""
+class Api:
+    """The handlers of the routes, with the models that they share."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._kept = Kept(settings)
-        self._limiter = anyio.CapacityLimiter(AT_ONCE)
-        self._description = description.describe(settings)
+        self._models = ModelCache(settings)
+        self._limiter = anyio.CapacityLimiter(THREADS)
+        self._openapi = openapi.describe(settings)
 
     async def predict(self, request: Request) -> Response:
-        """Name what is in each picture."""
-        async with asked(request, self._settings) as question:
-            said = question.parameters
-            classifier = await self._in_turn(lambda: self._kept.classifier(said.model))
-            pictures = []
-            for given in question.pictures:
-                # One at a time, so that a request with many lets others in between.
-                ask = partial(answered, classifier, given, said)
-                pictures.append(await self._in_turn(ask))
+        """Predict the classes of each picture."""
+        async with parse(request, self._settings) as parsed:
+            parameters = parsed.parameters
+            load = partial(self._models.classifier, parameters.model)
+            classifier = await self._in_thread(load)
+            results = []
+            for upload in parsed.pictures:
+                # Picture by picture, so that other requests get their turn in between.
+                work = partial(_predict, classifier, upload, parameters)
+                results.append(await self._in_thread(work))
                 if await request.is_disconnected():
                     raise ClientDisconnect
-        unread = [picture for picture in pictures if isinstance(picture, Unread)]
-        if len(unread) == len(pictures):
-            raise Refused(422, nothing_read(unread))
-        return respond(Predicted(model=said.model, pictures=pictures))
+        errors = [result.error for result in results if isinstance(result, PictureError)]
+        if len(errors) == len(results):
+            more = f"None of the {len(errors)} pictures could be read. The first: "
+            raise HTTPException(422, (more if len(errors) > 1 else "") + errors[0])
+        return respond(schemas.PredictResponse(model=parameters.model, pictures=results))
 
     async def models(self, _request: Request) -> Response:
-        """What can be asked for by name."""
-        return respond(await self._in_turn(self._models))
+        """List the models that can predict."""
+        return respond(await self._in_thread(partial(_list_models, self._settings)))
 
-    async def description(self, _request: Request) -> Response:
+    async def openapi(self, _request: Request) -> Response:
         """The OpenAPI description."""
-        return json(self._description)
+        return respond(self._openapi)
 
     async def health(self, _request: Request) -> Response:
-        """That it is there."""
-        return respond(Health())
+        """Whether the API is up."""
+        return respond(schemas.Health())
 
-    def _models(self) -> Models:
-        listed = [
-            Model(name=row.name, title=row.title, kind="backbone", classes=len(imagenet_labels()))
-            for row in map(backbones.get, backbones.BACKBONES)
-            if serving.locate(row, self._settings) is not None
-        ]
-        # Knowing a run's id is the permission to use it, so a public host gives away only those
-        # that were published.
-        every = runs.list_runs(self._settings)
-        if self._settings.mode == "personal":
-            shown = [*every, runs.sample()]
-        else:
-            shown = [run for run in every if run.published]
-        lines = [runs.summarise(run, self._settings) for run in shown]
-        listed += [
-            Model(name=line.id, title=line.name, kind="run", classes=len(line.classes))
-            for line in sorted(lines, key=lambda line: -line.at)
-            if line.complete
-        ]
-        if self._settings.mode == "personal":
-            listed += [
-                Model(
-                    name=one.id, title=one.title, kind="brought", classes=len(one.model().classes)
-                )
-                for one in sorted(self._brought(), key=lambda one: -one.at)
-            ]
-        return Models(default=backbones.DEFAULT, models=listed)
-
-    def _brought(self) -> list[ImportedModel]:
-        every = imported.list_models(self._settings)
-        return [one for one in every if not one.damaged and one.ready(self._settings)]
-
-    async def _in_turn(self, work: Callable[[], Found]) -> Found:
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+def _predict(
+    classifier: Classifier, upload: Upload, parameters: Parameters
+) -> PictureResult | PictureError:
+    try:
+        answer = classifier.answer(classifier.load(upload.file.read()))
+    except BadImage as error:
+        return PictureError(file=upload.name, error=str(error))
+    predictions = classifier.top(answer.probabilities, parameters.top)
+    return PictureResult(
+        file=upload.name,
+        predictions=[schemas.Prediction(**vars(prediction)) for prediction in predictions],
+        verdict=classifier.verdict(answer),
+        milliseconds=answer.seconds * 1000,
+        heatmap=_heatmap(classifier, answer, predictions[0].index) if parameters.heatmap else None,
+    )
+
+
+def _heatmap(classifier: Classifier, answer: Answer, index: int) -> schemas.Heatmap | None:
+    try:
+        (evidence,) = classifier.heatmaps(answer, [index])
+    except LookupError:
+        return None
+    rows = heatmap.packed(evidence).tolist()
+    return schemas.Heatmap(index=index, crop=classifier.crop, rows=rows)
+
+
+def _list_models(settings: Settings) -> schemas.ModelsResponse:
+    personal = settings.mode == "personal"
+    models = [
+        schemas.ModelInfo(
+            name=row.name, title=row.title, kind="backbone", classes=len(imagenet_labels())
+        )
+        for row in map(backbones.get, backbones.BACKBONES)
+        if serving.locate(row, settings) is not None
+    ]
+    # Knowing a run's id is the permission to use it: a public host lists published runs only.
+    all_runs = runs.list_runs(settings)
+    listed = [*all_runs, runs.sample()] if personal else [run for run in all_runs if run.published]
+    summaries = [runs.summarise(run, settings) for run in listed]
+    models += [
+        schemas.ModelInfo(name=run.id, title=run.name, kind="run", classes=len(run.classes))
+        for run in sorted(summaries, key=lambda run: -run.at)
+        if run.complete
+    ]
+    models += [
+        schemas.ModelInfo(
+            name=model.id, title=model.title, kind="brought", classes=len(model.model().classes)
+        )
+        for model in sorted(imported.list_models(settings), key=lambda model: -model.at)
+        if personal and not model.damaged and model.ready(settings)
+    ]
+    return schemas.ModelsResponse(default=backbones.DEFAULT, models=models)

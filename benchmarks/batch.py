@@ -1,25 +1,25 @@
-"""A thousand pictures: from a folder to a table, beside the least that it could take.
+"""Batch prediction: seconds from a folder of pictures to a CSV, compared with the bare work.
 
     python -m benchmarks.batch
 
-Every picture of a folder is answered by the default backbone and written to a CSV, as
-`python -m core predict FOLDER --csv` does it, from opening the model to the finished file. Against
-it stands the bare work on as many cores: Pillow decodes a picture and resizes it, the LiteRT
-interpreter is called on it, and the answer is thrown away.
+The default backbone classifies every picture of a folder and writes a CSV, as
+`python -m core predict FOLDER --csv` does, from opening the model to the finished file. The bare
+work uses the same number of cores: Pillow decodes and resizes each picture, the LiteRT interpreter
+runs on it, and the result is discarded.
 
-Both take turns; medians are taken of the seconds on the clock and of those of the processor,
-which other programs on the machine disturb less.
+The two alternate. Medians are taken of wall-clock time and of CPU time, which other programs on the
+machine affect less.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import jobs, pictures
-from benchmarks.report import Figure, show
+from benchmarks.report import Figure, argument_parser, show
 from core import backbones
 from core.archive import sources
 from core.backbones import serving
@@ -35,45 +35,45 @@ from core.model import batch
 from core.model.classifier import on_one_thread
 from core.predict import lookup, table
 from core.settings import Settings
-from core.system import threads as ahead
+from core.system.threads import cores
 
-Taken = tuple[float, float]
+Times = tuple[float, float]
 
 
-def timed(call: Callable[[], None]) -> Taken:
-    """Seconds on the clock and of the processor, all threads together."""
+def timed(call: Callable[[], None]) -> Times:
+    """Wall-clock and CPU seconds of a call, all threads together."""
     began, used = time.perf_counter(), time.process_time()
     call()
     return time.perf_counter() - began, time.process_time() - used
 
 
 def tabulated(folder: Path, out: Path, settings: Settings) -> None:
-    """From a folder to a CSV."""
-    found = sources.in_folder(folder)
-    rows = batch.answers(lambda: lookup.find("", settings, on_one_thread), found)
+    """Classify a folder of pictures into a CSV."""
+    files = sources.in_folder(folder)
+    rows = batch.answers(lambda: lookup.find("", settings, on_one_thread), files)
     with closing(rows), table.open_table(out, "csv") as add:
         for row in filter(None, rows):
             add(row)
 
 
 def bare(paths: Sequence[Path], settings: Settings) -> None:
-    """Decode, resize, interpreter; on as many cores, with nothing around them."""
+    """Decode, resize and run each picture on all cores, and nothing else."""
     from ai_edge_litert.interpreter import Interpreter
 
     backbone = backbones.get(backbones.DEFAULT)
     model = str(serving.required(backbone, settings))
     edge = int(np.ceil(backbone.size / backbone.crop))
-    waiting = iter(paths)
-    taking = threading.Lock()
+    remaining = iter(paths)
+    lock = threading.Lock()
 
     def work() -> None:
         interpreter = Interpreter(model_path=model, num_threads=1)
         interpreter.allocate_tensors()
-        given = interpreter.get_input_details()[0]["index"]
-        wanted = serving.outputs(interpreter)["probabilities"]
+        input_index = interpreter.get_input_details()[0]["index"]
+        output_index = serving.outputs(interpreter)["probabilities"]
         while True:
-            with taking:
-                path = next(waiting, None)
+            with lock:
+                path = next(remaining, None)
             if path is None:
                 return
             picture = Image.open(path)
@@ -83,11 +83,11 @@ def bare(paths: Sequence[Path], settings: Settings) -> None:
             left, top = (picture.width - side) / 2, (picture.height - side) / 2
             square = (left, top, left + side, top + side)
             fitted = picture.resize((backbone.size,) * 2, Image.Resampling.BICUBIC, box=square)
-            interpreter.set_tensor(given, np.asarray(fitted, np.float32)[np.newaxis])
+            interpreter.set_tensor(input_index, np.asarray(fitted, np.float32)[np.newaxis])
             interpreter.invoke()
-            interpreter.get_tensor(wanted)
+            interpreter.get_tensor(output_index)
 
-    threads = [threading.Thread(target=work) for _ in range(ahead.cores())]
+    threads = [threading.Thread(target=work) for _ in range(cores())]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -95,47 +95,42 @@ def bare(paths: Sequence[Path], settings: Settings) -> None:
 
 
 def measured(count: int, rounds: int, scratch: Path, settings: Settings) -> dict[str, Figure]:
-    """Both in turn, round after round; whoever begins changes."""
+    """Measure both in turn; each goes first every other round."""
     folder, out = scratch / "pictures", scratch / "out.csv"
     paths = pictures.photographs(folder, count)
-    whole = lambda: tabulated(folder, out, settings)  # noqa: E731  # beside its counterpart
-    least = lambda: bare(paths, settings)  # noqa: E731
-    warm = paths[:8]
-    bare(warm, settings)
-    wholes: list[Taken] = []
-    leasts: list[Taken] = []
+    whole = partial(tabulated, folder, out, settings)
+    least = partial(bare, paths, settings)
+    bare(paths[:8], settings)  # warm-up
+    wholes: list[Times] = []
+    leasts: list[Times] = []
     for number in range(rounds):
         turns = [(wholes, whole), (leasts, least)]
-        for taken, call in turns[:: -1 if number % 2 else 1]:
-            taken.append(timed(call))
+        for times, call in turns[:: -1 if number % 2 else 1]:
+            times.append(timed(call))
     assert out.read_text().count("\n") == count + 1
-    clock, processor = (
-        (median(taken[place] for taken in wholes), median(taken[place] for taken in leasts))
-        for place in (0, 1)
+    wall, cpu = (
+        (median(times[i] for times in wholes), median(times[i] for times in leasts)) for i in (0, 1)
     )
     return {
-        f"seconds for {count:,} pictures to a CSV": Figure(clock[0]),
-        "seconds of the bare work": Figure(clock[1]),
-        "pictures a second": Figure(count / clock[0]),
-        "to the bare work, on the clock": Figure(clock[0] / clock[1], at_most=1.3),
-        "to the bare work, of the processor": Figure(processor[0] / processor[1], at_most=1.3),
+        f"seconds for {count:,} pictures to a CSV": Figure(wall[0]),
+        "seconds for the bare work": Figure(wall[1]),
+        "pictures per second": Figure(count / wall[0]),
+        "ratio to the bare work, wall-clock time": Figure(wall[0] / wall[1], at_most=1.3),
+        "ratio to the bare work, CPU time": Figure(cpu[0] / cpu[1], at_most=1.3),
     }
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print the medians."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Run the benchmark and print the medians."""
+    parser = argument_parser(__doc__)
     parser.add_argument("--pictures", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="tusker-") as name:
         scratch = Path(name)
         settings = jobs.new_home(scratch / "home")
-        figures = measured(asked.pictures, asked.rounds, scratch, settings)
-    return show(figures, as_json=asked.json)
+        figures = measured(options.pictures, options.rounds, scratch, settings)
+    return show(figures, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Visitors by the dozen, each with pictures of their own, and what they must be answered."""
+"""Simulate many concurrent visitors and check their predictions against a serial run."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tests.browser.server import Server
 from tests.sessions.client import Session
 
 TOP = 3
-"""Answers that the page shows of itself."""
-CLOSE = 1e-4
-"""By how much a probability may differ: one interpreter sums in another order than the next."""
-LOOK_SECONDS = 0.5
+"""Predictions that the page shows."""
+TOLERANCE = 1e-4
+"""Maximum difference of a probability: interpreters sum in different orders."""
+INTERVAL_SECONDS = 0.5
 MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a page must show of a picture: labels and probabilities, the likeliest first."""
+    """The labels and probabilities that the page must show for a picture, best first."""
 
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
@@ -37,16 +37,16 @@ class Expected:
 
 
 @dataclass
-class Held:
-    """What came of a crowd; several threads add to it.
+class Visits:
+    """The results of many visits; several threads add to them.
 
     Attributes:
-        seconds: from giving a picture to the finished page with its preview, of each answer.
-        wrong: a sentence for each answer that was not the serial one's.
-        errors: a sentence for each visitor who could not go on.
-        took: seconds from the first to the last.
-        served: seconds of a core that the web process took meanwhile.
-        others: seconds of a core that anything but it and the visitors took meanwhile.
+        seconds: of each answer, from the upload to the finished page with its preview.
+        wrong: a sentence per answer that differs from the serial run.
+        errors: a sentence per visitor whose connection failed.
+        took: wall-clock seconds of all visits.
+        served: CPU seconds of the web process.
+        others: CPU seconds of all processes but the server and the visitors.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -57,136 +57,140 @@ class Held:
     others: float = 0.0
 
     def percentile(self, share: float) -> float | None:
-        """Seconds within which this per cent of the answers came; None where there were none."""
+        """A percentile of the seconds; None without answers."""
         return float(np.percentile(self.seconds, share)) if self.seconds else None
 
 
-def oracle(classifier: Classifier, pictures: Sequence[bytes]) -> dict[bytes, Expected]:
-    """The answers to pictures, one after another, from their bytes."""
-    found = {}
+def serial_predictions(classifier: Classifier, pictures: Sequence[bytes]) -> dict[bytes, Expected]:
+    """The expected predictions, computed one picture after the other."""
+    expected = {}
     for content in pictures:
         guesses = classifier.top(classifier.answer(classifier.load(content)).probabilities, TOP)
-        found[content] = Expected(
+        expected[content] = Expected(
             tuple(guess.label for guess in guesses),
             tuple(guess.probability for guess in guesses),
             guesses[0].index,
         )
-    return found
+    return expected
 
 
-def hold(
+def predict_at_once(
     server: Server, shares: Sequence[Sequence[bytes]], truth: Mapping[bytes, Expected]
-) -> Held:
-    """Let a visitor come for each share, and once all are there ask about their pictures at once.
-
-    Each asks about the next picture as soon as the answer to the last is there.
-    """
-    held = Held()
-    together = threading.Barrier(len(shares))
+) -> Visits:
+    """Connect one visitor per share; once all are connected, each uploads its pictures in turn."""
+    visits = Visits()
+    barrier = threading.Barrier(len(shares))
 
     def visit(number: int) -> None:
         try:
             with Session(server.url) as session:
                 session.open("predict")
-                together.wait(timeout=120)
+                barrier.wait(timeout=120)
                 for turn, content in enumerate(shares[number]):
-                    _ask(session, f"{number}-{turn}.jpg", content, truth, held)
+                    _predict(session, f"{number}-{turn}.jpg", content, truth, visits)
         except Exception as error:
-            together.abort()
-            held.errors.append(f"visitor {number}: {error!r}")
+            barrier.abort()
+            visits.errors.append(f"visitor {number}: {error!r}")
 
-    began, machine, web, ours = time.monotonic(), _busy(), _taken(server), time.process_time()
+    began, machine, web, ours = (
+        time.monotonic(),
+        _busy_seconds(),
+        _cpu_seconds(server),
+        time.process_time(),
+    )
     with ThreadPoolExecutor(len(shares)) as pool:
         list(pool.map(visit, range(len(shares))))
-    held.took = time.monotonic() - began
-    held.served = _taken(server) - web
-    held.others = max(0.0, _busy() - machine - held.served - (time.process_time() - ours))
-    return held
+    visits.took = time.monotonic() - began
+    visits.served = _cpu_seconds(server) - web
+    visits.others = max(
+        0.0, _busy_seconds() - machine - visits.served - (time.process_time() - ours)
+    )
+    return visits
 
 
-def _busy() -> float:
-    """Seconds of a core that the machine has worked since it was started."""
+def _busy_seconds() -> float:
+    """CPU seconds of the machine since it was started."""
     times = psutil.cpu_times()
     return sum(times) - times.idle - getattr(times, "iowait", 0.0)
 
 
-def _taken(server: Server) -> float:
+def _cpu_seconds(server: Server) -> float:
     times = server.process.cpu_times()
     return times.user + times.system
 
 
-def come_and_go(
+def visit_in_turn(
     server: Server,
-    visits: int,
+    count: int,
     pictures: Sequence[bytes],
     truth: Mapping[bytes, Expected],
     at_once: int = 20,
-) -> Held:
-    """Let visitors come, ask one picture and leave, so many at once, until all have been there."""
-    held = Held()
-    turns = list(itertools.islice(itertools.cycle(pictures), visits))
+) -> Visits:
+    """Let visitors connect, upload one picture and leave, `at_once` at a time."""
+    visits = Visits()
+    turns = list(itertools.islice(itertools.cycle(pictures), count))
 
     def visit(number: int) -> None:
         try:
             with Session(server.url) as session:
                 session.open("predict")
-                _ask(session, f"{number}.jpg", turns[number], truth, held)
+                _predict(session, f"{number}.jpg", turns[number], truth, visits)
         except Exception as error:
-            held.errors.append(f"visitor {number}: {error!r}")
+            visits.errors.append(f"visitor {number}: {error!r}")
 
     with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(visit, range(visits)))
-    return held
+        list(pool.map(visit, range(count)))
+    return visits
 
 
 @contextmanager
-def watched(server: Server) -> Iterator[list[float]]:
-    """Megabytes of the web process while the block runs, every half second."""
+def record_memory(server: Server) -> Iterator[list[float]]:
+    """Record the megabytes of the web process during the block, every half second."""
     seen = [server.memory() / MEGABYTE]
-    over = threading.Event()
+    stop = threading.Event()
 
-    def look() -> None:
-        while not over.wait(LOOK_SECONDS):
+    def record() -> None:
+        while not stop.wait(INTERVAL_SECONDS):
             seen.append(server.memory() / MEGABYTE)
 
-    watcher = threading.Thread(target=look)
+    watcher = threading.Thread(target=record)
     watcher.start()
     try:
         yield seen
     finally:
-        over.set()
+        stop.set()
         watcher.join()
         seen.append(server.memory() / MEGABYTE)
 
 
 def differs(session: Session, expected: Expected) -> str:
-    """How what a page shows differs from what it must; empty if it does not."""
+    """How a page differs from the expected predictions; empty if it does not."""
     for element in session.elements:
         if element.HasField("exception") or element.HasField("alert"):
-            return "an error in place of an answer"
+            return "an error instead of an answer"
     charts = [e.plotly_chart for e in session.elements if e.HasField("plotly_chart")]
-    said = [e.markdown.body for e in session.elements if e.HasField("markdown")]
+    texts = [e.markdown.body for e in session.elements if e.HasField("markdown")]
     if len(charts) != 1:
-        return f"{len(charts)} charts in place of one"
+        return f"{len(charts)} charts instead of one"
     bars = json.loads(charts[0].spec)["data"][1]
     labels = tuple(pair[0] for pair in bars["customdata"])
-    index = re.search(r"index (\d+)", " ".join(said))
+    index = re.search(r"index (\d+)", " ".join(texts))
     if labels != expected.labels or index is None or int(index[1]) != expected.index:
-        return f"{labels} in place of {expected.labels}"
-    if not np.allclose(bars["x"], expected.probabilities, rtol=0, atol=CLOSE):
-        return f"{bars['x']} in place of {expected.probabilities}"
+        return f"{labels} instead of {expected.labels}"
+    if not np.allclose(bars["x"], expected.probabilities, rtol=0, atol=TOLERANCE):
+        return f"{bars['x']} instead of {expected.probabilities}"
     return ""
 
 
-def _ask(
-    session: Session, name: str, content: bytes, truth: Mapping[bytes, Expected], held: Held
+def _predict(
+    session: Session, name: str, content: bytes, truth: Mapping[bytes, Expected], visits: Visits
 ) -> None:
     session.got.clear()
     session.served.clear()
     began = time.monotonic()
-    given = session.upload(name, content)
-    session.open("predict", widgets=(given,))
-    held.seconds.append(time.monotonic() - began)
+    upload = session.upload(name, content)
+    session.open("predict", widgets=(upload,))
+    visits.seconds.append(time.monotonic() - began)
     if difference := differs(session, truth[content]):
-        held.wrong.append(f"{name}: {difference}")
-    session.take_back(given)
+        visits.wrong.append(f"{name}: {difference}")
+    session.remove_upload(upload)

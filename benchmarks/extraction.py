@@ -1,19 +1,18 @@
-"""The one pass: pictures a second from files to features, beside the bound that its parts set.
+"""Feature extraction: pictures per second, compared with the bound that its parts set.
 
     python -m benchmarks.extraction
     python -m benchmarks.extraction --data ants_bees.zip --backbone efficientnet-lite2
 
-Without data, photographs of 500 × 375 pixels are cut from two that are here. In each round, in
-turn: Pillow decodes all files on all cores, and nothing more; the engine runs all pictures, which
-lie in memory as it wants them, on all cores; and `core.training.features` goes from files to
-features with an empty cache. Cores that decode do not run the network meanwhile, so the bound is
-1 / (1 / decoding + 1 / forward). Resizing and keeping the features are not in it: they are to fit
-into what is left. The first round is not counted; rates and the ratio are medians of the others.
+Without `--data`, photographs of 500 × 375 pixels are cut from two that come with the project. Each
+round measures three things on all cores: Pillow decodes all files; the engine runs all pictures,
+which are in memory at the right size; and `core.training.features` extracts features from the files
+with an empty cache. A core that decodes cannot run the network at the same time, so the bound is
+1 / (1 / decoding + 1 / forward). Resizing and storing the features are not in the bound. The first
+round is not counted; rates and the ratio are medians of the others.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import math
 import os
@@ -30,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import jobs, pictures
-from benchmarks.report import Figure, show
+from benchmarks.report import Figure, argument_parser, show
 from core import backbones, images
 from core.backbones import Backbone
 from core.dataset import Example
@@ -47,7 +46,7 @@ CORES = os.cpu_count() or 1
 
 @dataclass(frozen=True)
 class Round:
-    """Pictures a second of each, measured one after the other."""
+    """Pictures per second of each part, measured one after the other."""
 
     decoded: float
     forward: float
@@ -55,26 +54,26 @@ class Round:
 
     @property
     def bound(self) -> float:
-        """The most that is possible where decoding and forward pass share the cores."""
+        """The maximum rate if decoding and forward pass share the cores."""
         return 1 / (1 / self.decoded + 1 / self.forward)
 
 
 def decode(path: Path, edge: int) -> None:
-    """What Pillow takes for a file, at the smallest scale that keeps its shorter edge so long."""
+    """Decode a file with Pillow, at the smallest scale whose shorter edge is at least `edge`."""
     with Image.open(path) as picture:
         picture.draft("RGB", (edge, edge))
         picture.convert("RGB")
 
 
 def per_second(work: Callable[[], object], count: int) -> float:
-    """How many a second, where the work is `count` of something."""
+    """Items per second of work on `count` items."""
     began = time.perf_counter()
     work()
     return count / (time.perf_counter() - began)
 
 
 def examples_of(paths: Sequence[Path]) -> list[Example]:
-    """Pictures as the pass wants to be told of them."""
+    """Pictures as examples of a dataset."""
     return [
         Example(
             name=path.name, path=str(path), label=0, sha256=files.sha256(path), width=0, height=0
@@ -86,7 +85,7 @@ def examples_of(paths: Sequence[Path]) -> list[Example]:
 def measure(
     examples: Sequence[Example], folder: Path, backbone: Backbone, engine: Engine, rounds: int
 ) -> list[Round]:
-    """Decode, run and extract all pictures in turn, round after round."""
+    """Measure decoding, forward pass and extraction in turn, round after round."""
     paths = [folder / example.path for example in examples]
     edge = math.ceil(backbone.size / backbone.crop)
     views = np.stack([images.load(path, backbone.size, backbone.crop) for path in paths])
@@ -114,25 +113,25 @@ def measure(
             )
 
     works = (decoded, forward, extracted)
-    found = [Round(*(per_second(work, len(paths)) for work in works)) for _ in range(rounds + 1)]
-    return found[1:]
+    measured = [Round(*(per_second(work, len(paths)) for work in works)) for _ in range(rounds + 1)]
+    return measured[1:]
 
 
 def figures(rounds: Sequence[Round]) -> dict[str, Figure]:
-    """Medians of the rounds beside what is asked of them."""
+    """Medians of the rounds, with the required values."""
     return {
-        "bare decoding, pictures a second": Figure(median(r.decoded for r in rounds)),
-        "bare forward pass, pictures a second": Figure(median(r.forward for r in rounds)),
-        "their bound, pictures a second": Figure(median(r.bound for r in rounds)),
-        "from files to features, pictures a second": Figure(median(r.extracted for r in rounds)),
+        "decoding, pictures per second": Figure(median(r.decoded for r in rounds)),
+        "forward pass, pictures per second": Figure(median(r.forward for r in rounds)),
+        "bound, pictures per second": Figure(median(r.bound for r in rounds)),
+        "extraction, pictures per second": Figure(median(r.extracted for r in rounds)),
         "share of the bound": Figure(median(r.extracted / r.bound for r in rounds), at_least=0.85),
     }
 
 
-def given(
+def load_examples(
     data: Path | None, count: int, folder: Path, settings: Settings
 ) -> tuple[list[Example], Path]:
-    """The pictures of a zip, or `count` of our own, and the folder that they are in."""
+    """The pictures of a zip, or `count` generated ones, and their folder."""
     if data is None:
         return examples_of(pictures.photographs(folder / "cuts", count)), folder / "cuts"
     taken = jobs.take_in(data, folder / "intake", settings)
@@ -140,25 +139,22 @@ def given(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure and print the medians."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Run the benchmark and print the medians."""
+    parser = argument_parser(__doc__)
     parser.add_argument("--data", type=Path, help="a zip of class folders")
     parser.add_argument("--backbone", default=backbones.DEFAULT)
-    parser.add_argument("--pictures", type=int, default=150, help="to cut where no data is given")
+    parser.add_argument("--pictures", type=int, default=150, help="pictures, without --data")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    backbone = backbones.get(asked.backbone)
+    options = parser.parse_args(arguments)
+    backbone = backbones.get(options.backbone)
     with tempfile.TemporaryDirectory(prefix="tusker-") as name:
         folder = Path(name)
         settings = jobs.new_home(folder / "home")
         jobs.prepare(backbone.name, settings)
-        examples, where = given(asked.data, asked.pictures, folder, settings)
+        examples, where = load_examples(options.data, options.pictures, folder, settings)
         engine = engines.litert(Network(backbone, settings), None)
-        rounds = measure(examples, where, backbone, engine, asked.rounds)
-    return show(figures(rounds), as_json=asked.json)
+        rounds = measure(examples, where, backbone, engine, options.rounds)
+    return show(figures(rounds), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Strike a real training once, restart, and judge what is left of it."""
+"""Inject one fault into a real training, restart, and check the run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import fault_points, jobs
-from benchmarks.fault_points import KILLS, PLAN, SEEN, STRUCK
+from benchmarks.fault_points import INJECTED, KILLS, PLAN, SEEN
 from benchmarks.jobs import Taken
 from core import runs
 from core import settings as host
 from core.errors import TuskerError
 from core.jobs import State, cancel, enqueue, recover
-from core.jobs.process import WORKER
 from core.jobs.queue import Queue
+from core.jobs.workers import WORKER
 from core.pipeline.worker import SORRY
 from core.runs import resuming
 from core.runs.run import Run
@@ -32,23 +32,23 @@ from tests.core.jobs import at_work
 from tests.core.trainings import asked_for
 
 Point = tuple[str, str, int, str]
-"""Operation, name of what is written, its number from 1, and the moment."""
+"""Operation, name of the file, number from 1, and moment."""
 PATIENCE_SECONDS = 300.0
 RECOVERY_SECONDS = 10.0
 POLL_SECONDS = 0.05
 SAME = 1e-6
-"""Most that a probability of a resumed run may differ from the undisturbed one's."""
+"""Maximum difference of a probability between a resumed run and one without faults."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What is done to a training, and where.
+    """A fault and where it is injected.
 
     Attributes:
         how: `kill` the worker, `stop` worker and dispatcher, a disk that is `full` or `broken`.
-        lasting: whether the disk goes on to refuse.
+        lasting: whether all later writes fail too.
         exports: whether the point comes after the report.
-        delay: seconds after the point, where its moment is `later`.
+        delay: seconds after the point, if its moment is `later`.
     """
 
     how: str
@@ -59,20 +59,20 @@ class Fault:
 
     def __str__(self) -> str:
         operation, name, number, moment = self.point
-        return f"{self.how}{' for good' * self.lasting} {moment} {operation} {number} of {name}"
+        return f"{self.how}{' (lasting)' * self.lasting} {moment} {operation} {number} of {name}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a training that was struck.
+    """The result of one fault.
 
     Attributes:
-        reached: whether it came to the point at all.
-        state: how it stood after the restart; `complete` where its report stands.
-        seconds: from the restart until it stood so.
-        troubles: what was asked of it and is not so.
-        resumed: whether it went on to the end.
-        difference: largest of its probabilities then, to those of an undisturbed run.
+        reached: whether the training reached the point.
+        state: after the restart; `complete` if the report is there.
+        seconds: from the restart until that state.
+        troubles: checks that failed.
+        resumed: whether the run was resumed to its end.
+        difference: largest difference of a probability to the run without faults.
     """
 
     fault: Fault
@@ -85,13 +85,13 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Bench:
-    """A home with a finished run, and an order that is given again and again.
+class Trial:
+    """A home with a finished run, and the training that is repeated with faults.
 
     Attributes:
-        root: holds all of it.
-        whole: the run that nobody disturbed.
-        points: operations of that run, in their order: (operation, name, number).
+        root: folder of everything.
+        whole: the run without faults.
+        points: its operations in order: (operation, name, number).
     """
 
     root: Path
@@ -102,25 +102,25 @@ class Bench:
     points: tuple[tuple[str, str, int], ...]
 
     def order(self) -> Run:
-        """A new run, in its queue; its pictures are unknown to the cache."""
-        # A dispatcher of the last trial would start the worker, and knows no plan.
-        lane = Queue("train", self.settings)
-        until(lambda: not lane.tickets() and not lane.held)
+        """Queue a new run; the feature cache is empty."""
+        # A dispatcher of the last trial would start the worker without the plan.
+        queue = Queue("train", self.settings)
+        until(lambda: not queue.tickets() and not queue.held)
         shutil.rmtree(self.taken.pictures.parent / "features", ignore_errors=True)
         run = runs.create(self.config, self.taken.dataset, runs.new_path(self.settings))
         enqueue(run.path, runs.order(self.taken.pictures), self.settings)
         return run
 
 
-def lay_out(
+def set_up(
     root: Path, preset: str, *, exports: bool, prepared: Path | None = None, **values: object
-) -> Bench:
-    """Prepare a home, take pictures in, and train once undisturbed.
+) -> Trial:
+    """Create a home, import pictures, and train once without faults.
 
     Args:
-        exports: whether that run goes on until its files to take away are made.
-        prepared: home in which the tiny backbone is prepared already.
-        values: settings that are not those of the preset.
+        exports: whether that run also builds its exports.
+        prepared: a home with the tiny backbone.
+        values: settings that override the preset.
     """
     root = root.resolve()
     settings = host.load().model_copy(update={"home": root / "home", "mode": "public"})
@@ -131,36 +131,36 @@ def lay_out(
         jobs.prepare("tiny", settings)
     source = shapes.shapes_zip(root, classes=3, per_class=14)
     taken = jobs.take_in(source, root / "upload", settings)
-    bench = Bench(root, settings, taken, asked_for(preset, **values), Run(root), ())
+    trial = Trial(root, settings, taken, asked_for(preset, **values), Run(root), ())
     with planned(root, WORKER, {"how": "watch"}) as folder:
-        whole = bench.order()
+        whole = trial.order()
         until(lambda: ended(whole, settings) or (whole.complete and not exports))
         _stop(whole, settings)
         points = tuple(tuple(json.loads(line)) for line in (folder / SEEN).open())
     assert whole.complete, whole.job.log_tail()
-    return replace(bench, whole=whole, points=points)
+    return replace(trial, whole=whole, points=points)
 
 
-def tried(bench: Bench, fault: Fault) -> Outcome:
-    """Strike a new run once, restart, judge, and let it go on."""
-    settings = bench.settings
+def inject(trial: Trial, fault: Fault) -> Outcome:
+    """Train with a fault, restart, check the run, and resume it."""
+    settings = trial.settings
     plan = {"how": fault.how, "point": list(fault.point), "lasting": fault.lasting}
-    with planned(bench.root, WORKER, plan | {"delay": fault.delay}) as folder:
-        run = bench.order()
-        struck = folder / STRUCK
+    with planned(trial.root, WORKER, plan | {"delay": fault.delay}) as folder:
+        run = trial.order()
+        injected = folder / INJECTED
 
         def over() -> bool:
-            fell = fault.how in KILLS and struck.exists() and not run.job.worker_lives
-            return fell or ended(run, settings) or (run.complete and not fault.exports)
+            killed = fault.how in KILLS and injected.exists() and not run.job.worker_alive
+            return killed or ended(run, settings) or (run.complete and not fault.exports)
 
         until(over)
-        reached = struck.exists()
+        reached = injected.exists()
     if not reached:
         _stop(run, settings)
         return Outcome(fault, reached=False)
-    seconds = restarted(run, settings)
+    seconds = restart(run, settings)
     line = runs.summarise(run, settings)
-    troubles = list(judged(bench, run, fault, seconds))
+    troubles = list(check(trial, run, fault, seconds))
     state = "complete" if line.complete else line.state.value
     if line.complete or line.damaged:
         _stop(run, settings)
@@ -168,88 +168,90 @@ def tried(bench: Bench, fault: Fault) -> Outcome:
     if line.state.ended:
         try:
             resuming.resume(run, settings)
-        except TuskerError as refusal:
-            troubles.append(f"it is not let go on: {refusal}")
+        except TuskerError as error:
+            troubles.append(f"it cannot be resumed: {error}")
     until(lambda: run.complete or ended(run, settings))
     _stop(run, settings)
     if not run.complete:
-        troubles.append(f"it did not go on: {run.job.recorded().sentence} {run.job.log_tail(5)}")
+        troubles.append(
+            f"the resumed run failed: {run.job.recorded().sentence} {run.job.log_tail(5)}"
+        )
         return Outcome(fault, True, state, seconds, tuple(troubles))
-    difference = float(np.abs(run.probabilities() - bench.whole.probabilities()).max())
-    if difference > SAME or run.report().accuracy != bench.whole.report().accuracy:
-        troubles.append(f"its report is another: probabilities differ by {difference:.2g}")
+    difference = float(np.abs(run.probabilities() - trial.whole.probabilities()).max())
+    if difference > SAME or run.report().accuracy != trial.whole.report().accuracy:
+        troubles.append(f"its report differs: probabilities differ by {difference:.2g}")
     return Outcome(fault, True, state, seconds, tuple(troubles), True, difference)
 
 
-def restarted(run: Run, settings: Settings) -> float:
-    """Start the queues again. Returns the seconds until the run stands as it will."""
+def restart(run: Run, settings: Settings) -> float:
+    """Restart the queues. Returns the seconds until the run has ended or continues."""
     began = time.monotonic()
     recover(settings)
-    until(lambda: ended(run, settings) or goes_on(run, settings))
+    until(lambda: ended(run, settings) or continues(run, settings))
     return time.monotonic() - began
 
 
-def judged(bench: Bench, run: Run, fault: Fault, seconds: float) -> Iterator[str]:
-    """Whatever is wrong with a run after the restart, in a sentence each."""
-    settings, line = bench.settings, runs.summarise(run, bench.settings)
+def check(trial: Trial, run: Run, fault: Fault, seconds: float) -> Iterator[str]:
+    """Yield a sentence for each check that the run fails after the restart."""
+    settings, line = trial.settings, runs.summarise(run, trial.settings)
     if seconds > RECOVERY_SECONDS:
         yield f"recovery took {seconds:.1f} s"
     if line.damaged:
         yield "it is listed as damaged"
     elif line.complete:
-        yield from unusable(run, bench)
+        yield from unusable(run, trial)
     elif line.state.ended:
         status = run.status(settings)
         if line.accuracy is not None:
-            yield "half a report is listed"
+            yield "an incomplete report is listed"
         if fault.how in KILLS and status.state is not State.INTERRUPTED:
-            yield f"it is not said to be interrupted, but {status.state}"
+            yield f"its state is {status.state}, not interrupted"
         if not resuming.resumable(run, settings):
-            yield "it cannot go on"
+            yield "it cannot be resumed"
         if len(status.sentence) < 10 or status.sentence == SORRY:
-            yield f"it does not say why: {status.sentence!r}"
-    yield from (f"the earlier run is lost: {why}" for why in unusable(bench.whole, bench))
+            yield f"it gives no reason: {status.sentence!r}"
+    yield from (f"the earlier run is lost: {why}" for why in unusable(trial.whole, trial))
 
 
-def unusable(run: Run, bench: Bench) -> Iterator[str]:
-    """Why a finished run cannot be read and asked, if it cannot."""
-    if not runs.summarise(run, bench.settings).complete:
+def unusable(run: Run, trial: Trial) -> Iterator[str]:
+    """Yield reasons why a finished run cannot be read and used for predictions."""
+    if not runs.summarise(run, trial.settings).complete:
         yield "it is not listed as finished"
         return
     try:
         run.report()
-        classifier = run.classifier(bench.settings)
-        picture = bench.taken.pictures / run.dataset().of("test")[0].path
-        said = classifier.answer(classifier.load(picture)).probabilities
-        if not np.allclose(said, run.probabilities()[0], atol=1e-4):
-            yield "it answers otherwise than its report says"
+        classifier = run.classifier(trial.settings)
+        picture = trial.taken.pictures / run.dataset().of("test")[0].path
+        probabilities = classifier.answer(classifier.load(picture)).probabilities
+        if not np.allclose(probabilities, run.probabilities()[0], atol=1e-4):
+            yield "its predictions differ from its report"
     except (TuskerError, OSError, ValueError) as error:
         yield str(error)
 
 
-def goes_on(run: Run, settings: Settings) -> bool:
-    """Whether somebody is at work on a run by itself, as on one that was struck in the queue.
+def continues(run: Run, settings: Settings) -> bool:
+    """Whether a run continues by itself, as one that was hit while queued.
 
-    The lock alone does not tell: whoever is about to say that it was interrupted holds it too.
+    The lock is no proof: a process that records an interruption holds it too.
     """
-    waits = run.job.recorded().state is State.QUEUED and Queue("train", settings).held
-    return waits or (run.job.worker_lives and bool(at_work.processes(settings, "worker")))
+    queued = run.job.recorded().state is State.QUEUED and Queue("train", settings).held
+    return queued or (run.job.worker_alive and bool(at_work.processes(settings, "worker")))
 
 
 def ended(run: Run, settings: Settings) -> bool:
-    """Whether nothing more will happen to a run by itself."""
+    """Whether a run has ended."""
     return run.status(settings).state.ended
 
 
 def _stop(run: Run, settings: Settings) -> None:
-    """Stop a run at work and wait until it is."""
+    """Cancel a run and wait until it has ended."""
     cancel(run.job, settings)
-    until(lambda: ended(run, settings) and not run.job.worker_lives)
+    until(lambda: ended(run, settings) and not run.job.worker_alive)
 
 
 @contextmanager
 def planned(root: Path, module: str, plan: dict[str, object]) -> Iterator[Path]:
-    """Have each process of a module that is started in the block struck as planned.
+    """Inject the planned fault into each process of a module that is started in the block.
 
     Yields:
         The plan's folder.
@@ -270,14 +272,14 @@ def planned(root: Path, module: str, plan: dict[str, object]) -> Iterator[Path]:
             os.environ["PYTHONPATH"] = before
 
 
-def until(happened: Callable[[], object]) -> None:
-    """Wait for something to be true.
+def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds.
 
     Raises:
-        TimeoutError: it is not for minutes.
+        TimeoutError: it does not hold within five minutes.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not happened():
+    while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError("a training did neither go on nor end")
+            raise TimeoutError("a training neither continued nor ended")
         time.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Train as the app does: in a fresh worker process and a home of its own, watched from outside."""
+"""Import pictures, prepare backbones and train as the app does, in new processes and homes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 
 from core import intake, runs
 from core import settings as host
-from core.commands import arguments
+from core.commands import arguments as command_arguments
 from core.dataset import Dataset
 from core.errors import TuskerError
 from core.jobs.events import EXPORTS_BEGIN
 from core.jobs.folder import Order, State
-from core.jobs.process import ROOT, WORKER, worker_environment
+from core.jobs.workers import ROOT, WORKER, worker_environment
 from core.runs.run import Run
 from core.settings import Settings
 from core.training.config import TrainingConfig
@@ -28,12 +28,12 @@ LINKED = ("backbones", "weights")
 MEASURED = "measurements.json"
 
 Watch = Callable[[int, bool], None]
-"""Is told the worker's process id and whether the model is scored, every few milliseconds."""
+"""Called every few milliseconds with the worker's process id and whether the report exists."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Pictures that were taken in, with their classes."""
+    """Imported pictures, with their classes."""
 
     dataset: Dataset
     pictures: Path
@@ -41,14 +41,14 @@ class Taken:
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished run, and when what happened, in seconds since its process was started.
+    """A finished run, with times in seconds since its process was started.
 
     Attributes:
-        first_event: the work proper began; before it was the start of the process.
-        scored: the manifest was there: the model can be used and its report read.
-        exporting: the files to take away were begun, or the process was gone without.
-        ended: the exports were made and the process was gone.
-        began: the start itself, in seconds since 1970.
+        first_event: the process had started and the job began.
+        scored: the model was evaluated and the report written.
+        exporting: the exports began, or the process ended without any.
+        ended: the exports were built and the process ended.
+        began: the start of the process, in seconds since 1970.
     """
 
     run: Run
@@ -60,29 +60,27 @@ class Trained:
 
     @property
     def worked(self) -> float:
-        """Seconds to a scored model without the start of the process."""
+        """Seconds to an evaluated model without the start of the process."""
         return self.scored - self.first_event
 
 
 def take_in(source: Path, folder: Path, settings: Settings) -> Taken:
-    """Take in a zip or a folder, leaving out whatever would keep it from being learned from."""
+    """Import a zip or a folder, without whatever blocks a training."""
     try:
         taken = intake.take_in(source, source.stem, folder, settings)
-        whole = arguments.unblocked(taken, folder, lambda _sentence: None)
-    except TuskerError as refusal:
-        raise SystemExit(str(refusal)) from refusal
+        whole = command_arguments.unblocked(taken, folder, lambda _sentence: None)
+    except TuskerError as error:
+        raise SystemExit(str(error)) from error
     return Taken(whole.dataset, intake.pictures(folder))
 
 
 def new_home(path: Path, prepared: Path | None = None, **limits: int) -> Settings:
-    """A home of its own that shares with `prepared` only what a machine pays for once.
-
-    That is the prepared backbones, their weights, and what was measured of this machine;
-    features and runs are its own.
+    """Create a `TUSKER_HOME` that shares backbones, weights and measurements of the machine.
 
     Args:
-        path: of a folder that is not there yet.
-        limits: settings by name that are to be at least this; the environment may allow more.
+        path: of the new folder.
+        prepared: the home to share with.
+        limits: minimum values of settings; the environment may allow more.
     """
     path.mkdir(parents=True)
     if prepared is not None:
@@ -91,14 +89,14 @@ def new_home(path: Path, prepared: Path | None = None, **limits: int) -> Setting
             (path / name).symlink_to(prepared / name, target_is_directory=True)
         if (prepared / MEASURED).is_file():
             shutil.copy(prepared / MEASURED, path / MEASURED)
-    # In public mode, features would lie beside the pictures, which the trainings share.
+    # In public mode the trainings would share the features, which are stored with the pictures.
     settings = host.load().model_copy(update={"home": path, "mode": "personal"})
     raised = {name: max(getattr(settings, name), value) for name, value in limits.items()}
     return settings.model_copy(update=raised)
 
 
-def start(module: str, *typed: str, settings: Settings, **streams: Any) -> Any:
-    """Start a program of the project in a process of its own, as the app starts a worker.
+def start(module: str, *arguments: str, settings: Settings, **streams: Any) -> Any:
+    """Start a module as a process, as the app starts a worker.
 
     Returns:
         A `subprocess.Popen` in text mode.
@@ -106,7 +104,7 @@ def start(module: str, *typed: str, settings: Settings, **streams: Any) -> Any:
     scratch = settings.home / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-m", module, *typed],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=worker_environment(settings) | {"TMPDIR": str(scratch)},
         stdin=subprocess.DEVNULL,
@@ -115,10 +113,10 @@ def start(module: str, *typed: str, settings: Settings, **streams: Any) -> Any:
     )
 
 
-def said(module: str, *typed: str, settings: Settings) -> str:
-    """What a program of the project prints; the benchmark ends if it fails."""
+def run(module: str, *arguments: str, settings: Settings) -> str:
+    """Run a module as a process and return its output; exit if it fails."""
     process = start(
-        module, *typed, settings=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        module, *arguments, settings=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
         out, err = process.communicate()
@@ -130,16 +128,16 @@ def said(module: str, *typed: str, settings: Settings) -> str:
 
 
 def prepare(backbone: str, settings: Settings, *, random: bool = False) -> None:
-    """Get a backbone ready in a home, with random weights if the published ones cannot be had."""
+    """Prepare a backbone in a home, with random weights if asked for."""
     if random:
-        said("benchmarks.weights", backbone, settings=settings)
-    said("core", "prepare", backbone, settings=settings)
+        run("benchmarks.weights", backbone, settings=settings)
+    run("core", "prepare", backbone, settings=settings)
 
 
 def train(
     taken: Taken, config: TrainingConfig, settings: Settings, watch: Watch | None = None
 ) -> Trained:
-    """Order a training, start a worker on it, and stay until it is gone."""
+    """Train a run in a worker process and wait until it has ended."""
     run = runs.create(config, taken.dataset, runs.new_path(settings))
     run.job.open(Order(kind="train", arguments={"pictures": str(taken.pictures)}))
     scored: float | None = None
@@ -172,6 +170,6 @@ def train(
 
 
 def keep_measurements(settings: Settings, prepared: Path) -> None:
-    """Let the homes that follow know what a training has measured of this machine."""
+    """Copy what a training measured of this machine to the home that later ones share."""
     if (settings.home / MEASURED).is_file():
         shutil.copy(settings.home / MEASURED, prepared / MEASURED)

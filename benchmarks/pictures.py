@@ -1,4 +1,4 @@
-"""Pictures to measure on: cut from two photographs for their grain, or drawn for their number."""
+"""Pictures for benchmarks: cuts of two photographs, or generated drawings."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ DRAWING = (200, 150)
 
 
 def photographs(folder: Path, count: int, size: tuple[int, int] = PHOTOGRAPH) -> list[Path]:
-    """Write random cuts of the photographs that come with scikit-learn, as JPEG.
-
-    They have the detail of real pictures, and so take as long to decode.
+    """Write random cuts of scikit-learn's photographs as JPEG: they have the detail of real ones.
 
     Args:
         size: width and height, in pixels.
@@ -44,10 +42,10 @@ def photographs(folder: Path, count: int, size: tuple[int, int] = PHOTOGRAPH) ->
 
 
 def tree(folder: Path, count: int, classes: int = 8, size: tuple[int, int] = DRAWING) -> None:
-    """Write a folder a class of drawn pictures: stripes of its own hue and slant on clouds.
+    """Write drawings in one folder per class: stripes of the class's hue and angle on clouds.
 
     Args:
-        count: of pictures in all, shared out evenly.
+        count: of all pictures; the classes get equal shares.
         size: width and height, in pixels.
     """
     width, height = size

@@ -1,15 +1,14 @@
-"""The usual way to teach Keras your own classes on top of a trained network, as its guide has it.
+"""The transfer-learning recipe of the Keras guide, as a baseline for `benchmarks.training`.
 
     python -m benchmarks.recipe FOLDER --backbone efficientnet-lite0 --cut block10_out
 
 Source: "Transfer learning & fine-tuning", https://keras.io/guides/transfer_learning/. The network
-is frozen under a new head for 10 epochs; then its top is trained as well, slowly, for 5. Pictures
-are read from FOLDER/train, FOLDER/validation and FOLDER/test, a folder a class, and augmented by
-layers of the model. They are read anew in each epoch, as the guides do unless everything fits
-into memory. Tusker's views are sheared too; here nothing is, which saves the recipe some time.
+is frozen under a new head for 10 epochs; then its top is trained too, with a low learning rate, for
+5. Pictures are read from FOLDER/train, FOLDER/validation and FOLDER/test, one folder per class, and
+augmented by layers of the model. They are read again in each epoch, as in the guide. Unlike
+Tusker's views, they are not sheared, which saves the recipe some time.
 
-It prints a line of JSON when it has come somewhere: `at` (seconds since 1970), `what`, and an
-accuracy where there is one. `benchmarks.training` reads them.
+Prints one line of JSON per step: `at` (seconds since 1970), `what`, and the accuracy if any.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ TUNED_EPOCHS, TUNED_RATE = 5, 1e-5
 
 
 def say(what: str, **more: Any) -> None:
-    """Print where it has come to."""
+    """Print a step."""
     print(json.dumps({"at": time.time(), "what": what, **more}), flush=True)
 
 
 def pictures(folder: Path, size: int, seed: int | None = None) -> tf.data.Dataset:
-    """Batches of a split, in a new order each epoch if there is a seed; read ahead, not kept."""
+    """Batches of a split, shuffled in each epoch if there is a seed."""
     return keras.utils.image_dataset_from_directory(
         folder,
         image_size=(size, size),
@@ -52,7 +51,7 @@ def pictures(folder: Path, size: int, seed: int | None = None) -> tf.data.Datase
 
 
 def network(trunk: keras.Model, classes: int) -> keras.Model:
-    """Augmentation, the trained network, pooling and a new head."""
+    """Augmentation, the pretrained network, pooling and a new head."""
     trunk.trainable = False
     inputs = keras.Input(trunk.input.shape[1:])
     x = layers.RandomFlip("horizontal")(inputs)
@@ -65,11 +64,11 @@ def network(trunk: keras.Model, classes: int) -> keras.Model:
 
 
 def unfreeze(trunk: keras.Model, cut: str) -> None:
-    """Let what lies above the layer `cut` be trained, except batch normalisation."""
+    """Make the layers above `cut` trainable, except batch normalisation."""
     trunk.trainable = True
     below = trunk.layers.index(trunk.get_layer(cut)) + 1
-    for place, layer in enumerate(trunk.layers):
-        if place < below or isinstance(layer, layers.BatchNormalization):
+    for index, layer in enumerate(trunk.layers):
+        if index < below or isinstance(layer, layers.BatchNormalization):
             layer.trainable = False
 
 
@@ -82,41 +81,41 @@ def fit(
     epochs: int,
     phase: str,
 ) -> None:
-    """Train for some epochs, saying how each did on validation."""
+    """Train for some epochs, and print the validation accuracy of each."""
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
 
-    def tell(epoch: int, logs: dict[str, float]) -> None:
+    def report(epoch: int, logs: dict[str, float]) -> None:
         say(f"{phase} epoch", epoch=epoch + 1, accuracy=logs["val_accuracy"])
 
-    told = keras.callbacks.LambdaCallback(on_epoch_end=tell)
-    model.fit(train, validation_data=validation, epochs=epochs, callbacks=[told], verbose=0)
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=report)
+    model.fit(train, validation_data=validation, epochs=epochs, callbacks=[callback], verbose=0)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train frozen and then the top, and score the test pictures after each."""
+    """Train the head and then the top, and evaluate the test set after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--backbone", required=True)
     parser.add_argument("--cut", required=True, help="layer above which the network is trained")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     say("imported")
-    keras.utils.set_random_seed(asked.seed)
-    backbone = backbones.get(asked.backbone)
-    train = pictures(asked.folder / "train", backbone.size, asked.seed)
-    validation = pictures(asked.folder / "validation", backbone.size)
-    test = pictures(asked.folder / "test", backbone.size)
+    keras.utils.set_random_seed(options.seed)
+    backbone = backbones.get(options.backbone)
+    train = pictures(options.folder / "train", backbone.size, options.seed)
+    validation = pictures(options.folder / "validation", backbone.size)
+    test = pictures(options.folder / "test", backbone.size)
     trunk = build.trunk(backbone)
     model = network(trunk, len(train.class_names))
     say("built")
     fit(model, train, validation, rate=FROZEN_RATE, epochs=FROZEN_EPOCHS, phase="frozen")
     say("frozen fitted")
     say("frozen scored", accuracy=model.evaluate(test, verbose=0)[1])
-    unfreeze(trunk, asked.cut)
+    unfreeze(trunk, options.cut)
     fit(model, train, validation, rate=TUNED_RATE, epochs=TUNED_EPOCHS, phase="tuned")
     say("tuned")
     say("tuned scored", accuracy=model.evaluate(test, verbose=0)[1])

@@ -1,7 +1,8 @@
-"""Print what a benchmark measured beside what is asked of it."""
+"""Print what a benchmark measured, with the required values."""
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured figure, and the bound it must keep, if there is one.
+    """A measured value with the bound that it must keep, if there is one.
 
-    A value of None says that what was to be measured never came about; it keeps no bound.
+    A value of None was never reached; it fails every bound.
     """
 
     value: float | None
@@ -20,7 +21,7 @@ class Figure:
 
     @property
     def kept(self) -> bool:
-        """Whether the figure is within its bounds."""
+        """Whether the value is within its bounds."""
         if self.at_least is None and self.at_most is None:
             return True
         if self.value is None:
@@ -30,36 +31,45 @@ class Figure:
         )
 
     @property
-    def asked(self) -> str:
-        """The bound, in words; empty without one."""
+    def required(self) -> str:
+        """The bound as text; empty without one."""
         if self.at_least is not None:
-            return f"asked: at least {self.at_least:g}"
-        return "" if self.at_most is None else f"asked: at most {self.at_most:g}"
+            return f"required: at least {self.at_least:g}"
+        return "" if self.at_most is None else f"required: at most {self.at_most:g}"
+
+
+def argument_parser(doc: str | None) -> argparse.ArgumentParser:
+    """A parser with the module's docstring as help, and the option `--json`."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    return parser
 
 
 def show(figures: Mapping[str, Figure], *, as_json: bool, notes: Sequence[str] = ()) -> int:
     """Print the figures as a table or as one line of JSON.
 
     Args:
-        notes: sentences without which the figures would be misread.
+        notes: sentences that explain the figures.
 
     Returns:
         The exit code: 0 if every figure keeps its bounds.
     """
     passed = all(figure.kept for figure in figures.values())
     if as_json:
-        line = {
+        measured = {
             name: {"measured": _rounded(f.value), "at_least": f.at_least, "at_most": f.at_most}
             for name, f in figures.items()
         }
-        said = {"notes": list(notes)} if notes else {}
-        print(json.dumps({"figures": line, **said, "pass": passed}))
+        explained = {"notes": list(notes)} if notes else {}
+        print(json.dumps({"figures": measured, **explained, "pass": passed}))
         return 0 if passed else 1
     width = max(map(len, figures))
     for name, figure in figures.items():
         value = "never" if figure.value is None else f"{figure.value:.4g}"
-        verdict = "" if figure.kept else "  ← short of it"
-        print(f"{name:{width}}  {value:>10}  {figure.asked}{verdict}".rstrip())
+        verdict = "" if figure.kept else "  ← failed"
+        print(f"{name:{width}}  {value:>10}  {figure.required}{verdict}".rstrip())
     for note in notes:
         print(note)
     return 0 if passed else 1

@@ -38,7 +38,7 @@ from benchmarks.report import Figure, show
 from core import backbones
 from core.dataset import Dataset, Example
 from core.distributed import cores, extraction
-from core.jobs import enqueue, local
+from core.jobs import enqueue, scheduling
 from core.jobs.folder import Order, State
 from core.settings import Settings
 from core.training import config, engines, features
@@ -102,7 +102,7 @@ def small_job(source: Path, settings: Settings, number: int) -> float:
     order = Order(kind="intake", arguments={"source": str(source), "name": "small"})
     began = time.perf_counter()
     job = enqueue(settings.home / "uploads" / f"{settings.runner}-{number}", order, settings)
-    while not local.status(job, settings).state.ended:
+    while not scheduling.status(job, settings).state.ended:
         time.sleep(jobs.POLL_SECONDS)
     seconds = time.perf_counter() - began
     if job.recorded().state is not State.FINISHED:

@@ -1,9 +1,9 @@
-"""The script that one finds for naming a picture with Keras, for a photograph to be timed on.
+"""A minimal Keras script that classifies a photograph, as a baseline for `benchmarks.prediction`.
 
     python -m benchmarks.script photo.jpg
 
-Weights and the names of the classes would be downloads: the weights are random, and classes are
-printed by number. Reading real weights would take the script longer still.
+Weights and class names would be downloads: the weights are random, and classes are printed as
+indices. With real weights the script would take longer.
 """
 
 import sys

@@ -1,28 +1,26 @@
-"""Tusker's presets against the usual Keras recipe: seconds to a scored model, and its accuracy.
+"""Presets compared with the Keras transfer-learning recipe: training time and accuracy.
 
     python -m benchmarks.training --data ants_bees.zip --backbone efficientnet-lite0 --seeds 3
     python -m benchmarks.training --data ants_bees.zip --backbone resnet50 --random
 
-For each seed, in turn and never side by side: `benchmarks.recipe`, Quick and Balanced, each in a
-fresh process, on the same pictures in the same split. The clock runs from the start of the
-process, for imports are waited for too. It runs until
+For each seed, one after the other: `benchmarks.recipe`, Quick and Balanced, each in a new process,
+on the same pictures and the same split. Time runs from the start of the process, imports included,
 
-* the recipe has scored its test pictures: `frozen` after its first phase; `whole` after both,
-  where the scoring of the first is taken off again;
-* Tusker's model is scored and its report can be read. Exports follow; they are counted apart.
+* for the recipe until the test set is evaluated: `frozen` after its first phase, `whole` after
+  both, without the first evaluation;
+* for Tusker until the model is evaluated and its report is written. Exports are counted separately.
 
-Tusker finds no features from before. What it measures of a machine once is measured in the first
-training and kept. One start of TensorFlow, before all clocks, brings its files into memory.
+The feature cache is empty. Measurements of the machine are made in the first training and kept.
+TensorFlow is started once before, so that its files are in the system's cache.
 
-Seconds are medians over the seeds, a ratio is the median of the seeds' ratios, and accuracies are
-means. `sooner` compares the recipe's seconds to its last epoch with those until Quick or Balanced,
-whichever is first, says a validation accuracy that is as high; a seed in which neither does counts
-as 0. With `--random` the weights are random and only times mean anything.
+Seconds are medians over the seeds, ratios are medians of the seeds' ratios, accuracies are means.
+`sooner` compares the recipe's time to its last epoch with the time until Quick or Balanced reports
+at least the same validation accuracy; it is 0 for a seed where neither does. With `--random` the
+weights are random, and only the times are meaningful.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -34,9 +32,9 @@ from statistics import mean, median
 
 from benchmarks import jobs
 from benchmarks.jobs import Taken, Trained
-from benchmarks.report import Figure, show
+from benchmarks.report import Figure, argument_parser, show
 from core import backbones
-from core import dataset as dataset_room
+from core import dataset as datasets
 from core.dataset import Dataset, Split
 from core.jobs.events import Epoch, Event, Kept
 from core.settings import Settings
@@ -49,14 +47,15 @@ WARM_UP = "core.backbones.build"
 
 
 @dataclass(frozen=True)
-class TrainingContext:
-    """One course of the usual recipe, in seconds since its process was started.
+class Recipe:
+    """One training with the recipe, in seconds since the start of its process.
 
     Attributes:
-        start: until everything was imported.
-        frozen: until the test pictures were scored after the first phase.
-        last_epoch: until the last epoch was validated; without that scoring.
-        whole: until they were scored after the second phase; without that scoring.
+        start: until all imports are done.
+        frozen: until the test set is evaluated after the first phase.
+        last_epoch: until the last epoch is validated, without the first evaluation.
+        whole: until the test set is evaluated after the second phase, without the first
+            evaluation.
     """
 
     start: float
@@ -68,14 +67,14 @@ class TrainingContext:
     accuracy: float
 
     @classmethod
-    def told(cls, began: float, lines: Iterable[str]) -> TrainingContext:
-        """Read the lines of `benchmarks.recipe`; of several of a kind the last counts."""
+    def parse(cls, began: float, lines: Iterable[str]) -> Recipe:
+        """Parse the output of `benchmarks.recipe`; of several lines of a kind the last counts."""
         at: dict[str, float] = {}
         accuracy: dict[str, float] = {}
         for line in lines:
-            said = json.loads(line)
-            at[said["what"]] = said["at"] - began
-            accuracy[said["what"]] = said.get("accuracy", 0.0)
+            event = json.loads(line)
+            at[event["what"]] = event["at"] - began
+            accuracy[event["what"]] = event.get("accuracy", 0.0)
         scoring = at["frozen scored"] - at["frozen fitted"]
         return cls(
             start=at["imported"],
@@ -90,14 +89,14 @@ class TrainingContext:
 
 @dataclass(frozen=True)
 class Tusker:
-    """One training with a preset, in seconds since its process was started.
+    """One training with a preset, in seconds since the start of its process.
 
     Attributes:
-        start: until it said something.
-        scored: until its model could be used and its report be read.
-        exported: from then on until its exports were made and the process was gone.
-        accuracies: when it said which validation accuracy.
-        accuracy: on the test pictures, by its report.
+        start: until the first event.
+        scored: until the report is written.
+        exported: from then until the exports are built and the process has ended.
+        accuracies: pairs of time and validation accuracy.
+        accuracy: on the test set, from the report.
     """
 
     start: float
@@ -108,7 +107,7 @@ class Tusker:
 
     @classmethod
     def of(cls, done: Trained) -> Tusker:
-        """What is to be known of a finished run."""
+        """The times and accuracies of a finished run."""
         return cls(
             start=done.first_event,
             scored=done.scored,
@@ -118,38 +117,38 @@ class Tusker:
         )
 
     def reached(self, accuracy: float) -> float | None:
-        """Seconds until it first said such a validation accuracy, if it did."""
+        """Seconds until a validation accuracy was first reached; None if it was not."""
         return next((at for at, value in self.accuracies if value >= accuracy), None)
 
 
 @dataclass(frozen=True)
-class Course:
-    """Everything that was trained with one seed."""
+class Trial:
+    """The three trainings with one seed."""
 
-    context: TrainingContext
+    recipe: Recipe
     quick: Tusker
     balanced: Tusker
 
     @property
     def sooner(self) -> float:
-        """How many times sooner the recipe's final validation accuracy was reached; 0 if not."""
-        wanted = self.recipe.validation_accuracy
-        found = [trained.reached(wanted) for trained in (self.quick, self.balanced)]
-        first = min((at for at in found if at is not None), default=None)
+        """How many times sooner the recipe's validation accuracy was reached; 0 if it was not."""
+        accuracy = self.recipe.validation_accuracy
+        times = [preset.reached(accuracy) for preset in (self.quick, self.balanced)]
+        first = min((at for at in times if at is not None), default=None)
         return 0.0 if first is None else self.recipe.last_epoch / first
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Bounds of the ratios; without accuracies where weights are random."""
+class Required:
+    """Required ratios."""
 
     quick: float
     balanced: float
     sooner: float | None
 
 
-TRAINED = Asked(quick=15, balanced=6, sooner=12)
-RANDOM = Asked(quick=5, balanced=4, sooner=None)
+TRAINED = Required(quick=15, balanced=6, sooner=12)
+RANDOM = Required(quick=5, balanced=4, sooner=None)
 
 
 def _accuracies(events: Iterable[Event], began: float) -> Iterable[tuple[float, float]]:
@@ -159,154 +158,149 @@ def _accuracies(events: Iterable[Event], began: float) -> Iterable[tuple[float, 
 
 
 def lay_out(dataset: Dataset, pictures: Path, folder: Path) -> None:
-    """Link the pictures of a split dataset into FOLDER/split/class, as the recipe reads them."""
+    """Link the pictures of a split dataset into FOLDER/split/class for the recipe."""
     for split in SPLITS:
-        for label in range(len(dataset.classes)):  # named so that their order is that of labels
+        for label in range(len(dataset.classes)):  # Keras sorts the folders by name
             (folder / split / f"{label:04d}").mkdir(parents=True)
-        for place, example in enumerate(dataset.of(split)):
-            # Keras goes by the name which files are pictures, and by the content of which kind.
-            link = folder / split / f"{example.label:04d}" / f"{place:06d}.jpg"
+        for number, example in enumerate(dataset.of(split)):
+            # Keras looks at the suffix, and decodes by content.
+            link = folder / split / f"{example.label:04d}" / f"{number:06d}.jpg"
             link.symlink_to((pictures / example.path).resolve())
 
 
-def follow_recipe(
-    taken: Taken, asked: TrainingConfig, settings: Settings, folder: Path
-) -> TrainingContext:
-    """Train with the recipe what `asked` trains, on the split that it will have."""
-    dataset = dataset_room.split(
-        taken.dataset, validation=asked.validation, test=asked.test, seed=asked.seed
+def follow_recipe(taken: Taken, config: TrainingConfig, settings: Settings, folder: Path) -> Recipe:
+    """Train the network of a configuration with the recipe, on the same split."""
+    dataset = datasets.split(
+        taken.dataset, validation=config.validation, test=config.test, seed=config.seed
     )
     lay_out(dataset, taken.pictures, folder)
-    stages = backbones.get(asked.backbone).stages
-    cut = stages[len(stages) - 1 - asked.unfreeze.stages].layer
+    stages = backbones.get(config.backbone).stages
+    cut = stages[len(stages) - 1 - config.unfreeze.stages].layer
     began = time.time()
-    said = jobs.said(
+    output = jobs.run(
         "benchmarks.recipe",
-        *(str(folder), "--backbone", asked.backbone, "--cut", cut, "--seed", str(asked.seed)),
+        *(str(folder), "--backbone", config.backbone, "--cut", cut, "--seed", str(config.seed)),
         settings=settings,
     )
-    return TrainingContext.told(began, said.splitlines())
+    return Recipe.parse(began, output.splitlines())
 
 
-def run_course(
+def run_trial(
     taken: Taken, backbone: str, seed: int, folder: Path, say: Callable[[str], None]
-) -> Course:
-    """Train once with the recipe and with each preset; each seed begins with another of them."""
+) -> Trial:
+    """Train with the recipe and with each preset; the order depends on the seed."""
     prepared = folder / "prepared"
-    recipes: list[TrainingContext] = []
-    found: dict[str, Tusker] = {}
+    recipes: list[Recipe] = []
+    presets: dict[str, Tusker] = {}
     names = ("recipe", *PRESETS)
     for name in names[seed % len(names) :] + names[: seed % len(names)]:
         say(f"Seed {seed}: {name}.")
         home = jobs.new_home(folder / f"{name}-{seed}", prepared)
         if name == "recipe":
-            asked = configuration.preset("balanced", backbone=backbone, seed=seed)
-            recipes.append(follow_recipe(taken, asked, home, home.home / "pictures"))
+            config = configuration.preset("balanced", backbone=backbone, seed=seed)
+            recipes.append(follow_recipe(taken, config, home, home.home / "pictures"))
             continue
-        asked = configuration.preset(name, backbone=backbone, seed=seed)
-        found[name] = Tusker.of(jobs.train(taken, asked, home))
+        config = configuration.preset(name, backbone=backbone, seed=seed)
+        presets[name] = Tusker.of(jobs.train(taken, config, home))
         jobs.keep_measurements(home, prepared)
-    return Course(recipes[0], found["quick"], found["balanced"])
+    return Trial(recipes[0], presets["quick"], presets["balanced"])
 
 
-def figures(courses: Sequence[Course], *, random: bool) -> dict[str, Figure]:
-    """What was measured beside what is asked of it."""
-    asked = RANDOM if random else TRAINED
+def figures(trials: Sequence[Trial], *, random: bool) -> dict[str, Figure]:
+    """The measured values, with the required ones."""
+    required = RANDOM if random else TRAINED
 
-    def middle(value: Callable[[Course], float]) -> float:
-        return median(map(value, courses))
+    def middle(value: Callable[[Trial], float]) -> float:
+        return median(map(value, trials))
 
-    found = {
-        "recipe: seconds to its start": Figure(middle(lambda c: c.recipe.start)),
-        "recipe: seconds, frozen": Figure(middle(lambda c: c.recipe.frozen)),
-        "recipe: seconds, whole": Figure(middle(lambda c: c.recipe.whole)),
+    shown = {
+        "recipe: seconds to start": Figure(middle(lambda t: t.recipe.start)),
+        "recipe: seconds, frozen": Figure(middle(lambda t: t.recipe.frozen)),
+        "recipe: seconds, whole": Figure(middle(lambda t: t.recipe.whole)),
     }
     for name in PRESETS:
 
-        def of(course: Course, name: str = name) -> Tusker:
-            return getattr(course, name)
+        def of(trial: Trial, name: str = name) -> Tusker:
+            return getattr(trial, name)
 
-        found |= {
-            f"{name}: seconds to its start": Figure(middle(lambda c: of(c).start)),
-            f"{name}: seconds to a scored model": Figure(middle(lambda c: of(c).scored)),
-            f"{name}: seconds more with exports": Figure(middle(lambda c: of(c).exported)),
+        shown |= {
+            f"{name}: seconds to start": Figure(middle(lambda t: of(t).start)),
+            f"{name}: seconds to an evaluated model": Figure(middle(lambda t: of(t).scored)),
+            f"{name}: seconds for exports": Figure(middle(lambda t: of(t).exported)),
         }
-    found |= {
+    shown |= {
         "quick_ratio": Figure(
-            middle(lambda c: c.recipe.frozen / c.quick.scored), at_least=asked.quick
+            middle(lambda t: t.recipe.frozen / t.quick.scored), at_least=required.quick
         ),
         "balanced_ratio": Figure(
-            middle(lambda c: c.recipe.whole / c.balanced.scored), at_least=asked.balanced
+            middle(lambda t: t.recipe.whole / t.balanced.scored), at_least=required.balanced
         ),
-        "quick_ratio without starts": Figure(
-            middle(lambda c: _worked(c.recipe.frozen - c.recipe.start, c.quick))
+        "quick_ratio without startup": Figure(
+            middle(lambda t: _worked(t.recipe.frozen - t.recipe.start, t.quick))
         ),
-        "balanced_ratio without starts": Figure(
-            middle(lambda c: _worked(c.recipe.whole - c.recipe.start, c.balanced))
+        "balanced_ratio without startup": Figure(
+            middle(lambda t: _worked(t.recipe.whole - t.recipe.start, t.balanced))
         ),
     }
-    return found if random else found | _accuracy_figures(courses, asked)
+    return shown if random else shown | _accuracy_figures(trials, required)
 
 
 def _worked(seconds: float, trained: Tusker) -> float:
     return seconds / (trained.scored - trained.start)
 
 
-def _accuracy_figures(courses: Sequence[Course], asked: Asked) -> dict[str, Figure]:
-    def average(value: Callable[[Course], float]) -> float:
-        return mean(map(value, courses))
+def _accuracy_figures(trials: Sequence[Trial], required: Required) -> dict[str, Figure]:
+    def average(value: Callable[[Trial], float]) -> float:
+        return mean(map(value, trials))
 
-    frozen = average(lambda c: c.recipe.frozen_accuracy)
-    final = average(lambda c: c.recipe.accuracy)
-    quick = average(lambda c: c.quick.accuracy)
-    balanced = average(lambda c: c.balanced.accuracy)
-    sooner = median(course.sooner for course in courses)
-    reached = sum(course.sooner > 0 for course in courses)
+    frozen = average(lambda t: t.recipe.frozen_accuracy)
+    final = average(lambda t: t.recipe.accuracy)
+    quick = average(lambda t: t.quick.accuracy)
+    balanced = average(lambda t: t.balanced.accuracy)
+    sooner = median(trial.sooner for trial in trials)
+    reached = sum(trial.sooner > 0 for trial in trials)
     return {
         "recipe: test accuracy, frozen": Figure(frozen),
         "recipe: test accuracy, final": Figure(final),
         "quick: test accuracy": Figure(quick),
         "balanced: test accuracy": Figure(balanced),
-        # Sums in another order differ in the last bit.
-        "quick less frozen": Figure(round(quick - frozen, 6), at_least=0.0),
-        "balanced less final": Figure(round(balanced - final, 6), at_least=-0.01),
-        "sooner": Figure(sooner or None, at_least=asked.sooner),
+        # Rounded: the last bit depends on the order of the sum.
+        "quick minus frozen": Figure(round(quick - frozen, 6), at_least=0.0),
+        "balanced minus final": Figure(round(balanced - final, 6), at_least=-0.01),
+        "sooner": Figure(sooner or None, at_least=required.sooner),
         "seeds that reached the recipe's final validation accuracy": Figure(reached),
     }
 
 
 def warm_up(settings: Settings) -> None:
-    """Bring into memory the files that every start of TensorFlow reads."""
-    jobs.said(WARM_UP, settings=settings)
+    """Bring TensorFlow's files into the system's cache."""
+    jobs.run(WARM_UP, settings=settings)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train with each seed and print the medians and the means."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Run the benchmark and print medians and means."""
+    parser = argument_parser(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a zip of class folders")
     parser.add_argument("--backbone", default=backbones.DEFAULT)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--random", action="store_true", help="random weights: times only")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
 
     def say(sentence: str) -> None:
-        if not asked.json:
+        if not options.json:
             print(sentence, file=sys.stderr)
 
     with tempfile.TemporaryDirectory(prefix="tusker-") as name:
         folder = Path(name)
         prepared = jobs.new_home(folder / "prepared")
-        taken = jobs.take_in(asked.data, folder / "intake", prepared)
+        taken = jobs.take_in(options.data, folder / "intake", prepared)
         say(f"{len(taken.dataset.examples)} pictures of {len(taken.dataset.classes)} classes.")
-        jobs.prepare(asked.backbone, prepared, random=asked.random)
+        jobs.prepare(options.backbone, prepared, random=options.random)
         warm_up(prepared)
-        courses = [
-            run_course(taken, asked.backbone, seed, folder, say) for seed in range(asked.seeds)
+        trials = [
+            run_trial(taken, options.backbone, seed, folder, say) for seed in range(options.seeds)
         ]
-    return show(figures(courses, random=asked.random), as_json=asked.json)
+    return show(figures(trials, random=options.random), as_json=options.json)
 
 
 if __name__ == "__main__":

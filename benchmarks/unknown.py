@@ -1,22 +1,21 @@
-"""How well trained models tell pictures of other datasets from what they were taught.
+"""Out-of-distribution detection: how well models tell other datasets from their own.
 
     python -m benchmarks.unknown --datasets FOLDER --photos FOLDER --preset quick
 
-Each zip of a folder, and the handwritten digits, are learned over seeds, as the app does except
-for the files to take away. Each model is then shown its test pictures, pictures of the other
-datasets, and photographs. A photograph or a class of another dataset that bears the name of a
-class that was taught is left out. Told for each pair, as means over the seeds:
+Trains on each zip of a folder and on the handwritten digits, with several seeds and without
+exports. Each model then scores its test pictures, pictures of the other datasets, and photographs.
+Classes of other datasets, and photographs, with the name of one of the model's classes are left
+out. For each pair, as means over the seeds:
 
-- AUROC: how often a picture of the other dataset is stranger than a test picture.
-- missed at 95 %: the share of others that pass where 95 % of test pictures do (FPR at 95 % TPR).
-- caught: the share of others that are called unlike anything the model was taught.
+- AUROC of the OOD score.
+- FPR at 95 % TPR: the share of the other pictures that pass where 95 % of the test pictures do.
+- detected: the share of the other pictures that are called out-of-distribution.
 
-False alarms are test pictures that are called so.
+False alarms are test pictures that are called out-of-distribution.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +28,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks import jobs
 from benchmarks.jobs import Taken
-from benchmarks.report import Figure, show
+from benchmarks.report import Figure, argument_parser, show
 from core import runs
 from core.errors import TuskerError
 from core.intake import samples
@@ -44,58 +43,53 @@ from core.training.config import TrainingConfig
 
 PHOTOGRAPHS = "photographs"
 SHOWN = 200
-"""Most pictures of another dataset that a model is shown."""
-AUROC, MISSED, FALSE_ALARMS = 0.97, 0.1, 0.05
-"""What the means are held to."""
+"""Maximum number of pictures of another dataset."""
+AUROC, FPR, FALSE_ALARMS = 0.97, 0.1, 0.05
+"""Required means."""
 
 
 @dataclass(frozen=True)
-class Met:
-    """How a model took pictures of another dataset.
+class Pair:
+    """OOD scores of a model's test pictures (`own`) and of another dataset (`other`)."""
 
-    Attributes:
-        alike: strangeness of its test pictures.
-        unlike: strangeness of the others.
-    """
-
-    alike: np.ndarray
-    unlike: np.ndarray
+    own: np.ndarray
+    other: np.ndarray
 
     @property
     def auroc(self) -> float:
-        """How often one of the others is the stranger, of all pairs."""
-        truth = np.repeat([0, 1], [len(self.alike), len(self.unlike)])
-        return float(roc_auc_score(truth, np.concatenate([self.alike, self.unlike])))
+        """Area under the ROC curve."""
+        truth = np.repeat([0, 1], [len(self.own), len(self.other)])
+        return float(roc_auc_score(truth, np.concatenate([self.own, self.other])))
 
     @property
-    def missed(self) -> float:
-        """Share of the others that pass where 95 % of the test pictures do."""
-        return float((self.unlike <= np.quantile(self.alike, 0.95)).mean())
+    def fpr(self) -> float:
+        """False positive rate at 95 % true positive rate."""
+        return float((self.other <= np.quantile(self.own, 0.95)).mean())
 
     @property
-    def caught(self) -> float:
-        """Share of the others that are called unlike."""
-        return float((self.unlike > 1).mean())
+    def detected(self) -> float:
+        """Share of the other pictures that are called out-of-distribution."""
+        return float((self.other > 1).mean())
 
 
 @dataclass(frozen=True)
-class FittedHead:
-    """What came of one training.
+class Result:
+    """The result of one training.
 
     Attributes:
-        false_alarms: share of test pictures that are called unlike.
-        met: by the name of the other dataset.
+        false_alarms: share of test pictures that are called out-of-distribution.
+        pairs: by the name of the other dataset.
     """
 
     false_alarms: float
-    met: Mapping[str, Met]
+    pairs: Mapping[str, Pair]
 
 
 def others(
     name: str, sets: Mapping[str, Taken], photos: Sequence[Path]
 ) -> dict[str, tuple[Path, ...]]:
-    """Files that show nothing which the dataset of that name teaches, by where they are from."""
-    taught = {_singular(known) for known in sets[name].dataset.classes}
+    """Pictures of other datasets that show no class of the named one, by dataset."""
+    own = {_singular(label) for label in sets[name].dataset.classes}
     found: dict[str, tuple[Path, ...]] = {}
     for other, taken in sets.items():
         if other == name:
@@ -104,58 +98,62 @@ def others(
         files = [
             taken.pictures / example.path
             for example in taken.dataset.examples
-            if _singular(names[example.label]) not in taught
+            if _singular(names[example.label]) not in own
         ]
         found[other] = tuple(files[:: max(1, -(-len(files) // SHOWN))])
     found[PHOTOGRAPHS] = tuple(
-        photo for photo in photos if taught.isdisjoint(map(_singular, photo.stem.split("_")[1:]))
+        photo for photo in photos if own.isdisjoint(map(_singular, photo.stem.split("_")[1:]))
     )
     return {other: files for other, files in found.items() if files}
 
 
-def learn(
+def train(
     taken: Taken,
-    asked: TrainingConfig,
+    config: TrainingConfig,
     settings: Settings,
     unknown: Mapping[str, Iterable[Path]],
-) -> FittedHead:
-    """Train a run, and show its model what it was not taught."""
-    run = runs.create(asked, taken.dataset, runs.new_path(settings))
+) -> Result:
+    """Train a run, and compute the OOD scores of pictures of other datasets."""
+    run = runs.create(config, taken.dataset, runs.new_path(settings))
     training_job.train(run, taken.pictures, settings, _without_exports)
-    unlike = run.ood_scores()
-    if unlike is None:
-        raise SystemExit(f"{taken.dataset.name}: too few pictures to tell what is unlike them.")
-    alike = np.array(unlike.ood_score)
-    met = {name: Met(alike, _strangeness(run, settings, files)) for name, files in unknown.items()}
-    return FittedHead(unlike.false_alarms.value, met)
+    report = run.ood_scores()
+    if report is None:
+        raise SystemExit(f"{taken.dataset.name}: too few pictures for OOD detection.")
+    own = np.array(report.scores)
+    pairs = {name: Pair(own, _scores(run, settings, files)) for name, files in unknown.items()}
+    return Result(report.false_alarms.value, pairs)
 
 
-def figures(found: Mapping[tuple[str, str], Sequence[FittedHead]]) -> dict[str, Figure]:
-    """Means over seeds for each preset, dataset and other dataset; then over all of a preset.
+def figures(results: Mapping[tuple[str, str], Sequence[Result]]) -> dict[str, Figure]:
+    """Means over the seeds per preset, dataset and other dataset; then over each preset.
 
     Args:
-        found: trainings, one a seed, by preset and dataset.
+        results: one per seed, by preset and dataset.
     """
-    told: dict[str, Figure] = {}
-    for (preset, name), seeds in found.items():
-        told[f"{preset}, {name}: false alarms"] = Figure(mean(one.false_alarms for one in seeds))
-        for other in seeds[0].met:
-            pair = [one.met[other] for one in seeds]
+    shown: dict[str, Figure] = {}
+    for (preset, name), seeds in results.items():
+        shown[f"{preset}, {name}: false alarms"] = Figure(
+            mean(result.false_alarms for result in seeds)
+        )
+        for other in seeds[0].pairs:
+            pairs = [result.pairs[other] for result in seeds]
             what = f"{preset}, {name} against {other}"
-            told[f"{what}: AUROC"] = Figure(mean(met.auroc for met in pair))
-            told[f"{what}: missed at 95 %"] = Figure(mean(met.missed for met in pair))
-            told[f"{what}: caught"] = Figure(mean(met.caught for met in pair))
-    for preset in dict.fromkeys(preset for preset, _ in found):
-        learned = [one for (asked, _), seeds in found.items() if asked == preset for one in seeds]
-        met = [pair for one in learned for pair in one.met.values()]
-        told |= {
-            f"{preset}: mean AUROC": Figure(mean(m.auroc for m in met), at_least=AUROC),
-            f"{preset}: mean missed at 95 %": Figure(mean(m.missed for m in met), at_most=MISSED),
+            shown[f"{what}: AUROC"] = Figure(mean(pair.auroc for pair in pairs))
+            shown[f"{what}: FPR at 95 % TPR"] = Figure(mean(pair.fpr for pair in pairs))
+            shown[f"{what}: detected"] = Figure(mean(pair.detected for pair in pairs))
+    for preset in dict.fromkeys(preset for preset, _ in results):
+        trained = [
+            result for (name, _), seeds in results.items() if name == preset for result in seeds
+        ]
+        pairs = [pair for result in trained for pair in result.pairs.values()]
+        shown |= {
+            f"{preset}: mean AUROC": Figure(mean(p.auroc for p in pairs), at_least=AUROC),
+            f"{preset}: mean FPR at 95 % TPR": Figure(mean(p.fpr for p in pairs), at_most=FPR),
             f"{preset}: mean false alarms": Figure(
-                mean(one.false_alarms for one in learned), at_most=FALSE_ALARMS
+                mean(result.false_alarms for result in trained), at_most=FALSE_ALARMS
             ),
         }
-    return told
+    return shown
 
 
 def _singular(name: str) -> str:
@@ -164,10 +162,10 @@ def _singular(name: str) -> str:
 
 def _without_exports(event: Event) -> None:
     if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN:
-        raise TuskerError("The benchmark goes without them.")
+        raise TuskerError("The benchmark needs no exports.")
 
 
-def _strangeness(run: Run, settings: Settings, files: Iterable[Path]) -> np.ndarray:
+def _scores(run: Run, settings: Settings, files: Iterable[Path]) -> np.ndarray:
     def ask(classifier: Classifier, file: Path) -> float:
         ood_score = classifier.answer(classifier.load(file)).ood_score
         assert ood_score is not None
@@ -180,42 +178,39 @@ def _strangeness(run: Run, settings: Settings, files: Iterable[Path]) -> np.ndar
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Learn each dataset with each preset and seed, and print the means."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Run the benchmark and print the means."""
+    parser = argument_parser(__doc__)
     parser.add_argument("--datasets", type=Path, required=True, help="folder of zips")
     parser.add_argument("--photos", type=Path, required=True, help="folder of nID_class.jpg")
     parser.add_argument("--preset", action="append", help="may be given several times")
     parser.add_argument("--backbone", default="efficientnet-lite0")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    found: dict[tuple[str, str], list[FittedHead]] = {}
+    options = parser.parse_args(arguments)
+    results: dict[tuple[str, str], list[Result]] = {}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         settings = jobs.new_home(Path(scratch) / "home")
-        if asked.backbone != "efficientnet-lite0":
-            jobs.prepare(asked.backbone, settings)
+        if options.backbone != "efficientnet-lite0":
+            jobs.prepare(options.backbone, settings)
         digits = Path(scratch) / "digits.zip"
         samples.digits(digits)
         sets = {
             source.stem: jobs.take_in(source, Path(scratch) / source.stem, settings)
-            for source in [*sorted(asked.datasets.glob("*.zip")), digits]
+            for source in [*sorted(options.datasets.glob("*.zip")), digits]
         }
-        photos = sorted(asked.photos.glob("*.jpg"))
-        for preset in asked.preset or ["quick"]:
+        photos = sorted(options.photos.glob("*.jpg"))
+        for preset in options.preset or ["quick"]:
             for name, taken in sets.items():
                 unknown = others(name, sets, photos)
-                found[preset, name] = [
-                    learn(
+                results[preset, name] = [
+                    train(
                         taken,
-                        config.preset(preset, backbone=asked.backbone, seed=seed),
+                        config.preset(preset, backbone=options.backbone, seed=seed),
                         settings,
                         unknown,
                     )
-                    for seed in range(asked.seeds)
+                    for seed in range(options.seeds)
                 ]
-    return show(figures(found), as_json=asked.json)
+    return show(figures(results), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Put random weights where a download would go, for machines that cannot download.
+"""Write a weights file with random values, for machines that cannot download the real one.
 
     python -m benchmarks.weights resnet50
 
-The file is laid out as the published one, in `TUSKER_HOME/weights`. A network takes as long with
-it as with the real one; what it answers means nothing.
+The file in `TUSKER_HOME/weights` has the format of the published one. The speed of a network does
+not depend on it, but its predictions are meaningless.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from core.settings import Settings
 
 
 def write(name: str, settings: Settings) -> Path | None:
-    """Write a backbone's file; None where it needs none, because its weights are at hand."""
+    """Write the weights file of a backbone; None if the backbone needs no download."""
     backbone = backbones.get(name)
     if backbone.offline or backbone.weights is None:
         return None
@@ -35,7 +35,7 @@ def write(name: str, settings: Settings) -> Path | None:
 
 
 def _published(backbone: backbones.Backbone) -> keras.Model:
-    """The network as `keras.applications` publishes it: without the layer that swaps colours."""
+    """The network as in `keras.applications`, without the layer that swaps colour channels."""
     network = build.imagenet_classifier(backbone, "random")
     output = network.output["probabilities"]
     if any(layer.name == "rgb_to_bgr" for layer in network.layers):
@@ -44,7 +44,7 @@ def _published(backbone: backbones.Backbone) -> keras.Model:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the file and say where it is."""
+    """Write the file and print its path."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("backbone")
     print(write(parser.parse_args(arguments).backbone, host.load()) or "none needed")

@@ -1,71 +1,71 @@
-"""Every refusal that Tusker can give, as a tree of exceptions.
+"""Every error that Tusker shows to people, as a tree of exceptions.
 
-    TuskerError                 a sentence for the person at the screen
-    ├── BadInput                what was given cannot be used (exit code 2)
-    │   ├── BadImage            a picture that cannot be read
-    │   ├── BadArchive          a zip that cannot be opened safely
-    │   ├── BadBundle           a bundle that no model can be made of
-    │   ├── BadDataset          pictures that cannot be learned from
-    │   ├── BadConfig           a setting outside its range
-    │   ├── LimitExceeded       more than this host allows
-    │   ├── UnknownModel        no backbone and no run of that name
-    │   └── WeightsUnavailable  weights that could not be had
-    ├── NotEnoughResources      this machine cannot do it now
-    ├── RunDamaged              a run folder that is not what its manifest says
-    └── Cancelled               somebody asked the job to stop
+    TuskerError                 base of all errors that can be shown as they stand
+    ├── BadInput                the input cannot be used (exit code 2)
+    │   ├── BadImage            a picture cannot be decoded
+    │   ├── BadArchive          a zip is damaged or unsafe
+    │   ├── BadBundle           a bundle does not hold a usable model
+    │   ├── BadDataset          the pictures cannot be learned from
+    │   ├── BadConfig           a setting is out of range
+    │   ├── LimitExceeded       the input exceeds a limit of this host
+    │   ├── UnknownModel        no backbone or run has this name
+    │   └── WeightsUnavailable  pretrained weights cannot be found or downloaded
+    ├── NotEnoughResources      this machine lacks memory or disk space
+    ├── RunDamaged              files of a run do not match its manifest
+    └── Cancelled               the job was cancelled
 
-Anything else that is raised is a bug. `str(error)` is one sentence or two: what was
-expected, what was found, and what to do.
+Any other exception is a bug. `str(error)` is one or two sentences: what was expected, what was
+found and what to do.
 """
 
 
 class TuskerError(Exception):
-    """A refusal whose text can be shown as it stands."""
+    """Base of all errors that can be shown as they stand."""
 
 
 class BadInput(TuskerError):
-    """What was given cannot be used."""
+    """The input cannot be used."""
 
 
 class BadImage(BadInput):
-    """A picture that cannot be read."""
+    """A picture cannot be decoded."""
 
 
 class BadArchive(BadInput):
-    """A zip that cannot be opened safely."""
+    """A zip is damaged or unsafe."""
 
 
 class BadBundle(BadInput):
-    """A bundle that no model can be made of."""
+    """A bundle does not hold a usable model."""
 
 
 class BadDataset(BadInput):
-    """Pictures that cannot be learned from."""
+    """The pictures cannot be learned from."""
 
 
 class BadConfig(BadInput):
-    """A setting outside its range."""
+    """A setting is out of range."""
 
 
 class LimitExceeded(BadInput):
-    """More than this host allows; the text names the limit and the variable that raises it."""
+    """The input exceeds a limit; the text names the limit and the variable that raises it."""
 
 
 class UnknownModel(BadInput):
-    """No backbone and no run of that name."""
+    """No backbone or run has this name."""
 
 
 class WeightsUnavailable(BadInput):
-    """Pretrained weights that are neither on this machine nor to be downloaded."""
+    """Pretrained weights are not on this machine and cannot be downloaded."""
 
 
 class NotEnoughResources(TuskerError):
-    """This machine has too little memory or disk for what was asked."""
+    """This machine lacks memory or disk space."""
 
 
 class RunDamaged(TuskerError):
-    """A run folder whose files are not the ones its manifest names."""
+    """Files of a run do not match its manifest."""
 
 
 class Cancelled(TuskerError):
-    """Somebody asked the job to stop."""
+    """The job was cancelled."""

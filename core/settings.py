@@ -1,4 +1,4 @@
-"""Read the `TUSKER_*` environment variables into one frozen object that holds every limit."""
+"""Settings and limits, read from the `TUSKER_*` environment variables."""
 
 import os
 from pathlib import Path
@@ -13,185 +13,188 @@ MEGABYTE = 1024 * 1024
 
 
 class Settings(BaseModel):
-    """What the host decides. Each field is set by `TUSKER_` and its name in capitals."""
+    """Settings of one installation. The variable `TUSKER_<FIELD>` sets each field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(
         default_factory=lambda: Path.home() / ".tusker",
-        description="Where runs, uploads and prepared backbones are kept.",
+        description="Folder for runs, uploads and prepared backbones.",
     )
     mode: Literal["public", "personal"] = Field(
         "public",
-        description="`personal` lists every run of this machine; `public` only the visitor's own.",
+        description="`personal` lists all runs on this machine, `public` only the visitor's.",
     )
 
-    archive_megabytes: int = Field(500, ge=1, description="Largest zip that is taken in.")
-    archive_entries: int = Field(20_000, ge=1, description="Most entries in a zip.")
-    expanded_megabytes: int = Field(2_000, ge=1, description="Most that a zip may expand to.")
+    archive_megabytes: int = Field(500, ge=1, description="Maximum size of a zip.")
+    archive_entries: int = Field(20_000, ge=1, description="Maximum number of entries in a zip.")
+    expanded_megabytes: int = Field(2_000, ge=1, description="Maximum unpacked size of a zip.")
     expansion_ratio: int = Field(
-        100, ge=2, description="Most that an entry may expand to, times its packed size."
+        100, ge=2, description="Maximum ratio of unpacked to packed size of an entry."
     )
-    picture_megabytes: int = Field(50, ge=1, description="Largest single picture file.")
-    picture_pixels: int = Field(25_000_000, ge=1_024, description="Most pixels in a picture.")
-    classes: int = Field(200, ge=2, description="Most classes in a dataset.")
-    pictures_per_class: int = Field(5_000, ge=4, description="Most pictures in a class.")
-    pictures: int = Field(20_000, ge=8, description="Most pictures in a dataset.")
-    intake_seconds: int = Field(600, ge=1, description="Longest that taking in a dataset may last.")
+    picture_megabytes: int = Field(50, ge=1, description="Maximum size of a picture file.")
+    picture_pixels: int = Field(
+        25_000_000, ge=1_024, description="Maximum number of pixels of a picture."
+    )
+    classes: int = Field(200, ge=2, description="Maximum number of classes in a dataset.")
+    pictures_per_class: int = Field(
+        5_000, ge=4, description="Maximum number of pictures in a class."
+    )
+    pictures: int = Field(20_000, ge=8, description="Maximum number of pictures in a dataset.")
+    intake_seconds: int = Field(600, ge=1, description="Maximum time to read a dataset.")
     predict_pictures: int = Field(
-        50, ge=1, description="Most pictures answered at once; on the page, more become a table."
+        50,
+        ge=1,
+        description="Maximum number of pictures per prediction; the page shows more as a table.",
     )
     batch_pictures: int = Field(
-        2_000, ge=1, description="Most pictures in such a table on the page."
+        2_000, ge=1, description="Maximum number of pictures in that table."
     )
 
     shown_pictures: int = Field(
-        600, ge=8, description="Most pictures that a visitor may show to the camera at a time."
+        600, ge=8, description="Maximum number of camera pictures that a visitor may hold."
     )
     shown_megabytes: int = Field(
-        64, ge=1, description="Most memory that such pictures may take, for each visitor."
+        64, ge=1, description="Maximum memory for a visitor's camera pictures."
     )
 
     features_megabytes: int = Field(
-        2_000, ge=0, description="Most that is kept of features, to train again sooner."
+        2_000, ge=0, description="Maximum size of the feature cache, which speeds up later runs."
     )
-    job_minutes: float = Field(120.0, gt=0, description="Longest that a training may last.")
-    queue_length: int = Field(20, ge=1, description="Most jobs of a kind that may wait.")
+    job_minutes: float = Field(120.0, gt=0, description="Maximum time of a training job.")
+    queue_length: int = Field(20, ge=1, description="Maximum number of waiting jobs per kind.")
     jobs_at_once: int = Field(
-        6, ge=1, description="Most jobs at work at once; of each of the six kinds there is one."
+        6, ge=1, description="Maximum number of running jobs; at most one of each of six kinds."
     )
     runner: Literal["local", "ray"] = Field(
         "local",
-        description="Who does the jobs: `local`, this machine; `ray`, the machines of a Ray "
-        "cluster, of which those do them that have `TUSKER_HOME` under the same path.",
+        description="Where jobs run: `local` for this machine, `ray` for the machines of a Ray "
+        "cluster that have `TUSKER_HOME` under the same path.",
     )
     ray_address: str = Field(
         "auto",
-        description="Where that cluster is: `host:6379` or `ray://host:10001`; `auto`: the one "
-        "that this machine is part of.",
+        description="Address of the Ray cluster: `host:6379`, `ray://host:10001`, or `auto` for "
+        "the cluster that this machine belongs to.",
     )
     storage: str = Field(
         "",
         repr=False,
-        description="Where machines of a cluster that do not share `TUSKER_HOME` hand each other "
-        "pictures and features, as fsspec names it: `s3://bucket/tusker`; empty: nowhere.",
+        description="Storage for pictures and features on clusters that do not share "
+        "`TUSKER_HOME`, as an fsspec address such as `s3://bucket/tusker`; empty for none.",
     )
     worker_megabytes: int = Field(
         24_000,
         ge=0,
-        description="On a public host, most address space of a worker; 0: as much as it asks for.",
+        description="On a public host, maximum address space of a worker; 0 for no limit.",
     )
     upload_hours: float = Field(
         2.0,
         gt=0,
-        description="Hours after which uploaded pictures are deleted, and on a "
-        "public host models that were brought.",
+        description="Hours until uploads are deleted; on a public host, also imported models.",
     )
 
     disk_megabytes: int = Field(
-        20_000, ge=1, description="On a public host, most that runs, uploads and models may take."
+        20_000, ge=1, description="On a public host, maximum size of all runs, uploads and models."
     )
     run_days: float = Field(
-        30.0,
-        gt=0,
-        description="On a public host, days after which visitors' runs that are not published go.",
+        30.0, gt=0, description="On a public host, days until unpublished runs are deleted."
     )
     visitor_jobs: int = Field(
-        3, ge=1, description="On a public host, most jobs of a visitor that wait or are at work."
+        3, ge=1, description="On a public host, maximum number of unfinished jobs per visitor."
     )
     visitor_minutes: float = Field(
-        240.0, gt=0, description="On a public host, minutes of training of a visitor in 24 hours."
+        240.0, gt=0, description="On a public host, training minutes per visitor in 24 hours."
     )
     visitor_pictures: int = Field(
-        40_000, ge=1, description="On a public host, most pictures kept of a visitor at a time."
+        40_000, ge=1, description="On a public host, maximum number of stored pictures per visitor."
     )
     visitor_megabytes: int = Field(
-        4_000, ge=1, description="On a public host, most that a visitor's runs and uploads take."
+        4_000, ge=1, description="On a public host, maximum size of a visitor's runs and uploads."
     )
 
     api_token: str = Field(
-        "", repr=False, description="What requests to `/api` must bear; empty: they need nothing."
+        "", repr=False, description="Bearer token that `/api` requires; empty for none."
     )
-    api_megabytes: int = Field(64, ge=1, description="Largest request to `/api`.")
+    api_megabytes: int = Field(64, ge=1, description="Maximum size of a request to `/api`.")
     api_requests_per_minute: int = Field(
-        120, ge=1, description="Most requests to `/api` that one address may make in a minute."
+        120, ge=1, description="Maximum number of requests to `/api` per address and minute."
     )
 
     live_runtime: str = Field(
         "https://cdn.jsdelivr.net/npm/",
-        description="Where browsers load the runtime of the live view from; `none`: nowhere, this "
-        "machine answers every frame.",
+        description="Where browsers load the runtime of the live view from; `none` to classify "
+        "every frame on this machine.",
     )
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
-        # Workers run in a folder of their own: a relative path would lead them elsewhere.
+        # Workers run in another folder, where a relative path would mean something else.
         return home.expanduser().absolute()
 
     @field_validator("storage")
     @classmethod
-    def _found_anywhere(cls, storage: str) -> str:
+    def _same_on_all_machines(cls, storage: str) -> str:
         if storage and "://" not in storage and not Path(storage).is_absolute():
-            raise ValueError("an address such as s3://bucket/folder, or an absolute path")
+            raise ValueError("expected an address such as s3://bucket/folder or an absolute path")
         return storage
 
     @property
     def archive_bytes(self) -> int:
-        """Largest zip that is taken in, in bytes."""
+        """Maximum size of a zip in bytes."""
         return self.archive_megabytes * MEGABYTE
 
     @property
     def expanded_bytes(self) -> int:
-        """Most that a zip may expand to, in bytes."""
+        """Maximum unpacked size of a zip in bytes."""
         return self.expanded_megabytes * MEGABYTE
 
     @property
     def picture_bytes(self) -> int:
-        """Largest single picture file, in bytes."""
+        """Maximum size of a picture file in bytes."""
         return self.picture_megabytes * MEGABYTE
 
     @property
     def features_bytes(self) -> int:
-        """Most that is kept of features, in bytes."""
+        """Maximum size of the feature cache in bytes."""
         return self.features_megabytes * MEGABYTE
 
     @property
     def worker_bytes(self) -> int:
-        """Most address space of a worker, in bytes; 0 for as much as it asks for."""
+        """Maximum address space of a worker in bytes; 0 for no limit."""
         return self.worker_megabytes * MEGABYTE if self.mode == "public" else 0
 
     @property
     def api_bytes(self) -> int:
-        """Largest request to `/api`, in bytes."""
+        """Maximum size of a request to `/api` in bytes."""
         return self.api_megabytes * MEGABYTE
 
     @staticmethod
     def variable(field: str) -> str:
-        """Name of the environment variable that sets a field: `pictures` → `TUSKER_PICTURES`."""
+        """The environment variable of a field: `pictures` → `TUSKER_PICTURES`."""
         return PREFIX + field.upper()
 
 
 def load(environ: dict[str, str] | None = None) -> Settings:
-    """Settings from the environment.
+    """Read the settings from the environment.
 
     Args:
-        environ: variables to read in place of `os.environ`.
+        environ: variables to use instead of `os.environ`; empty values count as not set.
 
     Raises:
-        BadConfig: a variable holds a value outside its range.
+        BadConfig: a variable has a value outside its range.
     """
     source = os.environ if environ is None else environ
-    given = {
-        field: source[Settings.variable(field)]
+    values = {
+        field: value
         for field in Settings.model_fields
-        if source.get(Settings.variable(field))
+        if (value := source.get(Settings.variable(field)))
     }
     try:
-        return Settings(**given)
+        return Settings.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = str(first["loc"][0])
+        problem = error.errors()[0]
+        field = str(problem["loc"][0])
         raise BadConfig(
-            f"{Settings.variable(field)} is {given[field]!r}: {first['msg'].lower()}."
+            f"{Settings.variable(field)} is {values[field]!r}: {problem['msg'].lower()}."
         ) from error

@@ -1,4 +1,4 @@
-"""What every test may ask for: a home of its own, pictures to learn from, pictures of the host."""
+"""Fixtures for all tests: settings, a prepared backbone, pictures, and folders of the host."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ PREFIX = "TUSKER_TEST_"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by what they use, and run the browser last: its event loop stays open."""
+    """Mark tests by their fixtures, and run browser tests last: their event loop stays open."""
     for item in items:
         if "corpora" in getattr(item, "fixturenames", ()):
             item.add_marker("corpus")
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """An empty `TUSKER_HOME`, and no setting of whoever runs the tests."""
+    """Remove the settings of the environment, and set an empty `TUSKER_HOME`."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith("TUSKER_") and not name.startswith(PREFIX):
@@ -38,7 +38,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The defaults, with a home of this test alone that the environment names too."""
+    """The default settings with an empty home, which is also in the environment."""
     monkeypatch.setenv("TUSKER_HOME", str(tmp_path / "home"))
     return host.load()
 
@@ -47,21 +47,21 @@ def _folder(name: str) -> Path:
     variable = PREFIX + name.upper()
     value = os.environ.get(variable)
     if not value:
-        pytest.skip(f"{variable} names no folder of {name}")
+        pytest.skip(f"{variable} is not set to a folder of {name}")
     path = Path(value).resolve()
-    assert path.is_dir(), f"{variable} is {value!r}, which is no folder"
+    assert path.is_dir(), f"{variable} is {value!r}, which is not a folder"
     return path
 
 
 @pytest.fixture(scope="session")
 def datasets() -> Path:
-    """Folder of zips to learn from: `ants_bees.zip`, `flowers5.zip` and others."""
+    """Folder of zips with class folders: `ants_bees.zip`, `flowers5.zip` and others."""
     return _folder("datasets")
 
 
 @pytest.fixture(scope="session")
 def photos() -> Path:
-    """Folder of photographs whose names carry their ImageNet class."""
+    """Folder of photographs whose file names contain their ImageNet class."""
     return _folder("photos")
 
 
@@ -73,9 +73,20 @@ def corpora() -> Path:
 
 @pytest.fixture
 def shapes_zip(tmp_path: Path) -> Callable[..., Path]:
-    """`shapes_zip(classes=3, per_class=12, size=48)`: a zip of class folders to learn from."""
+    """`shapes_zip(classes=3, per_class=12, size=48)`: a zip of class folders."""
 
-    def make(folder: Path = tmp_path, **how: int) -> Path:
-        return shapes.shapes_zip(folder, **how)
+    def make(folder: Path = tmp_path, **options: int) -> Path:
+        return shapes.shapes_zip(folder, **options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the prepared tiny backbone. Must not be changed."""
+    from core import backbones
+    from core.backbones import serving
+
+    home = tmp_path_factory.mktemp("tiny")
+    serving.prepare(backbones.get("tiny"), Settings(home=home))
+    return home

@@ -1,4 +1,4 @@
-"""Run what is asynchronous in a thread of its own; a browser that is driven keeps this one."""
+"""Run a coroutine function in another thread: Playwright runs an event loop in this one."""
 
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +10,6 @@ Result = TypeVar("Result")
 
 
 def run(function: Callable[..., Awaitable[Result]], *arguments: object) -> Result:
-    """What the function gives or raises."""
+    """Call the function and return its result."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(anyio.run, function, *arguments).result()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 
 import streamlit as st
@@ -20,7 +19,7 @@ SORRY = (
 def apologise(error: Exception) -> bool:
     """Log a bug whole, and say under which name. Returns that nothing more is to be shown."""
     name = secrets.token_hex(4)
-    logging.getLogger(log.LOG).error("bug %s", name, exc_info=error)
+    log.LOGGER.error("bug %s", name, exc_info=error)
     st.error(SORRY.format(name), icon=":material/bug_report:")
     return True
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core import backbones
 from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
-from core.jobs import State, local
+from core.jobs import State, scheduling
 from core.settings import Settings
 from ui import preparation, state, text
 from ui.uploads import release
@@ -44,7 +44,7 @@ def ready(one: ImportedModel, settings: Settings) -> bool:
     """Whether it can answer; if not, say how far it is, or why it is not."""
     if one.ready(settings):
         return True
-    status = local.status(one.job, settings) if one.job.exists else None
+    status = scheduling.status(one.job, settings) if one.job.exists else None
     if status is not None and not status.state.ended:
         st.info("Its network is being built here. This happens once and takes a few seconds.")
         preparation.watch(one.job, settings)

@@ -11,7 +11,7 @@ from core.backbones import Backbone, serving
 from core.bundles import imported as bundles
 from core.errors import TuskerError
 from core.evaluation import describe as describe_estimate
-from core.jobs import JobFolder, State, enqueue, local
+from core.jobs import JobFolder, State, enqueue, scheduling
 from core.jobs.folder import Order
 from core.runs import Summary
 from core.settings import Settings
@@ -86,7 +86,7 @@ def ready(model: str, settings: Settings) -> bool:
     if serving.locate(row, settings) is not None:
         return True
     job = JobFolder(serving.kept_in(row, settings))
-    state_now = local.status(job, settings).state if job.exists else None
+    state_now = scheduling.status(job, settings).state if job.exists else None
     if state_now in (State.QUEUED, State.RUNNING):
         preparation.watch(job, settings)
         return False

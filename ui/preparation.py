@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.jobs import JobFolder, local
+from core.jobs import JobFolder, scheduling
 from core.settings import Settings
 
 
 @st.fragment(run_every=1)
 def watch(job: JobFolder, settings: Settings) -> None:
     """Progress of a job; the page is drawn again once it has ended."""
-    status = local.status(job, settings)
+    status = scheduling.status(job, settings)
     if status.state.ended:
         st.rerun()
     steps = [event for event in job.events.read() if event.kind == "step"]

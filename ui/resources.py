@@ -48,8 +48,8 @@ def settings() -> Settings:
 @st.cache_resource
 def start() -> None:
     """Once a server: let queues go on where they stood."""
-    memory.bound()
-    log.begin()
+    memory.limit_arenas()
+    log.start()
     recover(settings())
 
 
@@ -59,7 +59,7 @@ def sweep() -> None:
     uploads.sweep(settings())
     runs.sweep(settings())
     imported.sweep(settings())
-    memory.give_back()
+    memory.trim()
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)

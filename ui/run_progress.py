@@ -7,7 +7,7 @@ import streamlit as st
 from core import runs
 from core.errors import TuskerError
 from core.evaluation import describe
-from core.jobs import State, Status, cancel, local
+from core.jobs import State, Status, cancel, scheduling
 from core.jobs.events import Epoch, Event, Note, Step
 from core.runs import Run
 from core.settings import Settings
@@ -51,7 +51,7 @@ def _watch(run: Run, settings: Settings) -> None:
     line, stop = st.columns([5, 1], vertical_alignment="center")
     with line:
         if waits:
-            ahead = local.position(run.job, settings)
+            ahead = scheduling.position(run.job, settings)
             waiting = f"{text.count(ahead, 'training')} before yours" if ahead else "Starting"
             if status.sentence:
                 waiting = text.plain(status.sentence, 300)

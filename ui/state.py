@@ -137,8 +137,8 @@ def mark(settings: Settings) -> str:
     if settings.mode == "personal":
         return ""
     if lasting():
-        return visitors.mark_of(_cookie())
-    return visitors.mark_of(st.session_state.setdefault(VISITOR, visitors.new_token()))
+        return visitors.visitor_id(_cookie())
+    return visitors.visitor_id(st.session_state.setdefault(VISITOR, visitors.new_token()))
 
 
 def _cookie() -> str:
@@ -159,7 +159,7 @@ def owning(settings: Settings) -> Callable[[Path], bool]:
     if settings.mode == "personal":
         return lambda _: True
     ours = mark(settings)
-    return lambda folder: visitors.marked(folder) == ours
+    return lambda folder: visitors.owner(folder) == ours
 
 
 def may_list(run_id: str, settings: Settings) -> bool:

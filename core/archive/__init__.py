@@ -1,22 +1,24 @@
-"""The only extractor: an untrusted zip in, files under generated names out."""
+"""Extract untrusted zips and find the pictures that people name: the only extractor."""
 
 from core.archive.extraction import (
-    CLUTTERED,
+    CLUTTER,
     DAMAGED,
     NESTED,
     Extraction,
     Member,
+    Progress,
     Skipped,
     extract,
     pack,
 )
 
 __all__ = [
-    "CLUTTERED",
+    "CLUTTER",
     "DAMAGED",
     "NESTED",
     "Extraction",
     "Member",
+    "Progress",
     "Skipped",
     "extract",
     "pack",

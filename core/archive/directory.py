@@ -1,4 +1,8 @@
-"""Read a zip's directory without trusting it, and without reading more than its size allows."""
+"""Read the central directory of an untrusted zip in bounded memory.
+
+`zipfile` is not used here: it loads the whole directory before its size or number of entries can
+be checked, and not all supported versions detect overlapping entries.
+"""
 
 import struct
 from collections.abc import Iterator
@@ -8,14 +12,14 @@ from typing import IO
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 
-AGAIN = "Make the zip again."
+MAKE_AGAIN = "Make the zip again."
 NAME_BYTES = 4_096
 
 _END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
 _CENTRAL, _LOCAL = b"PK\1\2", b"PK\3\4"
 _END_BYTES, _COMMENT_BYTES = 22, 65_535
-_WIDE = ((0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFF, 4))  # mark, bytes
-_OTHER = {
+_ZIP64_FIELDS = ((0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFFFFFF, 8), (0xFFFF, 4))  # marker, bytes
+_OTHER_FORMATS = {
     b"Rar!": "a RAR archive",
     b"7z\xbc\xaf": "a 7z archive",
     b"\x1f\x8b": "a gzip archive",
@@ -26,16 +30,19 @@ _OTHER = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the directory, as it says of itself.
+    """One entry of the directory, unchecked.
 
     Attributes:
-        name: decoded, otherwise untouched.
-        raw_name: as the file has it.
-        offset: where its local header is, in bytes from the file's start.
-        packed: bytes in the archive.
-        size: bytes it says it expands to.
-        kind: Unix file type and mode, 0 where the system that made it has none.
-        system: which system made it; 0 is DOS, 3 is Unix.
+        name: decoded, otherwise unchanged.
+        raw_name: bytes of the name.
+        offset: of the local header, in bytes from the file's start.
+        packed: size in the archive, in bytes.
+        size: declared unpacked size, in bytes.
+        checksum: declared CRC-32 of the unpacked bytes.
+        method: compression method, 0 for stored and 8 for deflate.
+        flags: general purpose bit flags.
+        mode: Unix file type and permissions; 0 where the zip was made on another system.
+        system: the system that the zip was made on; 0 for DOS, 3 for Unix.
     """
 
     name: str
@@ -46,28 +53,34 @@ class Entry:
     checksum: int
     method: int
     flags: int
-    kind: int
+    mode: int
     system: int
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """What the end of an archive says of it; offsets in bytes from the file's start."""
+    """Position of the central directory, in bytes from the file's start.
+
+    Attributes:
+        count: declared number of entries.
+        start, size: of the directory.
+        shift: bytes before the archive, such as the program of a self-extractor.
+    """
 
     count: int
     start: int
     size: int
-    shift: int  # bytes before the archive begins, such as a self-extractor's program
+    shift: int
 
 
 def find(file: IO[bytes], limits: Settings) -> Directory:
-    """Read the record at the end of an archive and check the number of entries.
-
-    Source: APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16.
+    """Find the directory by the record at the end of the file.
 
     Raises:
-        BadArchive: no zip, an incomplete one, or one in several parts.
+        BadArchive: not a zip, a damaged one or one in several parts.
         LimitExceeded: more entries than allowed.
+
+    Source: APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16.
     """
     length = file.seek(0, 2)
     at, record = _end_record(file, length)
@@ -76,12 +89,12 @@ def find(file: IO[bytes], limits: Settings) -> Directory:
     if at >= 20 and _read(file, at - 20, 4) == _LOCATOR64:
         where = struct.unpack("<Q", _read(file, at - 12, 8))[0]
         end64 = _read(file, where, 56)
-        # A self-extractor's bytes shift all offsets, so the record is then just before its locator.
+        # Bytes before the archive shift all offsets; the record is then just before its locator.
         if end64[:4] != _END64 and at >= 76:
             where = at - 76
             end64 = _read(file, where, 56)
         if end64[:4] != _END64 or len(end64) < 56:
-            raise BadArchive(f"The end of this zip contradicts itself. {AGAIN}")
+            raise BadArchive(f"The end of this zip contradicts itself. {MAKE_AGAIN}")
         disk, start_disk, here, count, size, start = struct.unpack_from("<2I4Q", end64, 16)
         end = where
     if disk or start_disk or here != count:
@@ -93,40 +106,42 @@ def find(file: IO[bytes], limits: Settings) -> Directory:
         )
     shift = end - size - start
     if shift < 0 or size > count * (46 + NAME_BYTES + 2 * _COMMENT_BYTES):
-        raise BadArchive(f"The directory of this zip does not fit into it. {AGAIN}")
+        raise BadArchive(f"The directory of this zip does not fit into it. {MAKE_AGAIN}")
     return Directory(count, start + shift, size, shift)
 
 
 def entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
-    """Go through the directory, one entry in memory at a time.
-
-    Source: APPNOTE.TXT 6.3.10, section 4.3.12.
+    """Yield the entries of a directory.
 
     Raises:
-        BadArchive: the directory is damaged, or holds a name that cannot be read.
+        BadArchive: the directory is damaged or has a name that cannot be decoded.
+
+    Source: APPNOTE.TXT 6.3.10, section 4.3.12.
     """
     at, end = directory.start, directory.start + directory.size
     file.seek(at)
     for _ in range(directory.count):
         head = file.read(46)
         if len(head) < 46 or head[:4] != _CENTRAL:
-            raise BadArchive(f"The directory of this zip is damaged. {AGAIN}")
-        made, _, flags, method, _, _, checksum, packed, size = struct.unpack_from("<6H3I", head, 4)
-        name_size, extra_size, comment_size, disk, _, mode, offset = struct.unpack_from(
+            raise BadArchive(f"The directory of this zip is damaged. {MAKE_AGAIN}")
+        made_by, _, flags, method, _, _, checksum, packed, size = struct.unpack_from(
+            "<6H3I", head, 4
+        )
+        name_size, extra_size, comment_size, disk, _, attributes, offset = struct.unpack_from(
             "<5H2I", head, 28
         )
         at += 46 + name_size + extra_size + comment_size
         if at > end:
-            raise BadArchive(f"The directory of this zip is damaged. {AGAIN}")
+            raise BadArchive(f"The directory of this zip is damaged. {MAKE_AGAIN}")
         raw_name, extra = file.read(name_size), file.read(extra_size)
         file.seek(comment_size, 1)
         if 0xFFFFFFFF in (packed, size, offset) or disk == 0xFFFF:
-            size, packed, offset, disk = _wide(extra, size, packed, offset, disk)
+            size, packed, offset, disk = _zip64(extra, size, packed, offset, disk)
         if disk:
             raise BadArchive("This zip comes in several parts. Make it as a single file.")
-        system = made >> 8
+        system = made_by >> 8
         yield Entry(
-            name=_name(raw_name, flags),
+            name=_decode_name(raw_name, flags),
             raw_name=raw_name,
             offset=offset + directory.shift,
             packed=packed,
@@ -134,31 +149,31 @@ def entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
             checksum=checksum,
             method=method,
             flags=flags,
-            kind=mode >> 16 if system in (3, 19) else 0,
+            mode=attributes >> 16 if system in (3, 19) else 0,
             system=system,
         )
     if at != end:
-        raise BadArchive(f"This zip has another number of entries than it says. {AGAIN}")
+        raise BadArchive(f"The number of entries in this zip is wrong. {MAKE_AGAIN}")
 
 
-def content(file: IO[bytes], entry: Entry) -> int:
-    """Where the packed bytes of an entry begin, by its local header.
+def data_start(file: IO[bytes], entry: Entry) -> int:
+    """Offset of an entry's packed bytes, by its local header.
 
     Raises:
-        BadArchive: the header is not there, or contradicts the directory.
+        BadArchive: the header is missing or contradicts the directory.
     """
     head = _read(file, entry.offset, 30)
     if len(head) < 30 or head[:4] != _LOCAL:
-        raise BadArchive(f"{entry.name} is not where this zip says it is. {AGAIN}")
+        raise BadArchive(f"{entry.name} is missing from this zip. {MAKE_AGAIN}")
     flags, method = struct.unpack_from("<2H", head, 6)
     name_size, extra_size = struct.unpack_from("<2H", head, 26)
     if file.read(name_size) != entry.raw_name or method != entry.method or flags & 1:
-        raise BadArchive(f"This zip says two things about {entry.name}. {AGAIN}")
+        raise BadArchive(f"This zip contradicts itself about {entry.name}. {MAKE_AGAIN}")
     return entry.offset + 30 + name_size + extra_size
 
 
 def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
-    """The last record that fits the file's end exactly, and its place."""
+    """Offset and bytes of the last end record that extends exactly to the end of the file."""
     first = max(0, length - _END_BYTES - _COMMENT_BYTES)
     tail = _read(file, first, length - first)
     at = len(tail)
@@ -169,36 +184,36 @@ def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
                 return first + at, tail[at : at + _END_BYTES]
         at += 3  # `rfind` ends before a match that would reach `at`
     head = _read(file, 0, 8)
-    for magic, what in _OTHER.items():
+    for magic, found in _OTHER_FORMATS.items():
         if head.startswith(magic):
-            raise BadArchive(f"Expected a zip, found {what}. Pack the pictures as zip.")
+            raise BadArchive(f"Expected a zip, found {found}. Pack the pictures into a zip.")
     if head.startswith(b"PK"):
         raise BadArchive("The end of this zip is missing or damaged. Upload it again.")
     raise BadArchive("This is not a zip. Put the class folders into a zip and upload that.")
 
 
-def _wide(extra: bytes, *fields: int) -> list[int]:
-    """Fill in what needs more than 32 bits (the last field: 16) from the ZIP64 extra field."""
+def _zip64(extra: bytes, *fields: int) -> list[int]:
+    """Replace fields that hold a marker by their values in the ZIP64 extra field."""
     at = 0
     while at + 4 <= len(extra):
         tag, size = struct.unpack_from("<2H", extra, at)
         at += 4
         if tag == 1:
-            block, found = extra[at : at + size], []
-            for field, (most, width) in zip(fields, _WIDE, strict=True):
-                if field != most:
-                    found.append(field)
+            block, values = extra[at : at + size], []
+            for field, (marker, width) in zip(fields, _ZIP64_FIELDS, strict=True):
+                if field != marker:
+                    values.append(field)
                 elif len(block) >= width:
-                    found.append(int.from_bytes(block[:width], "little"))
+                    values.append(int.from_bytes(block[:width], "little"))
                     block = block[width:]
-            if len(found) == len(fields):
-                return found
+            if len(values) == len(fields):
+                return values
         at += size
-    raise BadArchive(f"The directory of this zip lacks a size. {AGAIN}")
+    raise BadArchive(f"The directory of this zip lacks a size. {MAKE_AGAIN}")
 
 
-def _name(raw: bytes, flags: int) -> str:
-    """UTF-8 wherever it is valid, as most tools write it unmarked; else code page 437.
+def _decode_name(raw: bytes, flags: int) -> str:
+    """Decode as UTF-8 where valid, since many tools do not set its flag, else as code page 437.
 
     Source: APPNOTE.TXT 6.3.10, appendix D.
     """
@@ -209,7 +224,7 @@ def _name(raw: bytes, flags: int) -> str:
     except UnicodeDecodeError:
         if flags & 0x800:
             raise BadArchive(
-                f"A name in this zip says that it is UTF-8 and is not. {AGAIN}"
+                f"A name in this zip is marked as UTF-8 but is not. {MAKE_AGAIN}"
             ) from None
         return raw.decode("cp437")
 

@@ -1,10 +1,10 @@
-"""Take pictures out of an untrusted zip: the only extractor.
+"""Extract the files of an untrusted zip.
 
-The directory is judged whole before anything is written. Refused are archives with more
-entries or bytes than the settings allow, encryption, packing other than stored and deflate,
-links and devices, names that climb, are absolute or equal up to capitals, and entries that
-overlap. Left out, and listed, are the clutter of operating systems, archives inside the
-archive and members whose bytes are damaged. Names from the archive never reach the disk.
+The whole directory is checked before any file is written. A zip is refused if it exceeds the
+limits on entries, bytes or compression ratio, is encrypted, uses a method other than stored or
+deflate, or has links, devices, overlapping entries, names that are absolute or contain `..`, or
+names that differ only by case. Files of operating systems, archives inside the archive and
+damaged files are skipped and reported. Files are written under generated names.
 """
 
 import shutil
@@ -15,105 +15,136 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from core.archive import directory
-from core.archive.directory import AGAIN, Entry
-from core.archive.inspection import DEFLATED, clean, inspect
+from core.archive.directory import MAKE_AGAIN
+from core.archive.inspection import DEFLATED, ZippedFile, check_sizes, clean, is_clutter, list_files
 from core.errors import BadArchive, LimitExceeded, NotEnoughResources
 from core.settings import MEGABYTE, Settings
 
 Progress = Callable[[str, int, int], None]
+"""Called with the current step, the number of finished items and their total; may raise."""
 
 CHUNK = 1 << 16
+RESERVE = 256 * MEGABYTE
+"""Disk space that stays free."""
 ARCHIVES = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
 
-CLUTTERED = "A file that the operating system keeps for itself."
+CLUTTER = "A file that the operating system keeps for itself."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
 DAMAGED = "Damaged inside the zip. Make the zip again."
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Member(_Frozen):
-    """A file that was taken out: its name as the archive has it, and where it now is."""
+class Member(BaseModel, frozen=True):
+    """An extracted file: its name in the archive and its path on disk."""
 
     name: str
     path: Path
 
 
-class Skipped(_Frozen):
-    """A file that was left out, and why, in a sentence."""
+class Skipped(BaseModel, frozen=True):
+    """A skipped file: its name and the reason, one sentence."""
 
     name: str
     reason: str
 
 
-class Extraction(_Frozen):
-    """What came out of an archive, in the archive's order."""
+class Extraction(BaseModel, frozen=True):
+    """The files of an archive, in the archive's order."""
 
     members: tuple[Member, ...]
     skipped: tuple[Skipped, ...]
 
 
+class DamagedFile(BadArchive):
+    """A file inside the zip does not match its size or checksum."""
+
+
 def extract(
     archive: Path, destination: Path, settings: Settings, progress: Progress | None = None
 ) -> Extraction:
-    """Write the files of a zip into a folder, under generated names.
+    """Extract the files of a zip under generated names.
 
     Args:
-        archive: the zip, as it was uploaded.
-        destination: folder to write to; made if missing. On refusal, all that was written
-            is removed again.
+        archive: the zip.
+        destination: folder to write to, created if missing. Nothing is left there on an error.
         settings: the limits.
-        progress: called with ("Unpacking", files done, files in all); may raise.
+        progress: called with ("Unpacking", files done, files in all).
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
-        LimitExceeded: it holds more than this host allows.
-        NotEnoughResources: it does not fit on the disk.
+        LimitExceeded: the zip exceeds a limit.
+        NotEnoughResources: the files do not fit on the disk.
     """
     deadline = time.monotonic() + settings.intake_seconds
-    made = not destination.exists()
+    is_new = not destination.exists()
     written: list[Path] = []
+    members, skipped = [], []
     try:
         with archive.open("rb") as file:
-            wanted, clutter = inspect(file, settings)
-            skipped = [Skipped(name=name, reason=CLUTTERED) for name in clutter]
-            destination.mkdir(parents=True, exist_ok=True)
-            _need_room(destination, sum(entry.size for _, entry, _ in wanted))
-            members = []
-            for done, (name, entry, end) in enumerate(wanted):
-                if progress and done % 50 == 0:
-                    progress("Unpacking", done, len(wanted))
-                path = destination / f"{done:06d}"
-                written.append(path)
-                reason = _unpack(file, entry, end, path, deadline=deadline, settings=settings)
-                if reason:
-                    path.unlink(missing_ok=True)
-                    skipped.append(Skipped(name=name, reason=reason))
+            files = []
+            for zipped in _checked_files(file, settings):
+                if is_clutter(zipped.name):
+                    skipped.append(Skipped(name=zipped.name, reason=CLUTTER))
                 else:
-                    members.append(Member(name=name, path=path))
+                    files.append(zipped)
+            destination.mkdir(parents=True, exist_ok=True)
+            _check_disk_space(destination, sum(zipped.entry.size for zipped in files))
+            for number, zipped in enumerate(files):
+                if progress and number % 50 == 0:
+                    progress("Unpacking", number, len(files))
+                path = destination / f"{number:06d}"
+                written.append(path)
+                if reason := _write(file, zipped, path, deadline, settings):
+                    path.unlink(missing_ok=True)
+                    skipped.append(Skipped(name=zipped.name, reason=reason))
+                else:
+                    members.append(Member(name=zipped.name, path=path))
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
-        if made:
+        if is_new:
             shutil.rmtree(destination, ignore_errors=True)
         raise
     return Extraction(members=tuple(members), skipped=tuple(skipped))
 
 
-def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settings) -> None:
-    """Write the files of an uploaded folder into a zip, so that a worker takes in one thing only.
-
-    Args:
-        files: names with their folders, and streams; each stream is read once, in pieces.
-        archive: the zip to write; removed again on refusal.
+def read(file: IO[bytes], zipped: ZippedFile) -> Iterator[bytes]:
+    """Yield the unpacked bytes of a file in small chunks, at most as many as declared.
 
     Raises:
-        BadArchive: a name that could lead out of a folder.
+        BadArchive: the file contradicts the directory.
+        DamagedFile: its size or checksum is wrong.
+    """
+    entry = zipped.entry
+    start = directory.data_start(file, entry)
+    if start + entry.packed > zipped.end:
+        raise BadArchive(f"{entry.name} overlaps another entry of this zip. {MAKE_AGAIN}")
+    count = checksum = 0
+    try:
+        for chunk in _inflate(file, start, entry):
+            count += len(chunk)
+            if count > entry.size:
+                raise BadArchive(f"{entry.name} is larger than this zip says. {MAKE_AGAIN}")
+            checksum = zlib.crc32(chunk, checksum)
+            yield chunk
+    except zlib.error as error:
+        raise DamagedFile(f"{zipped.name} is damaged inside the zip. {MAKE_AGAIN}") from error
+    if (count, checksum) != (entry.size, entry.checksum):
+        raise DamagedFile(f"{zipped.name} is damaged inside the zip. {MAKE_AGAIN}")
+
+
+def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settings) -> None:
+    """Write the files of an uploaded folder into an uncompressed zip.
+
+    Args:
+        files: names with their folders, and streams; each stream is read once, in chunks.
+        archive: the zip to write; removed on an error.
+        settings: the limits of a zip.
+
+    Raises:
+        BadArchive: a name is absolute or contains `..`.
         LimitExceeded: more files or bytes than a zip may have.
     """
     total = 0
@@ -127,7 +158,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
                     )
                 info = zipfile.ZipInfo(clean(name, windows=True))
                 with target.open(info, "w", force_zip64=True) as out:
-                    for chunk in iter(lambda: stream.read(CHUNK), b""):  # noqa: B023  # used at once
+                    while chunk := stream.read(CHUNK):
                         total += len(chunk)
                         if total > settings.archive_bytes:
                             raise LimitExceeded(
@@ -141,45 +172,47 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         raise
 
 
-def _unpack(
-    file: IO[bytes], entry: Entry, end: int, path: Path, *, deadline: float, settings: Settings
+def _checked_files(file: IO[bytes], settings: Settings) -> list[ZippedFile]:
+    length = file.seek(0, 2)
+    if length > settings.archive_bytes:
+        raise LimitExceeded(
+            f"A zip may have up to {settings.archive_megabytes} MB; this one has "
+            f"{length / MEGABYTE:.0f}. Make the pictures smaller, or raise "
+            f"{Settings.variable('archive_megabytes')}."
+        )
+    files = directory.find(file, settings)
+    entries = list(directory.entries(file, files))
+    check_sizes(entries, length, settings)
+    return list_files(entries, files.start)
+
+
+def _write(
+    file: IO[bytes], zipped: ZippedFile, path: Path, deadline: float, settings: Settings
 ) -> str | None:
-    """Write one entry's bytes; a reason where it has to be left out."""
-    start = directory.content(file, entry)
-    if start + entry.packed > end:
-        raise BadArchive(f"{entry.name} overlaps something else in this zip. {AGAIN}")
-    if entry.size > settings.picture_bytes:
+    """Write one file; returns the reason if the file has to be skipped."""
+    if zipped.entry.size > settings.picture_bytes:
         return (
             f"Larger than {settings.picture_megabytes} MB. Make it smaller, or raise "
             f"{Settings.variable('picture_megabytes')}."
         )
-    checksum = count = 0
     try:
         with path.open("xb") as out:
-            for chunk in chunks(file, start, entry):
-                if not count and chunk.startswith(ARCHIVES):
+            for number, chunk in enumerate(read(file, zipped)):
+                if number == 0 and chunk.startswith(ARCHIVES):
                     return NESTED
-                count += len(chunk)
-                if count > entry.size:
-                    raise BadArchive(f"{entry.name} is larger than this zip says. {AGAIN}")
                 if time.monotonic() > deadline:
                     raise LimitExceeded(
-                        f"Taking in a zip may last {settings.intake_seconds} s. Leave some "
+                        f"Unpacking a zip may take up to {settings.intake_seconds} s. Leave some "
                         f"pictures out, or raise {Settings.variable('intake_seconds')}."
                     )
-                checksum = zlib.crc32(chunk, checksum)
                 out.write(chunk)
-    except zlib.error:
+    except DamagedFile:
         return DAMAGED
-    return None if count == entry.size and checksum == entry.checksum else DAMAGED
+    return None
 
 
-def chunks(file: IO[bytes], start: int, entry: Entry) -> Iterator[bytes]:
-    """The entry's own bytes from `start` on, never more than a chunk of them in memory.
-
-    Raises:
-        zlib.error: they are damaged.
-    """
+def _inflate(file: IO[bytes], start: int, entry: directory.Entry) -> Iterator[bytes]:
+    """Yield the unpacked bytes of an entry, with at most one chunk in memory."""
     file.seek(start)
     left = entry.packed
     engine = zlib.decompressobj(-zlib.MAX_WBITS) if entry.method == DEFLATED else None
@@ -199,10 +232,10 @@ def chunks(file: IO[bytes], start: int, entry: Entry) -> Iterator[bytes]:
         yield rest
 
 
-def _need_room(folder: Path, count: int) -> None:
+def _check_disk_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
-    if count + 256 * MEGABYTE > free:
+    if needed + RESERVE > free:
         raise NotEnoughResources(
-            f"Unpacking needs {count / MEGABYTE:,.0f} MB of disk; {free / MEGABYTE:,.0f} MB are "
-            "free. Try again later, or with fewer pictures."
+            f"Unpacking needs {needed / MEGABYTE:,.0f} MB of disk space; {free / MEGABYTE:,.0f} MB "
+            "are free. Try again later, or with fewer pictures."
         )

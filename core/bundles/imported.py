@@ -23,7 +23,7 @@ from typing import IO
 from core import runs
 from core.bundles import bundle, rebuild
 from core.errors import NotEnoughResources, RunDamaged, UnknownModel
-from core.jobs import JobFolder, enqueue, local, quotas
+from core.jobs import JobFolder, enqueue, quotas, scheduling
 from core.jobs.folder import Order
 from core.model import storage as model
 from core.model.classifier import Classifier, Open, opened
@@ -168,7 +168,7 @@ def import_bundle(
         if shutil.disk_usage(home).free < SPARE_BYTES:
             raise NotEnoughResources("The disk of this host is full. Try again later.")
         bundle.keep(stream, made.path, settings)
-        visitors.mark(made.path, by)
+        visitors.set_owner(made.path, by)
         made.seal(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
         if not made.ready(settings):
             order(made, settings, by=by)
@@ -190,7 +190,7 @@ def order(brought: ImportedModel, settings: Settings, *, by: str = "") -> None:
     Raises:
         LimitExceeded: too many jobs wait.
     """
-    enqueue(brought.path, Order(kind="adopt"), settings, by=by)
+    enqueue(brought.path, Order(kind="import"), settings, by=by)
 
 
 def get(settings: Settings, brought_id: str) -> ImportedModel:
@@ -229,7 +229,7 @@ def sweep(settings: Settings) -> None:
     old = [one for one in list_models(settings) if one.changed_at and _used(one) < oldest]
     needed = _needed(settings) if old else set()
     for one in old:
-        working = one.job.exists and not local.status(one.job, settings).state.ended
+        working = one.job.exists and not scheduling.status(one.job, settings).state.ended
         if one.path not in needed and not working:
             delete(one)
 

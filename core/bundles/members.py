@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from core.archive import directory, extraction, inspection
-from core.archive.directory import AGAIN, Entry
+from core.archive import directory, extraction
+from core.archive.inspection import ZippedFile, list_files
 from core.errors import BadArchive, BadBundle, LimitExceeded
 from core.model import storage
 from core.settings import MEGABYTE, Settings
@@ -25,35 +23,20 @@ class Member:
 
     name: str
     _file: IO[bytes]
-    _entry: Entry
-    _end: int
+    _zipped: ZippedFile
 
     @property
     def size(self) -> int:
-        """Bytes that it says it expands to."""
-        return self._entry.size
+        """Declared size in bytes."""
+        return self._zipped.entry.size
 
     def chunks(self) -> Iterator[bytes]:
-        """Its bytes, a few at a time, exactly as many as it says.
+        """Its bytes in small chunks, exactly as many as declared.
 
         Raises:
-            BadArchive: it is damaged, or not as long as it says.
+            BadArchive: the file is damaged or contradicts the zip's directory.
         """
-        start = directory.content(self._file, self._entry)
-        if start + self._entry.packed > self._end:
-            raise BadArchive(f"{self.name} overlaps something else in this zip. {AGAIN}")
-        count = checksum = 0
-        try:
-            for chunk in extraction.chunks(self._file, start, self._entry):
-                count += len(chunk)
-                if count > self.size:
-                    raise BadArchive(f"{self.name} is larger than this zip says. {AGAIN}")
-                checksum = zlib.crc32(chunk, checksum)
-                yield chunk
-        except zlib.error as error:
-            raise BadArchive(f"{self.name} is damaged inside the zip. {AGAIN}") from error
-        if count != self.size or checksum != self._entry.checksum:
-            raise BadArchive(f"{self.name} is damaged inside the zip. {AGAIN}")
+        return extraction.read(self._file, self._zipped)
 
 
 def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
@@ -84,30 +67,12 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
             f"Expected a bundle of at most {ENTRIES} files, found {found.count:,}. Leave all but "
             f"{', '.join(READ)} out of it."
         )
-    members = _members(file, list(directory.entries(file, found)), found.start)
+    files = list_files(list(directory.entries(file, found)), found.start)
+    members = {zipped.name: Member(zipped.name, file, zipped) for zipped in files}
     missing = [name for name in (storage.MODEL, storage.WEIGHTS) if name not in members]
     if missing:
         raise BadBundle(
             f"Expected a bundle, the zip that a report offers to download; found a zip without "
             f"{' and '.join(missing)}."
         )
-    return members
-
-
-def _members(file: IO[bytes], listed: list[Entry], start: int) -> dict[str, Member]:
-    ends = inspection.ends(listed, start)
-    members: dict[str, Member] = {}
-    seen: set[str] = set()
-    for entry, end in zip(listed, ends, strict=True):
-        name = inspection.clean(entry.name, windows=entry.system in (0, 10, 11))
-        folder = entry.name.endswith(("/", "\\"))
-        inspection.check_entry(entry, folder=folder)
-        if folder or not name:
-            continue
-        key = unicodedata.normalize("NFC", name).casefold()
-        if key in seen:
-            raise BadArchive(f"Two files in this zip are called {name}. {AGAIN}")
-        seen.add(key)
-        if name in READ:
-            members[name] = Member(name, file, entry, end)
-    return members
+    return {name: members[name] for name in READ if name in members}

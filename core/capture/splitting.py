@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.capture.frames import Frame
 from core.dataset.layout import Split
-from core.dataset.splitting import deal
+from core.dataset.splitting import assign
 
 SHARES: dict[Split, float] = {"test": 0.15, "validation": 0.15}
 GAP = 0.05

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from core.archive import CLUTTERED
+from core.archive import CLUTTER
 from core.checks.findings import LEFT_OUT, Case, Finding, Remedy, Severity, counted
-from core.dataset.splitting import together
+from core.dataset import splitting
 
 TINY = 48  # shorter edge, in pixels
 ODD_RATIO = 3  # longer edge to shorter edge

@@ -182,7 +182,7 @@ def unblocked(taken: Intake, folder: Path, say: Callable[[str], None]) -> Intake
             say(finding.sentence)
         for remedy in remedies:
             say(f"{remedy.label}: done.")
-        taken = intake.remedied(folder, remedies)
+        taken = intake.apply_remedies(folder, remedies)
     if blocking(taken):
         raise BadDataset(" ".join(finding.sentence for finding in blocking(taken)))
     return taken

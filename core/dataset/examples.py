@@ -1,29 +1,24 @@
-"""What a dataset is: classes, and pictures that belong to them."""
+"""Datasets: classes and the pictures that belong to them."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from core.archive import Skipped
 from core.dataset.layout import Split
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Example(_Frozen):
+class Example(BaseModel, frozen=True):
     """One picture of a dataset.
 
     Attributes:
-        name: its path as it was given, for people.
-        path: its file, relative to the pictures folder, or absolute where it is read in place.
-        label: place of its class in `Dataset.classes`.
-        sha256: of its bytes.
-        width: upright, in pixels.
-        height: upright, in pixels.
-        split: its part; None until the dataset is split.
-        group: number it shares with pictures that look the same; None while unknown.
-        format: as Pillow calls it, `JPEG`.
-        size: of its file, in bytes.
+        name: path as uploaded, to show to people.
+        path: its file, relative to the pictures folder, or absolute if read in place.
+        label: index into `Dataset.classes`.
+        sha256: of the file's bytes, in hex.
+        width, height: upright, in pixels.
+        split: None until the dataset is split.
+        group: number shared by pictures that look the same; None if not yet known.
+        format: Pillow's name, such as `JPEG`.
+        size: of the file, in bytes.
     """
 
     name: str
@@ -38,8 +33,11 @@ class Example(_Frozen):
     size: int = 0
 
 
-class Dataset(_Frozen):
-    """Classes, their pictures, and what was left out."""
+class Dataset(BaseModel, frozen=True):
+    """Classes, their pictures and the files that were skipped.
+
+    `predefined` says whether the folders define the split.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -48,9 +46,9 @@ class Dataset(_Frozen):
     predefined: bool = False
 
     def count(self, label: int, split: Split | None = None) -> int:
-        """How many pictures a class has, in all or in one part."""
+        """Number of pictures of a class, in all or in one split."""
         return sum(e.label == label and split in (None, e.split) for e in self.examples)
 
     def of(self, split: Split) -> tuple[Example, ...]:
-        """The pictures of one part, in order."""
+        """The pictures of one split, in order."""
         return tuple(example for example in self.examples if example.split == split)

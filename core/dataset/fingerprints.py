@@ -1,6 +1,7 @@
-"""What one look at a picture tells of it: small enough to keep for all, enough to compare them."""
+"""Fingerprints of pictures: small enough to keep for all, enough to check and compare them."""
 
-import hashlib
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,28 +12,27 @@ from core import images
 from core.settings import Settings
 from core.system import files
 
-FILE = "glances.npz"
+FILE = "fingerprints.npz"
 GREY = 64  # edge of the square grey picture, in pixels
-EDGE = 160  # shorter edge at which detail is measured, near what a backbone sees
+EDGE = 160  # shorter edge at which sharpness is measured, near the input size of a backbone
 
 MEASURES = ("dark", "bright", "contrast", "sharpness")
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """One picture.
+    """What is kept of one picture.
 
     Attributes:
-        sha256: of the file's bytes.
-        format: as Pillow calls it.
+        sha256: of the file's bytes, in hex.
+        format: Pillow's name, such as `JPEG`.
         width, height: upright, in pixels.
         size: of the file, in bytes.
-        grey: (64, 64) uint8, the whole picture squeezed into a square.
-        measures: (4,) float32 as in `MEASURES`, each on grey levels 0 to 255: the level that
-            1 % of the pixels are brighter than, the one that 5 % are darker than, the standard
-            deviation, and the standard deviation of the Laplacian with the shorter edge at
-            160 pixels.
-        thumbnail: a JPEG.
+        grey: (64, 64) uint8, the whole picture resized to a square.
+        measures: (4,) float32 as in `MEASURES`, on grey levels 0 to 255: 99th percentile, 5th
+            percentile, standard deviation, and standard deviation of the Laplacian at a shorter
+            edge of 160 pixels.
+        thumbnail: JPEG bytes.
     """
 
     sha256: str
@@ -47,7 +47,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Many pictures, each found by its SHA-256.
+    """Fingerprints of n different pictures.
 
     Attributes:
         place: SHA-256 → row.
@@ -60,23 +60,23 @@ class Fingerprints:
     measures: np.ndarray
 
     @classmethod
-    def of(cls, glances: list[Fingerprint]) -> "Fingerprints":
-        """Join single glances; of equal files one is kept."""
-        unique = list({fingerprint.sha256: fingerprint for fingerprint in glances}.values())
+    def of(cls, fingerprints: list[Fingerprint]) -> Fingerprints:
+        """Combine fingerprints; equal files get one row."""
+        unique = {fingerprint.sha256: fingerprint for fingerprint in fingerprints}
         return cls(
-            {fingerprint.sha256: row for row, fingerprint in enumerate(unique)},
-            np.array([g.grey for g in unique], np.uint8).reshape(-1, GREY, GREY),
-            np.array([g.measures for g in unique], np.float32).reshape(-1, len(MEASURES)),
+            {sha256: row for row, sha256 in enumerate(unique)},
+            np.array([f.grey for f in unique.values()], np.uint8).reshape(-1, GREY, GREY),
+            np.array([f.measures for f in unique.values()], np.float32).reshape(-1, len(MEASURES)),
         )
 
     def save(self, folder: Path) -> None:
-        """Write all to `glances.npz`."""
+        """Write `fingerprints.npz`."""
         with files.replacing(folder / FILE) as path, path.open("wb") as out:
             np.savez(out, sha256=list(self.place), grey=self.grey, measures=self.measures)
 
     @classmethod
-    def load(cls, folder: Path) -> "Fingerprints | None":
-        """Read what `save` wrote; None where it is missing or damaged."""
+    def load(cls, folder: Path) -> Fingerprints | None:
+        """Read `fingerprints.npz`; None if missing or damaged."""
         try:
             with np.load(folder / FILE, allow_pickle=False) as data:
                 place = {str(name): row for row, name in enumerate(data["sha256"])}
@@ -86,21 +86,21 @@ class Fingerprints:
 
 
 def fingerprint(path: Path, limits: Settings) -> Fingerprint:
-    """Decode a picture once, small where its format allows, and measure it.
+    """Decode a picture once, at reduced size where its format allows, and measure it.
 
     Raises:
         BadImage: as in `images.decode`.
     """
-    seen = images.decode_with_info(path, shorter_edge=EDGE, limits=limits)
-    picture = Image.fromarray(seen.pixels)
+    decoded = images.decode_with_info(path, shorter_edge=EDGE, limits=limits)
+    picture = Image.fromarray(decoded.pixels)
     if (factor := min(picture.size) // EDGE) > 1:
         picture = picture.reduce(factor)
     grey = picture.convert("L")
     return Fingerprint(
-        sha256=_sha256(path),
-        format=seen.format,
-        width=seen.width,
-        height=seen.height,
+        sha256=files.sha256(path),
+        format=decoded.format,
+        width=decoded.width,
+        height=decoded.height,
         size=path.stat().st_size,
         grey=np.asarray(grey.resize((GREY, GREY), Image.Resampling.BOX)),
         measures=_measure(grey),
@@ -108,15 +108,10 @@ def fingerprint(path: Path, limits: Settings) -> Fingerprint:
     )
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _measure(grey: Image.Image) -> np.ndarray:
     levels = np.asarray(grey)
     dark, bright = np.percentile(levels, (99, 5))
     if (edge := min(grey.size)) > EDGE:
-        sizes = [max(EDGE, round(side * EDGE / edge)) for side in grey.size]
-        levels = np.asarray(grey.resize((sizes[0], sizes[1]), Image.Resampling.BILINEAR))
+        width, height = (max(EDGE, round(side * EDGE / edge)) for side in grey.size)
+        levels = np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR))
     return np.array([dark, bright, levels.std(), images.laplacian(levels)], np.float32)

@@ -1,4 +1,4 @@
-"""Tell classes and splits from the folders that pictures lie in."""
+"""Infer classes and splits from the folders of pictures."""
 
 import unicodedata
 from collections import Counter, defaultdict
@@ -18,14 +18,14 @@ SPLITS: dict[str, Split] = {
     "testing": "test",
 }
 
-LOOSE = "It lies beside the class folders. Move it into one of them."
-OUTSIDE = "It lies outside the train, validation and test folders. Move it into one of them."
-UNTAUGHT = "Its class has no training pictures. Add some, or leave the class out."
+NO_CLASS = "Not in a class folder. Move it into one."
+NO_SPLIT = "Outside the train, validation and test folders. Move it into one of them."
+NO_TRAINING = "Its class has no training pictures. Add some, or leave the class out."
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one picture belongs; with a `reason`, nowhere."""
+class Assignment:
+    """Class and split of one picture; with a `reason`, the picture is skipped."""
 
     label: str = ""
     split: Split | None = None
@@ -34,97 +34,97 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """What the folders mean: one place for every name, in their order."""
+    """Assignments of all pictures, in order; `predefined` if the folders define the split."""
 
-    places: tuple[Place, ...]
+    assignments: tuple[Assignment, ...]
     predefined: bool
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, sorted as folders are."""
-        return tuple(sorted({place.label for place in self.places if not place.reason}))
+        """Names of the classes, sorted."""
+        return tuple(sorted({a.label for a in self.assignments if not a.reason}))
 
 
-def arrange(names: Sequence[str]) -> Layout:
-    """Read the classes, and the split if there is one, off the names of pictures.
+def infer(names: Sequence[str]) -> Layout:
+    """Infer the class of each picture, and its split if the folders define one.
 
-    Folders that hold everything are peeled off from the top. If the top then has a training
-    and a validation or test folder, with classes inside, they are the split; where no test
-    pictures are given, the validation pictures become the test. A picture's class is the last
-    folder above it; classes of that name under different parents are told apart by as much of
-    their path as it takes: `cat/small` and `dog/small`. Names are compared in Unicode's
-    composed form and kept as they were first met.
+    Top folders that contain everything are ignored. If the top folders are then `train` and
+    `val` or `test`, with class folders inside, they define the split; without test pictures, the
+    validation pictures become the test set. The class of a picture is its innermost folder.
+    Classes with the same name under different parents are named by as much of their path as
+    tells them apart: `cat/small` and `dog/small`. Names are compared in Unicode's composed form
+    and keep their first spelling.
 
     Args:
-        names: with `/` between folders, without a leading one.
+        names: paths with `/` between folders and none at the start.
     """
-    parts = [name.split("/") for name in names]
-    while parts and len({_key(part[0]) for part in parts}) == 1 and _peels(parts):
-        parts = [part[1:] for part in parts]
-    splits = _splits(parts)
+    paths = [name.split("/") for name in names]
+    while paths and len({_normal(path[0]) for path in paths}) == 1 and _has_subfolders(paths):
+        paths = [path[1:] for path in paths]
+    splits = _splits(paths)
     folders = [
-        part[1:-1] if split else part[:-1] for part, split in zip(parts, splits, strict=True)
+        path[1:-1] if split else path[:-1] for path, split in zip(paths, splits, strict=True)
     ]
-    labels = _labels(folders, splits)
-    placed = list(zip(labels, splits, strict=True))
-    taught = {label for label, split in placed if label and split in (None, "train")}
-    given = any(splits)
-    checked = {split for label, split in placed if label in taught and split not in (None, "train")}
-    predefined, relabelled = bool(checked), "test" not in checked
-    places = []
-    for label, split in placed:
-        if given and split is None:
-            places.append(Place(reason=OUTSIDE))
+    pairs = list(zip(_labels(folders, splits), splits, strict=True))
+    trained = {label for label, split in pairs if label and split in (None, "train")}
+    has_splits = any(splits)
+    evaluation = {split for label, split in pairs if label in trained} - {None, "train"}
+    assignments = []
+    for label, split in pairs:
+        if has_splits and split is None:
+            assignments.append(Assignment(reason=NO_SPLIT))
         elif not label:
-            places.append(Place(reason=LOOSE))
-        elif label not in taught:
-            places.append(Place(reason=UNTAUGHT))
-        elif not predefined:
-            places.append(Place(label))
+            assignments.append(Assignment(reason=NO_CLASS))
+        elif label not in trained:
+            assignments.append(Assignment(reason=NO_TRAINING))
+        elif not evaluation:
+            assignments.append(Assignment(label))
+        elif split == "validation" and "test" not in evaluation:
+            assignments.append(Assignment(label, "test"))
         else:
-            places.append(Place(label, "test" if relabelled and split == "validation" else split))
-    return Layout(tuple(places), predefined)
+            assignments.append(Assignment(label, split))
+    return Layout(tuple(assignments), predefined=bool(evaluation))
 
 
-def _key(name: str) -> str:
+def _normal(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _peels(parts: list[list[str]]) -> bool:
-    """Whether the top folder holds folders: peeling the only class would leave nothing."""
-    return all(len(part) > 1 for part in parts) and any(len(part) > 2 for part in parts)
+def _has_subfolders(paths: list[list[str]]) -> bool:
+    """Whether the top folder contains folders; one without is a class and must stay."""
+    return all(len(path) > 1 for path in paths) and any(len(path) > 2 for path in paths)
 
 
-def _splits(parts: list[list[str]]) -> list[Split | None]:
-    """The part that each top folder stands for, if together they are a split."""
-    found = [SPLITS.get(part[0].casefold()) if len(part) > 1 else None for part in parts]
-    classed = {split for part, split in zip(parts, found, strict=True) if split and len(part) > 2}
-    # A class may be called "train" too; a split has classes inside, and something to check by.
-    if "train" in classed and {"validation", "test"} & set(found):
-        return found
-    return [None] * len(parts)
+def _splits(paths: list[list[str]]) -> list[Split | None]:
+    """The split that each top folder stands for, or None for all if they define no split."""
+    splits = [SPLITS.get(path[0].casefold()) if len(path) > 1 else None for path in paths]
+    with_classes = {split for path, split in zip(paths, splits, strict=True) if len(path) > 2}
+    # A class may be named "train": a split also has class folders and pictures to evaluate on.
+    if "train" in with_classes and {"validation", "test"} & set(splits):
+        return splits
+    return [None] * len(paths)
 
 
 def _labels(folders: list[list[str]], splits: list[Split | None]) -> list[str]:
-    """Shortest ends of the folders' paths that tell them apart within a part."""
-    paths = {tuple(map(_key, folder)) for folder in folders if folder}
-    inside: defaultdict[Split | None, set[tuple[str, ...]]] = defaultdict(set)
+    """The shortest ends of the folders' paths that tell them apart within a split."""
+    by_split: defaultdict[Split | None, set[tuple[str, ...]]] = defaultdict(set)
     for folder, split in zip(folders, splits, strict=True):
         if folder:
-            inside[split].add(tuple(map(_key, folder)))
+            by_split[split].add(tuple(map(_normal, folder)))
+    paths = set().union(*by_split.values())
     length = dict.fromkeys(paths, 1)
     for _ in range(max(map(len, paths), default=0)):
-        clashing: set[tuple[str, ...]] = set()
-        for members in inside.values():
+        ambiguous: set[tuple[str, ...]] = set()
+        for members in by_split.values():
             ends = Counter(path[-length[path] :] for path in members)
-            clashing |= {end for end, count in ends.items() if count > 1}
+            ambiguous |= {end for end, count in ends.items() if count > 1}
         for path in paths:
-            if path[-length[path] :] in clashing:
+            if path[-length[path] :] in ambiguous:
                 length[path] = min(length[path] + 1, len(path))
-    spelled: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     labels = []
     for folder in folders:
-        end = folder[-length[tuple(map(_key, folder))] :] if folder else []
+        end = folder[-length[tuple(map(_normal, folder))] :] if folder else []
         label = "/".join(end)
-        labels.append(spelled.setdefault(_key(label), label))
+        labels.append(spellings.setdefault(_normal(label), label))
     return labels

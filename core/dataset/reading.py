@@ -1,16 +1,15 @@
-"""Read folders of pictures, zipped or not, into classes and examples."""
+"""Read zips and folders of pictures into a dataset."""
 
-import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from core import archive
-from core.archive import Extraction, Member, Skipped
+from core.archive import Extraction, Member, Progress, Skipped
 from core.archive.inspection import is_clutter
 from core.dataset import layout
 from core.dataset.examples import Dataset, Example
@@ -18,11 +17,9 @@ from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
 from core.errors import BadDataset, BadImage, LimitExceeded
 from core.images import READABLE
 from core.settings import Settings
-from core.system import threads as ahead
+from core.system import threads
 
-Progress = Callable[[str, int, int], None]
-
-LOOKERS = min(4, ahead.cores())  # threads; decoding releases the interpreter's lock
+THREADS = min(4, threads.cores())  # decoding releases the interpreter's lock
 LINK = "A link or a device. Put the picture itself in its place."
 REPORT_EVERY = 0.2  # seconds between two calls of progress
 
@@ -36,39 +33,43 @@ def read(
     name: str | None = None,
     thumbnails: Path | None = None,
 ) -> Dataset:
-    """Take in a zip of class folders, or read a folder of them in place.
+    """Read a zip of class folders, or a folder of them in place.
 
-    Every picture is decoded once; what cannot be read is listed in `skipped`. What was seen
-    of each is kept in the pictures folder for `checks.examine`.
+    Each picture is decoded once. Unreadable files are listed in `skipped`. Fingerprints of the
+    pictures are written to the pictures folder, for `checks.examine`.
 
     Args:
-        source: a zip, or a folder.
-        pictures: folder for the pictures of a zip; made if missing.
+        source: a zip or a folder.
+        pictures: folder for the pictures of a zip, created if missing.
         settings: the limits.
-        progress: called with what is done, how many, and of how many; may raise `Cancelled`.
-        name: what the dataset is called, instead of the source's name.
-        thumbnails: folder for small pictures `<sha256>.jpg`; none are made without it.
+        progress: called with the current step, the finished items and their total.
+        name: of the dataset; the name of the source if None.
+        thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
-        BadDataset: fewer than two classes.
-        LimitExceeded: more than this host allows.
+        BadDataset: there are fewer than two classes.
+        LimitExceeded: the pictures exceed a limit.
     """
-    name = name or source.name
     deadline = time.monotonic() + settings.intake_seconds
     if source.is_dir():
-        found = _walk(source, settings)
+        files, base = _walk(source, settings), None
     else:
-        found = archive.extract(source, pictures, settings, progress)
-    looked = _look_at(found.members, thumbnails, settings, deadline=deadline, progress=progress)
-    dataset = _assemble(name, found, looked, settings, base=None if source.is_dir() else pictures)
+        files, base = archive.extract(source, pictures, settings, progress), pictures
+    results = _fingerprint(files.members, thumbnails, settings, deadline, progress)
+    dataset = _assemble(name or source.name, files, results, settings, base)
     pictures.mkdir(parents=True, exist_ok=True)
-    Fingerprints.of([got for got in looked if isinstance(got, Fingerprint)]).save(pictures)
+    Fingerprints.of([r for r in results if isinstance(r, Fingerprint)]).save(pictures)
     return dataset
 
 
+def thumbnail_name(sha256: str) -> str:
+    """File name of the thumbnail of a picture with this hash."""
+    return f"{sha256}.jpg"
+
+
 def _walk(folder: Path, settings: Settings) -> Extraction:
-    """Files of a folder, in order, without following links out of it."""
+    """List the files of a folder, sorted, without following links."""
     members: list[Member] = []
     skipped: list[Skipped] = []
     for base, folders, names in os.walk(folder):
@@ -82,7 +83,7 @@ def _walk(folder: Path, settings: Settings) -> Extraction:
                     f"or raise {Settings.variable('archive_entries')}."
                 )
             if is_clutter(name):
-                skipped.append(Skipped(name=name, reason=archive.CLUTTERED))
+                skipped.append(Skipped(name=name, reason=archive.CLUTTER))
             elif path.is_symlink() or not path.is_file():
                 skipped.append(Skipped(name=name, reason=LINK))
             else:
@@ -90,134 +91,118 @@ def _walk(folder: Path, settings: Settings) -> Extraction:
     return Extraction(members=tuple(members), skipped=tuple(skipped))
 
 
-def _look_at(
+def _fingerprint(
     members: Sequence[Member],
     thumbnails: Path | None,
     settings: Settings,
-    *,
     deadline: float,
     progress: Progress | None,
 ) -> list[Fingerprint | str]:
-    """Decode every file on a few threads: what was seen, or why it cannot be."""
+    """Decode all files on a few threads: the fingerprint of each, or why there is none."""
 
-    def look(member: Member) -> Fingerprint | str:
+    def work(member: Member) -> Fingerprint | str:
         try:
-            seen = fingerprint(member.path, settings)
+            result = fingerprint(member.path, settings)
         except BadImage as error:
             return str(error)
         if thumbnails:
-            (thumbnails / thumbnail_name(seen.sha256)).write_bytes(seen.thumbnail)
-        return replace(seen, thumbnail=b"")
+            (thumbnails / thumbnail_name(result.sha256)).write_bytes(result.thumbnail)
+        return replace(result, thumbnail=b"")
 
     if thumbnails:
         thumbnails.mkdir(parents=True, exist_ok=True)
-    total, reported, done = len(members), 0.0, 0
-    results: list[Fingerprint | str] = [""] * total
-    queue = iter(enumerate(members))
-    running: dict[Future[Fingerprint | str], int] = {}
-    with ThreadPoolExecutor(LOOKERS) as threads:
-        try:
-            while True:
-                # A short queue: refusals and cancelling wait only for what is being decoded.
-                for place, member in itertools.islice(queue, 2 * LOOKERS - len(running)):
-                    running[threads.submit(look, member)] = place
-                if not running:
-                    break
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    results[running.pop(future)] = future.result()
-                    done += 1
-                now = time.monotonic()
-                if now > deadline:
-                    raise LimitExceeded(
-                        f"Taking in pictures may last {settings.intake_seconds} s. Leave some "
-                        f"out, or raise {Settings.variable('intake_seconds')}."
-                    )
-                if progress and (now - reported > REPORT_EVERY or done == total):
-                    reported = now
-                    progress("Looking at pictures", done, total)
-        except BaseException:
-            threads.shutdown(wait=True, cancel_futures=True)
-            raise
+    results: list[Fingerprint | str] = []
+    reported = 0.0
+    # Few results wait, so that a refusal or a cancellation takes effect at once.
+    ordered = threads.map_ordered(
+        work, members, threads=THREADS, most=2 * THREADS, name="fingerprint"
+    )
+    with closing(ordered):
+        for result in ordered:
+            results.append(result)
+            now = time.monotonic()
+            if now > deadline:
+                raise LimitExceeded(
+                    f"Reading pictures may take up to {settings.intake_seconds} s. Leave some "
+                    f"out, or raise {Settings.variable('intake_seconds')}."
+                )
+            if progress and (now - reported > REPORT_EVERY or len(results) == len(members)):
+                reported = now
+                progress("Reading pictures", len(results), len(members))
     return results
-
-
-def thumbnail_name(sha256: str) -> str:
-    """File name of the small picture of a file with this hash."""
-    return f"{sha256}.jpg"
 
 
 def _assemble(
     name: str,
-    found: Extraction,
-    looked: Sequence[Fingerprint | str],
+    files: Extraction,
+    results: Sequence[Fingerprint | str],
     settings: Settings,
-    *,
     base: Path | None,
 ) -> Dataset:
-    """Put readable pictures into their classes; `base` is what paths are relative to."""
+    """Assign readable pictures to classes; paths are relative to `base` if given."""
     readable: list[tuple[Member, Fingerprint]] = []
-    skipped = list(found.skipped)
-    for member, seen in zip(found.members, looked, strict=True):
-        if isinstance(seen, str):
-            skipped.append(Skipped(name=member.name, reason=seen))
+    skipped = list(files.skipped)
+    for member, result in zip(files.members, results, strict=True):
+        if isinstance(result, str):
+            skipped.append(Skipped(name=member.name, reason=result))
         else:
-            readable.append((member, seen))
-    arranged = layout.arrange([member.name for member, _ in readable])
-    _check_classes(name, arranged, len(readable), settings)
-    index = {label: place for place, label in enumerate(arranged.classes)}
+            readable.append((member, result))
+    inferred = layout.infer([member.name for member, _ in readable])
+    _check_classes(name, inferred, settings)
+    index = {label: number for number, label in enumerate(inferred.classes)}
     examples = []
-    for (member, seen), place in zip(readable, arranged.places, strict=True):
-        if place.reason:
-            skipped.append(Skipped(name=member.name, reason=place.reason))
+    for (member, picture), assignment in zip(readable, inferred.assignments, strict=True):
+        if assignment.reason:
+            skipped.append(Skipped(name=member.name, reason=assignment.reason))
             continue
         examples.append(
             Example(
                 name=member.name,
                 path=str(member.path.relative_to(base) if base else member.path),
-                label=index[place.label],
-                sha256=seen.sha256,
-                width=seen.width,
-                height=seen.height,
-                split=place.split,
-                format=seen.format,
-                size=seen.size,
+                label=index[assignment.label],
+                sha256=picture.sha256,
+                width=picture.width,
+                height=picture.height,
+                split=assignment.split,
+                format=picture.format,
+                size=picture.size,
             )
         )
     return Dataset(
         name=name,
-        classes=arranged.classes,
+        classes=inferred.classes,
         examples=tuple(examples),
         skipped=tuple(skipped),
-        predefined=arranged.predefined,
+        predefined=inferred.predefined,
     )
 
 
-def _check_classes(name: str, arranged: layout.Layout, readable: int, settings: Settings) -> None:
-    """Refuse what has no classes, or more of anything than is allowed."""
-    counts = Counter(place.label for place in arranged.places if not place.reason)
-    if not readable:
+def _check_classes(name: str, inferred: layout.Layout, settings: Settings) -> None:
+    """Check that there are two classes, and the limits of a dataset."""
+    counts = Counter(a.label for a in inferred.assignments if not a.reason)
+    if not inferred.assignments:
         raise BadDataset(
-            f"No pictures in {name} that can be read. Put {READABLE} files into it, each class "
-            "in a folder of its own."
+            f"No readable pictures in {name}. Put {READABLE} files into it, each class in its own "
+            "folder."
         )
     if not counts:
         raise BadDataset(
-            f"No class folders in {name}. Found {readable} pictures at the top level. Put each "
-            "class in a folder of its own: flowers/rose/…, flowers/tulip/…"
+            f"No class folders in {name}. Found {len(inferred.assignments)} pictures at the top "
+            "level. Put each class in its own folder: flowers/rose/…, flowers/tulip/…"
         )
     if len(counts) < 2:
         raise BadDataset(
-            f"At least two classes are needed; {name} has one, {next(iter(counts))}. Add a folder "
-            "of pictures of something else."
+            f"Expected at least two classes; {name} has one, {next(iter(counts))}. Add a folder "
+            "with pictures of something else."
         )
-    for field, what, count in (
+    for field, noun, count in (
         ("classes", "classes", len(counts)),
         ("pictures", "pictures", counts.total()),
         ("pictures_per_class", "pictures in a class", max(counts.values())),
     ):
-        most = getattr(settings, field)
-        if count > most:
+        limit = getattr(settings, field)
+        if count > limit:
             raise LimitExceeded(
-                f"A dataset may have up to {most:,} {what}; {name} has {count:,}. Leave some out, "
+                f"A dataset may have up to {limit:,} {noun}; {name} has {count:,}. Leave some out, "
                 f"or raise {Settings.variable(field)}."
             )

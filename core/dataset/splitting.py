@@ -1,4 +1,4 @@
-"""Deal pictures out to training, validation and test, so that no picture is on two sides."""
+"""Split a dataset into training, validation and test, with no group in two of them."""
 
 from __future__ import annotations
 
@@ -11,59 +11,59 @@ from core.dataset.examples import Dataset, Example
 from core.dataset.layout import Split
 from core.errors import BadConfig
 
-Unit = list[int]  # pictures that stay together, by place in the dataset
+Unit = list[int]
+"""Indices of pictures that must stay together."""
 
 
 def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
-    """Give every picture its part.
+    """Assign a split to every picture.
 
-    Each class is shared out in the given proportions. Pictures of one `group`, and pictures
-    with the same bytes, stay together. A class with three or more such units has at least one
-    picture in each part that is asked for; with two, training and test have one; a single one
-    is trained on. The order of the pictures does not matter, only their bytes and the seed.
+    Each class is divided in the given proportions. Pictures that share a `group` or their bytes
+    stay together, as a unit. A class with three or more units has at least one picture in each
+    requested split; with two, in training and test; with one, in training. The result depends on
+    the bytes of the pictures and the seed, not on their order.
 
-    A dataset that was dealt before is kept as it is. So is a predefined split; where it lacks
-    validation pictures, as large a part of its training pictures is taken for validation as
-    would have been without it.
+    A dataset that is already split is returned unchanged. A predefined split is kept; if it has
+    no validation pictures, some are taken from training, as many as without the predefined split.
 
     Args:
-        dataset: as read, or as examined.
-        validation: part of all pictures, from 0 and under 1.
-        test: part of all pictures, from 0; together with `validation` under 1.
-        seed: any non-negative number.
+        dataset: as read or as examined.
+        validation: share of all pictures, 0 or more.
+        test: share of all pictures, 0 or more; less than 1 together with `validation`.
+        seed: 0 or more.
 
     Raises:
-        BadConfig: the parts are negative, or leave nothing to train on.
+        BadConfig: the shares are negative or leave nothing for training.
     """
     if validation < 0 or test < 0 or validation + test >= 1:
         raise BadConfig(
-            f"Validation and test must be parts from 0 that leave some to train on; found "
-            f"{validation:g} and {test:g}."
+            "Expected shares of 0 or more for validation and test that leave some for training; "
+            f"found {validation:g} and {test:g}."
         )
-    dealt = {example.split for example in dataset.examples}
-    if "validation" in dealt and None not in dealt:
+    present = {example.split for example in dataset.examples}
+    if "validation" in present and None not in present:
         return dataset
-    parts: list[Split | None] = [e.split if dataset.predefined else None for e in dataset.examples]
+    splits: list[Split | None] = [None] * len(dataset.examples)
     shares: dict[Split, float] = {"test": test, "validation": validation}
     if dataset.predefined:
-        shares = {"validation": 0 if "validation" in parts else validation / (1 - test)}
-        parts = [None if part == "train" else part for part in parts]
+        splits = [None if e.split == "train" else e.split for e in dataset.examples]
+        shares = {"validation": 0 if "validation" in present else validation / (1 - test)}
     random = np.random.default_rng(seed)
-    free = [place for place, part in enumerate(parts) if part is None]
-    for units in _by_class(dataset.examples, free):
-        order = [units[i] for i in random.permutation(len(units))]
-        for part, places in deal(order, shares).items():
-            for place in places:
-                parts[place] = part
+    unassigned = [index for index, part in enumerate(splits) if part is None]
+    for class_units in _by_class(dataset.examples, unassigned):
+        shuffled = [class_units[i] for i in random.permutation(len(class_units))]
+        for part, indices in assign(shuffled, shares).items():
+            for index in indices:
+                splits[index] = part
     examples = tuple(
         example.model_copy(update={"split": part})
-        for example, part in zip(dataset.examples, parts, strict=True)
+        for example, part in zip(dataset.examples, splits, strict=True)
     )
     return dataset.model_copy(update={"examples": examples})
 
 
-def together(examples: Sequence[Example], places: Iterable[int]) -> list[Unit]:
-    """Join the given pictures that share a group or their bytes, and so those that share both."""
+def units(examples: Sequence[Example], indices: Iterable[int]) -> list[Unit]:
+    """Join the pictures at these indices that share a group or their bytes."""
     parent: dict[object, object] = {}
 
     def root(key: object) -> object:
@@ -72,46 +72,49 @@ def together(examples: Sequence[Example], places: Iterable[int]) -> list[Unit]:
             key = parent[key]
         return key
 
-    places = list(places)
-    for place in places:
-        example = examples[place]
-        parent[root(example.sha256)] = root(place)
+    indices = list(indices)
+    for index in indices:
+        example = examples[index]
+        parent[root(example.sha256)] = root(index)
         if example.group is not None:
-            parent[root(("group", example.group))] = root(place)
-    units: defaultdict[object, Unit] = defaultdict(list)
-    for place in places:
-        units[root(place)].append(place)
-    return list(units.values())
+            parent[root(("group", example.group))] = root(index)
+    joined: defaultdict[object, Unit] = defaultdict(list)
+    for index in indices:
+        joined[root(index)].append(index)
+    return list(joined.values())
 
 
-def _by_class(examples: Sequence[Example], places: Iterable[int]) -> list[list[Unit]]:
-    """Units of each class, in an order of their bytes; of several labels the commonest counts."""
-    classes: defaultdict[int, list[Unit]] = defaultdict(list)
-    for unit in together(examples, places):
-        counts = Counter(examples[place].label for place in unit)
-        classes[min(counts, key=lambda label: (-counts[label], label))].append(unit)
-    for units in classes.values():
-        units.sort(key=lambda unit: min(examples[place].sha256 for place in unit))
-    return [classes[label] for label in sorted(classes)]
-
-
-def deal(units: list[Unit], shares: dict[Split, float]) -> dict[Split, list[int]]:
-    """Give units, the largest first, to whichever part lacks most; the rest is to learn from.
+def assign(units: list[Unit], shares: dict[Split, float]) -> dict[Split, list[int]]:
+    """Assign units, the largest first, each to the split that lacks most pictures.
 
     Args:
-        units: at least one; pictures that stay together.
-        shares: of all pictures, for the parts besides training.
+        units: at least one.
+        shares: of all pictures, by split; training gets the rest.
+
+    Returns:
+        Indices of the pictures by split.
     """
     count = sum(map(len, units))
-    asked = [part for part, share in shares.items() if share > 0][: max(0, len(units) - 1)]
-    room: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in asked}
-    room = {"train": max(1, count - sum(room.values())), **room}
-    dealt: dict[Split, list[Unit]] = {part: [] for part in room}
+    requested = [part for part, share in shares.items() if share > 0][: max(0, len(units) - 1)]
+    lacking: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in requested}
+    lacking = {"train": max(1, count - sum(lacking.values())), **lacking}
+    assigned: dict[Split, list[Unit]] = {part: [] for part in lacking}
     for unit in sorted(units, key=len, reverse=True):
-        part = max(room, key=lambda part: room[part])
-        dealt[part].append(unit)
-        room[part] -= len(unit)
-    for given in dealt.values():
-        if not given:
-            given.append(max(dealt.values(), key=len).pop())
-    return {part: [place for unit in given for place in unit] for part, given in dealt.items()}
+        part = max(lacking, key=lambda part: lacking[part])
+        assigned[part].append(unit)
+        lacking[part] -= len(unit)
+    for members in assigned.values():
+        if not members:
+            members.append(max(assigned.values(), key=len).pop())
+    return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
+
+
+def _by_class(examples: Sequence[Example], indices: Iterable[int]) -> list[list[Unit]]:
+    """Units of each class, sorted by their bytes; a unit's class is its most common label."""
+    classes: defaultdict[int, list[Unit]] = defaultdict(list)
+    for unit in units(examples, indices):
+        counts = Counter(examples[index].label for index in unit)
+        classes[min(counts, key=lambda label: (-counts[label], label))].append(unit)
+    for members in classes.values():
+        members.sort(key=lambda unit: min(examples[index].sha256 for index in unit))
+    return [classes[label] for label in sorted(classes)]

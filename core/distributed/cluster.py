@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from core.distributed import connection, cores, needs
 from core.distributed.machines import Machines, UnreachableNode
 from core.distributed.needs import Needs
-from core.jobs import process
+from core.jobs import workers
+from core.jobs.dispatcher import log_end
 from core.jobs.events import Note
 from core.jobs.folder import STATUS, JobFolder, State
-from core.jobs.local import note_end
 from core.jobs.queue import Queue, job_of
 from core.settings import Settings
 from core.system import log
@@ -69,7 +69,7 @@ class _Sent:
 
 
 def drain(lane: Queue, settings: Settings) -> None:
-    """Do the jobs of a queue on the cluster; see `core.jobs.local.dispatch`."""
+    """Do the jobs of a queue on the cluster; see `core.jobs.dispatcher.dispatch`."""
     Cluster(settings).drain(lane)
 
 
@@ -90,7 +90,7 @@ class Cluster:
         try:
             self._send_all(lane, problem)
         except ConnectionError as error:
-            log.note("cluster lost", error=type(error).__name__)
+            log.event("cluster lost", error=type(error).__name__)
             logger.warning("the cluster was lost: %s", error)
 
     def _send_all(self, lane: Queue, problem: str) -> None:
@@ -132,7 +132,7 @@ class Cluster:
         except ImportError:
             return NOT_INSTALLED
         except Exception as error:  # Ray has no word of its own for each way not to be there
-            log.note("cluster out of reach", error=type(error).__name__)
+            log.event("cluster out of reach", error=type(error).__name__)
             logger.exception("no cluster at %s", self.settings.ray_address)
             return (
                 "The cluster that does this host's work cannot be reached. Try again later; "
@@ -197,9 +197,9 @@ class Cluster:
             except ray.exceptions.RayTaskError:
                 raise
             except ray.exceptions.OutOfMemoryError:
-                return _end(one.job, f"Memory ran out. {process.SMALLER}")
+                return _end(one.job, f"Memory ran out. {workers.SMALLER}")
             except ray.exceptions.RayError as error:
-                log.note("machine lost", error=type(error).__name__, attempts=one.attempts)
+                log.event("machine lost", error=type(error).__name__, attempts=one.attempts)
                 logger.warning("a task was lost: %s", error)
             else:
                 if stranger and one.job.exists:
@@ -208,10 +208,10 @@ class Cluster:
                     self._send(one)
                     return False
             one.task = None
-        if one.job.worker_lives:
+        if one.job.worker_alive:
             return False  # cut off from the cluster, it may yet stop, or even be done
         if not one.job.exists or one.job.recorded().state.ended:
-            note_end(one.job)
+            log_end(one.job)
             return True
         return self._again(one)
 
@@ -226,19 +226,19 @@ class Cluster:
     def _again(self, one: _Sent) -> bool:
         """Send a job off once more that nobody works on. Returns whether it has ended."""
         if one.job.cancel_requested or _has_its_report(one.job):
-            process.interrupt(one.job, self.settings)
-            note_end(one.job)
+            workers.interrupt(one.job, self.settings)
+            log_end(one.job)
             return True
         if one.attempts == ATTEMPTS:
             return _end(
                 one.job,
                 f"The machine that worked on it was lost {ATTEMPTS} times in a row, most likely "
-                f"because memory ran out. {process.SMALLER}",
+                f"because memory ran out. {workers.SMALLER}",
             )
-        with one.job.unattended() as free:
+        with one.job.try_lock() as free:
             if not free:
                 return False
-            process.clear(one.job, self.settings)
+            workers.clean_up(one.job, self.settings)
             if one.job.recorded().kind == "train":
                 from core.runs.run import Run
 
@@ -275,7 +275,7 @@ def _work(path: str, settings: Settings, count: int) -> UnreachableNode | None:
     except OSError:  # it is not there, or the share hangs or is refused
         return UnreachableNode.here()
     with cores.reserved(count):
-        process.run(job, settings)
+        workers.run(job, settings)
     return None
 
 
@@ -297,5 +297,5 @@ def _end(job: JobFolder, sentence: str, state: State = State.FAILED) -> bool:
     with suppress(FileNotFoundError):
         if job.exists and not job.recorded().state.ended:
             job.end(state, sentence)
-    note_end(job)
+    log_end(job)
     return True

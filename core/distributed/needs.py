@@ -10,14 +10,14 @@ from core.jobs.folder import JobFolder, Kind
 from core.settings import MEGABYTE
 
 CORES: dict[Kind, int] = {
-    "intake": 1, "prepare": 1, "measure": 1, "adopt": 1, "compare": 2, "train": 2,
+    "intake": 1, "prepare": 1, "measure": 1, "import": 1, "compare": 2, "train": 2,
 }  # fmt: skip
 PRESET_CORES = {"quick": 2, "balanced": 2, "thorough": 4}
 MEMORY: dict[Kind, int] = {
     "intake": 500 * MEGABYTE,
     "prepare": 2_000 * MEGABYTE,
     "measure": 500 * MEGABYTE,
-    "adopt": 2_000 * MEGABYTE,
+    "import": 2_000 * MEGABYTE,
     "compare": 1_000 * MEGABYTE,
     "train": 2_000 * MEGABYTE,
 }

@@ -1,56 +1,56 @@
-"""Deal pictures to folds, so that each is answered by a model that was not taught on it."""
+"""Stratified, grouped folds for cross-validation."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from core.evaluation.intervals import Ints
 
-FEWEST = 2
-"""Folds that make sense at all."""
+MINIMUM = 2
+"""Fewest folds of a cross-validation."""
 
 
-def deal(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
-    """The fold of each picture.
+def assign(labels: Ints, groups: Ints, folds: int, seed: int) -> Ints:
+    """Assign each picture to a fold.
 
-    Every class is shared out as evenly as its groups allow; pictures of one group stay together.
-    The largest groups are dealt first, each to the fold that lacks most.
+    The pictures of a group go to the same fold; each class is divided as evenly as its groups
+    allow. Groups are assigned by decreasing size, each to the fold with the fewest pictures of
+    its class.
 
     Args:
         labels: (n,) 0 to k - 1.
-        groups: (n,) any numbers; pictures with the same one look the same.
-        folds: at least 2.
-        seed: of the order among groups of one size.
+        groups: (n,) any numbers.
+        folds: 2 or more.
+        seed: of the order of groups of the same size.
 
     Returns:
         (n,) 0 to `folds` - 1.
     """
     generator = np.random.default_rng(seed)
-    kinds, unit = np.unique(groups, return_inverse=True)
-    sizes = np.bincount(unit)
+    names, group = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(group)
     classes = int(labels.max(initial=0)) + 1
-    counts = np.zeros((len(kinds), classes), np.int64)
-    np.add.at(counts, (unit, labels), 1)
-    label = counts.argmax(axis=1)  # of several labels in a group the commonest counts
+    counts = np.zeros((len(names), classes), np.int64)
+    np.add.at(counts, (group, labels), 1)
+    group_label = counts.argmax(axis=1)  # the most common label of each group
 
-    shuffled = generator.permutation(len(kinds))
-    order = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
-    given = np.zeros((classes, folds), np.int64)
-    fold = np.zeros(len(kinds), np.int64)
-    for one in order:
-        lack = given[label[one]]
-        # Where folds have as many of the class, the one with the fewest pictures in all.
-        fold[one] = np.lexsort((given.sum(axis=0), lack))[0]
-        given[label[one], fold[one]] += sizes[one]
-    return fold[unit]
+    shuffled = generator.permutation(len(names))
+    assigned = np.zeros((classes, folds), np.int64)
+    fold = np.zeros(len(names), np.int64)
+    for index in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        label = group_label[index]
+        # Ties go to the fold with the fewest pictures in all.
+        fold[index] = np.lexsort((assigned.sum(axis=0), assigned[label]))[0]
+        assigned[label, fold[index]] += sizes[index]
+    return fold[group]
 
 
-def affordable(labels: Ints, groups: Ints, most: int) -> int:
-    """As many folds as the rarest class has groups, up to `most`; 1 if there can be none.
+def feasible(labels: Ints, groups: Ints, most: int) -> int:
+    """Largest number of folds, up to `most`, such that no class is missing from a fold.
 
-    With fewer groups than folds, a class would be missing from some fold.
+    Returns:
+        The number of groups of the rarest class, up to `most`; 1 if cross-validation is impossible.
     """
-    units = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
-    found = min([most, *units])
-    return found if found >= FEWEST else 1
+    counts = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
+    number = min([most, *counts])
+    return number if number >= MINIMUM else 1

@@ -117,10 +117,10 @@ def learning_curve(
     Source: Perlich, Provost and Simonoff, "Tree induction vs. logistic regression: a
         learning-curve analysis", JMLR 4 (2003), for nested subsets.
     """
-    number = folds.affordable(labels, groups, FOLDS)
-    if number < folds.FEWEST:
+    number = folds.feasible(labels, groups, FOLDS)
+    if number < folds.MINIMUM:
         return _made(classes, len(labels), (), None, ())
-    fold = folds.deal(labels, groups, number, seed)
+    fold = folds.assign(labels, groups, number, seed)
     shares = _shares(len(labels) * (number - 1) / number / len(np.unique(labels)))
     used = min(number, math.ceil(ASKED * number / len(labels)))
     asked = np.flatnonzero(fold < used)

@@ -17,8 +17,7 @@ from core import backbones
 from core.backbones import Backbone
 from core.checks import Finding
 from core.checks.labels import LabelIssue
-from core.dataset import Dataset
-from core.dataset.splitting import together
+from core.dataset import Dataset, splitting
 from core.evaluation import Report, describe, intervals
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.report import ClassScore, Estimate, Footprint, OodScores, Threshold
@@ -198,7 +197,7 @@ def _counts(dataset: Dataset) -> tuple[ClassCount, ...]:
 
 def _alike(dataset: Dataset) -> tuple[int, int]:
     examples = dataset.examples
-    units = [unit for unit in together(examples, range(len(examples))) if len(unit) > 1]
+    units = [unit for unit in splitting.units(examples, range(len(examples))) if len(unit) > 1]
     astride = [unit for unit in units if len({examples[place].split for place in unit}) > 1]
     return sum(map(len, units)), sum(map(len, astride))
 

@@ -1,25 +1,23 @@
-"""Pictures that visitors upload: stored, unpacked, examined, forgotten after a while."""
+"""Uploaded pictures: stored, unpacked, examined and deleted after a while."""
 
 from core.intake.ingest import (
-    FINDINGS,
+    FILE,
     THUMBNAILS,
     Intake,
+    apply_remedies,
     load,
-    note,
     pictures,
-    remedied,
     take_in,
     thumbnail,
 )
 
 __all__ = [
-    "FINDINGS",
+    "FILE",
     "THUMBNAILS",
     "Intake",
+    "apply_remedies",
     "load",
-    "note",
     "pictures",
-    "remedied",
     "take_in",
     "thumbnail",
 ]

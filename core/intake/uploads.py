@@ -1,4 +1,4 @@
-"""Uploads on their way to a dataset: stored, examined by a worker, forgotten after a while."""
+"""Store uploads, have a worker examine them, and delete them after a while."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -18,142 +18,136 @@ from core.archive.sources import Source
 from core.checks import Finding
 from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
 from core.intake import Intake
-from core.jobs import JobFolder, enqueue, local, quotas
+from core.jobs import JobFolder, enqueue, quotas, scheduling
 from core.jobs.folder import Order
 from core.settings import MEGABYTE, Settings
 from core.system import visitors
 from core.system.files import CHUNK
 
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
-GIVEN = "given.zip"
+ZIP = "upload.zip"
 
 
 class Upload:
-    """One upload's folder."""
+    """The folder of an upload: an intake folder, and the job that fills it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.job = JobFolder(path)
-        # A queue tells its jobs apart by the names of their folders.
+        # Queues identify jobs by the names of their folders.
         self.comparison = JobFolder(path / f"comparison-{path.name}")
 
     @property
     def id(self) -> str:
-        """Its name, which is also the permission to use it."""
+        """128 random bits in hex; knowing the id gives access to the upload."""
         return self.path.name
 
     @property
     def pictures(self) -> Path:
-        """Where its pictures are."""
+        """The folder that the paths of the examples are relative to."""
         return intake.pictures(self.path)
 
     def intake(self) -> Intake:
-        """What was found in it, once its job is done."""
+        """The result, once the job is finished."""
         return intake.load(self.path)
 
 
 def take_zip(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> Upload:
-    """Store an uploaded zip and have it examined.
+    """Store an uploaded zip and queue its examination.
 
     Args:
-        by: mark of the visitor whose it is.
+        stream: the zip, read in chunks.
+        name: of the dataset.
+        settings: the limits.
+        by: id of the visitor; empty without visitors.
 
     Raises:
-        LimitExceeded: it is larger than this host allows, or too many wait already.
-        NotEnoughResources: it does not fit on the disk.
+        LimitExceeded: the zip is too large, or the queue is full.
+        NotEnoughResources: the zip does not fit on the disk.
     """
-    return _take(name, settings, lambda path: _copy(stream, path, settings), by)
+    return take_generated(lambda path: _copy(stream, path, settings), name, settings, by=by)
 
 
 def take_folder(
     files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Settings, *, by: str = ""
 ) -> Upload:
-    """Store the files of an uploaded folder, by their path in it, and have them examined.
-
-    They are packed without compression, so that there is one way in for all uploads.
+    """Store the files of an uploaded folder as a zip and queue its examination.
 
     Args:
-        by: mark of the visitor whose they are.
+        files: paths inside the folder, and streams that are read in chunks.
+        name, settings, by: as in `take_zip`.
 
     Raises:
-        BadArchive: a name that could lead out of a folder.
-        LimitExceeded: they are larger than this host allows, or too many wait already.
-        NotEnoughResources: they do not fit on the disk.
+        BadArchive: a path is absolute or contains `..`.
+        LimitExceeded: the files are too large, or the queue is full.
+        NotEnoughResources: the files do not fit on the disk.
     """
-    return _take(name, settings, lambda path: archive.pack(files, path, settings), by)
+    return take_generated(lambda path: archive.pack(files, path, settings), name, settings, by=by)
 
 
-def take_made(
-    make: Callable[[Path], None],
+def take_generated(
+    write: Callable[[Path], None],
     name: str,
     settings: Settings,
-    notes: tuple[Finding, ...] = (),
+    notes: Iterable[Finding] = (),
     *,
     by: str = "",
 ) -> Upload:
-    """Have a zip examined that `make` writes.
+    """Have `write` write a zip to a path, and queue its examination.
 
     Args:
-        notes: what is known about its pictures that nobody can see; told with what is found.
-        by: mark of the visitor whose it is.
+        write: called with the path.
+        name, settings, by: as in `take_zip`.
+        notes: findings to report along with those of the checks.
     """
-
-    def write(path: Path) -> None:
-        make(path)
-        if notes:
-            intake.note(path.parent, notes)
-
-    return _take(name, settings, write, by)
+    with _new_upload(settings, by) as upload:
+        write(upload.path / ZIP)
+        arguments = {
+            "source": str(upload.path / ZIP),
+            "name": name,
+            "notes": [note.model_dump(mode="json") for note in notes],
+        }
+        enqueue(upload.path, Order(kind="intake", arguments=arguments), settings, by=by)
+    return upload
 
 
 def unpack(
-    stream: IO[bytes], settings: Settings, *, under: str = "", by: str = ""
+    stream: IO[bytes], settings: Settings, *, prefix: str = "", by: str = ""
 ) -> tuple[Upload, list[Source]]:
-    """Store and unpack a zip of pictures that are only to be asked about, here and now.
+    """Store and unpack a zip of pictures to predict, without examining them.
 
     Args:
-        under: what to put before the names of its pictures.
-        by: mark of the visitor whose it is.
+        stream, settings, by: as in `take_zip`.
+        prefix: put before the names of the pictures.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
-        LimitExceeded: it holds more than this host allows.
-        NotEnoughResources: it does not fit on the disk.
+        LimitExceeded: the zip exceeds a limit.
+        NotEnoughResources: the pictures do not fit on the disk.
     """
-    sweep(settings)
-    quotas.check_space(by, settings)
-    quotas.check_pictures(by, settings)
-    upload = Upload(_home(settings) / secrets.token_hex(16))
-    upload.path.mkdir(parents=True)
-    given = upload.path / GIVEN
-    try:
-        visitors.mark(upload.path, by)
-        _copy(stream, given, settings)
-        found = sources.in_zip(given, upload.pictures, settings, under=under)
-        given.unlink()
-    except OSError as error:
-        forget(upload)
-        raise _no_room(error) from error
-    except BaseException:
-        forget(upload)
-        raise
+    with _new_upload(settings, by) as upload:
+        visitors.set_owner(upload.path, by)
+        path = upload.path / ZIP
+        _copy(stream, path, settings)
+        found = sources.in_zip(path, upload.pictures, settings, prefix=prefix)
+        path.unlink()
     return upload, found
 
 
-def forget(upload: Upload) -> None:
+def delete(upload: Upload) -> None:
     """Delete an upload that no job reads."""
     shutil.rmtree(upload.path, ignore_errors=True)
 
 
 def get(settings: Settings, upload_id: str) -> Upload:
-    """The upload with this id; using it keeps it from being forgotten.
+    """The upload with this id. Its time until deletion starts again.
 
     Raises:
-        UnknownModel: there is none, or it was forgotten.
+        UnknownModel: there is none, or it was deleted.
     """
     if UPLOAD_ID.fullmatch(upload_id):
-        path = _home(settings) / upload_id
-        # Unlike `touch`, this makes nothing where a sweep has just been.
+        path = _folder(settings) / upload_id
+        # Unlike `touch`, this creates nothing if a sweep has just deleted the upload.
         with contextlib.suppress(FileNotFoundError):
             os.utime(path)
             return Upload(path)
@@ -164,22 +158,22 @@ def get(settings: Settings, upload_id: str) -> Upload:
 
 
 def sweep(settings: Settings) -> None:
-    """Delete uploads that nobody has used for a while and no job needs."""
-    home = _home(settings)
-    if not home.is_dir():
+    """Delete uploads that have not been used for a while and that no job needs."""
+    folder = _folder(settings)
+    if not folder.is_dir():
         return
     oldest = time.time() - settings.upload_hours * 3600
     old = {
-        path for path in home.iterdir() if UPLOAD_ID.fullmatch(path.name) and _time(path) < oldest
+        path for path in folder.iterdir() if UPLOAD_ID.fullmatch(path.name) and _used(path) < oldest
     }
     for path in old - _needed(settings) if old else ():
         jobs = (Upload(path).job, Upload(path).comparison)
-        if all(not job.exists or local.status(job, settings).state.ended for job in jobs):
+        if all(not job.exists or scheduling.status(job, settings).state.ended for job in jobs):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _needed(settings: Settings) -> set[Path]:
-    """Uploads that a training, waiting or at work, still reads."""
+    """Uploads that an unfinished training reads."""
     needed = set()
     for run in runs.list_runs(settings):
         with contextlib.suppress(OSError, ValueError):
@@ -188,38 +182,32 @@ def _needed(settings: Settings) -> set[Path]:
     return needed
 
 
-def _time(path: Path) -> float:
+def _used(path: Path) -> float:
+    """When an upload was last used, in seconds since 1970."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
         return time.time()
 
 
-def _take(name: str, settings: Settings, write: Callable[[Path], None], by: str) -> Upload:
+@contextlib.contextmanager
+def _new_upload(settings: Settings, by: str) -> Iterator[Upload]:
+    """Create the folder of an upload; deleted again if the block raises."""
     sweep(settings)
     quotas.check_space(by, settings)
     quotas.check_pictures(by, settings)
-    upload = Upload(_home(settings) / secrets.token_hex(16))
+    upload = Upload(_folder(settings) / secrets.token_hex(16))
     upload.path.mkdir(parents=True)
     try:
-        given = upload.path / GIVEN
-        write(given)
-        arguments = {"source": str(given), "name": name}
-        enqueue(upload.path, Order(kind="intake", arguments=arguments), settings, by=by)
-    except OSError as error:
-        shutil.rmtree(upload.path, ignore_errors=True)
-        raise _no_room(error) from error
-    except BaseException:
-        shutil.rmtree(upload.path, ignore_errors=True)
+        yield upload
+    except BaseException as error:
+        delete(upload)
+        if isinstance(error, OSError):
+            raise NotEnoughResources(
+                f"The pictures could not be stored on this host ({error.strerror or error}). "
+                "Try again later, or with fewer pictures."
+            ) from error
         raise
-    return upload
-
-
-def _no_room(error: OSError) -> NotEnoughResources:
-    return NotEnoughResources(
-        f"The pictures could not be stored on this host ({error.strerror or error}). "
-        "Try again later, or with fewer pictures."
-    )
 
 
 def _copy(stream: IO[bytes], path: Path, settings: Settings) -> None:
@@ -227,17 +215,14 @@ def _copy(stream: IO[bytes], path: Path, settings: Settings) -> None:
     with path.open("wb") as handle:
         while chunk := stream.read(CHUNK):
             size += len(chunk)
-            _check_size(size, settings)
+            if size > settings.archive_bytes:
+                raise LimitExceeded(
+                    f"Expected at most {settings.archive_megabytes} MB, found "
+                    f"{size / MEGABYTE:.0f} MB or more. The host can raise "
+                    f"{settings.variable('archive_megabytes')}."
+                )
             handle.write(chunk)
 
 
-def _check_size(size: int, settings: Settings) -> None:
-    if size > settings.archive_bytes:
-        raise LimitExceeded(
-            f"Expected at most {settings.archive_megabytes} MB, found {size / MEGABYTE:.0f} MB "
-            f"or more. The host can raise {settings.variable('archive_megabytes')}."
-        )
-
-
-def _home(settings: Settings) -> Path:
+def _folder(settings: Settings) -> Path:
     return settings.home.resolve() / "uploads"

@@ -1,22 +1,23 @@
-"""What a job says while it runs: one JSON line an event, appended and never changed."""
+"""The events of a job, such as steps, epochs and notes, in an append-only file of JSON lines."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 EXPORTS_BEGIN = "The files to download are being made."
-"""The note with which a training leaves the report behind."""
+"""The note that follows the report: from here on a training only builds exports."""
 STEP_SECONDS = 0.25
-"""A step is written at most this often, besides the first and the last of its kind."""
+"""Minimum time between two recorded steps of the same work; the first and the last always are."""
 
 
 class _Event(BaseModel):
-    # A loss that ran away is told as it is: JSON has no word for it but a string.
+    # A loss may be NaN or infinite, which JSON can only hold as a string.
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     at: float = Field(default_factory=time.time)
@@ -24,7 +25,7 @@ class _Event(BaseModel):
 
 
 class Step(_Event):
-    """How far a countable piece of work has come."""
+    """Progress of countable work: `done` of `total` items."""
 
     kind: Literal["step"] = "step"
     what: str
@@ -52,7 +53,7 @@ class Epoch(_Event):
 
 
 class Kept(_Event):
-    """Which epoch's weights a phase went on with; epoch 0 is its start."""
+    """The epoch whose weights a phase kept; epoch 0 is its start."""
 
     kind: Literal["kept"] = "kept"
     phase: str
@@ -62,7 +63,7 @@ class Kept(_Event):
 
 
 class Note(_Event):
-    """A sentence for the reader."""
+    """A sentence for the user."""
 
     kind: Literal["note"] = "note"
     sentence: str
@@ -79,38 +80,34 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._last: tuple[str, float] = ("", 0.0)
+        self._last_step: tuple[str, float] = ("", 0.0)
 
     def append(self, event: Event) -> None:
-        """Add an event; steps in quick succession are thinned."""
+        """Write an event; of steps in quick succession only some are written."""
         if isinstance(event, Step):
-            what, at = self._last
+            what, at = self._last_step
             if event.done < event.total and what == event.what and event.at - at < STEP_SECONDS:
                 return
-            self._last = (event.what, event.at)
+            self._last_step = (event.what, event.at)
         with self.path.open("a", encoding="utf-8") as handle:
             handle.write(event.model_dump_json(exclude_none=True) + "\n")
 
     def read(self) -> tuple[Event, ...]:
-        """All events so far; a line that is still being written is left for next time."""
+        """All events so far. A line that is still being written is left out."""
         try:
             text = self.path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return ()
-        # Not `splitlines`: a class may be named with one of the other line ends of Unicode.
-        return tuple(_parse(text.split("\n")))
-
-
-def _parse(lines: Iterable[str]) -> Iterable[Event]:
-    for line in lines:
-        try:
-            yield _ADAPTER.validate_json(line)
-        except ValidationError:
-            continue
+        events: list[Event] = []
+        # Not `splitlines`: a class name may contain one of Unicode's other line ends.
+        for line in text.split("\n"):
+            with suppress(ValidationError):
+                events.append(_ADAPTER.validate_json(line))
+        return tuple(events)
 
 
 class Counter:
-    """Turns a count into steps with a rate and the time that is left."""
+    """Emits `Step` events with a rate and the seconds left, computed from a count."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
@@ -119,7 +116,7 @@ class Counter:
         self._first = 0
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Say that `done` of `total` are done; fits `core.dataset.Progress`."""
+        """Report that `done` of `total` are done, as a `core.dataset.Progress`."""
         now = time.monotonic()
         if what != self._what:
             self._what, self._start, self._first = what, now, done

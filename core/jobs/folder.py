@@ -1,4 +1,4 @@
-"""The files by which a job, its supervisor and the pages speak: status, events, cancel, log."""
+"""A job's folder: the files through which pages, dispatcher and worker communicate."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from core.jobs.events import EventLog
 from core.system import files
 
-Kind = Literal["intake", "prepare", "measure", "compare", "adopt", "train"]
+Kind = Literal["intake", "prepare", "measure", "compare", "import", "train"]
+# Files written before version 1.0 call imports "adopt".
+_StoredKind = Annotated[Kind, BeforeValidator(lambda kind: "import" if kind == "adopt" else kind)]
 
 STATUS = "status.json"
 ORDER = "order.json"
@@ -25,11 +27,11 @@ LOG = "worker.log"
 LOCK = "worker.lock"
 CHECKPOINT = "checkpoint.npz"
 PRIVATE = (STATUS, ORDER, CANCEL, LOCK, CHECKPOINT)
-"""Files of the job and not of its result."""
+"""Files of the job that are no part of its result."""
 
 
 class State(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -45,44 +47,49 @@ class State(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen by itself."""
+        """Whether the job is neither queued nor running."""
         return self not in (State.QUEUED, State.RUNNING)
 
 
 class Status(BaseModel):
-    """A job's state with its times (seconds since 1970) and why it ended badly, or still waits."""
+    """The state of a job with its times.
+
+    Attributes:
+        sentence: why the job failed or was interrupted, or what it waits for.
+        queued_at, started_at, ended_at: in seconds since 1970.
+        spent: seconds of earlier attempts, which were interrupted.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     state: State
-    kind: Kind
+    kind: _StoredKind
     sentence: str = ""
     queued_at: float
     started_at: float | None = None
     ended_at: float | None = None
     spent: float = 0.0
-    """Seconds of work before these, which broke off."""
 
     @property
     def seconds(self) -> float | None:
-        """How long it has run, or ran."""
+        """How long this attempt has been running, or ran; None before it started."""
         if self.started_at is None:
             return None
-        # Clocks are set back now and then.
+        # Negative where the clock was set back.
         return max(0.0, (self.ended_at or time.time()) - self.started_at)
 
 
 class Order(BaseModel):
-    """What the worker is asked to do; `arguments` are plain values."""
+    """What the worker has to do; `arguments` are plain values."""
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Kind
+    kind: _StoredKind
     arguments: dict[str, Any] = {}
 
 
 class JobFolder:
-    """One job's folder."""
+    """The folder of one job."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -90,54 +97,52 @@ class JobFolder:
 
     @property
     def log_path(self) -> Path:
-        """What the worker printed."""
+        """The output of the worker."""
         return self.path / LOG
 
     @property
     def checkpoint(self) -> Path:
-        """What it goes on from once it was interrupted; it may not be there."""
+        """The file from which an interrupted job continues; it need not exist."""
         return self.path / CHECKPOINT
 
     @property
     def spent(self) -> float:
-        """Seconds of earlier work on it, which broke off; none where it was never ordered."""
+        """Seconds of earlier attempts, which were interrupted."""
         return self.recorded().spent if self.exists else 0.0
 
     @property
     def exists(self) -> bool:
-        """Whether a job was ever ordered here."""
+        """Whether a job was ever queued here."""
         return (self.path / STATUS).is_file()
 
     def order(self) -> Order:
-        """What was asked for."""
+        """The order as it was given."""
         return Order.model_validate_json((self.path / ORDER).read_bytes())
 
     def open(self, order: Order) -> None:
-        """Make the folder and put the job in it, queued. An earlier job's traces go.
+        """Create the folder with a queued job. The files of an earlier job are removed.
 
-        Of the same order that broke off stays what it can go on from, and how long it took.
+        If the earlier job had the same order and did not finish, its seconds are kept.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        spent = self._so_far() if self._broke_off(order) else 0.0
+        spent = self._total_seconds() if self._unfinished(order) else 0.0
         for name in (CANCEL, EVENTS, LOG):
             (self.path / name).unlink(missing_ok=True)
         files.write_text(self.path / ORDER, order.model_dump_json(indent=1))
-        queued = Status(state=State.QUEUED, kind=order.kind, queued_at=time.time(), spent=spent)
-        self.write(queued)
+        self._queue(order.kind, time.time(), spent)
 
     def reopen(self) -> None:
-        """Queue the job once more, as it was ordered; what was printed stays."""
-        spent = self._so_far()
+        """Queue an interrupted job again, in its old place; the worker's log is kept."""
+        spent = self._total_seconds()
         (self.path / EVENTS).unlink(missing_ok=True)
-        kind, queued_at = self.order().kind, self.recorded().queued_at
-        self.write(Status(state=State.QUEUED, kind=kind, queued_at=queued_at, spent=spent))
+        self._queue(self.order().kind, self.recorded().queued_at, spent)
 
     def write(self, status: Status) -> None:
         """Replace the status."""
         files.write_text(self.path / STATUS, status.model_dump_json(indent=1))
 
     def recorded(self) -> Status:
-        """The status as it was last written.
+        """The status as it was last written; `scheduling.status` also detects interruptions.
 
         Raises:
             FileNotFoundError: there is no job here.
@@ -155,74 +160,70 @@ class JobFolder:
         self.write(self.recorded().model_copy(update={"state": State.RUNNING} | started))
 
     def set_waiting_reason(self, sentence: str) -> None:
-        """Put into its status what it waits for, unless somebody has begun meanwhile."""
+        """Record what a queued job waits for."""
         if self.recorded().sentence == sentence:
-            return  # to lock it would be in the way of others
-        with self.unattended() as free:
-            if free and (queued := self.recorded()).state is State.QUEUED:
+            return  # without the lock, which others would have to wait for
+        with self.try_lock() as locked:
+            if locked and (queued := self.recorded()).state is State.QUEUED:
                 self.write(queued.model_copy(update={"sentence": sentence}))
 
     def end(self, state: State, sentence: str = "", *, at: float | None = None) -> Status:
-        """Record how it ended, and when if not now. Returns what was recorded.
+        """Record how the job ended, and remove the checkpoint unless it was interrupted.
 
-        What it could go on from is kept of one that was interrupted; no other is offered to.
+        Args:
+            at: seconds since 1970; now if None.
         """
-        status = self.ended(state, sentence, at=at)
+        ended = {"state": state, "sentence": sentence, "ended_at": at or time.time()}
+        status = self.recorded().model_copy(update=ended)
         self.write(status)
         if state is not State.INTERRUPTED:
             files.remove(self.checkpoint)
         return status
 
-    def ended(self, state: State, sentence: str = "", *, at: float | None = None) -> Status:
-        """The status with which it would be recorded so."""
-        ended = {"state": state, "sentence": sentence, "ended_at": at or time.time()}
-        return self.recorded().model_copy(update=ended)
-
     def request_cancel(self) -> None:
-        """Ask that the job stops; where there is no folder any more there is nothing to stop."""
+        """Ask the job to stop; nothing happens if the folder was deleted."""
         with suppress(FileNotFoundError):
             (self.path / CANCEL).touch()
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether somebody asked the job to stop."""
+        """Whether the job was asked to stop."""
         return (self.path / CANCEL).exists()
 
     def lock(self) -> FileLock:
-        """What a worker holds while it lives; the system frees it however the process ends."""
+        """The lock that a worker holds; the system releases it however the process ends."""
         return FileLock(self.path / LOCK)
 
     @contextmanager
-    def unattended(self, *, within: float = 0.0) -> Iterator[bool]:
-        """Whether no process is at work in here; if so, none begins during the block.
+    def try_lock(self, timeout: float = 0.0) -> Iterator[bool]:
+        """Hold the worker's lock during the block, so that no worker starts.
 
         Args:
-            within: seconds to wait for others who look, which takes them no time, to be gone.
+            timeout: seconds to wait for others, who hold the lock for a moment to look.
+
+        Yields:
+            Whether the lock was acquired: False if a worker is running, or there is no job.
         """
         lock = self.lock()
+        with suppress(Timeout, FileNotFoundError):
+            if self.exists:  # locking would recreate a deleted folder
+                lock.acquire(timeout=timeout)
         try:
-            if not self.exists:
-                raise FileNotFoundError  # to lock it would make the folder again
-            lock.acquire(timeout=within)
-        except (Timeout, FileNotFoundError):
-            yield False
-            return
-        try:
-            yield True
+            yield lock.is_locked
         finally:
             lock.release()
 
     @property
-    def worker_lives(self) -> bool:
-        """Whether a process is at work in here."""
+    def worker_alive(self) -> bool:
+        """Whether a process is working on the job."""
         if not (self.path / LOCK).exists():
             return False
-        with self.unattended() as free:
-            return not free
+        with self.try_lock() as locked:
+            return not locked
 
     @property
-    def last_sign(self) -> float:
-        """When the job was last heard of, in seconds since 1970."""
+    def last_activity(self) -> float:
+        """When one of the job's files was last written, in seconds since 1970."""
         times = []
         for name in (STATUS, EVENTS, LOG):
             with suppress(OSError):
@@ -234,24 +235,27 @@ class JobFolder:
         for path in sorted(self.path.rglob(".*")):
             files.remove(path)
 
-    def _broke_off(self, order: Order) -> bool:
-        """Whether this very order stands here and was not done."""
-        try:
-            return self.recorded().state is not State.FINISHED and self.order() == order
-        except (OSError, ValueError):
-            return False
-
-    def _so_far(self) -> float:
-        """Seconds of work on it in all, where it is to begin once more."""
-        last = self.recorded()
-        if last.ended_at is None:
-            last = last.model_copy(update={"ended_at": self.last_sign})
-        return last.spent + (last.seconds or 0.0)
-
     def log_tail(self, lines: int = 40) -> str:
-        """The end of what the worker printed."""
+        """The last lines of the worker's output."""
         try:
             text = self.log_path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def _queue(self, kind: Kind, queued_at: float, spent: float) -> None:
+        self.write(Status(state=State.QUEUED, kind=kind, queued_at=queued_at, spent=spent))
+
+    def _unfinished(self, order: Order) -> bool:
+        """Whether this order is already here and did not finish."""
+        try:
+            return self.recorded().state is not State.FINISHED and self.order() == order
+        except (OSError, ValueError):
+            return False
+
+    def _total_seconds(self) -> float:
+        """Seconds of all attempts so far, the last one included."""
+        last = self.recorded()
+        if last.ended_at is None:
+            last = last.model_copy(update={"ended_at": self.last_activity})
+        return last.spent + (last.seconds or 0.0)

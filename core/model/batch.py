@@ -55,7 +55,7 @@ def answers(
         try:
             answer = classifier.answer(classifier.load(source.content))
         except BadImage as refusal:
-            return Row(source.name, problem=str(refusal)) if source.meant else None
+            return Row(source.name, problem=str(refusal)) if source.required else None
         guesses = classifier.top(answer.probabilities, top)
         return Row(source.name, guesses, classifier.verdict(answer), answer.ood_score)
 

@@ -137,7 +137,7 @@ def _out_of_fold(rows: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np
     from core.evaluation import folds
 
     _, places = np.unique(labels, return_inverse=True)
-    fold = folds.deal(places, groups, FOLDS, seed=0)
+    fold = folds.assign(places, groups, FOLDS, seed=0)
     found = [np.empty(0, np.float32)]
     for outside in range(FOLDS):
         taught = fold != outside

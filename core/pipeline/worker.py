@@ -51,12 +51,14 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
     """Take in an uploaded archive or folder, and see how fast this machine is with it."""
     from core import backbones
     from core import intake as room
+    from core.checks import Finding
     from core.estimating import throughput
     from core.jobs.events import Counter
 
     source = Path(arguments["source"])
+    notes = [Finding.model_validate(note) for note in arguments.get("notes", ())]
     try:
-        room.take_in(source, arguments["name"], folder.path, settings, Counter(emit))
+        room.take_in(source, arguments["name"], folder.path, settings, Counter(emit), notes)
     finally:
         # The pictures are out of it, or it is of no use: keep the disk for others.
         if source.parent == folder.path:
@@ -89,8 +91,8 @@ def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[s
     job.work(folder.path, _pictures(arguments, "comparison"), settings, Counter(emit))
 
 
-def adopt(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
-    """Build what a brought model answers with."""
+def import_model(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
+    """Build the serving files of an imported model."""
     from core.bundles import ImportedModel
     from core.jobs.events import Counter
 
@@ -121,7 +123,7 @@ WORK: dict[str, Work] = {
     "prepare": prepare,
     "measure": measure,
     "compare": compare,
-    "adopt": adopt,
+    "import": import_model,
     "train": train,
 }
 

@@ -46,7 +46,7 @@ def resume(run: Run, settings: Settings, *, by: str = "") -> None:
         )
     _let_go(run, settings)
     # Held until it is in the queue, so that of two tabs the second finds it there.
-    with run.job.unattended(within=PATIENCE_SECONDS) as free:
+    with run.job.try_lock(timeout=PATIENCE_SECONDS) as free:
         if not run.job.recorded().state.ended:
             return
         if not free:

@@ -15,7 +15,7 @@ from core.errors import RunDamaged
 from core.evaluation import Report
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
-from core.jobs.local import status as live_status
+from core.jobs.scheduling import status as live_status
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
 from core.runs import annotations as owned
@@ -36,7 +36,7 @@ SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
 
 PUBLISHED = "published"
-OWNERS = (owned.ANNOTATIONS, owned.LOCK, visitors.MARK, PUBLISHED)
+OWNERS = (owned.ANNOTATIONS, owned.LOCK, visitors.OWNER, PUBLISHED)
 """Files of whoever owns the run, which no manifest lists."""
 
 Parsed = TypeVar("Parsed", bound=BaseModel)

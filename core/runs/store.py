@@ -39,7 +39,7 @@ def create(config: TrainingConfig, dataset: Dataset, path: Path, *, by: str = ""
         by: mark of the visitor whose it is. It comes first, so that no run is nobody's.
     """
     path.mkdir(parents=True, exist_ok=True)
-    visitors.mark(path, by)
+    visitors.set_owner(path, by)
     run = Run(path)
     run.write_dataset(dataset)
     files.write_text(path / CONFIG, config.model_dump_json(indent=1))  # by which it is found
@@ -119,7 +119,7 @@ def discard(run: Run, settings: Settings) -> None:
         return
     if not run.status(settings).state.ended:
         raise BadInput(AT_WORK)
-    with run.job.unattended(within=1.0) as free:
+    with run.job.try_lock(timeout=1.0) as free:
         if not free:
             raise BadInput(AT_WORK)
         _throw_away(run)
@@ -163,11 +163,11 @@ def sweep(settings: Settings) -> None:
                 files.remove(path)
     for run in list_runs(settings) if settings.mode == "public" else ():
         with contextlib.suppress(FileNotFoundError):
-            kept = run.published or not visitors.marked(run.path)
+            kept = run.published or not visitors.owner(run.path)
             if not kept and _ended_at(run, settings) < time.time() - _days(settings):
                 gone += _removed(run)
     if gone:
-        log.note("old runs deleted", runs=gone, days=settings.run_days)
+        log.event("old runs deleted", runs=gone, days=settings.run_days)
 
 
 def _days(settings: Settings) -> float:
@@ -191,7 +191,7 @@ def _removed(run: Run) -> bool:
     if not run.job.exists:
         delete(run)
         return True
-    with run.job.unattended() as free:
+    with run.job.try_lock() as free:
         if free:
             delete(run)
     return free

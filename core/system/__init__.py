@@ -1,1 +1,1 @@
-"""Files, threads, memory, logging: what every other package may use."""
+"""Files, threads, memory and logging for all other packages."""

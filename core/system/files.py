@@ -1,4 +1,4 @@
-"""Write files so that a reader meets the old one or the new one, never half of one."""
+"""Write files atomically, and measure, hash and remove them."""
 
 import contextlib
 import hashlib
@@ -15,10 +15,10 @@ CHUNK = 1024 * 1024
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that takes its place when the block succeeds.
+    """Yield a temporary path beside `path` that replaces `path` when the block succeeds.
 
-    It keeps the suffix, which some writers insist on. The content is flushed to disk before it
-    is renamed; on any error it is removed.
+    Readers see the old content or the new content, never a part of it. The temporary path keeps
+    the suffix, which some writers need. It is removed if the block raises.
     """
     temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
     try:
@@ -31,41 +31,42 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace the content of a file at once."""
+    """Write a file atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace the content of a file at once, as UTF-8."""
+    """Write a file atomically, as UTF-8."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def temporary_prefix(prefix: str, pid: int | None = None) -> str:
-    """A prefix for temporary files that says whose they are: `.prepare-` → `.prepare-4711@host-`.
+    """A prefix for temporary files that names their process: `.prepare-` → `.prepare-4711@host-`.
 
-    The machine is named too: others that share the folder have processes of the same numbers.
+    The host is part of the name because other machines may share the folder.
 
     Args:
-        pid: of the process of this machine that writes them; this one's if None.
+        prefix: begins with a dot and ends with its only hyphen.
+        pid: a process of this machine; the current one if None.
     """
-    return f"{prefix}{_whose(os.getpid() if pid is None else pid)}-"
+    return f"{prefix}{_process(os.getpid() if pid is None else pid)}-"
 
 
-def forget(folder: Path, pid: int) -> None:
-    """Remove what a process of this machine that is gone left in a folder under its own names."""
+def remove_temporary(folder: Path, pid: int) -> None:
+    """Remove the temporary files of an ended process of this machine from a folder."""
     for path in folder.glob(".*"):
-        if path.name.split("-")[1:2] == [_whose(pid)]:
+        if path.name.split("-")[1:2] == [_process(pid)]:
             remove(path)
 
 
-def _whose(pid: int) -> str:
-    # A hyphen would end it.
+def _process(pid: int) -> str:
+    # A hyphen in the host's name would end the prefix early.
     return f"{pid}@{re.sub('[^A-Za-z0-9.]', '_', socket.gethostname())}"
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a whole folder, as far as that can be done."""
+    """Remove a file, a link or a whole folder; errors are ignored."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -74,13 +75,15 @@ def remove(path: Path) -> None:
 
 
 def size(folder: Path | str) -> int:
-    """Bytes of all files in a folder; those that go meanwhile are not counted."""
+    """Bytes of all files in a folder; files that vanish meanwhile are not counted."""
     total = 0
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                inside = entry.is_dir(follow_symlinks=False)
-                total += size(entry.path) if inside else entry.stat(follow_symlinks=False).st_size
+                is_folder = entry.is_dir(follow_symlinks=False)
+                total += (
+                    size(entry.path) if is_folder else entry.stat(follow_symlinks=False).st_size
+                )
     except OSError:
         pass
     return total
@@ -88,8 +91,5 @@ def size(folder: Path | str) -> int:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as handle:
-        while chunk := handle.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(handle, "sha256").hexdigest()

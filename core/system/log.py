@@ -1,7 +1,7 @@
-"""What the host may read of what happened: JSON lines without pictures, file names or whole ids.
+"""The host's log: JSON lines on standard error, without pictures, file names or complete ids.
 
-A run's id is the permission to see it, so the journal has its beginning only: enough to tell two
-runs apart, too little to open one. Errors are logged whole, for whoever has to find a bug.
+Knowing a run's id gives access to the run, so the log has only its first characters: enough to
+tell two runs apart, too few to open one. Errors are logged with their traceback.
 """
 
 from __future__ import annotations
@@ -11,48 +11,47 @@ import logging
 import sys
 import time
 
-LOG = "tusker"
-SHORT = 8
-"""Characters of an id that the journal has."""
-_WORDS = "journal"
+LOGGER = logging.getLogger("tusker")
+ID_LENGTH = 8
+"""Characters of an id that are logged."""
+_DETAILS = "details"
 
 
-def note(what: str, **about: str | float) -> None:
-    """Record that something happened.
+def event(name: str, **details: str | float) -> None:
+    """Log an event.
 
     Args:
-        what: in a few words that are the same every time.
-        about: numbers, kinds and names of settings; ids only as `short` makes them.
+        name: a few words, the same for all events of a kind.
+        details: numbers, kinds and names of settings; ids only as `short_id` makes them.
     """
-    logging.getLogger(LOG).info(what, extra={_WORDS: about})
+    LOGGER.info(name, extra={_DETAILS: details})
 
 
-def short(name: str) -> str:
-    """The beginning of an id."""
-    return name[:SHORT]
+def short_id(identifier: str) -> str:
+    """The first characters of an id."""
+    return identifier[:ID_LENGTH]
 
 
-def begin() -> None:
-    """Write the journal of this process to its standard error, once."""
-    logger = logging.getLogger(LOG)
-    if any(isinstance(handler.formatter, Lines) for handler in logger.handlers):
+def start() -> None:
+    """Send this process's log to its standard error; further calls do nothing."""
+    if any(isinstance(handler.formatter, JsonLines) for handler in LOGGER.handlers):
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines())
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    handler.setFormatter(JsonLines())
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
 
 
-class Lines(logging.Formatter):
-    """A record as one line of JSON."""
+class JsonLines(logging.Formatter):
+    """Formats a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line: time, level, what happened, and about what."""
+        """Time, level, event, its details and, for an error, the traceback."""
         line = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname.lower(),
             "what": record.getMessage(),
-            **getattr(record, _WORDS, {}),
+            **getattr(record, _DETAILS, {}),
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)

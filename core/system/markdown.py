@@ -1,4 +1,4 @@
-"""Show text that strangers chose letter by letter where Markdown is rendered."""
+"""Show untrusted text literally where Markdown is rendered."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&\"'])")
 
 
 def line(text: str) -> str:
-    """A name on one line."""
+    """Text on one line."""
     return " ".join(text.split()) or "(no name)"
 
 
 def short(text: str, limit: int = 80) -> str:
-    """A name on one line, cut in the middle, for places that know no Markdown."""
+    """Text on one line of at most `limit` characters, cut in the middle; not escaped."""
     text = line(text)
     if len(text) <= limit:
         return text
@@ -22,10 +22,10 @@ def short(text: str, limit: int = 80) -> str:
 
 
 def escaped(text: str) -> str:
-    """A name as Markdown that shows it letter by letter, on one line."""
+    """Text on one line, escaped."""
     return _MARKUP.sub(r"\\\1", line(text))
 
 
 def plain(text: str, limit: int = 80) -> str:
-    """A name as Markdown that shows it letter by letter, on one line, cut in the middle."""
+    """Text on one line, shortened as by `short` and escaped."""
     return escaped(short(text, limit))

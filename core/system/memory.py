@@ -1,4 +1,4 @@
-"""Keep what the web process takes of memory near what it uses."""
+"""Keep the memory of the web process near what the process uses."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import ctypes
 import sys
 
 M_ARENA_MAX = -8
-"""Which of its parameters `mallopt` is to set, by glibc's `malloc.h`."""
+"""Parameter of `mallopt`, as in glibc's `malloc.h`."""
 ARENAS = 2
 
 
-def bound() -> bool:
-    """Have the threads of this process share two pools of memory. Call it before there are many.
+def limit_arenas() -> bool:
+    """Limit this process to two malloc arenas. Call before threads start.
 
-    glibc gives up to eight a core, of which each keeps what it once took; a server of pages has a
-    new thread for each press. Python's threads take turns, so that two are enough.
+    By default, glibc uses up to eight arenas per core, and each keeps the memory that it once
+    took. Streamlit starts a thread for each rerun; Python threads take turns, so two are enough.
 
     Returns:
-        Whether that could be done: not without glibc.
+        Whether the limit was set; False without glibc.
     """
     return bool(_glibc("mallopt", M_ARENA_MAX, ARENAS))
 
 
-def give_back() -> bool:
-    """Return to the system what is free and was kept to be used again; it takes milliseconds.
+def trim() -> bool:
+    """Return unused memory of malloc to the system; takes milliseconds.
 
     Returns:
-        Whether there was any: not without glibc.
+        Whether any was returned; False without glibc.
     """
     return bool(_glibc("malloc_trim", 0))
 
 
-def _glibc(name: str, *arguments: int) -> int:
+def _glibc(function: str, *arguments: int) -> int:
     if sys.platform != "linux":
         return 0
     try:
-        return int(getattr(ctypes.CDLL("libc.so.6"), name)(*arguments))
+        return int(getattr(ctypes.CDLL("libc.so.6"), function)(*arguments))
     except (OSError, AttributeError):
         return 0

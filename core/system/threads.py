@@ -1,4 +1,4 @@
-"""Work on items in order, on several threads, a bounded number of them ahead of the reader."""
+"""Run a function over items on several threads, with results in order."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ Result = TypeVar("Result")
 def map_ordered(
     work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, most: int, name: str
 ) -> Generator[Result]:
-    """What `work` makes of each item.
+    """Apply `work` to each item, a bounded number of items ahead of the reader.
 
-    Close it to end the threads at once; items that wait are then left.
+    Closing the generator stops the threads; items that still wait are dropped.
 
     Args:
-        work: what it raises is raised here, in the item's turn.
+        work: called on a thread; its exceptions are raised here, in the item's turn.
+        items: arguments of `work`.
+        threads: number of threads.
         most: results that may wait to be read.
-        name: of the threads.
+        name: prefix of the threads' names.
 
     Yields:
         Results in the order of the items.
@@ -42,7 +44,7 @@ def map_ordered(
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1

@@ -1,7 +1,7 @@
-"""Who a visitor of a public host is: a random token of their browser, and the mark that it leaves.
+"""Identify the visitors of a public host and the owners of folders.
 
-The token is a secret of the browser's. On disk there is only the mark, which is made of it and from
-which nobody gets back to it: whoever can read the folders of a host cannot pass for its visitors.
+A visitor's browser holds a random token. Folders on disk hold only the visitor's id, a hash of
+the token, so that reading the disk does not allow anyone to act as a visitor.
 """
 
 from __future__ import annotations
@@ -15,46 +15,46 @@ from pathlib import Path
 from core.system import files
 
 COOKIE = "tusker_visitor"
-MARK = "owner"
-"""File of a run, an upload or a brought model that says whose it is."""
-LENGTH = 32
-"""Characters of a mark."""
+OWNER = "owner"
+"""File of a run, an upload or an imported model that holds its owner's id."""
+ID_LENGTH = 32
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 def new_token() -> str:
-    """128 random bits, as 32 hexadecimal digits."""
+    """A token: 128 random bits as 32 hexadecimal digits."""
     return secrets.token_hex(16)
 
 
 def is_token(value: str) -> bool:
-    """Whether a value that a browser sent has the form of a token."""
+    """Whether a value sent by a browser has the form of a token."""
     return _TOKEN.fullmatch(value) is not None
 
 
-def mark_of(token: str) -> str:
-    """The mark that a token leaves: 32 hexadecimal digits."""
-    return hashlib.sha256(f"tusker visitor {token}".encode()).hexdigest()[:LENGTH]
+def visitor_id(token: str) -> str:
+    """The id of the visitor who has this token: 32 hexadecimal digits."""
+    return hashlib.sha256(f"tusker visitor {token}".encode()).hexdigest()[:ID_LENGTH]
 
 
-def mark(folder: Path, by: str) -> None:
-    """Say whose a folder is.
+def set_owner(folder: Path, visitor: str) -> None:
+    """Record a folder's owner.
 
     Args:
-        by: the visitor's mark; empty for whoever sits at the machine, which leaves none.
+        folder: of a run, an upload or an imported model.
+        visitor: the owner's id; empty for a folder without an owner, which writes nothing.
     """
-    if by:
-        files.write_text(folder / MARK, by)
+    if visitor:
+        files.write_text(folder / OWNER, visitor)
 
 
-def marked(folder: Path) -> str:
-    """Whose a folder is; empty where nobody left a mark, or there is no such folder."""
-    # Lists ask this of every run of the host, and a file of Python's takes twice as long.
+def owner(folder: Path) -> str:
+    """The id of a folder's owner; empty where there is none."""
+    # Lists read this for every run of the host, and a Python file object takes twice as long.
     try:
-        handle = os.open(folder / MARK, os.O_RDONLY)
+        handle = os.open(folder / OWNER, os.O_RDONLY)
     except OSError:
         return ""
     try:
-        return os.read(handle, LENGTH).decode("ascii", "ignore")
+        return os.read(handle, ID_LENGTH).decode("ascii", "ignore")
     finally:
         os.close(handle)

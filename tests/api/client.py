@@ -1,4 +1,4 @@
-"""Ask the endpoint as a program would, and write forms byte by byte, whole or spoiled."""
+"""A client of the API that builds forms byte by byte, valid or malformed."""
 
 import http.client
 import json
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-PATIENCE = 60
+TIMEOUT = 60
 BOUNDARY = "boundary-of-a-test"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: dict[str, str]
@@ -26,64 +26,58 @@ class Reply:
         return json.loads(self.content)
 
     @property
-    def refusal(self) -> str:
-        """The sentence of a refusal, which must be nothing but that."""
+    def error(self) -> str:
+        """The message of an error, which must be one sentence and nothing else."""
         assert 400 <= self.status < 500, self
-        (sentence,) = self.json.values()
-        assert sentence[0].isupper() and "\n" not in sentence and len(sentence) < 300, sentence
-        return sentence
+        (message,) = self.json.values()
+        assert message[0].isupper() and "\n" not in message and len(message) < 300, message
+        return message
 
 
 @dataclass(frozen=True)
 class Client:
-    """Asks one server, with a connection for each request."""
+    """Sends requests to one server, each over a new connection."""
 
     url: str
 
-    def ask(
-        self,
-        path: str,
-        *,
-        method: str = "GET",
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
+    def request(
+        self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str | bytes
     ) -> Reply:
-        """Send a request and wait for the answer."""
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE)
+        """Send a request; `Content_Type=` is the header Content-Type."""
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=TIMEOUT)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            given = {name.lower(): value for name, value in answer.getheaders()}
-            return Reply(answer.status, given, answer.read())
+            connection.request(method, path, body, named)
+            response = connection.getresponse()
+            received = {name.lower(): value for name, value in response.getheaders()}
+            return Reply(response.status, received, response.read())
         finally:
             connection.close()
 
-    def predict(
-        self,
-        *parts: bytes,
-        query: str = "",
-        kind: str = FORM,
-        headers: dict[str, str] | None = None,
-    ) -> Reply:
-        """Ask for predictions with a form of these parts."""
-        given = {"Content-Type": kind} | (headers or {})
-        path = f"/api/predict{query}"
-        return self.ask(path, method="POST", body=form(*parts), headers=given)
+    def post(self, body: bytes, content_type: str = FORM, **headers: str | bytes) -> Reply:
+        """Send a body to `/api/predict`."""
+        headers |= {"Content_Type": content_type}
+        return self.request("/api/predict", method="POST", body=body, **headers)
+
+    def predict(self, *parts: bytes, query: str = "", **headers: str | bytes) -> Reply:
+        """Send a form of these parts to `/api/predict`."""
+        headers |= {"Content_Type": FORM}
+        return self.request(f"/api/predict{query}", method="POST", body=form(*parts), **headers)
 
 
 def picture(content: bytes, name: str | bytes = "a.jpg", field: str = "picture") -> bytes:
-    """A part of a form that is a file."""
+    """A file as a part of a form."""
     raw = name.encode() if isinstance(name, str) else name
-    said = f'Content-Disposition: form-data; name="{field}"; filename="'.encode() + raw + b'"'
-    return said + b"\r\nContent-Type: application/octet-stream\r\n\r\n" + content
+    head = f'Content-Disposition: form-data; name="{field}"; filename="'.encode() + raw + b'"'
+    return head + b"\r\nContent-Type: application/octet-stream\r\n\r\n" + content
 
 
 def value(field: str, text: str) -> bytes:
-    """A part of a form that is text."""
+    """A text value as a part of a form."""
     return f'Content-Disposition: form-data; name="{field}"\r\n\r\n{text}'.encode()
 
 
 def form(*parts: bytes) -> bytes:
-    """Parts as the body of a form."""
-    opened = f"--{BOUNDARY}\r\n".encode()
-    return b"".join(opened + part + b"\r\n" for part in parts) + f"--{BOUNDARY}--\r\n".encode()
+    """The body of a form."""
+    opening = f"--{BOUNDARY}\r\n".encode()
+    return b"".join(opening + part + b"\r\n" for part in parts) + f"--{BOUNDARY}--\r\n".encode()

@@ -1,4 +1,4 @@
-"""The endpoint beside the pages, in a process of its own."""
+"""Fixtures: the real server in its own process, with a run and an imported model."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,17 +14,15 @@ from tests.api.client import Client
 from tests.browser.server import ROOT, Server, start
 
 LAUNCHER = ROOT / "server.py"
-UNHURRIED = {"TUSKER_API_REQUESTS_PER_MINUTE": "1000000"}
+UNLIMITED = {"TUSKER_API_REQUESTS_PER_MINUTE": "1000000"}
 RUN = "0123456789abcdef" * 2
-"""Id of a finished run that is in the home of the server."""
-BROUGHT = "fedcba9876543210" * 2
-"""Id of a model that was brought there."""
+IMPORTED = "fedcba9876543210" * 2
 
 
-def furnished(home: Path) -> Path:
-    """A home with the sample under another id, as a run and as a model that was brought."""
+def fill(home: Path) -> Path:
+    """Put the sample into a home, as the run `RUN` and as the imported model `IMPORTED`."""
     shutil.copytree(runs.SAMPLE, home / "runs" / RUN)
-    model = ImportedModel(home / "brought" / BROUGHT)
+    model = ImportedModel(home / "brought" / IMPORTED)
     shutil.copytree(runs.SAMPLE / "model", model.path)
     model.seal("A friend's digits", 0.0)
     return home
@@ -32,17 +30,17 @@ def furnished(home: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """In personal mode, with one run, for clients in a hurry."""
-    home = furnished(tmp_path_factory.mktemp("api") / "home")
-    with start(home, app=LAUNCHER, **UNHURRIED) as running:
+    """A server in personal mode without a rate limit."""
+    home = fill(tmp_path_factory.mktemp("api") / "home")
+    with start(home, app=LAUNCHER, **UNLIMITED) as running:
         yield running
 
 
 @pytest.fixture
 def client(server: Server) -> Iterator[Client]:
-    """Asks it; afterwards it must still be there, and have logged no bug."""
+    """A client of the server, which must still be up after the test and have logged no bug."""
     yield Client(server.url)
-    assert Client(server.url).ask("/api/health").json == {"status": "ok"}
+    assert Client(server.url).request("/api/health").json == {"status": "ok"}
     assert "Traceback" not in server.log.read_text(errors="replace"), server.said()
 
 

@@ -8,8 +8,8 @@ import pytest
 from benchmarks import camera, jobs
 
 
-def test_every_camera_is_tried_with_ten_pictures_and_with_one(prepared, taken, tmp_path):
-    home = jobs.new_home(tmp_path / "home", prepared)
+def test_every_camera_is_tried_with_ten_pictures_and_with_one(tiny_home, taken, tmp_path):
+    home = jobs.new_home(tmp_path / "home", tiny_home)
     classifier, views = camera.learn(taken, home, "tiny")
     figures = camera.figures("shapes", classifier, views, groups=3)
     assert len(figures) == 2 * 2 * len(camera.CAMERAS)

@@ -1,4 +1,4 @@
-"""The one pass against the bound of its parts."""
+"""Feature extraction compared with the bound of its parts."""
 
 import json
 
@@ -8,7 +8,7 @@ from benchmarks import extraction
 from benchmarks.extraction import Round
 
 
-def test_the_bound_is_that_of_two_works_on_the_same_cores():
+def test_decoding_and_forward_pass_share_the_cores():
     assert Round(decoded=300.0, forward=100.0, extracted=60.0).bound == pytest.approx(75.0)
 
 
@@ -19,14 +19,14 @@ def test_the_share_is_the_median_of_the_rounds():
     assert figures["share of the bound"].kept
 
 
-def test_it_ends_in_one_line(capsys):
+def test_the_output_is_one_line_of_json(capsys):
     extraction.main(["--pictures", "4", "--rounds", "1", "--json"])
     line = json.loads(capsys.readouterr().out)
     assert all(figure["measured"] > 0 for figure in line["figures"].values())
     assert isinstance(line["pass"], bool)
 
 
-def test_a_zip_of_ones_own_can_be_measured(capsys, shapes_zip):
+def test_a_zip_can_be_measured(capsys, shapes_zip):
     data = shapes_zip(classes=2, per_class=4)
     extraction.main(["--data", str(data), "--rounds", "1"])
     assert "share of the bound" in capsys.readouterr().out

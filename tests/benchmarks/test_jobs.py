@@ -1,4 +1,4 @@
-"""Trainings in processes and homes of their own."""
+"""Trainings in separate processes and homes."""
 
 import zipfile
 
@@ -10,7 +10,7 @@ from core.training import config
 from tests import shapes
 
 
-def test_homes_share_prepared_backbones_and_nothing_that_is_learned(tmp_path):
+def test_homes_share_backbones_and_measurements_but_no_features(tmp_path):
     first = jobs.new_home(tmp_path / "prepared")
     (first.home / "backbones" / "tiny").mkdir(parents=True)
     (first.home / "features").mkdir()
@@ -22,13 +22,13 @@ def test_homes_share_prepared_backbones_and_nothing_that_is_learned(tmp_path):
     assert second.mode == "personal"
 
 
-def test_limits_are_raised_and_never_lowered(tmp_path, monkeypatch):
+def test_limits_are_raised_but_never_lowered(tmp_path, monkeypatch):
     monkeypatch.setenv("TUSKER_PICTURES", "50000")
     settings = jobs.new_home(tmp_path / "home", pictures=40_000, classes=300)
     assert (settings.pictures, settings.classes) == (50_000, 300)
 
 
-def test_a_picture_in_two_classes_is_left_out_and_the_rest_is_taken(tmp_path):
+def test_a_picture_in_two_classes_is_left_out(tmp_path):
     path = shapes.shapes_zip(tmp_path, classes=2, per_class=8)
     with zipfile.ZipFile(path, "a") as archive:
         for name in ("circle", "square"):
@@ -39,8 +39,8 @@ def test_a_picture_in_two_classes_is_left_out_and_the_rest_is_taken(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_model_is_scored_before_its_exports_are_made(tmp_path, prepared, taken):
-    home = jobs.new_home(tmp_path / "home", prepared)
+def test_a_model_is_evaluated_before_its_exports_are_built(tmp_path, tiny_home, taken):
+    home = jobs.new_home(tmp_path / "home", tiny_home)
     seen = []
     done = jobs.train(
         taken,

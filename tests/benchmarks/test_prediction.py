@@ -23,7 +23,7 @@ def test_calls_take_turns_and_those_that_warm_up_are_not_counted():
     assert set(found) == {"a", "b"}
 
 
-def test_the_bare_parts_do_what_the_whole_does(photo, settings):
+def test_the_parts_compute_the_same_prediction(photo, settings):
     backbone = backbones.get(backbones.DEFAULT)
     classifier = Classifier.of_backbone(backbone, settings)
     content = photo.read_bytes()
@@ -32,19 +32,19 @@ def test_the_bare_parts_do_what_the_whole_does(photo, settings):
         np.asarray(parts["resize"]()), images.load(content, backbone.size, backbone.crop)
     )
     answer = classifier.answer(classifier.load(content))
-    np.testing.assert_allclose(parts["interpreter"]()[0], answer.probabilities, atol=1e-5)
-    assert len(prediction.named(classifier, content)()) == prediction.TOP
+    np.testing.assert_allclose(parts["run"]()[0], answer.probabilities, atol=1e-5)
+    assert len(prediction.classify(classifier, content)()) == prediction.TOP
 
 
-def test_the_whole_is_compared_with_the_sum_of_its_parts(photo, settings):
+def test_a_prediction_is_compared_with_the_sum_of_its_parts(photo, settings):
     figures = prediction.against_parts(photo, settings, rounds=2)
-    ratio = figures["bytes to labels, to the sum of its parts"]
+    ratio = figures["ratio to the sum of the parts"]
     assert ratio.at_most == 1.3
     assert ratio.value > 0.5
 
 
 @pytest.mark.slow
-def test_it_ends_in_one_line(capsys):
+def test_the_output_is_one_line_of_json(capsys):
     prediction.main(["--rounds", "2", "--processes", "1", "--json"])
     line = json.loads(capsys.readouterr().out)
     assert line["figures"]["process: times faster"]["at_least"] == 6

@@ -1,4 +1,4 @@
-"""What a training costs as the pictures grow in number."""
+"""The costs of a training for a growing number of pictures."""
 
 import json
 import os
@@ -16,50 +16,50 @@ FEW = Cost(500, 6.0, 5.0, *(mb * MEGABYTE for mb in (200, 250, 900, 30)))
 MANY = Cost(8000, 90.0, 89.0, *(mb * MEGABYTE for mb in (300, 350, 1100, 90)))
 
 
-def test_what_keeps_its_bounds_passes():
+def test_costs_within_the_bounds_pass():
     assert all(figure.kept for figure in scale.figures([FEW, MANY]).values())
 
 
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"seconds": 120.0}, "seconds a picture, most to fewest"),
-        ({"peak": 1501 * MEGABYTE}, "8,000 pictures: MB at most"),
-        ({"peak_scored": 400 * MEGABYTE}, "KB a picture more, until scored"),
-        ({"peak_before_exports": 450 * MEGABYTE}, "KB a picture more, until its exports"),
+        ({"seconds": 120.0}, "seconds per picture, largest to smallest"),
+        ({"peak": 1501 * MEGABYTE}, "8,000 pictures: MB at peak"),
+        ({"peak_scored": 400 * MEGABYTE}, "KB per additional picture, until evaluated"),
+        ({"peak_before_exports": 450 * MEGABYTE}, "KB per additional picture, until the exports"),
     ],
 )
-def test_what_grows_with_the_pictures_falls_short(change, name):
+def test_costs_that_grow_with_the_pictures_fail(change, name):
     figures = scale.figures([FEW, replace(MANY, **change)])
     assert not figures[name].kept
 
 
-def test_the_full_size_is_told_and_not_judged():
+def test_the_full_size_is_shown_without_a_bound():
     huge = Cost(32_000, 1000.0, 999.0, *(mb * MEGABYTE for mb in (3000, 3000, 3000, 400)))
     figures = scale.figures([FEW, MANY, huge])
-    assert figures["32,000 pictures: MB at most"].value == 3000
+    assert figures["32,000 pictures: MB at peak"].value == 3000
     assert all(figure.kept for figure in figures.values())
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no such count here")
-def test_what_is_held_is_known_up_to_a_time():
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_the_peak_memory_is_known_up_to_a_time():
     peak = scale.Peak()
     peak(os.getpid(), False)
     assert peak.whole >= peak.scored > 10 * MEGABYTE
     assert scale.high_water(os.getpid()) > 10 * MEGABYTE
-    # With the children, which an earlier test of the same process may have left.
+    # Children of this process, left by earlier tests, count too.
     assert peak.whole == peak.until(time.time()) >= scale.high_water(os.getpid()) - MEGABYTE
     assert peak.until(time.time() - 60) == 0
 
 
-def test_files_are_counted_once_and_links_not_at_all(tmp_path):
+def test_links_do_not_count_as_disk_space(tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "file").write_bytes(bytes(1000))
     (tmp_path / "link").symlink_to(tmp_path / "deep" / "file")
     assert scale.size_on_disk(tmp_path, tmp_path / "nowhere") == 1000
 
 
-def test_drawn_pictures_are_shared_out_evenly_and_come_out_the_same_again(tmp_path):
+def test_generated_pictures_are_reproducible_and_evenly_distributed(tmp_path):
     for name in ("a", "b"):
         pictures.tree(tmp_path / name, 12, classes=4)
     found = sorted((tmp_path / "a").rglob("*.jpg"))
@@ -69,7 +69,7 @@ def test_drawn_pictures_are_shared_out_evenly_and_come_out_the_same_again(tmp_pa
     assert again == [path.read_bytes() for path in found]
 
 
-def test_cuts_of_photographs_have_the_size_that_was_asked_for(tmp_path):
+def test_cuts_of_photographs_have_the_requested_size(tmp_path):
     from core import images
 
     cuts = [images.decode(path) for path in pictures.photographs(tmp_path, 3)]
@@ -78,8 +78,8 @@ def test_cuts_of_photographs_have_the_size_that_was_asked_for(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_ends_in_one_line(capsys):
+def test_the_output_is_one_line_of_json(capsys):
     scale.main(["--sizes", "24", "48", "--backbone", "tiny", "--json"])
     line = json.loads(capsys.readouterr().out)
-    assert line["figures"]["48 pictures: MB at most"]["at_most"] == 1500
+    assert line["figures"]["48 pictures: MB at peak"]["at_most"] == 1500
     assert isinstance(line["pass"], bool)

@@ -1,4 +1,4 @@
-"""The comparison of the presets with the usual recipe."""
+"""The comparison of the presets with the Keras recipe."""
 
 import json
 from dataclasses import replace
@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import recipe, training
-from benchmarks.training import Course, Recipe, Tusker
+from benchmarks.training import Recipe, Trial, Tusker
 from core import backbones
-from core import dataset as dataset_room
+from core import dataset as datasets
 from tests import shapes
 
 LINES = [
@@ -22,29 +22,29 @@ LINES = [
     {"at": 190.1, "what": "tuned"},
     {"at": 192.5, "what": "tuned scored", "accuracy": 0.93},
 ]
-USUAL = Recipe.told(100.0, map(json.dumps, LINES))
+RECIPE = Recipe.parse(100.0, map(json.dumps, LINES))
 QUICK = Tusker(0.5, 3.5, 12.0, ((2.0, 0.9), (2.5, 0.94)), 0.95)
 BALANCED = Tusker(0.5, 9.0, 12.0, ((2.2, 0.9), (8.8, 0.96)), 0.925)
-COURSE = Course(USUAL, QUICK, BALANCED)
+TRIAL = Trial(RECIPE, QUICK, BALANCED)
 
 
-def test_the_recipe_is_not_charged_for_scoring_twice():
-    assert USUAL.start == 5.0
-    assert USUAL.frozen == 60.5
-    assert USUAL.whole == 90.5
-    assert USUAL.last_epoch == 88.0
-    assert USUAL.validation_accuracy == 0.95
-    assert (USUAL.frozen_accuracy, USUAL.accuracy) == (0.94, 0.93)
+def test_the_first_evaluation_of_the_recipe_is_not_counted():
+    assert RECIPE.start == 5.0
+    assert RECIPE.frozen == 60.5
+    assert RECIPE.whole == 90.5
+    assert RECIPE.last_epoch == 88.0
+    assert RECIPE.validation_accuracy == 0.95
+    assert (RECIPE.frozen_accuracy, RECIPE.accuracy) == (0.94, 0.93)
 
 
-def test_sooner_counts_whichever_preset_gets_there_first():
-    assert COURSE.sooner == pytest.approx(88.0 / 8.8)
+def test_sooner_counts_the_first_preset_that_reaches_the_accuracy():
+    assert TRIAL.sooner == pytest.approx(88.0 / 8.8)
     sure = replace(QUICK, accuracies=((2.0, 0.95),))
-    assert replace(COURSE, quick=sure).sooner == pytest.approx(44.0)
+    assert replace(TRIAL, quick=sure).sooner == pytest.approx(44.0)
 
 
-def test_an_accuracy_that_is_never_reached_falls_short():
-    never = replace(COURSE, balanced=replace(BALANCED, accuracies=((2.2, 0.9),)))
+def test_an_accuracy_that_is_never_reached_fails():
+    never = replace(TRIAL, balanced=replace(BALANCED, accuracies=((2.2, 0.9),)))
     figures = training.figures([never], random=False)
     assert never.sooner == 0
     assert figures["sooner"].value is None
@@ -52,18 +52,18 @@ def test_an_accuracy_that_is_never_reached_falls_short():
 
 
 def test_ratios_are_medians_over_seeds_and_accuracies_are_means():
-    slow = replace(COURSE, quick=replace(QUICK, scored=100.0, accuracy=0.65))
-    figures = training.figures([COURSE, slow, COURSE], random=False)
+    slow = replace(TRIAL, quick=replace(QUICK, scored=100.0, accuracy=0.65))
+    figures = training.figures([TRIAL, slow, TRIAL], random=False)
     assert figures["quick_ratio"].value == pytest.approx(60.5 / 3.5)
     assert figures["balanced_ratio"].value == pytest.approx(90.5 / 9.0)
     assert figures["quick: test accuracy"].value == pytest.approx(0.85)
     assert figures["quick_ratio"].kept
-    assert not figures["quick less frozen"].kept
-    assert figures["balanced less final"].kept
+    assert not figures["quick minus frozen"].kept
+    assert figures["balanced minus final"].kept
 
 
-def test_random_weights_are_asked_for_times_only():
-    figures = training.figures([COURSE], random=True)
+def test_with_random_weights_only_times_have_bounds():
+    figures = training.figures([TRIAL], random=True)
     assert figures["quick_ratio"].at_least == 5
     assert figures["balanced_ratio"].at_least == 4
     assert not any("accuracy" in name or name == "sooner" for name in figures)
@@ -71,13 +71,13 @@ def test_random_weights_are_asked_for_times_only():
 
 @pytest.fixture
 def tree(taken, tmp_path):
-    """The pictures, split and laid out as the recipe reads them."""
-    dataset = dataset_room.split(taken.dataset, validation=0.15, test=0.15, seed=0)
+    """The split dataset, and its folder in the layout of the recipe."""
+    dataset = datasets.split(taken.dataset, validation=0.15, test=0.15, seed=0)
     training.lay_out(dataset, taken.pictures, tmp_path / "tree")
     return dataset, tmp_path / "tree"
 
 
-def test_the_recipe_gets_the_very_split_with_a_folder_for_every_class(tree):
+def test_the_recipe_gets_the_same_split_with_one_folder_per_class(tree):
     dataset, folder = tree
     for split in training.SPLITS:
         classes = sorted(path.name for path in (folder / split).iterdir())
@@ -87,7 +87,7 @@ def test_the_recipe_gets_the_very_split_with_a_folder_for_every_class(tree):
 
 
 @pytest.mark.slow
-def test_the_recipe_says_where_it_is_in_order(tree, capsys):
+def test_the_recipe_prints_its_steps_in_order(tree, capsys):
     _, folder = tree
     arguments = [str(folder), "--backbone", "tiny", "--cut", "block1_relu"]
     assert recipe.main(arguments) == 0
@@ -102,7 +102,7 @@ def test_the_recipe_says_where_it_is_in_order(tree, capsys):
     assert all(0 <= line.get("accuracy", 0) <= 1 for line in lines)
 
 
-def test_the_recipe_trains_what_is_above_the_cut_except_normalisation():
+def test_the_recipe_trains_the_layers_above_the_cut_except_normalisation():
     from core.backbones import build
 
     trunk = build.trunk(backbones.get("tiny"))
@@ -112,14 +112,14 @@ def test_the_recipe_trains_what_is_above_the_cut_except_normalisation():
     assert [variable.path for variable in trunk.trainable_variables] == ["block2_conv/kernel"]
 
 
-def test_data_has_to_be_named(capsys):
+def test_the_option_data_is_required(capsys):
     with pytest.raises(SystemExit):
         training.main(["--seeds", "1"])
     assert "--data" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_a_whole_comparison_ends_in_one_line(tmp_path, capsys):
+def test_the_output_is_one_line_of_json(tmp_path, capsys):
     data = shapes.shapes_zip(tmp_path, per_class=14)
     training.main(["--data", str(data), "--backbone", "tiny", "--seeds", "1", "--json"])
     out = capsys.readouterr().out

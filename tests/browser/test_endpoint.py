@@ -42,7 +42,7 @@ def test_a_reload_finds_ones_own_runs_and_no_script_sees_by_what(
         run = Run(runs.new_path(Settings(home=running.home)))
         shutil.copytree(runs.SAMPLE, run.path)
         run.annotate(lambda said: said.named("Digits of mine"))
-        visitors.mark(run.path, visitors.mark_of(cookie.get("value", "")))
+        visitors.set_owner(run.path, visitors.visitor_id(cookie.get("value", "")))
         for _ in range(2):  # a new session each
             page.goto(f"{running.url}/reports")
             expect(page.get_by_role("button", name="Digits of mine", exact=True)).to_be_visible()

@@ -1,4 +1,4 @@
-"""What the rooms of `core` are tried with: a small prepared backbone, and runs trained on it."""
+"""Fixtures for `core`: the tiny backbone, trained runs, worker processes and a Ray cluster."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from core import backbones, runs
-from core.backbones import Backbone, serving
+from core.backbones import Backbone
 from core.runs import Run
 from core.settings import Settings
 from tests import shapes
@@ -26,26 +26,18 @@ from tests.core.trainings import Taken, Trained, asked_for, take_in, train
 PR_SET_CHILD_SUBREAPER = 36
 
 
-@pytest.fixture(scope="session")
-def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the tiny backbone is prepared. Not to be changed."""
-    home = tmp_path_factory.mktemp("tiny")
-    serving.prepare(backbones.get("tiny"), Settings(home=home))
-    return home
-
-
 @pytest.fixture
 def tiny(tiny_home: Path, settings: Settings) -> Backbone:
     """The tiny backbone, prepared in the home of this test."""
-    # Without what trainings of other tests have measured and opened.
-    found_out = shutil.ignore_patterns("measurements*", "*_relu.tflite")
-    shutil.copytree(tiny_home, settings.home, ignore=found_out, dirs_exist_ok=True)
+    # Without measurements and files that trainings of other tests have written.
+    written = shutil.ignore_patterns("measurements*", "*_relu.tflite")
+    shutil.copytree(tiny_home, settings.home, ignore=written, dirs_exist_ok=True)
     return backbones.get("tiny")
 
 
 @pytest.fixture(scope="session")
 def some_shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
-    """Three classes of 14 pictures. Not to be changed."""
+    """Three classes of 14 pictures. Must not be changed."""
     return take_in(tmp_path_factory.mktemp("shapes"), classes=3, per_class=14)
 
 
@@ -53,15 +45,15 @@ def some_shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
 def trainings(
     tiny_home: Path, some_shapes: Taken, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Trained]:
-    """`trainings("quick")`: a run of that preset, trained once. Not to be changed."""
-    kept: dict[str, Trained] = {}
+    """`trainings("quick")`: a run of that preset, trained once. Must not be changed."""
+    cache: dict[str, Trained] = {}
 
     def trained(preset: str) -> Trained:
-        if preset not in kept:
+        if preset not in cache:
             path = tmp_path_factory.mktemp("runs") / ("0123456789abcdef" * 2)
             home = Settings(home=tiny_home)
-            kept[preset] = train(some_shapes, asked_for(preset), path, home, exports=True)
-        return kept[preset]
+            cache[preset] = train(some_shapes, asked_for(preset), path, home, exports=True)
+        return cache[preset]
 
     return trained
 
@@ -70,7 +62,7 @@ def trainings(
 def trained(
     trainings: Callable[[str], Trained], tiny: Backbone, settings: Settings
 ) -> Callable[..., Trained]:
-    """`trained("quick")`: a copy of such a run in the home of this test, to spoil."""
+    """`trained("quick")`: a copy of such a run in the home of this test, which may be changed."""
 
     def copy(preset: str = "quick") -> Trained:
         original = trainings(preset)
@@ -83,15 +75,15 @@ def trained(
 
 @pytest.fixture(scope="session")
 def ray_head() -> Iterator[Any]:
-    """A Ray cluster on this machine, whose head does no jobs."""
+    """A Ray cluster on this machine, whose head runs no jobs."""
     ray = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: make cluster")
-    # That a node is dead is known after two seconds, not after twenty.
-    soon = {
+    # A dead node is detected after two seconds instead of twenty.
+    health_checks = {
         "health_check_initial_delay_ms": 500,
         "health_check_period_ms": 500,
         "health_check_failure_threshold": 4,
     }
-    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": soon}
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": health_checks}
     cluster = ray.Cluster(initialize_head=True, head_node_args=head)
     yield cluster
     cluster.shutdown()
@@ -99,7 +91,7 @@ def ray_head() -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def tidied_nodes(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Nodes that a test has added are gone after it, however it ended."""
+    """Remove the nodes that a test has added."""
     if "ray_head" not in request.fixturenames:
         yield
         return
@@ -112,13 +104,13 @@ def tidied_nodes(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def nodes(ray_head: Any) -> list[Any]:
-    """Two nodes of a core each."""
+    """Two nodes with one core each."""
     return [ray_head.add_node(num_cpus=1) for _ in range(2)]
 
 
 @pytest.fixture
 def stranger(ray_head: Any) -> Iterator[Callable[[Path], None]]:
-    """`stranger(folder)`: a node of a core that sees nothing in a folder, as another machine."""
+    """`stranger(folder)`: a node with one core that does not see the content of a folder."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("only root on Linux can hide a folder from a process")
     started: list[subprocess.Popen[bytes]] = []
@@ -126,7 +118,7 @@ def stranger(ray_head: Any) -> Iterator[Callable[[Path], None]]:
     def living() -> int:
         return len(ray_head.global_state._live_node_ids())
 
-    ray_head.wait_for_nodes()  # until those of the test before are known to be gone
+    ray_head.wait_for_nodes()  # until the nodes of the last test are gone
 
     def start(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,15 +143,15 @@ def stranger(ray_head: Any) -> Iterator[Callable[[Path], None]]:
 
 
 @pytest.fixture
-def queue(settings: Settings) -> Iterator[Settings]:
-    """Settings with a home of this test; its processes end with the test."""
+def job_settings(settings: Settings) -> Iterator[Settings]:
+    """Settings whose dispatchers and workers are killed after the test."""
     with at_work.tidied(settings):
         yield settings
 
 
 @pytest.fixture
 def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A network that takes every connection and never answers."""
+    """A network that accepts every connection and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"http://127.0.0.1:{server.getsockname()[1]}"
         for name in ("https_proxy", "HTTPS_PROXY"):
@@ -171,7 +163,7 @@ def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def unreaped() -> Iterator[None]:
-    """As in a container without an init: what a dead dispatcher leaves is a zombie for good."""
+    """As in a container without an init process: orphaned processes stay zombies."""
     if not sys.platform.startswith("linux"):
         yield
         return

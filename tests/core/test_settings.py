@@ -1,5 +1,3 @@
-"""The host's decisions, from its environment."""
-
 from pathlib import Path
 
 import pytest
@@ -11,20 +9,20 @@ from core.settings import Settings
 
 
 def test_without_variables_the_defaults_hold() -> None:
-    found = settings.load({})
-    assert found == Settings()
-    assert found.mode == "public"
-    assert found.home == Path.home() / ".tusker"
+    loaded = settings.load({})
+    assert loaded == Settings()
+    assert loaded.mode == "public"
+    assert loaded.home == Path.home() / ".tusker"
 
 
 def test_a_variable_sets_the_field_of_its_name() -> None:
-    found = settings.load({"TUSKER_PICTURES": "123", "TUSKER_UPLOAD_HOURS": "0.5"})
-    assert (found.pictures, found.upload_hours) == (123, 0.5)
+    loaded = settings.load({"TUSKER_PICTURES": "123", "TUSKER_UPLOAD_HOURS": "0.5"})
+    assert (loaded.pictures, loaded.upload_hours) == (123, 0.5)
     for field in Settings.model_fields:
         assert settings.Settings.variable(field) == f"TUSKER_{field.upper()}"
 
 
-def test_an_empty_variable_counts_as_not_set_and_strangers_are_ignored() -> None:
+def test_an_empty_variable_counts_as_not_set_and_unknown_variables_are_ignored() -> None:
     assert settings.load({"TUSKER_MODE": "", "PICTURES": "9", "TUSKER_UNHEARD": "1"}) == Settings()
 
 
@@ -49,7 +47,7 @@ def test_a_value_out_of_range_is_named_with_its_variable(
     assert sentence.endswith(".") and "\n" not in sentence
 
 
-def test_the_home_is_the_same_place_for_a_worker_that_runs_elsewhere(
+def test_a_relative_home_becomes_an_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -58,21 +56,22 @@ def test_the_home_is_the_same_place_for_a_worker_that_runs_elsewhere(
     assert settings.load({"TUSKER_HOME": "~/data"}).home == tmp_path / "me" / "data"
 
 
-def test_storage_is_an_address_or_a_path_that_is_the_same_on_all_machines() -> None:
-    for place in ("s3://bucket/tusker", "/mnt/shared", ""):
-        assert settings.load({"TUSKER_STORAGE": place}).storage == place
+def test_storage_is_an_address_or_an_absolute_path() -> None:
+    for value in ("s3://bucket/tusker", "/mnt/shared", ""):
+        assert settings.load({"TUSKER_STORAGE": value}).storage == value
     with pytest.raises(BadConfig, match=r"TUSKER_STORAGE is 'features': .*an absolute path\."):
         settings.load({"TUSKER_STORAGE": "features"})
 
 
-def test_settings_do_not_change_and_take_no_unknown_field() -> None:
+def test_settings_are_frozen_and_refuse_unknown_fields() -> None:
     with pytest.raises(ValidationError):
         Settings().pictures = 9  # type: ignore[misc]
     with pytest.raises(ValidationError):
         Settings(picture=9)  # type: ignore[call-arg]
 
 
-def test_megabytes_are_given_in_bytes_too() -> None:
-    found = Settings(archive_megabytes=2, expanded_megabytes=3, picture_megabytes=1)
-    assert (found.archive_bytes, found.expanded_bytes) == (2 * 1024**2, 3 * 1024**2)
-    assert found.picture_bytes == 1024**2
+def test_limits_in_megabytes_are_available_in_bytes() -> None:
+    limits = Settings(archive_megabytes=2, expanded_megabytes=3, picture_megabytes=1)
+    assert (limits.archive_bytes, limits.expanded_bytes) == (2 * 1024**2, 3 * 1024**2)
+    assert limits.picture_bytes == 1024**2
+    assert Settings(mode="personal").worker_bytes == 0 < Settings(mode="public").worker_bytes

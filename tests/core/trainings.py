@@ -1,4 +1,4 @@
-"""Train in the process of the test: take shapes in, and run the whole pipeline on them."""
+"""Import pictures and train runs in the process of the test."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests import shapes
 
 @dataclass(frozen=True)
 class Taken:
-    """Pictures that were taken in."""
+    """Imported pictures."""
 
     dataset: Dataset
     pictures: Path
@@ -25,7 +25,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Trained:
-    """A run, the pictures it learned from, and what was said meanwhile."""
+    """A trained run, its pictures and its events."""
 
     run: Run
     pictures: Path
@@ -34,23 +34,23 @@ class Trained:
 
 
 def asked_for(preset: str, **values: object) -> TrainingConfig:
-    """A preset for the tiny backbone, whose random weights have farther to go than learned ones."""
-    asked = config.preset(preset, backbone="tiny").model_dump(mode="json")
-    asked["fine_tune_phase"] |= {"learning_rate": 3e-3, "epochs": 8}
-    return config.parse(asked | {"batch_size": 8} | values)  # few pictures, and still some steps
+    """A preset for the tiny backbone, whose random weights need a higher learning rate."""
+    options = config.preset(preset, backbone="tiny").model_dump(mode="json")
+    options["fine_tune_phase"] |= {"learning_rate": 3e-3, "epochs": 8}
+    return config.parse(options | {"batch_size": 8} | values)  # several steps
 
 
-def take_in(folder: Path, source: Path | None = None, **how: int) -> Taken:
-    """Take in a zip; by default one of shapes, for which see `shapes_zip`."""
+def take_in(folder: Path, source: Path | None = None, **options: int) -> Taken:
+    """Import a zip; by default one of shapes with the options of `shapes_zip`."""
     folder.mkdir(parents=True, exist_ok=True)
-    source = source or shapes.shapes_zip(folder, **how)
+    source = source or shapes.shapes_zip(folder, **options)
     taken = intake.take_in(source, source.stem, folder / "intake", Settings(home=folder))
     return Taken(taken.dataset, intake.pictures(folder / "intake"))
 
 
 def train(
     taken: Taken,
-    asked: TrainingConfig,
+    config: TrainingConfig,
     path: Path,
     settings: Settings,
     *,
@@ -58,13 +58,15 @@ def train(
     features: Path | None = None,
     start: Path | None = None,
 ) -> Trained:
-    """Train a run at `path`; without exports it ends, complete, where they would begin.
+    """Train a run at `path`.
 
-    Features are kept beside the run, for it alone, unless a folder is given. `start` is the folder
-    of a model that it goes on from.
+    Args:
+        exports: whether to build the exports too.
+        features: folder of the feature cache; one for this run if None.
+        start: folder of a model to start from.
     """
     features = features or path.with_name(f"features-of-{path.name}")
-    trained = Trained(runs.create(asked, taken.dataset, path), taken.pictures, settings)
+    trained = Trained(runs.create(config, taken.dataset, path), taken.pictures, settings)
 
     def emit(event: Event) -> None:
         trained.said.append(event)

@@ -23,7 +23,7 @@ ASK = "Compare backbones"
 @pytest.fixture
 def ordered(upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch) -> Upload:
     """An upload that is to be compared, but nobody comes to do it."""
-    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     comparisons.start(upload, upload.intake().dataset, QUICK, host)
     return upload
 
@@ -78,7 +78,7 @@ def _chosen(visitor: Visitor) -> str:
 def test_a_comparison_is_ordered_at_a_press_and_found_again(
     visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     visitor.open("train", upload=upload.id)
     assert "Tries EfficientNet-Lite0 and EfficientNet-Lite2 on them" in visitor.reads()
     visitor.fill("Seed", 5).press(ASK)

@@ -8,7 +8,7 @@ from core import backbones
 from core.estimating import resources, throughput
 from core.estimating.throughput import Pace
 from core.intake.uploads import Upload
-from core.jobs import JobFolder, State, local
+from core.jobs import JobFolder, State, scheduling
 from core.jobs.folder import Order
 from core.settings import MEGABYTE, Settings
 from core.system import threads
@@ -87,7 +87,7 @@ def test_where_measuring_fails_the_page_can_be_used_all_the_same(
     assert "Measuring this machine" not in visitor.reads()
     assert not times(visitor)
     assert may_start(visitor)
-    assert local.status(job, host).state is State.FAILED, "it is not tried for ever"
+    assert scheduling.status(job, host).state is State.FAILED, "it is not tried for ever"
 
 
 def test_a_backbone_that_is_not_here_yet_is_foreseen_by_the_table(

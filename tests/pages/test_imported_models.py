@@ -12,7 +12,7 @@ from core import runs
 from core.bundles import imported, rebuild
 from core.errors import TuskerError
 from core.export import packing
-from core.jobs import JobFolder, local
+from core.jobs import JobFolder, scheduling
 from core.jobs.folder import Order
 from core.pipeline.worker import work
 from core.predict import lookup
@@ -37,7 +37,7 @@ def packed(run_in: Callable[..., Run], host: Settings) -> bytes:
 def unbuilt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models that lack what they answer with, and no worker that would make it."""
     monkeypatch.setattr(rebuild, "ready", lambda *_: False)
-    monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
+    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
 
 
 def _bring(visitor: Visitor, content: bytes, name: str = "=flowers_<b>.zip") -> Visitor:
@@ -172,7 +172,7 @@ def test_a_cancelled_build_can_be_begun_again(
 ) -> None:
     _bring(visitor, packed)
     (made,) = imported.list_models(host)
-    local.cancel(made.job, host)
+    scheduling.cancel(made.job, host)
     assert "Its network has yet to be built here." in visitor.see().reads()
     visitor.press("Build it")
     assert "Its network is being built here" in visitor.reads()
@@ -182,7 +182,7 @@ def test_where_too_many_wait_already_the_page_says_so(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
 ) -> None:
     small = host.model_copy(update={"queue_length": 1})
-    local.enqueue(host.home / "other", Order(kind="adopt"), small)
+    scheduling.enqueue(host.home / "other", Order(kind="import"), small)
     visitor.open()
     from ui import resources
 

@@ -37,7 +37,7 @@ EARLY = (State.FAILED, State.CANCELLED, State.INTERRUPTED)
 @pytest.fixture(autouse=True)
 def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is ordered stays in its queue."""
-    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_what_broke_off_cannot_go_on_without_its_pictures(
 ) -> None:
     run = stopped(State.INTERRUPTED)
     visitor.open("reports", run=run.id)
-    uploads.forget(upload)
+    uploads.delete(upload)
     visitor.press(GO_ON)
     assert "are no longer here" in visitor.reads()
     assert "Upload them again" in visitor.reads()

@@ -224,7 +224,7 @@ def test_whoever_opened_a_link_reads_why_a_training_failed_but_not_its_log(
 def test_whoever_started_a_run_may_change_it_in_this_visit_alone(
     public: None, upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     mine = Visitor().open("train", upload=upload.id).press("Start learning")
     (run,) = runs.list_runs(host)
     assert len(controls(mine.open("reports", run=run.id))) == 2

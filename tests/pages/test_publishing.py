@@ -24,7 +24,7 @@ def owned(run_in: Callable[..., Run]) -> tuple[Visitor, Run]:
     """Somebody with a finished run."""
     run, token = run_in(), visitors.new_token()
     run.annotate(lambda said: said.named(NAME))
-    visitors.mark(run.path, visitors.mark_of(token))
+    visitors.set_owner(run.path, visitors.visitor_id(token))
     owner = Visitor()
     owner.at.session_state[state.VISITOR] = token
     return owner, run
@@ -90,7 +90,7 @@ def test_with_a_cookie_it_says_that_the_browser_finds_them_again(
 ) -> None:
     _, run = owned
     token = visitors.new_token()
-    visitors.mark(run.path, visitors.mark_of(token))
+    visitors.set_owner(run.path, visitors.visitor_id(token))
 
     monkeypatch.setattr("streamlit.context", SimpleNamespace(cookies={visitors.COOKIE: token}))
     said = Visitor().open("reports").reads()

@@ -240,7 +240,7 @@ def test_a_remedy_is_taken_and_undone_at_a_press_each(visitor: Visitor) -> None:
 def test_a_double_click_starts_one_training_or_two_that_are_apart(
     upload: Upload, host: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     tabs = [Visitor().open("train", upload=upload.id) for _ in range(2)]
     for tab in tabs:
         tab.press("Start learning")

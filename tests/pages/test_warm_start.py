@@ -9,7 +9,7 @@ from core import runs
 from core.bundles import ImportedModel, imported
 from core.export import packing
 from core.intake.uploads import Upload
-from core.jobs import JobFolder, local
+from core.jobs import JobFolder, scheduling
 from core.pipeline.worker import work
 from core.runs.run import Run
 from core.settings import Settings
@@ -31,7 +31,7 @@ def model(run_in: Callable[..., Run], host: Settings) -> ImportedModel:
 
 @pytest.fixture(autouse=True)
 def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
+    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
 
 
 def _fields(visitor: Visitor) -> list[str]:
@@ -108,7 +108,7 @@ def test_a_training_that_waits_keeps_its_model_on_a_public_host(
     os.utime(model.path, (0, 0))
     imported.sweep(public)
     assert imported.exists(host, model.id)
-    local.cancel(run.job, host)
+    scheduling.cancel(run.job, host)
     imported.sweep(public)
     assert not imported.exists(host, model.id)
 
@@ -119,7 +119,7 @@ def test_the_same_settings_once_more_go_on_from_the_same_model(
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
     visitor.press("Start learning")
     (run,) = runs.list_runs(host)
-    local.cancel(run.job, host)
+    scheduling.cancel(run.job, host)
     visitor.see().press("Start again with the same settings")
     (again,) = [one for one in runs.list_runs(host) if one.id != run.id]
     assert (again.config(), again.start) == (run.config(), model.path)

@@ -97,9 +97,9 @@ class Session:
         told.file_urls.CopyFrom(place)
         return state
 
-    def take_back(self, given: WidgetState) -> None:
-        """Remove an uploaded file, as the cross beside it does."""
-        for file in given.file_uploader_state_value.uploaded_file_info:
+    def remove_upload(self, upload: WidgetState) -> None:
+        """Delete an uploaded file, as its delete button does."""
+        for file in upload.file_uploader_state_value.uploaded_file_info:
             assert self._request("DELETE", file.file_urls.delete_url).status == 204
 
     def everything(self) -> bytes:

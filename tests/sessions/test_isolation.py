@@ -74,7 +74,7 @@ def taught(server: Server, session: Session, number: int) -> Run:
         if run.thumbnail(position).is_file():
             run.thumbnail(position).write_bytes(jpeg(number))
     run.annotate(lambda said: said.named(text(number)).tagged((f"tag{text(number)}"[:24],)))
-    visitors.mark(run.path, visitors.mark_of(session.cookie))
+    visitors.set_owner(run.path, visitors.visitor_id(session.cookie))
     return run
 
 

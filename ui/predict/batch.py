@@ -110,7 +110,7 @@ def forget() -> None:
 
 def _clear(standing: Standing) -> None:
     for upload in standing.unpacked:
-        uploads.forget(upload)
+        uploads.delete(upload)
     standing.unpacked.clear()
 
 
@@ -121,9 +121,9 @@ def _begin(given: Batch, name: str, settings: Settings) -> Standing:
             for file in given.files:
                 if is_zip(file.name):
                     file.seek(0)
-                    under = f"{file.name}/" if len(given.files) > 1 else ""
+                    prefix = f"{file.name}/" if len(given.files) > 1 else ""
                     upload, found = uploads.unpack(
-                        file, settings, under=under, by=state.mark(settings)
+                        file, settings, prefix=prefix, by=state.mark(settings)
                     )
                     standing.unpacked.append(upload)
                     standing.waiting += found

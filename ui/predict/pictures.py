@@ -76,7 +76,7 @@ def show_samples() -> None:
     with st.grid(len(found), min_column_width=120, gap="small") as grid:
         for name, content in found.items():
             with grid.cell():
-                st.image(content, width="stretch", alt=samples.SEEN[name])
+                st.image(content, width="stretch", alt=samples.ALT_TEXTS[name])
                 st.button(
                     name, key=f"sample {name}", on_click=_take_sample, args=(name,), width="stretch"
                 )

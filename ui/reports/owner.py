@@ -182,7 +182,7 @@ def _show(run: Run, *, shown: bool) -> None:
     except OSError:  # a full disk
         st.toast(NOT_SAVED, icon=":material/error:")
         return
-    log.note("run published" if shown else "run taken back", run=log.short(run.id))
+    log.event("run published" if shown else "run taken back", run=log.short_id(run.id))
     _drop()
 
 

@@ -12,7 +12,7 @@ from core.errors import TuskerError
 from core.evaluation import describe
 from core.intake import Intake
 from core.intake.uploads import Upload
-from core.jobs import State, cancel, local
+from core.jobs import State, cancel, scheduling
 from core.jobs.events import Step
 from core.settings import Settings
 from core.training.config import TrainingConfig
@@ -26,7 +26,7 @@ NAMED = 3
 def offer(upload: Upload, found: Intake, config: TrainingConfig | None, settings: Settings) -> None:
     """A way to compare, how far a comparison is, or what came of it."""
     job = upload.comparison
-    status = local.status(job, settings) if job.exists else None
+    status = scheduling.status(job, settings) if job.exists else None
     if status is not None and not status.state.ended:
         _watch(upload, settings)
         return
@@ -84,12 +84,12 @@ def _start(upload: Upload, found: Intake, config: TrainingConfig, settings: Sett
 @st.fragment(run_every=1)
 def _watch(upload: Upload, settings: Settings) -> None:
     job = upload.comparison
-    status = local.status(job, settings)
+    status = scheduling.status(job, settings)
     if status.state.ended:
         st.rerun()
     line, stop = st.columns([5, 1], vertical_alignment="center")
     steps = [event for event in job.events.read() if isinstance(event, Step)]
-    ahead = local.position(job, settings) if status.state is State.QUEUED else 0
+    ahead = scheduling.position(job, settings) if status.state is State.QUEUED else 0
     with line:
         if ahead:
             st.progress(0.0, text=f"{text.count(ahead, 'comparison')} before yours")

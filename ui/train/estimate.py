@@ -17,7 +17,7 @@ from core.estimating.estimate import Estimate
 from core.estimating.throughput import Pace
 from core.intake import Intake
 from core.intake.uploads import Upload
-from core.jobs import JobFolder, enqueue, local
+from core.jobs import JobFolder, enqueue, scheduling
 from core.jobs.folder import Order
 from core.settings import Settings
 from core.training import config as room
@@ -112,7 +112,7 @@ class Forecast:
         """The measured pace, or, where measuring it has failed, one by the table."""
         found = pace.read(self.upload.path, backbone, self.settings)
         tried = self._job(backbone)
-        if found is None and tried.exists and local.status(tried, self.settings).state.ended:
+        if found is None and tried.exists and scheduling.status(tried, self.settings).state.ended:
             return pace.by_the_table(self.upload.path, backbone)
         return found
 
@@ -124,7 +124,7 @@ class Forecast:
     def _measuring(self, backbone: Backbone) -> bool:
         """See to it that the pace is being measured; whether it is."""
         job = self._job(backbone)
-        if job.exists and local.status(job, self.settings).state.ended:
+        if job.exists and scheduling.status(job, self.settings).state.ended:
             return False
         arguments = {"upload": str(self.upload.path), "backbone": backbone.name}
         try:
@@ -140,6 +140,6 @@ class Forecast:
 
 @st.fragment(run_every=0.5)
 def _watch(job: JobFolder, settings: Settings) -> None:
-    if local.status(job, settings).state.ended:
+    if scheduling.status(job, settings).state.ended:
         st.rerun()
     st.caption(":material/timer: Measuring this machine …")

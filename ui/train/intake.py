@@ -13,7 +13,7 @@ from core.checks import Severity
 from core.errors import TuskerError
 from core.intake import Intake, samples, uploads
 from core.intake.uploads import Upload
-from core.jobs import State, cancel, local
+from core.jobs import State, cancel, scheduling
 from core.settings import Settings
 from ui import findings, state, text
 from ui.train import camera
@@ -91,7 +91,9 @@ def give(settings: Settings) -> None:
             type="primary",
             icon=":material/science:",
             on_click=_take,
-            args=(lambda: uploads.take_made(samples.digits, samples.DIGITS, settings, by=mark),),
+            args=(
+                lambda: uploads.take_generated(samples.digits, samples.DIGITS, settings, by=mark),
+            ),
         )
     st.caption(
         f"Your pictures are deleted here {settings.upload_hours:g} hours after you last used them. "
@@ -119,10 +121,10 @@ def _take(bring: Callable[[], Upload]) -> None:
 
 def examined(upload: Upload, settings: Settings) -> Intake | None:
     """What was found, with the remedies that were taken; None while there is nothing to show."""
-    status = local.status(upload.job, settings)
+    status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
         taken = findings.taken(upload)
-        return intake.remedied(upload.path, taken) if taken else upload.intake()
+        return intake.apply_remedies(upload.path, taken) if taken else upload.intake()
     if status.state.ended:
         st.error(text.plain(status.sentence, 900), icon=":material/error:")
         st.button("Choose other pictures", on_click=leave, icon=":material/arrow_back:")
@@ -133,11 +135,11 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
 
 @st.fragment(run_every=0.5)
 def _watch(upload: Upload, settings: Settings) -> None:
-    status = local.status(upload.job, settings)
+    status = scheduling.status(upload.job, settings)
     if status.state.ended:
         st.rerun()
     steps = [event for event in upload.job.events.read() if event.kind == "step"]
-    waiting = local.position(upload.job, settings)
+    waiting = scheduling.position(upload.job, settings)
     if steps:
         last = steps[-1]
         st.progress(

@@ -1,5 +1,3 @@
-"""Pictures are found wherever they lie: by themselves, in folders, in zips."""
-
 import os
 import zipfile
 from pathlib import Path
@@ -7,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from core.archive import sources
-from core.archive.sources import Source
 from core.settings import Settings
 from tests.core.zips import Part, build
 from tests.shapes import draw, encoded
@@ -18,11 +15,7 @@ def picture() -> bytes:
     return encoded(draw(0, seed=0))
 
 
-def names(found: list[Source] | tuple[Source, ...]) -> list[str]:
-    return [Path(source.name).name for source in found]
-
-
-def test_a_folder_is_read_to_its_depths_with_numbers_by_their_value(
+def test_a_folder_is_listed_with_its_subfolders_in_natural_order(
     tmp_path: Path, picture: bytes
 ) -> None:
     for name in ("10.jpg", "2.jpg", "B1.jpg", "a/3.jpg", "a/b/1.jpg", ".hidden.jpg", "²x.jpg"):
@@ -33,9 +26,7 @@ def test_a_folder_is_read_to_its_depths_with_numbers_by_their_value(
     assert list(map(str, found)) == ["2.jpg", "10.jpg", "a/3.jpg", "a/b/1.jpg", "B1.jpg", "²x.jpg"]
 
 
-def test_a_flat_zip_is_read_and_its_names_are_kept(
-    tmp_path: Path, picture: bytes, settings: Settings
-) -> None:
+def test_a_zip_without_folders_is_read(tmp_path: Path, picture: bytes, settings: Settings) -> None:
     path = tmp_path / "flat.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("10.jpg", "9.jpg", "__MACOSX/9.jpg", "inner/1.jpg"):
@@ -45,43 +36,38 @@ def test_a_flat_zip_is_read_and_its_names_are_kept(
     assert all(source.content.read_bytes() == picture for source in found)
 
 
-def test_a_damaged_picture_of_a_zip_is_listed_and_a_damaged_text_is_not(
+def test_of_the_damaged_files_of_a_zip_only_pictures_are_listed(
     tmp_path: Path, picture: bytes, settings: Settings
 ) -> None:
     path = tmp_path / "some.zip"
-    path.write_bytes(
-        build(
-            Part("bad.jpg", picture, checksum=1),
-            Part("bad.txt", b"words", checksum=1),
-            Part("good.jpg", picture),
-        )
-    )
+    damaged = [Part("bad.jpg", picture, checksum=1), Part("bad.txt", b"words", checksum=1)]
+    path.write_bytes(build(*damaged, Part("good.jpg", picture)))
     bad, good = sources.in_zip(path, tmp_path / "out", settings)
     assert (bad.name, bad.content) == ("bad.jpg", None)
     assert "Damaged inside the zip" in bad.problem
     assert (good.name, good.problem) == ("good.jpg", "")
 
 
-def test_what_cannot_be_used_is_there_with_its_reason_and_stops_nothing(
+def test_unusable_paths_are_listed_with_their_problem(
     tmp_path: Path, picture: bytes, settings: Settings
 ) -> None:
     (tmp_path / "good.jpg").write_bytes(picture)
     (tmp_path / "bad.zip").write_bytes(b"no zip")
     (tmp_path / "climbing.zip").write_bytes(build(Part("../out.jpg", picture)))
     (tmp_path / "empty").mkdir()
-    asked = ["gone.jpg", "empty", "bad.zip", "climbing.zip", "x" * 5_000, "good.jpg"]
+    paths = ["gone.jpg", "empty", "bad.zip", "climbing.zip", "x" * 5_000, "good.jpg"]
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    found = sources.find([tmp_path / name for name in asked], scratch, settings)
-    assert names(found) == asked
+    found = sources.find([tmp_path / name for name in paths], scratch, settings)
+    assert [Path(source.name).name for source in found] == paths
     assert [bool(source.problem) for source in found] == [True] * 5 + [False]
     assert not (tmp_path / "out.jpg").exists()
     assert not [file for _, _, files in os.walk(scratch) for file in files]
 
 
-def test_a_name_that_is_no_text_can_still_be_written(tmp_path: Path, picture: bytes) -> None:
+def test_an_undecodable_name_is_made_printable(tmp_path: Path, picture: bytes) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
     path.write_bytes(picture)
-    (found,) = sources.in_folder(tmp_path)
-    assert found.name.encode().endswith("\ufffd.jpg".encode())
-    assert found.content == path
+    (source,) = sources.in_folder(tmp_path)
+    assert source.name.encode().endswith("\ufffd.jpg".encode())
+    assert source.content == path

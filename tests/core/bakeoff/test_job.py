@@ -46,7 +46,7 @@ def upload(host: Settings, some_shapes: Taken) -> Upload:
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are put in their queue, and nobody comes to work."""
-    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from core.bundles import imported, rebuild
 from core.bundles.imported import ImportedModel
 from core.errors import BadBundle, RunDamaged, UnknownModel
-from core.jobs import State, local
+from core.jobs import State, scheduling
 from core.model import storage
 from core.pipeline.worker import work
 from core.predict import lookup
@@ -55,12 +55,12 @@ def test_a_frozen_model_answers_at_once(packed):
 def test_a_fine_tuned_model_answers_once_a_worker_has_built_its_network(packed, monkeypatch):
     done, stream = packed("thorough")
     assert storage.load(done.run.model_folder)[0].fine_tuned
-    monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
+    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     found = imported.import_bundle(stream, "mine", done.settings)
     assert not found.ready(done.settings)
     with pytest.raises(UnknownModel, match="made ready"):
         found.classifier(done.settings)
-    assert local.status(found.job, done.settings).state is State.QUEUED
+    assert scheduling.status(found.job, done.settings).state is State.QUEUED
     work(found.job, done.settings)
     assert found.ready(done.settings)
     identical(done, found)
@@ -71,7 +71,7 @@ def test_its_worker_is_a_process_of_its_own(packed):
     done, stream = packed("thorough")
     found = imported.import_bundle(stream, "mine", done.settings)
     deadline = time.monotonic() + 90
-    while not (status := local.status(found.job, done.settings)).state.ended:
+    while not (status := scheduling.status(found.job, done.settings)).state.ended:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert status.state is State.FINISHED, found.job.log_tail()
@@ -83,7 +83,7 @@ def test_its_worker_is_a_process_of_its_own(packed):
 def test_where_no_serving_model_is_at_hand_the_network_is_converted(packed, monkeypatch):
     done, stream = packed("thorough")
     monkeypatch.setattr(rebuild.serving, "locate", lambda *_: None)
-    monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
+    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     found = imported.import_bundle(stream, "mine", done.settings)
     work(found.job, done.settings)
     same_answers(done, found, done.settings)
@@ -92,7 +92,7 @@ def test_where_no_serving_model_is_at_hand_the_network_is_converted(packed, monk
 def test_a_frozen_model_whose_backbone_is_not_here_has_it_prepared(packed, tmp_path, monkeypatch):
     done, stream = packed("quick")
     elsewhere = Settings(home=tmp_path / "elsewhere")
-    monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
+    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     found = imported.import_bundle(stream, "mine", elsewhere)
     assert not found.ready(elsewhere)
     work(found.job, elsewhere)

@@ -11,7 +11,7 @@ import pytest
 from core import capture as room
 from core import intake
 from core.capture import Frame, split_by_burst
-from core.dataset.layout import arrange
+from core.dataset import layout
 from core.errors import BadDataset
 from core.jobs import State
 from core.settings import Settings
@@ -65,9 +65,9 @@ def test_the_zip_has_a_folder_for_each_class_with_all_its_pictures(show: Show) -
     showing = show((3, 2), (4,))
     showing.rename(showing.classes[0].id, "פיל")
     archive = zipfile.ZipFile(io.BytesIO(room.as_zip(showing)))
-    layout = arrange(archive.namelist())
-    assert layout.classes == ("Class 2", "פיל")
-    assert not layout.predefined
+    inferred = layout.infer(archive.namelist())
+    assert inferred.classes == ("Class 2", "פיל")
+    assert not inferred.predefined
     contents = {archive.read(name) for name in archive.namelist()}
     assert contents == {p.content for one in showing.classes for p in one.pictures}
     assert sum("burst 2, " in name for name in archive.namelist()) == 2
@@ -100,7 +100,7 @@ def test_that_a_single_burst_flatters_is_told_with_what_is_found(
         assert at_work.ended(upload.job, settings).state is State.FINISHED
     (told,) = (found for found in upload.intake().findings if found.code == "one_burst")
     assert "Class 1 was shown in one turn only" in told.sentence
-    assert told in intake.remedied(upload.path, ()).findings
+    assert told in intake.apply_remedies(upload.path, ()).findings
 
 
 def test_too_little_is_not_kept_and_nothing_is_written(show: Show, settings: Settings) -> None:

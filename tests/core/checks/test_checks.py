@@ -279,7 +279,7 @@ def test_pictures_are_looked_at_again_where_nothing_was_kept(tmp_path):
     files = healthy(6)
     files["ant/copy.jpg"] = files["ant/1.jpg"]
     grouped, found = taken(files, tmp_path)
-    (tmp_path / "intake/pictures/glances.npz").unlink()
+    (tmp_path / "intake/pictures/fingerprints.npz").unlink()
     again, findings = checks.examine(grouped, tmp_path / "intake/pictures")
     assert again == grouped
     assert {f.code for f in findings} == set(found)

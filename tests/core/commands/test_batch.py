@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.__main__ import main
-from core.jobs.process import ROOT
+from core.jobs.workers import ROOT
 from core.predict import lookup
 from core.settings import Settings
 from tests.core.jobs.at_work import until

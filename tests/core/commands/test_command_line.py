@@ -23,7 +23,7 @@ from core.commands.host import host
 from core.export import card, packing
 from core.intake import samples
 from core.jobs import JobFolder, State
-from core.jobs.process import ROOT
+from core.jobs.workers import ROOT
 from core.predict import lookup
 from core.settings import Settings
 from core.training.cache import cache_folder

@@ -15,7 +15,7 @@ import pytest
 from core.commands import terminal
 from core.commands.terminal import Watcher
 from core.jobs.events import Epoch, Note, Step
-from core.jobs.process import ROOT
+from core.jobs.workers import ROOT
 
 
 def test_native_chatter_is_dropped_and_our_own_words_arrive(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.backbones import Backbone
-from core.jobs import JobFolder, State, cancel, local
+from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Note, Step
 from core.jobs.folder import Order
 from core.jobs.queue import Queue
@@ -22,9 +22,9 @@ FINE_TUNED = {"backbone": "tiny", "batch_size": 8, "unfreeze": {"stages": 1}}
 
 
 @pytest.fixture
-def host(ray_head: Any, queue: Settings) -> Settings:
+def host(ray_head: Any, job_settings: Settings) -> Settings:
     """A host that sends its jobs there."""
-    return queue.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
+    return job_settings.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
 
 
 def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
@@ -34,7 +34,7 @@ def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
     status = at_work.ended(job, host)
     assert (status.state, status.sentence) == (State.FINISHED, ""), job.log_tail()
     steps = [(e.what, e.done, e.total) for e in job.events.read() if isinstance(e, Step)]
-    assert ("Looking at pictures", 8, 8) in steps
+    assert ("Reading pictures", 8, 8) in steps
     assert "intake begins" in job.log_tail()
     at_work.until(lambda: not at_work.processes(host))
     assert Queue("intake", host).tickets() == []
@@ -62,7 +62,7 @@ def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_
     cancel(waiting, host)
     assert waiting.recorded().state is State.CANCELLED
     cancel(running, host)
-    assert at_work.until(lambda: local.status(running, host).state.ended) < 10
+    assert at_work.until(lambda: scheduling.status(running, host).state.ended) < 10
     assert running.recorded().state is State.CANCELLED
     at_work.until(lambda: not at_work.processes(host))
 
@@ -143,25 +143,27 @@ def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
     job = _long_training(host, tmp_path, epochs=8)
     at_work.until(lambda: job.events.read(), within=PATIENCE)
     at_work.kill(at_work.only(host, "dispatch"))
-    at_work.until(lambda: not job.worker_lives)
-    assert local.status(job, host).state is State.RUNNING
+    at_work.until(lambda: not job.worker_alive)
+    assert scheduling.status(job, host).state is State.RUNNING
     assert at_work.ended(job, host, within=PATIENCE).state is State.FINISHED, job.log_tail()
 
 
-def test_a_host_without_ray_says_so(queue: Settings, a_zip: Path) -> None:
+def test_a_host_without_ray_says_so(job_settings: Settings, a_zip: Path) -> None:
     # As a dispatcher has it where the requirements are not installed.
     if importlib.util.find_spec("ray") is not None:
         pytest.skip("Ray is installed here")
-    job = at_work.some_intake(queue.model_copy(update={"runner": "ray"}), "shapes", a_zip)
-    status = at_work.ended(job, queue)
+    job = at_work.some_intake(job_settings.model_copy(update={"runner": "ray"}), "shapes", a_zip)
+    status = at_work.ended(job, job_settings)
     assert status.state is State.INTERRUPTED
     assert "requirements-ray.txt" in status.sentence
 
 
 @pytest.mark.cluster
-def test_a_cluster_that_is_not_there_is_told_in_a_sentence(queue: Settings, a_zip: Path) -> None:
+def test_a_cluster_that_is_not_there_is_told_in_a_sentence(
+    job_settings: Settings, a_zip: Path
+) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
-    nowhere = queue.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
+    nowhere = job_settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
     job = at_work.some_intake(nowhere, "shapes", a_zip)
     status = at_work.ended(job, nowhere)
     assert status.state is State.INTERRUPTED

@@ -22,7 +22,7 @@ def some(n=60, classes=3, sizes=(1, 1, 1, 2, 3), seed=0):
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_pictures_of_one_group_are_in_one_fold(count):
     labels, groups = some()
-    fold = folds.deal(labels, groups, count, 0)
+    fold = folds.assign(labels, groups, count, 0)
     for group in np.unique(groups):
         assert len(np.unique(fold[groups == group])) == 1
 
@@ -30,7 +30,7 @@ def test_pictures_of_one_group_are_in_one_fold(count):
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_every_class_is_shared_out_evenly(count):
     labels, groups = some()
-    fold = folds.deal(labels, groups, count, 0)
+    fold = folds.assign(labels, groups, count, 0)
     for label in range(3):
         counts = np.bincount(fold[labels == label], minlength=count)
         assert counts.max() - counts.min() <= 3, "no more than the largest group"
@@ -40,7 +40,7 @@ def test_every_class_is_shared_out_evenly(count):
 
 def test_the_seed_decides_the_folds_and_nothing_else_does():
     labels, groups = some()
-    one, again, other = (folds.deal(labels, groups, 5, seed) for seed in (1, 1, 2))
+    one, again, other = (folds.assign(labels, groups, 5, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert not np.array_equal(one, other)
 
@@ -48,8 +48,8 @@ def test_the_seed_decides_the_folds_and_nothing_else_does():
 def test_there_are_no_more_folds_than_the_rarest_class_has_groups():
     labels = np.array([0] * 9 + [1] * 6)
     alone = np.arange(15)
-    assert folds.affordable(labels, alone, 5) == 5
+    assert folds.feasible(labels, alone, 5) == 5
     groups = np.concatenate([alone[:9], [20, 20, 20, 21, 21, 22]])
-    assert folds.affordable(labels, groups, 5) == 3
+    assert folds.feasible(labels, groups, 5) == 3
     groups[9:] = 20
-    assert folds.affordable(labels, groups, 5) == 1, "none can be held out and taught"
+    assert folds.feasible(labels, groups, 5) == 1, "none can be held out and taught"

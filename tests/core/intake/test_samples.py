@@ -45,6 +45,6 @@ def test_the_digits_are_the_same_every_time(digits, tmp_path):
 
 def test_the_photographs_can_be_seen_and_are_described():
     found = samples.photographs()
-    assert found.keys() == samples.SEEN.keys() == samples.PHOTOGRAPHS.keys()
+    assert found.keys() == samples.ALT_TEXTS.keys() == samples.PHOTOGRAPHS.keys()
     for content in found.values():
         assert min(images.decode(content).shape[:2]) > 300

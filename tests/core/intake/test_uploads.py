@@ -76,9 +76,9 @@ def test_a_zip_is_stored_examined_and_no_longer_kept(host: Settings, packed: byt
     dataset = upload.intake().dataset
     assert (dataset.name, dataset.classes) == ("Shapes", ("circle", "square"))
     assert all((upload.pictures / example.path).is_file() for example in dataset.examples)
-    assert not (upload.path / uploads.GIVEN).exists()
+    assert not (upload.path / uploads.ZIP).exists()
     steps = [event for event in upload.job.events.read() if isinstance(event, Step)]
-    assert {step.what for step in steps} >= {"Unpacking", "Looking at pictures"}
+    assert {step.what for step in steps} >= {"Unpacking", "Reading pictures"}
     assert uploads.get(host, upload.id).intake() == upload.intake()
 
 
@@ -145,7 +145,7 @@ def test_a_full_disk_is_a_sentence_and_nothing_stays(host: Settings) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(NotEnoughResources, match="No space left on device"):
-        uploads.take_made(fail, "made", host)
+        uploads.take_generated(fail, "made", host)
     assert stored(host) == []
 
 
@@ -154,11 +154,11 @@ def test_the_upload_of_a_bad_zip_says_why_and_keeps_no_zip(host: Settings) -> No
     status = at_work.ended(upload.job, host)
     assert status.state is State.FAILED
     assert status.sentence.startswith("This is not a zip.")
-    assert not (upload.path / uploads.GIVEN).exists()
+    assert not (upload.path / uploads.ZIP).exists()
 
 
 def test_ids_cannot_be_guessed_and_are_never_the_same(host: Settings) -> None:
-    made = {uploads.take_made(lambda path: path.touch(), "made", host).id for _ in range(2)}
+    made = {uploads.take_generated(lambda path: path.touch(), "made", host).id for _ in range(2)}
     assert len(made) == 2
     assert all(uploads.UPLOAD_ID.fullmatch(name) for name in made)
 

@@ -1,4 +1,4 @@
-"""Trainings are struck where they write, and go on to the report that they would have written."""
+"""Fault injection: trainings are broken while they write, and resume to the same report."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from benchmarks import faults
 
 
-def test_a_training_that_is_struck_loses_nothing_and_goes_on(
+def test_a_training_that_is_broken_off_resumes_to_the_same_report(
     tmp_path: Path, tiny_home: Path
 ) -> None:
     for group in faults.fast(tmp_path, tiny_home):
@@ -19,7 +19,7 @@ def test_a_training_that_is_struck_loses_nothing_and_goes_on(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_wherever_a_training_or_the_web_process_is_struck_nothing_is_lost(tmp_path: Path) -> None:
+def test_no_fault_in_a_training_or_the_web_process_loses_a_run(tmp_path: Path) -> None:
     groups = [*faults.whole(tmp_path)]
-    assert [why for group in groups for why in group.troubles] == []
+    assert [trouble for group in groups for trouble in group.troubles] == []
     assert sum(group.tried for group in groups if "killed" in group.name) >= 40

@@ -101,11 +101,11 @@ def test_every_picture_has_its_answer_in_its_place_and_a_bad_one_stops_nothing(
     pictures = [encoded(draw(number % 3, seed=number)) for number in range(20)]
     asked = [Source(f"{number}.jpg", content) for number, content in enumerate(pictures)]
     asked[3] = Source("3.jpg", b"no picture")
-    asked[4] = Source("notes.txt", b"no picture", meant=False)
+    asked[4] = Source("notes.txt", b"no picture", required=False)
     asked[5] = Source("5.jpg", None, "Damaged.")
     rows = list(batch.answers(build, asked, top=3))
     assert rows.pop(4) is None
-    assert [row.file for row in rows] == [source.name for source in asked if source.meant]
+    assert [row.file for row in rows] == [source.name for source in asked if source.required]
     assert [row.file for row in rows if row.problem] == ["3.jpg", "5.jpg"]
     assert all(row.verdict is None and not row.predictions for row in rows if row.problem)
     classifier = made[0]

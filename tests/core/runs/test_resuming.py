@@ -22,7 +22,7 @@ from tests.core.trainings import Taken, Trained, asked_for
 @pytest.fixture(autouse=True)
 def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is ordered stays in its queue."""
-    monkeypatch.setattr("core.jobs.local._start_dispatcher", lambda *_: None)
+    monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def run_of(settings: Settings) -> Callable[..., Run]:
         run, then = Run(path), time.time() - days * DAY
         run.job.open(Order(kind="train"))
         ended = then if state.ended else None
-        visitors.mark(path, visitors.mark_of("0" * 32))
+        visitors.set_owner(path, visitors.visitor_id("0" * 32))
         run.job.write(
             Status(state=state, kind="train", queued_at=then, started_at=then, ended_at=ended)
         )
@@ -70,7 +70,7 @@ def test_what_was_taught_before_strangers_came_stays(
     settings: Settings, run_of: Callable[..., Run]
 ) -> None:
     run = run_of(State.FINISHED, 400)
-    (run.path / visitors.MARK).unlink()
+    (run.path / visitors.OWNER).unlink()
     runs.sweep(settings)
     assert run.path.is_dir()
 
@@ -89,7 +89,7 @@ def test_who_owns_a_run_and_whether_it_is_published_is_no_part_of_its_manifest(
     run = run_of(State.FINISHED, 0)
     run.publish(shown=True)
     run.complete_with("again", time.time(), 0.0)
-    assert not {visitors.MARK, "published"} & set(run.manifest().files)
+    assert not {visitors.OWNER, "published"} & set(run.manifest().files)
     run.publish(shown=True)
     run.publish(shown=False)
     run.publish(shown=False)

@@ -2,65 +2,44 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from core.intake import uploads
-from core.jobs import local
-from core.settings import Settings
 from core.system import log
-from tests.shapes import shapes_zip
 
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    """What the host reads."""
-    logger, stream = logging.getLogger(log.LOG), io.StringIO()
+    """The log as the host reads it."""
+    stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(log.Lines())
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    handler.setFormatter(log.JsonLines())
+    handlers, level = list(log.LOGGER.handlers), log.LOGGER.level
+    log.LOGGER.addHandler(handler)
+    log.LOGGER.setLevel(logging.INFO)
     yield stream
-    logger.removeHandler(handler)
-    logger.setLevel(level)
+    log.LOGGER.handlers[:] = handlers
+    log.LOGGER.setLevel(level)
 
 
-def test_what_happened_is_a_line_of_json(lines: io.StringIO) -> None:
-    log.note("run published", run=log.short("0123456789abcdef"), kinds=2)
-    said = json.loads(lines.getvalue())
-    assert said.pop("at").endswith("Z")
-    assert said == {"level": "info", "what": "run published", "run": "01234567", "kinds": 2}
+def test_an_event_is_a_line_of_json_with_a_shortened_id(lines: io.StringIO) -> None:
+    log.event("run published", run=log.short_id("0123456789abcdef"), kinds=2)
+    record = json.loads(lines.getvalue())
+    assert record.pop("at").endswith("Z")
+    assert record == {"level": "info", "what": "run published", "run": "01234567", "kinds": 2}
 
 
-def test_a_bug_is_logged_whole_on_one_line(lines: io.StringIO) -> None:
+def test_an_error_is_logged_with_its_traceback_on_one_line(lines: io.StringIO) -> None:
     try:
         raise ValueError("why")
     except ValueError as error:
-        logging.getLogger(log.LOG).error("bug %s", "ab", exc_info=error)
-    said = json.loads(lines.getvalue())
-    assert said["what"] == "bug ab" and "ValueError: why" in said["trace"]
+        log.LOGGER.error("bug %s", "ab", exc_info=error)
+    record = json.loads(lines.getvalue())
+    assert record["what"] == "bug ab" and "ValueError: why" in record["trace"]
 
 
-def test_it_is_begun_once_a_process() -> None:
-    logger = logging.getLogger(log.LOG)
-    before, level = list(logger.handlers), logger.level
-    try:
-        log.begin()
-        log.begin()
-        assert len(logger.handlers) <= len(before) + 1
-    finally:
-        logger.handlers[:] = before
-        logger.setLevel(level)
-
-
-def test_an_upload_leaves_neither_its_name_nor_its_whole_id_in_the_journal(
-    settings: Settings, tmp_path: Path, lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(local, "_start_dispatcher", lambda *_: None)
-    content = shapes_zip(tmp_path, classes=2, per_class=4, size=32).read_bytes()
-    upload = uploads.take_zip(io.BytesIO(content), "my secret pictures", settings)
-    said = lines.getvalue()
-    assert json.loads(said)["what"] == "job queued"
-    assert "secret" not in said and upload.id not in said and upload.id[:8] in said
+def test_a_second_start_adds_no_second_handler(lines: io.StringIO) -> None:
+    before = len(log.LOGGER.handlers)
+    log.start()
+    log.start()
+    assert len(log.LOGGER.handlers) == before

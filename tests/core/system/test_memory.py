@@ -1,5 +1,3 @@
-"""What a crowd leaves in the web process."""
-
 import platform
 import subprocess
 import sys
@@ -10,19 +8,19 @@ import pytest
 
 from core.system import memory
 
-POOLS = """
+COUNT_ARENAS = """
 import ctypes, sys, threading
-if sys.argv[1] == "bound":
-    from core import memory
-    assert memory.bound()
+if sys.argv[1] == "limited":
+    from core.system import memory
+    assert memory.limit_arenas()
 libc = ctypes.CDLL("libc.so.6")
 libc.malloc.restype = ctypes.c_void_p
-together = threading.Barrier(16)
-def take():
-    together.wait()
+barrier = threading.Barrier(16)
+def allocate():
+    barrier.wait()
     kept = [libc.malloc(50_000) for _ in range(200)]
-    together.wait()
-threads = [threading.Thread(target=take) for _ in range(16)]
+    barrier.wait()
+threads = [threading.Thread(target=allocate) for _ in range(16)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 libc.fopen.restype = ctypes.c_void_p
@@ -31,35 +29,32 @@ libc.malloc_info(0, file)
 libc.fclose(file)
 """
 
-
-def _pools(how: str, path: Path) -> int:
-    root = Path(__file__).parents[3]
-    command = [sys.executable, "-c", POOLS, how, str(path)]
-    subprocess.run(command, cwd=root, env={"PATH": "/usr/bin"}, check=True, timeout=60)
-    return path.read_text().count("<heap nr=")
-
-
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this system has no glibc")
 
 
 @glibc
-def test_many_threads_share_two_pools_of_memory(tmp_path: Path) -> None:
-    assert _pools("as it is", tmp_path / "free") > memory.ARENAS
-    assert _pools("bound", tmp_path / "bound") <= memory.ARENAS
+def test_threads_share_two_arenas_once_these_are_limited(tmp_path: Path) -> None:
+    counts = {}
+    for how in ("default", "limited"):
+        command = [sys.executable, "-c", COUNT_ARENAS, how, str(tmp_path / how)]
+        root = Path(__file__).parents[3]
+        subprocess.run(command, cwd=root, env={"PATH": "/usr/bin"}, check=True, timeout=60)
+        counts[how] = (tmp_path / how).read_text().count("<heap nr=")
+    assert counts["default"] > memory.ARENAS >= counts["limited"]
 
 
 @glibc
-def test_what_is_free_goes_back_to_the_system(tmp_path: Path) -> None:
+def test_trimming_returns_free_memory_to_the_system() -> None:
     resident = psutil.Process().memory_info
-    small = [bytes(2_000) for _ in range(40_000)]
+    blocks = [bytes(2_000) for _ in range(40_000)]
     last = bytes(2_000)
     before = resident().rss
-    del small
-    assert memory.give_back()
+    del blocks
+    assert memory.trim()
     assert before - resident().rss > 40_000_000, "of 80 MB"
     assert len(last) == 2_000
 
 
-def test_where_there_is_no_such_thing_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_glibc_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not memory.bound() and not memory.give_back()
+    assert not memory.limit_arenas() and not memory.trim()

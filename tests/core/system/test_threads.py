@@ -1,22 +1,20 @@
-"""Work goes on a bounded number of items ahead of whoever reads the results."""
-
 import threading
 import time
 
 import pytest
 
-from core.system import threads as ahead
+from core.system import threads
 
 
-def results(work, items, threads=3, most=4):
-    return ahead.map_ordered(work, items, threads=threads, most=most, name="test-ahead")
+def results(work, items, count=3, most=4):
+    return threads.map_ordered(work, items, threads=count, most=most, name="test-map")
 
 
 def alive():
-    return [t for t in threading.enumerate() if t.name.startswith("test-ahead")]
+    return [t for t in threading.enumerate() if t.name.startswith("test-map")]
 
 
-def test_results_come_in_the_order_of_the_items_however_long_each_takes():
+def test_results_come_in_the_order_of_the_items():
     def work(item):
         time.sleep(0.02 * (3 - item % 4))
         return item * item
@@ -24,35 +22,32 @@ def test_results_come_in_the_order_of_the_items_however_long_each_takes():
     assert list(results(work, range(12))) == [item * item for item in range(12)]
 
 
-def test_no_more_is_begun_than_may_wait():
-    begun = []
-    reading = results(begun.append, range(100))
+def test_no_more_items_are_started_than_may_wait():
+    started = []
+    reading = results(started.append, range(100))
     next(reading)
     time.sleep(0.1)
-    assert len(begun) == 5
+    assert len(started) == 5
     reading.close()
 
 
-def test_a_fault_is_raised_in_its_turn_and_ends_the_threads():
-    def work(item):
-        return 1 // (3 - item)
-
-    reading = results(work, range(50))
+def test_an_exception_is_raised_in_its_turn_and_stops_the_threads():
+    reading = results(lambda item: 1 // (3 - item), range(50))
     assert [next(reading) for _ in range(3)] == [0, 0, 1]
     with pytest.raises(ZeroDivisionError):
         next(reading)
     assert not alive()
 
 
-def test_closing_ends_the_threads_and_leaves_what_waits():
-    begun = []
+def test_closing_stops_the_threads_and_drops_waiting_items():
+    started = []
 
     def work(item):
-        begun.append(item)
+        started.append(item)
         time.sleep(0.02)
 
-    reading = results(work, range(100), threads=1, most=50)
+    reading = results(work, range(100), count=1, most=50)
     next(reading)
     reading.close()
     assert not alive()
-    assert len(begun) < 20
+    assert len(started) < 20

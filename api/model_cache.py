@@ -1,0 +1,74 @@
+"""Opened models, shared by all requests; the least recently used ones are dropped."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from api.errors import quote
+from core import backbones, runs
+from core.backbones import serving
+from core.errors import UnknownModel
+from core.model.classifier import Classifier, ServingModel, opened
+from core.predict import lookup
+from core.settings import Settings
+
+MAX_MODELS = 4
+
+
+class ModelCache:
+    """A thread-safe cache of classifiers.
+
+    Models with the same serving file share its interpreter: a backbone and all runs that kept the
+    backbone frozen.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._classifiers: OrderedDict[str, tuple[Hashable, Classifier]] = OrderedDict()
+        self._interpreters: WeakValueDictionary[Hashable, ServingModel] = WeakValueDictionary()
+
+    def classifier(self, name: str) -> Classifier:
+        """A model, opened again if its files or its threshold have changed.
+
+        Args:
+            name: of a backbone, or the id of a run or of an imported model. Paths are rejected:
+                clients must not reach other files of the host.
+
+        Raises:
+            UnknownModel: there is no such model, or the backbone is not prepared.
+            RunDamaged: the run is incomplete, or its files differ from its manifest.
+        """
+        with self._lock:  # concurrent requests for a model open it once
+            version = self._version(name)
+            entry = self._classifiers.pop(name, None)
+            if entry is None or entry[0] != version:
+                entry = version, lookup.find(name, self._settings, self._open)
+            self._classifiers[name] = entry
+            while len(self._classifiers) > MAX_MODELS:
+                self._classifiers.popitem(last=False)
+            return entry[1]
+
+    def _version(self, name: str) -> Hashable:
+        """A value that differs once the model has changed."""
+        if backbones.known(name):
+            return serving.required(backbones.get(name), self._settings)
+        if runs.RUN_ID.fullmatch(name):
+            model = lookup.of_id(name, self._settings)
+            return model.changed_at, model.annotations().model_dump_json()
+        raise UnknownModel(f"No model is called {quote(name)}. GET /api/models lists all models.")
+
+    def _open(self, path: Path) -> ServingModel:
+        key = path, path.stat().st_mtime_ns
+        model = self._interpreters.get(key)
+        if model is None:
+            model = self._interpreters[key] = opened(path)
+            # The first call is slow and would count as inference time of the first picture.
+            model.run(np.zeros((model.size, model.size, 3), np.uint8))
+        return model

@@ -1,0 +1,197 @@
+"""Parse a prediction request: its pictures and parameters, within the limits of the host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+import anyio
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from api.errors import quote
+from core.backbones import DEFAULT
+from core.errors import LimitExceeded
+from core.settings import Settings
+
+FIELD = "picture"
+MAX_TOP = 10
+SPOOL_BYTES = 64 * 1024
+"""Larger pictures are stored on the disk while a request is handled."""
+MAX_TEXT_BYTES = 1024
+"""Maximum size of a parameter in a form."""
+TIMEOUT_SECONDS = 120
+"""How long a request may take to arrive."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An uploaded picture.
+
+    Attributes:
+        name: of the file, as the client sent it. Never to be used as a path.
+        file: its content, to be read once.
+    """
+
+    name: str
+    file: IO[bytes]
+
+
+class Parameters(BaseModel):
+    """Parameters of a prediction."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str = Field(
+        DEFAULT, description="Name of a backbone, or id of a run or of an imported model."
+    )
+    top: int = Field(3, ge=1, le=MAX_TOP, description="Number of predictions per picture.")
+    heatmap: bool = Field(
+        False,
+        description="Whether to return where in the picture the evidence for the first "
+        "prediction is.",
+    )
+
+
+NAMES = tuple(Parameters.model_fields)
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """At least one picture, and the parameters."""
+
+    pictures: tuple[Upload, ...]
+    parameters: Parameters
+
+
+@asynccontextmanager
+async def parse(request: Request, settings: Settings) -> AsyncGenerator[PredictRequest]:
+    """Parse a request. Its pictures are deleted after the block.
+
+    Raises:
+        HTTPException: the request is malformed.
+        LimitExceeded: the request is larger than this host allows.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    _check_size(int(request.headers.get("content-length", 0)), settings)
+    if content_type == "multipart/form-data":
+        with _time_limit():
+            form = await _parse_form(request, settings)
+        try:
+            yield _parse_fields(request, [_field(*item) for item in form.multi_items()])
+        finally:
+            await form.close()
+    elif content_type.startswith("image/"):
+        with SpooledTemporaryFile(max_size=SPOOL_BYTES) as file:
+            with _time_limit():
+                async for chunk in _body(request, settings):
+                    file.write(chunk)
+            file.seek(0)
+            yield _parse_fields(request, [(FIELD, Upload(FIELD, file))])
+    else:
+        raise HTTPException(
+            415,
+            f"Expected the Content-Type multipart/form-data with pictures in the field {FIELD}, or "
+            f"image/jpeg or similar with one picture, found {quote(content_type)}.",
+        )
+
+
+async def _parse_form(request: Request, settings: Settings) -> FormData:
+    parser = MultiPartParser(
+        request.headers,
+        _body(request, settings),
+        max_files=settings.predict_pictures,
+        max_fields=len(NAMES),
+        max_part_size=MAX_TEXT_BYTES,
+    )
+    parser.spool_max_size = SPOOL_BYTES
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        if error.message.startswith("Too many files"):
+            raise HTTPException(
+                422,
+                f"Expected at most {settings.predict_pictures} pictures per request, found more. "
+                "Send several requests; the host can raise "
+                f"{Settings.variable('predict_pictures')}.",
+            ) from error
+        reason = error.message.rstrip(".")
+    except (ValueError, LookupError):  # the charset of the Content-Type may be any of Python's
+        reason = "a name cannot be decoded"
+    raise HTTPException(400, f"Expected valid multipart/form-data: {reason}.")
+
+
+async def _body(request: Request, settings: Settings) -> AsyncGenerator[bytes]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        _check_size(size, settings)
+        yield chunk
+
+
+def _check_size(size: int, settings: Settings) -> None:
+    if size > settings.api_bytes:
+        raise LimitExceeded(
+            f"Expected at most {settings.api_megabytes} MB per request, found more. Send fewer "
+            f"pictures; the host can raise {Settings.variable('api_megabytes')}."
+        )
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    try:
+        with anyio.fail_after(TIMEOUT_SECONDS):
+            yield
+    except TimeoutError as error:
+        message = f"Expected the whole request within {TIMEOUT_SECONDS} s. Send fewer pictures."
+        raise HTTPException(408, message) from error
+
+
+def _field(name: str, value: str | UploadFile) -> tuple[str, str | Upload]:
+    if isinstance(value, str):
+        return name, value
+    # Some charsets decode to lone surrogates, which JSON cannot hold.
+    return name, Upload((value.filename or "").encode("utf-8", "replace").decode(), value.file)
+
+
+def _parse_fields(request: Request, form: Iterable[tuple[str, str | Upload]]) -> PredictRequest:
+    pictures: list[Upload] = []
+    values: dict[str, Any] = {}
+    # A parameter in the form overrides one in the query.
+    for items in (request.query_params.multi_items(), form):
+        seen: set[str] = set()
+        for name, value in items:
+            if isinstance(value, Upload) and name == FIELD:
+                pictures.append(value)
+            elif name == FIELD:
+                raise HTTPException(422, f"Expected a file in the field {FIELD}, found text.")
+            elif name not in NAMES or isinstance(value, Upload):
+                names = f"{', '.join(NAMES)} and files in {FIELD}"
+                raise HTTPException(422, f"Expected {names}, found {quote(name)}.")
+            elif name in seen:
+                raise HTTPException(422, f"Expected {name} once, found it several times.")
+            else:
+                seen.add(name)
+                values[name] = _parse_value(name, value)
+    if not pictures:
+        message = f"Expected at least one picture in the field {FIELD}, found none."
+        raise HTTPException(422, message)
+    return PredictRequest(tuple(pictures), Parameters(**values))
+
+
+def _parse_value(name: str, value: str) -> str | int | bool:
+    if name == "model":
+        return value or DEFAULT
+    if name == "top" and re.fullmatch(r"[1-9]|10", value):
+        return int(value)
+    if name == "heatmap" and value in ("true", "false"):
+        return value == "true"
+    expected = f"a whole number from 1 to {MAX_TOP}" if name == "top" else "true or false"
+    raise HTTPException(422, f"Expected {name} to be {expected}, found {quote(value)}.")

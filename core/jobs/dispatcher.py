@@ -1,0 +1,93 @@
+"""The dispatcher of one queue, a process: `python -m core.jobs.dispatcher KIND`.
+
+A dispatcher holds the lock of its queue and runs the jobs one after the other. If the dispatcher is
+killed, its worker continues, and the next dispatcher supervises that worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import Timeout
+
+from core import settings as settings_module
+from core.jobs import workers
+from core.jobs.folder import JobFolder, Kind, State
+from core.jobs.queue import Queue, job_of, slot
+from core.settings import Settings
+from core.system import log
+
+logger = logging.getLogger(__name__)
+
+Drain = Callable[[Queue, Settings], None]
+LOCK_SECONDS = 1.0
+
+
+def drain(queue: Queue, settings: Settings) -> None:
+    """Run the jobs of a queue on this machine, one at a time, the oldest first."""
+    while tickets := queue.tickets():
+        with slot(settings):
+            _run_ticket(tickets[0], settings)
+
+
+def dispatch(kind: Kind, settings: Settings, drain: Drain = drain) -> None:
+    """Empty the queue of a kind; return at once if another dispatcher does.
+
+    Args:
+        drain: runs all jobs of a queue and returns when the queue is empty. It removes a job's
+            ticket once the job's status says how it ended, and raises no job's failure.
+    """
+    queue = Queue(kind, settings)
+    with suppress(Timeout), queue.lock().acquire(timeout=LOCK_SECONDS):
+        drain(queue, settings)
+
+
+def log_end(folder: JobFolder) -> None:
+    """Write to the log how a job ended."""
+    with suppress(FileNotFoundError):
+        status = folder.recorded()
+        log.event(
+            "job ended",
+            kind=status.kind,
+            job=log.short_id(folder.path.name),
+            state=status.state.value,
+            seconds=round(status.seconds or 0.0, 1),
+        )
+
+
+def main(drain: Drain = drain) -> None:
+    """Dispatch the queue that the command line names."""
+    log.start()
+    dispatch(sys.argv[1], settings_module.load(), drain)  # type: ignore[arg-type]  # a Kind
+
+
+def _run_ticket(ticket: Path, settings: Settings) -> None:
+    folder = job_of(ticket)
+    if folder is None:
+        return
+    try:
+        if not folder.exists:
+            return
+        workers.supervise(folder, settings)
+        state = folder.recorded().state
+        if state is State.RUNNING or (state is State.QUEUED and folder.cancel_requested):
+            workers.interrupt(folder, settings)
+        elif state is State.QUEUED:
+            workers.run(folder, settings)
+            workers.supervise(folder, settings)
+    except Exception:
+        # One job must not block those behind it.
+        logger.exception("the job in %s could not be run", folder.path)
+        with suppress(OSError):  # on a full disk the next reader finds the job interrupted
+            folder.end(State.FAILED, "The worker could not be started. Try again in a few minutes.")
+    finally:
+        ticket.unlink(missing_ok=True)
+        log_end(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Queue a job, ask how it stands, and cancel it: what pages and commands call.
+
+There is one queue per kind of job. `enqueue` starts a dispatcher process; the one that gets the
+queue's lock runs the jobs, the others exit (see `core.jobs.dispatcher`).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import get_args
+
+from core.errors import LimitExceeded
+from core.jobs import quotas, workers
+from core.jobs.folder import JobFolder, Kind, Order, State, Status
+from core.jobs.queue import Queue
+from core.settings import Settings
+from core.system import log, visitors
+
+DISPATCHERS = {"local": "core.jobs.dispatcher", "ray": "core.distributed.dispatch"}
+"""The module of the dispatcher process, per value of `TUSKER_RUNNER`."""
+PATIENCE_SECONDS = 5.0
+"""How long a job may wait without a dispatcher before `status` starts one."""
+
+
+def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> JobFolder:
+    """Put a job in its queue and make sure that a dispatcher runs.
+
+    A job that is already queued or running in this folder is left as it is.
+
+    Args:
+        by: mark of the visitor who asks; they become the owner of a folder that has none.
+
+    Raises:
+        LimitExceeded: the queue is full, or this visitor has too many jobs in the queues.
+    """
+    job = JobFolder(folder)
+    if job.exists and not status(job, settings).state.ended:
+        return job
+    queue = Queue(order.kind, settings)
+    waiting = sum(queued.state is State.QUEUED for _, queued in queue.jobs())
+    if waiting >= settings.queue_length:
+        raise LimitExceeded(
+            f"The queue is full: {waiting} of {settings.queue_length} places are taken. "
+            f"Try again in a few minutes; the host can raise {settings.variable('queue_length')}."
+        )
+    quotas.check_queue(by, get_args(Kind), settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Marked before anything else, so that no folder is left without an owner. A run or a model
+    # keeps its owner; a backbone has none, and its mark says who had it prepared last.
+    if order.kind == "prepare" or not visitors.owner(folder):
+        visitors.set_owner(folder, by)
+    job.open(order)
+    queue.add(folder)
+    log.event("job queued", kind=order.kind, job=log.short_id(folder.name), waiting=waiting)
+    start_dispatcher(queue, settings)
+    return job
+
+
+def status(folder: JobFolder, settings: Settings) -> Status:
+    """The job's current status; `interrupted` if it was running and no process works on it."""
+    recorded = folder.recorded()
+    queue = Queue(recorded.kind, settings)
+    if recorded.state is State.RUNNING and not folder.worker_alive:
+        ticket = queue.ticket_of(folder)
+        if ticket is None or not queue.held:
+            if ticket is None or settings.runner == "local":
+                return _interrupt(folder, ticket, settings)
+            start_dispatcher(queue, settings)  # the task on the cluster ended with the old one
+        return folder.recorded()  # the dispatcher records how the job ended
+    # A negative wait: the clock was set back.
+    waited = time.time() - recorded.queued_at
+    if recorded.state is State.QUEUED and not 0 <= waited <= PATIENCE_SECONDS:
+        if queue.ticket_of(folder) is None:
+            return workers.interrupt(folder, settings)
+        if not queue.held:
+            start_dispatcher(queue, settings)
+    return recorded
+
+
+def cancel(folder: JobFolder, settings: Settings) -> None:
+    """Stop a job: at once if it is queued, within seconds if it is running."""
+    if not folder.exists or folder.recorded().state.ended:
+        return
+    folder.request_cancel()
+    with folder.try_lock() as locked:
+        # A worker that has started sees the request; one that is about to start sees the status.
+        if locked and folder.recorded().state is State.QUEUED:
+            ticket = Queue(folder.recorded().kind, settings).ticket_of(folder)
+            folder.end(State.CANCELLED, "It was cancelled before it began.")
+            if ticket is not None:
+                ticket.unlink(missing_ok=True)
+
+
+def position(folder: JobFolder, settings: Settings) -> int:
+    """How many jobs are ahead of this one in its queue."""
+    queue = Queue(folder.recorded().kind, settings)
+    ticket = queue.ticket_of(folder)
+    return sum(other.name < ticket.name for other in queue.tickets()) if ticket else 0
+
+
+def recover(settings: Settings) -> None:
+    """Continue the queues after a restart of the host."""
+    for kind in get_args(Kind):
+        queue = Queue(kind, settings)
+        if queue.tickets() and not queue.held:
+            start_dispatcher(queue, settings)
+
+
+def start_dispatcher(queue: Queue, settings: Settings) -> None:
+    """Start a dispatcher process, which exits at once if the queue already has one."""
+    with queue.log_path.open("ab") as log_file:
+        subprocess.Popen(
+            [sys.executable, "-m", DISPATCHERS[settings.runner], queue.kind],
+            cwd=workers.ROOT,
+            env=workers.dispatcher_environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _interrupt(folder: JobFolder, ticket: Path | None, settings: Settings) -> Status:
+    # The ticket was looked up before: a new one may belong to a job that was resumed meanwhile.
+    status = workers.interrupt(folder, settings)
+    if ticket is not None and status.state.ended:
+        ticket.unlink(missing_ok=True)
+    return status

@@ -1,0 +1,229 @@
+"""The queue from enqueue to the end of a job, with real dispatchers and workers."""
+
+import itertools
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from core import runs
+from core.backbones import Backbone
+from core.errors import LimitExceeded
+from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, position, scheduling
+from core.jobs.events import Epoch, Step
+from core.jobs.folder import Order
+from core.jobs.queue import Queue, slot
+from core.jobs.workers import ROOT, worker_environment
+from core.settings import Settings
+from tests.core.jobs import at_work
+
+
+def opened(settings: Settings, name: str, source: Path, *, seconds_ago: float = 0.0) -> JobFolder:
+    """A queued import without a ticket."""
+    job = JobFolder(settings.home / "uploads" / name)
+    job.open(at_work.intake_order(source))
+    queued_at = {"queued_at": time.time() - seconds_ago}
+    job.write(job.recorded().model_copy(update=queued_at))
+    return job
+
+
+def test_a_job_is_queued_then_runs_then_is_finished(job_settings: Settings, a_zip: Path) -> None:
+    job = at_work.some_intake(job_settings, "shapes", a_zip)
+    states = [job.recorded().state]
+    while not states[-1].ended:
+        state = scheduling.status(job, job_settings).state
+        if state is not states[-1]:
+            states.append(state)
+    # The job runs for a moment only, which a busy machine may miss.
+    assert states in (
+        [State.QUEUED, State.RUNNING, State.FINISHED],
+        [State.QUEUED, State.FINISHED],
+    )
+    status = job.recorded()
+    assert status.started_at is not None and status.ended_at is not None
+    assert status.queued_at <= status.started_at <= status.ended_at
+    assert status.sentence == ""
+    steps = [event for event in job.events.read() if isinstance(event, Step)]
+    assert ("Looking at pictures", 8, 8) in [(step.what, step.done, step.total) for step in steps]
+
+
+def test_a_training_ends_with_a_complete_run(
+    job_settings: Settings, tiny: Backbone, tmp_path: Path
+) -> None:
+    run = at_work.training(job_settings, tmp_path / "pictures", preset="quick", backbone="tiny")
+    status = at_work.ended(run.job, job_settings, within=240)
+    assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
+    assert run.report().pictures == 6
+    assert {"model/classifier.keras", "model/classifier.tflite"} <= set(run.manifest().files)
+    assert any(isinstance(event, Epoch) for event in run.events())
+    assert at_work.hidden(run.path) == []
+    at_work.until(lambda: not at_work.processes(job_settings))
+    assert list((job_settings.home / "scratch").iterdir()) == []
+    assert Queue("train", job_settings).tickets() == []
+
+
+def test_jobs_of_a_kind_run_in_order_and_one_at_a_time(job_settings: Settings, a_zip: Path) -> None:
+    jobs = [at_work.some_intake(job_settings, name, a_zip) for name in ("c", "a", "b")]
+    statuses = [at_work.ended(job, job_settings) for job in jobs]
+    assert [status.state for status in statuses] == [State.FINISHED] * 3
+    for before, after in itertools.pairwise(statuses):
+        assert before.ended_at <= after.started_at
+
+
+def test_kinds_run_at_the_same_time_unless_there_is_only_one_slot(
+    job_settings: Settings, stalled: None, a_zip: Path
+) -> None:
+    slow = at_work.stalled_preparation(job_settings)
+    at_work.until(lambda: slow.recorded().state is State.RUNNING)
+    quick = at_work.some_intake(job_settings, "quick", a_zip)
+    assert at_work.ended(quick, job_settings).state is State.FINISHED
+    assert scheduling.status(slow, job_settings).state is State.RUNNING
+    at_work.until(lambda: not Queue("intake", job_settings).held)
+
+    one_slot = job_settings.model_copy(update={"jobs_at_once": 1})
+    waiting = at_work.some_intake(one_slot, "waiting", a_zip)
+    at_work.until(lambda: Queue("intake", one_slot).held)
+    time.sleep(1)
+    assert scheduling.status(waiting, one_slot).state is State.QUEUED
+    cancel(waiting, one_slot)
+    assert waiting.recorded().state is State.CANCELLED
+
+
+def test_there_are_only_as_many_slots_as_the_host_allows(settings: Settings) -> None:
+    two = settings.model_copy(update={"jobs_at_once": 2})
+    running, most, lock = 0, 0, threading.Lock()
+    (settings.home / "queue").mkdir(parents=True)
+
+    def work() -> None:
+        nonlocal running, most
+        with slot(two):
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.1)
+            with lock:
+                running -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert most == 2
+
+
+def test_a_full_queue_refuses_jobs_and_positions_count_the_jobs_ahead(
+    job_settings: Settings, stalled: None, tmp_path: Path
+) -> None:
+    host = job_settings.model_copy(update={"queue_length": 2})
+    first = at_work.training(host, tmp_path / "pictures", backbone="resnet50")
+    at_work.until(lambda: first.job.recorded().state is State.RUNNING)
+    second, third = (
+        at_work.training(host, tmp_path / "pictures", backbone="resnet50") for _ in range(2)
+    )
+    assert [position(run.job, host) for run in (first, second, third)] == [0, 1, 2]
+
+    fourth = at_work.some_run(host, tmp_path / "pictures")
+    with pytest.raises(LimitExceeded, match=r"2 of 2 places.*TUSKER_QUEUE_LENGTH"):
+        enqueue(fourth.path, Order(kind="train"), host)
+    assert not fourth.job.exists
+
+    cancel(second.job, host)
+    status = scheduling.status(second.job, host)
+    assert (status.state, status.started_at) == (State.CANCELLED, None)
+    assert position(third.job, host) == 1
+    assert scheduling.status(first.job, host).state is State.RUNNING
+    enqueue(fourth.path, Order(kind="train"), host)
+    assert position(fourth.job, host) == 2
+
+
+def test_a_running_job_is_not_queued_again(job_settings: Settings, stalled: None) -> None:
+    job = at_work.stalled_preparation(job_settings)
+    at_work.until(lambda: at_work.said(job, "Downloading"))
+    status = job.recorded()
+    assert at_work.stalled_preparation(job_settings).recorded() == status
+    assert len(Queue("prepare", job_settings).tickets()) == 1
+
+
+def test_concurrent_dispatchers_run_each_job_once(job_settings: Settings, a_zip: Path) -> None:
+    jobs = [opened(job_settings, f"number{number}", a_zip) for number in range(3)]
+    for job in jobs:
+        Queue("intake", job_settings).add(job.path)
+    dispatchers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "core.jobs.dispatcher", "intake"],
+            cwd=ROOT,
+            env=worker_environment(job_settings),
+        )
+        for _ in range(3)
+    ]
+    assert [process.wait(at_work.PATIENCE) for process in dispatchers] == [0, 0, 0]
+    for job in jobs:
+        assert job.recorded().state is State.FINISHED
+        assert job.log_tail().count("intake begins") == 1
+
+
+def test_a_second_dispatcher_runs_no_job(job_settings: Settings, a_zip: Path) -> None:
+    queue = Queue("intake", job_settings)
+    job = opened(job_settings, "waits", a_zip)
+    queue.add(job.path)
+    with queue.lock():
+        dispatcher.dispatch("intake", job_settings)
+    assert job.recorded().state is State.QUEUED
+    assert len(queue.tickets()) == 1
+
+
+def test_deleted_jobs_and_half_written_tickets_block_nothing(
+    job_settings: Settings, a_zip: Path
+) -> None:
+    queue = Queue("intake", job_settings)
+    (queue.path / ".half").write_text("/nowh")
+    assert queue.tickets() == []
+    queue.add(job_settings.home / "uploads" / "deleted")
+    job = at_work.some_intake(job_settings, "shapes", a_zip)
+    assert at_work.ended(job, job_settings).state is State.FINISHED
+
+
+def test_a_running_job_that_is_deleted_is_stopped_and_the_next_one_starts(
+    job_settings: Settings, stalled: None, tmp_path: Path
+) -> None:
+    first = at_work.training(job_settings, tmp_path / "pictures", backbone="resnet50")
+    at_work.until(lambda: at_work.said(first.job, "Downloading"))
+    second = at_work.training(job_settings, tmp_path / "pictures", backbone="resnet50")
+    worker = at_work.only(job_settings, "worker")
+    runs.delete(first)
+    at_work.until(lambda: not at_work.lives(worker))
+    at_work.until(lambda: second.job.recorded().state is State.RUNNING)
+    assert not first.path.exists()
+
+
+@pytest.mark.parametrize(
+    "seconds_ago", [2 * scheduling.PATIENCE_SECONDS, -86400], ids=["waiting", "clock set back"]
+)
+def test_a_job_without_a_dispatcher_gets_one(
+    job_settings: Settings, a_zip: Path, seconds_ago: float
+) -> None:
+    job = opened(job_settings, "forgotten", a_zip)
+    Queue("intake", job_settings).add(job.path)
+    assert scheduling.status(job, job_settings).state is State.QUEUED
+    assert at_work.processes(job_settings) == []
+    job = opened(job_settings, "forgotten", a_zip, seconds_ago=seconds_ago)
+    assert at_work.ended(job, job_settings).state is State.FINISHED
+
+
+def test_a_job_without_a_ticket_is_interrupted(job_settings: Settings, a_zip: Path) -> None:
+    job = opened(job_settings, "lost", a_zip, seconds_ago=2 * scheduling.PATIENCE_SECONDS)
+    assert scheduling.status(job, job_settings).state is State.INTERRUPTED
+
+
+def test_the_queue_keeps_its_order_if_the_clock_is_set_back(settings: Settings) -> None:
+    queue = Queue("train", settings)
+    tomorrow = time.time_ns() + 86400 * 10**9
+    (queue.path / f"{tomorrow:020d}-first").write_text(str(settings.home / "first"))
+    queue.add(settings.home / "second")
+    queue.add(settings.home / "third")
+    names = [ticket.name.partition("-")[2] for ticket in queue.tickets()]
+    assert names == ["first", "second", "third"]
