@@ -50,7 +50,7 @@ def fit(
         weights = class_weights(labels, int(labels.max()) + 1)
         head = convex.logistic_regression(rows, labels, bursts, weights, seed)
     correct = None
-    if folds.affordable(labels, bursts, folds.FEWEST) == folds.FEWEST:
+    if folds.feasible(labels, bursts, folds.MINIMUM) == folds.MINIMUM:
         probabilities = cross_validation.out_of_fold(
             embeddings, labels, bursts, seed, strength=convex.DEFAULT_STRENGTH
         )

@@ -46,7 +46,7 @@ def split_by_burst(pictures: Iterable[Frame]) -> Partition:
         bursts[picture.burst].append(picture.id)
     units = list(bursts.values())
     if len(units) > 2:
-        dealt = deal(units, SHARES)
+        dealt = assign(units, SHARES)
         splits = {number: split for split, ids in dealt.items() for number in ids}
         return Partition(splits, single_burst=False)
     if len(units) == 2:

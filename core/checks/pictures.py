@@ -89,7 +89,7 @@ def leaks(case: Case) -> Finding | None:
         return None
     examples = case.dataset.examples
     leaking, trained = [], []
-    for members in together(examples, range(len(examples))):
+    for members in splitting.units(examples, range(len(examples))):
         in_training = [place for place in members if examples[place].split == "train"]
         if in_training and len(in_training) < len(members):
             leaking.append(members)
@@ -150,7 +150,7 @@ def odd_shape(case: Case) -> Finding | None:
 
 def unreadable(case: Case) -> Finding | None:
     """Files that could not be read, besides clutter and what the visitor left out."""
-    unread = [s for s in case.dataset.skipped if s.reason not in (CLUTTERED, LEFT_OUT)]
+    unread = [s for s in case.dataset.skipped if s.reason not in (CLUTTER, LEFT_OUT)]
     if not unread:
         return None
     reason, most = Counter(skipped.reason for skipped in unread).most_common(1)[0]

@@ -91,7 +91,7 @@ def _doubt(context: TrainingContext, run: Run, seen: TrainingOutputs) -> None:
     examples, labels = context.of("train"), context.labels("train")
     groups = cross_validation.groups(examples)
     found: tuple[checks.LabelIssue, ...] = ()
-    if folds.affordable(labels, groups, folds.FEWEST) == folds.FEWEST:
+    if folds.feasible(labels, groups, folds.MINIMUM) == folds.MINIMUM:
         probabilities = cross_validation.out_of_fold(
             seen.train, labels, groups, context.config.seed, strength=checks.STRENGTH
         )

@@ -167,11 +167,11 @@ def best_strength(
         # One view of many pictures is more informative than all views of a few.
         first_views = np.unique(owners, return_index=True)[1]
         chosen = np.random.default_rng(seed).permutation(first_views)[:ROWS_TO_CHOOSE]
-        if folds.affordable(labels[chosen], owners[chosen], FOLDS) == FOLDS:
+        if folds.feasible(labels[chosen], owners[chosen], FOLDS) == FOLDS:
             rows, labels, owners = rows[chosen], labels[chosen], owners[chosen]
-    if folds.affordable(labels, owners, FOLDS) < FOLDS:
+    if folds.feasible(labels, owners, FOLDS) < FOLDS:
         return DEFAULT_STRENGTH
-    fold = folds.deal(labels, owners, FOLDS, seed)
+    fold = folds.assign(labels, owners, FOLDS, seed)
     losses = np.zeros(len(STRENGTHS))
     for number in range(FOLDS):
         held_out = fold == number

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from core.dataset import Example
-from core.dataset.splitting import together
+from core.dataset import Example, splitting
 from core.errors import BadDataset
 from core.evaluation import folds
 from core.evaluation import learning_curve as evaluation
@@ -25,7 +24,7 @@ CURVE_STRENGTHS = (1e-3, 1e-2)
 def groups(examples: Sequence[Example]) -> np.ndarray:
     """Group number of each picture, (n,) int64; near duplicates and copies share one."""
     numbers = np.empty(len(examples), np.int64)
-    for number, places in enumerate(together(examples, range(len(examples)))):
+    for number, places in enumerate(splitting.units(examples, range(len(examples)))):
         numbers[places] = number
     return numbers
 
@@ -58,10 +57,10 @@ def out_of_fold(
     Raises:
         BadDataset: all pictures are in one group.
     """
-    count = max(folds.FEWEST, folds.affordable(labels, groups, FOLDS))
-    fold = folds.deal(labels, groups, count, seed)
+    count = max(folds.MINIMUM, folds.feasible(labels, groups, FOLDS))
+    fold = folds.assign(labels, groups, count, seed)
     numbers = np.unique(fold)
-    if len(numbers) < folds.FEWEST:
+    if len(numbers) < folds.MINIMUM:
         raise BadDataset(
             f"Expected pictures that differ, found {len(labels)} that look the same. Add others."
         )
