@@ -25,7 +25,7 @@ from benchmarks.fault_trials import Fault, Outcome, Trial, inject, set_up
 from benchmarks.report import argument_parser
 
 EVENTS, MANIFEST = "home/runs//events.jsonl", "home/runs//manifest.json"
-CHECKPOINT = "home/runs//checkpoint.safetensors"
+CHECKPOINT = "home/runs//checkpoint.npz"
 LONG: dict[str, Any] = {
     "fine_tune_phase": {"epochs": 500, "patience": 500, "learning_rate": 1e-3},
     "unfreeze": {"stages": 2},

@@ -135,7 +135,7 @@ def tuned(pictures: int, rounds: int, folder: Path, spread: Settings) -> dict[st
     with cores.reserved(1):
         for number in range(rounds):
             given = tuning.kept(pictures, folder / f"tuning{number}", spread)
-            here = replace(given.recipe, settings=spread.model_copy(update={"runner": "local"}))
+            here = replace(given.context, settings=spread.model_copy(update={"runner": "local"}))
             alone.append(tuning.tune(replace(given, context=here)))
             together.append(tuning.tune(given))
     pairs = list(zip(alone, together, strict=True))

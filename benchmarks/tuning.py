@@ -59,13 +59,13 @@ def kept(pictures: int, folder: Path, settings: Settings) -> Kept:
     cache = FeatureCache(folder)
     for split, share in PARTS.items():
         names = [f"{split}{number:059x}" for number in range(round(share * pictures))]
-        shelf = cache.shelf("random", split, "cut", shape, np.float16)
+        array = cache.array("random", split, "cut", shape, np.float16)
         for at in range(0, len(names), 64):
             some = names[at : at + 64]
-            shelf.append(some, random.uniform(0, 2, (len(some), *shape)).astype(np.float16))
-        places = shelf.places(names)[:, np.newaxis]
+            array.append(some, random.uniform(0, 2, (len(some), *shape)).astype(np.float16))
+        rows = array.places(names)[:, np.newaxis]
         embeddings = np.zeros((len(names), 1, 0), np.float32)
-        found[split] = Features(embeddings, 0, 0, (shelf.rows(),), places)
+        found[split] = Features(embeddings, 0, 0, (array.rows(),), rows)
         examples += [
             Example(
                 name=name, path=name, label=number % CLASSES, sha256=name, width=0, height=0
@@ -82,10 +82,10 @@ def kept(pictures: int, folder: Path, settings: Settings) -> Kept:
 
 
 def tune(given: Kept) -> Tuned:
-    """Fine-tune as a training does, shared if the settings of its recipe have a cluster."""
+    """Fine-tune as a training does, shared if the settings have a cluster."""
     from core.training.finetune import Tuner
 
-    context, found = given.recipe, given.found
+    context, found = given.context, given.found
     tuner = Tuner(context.network, context.config, CLASSES, len(context.of("train")))
     width = context.backbone.embedding
     start = DenseHead(((np.zeros((width, CLASSES), np.float32), np.zeros(CLASSES, np.float32)),))

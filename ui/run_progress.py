@@ -70,7 +70,7 @@ def curves(run: Run) -> None:
         last = epochs[-1]
         widgets.chart(
             learning.training_curves(epochs, run.kept()),
-            f"Training curves; last epoch: accuracy {last.accuracy:.2f}, "
+            f"Training curves; last {last.unit}: accuracy {last.accuracy:.2f}, "
             f"on validation {last.validation_accuracy or 0:.2f}",
             key=f"curves {run.id}",
         )

@@ -146,7 +146,8 @@ def progress(events: Iterable[Event], seconds: float = 0.0, unit: str = "") -> N
             done, rate, left = last.done / max(1, last.total), last.per_second, last.seconds_left
         case Epoch():
             phase = PHASES.get(last.phase, last.phase)
-            parts.append(f"{phase}: epoch {last.epoch} of {last.epochs}")
+            limit = "of" if last.unit == "epoch" else "of at most"
+            parts.append(f"{phase}: {last.unit} {last.epoch} {limit} {last.epochs}")
             done, left = last.epoch / last.epochs, last.seconds_left
             # The head is trained on stored features, so its rate is not one of pictures.
             rate = None if last.phase == "head" else last.pictures_per_second

@@ -1,4 +1,4 @@
-"""Compare backbones on a dataset before committing to one: heads on each, cross-validated."""
+"""Compare backbones on a dataset, by cross-validating a linear head on each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from core import backbones
-from core import dataset as dataset_room
+from core import dataset as datasets
 from core.backbones import Backbone, serving, weights
 from core.bakeoff.result import Candidate, Comparison, Unavailable, conditions_of
 from core.dataset import Dataset, Example, Progress
@@ -22,13 +22,13 @@ from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
 
 TIMED = 15
-"""Calls of each model that are timed."""
+"""Timed calls of each model."""
 STARTS, PREPARES, HEADS = 3.0, 25.0, 2.5e-3
-"""Rough seconds until a worker is at work, to convert a backbone, and for the heads a picture."""
+"""Rough seconds to start a worker, to convert a backbone, and for the heads per picture."""
 
 
 def available(settings: Settings) -> tuple[Backbone, ...]:
-    """The backbones that can be compared without a download, in the order of the table."""
+    """Backbones that can be compared without a download, in the order of the table."""
     return tuple(
         row
         for row in backbones.BACKBONES.values()
@@ -57,58 +57,60 @@ def compare(
     progress: Progress,
     rows: Sequence[Backbone] | None = None,
 ) -> Comparison:
-    """Cross-validate a linear head on each backbone, without the pictures that a run would test.
+    """Cross-validate a linear head on each backbone, without the test pictures of a run.
 
     Args:
-        dataset: as examined; it is split here as a training with `config` would.
+        dataset: as examined; it is split as in a training with `config`.
         pictures: folder that the dataset's paths are relative to.
-        config: its seed, shares and class weights are used.
-        progress: told what is done, how many, of how many; may raise `Cancelled`.
-        rows: backbones; those at hand if None.
+        config: for its seed, shares and class weights.
+        progress: called with what is done, how many, of how many; may raise `Cancelled`.
+        rows: backbones; all available ones if None.
 
     Raises:
-        BadDataset: too few pictures are left.
+        BadDataset: there are too few pictures besides the test set.
         Cancelled: by `progress`.
     """
-    parted = dataset_room.split(
+    split = datasets.split(
         dataset, validation=config.validation, test=config.test, seed=config.seed
     )
-    examples = tuple(example for example in parted.examples if example.split != "test")
+    examples = tuple(example for example in split.examples if example.split != "test")
     labels = np.array([example.label for example in examples], np.int64)
     if len(np.unique(labels)) < 2 or np.bincount(labels).max() < 2:
         raise BadDataset(
-            f"Too few pictures to compare backbones: {len(examples)} are left beside the test "
-            "pictures. Add some."
+            "Expected two pictures of a class and two classes besides the test set, found "
+            f"{len(examples)} pictures. Add some."
         )
-    answers: list[tuple[Candidate, np.ndarray]] = []
+    candidates: list[tuple[Candidate, np.ndarray]] = []
     absent: list[Unavailable] = []
     for row in available(settings) if rows is None else rows:
         try:
-            answers.append(_tried(row, examples, labels, pictures, config, settings, progress))
+            candidates.append(
+                _evaluate(row, examples, labels, pictures, config, settings, progress)
+            )
         except Cancelled:
             raise
-        except TuskerError as refusal:
-            absent.append(Unavailable(backbone=row.name, why=str(refusal)))
-    if not answers:
-        raise BadDataset(" ".join(["No backbone could be compared."] + [a.why for a in absent]))
+        except TuskerError as error:
+            absent.append(Unavailable(backbone=row.name, why=str(error)))
+    if not candidates:
+        raise BadDataset(" ".join(["No backbone could be compared.", *(a.why for a in absent)]))
     progress("Timing", 0, 1)
-    timed = _milliseconds(
-        [serving.required(backbones.get(one.backbone), settings) for one, _ in answers]
+    times = _milliseconds(
+        [serving.required(backbones.get(one.backbone), settings) for one, _ in candidates]
     )
-    answers = [
-        (one.model_copy(update={"milliseconds": time}), right)
-        for (one, right), time in zip(answers, timed, strict=True)
+    candidates = [
+        (candidate.model_copy(update={"milliseconds": time}), correct)
+        for (candidate, correct), time in zip(candidates, times, strict=True)
     ]
     return Comparison(
         terms=conditions_of(dataset, config),
         pictures=len(examples),
-        held_out=len(parted.examples) - len(examples),
-        contenders=_ranked(answers),
+        held_out=len(split.examples) - len(examples),
+        contenders=_ranked(candidates),
         absent=tuple(absent),
     )
 
 
-def _tried(
+def _evaluate(
     row: Backbone,
     examples: Sequence[Example],
     labels: np.ndarray,
@@ -117,36 +119,36 @@ def _tried(
     settings: Settings,
     progress: Progress,
 ) -> tuple[Candidate, np.ndarray]:
-    """A contender, and which pictures (n,) bool it was right on."""
+    """The figures of a backbone, and which pictures (n,) bool it predicted correctly."""
 
-    def say(what: str, done: int, total: int) -> None:
+    def report(what: str, done: int, total: int) -> None:
         progress(f"{row.title}: {what}", done, total)
 
     if serving.locate(row, settings) is None:
-        say("being prepared, once", 0, 100)
+        report("being prepared, once", 0, 100)
         serving.prepare(
-            row, settings, lambda _what, done, total: say("being prepared, once", done, total)
+            row, settings, lambda _what, done, total: report("being prepared, once", done, total)
         )
-    embeddings = _embeddings(row, examples, pictures, config, settings, say)
-    answers = cross_validation.out_of_fold(
+    embeddings = _embeddings(row, examples, pictures, config, settings, report)
+    probabilities = cross_validation.out_of_fold(
         embeddings,
         labels,
         cross_validation.groups(examples),
         config.seed,
         weighted=config.class_weights,
-        progress=lambda done, total: say("teaching heads", done, total),
+        progress=lambda done, total: report("training heads", done, total),
     )
-    right = answers == labels
+    correct = probabilities.argmax(axis=1) == labels
     model = serving.required(row, settings)
-    contender = Candidate(
+    candidate = Candidate(
         backbone=row.name,
-        right=int(right.sum()),
-        accuracy=proportion(int(right.sum()), len(right)),
+        right=int(correct.sum()),
+        accuracy=proportion(int(correct.sum()), len(correct)),
         behind=None,
         milliseconds=0.0,
         megabytes=model.stat().st_size / 1e6,
     )
-    return contender, right
+    return candidate, correct
 
 
 def _embeddings(
@@ -155,51 +157,50 @@ def _embeddings(
     pictures: Path,
     config: TrainingConfig,
     settings: Settings,
-    say: Progress,
+    report: Progress,
 ) -> np.ndarray:
-    """(n, d) float32 of the plain pictures, kept for a training to find."""
-    with cache.opened(cache.cache_folder(pictures, settings), settings) as kept:
-        found = features.extract(
+    """Embeddings (n, d) float32 of the plain views, cached for a later training."""
+    with cache.opened(cache.cache_folder(pictures, settings), settings) as opened_cache:
+        extracted = features.extract(
             examples,
             pictures,
             row,
             Augmentation.none(),
             engines.litert(Network(row, settings), None),
-            kept,
+            opened_cache,
             seed=config.seed,
             crop=config.crop,
-            progress=lambda done, total: say("looking at pictures", done, total),
+            progress=lambda done, total: report("extracting features", done, total),
         )
-    return found.embeddings[:, 0]
+    return extracted.embeddings[:, 0]
 
 
 def _milliseconds(models: Sequence[Path]) -> list[float]:
-    """Each model's time for one picture, as Predict asks it: one at a time, on two threads.
+    """Time of each model for one picture at a time, as on Predict: the lower quartile of its calls.
 
-    They take turns, so that whatever else the machine does slows all alike; a quarter of the
-    calls were faster than what is returned.
+    The models take turns, so that other load on the machine slows all of them equally.
     """
-    asked = [opened(model) for model in models]
+    classifiers = [opened(model) for model in models]
     random = np.random.default_rng(0)
-    views = [random.integers(0, 256, (one.size, one.size, 3), np.uint8) for one in asked]
-    for one, view in zip(asked, views, strict=True):
-        one.run(view)  # the first call sets it up
+    views = [random.integers(0, 256, (one.size, one.size, 3), np.uint8) for one in classifiers]
+    for one, view in zip(classifiers, views, strict=True):
+        one.run(view)  # the first call is slow
     times = [
-        [one.run(view).seconds for one, view in zip(asked, views, strict=True)]
+        [one.run(view).seconds for one, view in zip(classifiers, views, strict=True)]
         for _ in range(TIMED)
     ]
     return [1000 * float(time) for time in np.percentile(times, 25, axis=0)]
 
 
-def _ranked(answers: list[tuple[Candidate, np.ndarray]]) -> tuple[Candidate, ...]:
-    """The best first; of equals the faster one. Each says how far it is behind the best."""
-    order = sorted(answers, key=lambda one: (-one[0].right, one[0].milliseconds))
+def _ranked(candidates: list[tuple[Candidate, np.ndarray]]) -> tuple[Candidate, ...]:
+    """The best first, among equals the fastest; each with its difference to the best."""
+    order = sorted(candidates, key=lambda one: (-one[0].right, one[0].milliseconds))
     best = order[0][1]
     behind = [None] + [
-        paired_difference(int((best & ~right).sum()), int((right & ~best).sum()), len(best))
-        for _, right in order[1:]
+        paired_difference(int((best & ~correct).sum()), int((correct & ~best).sum()), len(best))
+        for _, correct in order[1:]
     ]
     return tuple(
-        contender.model_copy(update={"behind": difference})
-        for (contender, _), difference in zip(order, behind, strict=True)
+        candidate.model_copy(update={"behind": difference})
+        for (candidate, _), difference in zip(order, behind, strict=True)
     )

@@ -44,7 +44,7 @@ def start(
         by: mark of the visitor.
 
     Raises:
-        LimitExceeded: too many comparisons wait already.
+        LimitExceeded: too many comparisons are queued.
     """
     folder = upload.comparison.path
     folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What came of a comparison of backbones: figures with intervals, and what they say in words."""
+"""The result of a comparison of backbones: figures with intervals, and a summary in words."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from core.training.config import TrainingConfig
 
 RESULT = "bakeoff.json"
 FASTER = 0.8
-"""A backbone is called faster if it takes less than this share of the other's time."""
+"""A backbone counts as faster if it takes less than this share of the other's time."""
 
 
 class Conditions(ReportPart):
-    """What a comparison was made on; under other terms, other pictures or views are compared."""
+    """The settings and pictures of a comparison; with others, the result does not apply."""
 
     seed: int
     validation: float
@@ -33,11 +33,11 @@ class Conditions(ReportPart):
 
 
 class Candidate(ReportPart):
-    """How a backbone did.
+    """The figures of one backbone.
 
-    `right` is out of the pictures that took part, each answered by a head not taught on it.
-    `behind` is how much less often it was right than the best, on the same pictures; None for
-    the best. `milliseconds` is the model's time for one picture, measured on this machine.
+    `right` counts the pictures predicted correctly out of fold. `behind` is the difference in
+    accuracy to the best backbone, on the same pictures; None for the best. `milliseconds` is the
+    time for one picture on this machine.
     """
 
     backbone: str
@@ -49,19 +49,19 @@ class Candidate(ReportPart):
 
     @property
     def as_good(self) -> bool:
-        """Whether these pictures cannot tell it from the best."""
+        """Whether the difference to the best is not significant."""
         return self.behind is None or self.behind.low <= 0
 
 
 class Unavailable(ReportPart):
-    """A backbone that could not be compared, and why."""
+    """A backbone that could not be compared, with the reason."""
 
     backbone: str
     why: str
 
 
 class Comparison(ReportPart):
-    """The contenders, the best first."""
+    """All backbones, the best first."""
 
     version: Literal[1] = 1
     terms: Conditions
@@ -72,12 +72,12 @@ class Comparison(ReportPart):
 
     @property
     def sentence(self) -> str:
-        """Which is best, and whether a faster one is as good as far as can be told."""
+        """Which backbone is best, and whether a faster one is about as good."""
         return _sentence(self)
 
 
 def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
-    """What a comparison for these pictures and settings would be made on."""
+    """The conditions of a comparison with this dataset and these settings."""
     lines = sorted(f"{e.sha256} {e.label} {e.group} {e.split}" for e in dataset.examples)
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return Conditions(
@@ -89,54 +89,53 @@ def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
     )
 
 
-def _sentence(found: Comparison) -> str:
-    best, *others = found.contenders
+def _sentence(comparison: Comparison) -> str:
+    best, *others = comparison.contenders
     name = backbones.get(best.backbone).title
-    on = f"{describe(best.accuracy)} of {found.pictures:,} pictures"
+    on = f"{describe(best.accuracy)} of {comparison.pictures:,} pictures"
     if not others:
-        return f"{name}, the only one at hand, was right on {on}."
-    equals = [one for one in others if one.as_good]
+        return f"{name}, the only one available, was right on {on}."
+    equals = [candidate for candidate in others if candidate.as_good]
     if not equals:
         return f"{name} was right most often, on {on}. Chance does not explain its lead."
-    often = "" if others[0].right == best.right else " most often,"
+    most_often = "" if others[0].right == best.right else " most often,"
     are = "is" if len(equals) == 1 else "are"
-    told = f"{_listed(equals)} {are} as good, as far as these can tell"
-    quickest = min(equals, key=lambda one: one.milliseconds)
-    if quickest.milliseconds < FASTER * best.milliseconds:
-        who = f"and {_listed([quickest])} is" if len(equals) > 1 else "and"
-        told += (
-            f", {who} faster: {quickest.milliseconds:.0f} ms a picture against "
+    summary = f"{_listed(equals)} {are} as good within the margin of error"
+    fastest = min(equals, key=lambda candidate: candidate.milliseconds)
+    if fastest.milliseconds < FASTER * best.milliseconds:
+        which = f"and {_listed([fastest])} is" if len(equals) > 1 else "and"
+        summary += (
+            f", {which} faster: {fastest.milliseconds:.0f} ms per picture against "
             f"{best.milliseconds:.0f}"
         )
-    elif best.milliseconds < FASTER * quickest.milliseconds:
-        told += ", but slower"
-    return f"{name} was right{often} on {on}. {told}."
+    elif best.milliseconds < FASTER * fastest.milliseconds:
+        summary += ", but slower"
+    return f"{name} was right{most_often} on {on}. {summary}."
 
 
 def _listed(contenders: Sequence[Candidate]) -> str:
-    names = [backbones.get(one.backbone).title for one in contenders]
+    names = [backbones.get(candidate.backbone).title for candidate in contenders]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def table(found: Comparison) -> list[str]:
+def table(comparison: Comparison) -> list[str]:
     """The comparison as lines of text, the sentence last."""
-    lines = [f"{'backbone':20}  {'right':>16}  {'ms a picture':>12}  {'MB':>6}"]
-    for one in found.contenders:
-        right = describe(one.accuracy)
-        lines.append(
-            f"{one.backbone:20}  {right:>16}  {one.milliseconds:12.1f}  {one.megabytes:6.1f}"
-        )
-    lines += [f"{one.backbone}: {one.why}" for one in found.absent]
-    return [*lines, found.sentence]
+    lines = [f"{'backbone':20}  {'right':>16}  {'ms per picture':>14}  {'MB':>6}"]
+    for candidate in comparison.contenders:
+        right = describe(candidate.accuracy)
+        cost = f"{candidate.milliseconds:14.1f}  {candidate.megabytes:6.1f}"
+        lines.append(f"{candidate.backbone:20}  {right:>16}  {cost}")
+    lines += [f"{missing.backbone}: {missing.why}" for missing in comparison.absent]
+    return [*lines, comparison.sentence]
 
 
-def write(folder: Path, found: Comparison) -> None:
-    """Keep a comparison in a folder, at once."""
-    files.write_text(folder / RESULT, found.model_dump_json(indent=1))
+def write(folder: Path, comparison: Comparison) -> None:
+    """Write a comparison into a folder, atomically."""
+    files.write_text(folder / RESULT, comparison.model_dump_json(indent=1))
 
 
 def read(folder: Path) -> Comparison | None:
-    """The comparison that is kept in a folder; None if there is none that can be read."""
+    """The comparison in a folder; None if there is none, or it cannot be read."""
     try:
         return Comparison.model_validate_json((folder / RESULT).read_bytes())
     except (OSError, ValidationError):

@@ -1,9 +1,9 @@
-"""Pictures that a visitor shows to the camera, and what is learned of them while they do."""
+"""Pictures that a visitor captures with the camera, and the head fitted to them meanwhile."""
 
 from core.capture.frames import Frame, take
 from core.capture.head import FittedHead, fit
 from core.capture.network import network
-from core.capture.saving import as_zip, flattering, lacking, save
+from core.capture.saving import as_zip, missing, save, single_burst_classes
 from core.capture.session import Added, CaptureSession, Class
 from core.capture.splitting import Partition, split_by_burst
 
@@ -16,10 +16,10 @@ __all__ = [
     "Partition",
     "as_zip",
     "fit",
-    "flattering",
-    "lacking",
+    "missing",
     "network",
     "save",
+    "single_burst_classes",
     "split_by_burst",
     "take",
 ]

@@ -1,4 +1,4 @@
-"""A picture that was shown: small enough to keep in memory, and seen once by the network."""
+"""Captured pictures: small enough to keep in memory, with their embeddings."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from core import images
 from core.model.classifier import Classifier
 
 EDGE = 640
-"""Longest that a shorter edge is kept, in pixels: no network sees more."""
+"""Limit of the shorter edge, in pixels: no network sees more."""
 QUALITY = 92
-HEAVIEST = 1_000_000
-"""Bytes from which on a JPEG of that size carries more than its picture: previews, say."""
+MOST_BYTES = 1_000_000
+"""A larger JPEG of that size contains more than its picture, such as previews."""
 THUMBNAIL = 96
-GLANCE = 32
-ALIKE = 4.0
-"""Grey levels, root mean square of a glance, up to which two pictures are nearly the same. The
+GREY = 32
+SAME = 4.0
+"""Root mean square difference, in grey levels, up to which two pictures are nearly the same. The
 noise of a camera makes 0.5 to 0.7 in a still scene; on four photographs, a shift by a hundredth of
 the width makes 8 to 16."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture.
+    """One captured picture.
 
     Attributes:
-        id: rises in the order of showing.
-        burst: pictures that were taken in one go have the same.
+        id: increases in the order of capture.
+        burst: number that pictures captured in one go share.
         content: a JPEG.
-        thumbnail: a small one.
-        glance: (32, 32) float32, the whole picture in grey, of mean 0.
+        thumbnail: a small JPEG.
+        grey: (32, 32) float32, the whole picture in grey, of mean 0.
         embedding: (d,) float32.
     """
 
@@ -42,48 +42,48 @@ class Frame:
     burst: int
     content: bytes
     thumbnail: bytes
-    glance: np.ndarray
+    grey: np.ndarray
     embedding: np.ndarray
 
     @property
     def bytes(self) -> int:
-        """What it takes of the memory."""
-        arrays = self.glance.nbytes + self.embedding.nbytes
+        """Memory that the picture takes."""
+        arrays = self.grey.nbytes + self.embedding.nbytes
         return len(self.content) + len(self.thumbnail) + arrays
 
     def is_like(self, others: Sequence[Frame]) -> bool:
-        """Whether it is nearly the same as one of them."""
+        """Whether the picture is nearly the same as one of the others."""
         if not others:
             return False
-        off = np.stack([other.glance for other in others]) - self.glance
-        return bool(np.sqrt((off**2).mean(axis=(1, 2))).min() <= ALIKE)
+        differences = np.stack([other.grey for other in others]) - self.grey
+        return bool(np.sqrt((differences**2).mean(axis=(1, 2))).min() <= SAME)
 
 
-def take(content: bytes, network: Classifier, *, id: int, burst: int) -> Frame:  # noqa: A002  # as in Shown
-    """Look at a picture file.
+def take(content: bytes, network: Classifier, *, id: int, burst: int) -> Frame:  # noqa: A002  # as in Frame
+    """Decode a picture file and compute its embedding.
 
     Args:
-        content: any picture; larger or heavier ones and other formats are kept as JPEG of a
-            shorter edge of at most 640 pixels.
-        network: what makes the embedding; it sees the picture as a training will.
+        content: any picture; large ones and other formats are kept as a JPEG with a shorter edge
+            of at most 640 pixels.
+        network: computes the embedding, from the same crop as in a training.
 
     Raises:
-        BadImage: it cannot be read.
+        BadImage: the file cannot be read.
     """
-    looked = images.decode_with_info(content, shorter_edge=EDGE)
-    large = min(looked.width, looked.height) > EDGE or len(content) > HEAVIEST
-    if looked.format != "JPEG" or large:
-        content = _smaller(looked.pixels)
-    small = (
-        Image.fromarray(looked.pixels).convert("L").resize((GLANCE, GLANCE), Image.Resampling.BOX)
+    decoded = images.decode_with_info(content, shorter_edge=EDGE)
+    large = min(decoded.width, decoded.height) > EDGE or len(content) > MOST_BYTES
+    if decoded.format != "JPEG" or large:
+        content = _smaller(decoded.pixels)
+    small_grey = (
+        Image.fromarray(decoded.pixels).convert("L").resize((GREY, GREY), Image.Resampling.BOX)
     )
-    glance = np.asarray(small, np.float32)
+    grey = np.asarray(small_grey, np.float32)
     return Frame(
         id,
         burst,
         content,
-        images.thumbnail(looked.pixels, THUMBNAIL),
-        glance - glance.mean(),
+        images.thumbnail(decoded.pixels, THUMBNAIL),
+        grey - grey.mean(),
         network.answer(network.load(content)).embedding,
     )
 

@@ -1,4 +1,4 @@
-"""What looks at pictures that are shown: the default backbone, as a training would look."""
+"""The network that computes the embeddings of captured pictures: the default backbone."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from core.model.dense import DenseHead
 from core.settings import Settings
 from core.training.config import TrainingConfig
 
-FEW = 8
-"""Of its own classes that it is left with."""
+CLASSES = 8
+"""ImageNet classes that its head keeps."""
 
 
 def network(settings: Settings, open_model: Open = opened) -> Classifier:
-    """The backbone under a small head of its own, by which a browser can see that it runs rightly.
+    """Open the backbone with a small head, by which a browser can check its own engine.
 
-    Pictures are cut as a training cuts them, so what is learned here is what it starts from.
+    Pictures are cropped as in a training, so both compute the same embeddings.
 
     Raises:
-        UnknownModel: it has not been prepared on this machine.
+        UnknownModel: the backbone has not been prepared on this machine.
     """
     row = backbones.get(backbones.DEFAULT)
     model = open_model(serving.required(row, settings))
     kernel, bias = model.head.layers[-1]
-    few = DenseHead(((np.ascontiguousarray(kernel[:, :FEW]), bias[:FEW]),))
+    head = DenseHead(((np.ascontiguousarray(kernel[:, :CLASSES]), bias[:CLASSES]),))
     return Classifier(
         model,
         title=row.title,
-        labels=backbones.imagenet_labels()[:FEW],
+        labels=backbones.imagenet_labels()[:CLASSES],
         size=row.size,
         crop=TrainingConfig().crop,
-        head=few,
+        head=head,
     )

@@ -1,4 +1,4 @@
-"""From memory to disk: the shown pictures as a zip, or as an upload that training takes as any."""
+"""Save captured pictures: as a zip to download, or as an upload that a training takes."""
 
 from __future__ import annotations
 
@@ -20,87 +20,98 @@ from core.settings import Settings
 
 NAME = "Shown to the camera"
 FEWEST = 3
-"""Pictures of a class to learn from, as `core.checks` wants them."""
+"""Training pictures per class, as `core.checks` requires."""
 
 
-def as_zip(showing: CaptureSession) -> bytes:
+def as_zip(session: CaptureSession) -> bytes:
     """Class folders with all pictures: `mug/burst 1, 003.jpg`."""
     buffer = io.BytesIO()
-    _write(buffer, ((f"{one.name}/{name}", p) for one in showing.shown for name, p in _files(one)))
+    _write(
+        buffer,
+        (
+            (f"{cls.name}/{name}", frame)
+            for cls in session.shown
+            for name, frame in _named_frames(cls)
+        ),
+    )
     return buffer.getvalue()
 
 
-def save(showing: CaptureSession, settings: Settings, *, by: str = "") -> Upload:
-    """Write the pictures to disk, parted by burst, and have them examined as any upload.
+def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload:
+    """Write the pictures to disk, split by burst, and have them examined as any upload.
 
     Args:
-        by: mark of the visitor who showed them.
+        by: mark of the visitor.
 
     Raises:
-        BadDataset: too few were shown.
-        LimitExceeded: too many uploads wait already.
-        NotEnoughResources: they do not fit on the disk.
+        BadDataset: there are too few pictures.
+        LimitExceeded: too many uploads are queued.
+        NotEnoughResources: the disk is full.
     """
-    if why := lacking(showing):
-        raise BadDataset(why)
+    if problem := missing(session):
+        raise BadDataset(problem)
 
     def write(path: Path) -> None:
         with path.open("wb") as file:
-            _write(file, _parted(showing))
+            _write(file, _split_frames(session))
 
-    return uploads.take_generated(write, NAME, settings, _notes(showing), by=by)
+    return uploads.take_generated(write, NAME, settings, _findings(session), by=by)
 
 
-def lacking(showing: CaptureSession) -> str:
-    """What is missing before a training can begin, in a sentence; empty if nothing is."""
-    shown = showing.shown
-    if len(shown) < 2:
+def missing(session: CaptureSession) -> str:
+    """What is missing before a training can start, as a sentence; empty if nothing is."""
+    classes = session.shown
+    if len(classes) < 2:
         return "At least two classes with pictures are needed. Show one more."
-    for one in shown:
-        parted = split_by_burst(one.pictures)
-        parts = [parted.count("train") >= FEWEST, parted.count("validation"), parted.count("test")]
-        if not all(parts):
-            return f"More pictures of {one.name} are needed: some to learn from and some to check."
+    for cls in classes:
+        partition = split_by_burst(cls.pictures)
+        enough = (
+            partition.count("train") >= FEWEST
+            and partition.count("validation")
+            and partition.count("test")
+        )
+        if not enough:
+            return f"More pictures of {cls.name} are needed: some to train on and some to test on."
     return ""
 
 
-def _notes(showing: CaptureSession) -> tuple[Finding, ...]:
-    poor = flattering(showing)
-    if not poor:
+def single_burst_classes(session: CaptureSession) -> tuple[str, ...]:
+    """Names of the classes whose test pictures come from the burst that is trained on."""
+    return tuple(cls.name for cls in session.shown if split_by_burst(cls.pictures).single_burst)
+
+
+def _findings(session: CaptureSession) -> tuple[Finding, ...]:
+    names = single_burst_classes(session)
+    if not names:
         return ()
     return (
         Finding(
             severity=Severity.WARNS,
             code="one_burst",
-            sentence=f"{listed(poor)} {'was' if len(poor) == 1 else 'were'} shown in one turn "
-            "only: pictures to check by are nearly those to learn from, which flatters the score.",
+            sentence=f"{listed(names)} {'was' if len(names) == 1 else 'were'} captured in a single "
+            "burst: test pictures are nearly the same as training pictures, so the score will be "
+            "too high. Capture another burst.",
         ),
     )
 
 
-def flattering(showing: CaptureSession) -> tuple[str, ...]:
-    """Names of the classes whose test pictures come from a burst that is learned from."""
-    return tuple(one.name for one in showing.shown if split_by_burst(one.pictures).flatters)
+def _split_frames(session: CaptureSession) -> Iterator[tuple[str, Frame]]:
+    for cls in session.shown:
+        splits = split_by_burst(cls.pictures).splits
+        for name, frame in _named_frames(cls):
+            if frame.id in splits:
+                yield f"{splits[frame.id]}/{cls.name}/{name}", frame
 
 
-def _parted(showing: CaptureSession) -> Iterator[tuple[str, Frame]]:
-    for one in showing.shown:
-        parts = split_by_burst(one.pictures).parts
-        for name, picture in _files(one):
-            if picture.id in parts:
-                yield f"{parts[picture.id]}/{one.name}/{name}", picture
-
-
-def _files(one: Class) -> Iterator[tuple[str, Frame]]:
-    """The pictures of a class with names that say which burst they come from."""
+def _named_frames(cls: Class) -> Iterator[tuple[str, Frame]]:
+    """The pictures of a class, with file names that contain their burst."""
     bursts: dict[int, int] = {}
-    for picture in one.pictures:
-        number = bursts.setdefault(picture.burst, len(bursts) + 1)
-        yield f"burst {number}, {picture.id:05}.jpg", picture
+    for frame in cls.pictures:
+        number = bursts.setdefault(frame.burst, len(bursts) + 1)
+        yield f"burst {number}, {frame.id:05}.jpg", frame
 
 
 def _write(file: IO[bytes], named: Iterator[tuple[str, Frame]]) -> None:
-    # JPEGs do not get any smaller.
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, picture in named:
-            archive.writestr(name, picture.content)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # JPEGs do not compress
+        for name, frame in named:
+            archive.writestr(name, frame.content)

@@ -1,4 +1,4 @@
-"""What one visitor has shown so far: classes with their pictures, and the head fitted to them."""
+"""The pictures that a visitor has captured, by class, and the head fitted to them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from core.model.classifier import Classifier
 from core.settings import MEGABYTE, Settings
 
 LONGEST = 60
-"""Characters of a class's name."""
+"""Limit of a class name, in characters."""
 RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[1-9¹²³])\s*(\..*)?", re.IGNORECASE)
-"""Names that Windows keeps for devices, whatever follows the first dot."""
+"""Names that Windows reserves for devices, whatever follows the first dot."""
 FORBIDDEN = '/\\:*?"<>|'
-"""Characters that not every system allows in the name of a folder."""
+"""Characters that some systems do not allow in folder names."""
 
 
 @dataclass
 class Class:
-    """A class that is being shown.
+    """A class with its pictures.
 
     Attributes:
-        id: stays as it is when the class is renamed.
+        id: stays the same when the class is renamed.
     """
 
     id: int
@@ -40,11 +40,11 @@ class Class:
 
 @dataclass(frozen=True)
 class Added:
-    """What became of some pictures.
+    """The outcome of adding pictures.
 
     Attributes:
-        kept: how many are new.
-        alike: how many were left out, being nearly the same as one of their class.
+        kept: number of new pictures.
+        alike: number left out, as nearly the same as another of their class.
     """
 
     kept: int
@@ -55,11 +55,11 @@ class CaptureSession:
     """Classes and their pictures, in memory only.
 
     Attributes:
-        id: no other has it, though its classes and pictures have the same numbers.
-        classes: in the order they were made.
-        version: rises with every change.
-        fitted: rises with every head.
-        alike: pictures that were left out, being nearly the same as others.
+        id: unique; ids of classes and pictures are only unique within a session.
+        classes: in the order of creation.
+        version: increases with every change.
+        fitted: increases with every head.
+        alike: number of pictures left out, as nearly the same as others.
     """
 
     def __init__(self, network: Classifier, settings: Settings) -> None:
@@ -70,12 +70,12 @@ class CaptureSession:
         self.alike = 0
         self._ids = 0
         self.fitted = 0
-        self._deed = 0
+        self._request = 0
         self._learned: tuple[tuple[int, ...], FittedHead | None] | None = None
         self.clear()
 
     def clear(self) -> None:
-        """Forget all pictures and begin with two classes."""
+        """Delete all pictures and start with two classes."""
         self.classes = []
         self.alike = 0
         self._next()
@@ -83,10 +83,10 @@ class CaptureSession:
             self.add_class()
 
     def add_class(self) -> Class:
-        """A new class under a name that is free.
+        """Add a class under an unused name.
 
         Raises:
-            LimitExceeded: there are as many as this host allows.
+            LimitExceeded: this host allows no more classes.
         """
         most = self._settings.classes
         if len(self.classes) >= most:
@@ -94,124 +94,126 @@ class CaptureSession:
                 f"Expected at most {most} classes. The host can raise "
                 f"{Settings.variable('classes')}."
             )
-        taken = {one.name.casefold() for one in self.classes}
-        number = next(n for n in range(1, most + 2) if f"class {n}" not in taken)
-        made = Class(self._next(), f"Class {number}")
-        self.classes.append(made)
-        return made
+        used = {cls.name.casefold() for cls in self.classes}
+        number = next(n for n in range(1, most + 2) if f"class {n}" not in used)
+        cls = Class(self._next(), f"Class {number}")
+        self.classes.append(cls)
+        return cls
 
     def rename(self, class_id: int, name: str) -> None:
-        """Call a class something else.
+        """Rename a class.
 
         Raises:
-            BadDataset: no class can be called that.
+            BadDataset: the name is not allowed.
         """
         name = unicodedata.normalize("NFC", " ".join(name.split()))
-        one = self.named(class_id)
-        wrong = _wrong(name)
-        if any(other is not one and _same(other.name, name) for other in self.classes):
-            wrong = f"Expected a name of its own for each class, found {name} twice."
-        if wrong:
-            raise BadDataset(wrong)
-        one.name = name
+        renamed = self.named(class_id)
+        problem = _name_problem(name)
+        names = {cls.name.casefold() for cls in self.classes if cls is not renamed}
+        if name.casefold() in names:
+            problem = f"Expected a different name for each class, found {name} twice."
+        if problem:
+            raise BadDataset(problem)
+        renamed.name = name
         self._next()
 
     def remove_class(self, class_id: int) -> None:
-        """Forget a class and its pictures."""
+        """Delete a class and its pictures."""
         self.classes.remove(self.named(class_id))
         self._next()
 
     def add(self, class_id: int, contents: Iterable[bytes], burst: int) -> Added:
-        """Take pictures in, but not those that are nearly the same as one of their class.
+        """Add pictures to a class, except those that are nearly the same as one of the class.
 
         Args:
-            class_id: whose they are.
-            contents: picture files, in the order they were taken.
-            burst: a number that pictures taken in one go share.
+            contents: picture files, in the order of capture.
+            burst: number that pictures captured in one go share.
 
         Raises:
-            BadImage: one cannot be read; those before it are kept.
-            LimitExceeded: they are more than this host keeps for a visitor; likewise.
+            BadImage: a file cannot be read; the pictures before it are kept.
+            LimitExceeded: this host keeps no more pictures per visitor; likewise.
         """
-        one = self.named(class_id)
+        cls = self.named(class_id)
         kept = alike = 0
         for content in contents:
-            self._check_room()
+            self._check_limits()
             picture = take(content, self._network, id=self._ids + 1, burst=burst)
-            if picture.is_like(one.pictures):
+            if picture.is_like(cls.pictures):
                 alike += 1
                 self.alike += 1
                 continue
             self._next()
-            one.pictures.append(picture)
+            cls.pictures.append(picture)
             kept += 1
         return Added(kept, alike)
 
     def remove(self, picture_id: int) -> None:
-        """Forget a picture; one that is gone already is no trouble."""
-        for one in self.classes:
-            one.pictures = [each for each in one.pictures if each.id != picture_id]
+        """Delete a picture, if it is still there."""
+        for cls in self.classes:
+            cls.pictures = [frame for frame in cls.pictures if frame.id != picture_id]
         self._next()
 
-    def first(self, deed: int) -> bool:
-        """Whether an act of this number is new, and not the last one asked for once more.
+    def first(self, request: int) -> bool:
+        """Whether a request is new, not a repetition of the last one.
 
         Args:
-            deed: as its asker numbers what it asks for; 0 where it does not.
+            request: number given by the browser; 0 for none.
         """
-        again = deed != 0 and deed == self._deed
-        self._deed = deed
-        return not again
+        repeated = request != 0 and request == self._request
+        self._request = request
+        return not repeated
 
     def named(self, class_id: int) -> Class:
-        """The class of that id.
+        """The class with an id.
 
         Raises:
-            BadDataset: it was removed.
+            BadDataset: the class was removed.
         """
-        for one in self.classes:
-            if one.id == class_id:
-                return one
+        for cls in self.classes:
+            if cls.id == class_id:
+                return cls
         raise BadDataset("That class is no longer here. Show it to another one.")
 
     @property
     def shown(self) -> list[Class]:
-        """The classes that have pictures, in the order of the head's answers."""
-        return [one for one in self.classes if one.pictures]
+        """The classes that have pictures, in the order of the head's outputs."""
+        return [cls for cls in self.classes if cls.pictures]
 
     @property
     def count(self) -> int:
-        """Pictures in all."""
-        return sum(len(one.pictures) for one in self.classes)
+        """Number of pictures."""
+        return sum(len(cls.pictures) for cls in self.classes)
 
     @property
     def bytes(self) -> int:
-        """Of memory that they take."""
-        return sum(picture.bytes for one in self.classes for picture in one.pictures)
+        """Memory that the pictures take."""
+        return sum(frame.bytes for cls in self.classes for frame in cls.pictures)
 
     def learned(self) -> FittedHead | None:
-        """The head fitted to what is there now; None while fewer than two classes have pictures."""
-        shown = self.shown
-        now = tuple(number for one in shown for number in (-one.id, *(p.id for p in one.pictures)))
-        if self._learned is None or self._learned[0] != now:
-            self._learned = now, _fitted(shown)
+        """The head fitted to the present pictures; None if fewer than two classes have any."""
+        classes = self.shown
+        key = tuple(
+            number for cls in classes for number in (-cls.id, *(p.id for p in cls.pictures))
+        )
+        if self._learned is None or self._learned[0] != key:
+            self._learned = key, _fitted(classes)
             self.fitted += 1
         return self._learned[1]
 
     def classifier(self) -> Classifier | None:
-        """The network with that head."""
+        """The network with the fitted head."""
         learned = self.learned()
         if learned is None:
             return None
-        return self._network.with_head(learned.head, tuple(one.name for one in self.shown))
+        return self._network.with_head(learned.head, tuple(cls.name for cls in self.shown))
 
     def _next(self) -> int:
-        """A number that was not given before; also the mark of a change."""
+        """A new number, which also marks a change."""
         self._ids += 1
         self.version = self._ids
         return self._ids
 
-    def _check_room(self) -> None:
+    def _check_limits(self) -> None:
         limits = self._settings
         if self.count >= limits.shown_pictures:
             raise LimitExceeded(
@@ -225,26 +227,22 @@ class CaptureSession:
             )
 
 
-def _fitted(shown: list[Class]) -> FittedHead | None:
-    if len(shown) < 2:
+def _fitted(classes: list[Class]) -> FittedHead | None:
+    if len(classes) < 2:
         return None
-    pictures = [(label, picture) for label, one in enumerate(shown) for picture in one.pictures]
-    # A burst is of one class: the same number in two says nothing.
-    owned = np.array([(label, picture.burst) for label, picture in pictures], np.int64)
+    frames = [(label, frame) for label, cls in enumerate(classes) for frame in cls.pictures]
+    # A burst belongs to one class: the same number in two classes means two bursts.
+    owned = np.array([(label, frame.burst) for label, frame in frames], np.int64)
     _, bursts = np.unique(owned, axis=0, return_inverse=True)
-    return fit(np.stack([picture.embedding for _, picture in pictures]), owned[:, 0], bursts)
+    return fit(np.stack([frame.embedding for _, frame in frames]), owned[:, 0], bursts)
 
 
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
-
-
-def _wrong(name: str) -> str:
-    """Why a folder cannot be called that; empty if it can."""
+def _name_problem(name: str) -> str:
+    """Why a folder cannot have this name; empty if it can."""
     if not name or len(name) > LONGEST:
         return f"Expected a name of 1 to {LONGEST} characters, found {len(name)}."
-    if any(sign in FORBIDDEN or not sign.isprintable() for sign in name):
+    if any(letter in FORBIDDEN or not letter.isprintable() for letter in name):
         return f"Expected a name that a folder can have, found {name!r}. Leave {FORBIDDEN} out."
     if is_clutter(f"{name}/0.jpg") or name.endswith(".") or RESERVED.fullmatch(name):
-        return f"Expected a name that a folder can have, found {name!r}. Call it something else."
+        return f"Expected a name that a folder can have, found {name!r}. Choose another."
     return ""

@@ -1,4 +1,4 @@
-"""Part shown pictures into training, validation and test by burst, not by picture."""
+"""Split captured pictures into training, validation and test by burst, not by picture."""
 
 from __future__ import annotations
 
@@ -11,64 +11,60 @@ from core.dataset.layout import Split
 from core.dataset.splitting import assign
 
 SHARES: dict[Split, float] = {"test": 0.15, "validation": 0.15}
-WHOLE = 3
-"""Bursts that can be dealt out whole, one for each part."""
 GAP = 0.05
 """Share of a burst's pictures left out at each cut, since neighbours are nearly the same."""
-GAPPED = 8
-"""Pictures from which a burst can spare them."""
+FEWEST_FOR_GAP = 8
+"""Pictures of a burst that can spare some."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """Where the pictures of a class go.
+    """The split of the pictures of a class.
 
     Attributes:
-        parts: id of a picture → its part; those left out at a cut are not there.
-        flatters: whether its test pictures come from a burst that is learned from.
+        splits: id of a picture → its split; without the pictures left out at a cut.
+        single_burst: whether test pictures come from the burst that is trained on.
     """
 
-    parts: dict[int, Split]
-    flatters: bool
+    splits: dict[int, Split]
+    single_burst: bool
 
     def count(self, split: Split) -> int:
-        """Pictures of a part."""
-        return sum(one == split for one in self.parts.values())
+        """Number of pictures in a split."""
+        return list(self.splits.values()).count(split)
 
 
 def split_by_burst(pictures: Iterable[Frame]) -> Partition:
-    """Part the pictures of one class.
+    """Split the pictures of one class.
 
-    Of three bursts or more, each goes whole to one part. Of two, the smaller is the test, and the
-    other is cut by time for validation. A single one is cut by time into all three, with a gap at
-    each cut.
+    Of three or more bursts, each goes to one split as a whole. Of two, the smaller one is the test
+    set, and the other is cut in time for validation. A single burst is cut in time into all three
+    splits, with a gap at each cut.
     """
     bursts: defaultdict[int, list[int]] = defaultdict(list)
-    for picture in sorted(pictures, key=lambda one: one.id):
+    for picture in sorted(pictures, key=lambda frame: frame.id):
         bursts[picture.burst].append(picture.id)
     units = list(bursts.values())
-    if len(units) >= WHOLE:
+    if len(units) > 2:
         dealt = assign(units, SHARES)
-        return Partition(
-            {one: split for split, ids in dealt.items() for one in ids}, flatters=False
-        )
-    if len(units) == WHOLE - 1:
-        taught, tested = sorted(units, key=len, reverse=True)
-        parts = _cut(taught, ("validation",))
-        return Partition(parts | dict.fromkeys(tested, "test"), flatters=False)
-    return Partition(_cut(units[0], ("validation", "test")) if units else {}, flatters=True)
+        splits = {number: split for split, ids in dealt.items() for number in ids}
+        return Partition(splits, single_burst=False)
+    if len(units) == 2:
+        larger, smaller = sorted(units, key=len, reverse=True)
+        splits = _cut(larger, ("validation",)) | dict.fromkeys(smaller, "test")
+        return Partition(splits, single_burst=False)
+    return Partition(_cut(units[0], ("validation", "test")) if units else {}, single_burst=True)
 
 
-def _cut(ids: Sequence[int], later: Sequence[Split]) -> dict[int, Split]:
-    """The first pictures to learn from, and after gaps some for each of the later parts."""
-    count = len(ids)
-    gap = max(1, round(GAP * count)) if count >= GAPPED else 0
-    parts: dict[int, Split] = {}
-    end = count
-    for split in reversed(later):
-        wanted = max(1, round(SHARES[split] * count))
+def _cut(ids: Sequence[int], held_out: Sequence[Split]) -> dict[int, Split]:
+    """The first pictures are for training; after gaps some follow for each other split."""
+    gap = max(1, round(GAP * len(ids))) if len(ids) >= FEWEST_FOR_GAP else 0
+    splits: dict[int, Split] = {}
+    end = len(ids)
+    for split in reversed(held_out):
+        wanted = max(1, round(SHARES[split] * len(ids)))
         if end - wanted - gap < 1:
             continue
-        parts |= dict.fromkeys(ids[end - wanted : end], split)
+        splits |= dict.fromkeys(ids[end - wanted : end], split)
         end -= wanted + gap
-    return parts | dict.fromkeys(ids[:end], "train")
+    return splits | dict.fromkeys(ids[:end], "train")

@@ -1,4 +1,4 @@
-"""The dataset doctor: what would spoil a model or flatter its score, and what to do about it."""
+"""Find problems of a dataset that would spoil a model or inflate its score, and remedies."""
 
 from core.checks.examine import CHECKS, examine, judge
 from core.checks.findings import Case, Finding, Remedy, Severity, apply

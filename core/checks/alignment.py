@@ -1,4 +1,4 @@
-"""Lay one small picture over another, and compare what then coincides."""
+"""Align small pictures, and correlate where they overlap."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ SHIFT = 0.12  # of an edge
 
 
 def align(a: np.ndarray, b: np.ndarray, steps: int, start: np.ndarray | None = None) -> np.ndarray:
-    """Scale and shift of each axis under which `b` comes closest to `a`, for many pairs at once.
+    """Find the scale and shift of each axis that bring `b` closest to `a`, for many pairs at once.
 
     Args:
         a: (m, s, s) float32, smooth.
         b: (m, s, s) float32, smooth.
-        steps: how often to improve the answer.
-        start: (m, 4), to begin from.
+        steps: number of iterations.
+        start: (m, 4), the initial values.
 
     Returns:
         (m, 4) float32: x scale, x shift, y scale, y shift; shifts in parts of an edge, about the
@@ -46,7 +46,7 @@ def sample(pictures: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
     Args:
         pictures: (m, s, s) float32.
-        at: (m, 4) as `align` answers.
+        at: (m, 4) as returned by `align`.
 
     Returns:
         Two (m, s, s) float32.

@@ -1,4 +1,4 @@
-"""Checks of the classes: are there enough, and enough of each?"""
+"""Checks of the classes: whether there are enough, with enough pictures each."""
 
 from collections import defaultdict
 
@@ -7,59 +7,55 @@ import numpy as np
 from core.checks.findings import Case, Finding, Remedy, Severity, counted, listed
 from core.dataset import Dataset
 
-FEWEST = 3  # pictures of a class: one for each part
-FEW = 20  # below this a class is learned and scored poorly
-IMBALANCE = 3  # times
+FEWEST = 3  # pictures per class: one for each split
+FEW = 20  # with fewer a class is learned and scored poorly
+IMBALANCE = 3  # ratio of the largest class to the smallest
 
 
-def two_classes(case: Case) -> Finding | None:
-    """Nothing to tell apart."""
+def at_least_two_classes(case: Case) -> Finding | None:
+    """Fewer than two classes."""
     if len(case.dataset.classes) >= 2:
         return None
     return Finding(
         severity=Severity.BLOCKS,
         code="two_classes",
-        sentence="At least two classes are needed. Add a folder of pictures of something else.",
+        sentence="At least two classes are needed. Add a folder of pictures of another class.",
     )
 
 
-def too_few(case: Case) -> Finding | None:
-    """Classes with fewer pictures than a split can share out."""
-    poor = [
-        name
-        for name, count in zip(case.dataset.classes, _counts(case.dataset), strict=True)
-        if count < FEWEST
-    ]
-    if not poor:
+def too_few_pictures(case: Case) -> Finding | None:
+    """Classes with fewer pictures than there are splits."""
+    small = _with_counts(case.dataset, 0, FEWEST)
+    if not small:
         return None
     return Finding(
         severity=Severity.BLOCKS,
         code="too_few",
-        sentence=f"At least {FEWEST} pictures of a class are needed; {listed(poor)} "
-        f"{'has' if len(poor) == 1 else 'have'} fewer. Add some, or leave the class out.",
-        files=_files(case.dataset, poor),
+        sentence=f"At least {FEWEST} pictures per class are needed; {listed(small)} "
+        f"{'has' if len(small) == 1 else 'have'} fewer. Add some, or leave the class out.",
+        files=tuple(
+            example.name
+            for example in case.dataset.examples
+            if case.dataset.classes[example.label] in small
+        ),
         remedy=Remedy(
             kind="leave_out",
-            label=f"Leave out {counted(len(poor), 'class', 'classes')}",
-            classes=tuple(poor),
+            label=f"Leave out {counted(len(small), 'class', 'classes')}",
+            classes=tuple(small),
         ),
     )
 
 
-def few(case: Case) -> Finding | None:
+def few_pictures(case: Case) -> Finding | None:
     """Classes with so few pictures that their scores say little."""
-    poor = [
-        name
-        for name, count in zip(case.dataset.classes, _counts(case.dataset), strict=True)
-        if FEWEST <= count < FEW
-    ]
-    if not poor:
+    small = _with_counts(case.dataset, FEWEST, FEW)
+    if not small:
         return None
     return Finding(
         severity=Severity.WARNS,
         code="few",
-        sentence=f"{listed(poor)} {'has' if len(poor) == 1 else 'have'} fewer than {FEW} pictures "
-        "to learn from, so scores will be uncertain. Add some if you can.",
+        sentence=f"{listed(small)} {'has' if len(small) == 1 else 'have'} fewer than {FEW} "
+        "training pictures, so scores will be uncertain. Add some if you can.",
     )
 
 
@@ -81,10 +77,10 @@ def imbalance(case: Case) -> Finding | None:
 
 def similar_names(case: Case) -> Finding | None:
     """Classes whose names differ only in capitals, spaces or the folder above them."""
-    alike: defaultdict[str, list[str]] = defaultdict(list)
+    by_name: defaultdict[str, list[str]] = defaultdict(list)
     for name in case.dataset.classes:
-        alike["".join(name.split("/")[-1].casefold().split())].append(name)
-    same = next((names for names in alike.values() if len(names) > 1), None)
+        by_name["".join(name.split("/")[-1].casefold().split())].append(name)
+    same = next((names for names in by_name.values() if len(names) > 1), None)
     if not same:
         return None
     return Finding(
@@ -96,12 +92,14 @@ def similar_names(case: Case) -> Finding | None:
 
 
 def _counts(dataset: Dataset) -> list[int]:
-    """Pictures of each class; of a predefined split, those to learn from."""
+    """Pictures of each class; of a predefined split, its training pictures."""
     counts = [0] * len(dataset.classes)
     for example in dataset.examples:
         counts[example.label] += not dataset.predefined or example.split == "train"
     return counts
 
 
-def _files(dataset: Dataset, classes: list[str]) -> tuple[str, ...]:
-    return tuple(e.name for e in dataset.examples if dataset.classes[e.label] in classes)
+def _with_counts(dataset: Dataset, low: int, high: int) -> list[str]:
+    """Names of the classes that have from `low` to under `high` pictures."""
+    counts = zip(dataset.classes, _counts(dataset), strict=True)
+    return [name for name, count in counts if low <= count < high]

@@ -1,8 +1,6 @@
-"""Find what in a dataset would spoil a model or flatter its score.
+"""Find problems of a dataset that would spoil a model or inflate its score.
 
-A check is a function of a `Case` that answers a finding or nothing. One that needs more than
-the pictures, such as likely wrong labels, which need a fitted head, takes it as an argument
-and answers a `Finding` of the same kind.
+A check is a function that takes a `Case` and returns a finding or None.
 """
 
 from collections import Counter, defaultdict
@@ -24,16 +22,16 @@ COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixel
 FLAT = 8  # grey levels of standard deviation below which equal pixels mean nothing
 
 CHECKS: tuple[Callable[[Case], Finding | None], ...] = (
-    of_classes.two_classes,
-    of_classes.too_few,
-    of_pictures.in_two_classes,
-    of_classes.few,
+    of_classes.at_least_two_classes,
+    of_classes.too_few_pictures,
+    of_pictures.same_picture_in_two_classes,
+    of_classes.few_pictures,
     of_classes.imbalance,
     of_classes.similar_names,
     of_pictures.leaks,
-    of_pictures.copies,
-    of_pictures.near_copies,
-    of_pictures.alike_in_two_classes,
+    of_pictures.duplicates,
+    of_pictures.near_duplicates,
+    of_pictures.similar_pictures_in_two_classes,
     of_pictures.dark,
     of_pictures.bright,
     of_pictures.empty,
@@ -41,64 +39,68 @@ CHECKS: tuple[Callable[[Case], Finding | None], ...] = (
     of_pictures.tiny,
     of_pictures.odd_shape,
     of_pictures.unreadable,
-    of_pictures.at_a_glance,
+    of_pictures.formats_and_sizes,
 )
 
 
 def examine(
     dataset: Dataset, pictures: Path, progress: Progress | None = None
 ) -> tuple[Dataset, tuple[Finding, ...]]:
-    """Group the pictures that show the same, and run every check.
+    """Group pictures that look the same, and run all checks.
 
     Args:
         dataset: as read.
-        pictures: the folder that `read` kept its glances in; where they are missing, pictures
-            are decoded again.
+        pictures: folder with the fingerprints that `read` wrote; without them, the pictures are
+            decoded again.
         progress: called with what is done, how many, and of how many; may raise.
 
     Returns:
-        The dataset with `Example.group` set, and the findings, the gravest first.
+        The dataset with `Example.group` set, and the findings, the most severe first.
 
     Raises:
-        BadImage: a picture that was read before no longer can be.
+        BadImage: a picture can no longer be read.
     """
-    seen, rows = _glances(dataset, pictures)
-    grouped = _group(dataset, seen, rows, progress)
-    return grouped, _findings(grouped, seen, rows)
+    fingerprints, rows = _fingerprints(dataset, pictures)
+    grouped = _group(dataset, fingerprints, rows, progress)
+    return grouped, _findings(grouped, fingerprints, rows)
 
 
 def judge(dataset: Dataset, pictures: Path) -> tuple[Finding, ...]:
-    """Run the checks on a dataset that has its groups, such as one with remedies applied."""
-    return _findings(dataset, *_glances(dataset, pictures))
+    """Run the checks on a dataset with groups, such as one with remedies applied."""
+    return _findings(dataset, *_fingerprints(dataset, pictures))
 
 
-def _glances(dataset: Dataset, pictures: Path) -> tuple[Fingerprints, np.ndarray]:
-    """What was seen of the pictures, and the row of each example in it."""
-    seen = Fingerprints.load(pictures)
-    if seen is None or any(e.sha256 not in seen.place for e in dataset.examples):
+def _fingerprints(dataset: Dataset, pictures: Path) -> tuple[Fingerprints, np.ndarray]:
+    """Fingerprints of the pictures, and the row of each example in them."""
+    fingerprints = Fingerprints.load(pictures)
+    if fingerprints is None or any(e.sha256 not in fingerprints.place for e in dataset.examples):
         limits = settings.load()
-        seen = Fingerprints.of([fingerprint(pictures / e.path, limits) for e in dataset.examples])
+        fingerprints = Fingerprints.of(
+            [fingerprint(pictures / e.path, limits) for e in dataset.examples]
+        )
     try:
-        return seen, np.array([seen.place[e.sha256] for e in dataset.examples], np.int64)
+        return fingerprints, np.array(
+            [fingerprints.place[e.sha256] for e in dataset.examples], np.int64
+        )
     except KeyError:
         raise BadImage("A picture has changed since it was read. Upload the set again.") from None
 
 
 def _group(
-    dataset: Dataset, seen: Fingerprints, rows: np.ndarray, progress: Progress | None
+    dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray, progress: Progress | None
 ) -> Dataset:
-    """Number the groups of pictures that show the same."""
+    """Number the groups of pictures that look the same."""
     used, first = np.unique(rows, return_index=True)
     edges = [min(dataset.examples[at].width, dataset.examples[at].height) for at in first]
-    told = (lambda done, total: progress("Comparing pictures", done, total)) if progress else None
-    linked = near_duplicates.pairs(seen.grey[used], np.array(edges) < COMPARABLE, told)
+    report = (lambda done, total: progress("Comparing pictures", done, total)) if progress else None
+    linked = near_duplicates.pairs(fingerprints.grey[used], np.array(edges) < COMPARABLE, report)
     column = {row: at for at, row in enumerate(used)}
-    for copies in _copies(dataset, seen, rows):
-        linked += [(column[rows[copies[0]]], column[rows[other]]) for other in copies[1:]]
-    joined = near_duplicates.groups(len(used), linked)
-    number = {used[at]: group for group, members in enumerate(joined) for at in members}
+    for copies in _copies(dataset, fingerprints, rows):
+        linked += [(column[rows[copies[0]]], column[rows[copy]]) for copy in copies[1:]]
+    groups = near_duplicates.groups(len(used), linked)
+    number = {used[at]: group for group, members in enumerate(groups) for at in members}
     shared = Counter(rows.tolist())
-    extra = {row: len(joined) + at for at, row in enumerate(r for r in shared if r not in number)}
+    extra = {row: len(groups) + at for at, row in enumerate(r for r in shared if r not in number)}
     number |= {row: group for row, group in extra.items() if shared[row] > 1}
     examples = tuple(
         example.model_copy(update={"group": number.get(row)})
@@ -107,18 +109,22 @@ def _group(
     return dataset.model_copy(update={"examples": examples})
 
 
-def _copies(dataset: Dataset, seen: Fingerprints, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
+def _copies(
+    dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
+) -> tuple[tuple[int, ...], ...]:
     """Examples with equal bytes, or equal pixels in another file."""
-    alike: defaultdict[Hashable, list[int]] = defaultdict(list)
+    same: defaultdict[Hashable, list[int]] = defaultdict(list)
     for at, (example, row) in enumerate(zip(dataset.examples, rows, strict=True)):
-        grey = seen.grey[row]
+        grey = fingerprints.grey[row]
         pixels = (example.width, example.height, grey.tobytes())
-        alike[pixels if grey.std() >= FLAT else example.sha256].append(at)
-    return tuple(tuple(members) for members in alike.values() if len(members) > 1)
+        same[pixels if grey.std() >= FLAT else example.sha256].append(at)
+    return tuple(tuple(members) for members in same.values() if len(members) > 1)
 
 
-def _findings(dataset: Dataset, seen: Fingerprints, rows: np.ndarray) -> tuple[Finding, ...]:
-    case = Case(dataset, seen.measures[rows], _copies(dataset, seen, rows))
-    found = [finding for check in CHECKS if (finding := check(case))]
+def _findings(
+    dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
+) -> tuple[Finding, ...]:
+    case = Case(dataset, fingerprints.measures[rows], _copies(dataset, fingerprints, rows))
+    findings = [finding for check in CHECKS if (finding := check(case))]
     order = list(Severity)
-    return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset, in sentences, and what one click can do about it."""
+"""Findings about a dataset, and remedies that one click applies."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ LEFT_OUT = "Left out on the advice of a finding."
 
 
 class Severity(StrEnum):
-    """How much a finding matters."""
+    """Severity of a finding."""
 
     BLOCKS = "blocks"
     WARNS = "warns"
@@ -23,12 +23,12 @@ class Severity(StrEnum):
 
 
 class Remedy(BaseModel):
-    """A change to a dataset that answers a finding. Undoing it is not applying it.
+    """A change to a dataset that resolves a finding.
 
     Attributes:
-        kind: `leave_out` takes out `files` and all pictures of `classes`; `merge` makes the
-            later of `classes` part of the first.
-        label: what the button says.
+        kind: `leave_out` removes `files` and all pictures of `classes`; `merge` merges the later
+            of `classes` into the first.
+        label: of the button.
         files: `Example.name` of each.
         classes: names of classes.
     """
@@ -42,14 +42,14 @@ class Remedy(BaseModel):
 
 
 class Finding(BaseModel):
-    """One thing that was found.
+    """A problem or a property of a dataset.
 
     Attributes:
-        severity: whether learning can start.
-        code: names the check, for pages and tests.
-        sentence: for people.
-        files: `Example.name` of the pictures concerned; of duplicates, those alike in a row.
-        remedy: what can be done about it at once, if anything.
+        severity: `BLOCKS` prevents training.
+        code: of the check, as stored in findings.json.
+        sentence: for the visitor.
+        files: `Example.name` of the pictures concerned; duplicates are next to each other.
+        remedy: if there is one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,12 +63,12 @@ class Finding(BaseModel):
 
 @dataclass(frozen=True)
 class Case:
-    """A dataset with what was seen of its pictures.
+    """The input of a check.
 
     Attributes:
         dataset: with groups.
-        measures: (n, 4) float32, one row an example, as in `fingerprints.MEASURES`.
-        copies: places of examples with equal pixels, two or more in each.
+        measures: (n, 4) float32, one row per example, as in `fingerprints.MEASURES`.
+        copies: groups of two or more examples with equal pixels, by place.
     """
 
     dataset: Dataset
@@ -77,9 +77,9 @@ class Case:
 
 
 def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
-    """A dataset as it is after some remedies: first classes are merged, then files left out.
+    """Apply remedies: first classes are merged, then files are left out.
 
-    The given dataset is not changed, so that applying fewer remedies to it undoes the others.
+    The dataset itself is not changed; applying fewer remedies to it undoes the others.
     """
     remedies = list(remedies)
     name_of = {name: name for name in dataset.classes}
@@ -92,10 +92,10 @@ def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
     files = {name for remedy in leaving for name in remedy.files}
     classes = {name for remedy in leaving for name in remedy.classes}
     kept: list[Example] = []
-    gone: list[Example] = []
+    removed: list[Example] = []
     for example in dataset.examples:
         out = example.name in files or dataset.classes[example.label] in classes
-        (gone if out else kept).append(example)
+        (removed if out else kept).append(example)
     labels = [name_of[dataset.classes[example.label]] for example in kept]
     names = tuple(name for name in dataset.classes if name in set(labels))
     place = {name: index for index, name in enumerate(names)}
@@ -103,7 +103,7 @@ def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
         example.model_copy(update={"label": place[label]})
         for example, label in zip(kept, labels, strict=True)
     )
-    skipped = tuple(Skipped(name=example.name, reason=LEFT_OUT) for example in gone)
+    skipped = tuple(Skipped(name=example.name, reason=LEFT_OUT) for example in removed)
     return dataset.model_copy(
         update={"classes": names, "examples": examples, "skipped": dataset.skipped + skipped}
     )

@@ -1,4 +1,4 @@
-"""Find training pictures whose label is likely wrong; possible only once features exist."""
+"""Find training pictures whose label is likely wrong, from out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-FOLDS = 5
 STRENGTH = 1e-2
-"""Inverse regularisation strength; strong, so that a wrong label is not learned by heart."""
-SURE = 0.8
-"""How sure the model must be of another class: a doubt that is often wrong is not looked at."""
+"""Inverse regularisation strength of the predictions; strict, so that no wrong label is
+memorised."""
+CONFIDENT = 0.8
+"""Least probability of the suggested class; below it a suggestion is too often wrong."""
 
 
 class LabelIssue(BaseModel):
-    """A picture that a model taught on the others would call something else.
+    """A picture that a model trained on the other pictures assigns to another class.
 
     Attributes:
         name: `Example.name`.
-        label: place of the class it was given.
-        suggested: place of the class that it looks like.
+        label: index of its class.
+        suggested: index of the class that was predicted.
         probability: of the suggested class, 0 to 1.
     """
 
@@ -32,30 +32,21 @@ class LabelIssue(BaseModel):
     probability: float
 
 
-def label_issues(
-    embeddings: np.ndarray, labels: np.ndarray, names: Sequence[str], *, seed: int
+def find_label_issues(
+    probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str]
 ) -> tuple[LabelIssue, ...]:
-    """The pictures whose label is likely wrong, the likeliest first.
-
-    Each picture is judged by a logistic regression that was not taught on it.
+    """List the pictures whose label is likely wrong, the likeliest first.
 
     Args:
-        embeddings: (n, d) float32, of the pictures as they are.
-        labels: (n,) int64, 0 to k - 1, each class at least once.
+        probabilities: (n, k), predicted by models that were not trained on the picture.
+        labels: (n,) int64, 0 to k - 1; every class occurs.
         names: (n,) of the pictures.
 
-    Returns:
-        None of a dataset in which a class has fewer than two pictures.
-
-    Source: confident learning, Northcutt et al., 2021, as `cleanlab` has it.
+    Source: confident learning, Northcutt et al., 2021, as implemented in `cleanlab`.
     """
-    folds = min(FOLDS, int(np.bincount(labels).min()))
-    if folds < 2:
-        return ()
-    probabilities = _out_of_fold(embeddings, labels, folds, seed)
-    from cleanlab.filter import find_label_issues
+    from cleanlab import filter as confident_learning
 
-    found = find_label_issues(
+    places = confident_learning.find_label_issues(
         labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1
     )
     return tuple(
@@ -65,22 +56,6 @@ def label_issues(
             suggested=int(probabilities[place].argmax()),
             probability=float(probabilities[place].max()),
         )
-        for place in found
-        if probabilities[place].max() >= SURE
+        for place in places
+        if probabilities[place].max() >= CONFIDENT
     )
-
-
-def _out_of_fold(embeddings: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Probabilities (n, k) float64 of each picture by a model taught without it."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits
-
-    model = make_pipeline(
-        StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=100, class_weight="balanced")
-    )
-    parts = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    with threadpool_limits(1):  # as for the head: more threads only wait for each other
-        return cross_val_predict(model, embeddings, labels, cv=parts, method="predict_proba")

@@ -1,9 +1,9 @@
-"""Find pictures that show the same: re-encoded, resized, slightly cropped or mirrored copies.
+"""Find pictures that look the same: re-encoded, resized, slightly cropped or mirrored copies.
 
-Two steps on the small grey pictures that are kept of all. First, every pair is compared at
-12 × 12 cells, one of the two also cut at its corners and edges, and mirrored. Then each pair
-that is alike is laid over another exactly (shift and scale on both axes), and its fine detail
-compared. Similar scenes have alike cells; only copies have alike detail.
+There are two steps, on small grey versions of the pictures. First, every pair is compared at
+12 × 12 cells, with one of the two also cropped at corners and edges, and mirrored. Then similar
+pairs are aligned (shift and scale on both axes), and their fine detail is compared. Similar scenes
+have similar cells; only copies have similar detail.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ WINDOWS = (  # left, top, right, bottom
     (CUT, CUT, 1 - CUT, 1 - CUT),
 )
 # Correlations. On 1,196 photographs of insects and flowers, planted copies had at least 0.94,
-# 0.95 and 0.80; pairs that only look alike at most 0.97, 0.94 and 0.63.
-ALIKE_CELLS, ALIKE_PICTURE, ALIKE_DETAIL = 0.9, 0.88, 0.75
+# 0.95 and 0.80; pairs that are only similar at most 0.97, 0.94 and 0.63.
+SIMILAR_CELLS, SIMILAR_PICTURE, SIMILAR_DETAIL = 0.9, 0.88, 0.75
 CERTAINTY = 10.0  # standard errors by which detail must agree
 DETAIL_SIGMA = 3  # pixels of 64
 COARSE_STEPS, FINE_STEPS = 8, 4
@@ -32,35 +32,36 @@ FLAT = 6.0  # grey levels of standard deviation below which there is nothing to 
 PAIRS_PER_PICTURE = 3
 BLOCK = 1_024
 
-Told = Callable[[int, int], None]
+Report = Callable[[int, int], None]
 
 
-def pairs(grey: np.ndarray, tiny: np.ndarray, told: Told | None = None) -> list[tuple[int, int]]:
-    """Pairs of pictures that show the same.
+def pairs(
+    grey: np.ndarray, tiny: np.ndarray, progress: Report | None = None
+) -> list[tuple[int, int]]:
+    """Find pairs of pictures that look the same.
 
     Args:
         grey: (n, 64, 64) uint8, each a whole picture squeezed into a square.
-        tiny: (n,) bool, pictures with too few pixels of their own to be told apart by detail;
-            they are not compared.
-        told: called with steps done and in all; may raise.
+        tiny: (n,) bool, pictures with too few pixels to have detail; they are not compared.
+        progress: called with (steps done, steps in all); may raise.
 
     Returns:
         Pairs of rows, each with the smaller first.
     """
-    found: list[tuple[int, int]] = []
+    similar: list[tuple[int, int]] = []
     needed = _needed(grey)
-    candidates = _candidates(grey, tiny, told)
+    candidates = _candidates(grey, tiny, progress)
     for start in range(0, len(candidates), BLOCK // 4):
-        if told:
-            told(start, len(candidates))
+        if progress:
+            progress(start, len(candidates))
         block = candidates[start : start + BLOCK // 4]
         first, second, mirrored = block.T
         a = grey[first].astype(np.float32)
         b = grey[second].astype(np.float32)
         b[mirrored == 1] = b[mirrored == 1, :, ::-1]
         same = _same(a, b, np.maximum(needed[first], needed[second]))
-        found += [(int(i), int(j)) for i, j in zip(first[same], second[same], strict=True)]
-    return found
+        similar += [(int(i), int(j)) for i, j in zip(first[same], second[same], strict=True)]
+    return similar
 
 
 def groups(count: int, linked: list[tuple[int, int]]) -> list[list[int]]:
@@ -73,8 +74,8 @@ def groups(count: int, linked: list[tuple[int, int]]) -> list[list[int]]:
             row = parent[row]
         return row
 
-    for one, other in linked:
-        low, high = sorted((root(one), root(other)))
+    for first, second in linked:
+        low, high = sorted((root(first), root(second)))
         parent[high] = low
     members: dict[int, list[int]] = {}
     for row in range(count):
@@ -82,8 +83,8 @@ def groups(count: int, linked: list[tuple[int, int]]) -> list[list[int]]:
     return [rows for rows in members.values() if len(rows) > 1]
 
 
-def _candidates(grey: np.ndarray, tiny: np.ndarray, told: Told | None) -> np.ndarray:
-    """(m, 3) int: two rows whose cells are alike, and 1 where the second has to be mirrored."""
+def _candidates(grey: np.ndarray, tiny: np.ndarray, progress: Report | None) -> np.ndarray:
+    """(m, 3) int: two rows with similar cells, and 1 if the second has to be mirrored."""
     rows = np.flatnonzero(~tiny & (grey.reshape(len(grey), -1).std(1) >= FLAT))
     if len(rows) < 2:
         return np.empty((0, 3), np.int64)
@@ -91,27 +92,27 @@ def _candidates(grey: np.ndarray, tiny: np.ndarray, told: Told | None) -> np.nda
     mirrored = _cells(grey[rows][:, :, ::-1])
     kept: list[tuple[float, int, int, int]] = []
     for start in range(0, len(rows), BLOCK):
-        if told:
-            told(start, len(rows))
+        if progress:
+            progress(start, len(rows))
         block = slice(start, start + BLOCK)
         plain = upright[0][block]
-        # Either of the two may be the one that was cut.
+        # Either of the two may be the cropped one.
         straight = [plain @ w.T for w in upright] + [w[block] @ upright[0].T for w in upright[1:]]
         turned = [plain @ w.T for w in mirrored] + [w[block] @ mirrored[0].T for w in upright[1:]]
-        alike = np.stack([np.max(straight, axis=0), np.max(turned, axis=0)])
-        flip, score = alike.argmax(0), alike.max(0)
+        similarity = np.stack([np.max(straight, axis=0), np.max(turned, axis=0)])
+        flip, score = similarity.argmax(0), similarity.max(0)
         later = np.arange(len(rows)) > np.arange(start, start + len(plain))[:, None]
-        one, other = np.nonzero(later & (score > ALIKE_CELLS))
+        rows_a, rows_b = np.nonzero(later & (score > SIMILAR_CELLS))
         kept += [
             (float(score[i, j]), int(rows[start + i]), int(rows[j]), int(flip[i, j]))
-            for i, j in zip(one, other, strict=True)
+            for i, j in zip(rows_a, rows_b, strict=True)
         ]
     kept.sort(reverse=True)
-    room = np.full(len(grey), PAIRS_PER_PICTURE)
+    slots = np.full(len(grey), PAIRS_PER_PICTURE)
     best_of_each = []
     for _, first, second, mirror in kept:
-        if room[first] > 0 or room[second] > 0:
-            room[[first, second]] -= 1
+        if slots[first] > 0 or slots[second] > 0:
+            slots[[first, second]] -= 1
             best_of_each.append((first, second, mirror))
     return np.array(best_of_each, np.int64).reshape(-1, 3)
 
@@ -154,7 +155,7 @@ def _needed(grey: np.ndarray) -> np.ndarray:
         independent = 2 * _participation(power) * _participation(_smooth(detail**2, 2))
         independent /= detail[0].size
         needed[start : start + BLOCK] = np.tanh(CERTAINTY / np.sqrt(independent + 1e-6))
-    return np.maximum(needed, ALIKE_DETAIL)
+    return np.maximum(needed, SIMILAR_DETAIL)
 
 
 def _participation(parts: np.ndarray) -> np.ndarray:
@@ -167,13 +168,13 @@ def _same(a: np.ndarray, b: np.ndarray, needed: np.ndarray) -> np.ndarray:
     """(m,) bool: whether (m, 64, 64) pictures correlate, and their detail as much as needed."""
     at = align(_smooth(_halved(a), 1.5), _smooth(_halved(b), 1.5), COARSE_STEPS)
     whole, fine = _agreement(a, b, at)
-    same = (whole > ALIKE_PICTURE - 0.1) & (fine > needed - 0.4)
+    same = (whole > SIMILAR_PICTURE - 0.1) & (fine > needed - 0.4)
     near = np.flatnonzero(same)
     if len(near):
         a, b = a[near], b[near]
         at = align(_smooth(a, 1.5), _smooth(b, 1.5), FINE_STEPS, at[near])
         whole, fine = _agreement(a, b, at)
-        same[near] = (whole > ALIKE_PICTURE) & (fine > needed[near])
+        same[near] = (whole > SIMILAR_PICTURE) & (fine > needed[near])
     return same
 
 

@@ -1,4 +1,4 @@
-"""Checks of the pictures: are they readable, different, sharp, bright and large enough?"""
+"""Checks of the pictures: whether they are readable, distinct, sharp, bright and large enough."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,36 +10,36 @@ from core.checks.findings import LEFT_OUT, Case, Finding, Remedy, Severity, coun
 from core.dataset import splitting
 
 TINY = 48  # shorter edge, in pixels
-ODD = 3  # times as long as wide
+ODD_RATIO = 3  # longer edge to shorter edge
 DARK, BRIGHT = 55, 225  # grey levels: 99 % of the pixels below, 95 % above
 EMPTY = 4  # grey levels of standard deviation
 BLURRED, BLURRED_RATIO = 2.6, 0.12  # of the Laplacian, and of it to the contrast
-USUAL = 0.3  # what is true of more of the pictures than this is how the dataset is
+COMMON = 0.3  # share of the pictures from which a property is normal for the dataset
 
 
-def in_two_classes(case: Case) -> Finding | None:
-    """The same picture under two labels: one of them is wrong."""
-    torn = _torn(case, case.copies)
-    if not torn:
+def same_picture_in_two_classes(case: Case) -> Finding | None:
+    """The same picture in two classes: one of the labels is wrong."""
+    mixed = _mixed(case, case.copies)
+    if not mixed:
         return None
-    files = _names(case, torn)
+    files = _names(case, mixed)
     return Finding(
         severity=Severity.BLOCKS,
         code="in_two_classes",
-        sentence=f"{counted(len(torn))} {'is' if len(torn) == 1 else 'are'} in two classes at "
+        sentence=f"{counted(len(mixed))} {'is' if len(mixed) == 1 else 'are'} in two classes at "
         "once. Remove the wrong ones, or leave all of them out.",
         files=files,
         remedy=_leave_out(files),
     )
 
 
-def alike_in_two_classes(case: Case) -> Finding | None:
-    """Pictures that look the same under two labels."""
-    known = {frozenset(members) for members in _torn(case, case.copies)}
-    torn = [members for members in _torn(case, _groups(case)) if frozenset(members) not in known]
-    if not torn:
+def similar_pictures_in_two_classes(case: Case) -> Finding | None:
+    """Pictures that look the same, in two classes."""
+    exact = {frozenset(members) for members in _mixed(case, case.copies)}
+    mixed = [members for members in _mixed(case, _groups(case)) if frozenset(members) not in exact]
+    if not mixed:
         return None
-    files = _names(case, torn)
+    files = _names(case, mixed)
     return Finding(
         severity=Severity.WARNS,
         code="alike_in_two_classes",
@@ -50,8 +50,8 @@ def alike_in_two_classes(case: Case) -> Finding | None:
     )
 
 
-def copies(case: Case) -> Finding | None:
-    """The same picture twice in a class."""
+def duplicates(case: Case) -> Finding | None:
+    """Copies of a picture within a class."""
     surplus = _surplus(case, case.copies)
     if not surplus:
         return None
@@ -65,10 +65,10 @@ def copies(case: Case) -> Finding | None:
     )
 
 
-def near_copies(case: Case) -> Finding | None:
-    """Pictures that look the same, as re-encoded, resized, cropped or mirrored ones do."""
-    exact = {at for members in case.copies for at in members[1:]}
-    groups = [[at for at in members if at not in exact] for members in _groups(case)]
+def near_duplicates(case: Case) -> Finding | None:
+    """Pictures that look the same: re-encoded, resized, cropped or mirrored copies."""
+    exact = {place for members in case.copies for place in members[1:]}
+    groups = [[place for place in members if place not in exact] for members in _groups(case)]
     surplus = _surplus(case, groups)
     if not surplus:
         return None
@@ -84,83 +84,86 @@ def near_copies(case: Case) -> Finding | None:
 
 
 def leaks(case: Case) -> Finding | None:
-    """Pictures of a given test or validation set that are also trained on."""
+    """Pictures of a predefined test or validation set that are also in the training set."""
     if not case.dataset.predefined:
         return None
     examples = case.dataset.examples
-    both, trained = [], []
-    for members in _joined(case):
-        seen = [at for at in members if examples[at].split == "train"]
-        if seen and len(seen) < len(members):
-            both.append(members)
-            trained += seen
-    if not both:
+    leaking, trained = [], []
+    for members in splitting.units(examples, range(len(examples))):
+        in_training = [place for place in members if examples[place].split == "train"]
+        if in_training and len(in_training) < len(members):
+            leaking.append(members)
+            trained += in_training
+    if not leaking:
         return None
-    held = sum(map(len, both)) - len(trained)
+    held_out = sum(map(len, leaking)) - len(trained)
     return Finding(
         severity=Severity.WARNS,
         code="leaks",
-        sentence=f"{counted(held)} to be tested on {'looks' if held == 1 else 'look'} the same as "
-        "one to learn from, which flatters the score. Leave out the ones to learn from.",
-        files=_names(case, both),
+        sentence=f"{counted(held_out)} to test or validate on "
+        f"{'looks' if held_out == 1 else 'look'} the same as a training picture, so the score "
+        "would be too high. Leave out the training pictures.",
+        files=_names(case, leaking),
         remedy=_leave_out(_names(case, [trained])),
     )
 
 
 def dark(case: Case) -> Finding | None:
-    """Pictures in which next to nothing is bright."""
+    """Pictures with almost no bright pixel."""
     levels, contrast = case.measures[:, 0], case.measures[:, 2]
-    return _trait(case, "dark", (levels < DARK) & (contrast >= EMPTY), "very dark")
+    return _property(case, "dark", (levels < DARK) & (contrast >= EMPTY), "very dark")
 
 
 def bright(case: Case) -> Finding | None:
-    """Pictures in which next to nothing is dark."""
+    """Pictures with almost no dark pixel."""
     levels, contrast = case.measures[:, 1], case.measures[:, 2]
-    return _trait(case, "bright", (levels > BRIGHT) & (contrast >= EMPTY), "very bright")
+    return _property(case, "bright", (levels > BRIGHT) & (contrast >= EMPTY), "very bright")
 
 
 def empty(case: Case) -> Finding | None:
     """Pictures of a single tone."""
-    return _trait(case, "empty", case.measures[:, 2] < EMPTY, "nearly empty")
+    return _property(case, "empty", case.measures[:, 2] < EMPTY, "nearly empty")
 
 
 def blurred(case: Case) -> Finding | None:
-    """Pictures without sharp edges at the size that a backbone sees."""
+    """Pictures without sharp edges at the resolution of a backbone."""
     contrast, detail = case.measures[:, 2], case.measures[:, 3]
     soft = (detail < BLURRED) & (detail < BLURRED_RATIO * contrast)
-    return _trait(case, "blurred", soft & (contrast >= EMPTY), "blurred")
+    return _property(case, "blurred", soft & (contrast >= EMPTY), "blurred")
 
 
 def tiny(case: Case) -> Finding | None:
-    """Pictures with far fewer pixels than a backbone takes."""
+    """Pictures much smaller than the input of a backbone."""
     small = np.array([min(e.width, e.height) < TINY for e in case.dataset.examples], bool)
-    return _trait(case, "tiny", small, f"smaller than {TINY} pixels")
+    return _property(case, "tiny", small, f"smaller than {TINY} pixels")
 
 
 def odd_shape(case: Case) -> Finding | None:
-    """Long strips, of which the centre square shows little."""
-    odd = [max(e.width, e.height) > ODD * min(e.width, e.height) for e in case.dataset.examples]
-    return _trait(
-        case, "odd_shape", np.array(odd, bool), f"over {ODD} times as long as wide or high"
+    """Long strips, whose centre square shows only a small part."""
+    odd = [
+        max(e.width, e.height) > ODD_RATIO * min(e.width, e.height) for e in case.dataset.examples
+    ]
+    return _property(
+        case, "odd_shape", np.array(odd, bool), f"over {ODD_RATIO} times as long as wide or high"
     )
 
 
 def unreadable(case: Case) -> Finding | None:
-    """Files that were left out, apart from clutter and what the visitor left out."""
-    lost = [s for s in case.dataset.skipped if s.reason not in (CLUTTER, LEFT_OUT)]
-    if not lost:
+    """Files that could not be read, besides clutter and what the visitor left out."""
+    unread = [s for s in case.dataset.skipped if s.reason not in (CLUTTER, LEFT_OUT)]
+    if not unread:
         return None
-    reason, most = Counter(skipped.reason for skipped in lost).most_common(1)[0]
-    why = reason if most == len(lost) else f"Most often: {reason}"
+    reason, most = Counter(skipped.reason for skipped in unread).most_common(1)[0]
+    why = reason if most == len(unread) else f"Most often: {reason}"
     return Finding(
         severity=Severity.WARNS,
         code="unreadable",
-        sentence=f"{counted(len(lost), 'file was', 'files were')} left out. {why}",
-        files=tuple(skipped.name for skipped in lost),
+        sentence=f"{counted(len(unread), 'file was', 'files were')} left out. {why}",
+        files=tuple(skipped.name for skipped in unread),
     )
 
 
-def at_a_glance(case: Case) -> Finding | None:
+def formats_and_sizes(case: Case) -> Finding | None:
     """Formats and sizes."""
     examples = case.dataset.examples
     if not examples:
@@ -179,66 +182,63 @@ def at_a_glance(case: Case) -> Finding | None:
     )
 
 
-def _trait(case: Case, code: str, true_of: np.ndarray, what: str) -> Finding | None:
-    places = np.flatnonzero(true_of).tolist()
+def _property(case: Case, code: str, flags: np.ndarray, adjective: str) -> Finding | None:
+    places = np.flatnonzero(flags).tolist()
     if not places:
         return None
-    usual = len(places) > USUAL * len(case.dataset.examples)
+    common = len(places) > COMMON * len(case.dataset.examples)
     one = len(places) == 1
     files = _names(case, [places])
-    check = "Look whether it shows its class." if one else "Look whether they show their class."
-    tail = "That may be how these pictures are." if usual else check
+    check = "Check that it shows its class." if one else "Check that they show their class."
+    advice = "That may be normal for these pictures." if common else check
     return Finding(
-        severity=Severity.INFORMS if usual else Severity.WARNS,
+        severity=Severity.INFORMS if common else Severity.WARNS,
         code=code,
-        sentence=f"{counted(len(places), 'picture is', 'pictures are')} {what}. {tail}",
+        sentence=f"{counted(len(places), 'picture is', 'pictures are')} {adjective}. {advice}",
         files=files,
-        remedy=None if usual else _leave_out(files),
+        remedy=None if common else _leave_out(files),
     )
 
 
 def _groups(case: Case) -> list[list[int]]:
     """Places of examples that share a group."""
     members: defaultdict[int, list[int]] = defaultdict(list)
-    for at, example in enumerate(case.dataset.examples):
+    for place, example in enumerate(case.dataset.examples):
         if example.group is not None:
-            members[example.group].append(at)
+            members[example.group].append(place)
     return [group for group in members.values() if len(group) > 1]
 
 
-def _joined(case: Case) -> list[list[int]]:
-    """Places of examples that are copies or look the same."""
-    return splitting.units(case.dataset.examples, range(len(case.dataset.examples)))
-
-
-def _torn(case: Case, groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
+def _mixed(case: Case, groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
     """Groups with more than one label."""
     examples = case.dataset.examples
-    return [group for group in groups if len({examples[at].label for at in group}) > 1]
+    return [group for group in groups if len({examples[place].label for place in group}) > 1]
 
 
 def _surplus(case: Case, groups: Iterable[Sequence[int]]) -> list[int]:
-    """All but the largest picture of each group, class and part."""
+    """All but the largest picture of each group, class and split."""
     examples = case.dataset.examples
     surplus = []
     for group in groups:
-        alike: defaultdict[tuple[int, str | None], list[int]] = defaultdict(list)
-        for at in group:
-            alike[examples[at].label, examples[at].split].append(at)
-        for members in alike.values():
-            best = max(members, key=lambda at: (examples[at].width * examples[at].height, -at))
-            surplus += [at for at in members if at != best]
+        same: defaultdict[tuple[int, str | None], list[int]] = defaultdict(list)
+        for place in group:
+            same[examples[place].label, examples[place].split].append(place)
+        for members in same.values():
+            best = max(
+                members, key=lambda place: (examples[place].width * examples[place].height, -place)
+            )
+            surplus += [place for place in members if place != best]
     return surplus
 
 
 def _shown(case: Case, groups: Iterable[Sequence[int]], surplus: Sequence[int]) -> tuple[str, ...]:
-    """Groups with something surplus, each in a row, so that its pictures stand side by side."""
-    gone = set(surplus)
-    return _names(case, [group for group in groups if gone & set(group)])
+    """Pictures of the groups with a surplus one, group by group, so that they are side by side."""
+    left_out = set(surplus)
+    return _names(case, [group for group in groups if left_out & set(group)])
 
 
 def _names(case: Case, groups: Iterable[Sequence[int]]) -> tuple[str, ...]:
-    return tuple(case.dataset.examples[at].name for group in groups for at in group)
+    return tuple(case.dataset.examples[place].name for group in groups for place in group)
 
 
 def _leave_out(files: tuple[str, ...]) -> Remedy:

@@ -100,7 +100,7 @@ class Watcher:
             accuracy = event.validation_accuracy
             validation = "" if accuracy is None else f"  validation {accuracy:.3f}"
             self._print(
-                f"{event.phase} {event.epoch}/{event.epochs}  "
+                f"{event.phase} {event.unit} {event.epoch}/{event.epochs}  "
                 f"loss {event.loss:.3f}  accuracy {event.accuracy:.3f}{validation}"
             )
 

@@ -1,4 +1,4 @@
-"""Run jobs on a Ray cluster: those of all visitors at once, each where there is room for it.
+"""Run the jobs of all visitors on a Ray cluster, each on a machine with free resources.
 
 The dispatcher of a lane is the cluster's client. Each job is one Ray task, which does on a machine
 of the cluster what a dispatcher does here: it starts a worker in a process of its own, stays with
@@ -33,15 +33,15 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 FIT_SECONDS = 2.0
-"""How often a job that waits is looked at: whether any machine that is left could take it."""
+"""Interval at which a queued job is checked against the machines that are left."""
 JOIN_SECONDS = 30.0
-"""How long a cluster may take to be there."""
+"""How long the cluster may take to start."""
 NOT_INSTALLED = (
     "This host sends its jobs to a Ray cluster, but Ray is not installed. "
     "The host can install requirements-ray.txt."
 )
 ATTEMPTS = 4
-"""How often a job is begun whose machine is lost each time."""
+"""How often a job is started if its machine is lost each time."""
 LOST = "The machine that worked on it was lost. It begins again on another."
 NO_HOME = (
     "It waits for a machine of the cluster that has the folder of the runs; {} has not. The host "
@@ -193,7 +193,7 @@ class Cluster:
                 self._fit(one)
                 return False
             try:
-                stranger = ray.get(one.task)
+                unreachable = ray.get(one.task)
             except ray.exceptions.RayTaskError:
                 raise
             except ray.exceptions.OutOfMemoryError:
@@ -202,9 +202,9 @@ class Cluster:
                 log.event("machine lost", error=type(error).__name__, attempts=one.attempts)
                 logger.warning("a task was lost: %s", error)
             else:
-                if stranger and one.job.exists:
-                    logger.warning("machine %s does not have the folder of the runs", stranger.name)
-                    self._machines.avoid(stranger)
+                if unreachable and one.job.exists:
+                    logger.warning("machine %s lacks the folder of the runs", unreachable.name)
+                    self._machines.avoid(unreachable)
                     self._send(one)
                     return False
             one.task = None
@@ -216,7 +216,7 @@ class Cluster:
         return self._again(one)
 
     def _why_none(self) -> str:
-        """Why no machine takes a job."""
+        """Why no machine can run a job."""
         return (
             NO_HOME.format(self._machines.avoided, self.settings.variable("home"))
             if self._machines.avoided
@@ -250,7 +250,7 @@ class Cluster:
         return False
 
     def _withdraw(self, one: _Sent) -> None:
-        """Take a job back that waits in the cluster; one that has begun sees its own status."""
+        """Cancel a task that is queued in the cluster; a running job reads its own status."""
         import ray
 
         if one.task is not None:

@@ -1,4 +1,4 @@
-"""Become a client of the Ray cluster, or find out soon that it is not there."""
+"""Connect to the Ray cluster, or fail soon if it is not there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.settings import Settings
 if TYPE_CHECKING:
     import ray
 
-KNOCK_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
 POLL_SECONDS = 0.2
 ROOT = Path(__file__).resolve().parents[2]
 """The project, in the same folder on all machines."""
@@ -27,47 +27,47 @@ def join(settings: Settings) -> None:
 
     Raises:
         ImportError: Ray is not installed.
-        OSError: nobody listens there, or Ray finds no cluster.
-        RuntimeError, ValueError: the cluster does not take this process in.
+        OSError: nothing listens there, or Ray finds no cluster.
+        RuntimeError, ValueError: the cluster refuses this process.
     """
     import ray
 
     address = settings.ray_address
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
-        # Ray would try for a minute, and then end the process.
-        socket.create_connection((host, int(port)), timeout=KNOCK_SECONDS).close()
-    stop = signal.getsignal(signal.SIGTERM)  # Ray puts one of its own in its place
-    # A client's folder is not that of its driver, which is on the head.
-    found = {"env_vars": {"PYTHONPATH": str(ROOT)}} if address.startswith("ray://") else None
+        # Ray itself would try for a minute and then end the process.
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    stop = signal.getsignal(signal.SIGTERM)  # which Ray replaces
+    # The driver of a client is on the head, in another folder.
+    environment = {"env_vars": {"PYTHONPATH": str(ROOT)}} if address.startswith("ray://") else None
     ray.init(
         address,
         namespace="tusker",
         log_to_driver=False,
         logging_level="WARNING",
-        runtime_env=found,
+        runtime_env=environment,
     )
     if callable(stop) and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop)  # a worker that is asked to end says so in its status
-    _make_room()
+        signal.signal(signal.SIGTERM, stop)  # lets a stopped worker record it
+    _raise_memory_limit()
 
 
 def ready(refs: Sequence[ray.ObjectRef], wanted: int, seconds: float) -> list[ray.ObjectRef]:
-    """At most so many that are there in time, in short waits: a signal is seen between two."""
+    """At most `wanted` results that are ready in time, in short waits that let signals in."""
     import ray
 
     deadline = time.monotonic() + seconds
     while wanted:
-        found, _ = ray.wait(list(refs), num_returns=wanted, timeout=POLL_SECONDS)
-        if len(found) == wanted or time.monotonic() > deadline:
-            return found
+        results, _ = ray.wait(list(refs), num_returns=wanted, timeout=POLL_SECONDS)
+        if len(results) == wanted or time.monotonic() > deadline:
+            return results
     return []
 
 
-def _make_room() -> None:
-    """Raise a bound of this process's address space by what Ray's object store takes of it.
+def _raise_memory_limit() -> None:
+    """Raise the limit of this process's address space by the size of Ray's object store.
 
-    Whoever meets an object there maps the whole store, a third of the machine's memory.
+    Reading an object maps the whole store, a third of the machine's memory.
     """
     if sys.platform != "linux":
         return
@@ -75,11 +75,11 @@ def _make_room() -> None:
 
     import ray
 
-    bound, ceiling = resource.getrlimit(resource.RLIMIT_AS)
-    if bound == resource.RLIM_INFINITY:
+    limit, ceiling = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
         return
     stores = [node["Resources"].get("object_store_memory", 0) for node in ray.nodes()]
-    wanted = bound + round(max(stores, default=0))
+    raised = limit + round(max(stores, default=0))
     if ceiling != resource.RLIM_INFINITY:
-        wanted = min(wanted, ceiling)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, ceiling))
+        raised = min(raised, ceiling)
+    resource.setrlimit(resource.RLIMIT_AS, (raised, ceiling))

@@ -1,4 +1,4 @@
-"""Give a job cores of its own on a machine where several jobs are at work."""
+"""Reserve cores for a job on a machine where several jobs run."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def reserved(count: int, folder: Path | None = None) -> Iterator[int]:
-    """Keep this thread, and what it starts, to cores that no other job has taken.
+    """Bind this thread, and those that it starts, to cores that no other job has reserved.
 
-    Each core is a lock file, which the system frees however the process ends. Where all are taken,
-    or the system knows no such thing, the job runs wherever it is put.
+    Each core has a lock file, which the system releases however the process ends. If all are
+    reserved, or the system cannot bind threads, the job runs on any core.
 
     Args:
-        count: cores that are wanted.
-        folder: of the lock files; one of this machine and this user if None.
+        count: number of cores.
+        folder: of the lock files; that of this user on this machine if None.
 
     Yields:
-        How many cores it has.
+        Number of cores.
     """
     if not hasattr(os, "sched_setaffinity"):
         yield count

@@ -1,8 +1,8 @@
-"""Share the one pass out among the machines of a Ray cluster, shard by shard.
+"""Share the one pass among the machines of a Ray cluster, shard by shard.
 
-What each makes of its shard lands in storage that all can reach (`shard.py`), and the training
-files it. It looks at shards itself meanwhile, so that it never waits for cores that others hold,
-and whatever comes of no task is looked at here, as on one machine.
+Each machine puts the features of its shard into storage that all can reach (`shard.py`), and the
+training adds them to its cache. Meanwhile the training computes shards itself, so that it never
+waits for cores that others hold; what fails elsewhere is computed here, as on one machine.
 """
 
 from __future__ import annotations
@@ -20,37 +20,34 @@ from typing import TYPE_CHECKING, Any
 from core.dataset import Example
 from core.distributed import connection, shard, transfer
 from core.distributed.machines import Machines, UnreachableNode
-from core.distributed.shard import Pass
+from core.distributed.shard import ShardTask
 from core.errors import TuskerError
 from core.settings import MEGABYTE
 from core.training import features
-from core.training.cache import FeatureCache
+from core.training.cache import EMBEDDING, FeatureCache, view_keys
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
 from core.training.engines import LitertEngine
-from core.training.views import view_names
 
 if TYPE_CHECKING:
     import ray
 
 logger = logging.getLogger(__name__)
 
-EMBEDDING = "embedding"
-"""Of a feature cache, as `core.training.features` names it."""
 PICTURES = 128
-"""In a shard: a second or two of work for a core."""
+"""Per shard: a second or two of work for a core."""
 BYTES = 64 * MEGABYTE
-"""In a shard at most: they may have to travel."""
+"""Limit per shard, since its pictures may have to be sent."""
 WORTH_IT = 8
-"""Shards from which on joining the cluster pays."""
-IN_HAND = 2
-"""Shards for each free core, so that none is idle while this process looks at its own."""
+"""Least number of shards for which joining the cluster pays."""
+SHARDS_PER_CORE = 2
+"""Tasks for each free core, so that none is idle while this process computes its own shard."""
 STRAGGLING_SECONDS = 5.0
-"""How long nothing may come of the last tasks before their shards are looked at here as well."""
+"""How long to wait for the last tasks before their shards are computed here as well."""
 LEAVING_SECONDS = 3.0
-"""How long tasks that were given up may take to stop."""
-OURS = (TuskerError, MemoryError)
-"""What is wrong with a picture, with this machine, or somebody's wish, and not with the cluster."""
+"""How long cancelled tasks may take to stop."""
+NOT_OF_THE_CLUSTER = (TuskerError, MemoryError)
+"""Errors of a picture or of this machine, and cancellation: they end the pass."""
 
 
 def extract_on_cluster(
@@ -60,50 +57,50 @@ def extract_on_cluster(
     engine: LitertEngine,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Have pictures that the cache does not know looked at by the cluster, and file what comes.
+    """Have the cluster compute features that the cache lacks, as far as possible.
 
-    Nothing is promised: where there is no cluster, or few pictures, or the cluster breaks off, the
-    rest is for whoever asks the cache afterwards.
+    Without a cluster, with few pictures, or if the cluster fails, the rest is left for
+    `features.extract`.
 
     Args:
-        engine: what looks at pictures here; every machine opens the same file.
-        progress: told (pictures done, pictures in all); may raise `Cancelled`.
+        engine: of this process; every machine opens the same file.
+        progress: called with (pictures done, pictures in all); may raise `Cancelled`.
 
     Raises:
-        BadImage: a picture cannot be read any more.
+        BadImage: a picture can no longer be read.
     """
-    names = view_names(augmentation, context.config.seed, context.config.crop)
-    known = context.cache.known(engine.name, names[0], EMBEDDING)
-    for name in names:
-        for array in (EMBEDDING, engine.cut):
-            known &= context.cache.known(engine.name, name, array) if array else known
-    wanted = list({e.sha256: e for e in examples if e.sha256 not in known}.values())
-    if len(wanted) < PICTURES * WORTH_IT:
+    keys = view_keys(augmentation, context.config.seed, context.config.crop)
+    arrays = [EMBEDDING, *([engine.cut] if engine.cut else [])]
+    known = frozenset.intersection(
+        *(context.cache.known(engine.name, key, array) for key in keys for array in arrays)
+    )
+    missing = list({e.sha256: e for e in examples if e.sha256 not in known}.values())
+    if len(missing) < PICTURES * WORTH_IT:
         return
-    sharing = _Sharing(context, augmentation, engine, names, len(examples), progress)
+    shared = SharedPass(context, augmentation, engine, keys, len(examples), progress)
     try:
         connection.join(context.settings)
     except Exception:
         logger.exception("no cluster to share the pass with")
         return
     try:
-        sharing.run(wanted)
-    except OURS:
+        shared.run(missing)
+    except NOT_OF_THE_CLUSTER:
         raise
-    except Exception as error:  # of Ray or of storage, of a kind for each kind of these
-        if sharing.failed_here:
+    except Exception as error:  # the classes depend on the kind of storage
+        if shared.failed_here:
             raise
-        # Not the text: an address of storage may be in it, and visitors may read the log.
-        logger.warning("the cluster broke off (%s); the pass goes on here", type(error).__name__)
+        # Not the text: it may hold an address of storage, and visitors may read the log.
+        logger.warning("the cluster failed (%s); the pass goes on here", type(error).__name__)
     finally:
-        sharing.leave()
+        shared.leave()
 
 
-class _Sharing:
+class SharedPass:
     """One pass with the cluster.
 
     Attributes:
-        failed_here: whether an error came of looking at pictures in this process.
+        failed_here: whether an error was raised by the pass in this process.
     """
 
     def __init__(
@@ -111,20 +108,20 @@ class _Sharing:
         context: TrainingContext,
         augmentation: Augmentation,
         engine: LitertEngine,
-        names: Sequence[str],
+        keys: Sequence[str],
         total: int,
         progress: Callable[[int, int], None],
     ) -> None:
         self.failed_here = False
-        self._context, self._engine, self._names = context, engine, names
+        self._context, self._engine, self._keys = context, engine, keys
         self._total, self._progress = total, progress
         self._machines = Machines()
         self._waiting: deque[list[Example]] = deque()
         self._sent: dict[ray.ObjectRef, list[Example]] = {}
-        self._given_up: list[ray.ObjectRef] = []
+        self._cancelled: list[ray.ObjectRef] = []
         self._done = 0
         self._stored = bool(context.settings.storage)
-        self._work = Pass(
+        self._task = ShardTask(
             pictures=context.pictures.resolve(),
             model=engine.model.resolve(),
             model_at="",
@@ -134,136 +131,154 @@ class _Sharing:
             crop=context.config.crop,
             engine=engine.name,
             cut=engine.cut,
-            into=_place(context),
+            destination=_destination(context),
         )
 
-    def run(self, wanted: Sequence[Example]) -> None:
-        """Look at pictures, here and there, until all are filed."""
+    def run(self, missing: Sequence[Example]) -> None:
+        """Compute features, here and there, until all are in the cache."""
         import ray
 
-        transfer.prepare(self._work.into)
+        transfer.prepare(self._task.destination)
         if self._stored:
-            model = transfer.put([(self._work.model, shard.MODEL)], self._work.into)
-            self._work = replace(self._work, model_at=model)
-        self._waiting, self._done = _cut(wanted), self._total - len(wanted)
+            model = transfer.put([(self._task.model, shard.MODEL)], self._task.destination)
+            self._task = replace(self._task, model_at=model)
+        self._waiting, self._done = _shards(missing), self._total - len(missing)
         slots = 0
         while self._waiting or self._sent:
-            every = sum(int(machine.get("CPU", 0)) for machine in self._machines.able())
-            free = min(every, int(ray.available_resources().get("CPU", 0)))
+            cores = sum(int(machine.get("CPU", 0)) for machine in self._machines.able())
+            free = min(cores, int(ray.available_resources().get("CPU", 0)))
             held = min(len(self._sent), slots)
-            slots = min(every, max(slots, free + held) if self._sent else free)
-            while self._waiting and len(self._sent) < IN_HAND * slots:
+            slots = min(cores, max(slots, free + held) if self._sent else free)
+            while self._waiting and len(self._sent) < SHARDS_PER_CORE * slots:
                 self._send(self._waiting.popleft())
             if self._waiting:
-                self._here(self._waiting.pop())
+                self._compute(self._waiting.pop())
             elif len(self._sent) > slots or not connection.ready(
                 list(self._sent), 1, STRAGGLING_SECONDS
             ):
-                # The last that was sent waits in line, or for cores that somebody else has taken.
-                self._here(self._take_back())
+                # The last task sent is queued, or waits for cores that somebody else has taken.
+                self._compute(self._cancel_last())
             self._collect()
 
     def leave(self) -> None:
-        """Have nothing at work any more, leave the cluster, and clear up in storage."""
+        """Cancel all tasks, leave the cluster, and delete what is in storage."""
         import ray
 
         with suppress(Exception):  # the cluster may be gone
             while self._sent:
-                self._take_back()
-            connection.ready(self._given_up, len(self._given_up), LEAVING_SECONDS)
+                self._cancel_last()
+            connection.ready(self._cancelled, len(self._cancelled), LEAVING_SECONDS)
         ray.shutdown()
         try:
-            transfer.remove(self._work.into)
-        except FileNotFoundError:  # it was never made
+            transfer.remove(self._task.destination)
+        except FileNotFoundError:  # it was never created
             pass
         except Exception as error:
             logger.warning("storage was not cleared: %s", type(error).__name__)
 
-    def _send(self, some: list[Example]) -> None:
+    def _send(self, examples: list[Example]) -> None:
         import ray
 
         pictures_at = ""
         if self._stored:
-            pictures_at = shard.send(some, self._work)
-            self._progress(self._done, self._total)  # it takes a while: somebody may cancel
-        task: Any = ray.remote(num_cpus=1, max_retries=3)(shard.extract_shard)
-        task = task.options(label_selector=self._machines.selector)
-        self._sent[task.remote(some, self._work, pictures_at)] = some
+            pictures_at = shard.send(examples, self._task)
+            self._progress(self._done, self._total)  # sending takes a while: notice a cancellation
+        remote: Any = ray.remote(num_cpus=1, max_retries=3)(shard.extract_shard)
+        remote = remote.options(label_selector=self._machines.selector)
+        self._sent[remote.remote(examples, self._task, pictures_at)] = examples
 
-    def _take_back(self) -> list[Example]:
-        """What was sent last, which nobody is to look at there any more."""
+    def _cancel_last(self) -> list[Example]:
+        """Cancel the task that was sent last. Returns its pictures."""
         import ray
 
-        ref, some = self._sent.popitem()
-        self._given_up.append(ref)
+        ref, examples = self._sent.popitem()
+        self._cancelled.append(ref)
         with suppress(ray.exceptions.RayError):
             ray.cancel(ref)
-        return some
+        return examples
 
-    def _here(self, some: Sequence[Example]) -> None:
-        """Look at pictures in this process."""
+    def _compute(self, examples: Sequence[Example]) -> None:
+        """Compute features in this process."""
         try:
             features.extract(
-                some,
-                self._work.pictures,
+                examples,
+                self._task.pictures,
                 self._context.backbone,
-                self._work.augmentation,
+                self._task.augmentation,
                 self._engine,
                 self._context.cache,
-                seed=self._work.seed,
-                crop=self._work.crop,
-                progress=lambda now, _: self._progress(self._done + now, self._total),
+                seed=self._task.seed,
+                crop=self._task.crop,
+                progress=lambda done, _: self._progress(self._done + done, self._total),
             )
         except Exception:
             self.failed_here = True
             raise
-        self._done += len(some)
+        self._done += len(examples)
 
     def _collect(self) -> None:
-        """File what has come, and look here at what a task could not do."""
+        """Store what has arrived, and compute here what a task could not."""
         import ray
 
         refs = list(self._sent)
         ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0) if refs else ([], [])
         for ref in ready:
-            some = self._sent.pop(ref)
+            examples = self._sent.pop(ref)
             try:
-                landed = ray.get(ref)
-                if isinstance(landed, UnreachableNode):
-                    self._machines.avoid(landed)
-                    self._waiting.append(some)
+                result = ray.get(ref)
+                if isinstance(result, UnreachableNode):
+                    self._machines.avoid(result)
+                    self._waiting.append(examples)
                     continue
-                self._file(landed)
-            except Exception as error:  # of Ray, of the task, of storage, or of what is in it
-                # What is wrong with a picture, or with this disk, is found and told here as well.
-                logger.warning("a shard is looked at here: %s", type(error).__name__)
-                self._here(some)
+                self._store(result)
+            except Exception as error:  # of Ray, of the task, of storage, or of its content
+                # A fault of a picture, or of this disk, shows and is reported here as well.
+                logger.warning("a shard is computed here: %s", type(error).__name__)
+                self._compute(examples)
             else:
-                self._done += len(some)
+                self._done += len(examples)
             self._progress(self._done, self._total)
 
-    def _file(self, landed: str) -> None:
-        """Put the features of a shard into the cache."""
+    def _store(self, address: str) -> None:
+        """Add the features of a shard to the cache."""
         with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
-            transfer.fetch(landed, Path(folder))
-            theirs, cache = FeatureCache(Path(folder)), self._context.cache
-            features.take_over(theirs, cache, self._engine, self._context.backbone, self._names)
-        transfer.remove(landed)
+            transfer.fetch(address, Path(folder))
+            add_features(FeatureCache(Path(folder)), self._context, self._engine, self._keys)
+        transfer.remove(address)
 
 
-def _place(context: TrainingContext) -> str:
-    """Where the features of this pass land: on the host's storage, or else beside the cache."""
+def add_features(
+    source: FeatureCache, context: TrainingContext, engine: LitertEngine, keys: Sequence[str]
+) -> None:
+    """Add the features of another cache, computed by the same engine, to that of a training.
+
+    Args:
+        keys: of the views.
+    """
+    for key in keys:
+        added, target = (
+            features.open_arrays(cache, engine, key, context.backbone)
+            for cache in (source, context.cache)
+        )
+        cuts = None if added.cut is None else added.cut.rows()
+        if added.cut is not None and added.cut.pictures != added.embedding.pictures:
+            raise ValueError("embeddings and activations are not of the same pictures")
+        target.append(added.embedding.pictures, added.embedding.rows(), cuts)
+
+
+def _destination(context: TrainingContext) -> str:
+    """Where the machines put their features: the host's storage, or else a folder in the cache."""
     if context.settings.storage:
         return f"{context.settings.storage.rstrip('/')}/{secrets.token_hex(16)}"
     context.cache.folder.mkdir(parents=True, exist_ok=True)
     return str(context.cache.folder.resolve() / "shards")
 
 
-def _cut(wanted: Sequence[Example]) -> deque[list[Example]]:
-    """Pictures in shards, in their order."""
+def _shards(examples: Sequence[Example]) -> deque[list[Example]]:
+    """Split pictures into shards, in their order."""
     shards: deque[list[Example]] = deque()
     size = 0
-    for example in wanted:
+    for example in examples:
         size += example.size
         if not shards or len(shards[-1]) == PICTURES or size > BYTES:
             shards.append([])

@@ -1,9 +1,9 @@
-"""Fine-tune on several machines of a Ray cluster, each of which sees to its part of every batch.
+"""Fine-tune on several machines of a Ray cluster, each of which computes a part of every batch.
 
-One process is placed on the machine of the training, on the cores that it has already, and one on
-each other machine with room. What they find in the files that all machines share is added up by
-`MultiWorkerMirroredStrategy` (`collective.py`), so that what comes out is what one machine makes of
-it but for rounding. Nothing is promised: whatever comes of no cluster is fine-tuned here.
+One process runs on the machine of the training, on the cores that it has already, and one on each
+other machine with free cores. Their gradients from files that all machines share are added up by
+`MultiWorkerMirroredStrategy` (`collective.py`), so the result is that of one machine but for
+rounding. If the cluster fails, the training fine-tunes alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.dataset import Split
 from core.distributed import connection
-from core.distributed.rank import FineTuneResult, FineTuneTask, Rank
+from core.distributed.rank import ActivationFiles, FineTuneResult, FineTuneTask, Rank
 from core.estimating import estimate, resources, unit_costs
 from core.jobs.events import Emit, Epoch, Event, Kept, Note
 from core.model.dense import DenseHead
@@ -27,7 +27,7 @@ from core.settings import Settings
 from core.system import threads
 from core.training import checkpoint
 from core.training.context import TrainingContext
-from core.training.features import Features, OnDisk
+from core.training.features import Features
 
 if TYPE_CHECKING:
     import ray
@@ -37,28 +37,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WORTH_IT = 60.0
-"""Seconds of fine-tuning here from which others are asked. They need 9 to 23 to import TensorFlow
-and to find each other, and two machines take little more than half the time from then on."""
+"""Least seconds of fine-tuning for which the cluster is used. Processes need 9 to 23 s to import
+TensorFlow and to connect; then two machines take little more than half the time of one."""
 ROWS = 4
-"""Of a batch, at least, for each machine: a step has costs that do not shrink with its rows."""
+"""Least rows of a batch per machine: a step has costs that do not shrink with its rows."""
 PLACE_SECONDS = 20.0
-"""How long the cluster may take to start a process where there is room."""
+"""How long the cluster may take to start a process on a machine with free cores."""
 START_SECONDS = 180.0
 """How long the processes may take until the first step is done."""
 STALL_SECONDS = 300.0
-"""How long nothing may be heard of them afterwards: Ray knows of a lost machine far sooner."""
+"""How long there may be no event afterwards; Ray notices a lost machine far sooner."""
 POLL_SECONDS = 0.2
 LOST = "Fine-tuning on several machines broke off. This one goes on alone."
 
 
 class DeduplicatedEpochs:
-    """Passes events on, those of an epoch once only, though it be run a second time here."""
+    """Pass events on, each epoch once, even if it is run again on this machine."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit, self._epoch = emit, 0
 
     def __call__(self, event: Event) -> None:
-        """Say it, unless it was said."""
+        """Emit an event unless it is an epoch that was emitted before."""
         if isinstance(event, Epoch):
             if event.epoch <= self._epoch:
                 return
@@ -67,8 +67,8 @@ class DeduplicatedEpochs:
 
 
 @dataclass(frozen=True)
-class _Placed:
-    """A process where there is room for it."""
+class PlacedRank:
+    """A process on a machine with free cores."""
 
     actor: Any
     address: str
@@ -79,32 +79,35 @@ def fit(
     context: TrainingContext,
     tuner: Tuner,
     head: DenseHead,
-    found: Mapping[Split, Features],
+    features: Mapping[Split, Features],
     emit: Emit,
     path: Path | None = None,
 ) -> tuple[DenseHead, Kept] | None:
-    """Fine-tune with other machines, where there are some and it is worth their while.
+    """Fine-tune with other machines, if there are any and it saves time.
 
     Args:
-        tuner: takes over what comes out, as if it had been trained itself.
+        tuner: receives the weights, as if it had been trained itself.
         head: of phase 1.
-        found: features with activations at the cut, of what is not tested.
-        emit: is told each event as it is told here; may raise `Cancelled`.
-        path: of the checkpoint that it goes on from, and in which it keeps how far it comes.
+        features: of the training and validation pictures, with activations at the cut.
+        emit: receives each event; may raise `Cancelled`.
+        path: of the checkpoint to resume from and to write.
 
     Returns:
-        What `Tuner.fit` does; None where it is still to be done here, `tuner` being as it was.
+        What `Tuner.fit` returns; None if `tuner`, which is unchanged, has yet to do it.
     """
     if context.settings.runner != "ray" or _seconds(context) < WORTH_IT or _has_gpu():
         return None
-    with closing(_course(context, head, found, path)) as course:
+    with closing(_run(context, head, features, path)) as running:
         while True:
             try:
-                event = next(course)
+                event = next(running)
             except StopIteration as end:
-                tuned: FineTuneResult | None = end.value
-                return None if tuned is None else (tuner.take_over(tuned.weights), tuned.kept)
-            except Exception:  # of Ray, of TensorFlow, or of a machine's own
+                result: FineTuneResult | None = end.value
+                if result is None:
+                    return None
+                tuner.network.set_weights(result.weights)
+                return tuner.head(), result.kept
+            except Exception:  # of Ray, of TensorFlow, or of a machine
                 logger.exception("fine-tuning goes on on this machine alone")
                 break
             emit(event)
@@ -112,10 +115,10 @@ def fit(
     return None
 
 
-def _course(
-    context: TrainingContext, head: DenseHead, found: Mapping[Split, Features], path: Path | None
+def _run(
+    context: TrainingContext, head: DenseHead, features: Mapping[Split, Features], path: Path | None
 ) -> Generator[Event, None, FineTuneResult | None]:
-    """What is said meanwhile, and in the end what came of it; raises where nothing did."""
+    """Yield events and return the result, or None without a second machine. Raises on failure."""
     try:
         connection.join(context.settings)
     except Exception:
@@ -124,33 +127,47 @@ def _course(
     import ray
 
     try:
-        placed = _placed(context, found["train"].on_disk())
-        if len(placed) < 2:
-            logger.info("no other machine has room: fine-tuning on this one")
+        train = ActivationFiles.of(features["train"])
+        ranks = _place(context, train)
+        if len(ranks) < 2:
+            logger.info("no other machine has free cores: fine-tuning on this one")
             return None
-        where = ", ".join(one.address for one in placed)
-        logger.info("fine-tuning on %d machines: %s", len(placed), where)
-        yield Note(sentence=f"{len(placed)} machines fine-tune together.")
-        return (yield from _watched(placed, ray.put(_work(context, head, found, path))))
+        addresses = ", ".join(rank.address for rank in ranks)
+        logger.info("fine-tuning on %d machines: %s", len(ranks), addresses)
+        yield Note(sentence=f"{len(ranks)} machines fine-tune together.")
+        task = FineTuneTask(
+            config=context.config,
+            backbone=context.backbone.name,
+            start=context.start,
+            settings=context.settings,
+            head=head,
+            train=train,
+            train_labels=context.labels("train"),
+            validation=ActivationFiles.of(features["validation"]),
+            validation_labels=context.labels("validation"),
+            checkpoint=None if path is None else path.resolve(),
+            key=checkpoint.key_of(context),
+        )
+        return (yield from _watch(ranks, ray.put(task)))
     finally:
-        ray.shutdown()  # ends all processes, wherever they are
+        ray.shutdown()  # ends all processes on all machines
 
 
-def _placed(context: TrainingContext, activations: OnDisk) -> list[_Placed]:
-    """A process here and one on each other machine with room; less than two where none has."""
+def _place(context: TrainingContext, activations: ActivationFiles) -> list[PlacedRank]:
+    """Start a process here and one on each other machine with free cores; an empty list if none."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here, own = _here(context.settings), threads.cores()
+    here, own_cores = _node(context.settings), threads.cores()
     memory = round(resources.PYTHON_BYTES + resources.fine_tuning_bytes(context.config))
-    rank: Any = ray.remote(max_restarts=0, max_concurrency=2)(Rank)
+    remote: Any = ray.remote(max_restarts=0, max_concurrency=2)(Rank)
 
-    def place(node: str, taken: int) -> Any:
-        only = NodeAffinitySchedulingStrategy(node, soft=False)
-        return rank.options(num_cpus=taken, memory=memory, scheduling_strategy=only).remote()
+    def start(node: str, cores: int) -> Any:
+        strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+        return remote.options(num_cpus=cores, memory=memory, scheduling_strategy=strategy).remote()
 
     others = {
-        node["NodeID"]: min(own, int(node["Resources"].get("CPU", 0)))
+        node["NodeID"]: min(own_cores, int(node["Resources"].get("CPU", 0)))
         for node in ray.nodes()
         if node["Alive"] and node["NodeID"] != here
     }
@@ -159,114 +176,97 @@ def _placed(context: TrainingContext, activations: OnDisk) -> list[_Placed]:
     wanted = min(len(others), free, context.config.batch_size // ROWS - 1)
     if wanted < 1 or not here:
         return []
-    needed, _ = activations.files[0]
-    # The training has its cores already.
-    asked = {(lead := place(here, 0)).address.remote(needed): _Placed(lead, "", own)}
-    (first,) = asked
+    required, _ = activations.files[0]
+    lead = start(here, 0)  # the training has its cores already
+    lead_ref = lead.address.remote(required)
+    started = {lead_ref: PlacedRank(lead, "", own_cores)}
     for node, count in others.items():
-        actor = place(node, count)
-        asked[actor.address.remote(needed)] = _Placed(actor, "", count)
-    found = _addresses([first], 1)
-    found |= _addresses([ref for ref in asked if ref != first], wanted) if found else {}
-    for ref, one in asked.items():
-        if ref not in found:
-            ray.kill(one.actor)
-    return [replace(asked[ref], address=address) for ref, address in found.items()]
+        actor = start(node, count)
+        started[actor.address.remote(required)] = PlacedRank(actor, "", count)
+    addresses = _addresses([lead_ref], 1)
+    if addresses:
+        addresses |= _addresses([ref for ref in started if ref != lead_ref], wanted)
+    for ref, rank in started.items():
+        if ref not in addresses:
+            ray.kill(rank.actor)
+    return [replace(started[ref], address=address) for ref, address in addresses.items()]
 
 
 def _addresses(refs: list[ray.ObjectRef], wanted: int) -> dict[ray.ObjectRef, str]:
-    """Of so many at most that are placed in time and reach what they need."""
+    """Addresses of at most `wanted` processes that start in time and have the required file."""
     import ray
 
-    found: dict[ray.ObjectRef, str] = {}
+    addresses: dict[ray.ObjectRef, str] = {}
     deadline = time.monotonic() + PLACE_SECONDS
-    while refs and len(found) < wanted and time.monotonic() < deadline:
+    while refs and len(addresses) < wanted and time.monotonic() < deadline:
         for ref in connection.ready(refs, 1, POLL_SECONDS):
             refs.remove(ref)
             with suppress(ray.exceptions.RayError):
                 if address := ray.get(ref):
-                    found[ref] = address
-    return found
+                    addresses[ref] = address
+    return addresses
 
 
-def _watched(
-    placed: Sequence[_Placed], work: ray.ObjectRef
+def _watch(
+    ranks: Sequence[PlacedRank], task: ray.ObjectRef
 ) -> Generator[Event, None, FineTuneResult]:
-    """Have the processes do it, and pass on what the first of them says."""
+    """Have the processes fine-tune, and yield the events of the first one."""
     import ray
 
-    lead = placed[0].actor
-    addresses, counts = [one.address for one in placed], [one.cores for one in placed]
-    tasks = [
-        one.actor.tune.remote(work, number, addresses, counts, None if number else _affinity())
-        for number, one in enumerate(placed)
+    lead = ranks[0].actor
+    addresses, counts = [rank.address for rank in ranks], [rank.cores for rank in ranks]
+    running = [
+        rank.actor.tune.remote(task, number, addresses, counts, None if number else _affinity())
+        for number, rank in enumerate(ranks)
     ]
-    heard = lead.said.remote()
+    fetching = lead.events.remote()
     deadline = time.monotonic() + START_SECONDS
     while True:
-        done, left = ray.wait(tasks, num_returns=len(tasks), timeout=POLL_SECONDS)
-        # Raises what went wrong with any of them: the others would wait for it.
-        ended: list[FineTuneResult] = ray.get(done)
-        if connection.ready([heard], 1, POLL_SECONDS):
-            said: tuple[Event, ...] = ray.get(heard)
-            heard = lead.said.remote()
-            if said:
+        done, left = ray.wait(running, num_returns=len(running), timeout=POLL_SECONDS)
+        # Raises the error of any process; the others would wait for it.
+        results: list[FineTuneResult] = ray.get(done)
+        if connection.ready([fetching], 1, POLL_SECONDS):
+            events: tuple[Event, ...] = ray.get(fetching)
+            fetching = lead.events.remote()
+            if events:
                 deadline = time.monotonic() + STALL_SECONDS
-            yield from said
+            yield from events
         if not left:
             break
         if time.monotonic() > deadline:
-            raise TimeoutError("nothing was heard of the processes for too long")
-    tuned = _agreed(ended)
-    yield from ray.get(heard, timeout=START_SECONDS)
-    yield from tuned.said
-    return tuned
+            raise TimeoutError("no event of the processes for too long")
+    result = agreed_result(results)
+    yield from ray.get(fetching, timeout=START_SECONDS)
+    yield from result.events
+    return result
 
 
-def _agreed(ended: Sequence[FineTuneResult]) -> FineTuneResult:
-    """What the first has to tell, if all ended with the same weights."""
-    if len({one.digest for one in ended}) > 1:
+def agreed_result(results: Sequence[FineTuneResult]) -> FineTuneResult:
+    """The result of the first process. Raises RuntimeError if the weights differ."""
+    if len({result.digest for result in results}) > 1:
         raise RuntimeError("the processes ended with different weights")
-    return next(one for one in ended if one.weights)
+    return next(result for result in results if result.weights)
 
 
-def _work(
-    context: TrainingContext, head: DenseHead, found: Mapping[Split, Features], path: Path | None
-) -> FineTuneTask:
-    return FineTuneTask(
-        context.config,
-        context.backbone.name,
-        context.start,
-        context.settings,
-        head,
-        found["train"].on_disk(),
-        context.labels("train"),
-        found["validation"].on_disk(),
-        context.labels("validation"),
-        None if path is None else path.resolve(),
-        checkpoint.key_of(context),
-    )
-
-
-def _here(settings: Settings) -> str:
-    """The node that this process is on, as Ray names it; empty if it is on none."""
+def _node(settings: Settings) -> str:
+    """Ray's id of the node of this process; empty if it is on none."""
     import ray
 
     if not settings.ray_address.startswith("ray://"):
         return ray.get_runtime_context().get_node_id()
-    own = ray.util.get_node_ip_address()  # what Ray itself would say is the head's
+    own = ray.util.get_node_ip_address()  # `get_node_id` would return the head's
     nodes = [node for node in ray.nodes() if node["Alive"] and node["NodeManagerAddress"] == own]
     return nodes[0]["NodeID"] if nodes else ""
 
 
 def _affinity() -> frozenset[int]:
-    with suppress(AttributeError):  # only Linux knows
+    with suppress(AttributeError):  # only on Linux
         return frozenset(os.sched_getaffinity(0))
     return frozenset()
 
 
 def _has_gpu() -> bool:
-    """Whether this training was given a GPU, beside which other machines' cores are of no use."""
+    """Whether this training has a GPU, which makes the cores of other machines useless."""
     return os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
 
 

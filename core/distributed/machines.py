@@ -1,4 +1,4 @@
-"""Which machines of a Ray cluster are given work: those that are alive and have what it needs."""
+"""Which machines of a Ray cluster can be given work."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import socket
 from dataclasses import dataclass, field
 
 NODE = "ray.io/node-id"
-"""The label by which Ray itself tells its nodes apart."""
+"""The label that Ray gives each node."""
 
 
 @dataclass(frozen=True)
 class UnreachableNode:
-    """A machine that does not have what it needs for what it was given, such as the job's folder.
+    """A machine that does not reach what a task needs, such as the folder of a job.
 
     Attributes:
-        node: as Ray names it.
-        name: as its owner does.
+        node: id in Ray.
+        name: host name.
     """
 
     node: str
@@ -31,34 +31,34 @@ class UnreachableNode:
 
 @dataclass
 class Machines:
-    """The machines of the cluster, and which of them have shown that they lack what is needed."""
+    """The machines of the cluster, and which of them to avoid."""
 
-    _strangers: dict[str, str] = field(default_factory=dict)
+    _avoided: dict[str, str] = field(default_factory=dict)
 
     def able(self) -> list[dict[str, float]]:
-        """What each has that may be given work, whoever uses it, as Ray says it."""
+        """Resources of each machine that can be given work, in use or not, as Ray names them."""
         import ray
 
         return [
             node["Resources"]
             for node in ray.nodes()
-            if node["Alive"] and node["NodeID"] not in self._strangers
+            if node["Alive"] and node["NodeID"] not in self._avoided
         ]
 
     def any_able(self) -> bool:
-        """Whether one is there that may do jobs."""
+        """Whether any machine can do jobs."""
         return any(machine.get("CPU") for machine in self.able())
 
-    def avoid(self, stranger: UnreachableNode) -> None:
-        """Give it nothing to do any more."""
-        self._strangers[stranger.node] = stranger.name
+    def avoid(self, machine: UnreachableNode) -> None:
+        """Give a machine no more work."""
+        self._avoided[machine.node] = machine.name
 
     @property
     def avoided(self) -> str:
-        """Names of those to avoid, as a list for people; empty if there are none."""
-        return ", ".join(sorted(set(self._strangers.values())))
+        """Names of the machines to avoid, comma-separated."""
+        return ", ".join(sorted(set(self._avoided.values())))
 
     @property
     def selector(self) -> dict[str, str]:
-        """Ray's `label_selector` that keeps tasks from those to avoid."""
-        return {NODE: f"!in({','.join(sorted(self._strangers))})"} if self._strangers else {}
+        """Ray's `label_selector` that keeps tasks off the machines to avoid."""
+        return {NODE: f"!in({','.join(sorted(self._avoided))})"} if self._avoided else {}

@@ -20,23 +20,52 @@ from core.distributed import cores
 from core.jobs.events import Event, Kept, Step
 from core.model.dense import DenseHead
 from core.settings import Settings
-from core.training.checkpoint import Checkpoint
 from core.training.config import TrainingConfig
-from core.training.features import OnDisk
+from core.training.features import Features
 from core.training.network import Network
 
 
 @dataclass(frozen=True)
-class FineTuneTask:
-    """What a process must know to fine-tune as the training itself would.
+class ActivationFiles:
+    """Activations at the cut, for another process that can read the same files.
 
     Attributes:
-        start: folder of the model that the training goes on from; None for published weights.
+        files: of each view: its path, and the shape of the float16 array in it.
+        rows: (n, views) int64, the row of each picture.
+    """
+
+    files: tuple[tuple[Path, tuple[int, ...]], ...]
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, features: Features) -> ActivationFiles:
+        """The files of some features. Raises LookupError if their activations are in memory."""
+        assert features.rows is not None, "the engine kept no activations"
+        arrays = [array for array in features.activations if isinstance(array, np.memmap)]
+        if len(arrays) < len(features.activations):
+            raise LookupError("the activations are in memory")
+        return cls(tuple((Path(str(a.filename)), a.shape) for a in arrays), features.rows)
+
+    def open(self) -> Features:
+        """Features without embeddings. Raises OSError or ValueError if the files are gone."""
+        activations = tuple(
+            np.memmap(path, np.float16, "r", shape=shape) for path, shape in self.files
+        )
+        embeddings = np.empty((*self.rows.shape, 0), np.float32)
+        return Features(embeddings, 0, 0, activations, self.rows)
+
+
+@dataclass(frozen=True)
+class FineTuneTask:
+    """What a process needs to fine-tune as the training itself would.
+
+    Attributes:
+        start: folder of the model to continue from; None for published weights.
         head: of phase 1.
         train, validation: activations, in files that all machines can read.
         train_labels, validation_labels: (n,) int64.
-        checkpoint: the file, if any; all go on from what is there, the first keeps it up.
-        key: of the training that it is of.
+        checkpoint: its file, if any; all processes resume from it, the first one writes it.
+        key: of the checkpoint.
     """
 
     config: TrainingConfig
@@ -44,9 +73,9 @@ class FineTuneTask:
     start: Path | None
     settings: Settings
     head: DenseHead
-    train: OnDisk
+    train: ActivationFiles
     train_labels: np.ndarray
-    validation: OnDisk
+    validation: ActivationFiles
     validation_labels: np.ndarray
     checkpoint: Path | None
     key: str
@@ -54,122 +83,119 @@ class FineTuneTask:
 
 @dataclass(frozen=True)
 class FineTuneResult:
-    """What came of it.
+    """The outcome in one process.
 
     Attributes:
         digest: SHA-256 of the weights in hex, the same in each process.
-        weights: as `Tuner.weights`; of the process that leads alone.
-        said: what it has not been asked for yet.
+        weights: of `Tuner.network`; empty except in the first process.
+        events: that have not been fetched yet.
     """
 
     kept: Kept
     digest: str
     weights: list[np.ndarray]
-    said: tuple[Event, ...]
+    events: tuple[Event, ...]
 
 
 class Rank:
-    """A process of the team; Ray runs it as an actor whose methods may be called side by side."""
+    """A process of the team: a Ray actor whose methods may be called concurrently."""
 
     def __init__(self) -> None:
-        self._waiting: list[Event] = []
+        self._events: list[Event] = []
         self._lock = threading.Lock()
 
-    def address(self, needed: Path) -> str:
-        """`host:port` at which the others will find it; empty where a file that it needs is not."""
+    def address(self, required: Path) -> str:
+        """`host:port` for the other processes; empty if this machine lacks a required file."""
         import ray
 
         try:
-            needed.stat()
+            required.stat()
         except OSError:
             return ""
         with socket.socket() as free:
             free.bind(("", 0))
             return f"{ray.util.get_node_ip_address()}:{free.getsockname()[1]}"
 
-    def said(self) -> tuple[Event, ...]:
-        """What it has said since it was last asked."""
+    def events(self) -> tuple[Event, ...]:
+        """The events since the last call."""
         with self._lock:
-            said, self._waiting = tuple(self._waiting), []
-        return said
+            events, self._events = tuple(self._events), []
+        return events
 
     def tune(
         self,
-        work: FineTuneTask,
-        number: int,
+        task: FineTuneTask,
+        rank: int,
         addresses: Sequence[str],
         counts: Sequence[int],
         affinity: frozenset[int] | None,
     ) -> FineTuneResult:
-        """Fine-tune together with those at the other addresses.
+        """Fine-tune together with the processes at the other addresses.
 
         Args:
-            number: of this process, its place among them; 0 leads and tells.
-            counts: cores of each.
-            affinity: the cores that the training has already, where this is its machine; None
-                where it takes its own.
+            rank: index of this process; the first one emits events.
+            counts: cores of each process.
+            affinity: the cores that the training has already, on its own machine; None where this
+                process reserves some.
 
         Raises:
-            OSError, ValueError: the activations are not there on this machine.
-            RuntimeError: this process has run TensorFlow before, or one of the others is gone.
+            OSError, ValueError: this machine does not have the activations.
+            RuntimeError: this process has run TensorFlow before, or another process is gone.
         """
         if "tensorflow" in sys.modules:
-            raise RuntimeError("TensorFlow is already at work in this process")
-        train, validation = work.train.opened(), work.validation.opened()
+            raise RuntimeError("TensorFlow already runs in this process")
+        train, validation = task.train.open(), task.validation.open()
         os.environ |= {
-            "TF_CONFIG": _described(number, addresses),
+            "TF_CONFIG": _tf_config(rank, addresses),
             "TF_CPP_MIN_LOG_LEVEL": "2",
             "KERAS_BACKEND": "tensorflow",
             "CUDA_VISIBLE_DEVICES": "-1",
             "no_grpc_proxy": ",".join(address.rpartition(":")[0] for address in addresses),
         }
-        with ExitStack() as held:
-            # TensorFlow's threads are those of this one, and stay where it is.
+        with ExitStack() as stack:
+            # TensorFlow's threads inherit the cores of this one.
             if affinity is None:
-                held.enter_context(cores.reserved(counts[number]))
+                stack.enter_context(cores.reserved(counts[rank]))
             elif hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(0, affinity)
-            from core.distributed.collective import CollectiveTeam
+            from core.distributed.collective import CollectiveTeam, SharedCheckpoint
             from core.training.finetune import Tuner
 
+            team = CollectiveTeam(rank, counts)
             tuner = Tuner(
-                Network(backbones.get(work.backbone), work.settings, work.start),
-                work.config,
-                classes=work.head.classes,
-                pictures=len(work.train_labels),
-                team=CollectiveTeam(number, counts),
+                Network(backbones.get(task.backbone), task.settings, task.start),
+                task.config,
+                classes=task.head.classes,
+                pictures=len(task.train_labels),
+                team=team,
             )
             _, kept = tuner.fit(
-                work.head,
+                task.head,
                 train,
-                work.train_labels,
+                task.train_labels,
                 validation,
-                work.validation_labels,
-                self._say if number == 0 else _say_nothing,
-                None if work.checkpoint is None else Checkpoint(work.checkpoint, work.key),
+                task.validation_labels,
+                self._emit if rank == 0 else lambda _event: None,
+                SharedCheckpoint(task.checkpoint, task.key, team) if task.checkpoint else None,
             )
-        weights = tuner.weights
+        weights = tuner.network.get_weights()
         digest = hashlib.sha256()
         for array in weights:
             digest.update(np.ascontiguousarray(array).data)
-        return FineTuneResult(kept, digest.hexdigest(), weights if number == 0 else [], self.said())
+        return FineTuneResult(kept, digest.hexdigest(), weights if rank == 0 else [], self.events())
 
-    def _say(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         with self._lock:
-            last = self._waiting[-1] if self._waiting else None
+            last = self._events[-1] if self._events else None
             if isinstance(event, Step) and isinstance(last, Step) and last.what == event.what:
-                self._waiting.pop()  # nobody has asked how far it was then
-            self._waiting.append(event)
+                self._events.pop()  # replaced before it was fetched
+            self._events.append(event)
 
 
-def _described(number: int, addresses: Sequence[str]) -> str:
+def _tf_config(rank: int, addresses: Sequence[str]) -> str:
     """`TF_CONFIG`.
 
     Source: https://www.tensorflow.org/guide/distributed_training#setting_up_the_tf_config_environment_variable
     """
-    task = {"type": "worker", "index": number}
+    task = {"type": "worker", "index": rank}
     return json.dumps({"cluster": {"worker": list(addresses)}, "task": task})
-
-
-def _say_nothing(_event: Event) -> None:
-    pass

@@ -1,4 +1,4 @@
-"""Look at a shard of pictures on a machine of a cluster, and hand its features over by storage."""
+"""Extract the features of a shard on a machine of the cluster, and put them into storage."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ logger = logging.getLogger(__name__)
 
 MODEL = "model.tflite"
 LEFT_SECONDS = 3600
-"""Age of what a killed task has left on its machine, which is deleted by the next."""
+"""Age at which the leftovers of a killed task are deleted by the next one on its machine."""
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What a machine must know to look at a shard as the training itself would.
+class ShardTask:
+    """What a machine needs to extract the features of a shard as the training itself would.
 
     Attributes:
         pictures: folder on the training's machine that the examples' paths are relative to.
@@ -39,10 +39,10 @@ class Pass:
         model_at: address of an archive with that file, for machines that do not share the folder;
             empty where they do.
         backbone: name of its row.
-        augmentation, seed, crop: as `features.extract` takes them.
-        engine: what the features are filed under.
+        augmentation, seed, crop: as for `features.extract`.
+        engine: name under which the cache keeps the features.
         cut: name of the layer whose activation is kept; None for none.
-        into: folder in storage where features land, as fsspec names it.
+        destination: folder in storage for the features, as an fsspec address.
     """
 
     pictures: Path
@@ -54,25 +54,26 @@ class Pass:
     crop: float
     engine: str
     cut: str | None
-    into: str
+    destination: str
 
 
-def send(shard: Sequence[Example], work: Pass) -> str:
-    """Put the pictures of a shard into storage. Returns their address; raises as `handover.put`."""
-    pictures = (work.pictures / example.path for example in shard)
-    return transfer.put(((path, str(place)) for place, path in enumerate(pictures)), work.into)
+def send(examples: Sequence[Example], task: ShardTask) -> str:
+    """Put the pictures of a shard into storage. Returns their address; raises as `transfer.put`."""
+    pictures = (task.pictures / example.path for example in examples)
+    named = ((path, str(place)) for place, path in enumerate(pictures))
+    return transfer.put(named, task.destination)
 
 
 def extract_shard(
-    shard: Sequence[Example], work: Pass, pictures_at: str = ""
+    examples: Sequence[Example], task: ShardTask, pictures_at: str = ""
 ) -> str | UnreachableNode:
-    """Look at a shard on one core.
+    """Extract the features of a shard on one core.
 
     Args:
         pictures_at: what `send` returned, for a machine that does not share the folder.
 
     Returns:
-        Address of its features, or which machine this is, if it does not reach what it needs.
+        Address of the features; or this machine, if it does not reach what it needs.
 
     Raises:
         BadImage: a picture cannot be read.
@@ -80,51 +81,53 @@ def extract_shard(
     """
     base = _base()
     with cores.reserved(1), tempfile.TemporaryDirectory(dir=base) as name:
-        scratch, pictures = Path(name), work.pictures
+        scratch, pictures = Path(name), task.pictures
         try:
             if pictures_at:
                 pictures = scratch / "pictures"
                 transfer.fetch(pictures_at, pictures)
-                places = ({"path": str(place)} for place in range(len(shard)))
-                shard = [one.model_copy(update=at) for one, at in zip(shard, places, strict=True)]
-            engine = LitertEngine(_model(work, base), work.engine, work.cut)
-        except Exception:  # of a kind for each kind of storage
+                examples = [
+                    example.model_copy(update={"path": str(place)})
+                    for place, example in enumerate(examples)
+                ]
+            engine = LitertEngine(_model(task, base), task.engine, task.cut)
+        except Exception:  # the classes depend on the kind of storage
             logger.exception("this machine does not reach what it needs")
             return UnreachableNode.here()
-        kept = scratch / "features"
+        output = scratch / "features"
         features.extract(
-            shard,
+            examples,
             pictures,
-            backbones.get(work.backbone),
-            work.augmentation,
+            backbones.get(task.backbone),
+            task.augmentation,
             engine,
-            FeatureCache(kept),
-            seed=work.seed,
-            crop=work.crop,
+            FeatureCache(output),
+            seed=task.seed,
+            crop=task.crop,
             progress=lambda _done, _total: None,
         )
         try:
-            return transfer.put([(kept, ".")], work.into)
+            return transfer.put([(output, ".")], task.destination)
         except Exception:
-            logger.exception("this machine cannot hand its features over")
+            logger.exception("this machine cannot put its features into storage")
             return UnreachableNode.here()
 
 
-def _model(work: Pass, base: Path) -> Path:
+def _model(task: ShardTask, base: Path) -> Path:
     """The LiteRT file on this machine, fetched once."""
-    if not work.model_at:
-        return work.model
-    file = base / hashlib.sha256(work.model_at.encode()).hexdigest()
+    if not task.model_at:
+        return task.model
+    file = base / hashlib.sha256(task.model_at.encode()).hexdigest()
     if not file.is_file():
         with tempfile.TemporaryDirectory(dir=base) as name:
-            transfer.fetch(work.model_at, Path(name))
+            transfer.fetch(task.model_at, Path(name))
             (Path(name) / MODEL).replace(file)
-    os.utime(file)  # it is in use, however long the pass takes
+    os.utime(file)  # a pass may take longer than leftovers are kept
     return file
 
 
 def _base() -> Path:
-    """Where tasks work on this machine; without what killed ones left an hour ago."""
+    """Where tasks work on this machine; leftovers of killed tasks are deleted."""
     base = Path(tempfile.gettempdir()) / f"tusker-shards-{getattr(os, 'getuid', int)()}"
     base.mkdir(mode=0o700, exist_ok=True)
     for left in base.iterdir():

@@ -1,7 +1,7 @@
-"""Hand files from one machine to another by storage: a folder that they share, or a bucket.
+"""Send files from one machine to another through storage: a shared folder, or a bucket.
 
-Storage is whatever fsspec can write to. Files travel as one archive, since a bucket wants few
-files; it gets its name only when it is whole.
+Storage is anything that fsspec can write to. Files are sent as one archive, since buckets are slow
+with many files; the archive gets its name only when it is complete.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from pathlib import Path
 
 
 def prepare(place: str) -> None:
-    """Make a folder in storage, and see whether it takes files and lets go of them.
+    """Create a folder in storage, and check that files can be written and deleted there.
 
     Args:
-        place: of the folder, as fsspec names it; what it lies in must be there.
+        place: fsspec address of the folder; its parent must exist.
 
     Raises:
         PermissionError: files cannot be deleted there.
-        Exception: whatever fsspec, or what it has for such an address, finds wrong with it.
+        Exception: of fsspec, or of its implementation for this kind of storage.
     """
     import fsspec
 
     storage, root = fsspec.url_to_fs(place)
     with suppress(FileExistsError):
-        storage.mkdir(root, create_parents=False)  # else a bucket would be made of a slip
-    tried = f"{root}/tried"
-    storage.pipe_file(tried, b"tusker")
-    storage.rm_file(tried)
-    if storage.exists(tried):
-        raise PermissionError("storage does not delete what it took")
+        storage.mkdir(root, create_parents=False)  # a typo must not create a bucket
+    probe = f"{root}/probe"
+    storage.pipe_file(probe, b"tusker")
+    storage.rm_file(probe)
+    if storage.exists(probe):
+        raise PermissionError("files cannot be deleted from storage")
 
 
 def put(paths: Iterable[tuple[Path, str]], place: str) -> str:
     """Put files or folders into a folder in storage, as one archive. Raises as `prepare`.
 
     Args:
-        paths: each with the name that it has in the archive.
+        paths: each with its name in the archive.
 
     Returns:
         Address of the archive.
     """
     import fsspec
 
-    # A name of its own: somebody who was given up may yet do the same.
+    # A random name: a cancelled task may still put the same files.
     address = f"{place}/{secrets.token_hex(8)}.tar"
     storage, path = fsspec.url_to_fs(address)
     with tempfile.NamedTemporaryFile(prefix="tusker-", suffix=".tar") as packed:
@@ -60,7 +60,7 @@ def put(paths: Iterable[tuple[Path, str]], place: str) -> str:
 
 
 def fetch(address: str, folder: Path) -> None:
-    """Unpack an archive into a folder. Raises as `prepare`, and OSError where it does not fit."""
+    """Unpack an archive into a folder. Raises as `prepare`, and OSError where the disk is full."""
     import fsspec
 
     storage, path = fsspec.url_to_fs(address)

@@ -46,9 +46,10 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class PhaseSummary:
-    """One phase of the training: its epochs, and which was kept (0: its start)."""
+    """One phase of the training: its epochs or solver iterations, and which was kept."""
 
     name: str
+    unit: str
     epochs: int
     kept: Kept | None
 
@@ -193,11 +194,13 @@ def _alike(dataset: Dataset) -> tuple[int, int]:
 
 
 def _phases(epochs: Sequence[Epoch], kept: Sequence[Kept]) -> tuple[PhaseSummary, ...]:
-    counts = Counter(epoch.phase for epoch in epochs)
+    last = {epoch.phase: epoch for epoch in epochs}
     by_phase = {event.phase: event for event in kept}
     return tuple(
-        PhaseSummary(phase, counts[phase], by_phase.get(phase))
-        for phase in dict.fromkeys([*counts, *by_phase])
+        PhaseSummary(phase, last[phase].unit, last[phase].epoch, by_phase.get(phase))
+        if phase in last
+        else PhaseSummary(phase, "epoch", 0, by_phase[phase])
+        for phase in dict.fromkeys([*last, *by_phase])
     )
 
 

@@ -26,7 +26,7 @@ WIDTH = 88
 WARM_UP = 0.1
 """As in `core.training.finetune`, which only a process with TensorFlow may import."""
 LINEAR_EPOCHS, LINEAR_PATIENCE = 100, 5
-"""Minimum for a linear head, which starts from zeros here and not near its optimum."""
+"""Minimum for a linear head: Tusker solves it to its optimum, this program only approaches it."""
 DEEP_FORMATS = ("PNG", "TIFF")
 """Picture formats that may have 16 bits per channel."""
 TOLERANCE = 1e-4

@@ -36,10 +36,11 @@ class Step(_Event):
 
 
 class Epoch(_Event):
-    """One pass over the training pictures."""
+    """One pass over the training pictures, or one iteration of a solver; 0 is its start."""
 
     kind: Literal["epoch"] = "epoch"
     phase: str
+    unit: Literal["epoch", "iteration"] = "epoch"
     epoch: int
     epochs: int
     loss: float

@@ -25,7 +25,7 @@ EVENTS = "events.jsonl"
 CANCEL = "cancel"
 LOG = "worker.log"
 LOCK = "worker.lock"
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT = "checkpoint.npz"
 PRIVATE = (STATUS, ORDER, CANCEL, LOCK, CHECKPOINT)
 """Files of the job that are no part of its result."""
 

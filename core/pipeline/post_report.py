@@ -16,7 +16,7 @@ from core.backbones import serving
 from core.dataset import Example
 from core.errors import Cancelled, TuskerError
 from core.estimating import resources, unit_costs
-from core.evaluation import intervals
+from core.evaluation import folds, intervals
 from core.evaluation.report import Footprint, OodScores
 from core.jobs.events import EXPORTS_BEGIN, Counter, Note
 from core.model import appearance, batch, ood, storage
@@ -85,12 +85,18 @@ def attempt(context: TrainingContext, failure: str, work: Callable[[], None]) ->
 
 def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
     """List training pictures whose label is likely wrong, each with a thumbnail."""
-    from core.checks.labels import label_issues
+    from core.checks import labels as checks
 
     context.emit(Note(sentence="Looking for labels that may be wrong."))
-    examples = context.of("train")
-    names = [example.name for example in examples]
-    issues = label_issues(outputs.train, context.labels("train"), names, seed=context.config.seed)
+    examples, labels = context.of("train"), context.labels("train")
+    groups = cross_validation.groups(examples)
+    issues: tuple[checks.LabelIssue, ...] = ()
+    if folds.feasible(labels, groups, folds.MINIMUM) == folds.MINIMUM:
+        probabilities = cross_validation.out_of_fold(
+            outputs.train, labels, groups, context.config.seed, strength=checks.STRENGTH
+        )
+        names = [example.name for example in examples]
+        issues = checks.find_label_issues(probabilities, labels, names)
     paths = {example.name: context.pictures / example.path for example in examples}
     thumbnails = (
         images.thumbnail(images.decode(paths[issue.name], shorter_edge=160)) for issue in issues

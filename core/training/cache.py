@@ -1,18 +1,19 @@
-"""Keep features on disk, so that a picture that was looked at once is not looked at again.
+"""Keep features on disk, so that no view of a picture passes through the same layers twice.
 
-A cache is a folder of shelves. A shelf holds one array a picture (an embedding, or the activation
-at a cut) of one view through one engine:
+A cache is a folder of arrays with one row per picture: the embedding, or the activation at a cut,
+of one view as computed by one engine.
 
-    <engine>/<view>/<array>/rows      the arrays, raw, one after the other; memory-mapped to read
-    <engine>/<view>/<array>/pictures  SHA-256 of the picture of each row, a line each
-    <engine>/<view>/used              touched at each use; the longest unused views go first
+    <engine>/<view>/<array>/rows      the rows, raw, one after the other; memory-mapped to read
+    <engine>/<view>/<array>/pictures  SHA-256 of the picture of each row, one per line
+    <engine>/<view>/used              touched at each use; the least recently used views go first
 
-Rows are written before they are named, so what a killed job leaves is either whole or ignored.
+Rows are written before their names, so what a killed job leaves is either complete or ignored.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,122 +23,136 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from core.settings import Settings
+from core.training.config import Augmentation
 
 VERSION = 1
-"""Raised when decoding, rendering or a pass changes what comes out: older features are unknown."""
+"""Raised when decoding, rendering or an engine changes its results: older features are ignored."""
 FOLDER = "features"
-LOCK = "lock"
-USED = "used"
+EMBEDDING = "embedding"
+LOCK, USED = "lock", "used"
 
 
-class Shelf:
-    """One array a picture, append-only."""
+def view_keys(augmentation: Augmentation, seed: int, crop: float) -> list[str]:
+    """The key of each view: views of a picture with the same key are equal."""
+    ranges = augmentation.model_dump_json(exclude={"views"})
+    digest = hashlib.sha256(f"{ranges}/{crop}/{seed}".encode()).hexdigest()[:12]
+    fixed = ["plain", "mirror"] if augmentation.flip else ["plain"]
+    random = [f"random-{digest}-{number}" for number in range(len(fixed), augmentation.views)]
+    return [*(f"{name}-{crop:.4f}" for name in fixed), *random][: augmentation.views]
+
+
+class FeatureArray:
+    """An append-only array on disk with one row per picture."""
 
     def __init__(self, folder: Path, shape: tuple[int, ...], dtype: type) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._rows_path, self._names_path = folder / "rows", folder / "pictures"
         self._shape, self._dtype = shape, np.dtype(dtype)
-        self._size = int(np.prod(shape)) * self._dtype.itemsize
-        self._place: dict[str, int] = {}
-        self._recover()
+        self._row_of = self._recover()
 
     def __contains__(self, picture: str) -> bool:
-        return picture in self._place
+        return picture in self._row_of
 
     @property
     def pictures(self) -> list[str]:
         """SHA-256 of the picture of each row."""
-        return list(self._place)
+        return list(self._row_of)
 
     def append(self, pictures: Sequence[str], arrays: np.ndarray) -> None:
-        """Add the arrays (n, *shape) of n pictures, named by their SHA-256."""
+        """Add the arrays (n, *shape) of pictures, given by SHA-256, that are not there yet."""
+        new = [place for place, picture in enumerate(pictures) if picture not in self._row_of]
+        if not new:
+            return
         with self._rows_path.open("ab") as rows:
-            rows.write(np.ascontiguousarray(arrays, self._dtype).tobytes())
+            rows.write(np.ascontiguousarray(arrays[new], self._dtype).tobytes())
         with self._names_path.open("a", encoding="ascii") as names:
-            names.write("".join(f"{picture}\n" for picture in pictures))
-        for picture in pictures:
-            self._place[picture] = len(self._place)
+            names.write("".join(f"{pictures[place]}\n" for place in new))
+        for place in new:
+            self._row_of[pictures[place]] = len(self._row_of)
 
     def places(self, pictures: Sequence[str]) -> np.ndarray:
         """The row of each picture: (n,) int64."""
-        return np.array([self._place[picture] for picture in pictures], np.int64)
+        return np.array([self._row_of[picture] for picture in pictures], np.int64)
 
     def rows(self) -> np.ndarray:
         """All rows (m, *shape), memory-mapped and read-only."""
-        if not self._place:
+        if not self._row_of:
             return np.empty((0, *self._shape), self._dtype)
-        shape = (len(self._place), *self._shape)
+        shape = (len(self._row_of), *self._shape)
         return np.memmap(self._rows_path, self._dtype, "r", shape=shape)
 
-    def _recover(self) -> None:
-        """Read which pictures there are; cut off what was not finished."""
+    def _recover(self) -> dict[str, int]:
+        """Read the names of the rows; cut off an incomplete last row."""
         if not self._names_path.is_file():
             self._rows_path.write_bytes(b"")
             self._names_path.write_bytes(b"")
+        row_bytes = int(np.prod(self._shape)) * self._dtype.itemsize
         names = self._names_path.read_bytes().split(b"\n")[:-1]
-        whole = min(len(names), self._rows_path.stat().st_size // self._size)
-        names = names[:whole]
+        names = names[: self._rows_path.stat().st_size // row_bytes]
         with self._rows_path.open("r+b") as rows:
-            rows.truncate(whole * self._size)
-        with self._names_path.open("r+b") as kept:
-            kept.truncate(sum(len(name) + 1 for name in names))
-        self._place = {name.decode("ascii"): row for row, name in enumerate(names)}
+            rows.truncate(len(names) * row_bytes)
+        with self._names_path.open("r+b") as file:
+            file.truncate(sum(len(name) + 1 for name in names))
+        return {name.decode("ascii"): row for row, name in enumerate(names)}
 
 
 class FeatureCache:
-    """The shelves of one folder, which belong to this process while they are open."""
+    """The arrays of one folder, which belong to this process while the cache is open."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._views: set[Path] = set()
+        self._used: set[Path] = set()
 
-    def shelf(
-        self, engine: str, view: str, array: str, shape: tuple[int, ...], dtype: type
-    ) -> Shelf:
-        """The shelf of an array; made if it is not there."""
-        folder = self.folder / f"v{VERSION}-{engine}" / view
-        shelf = Shelf(folder / array, shape, dtype)
+    def array(
+        self, engine: str, view: str, name: str, shape: tuple[int, ...], dtype: type
+    ) -> FeatureArray:
+        """Open an array; an empty one is created if there is none."""
+        folder = self._view(engine, view)
+        array = FeatureArray(folder / name, shape, dtype)
         (folder / USED).touch()
-        self._views.add(folder)
-        return shelf
+        self._used.add(folder)
+        return array
 
-    def known(self, engine: str, view: str, array: str) -> frozenset[str]:
-        """SHA-256 of the pictures that a shelf holds, without opening it."""
-        path = self.folder / f"v{VERSION}-{engine}" / view / array / "pictures"
+    def known(self, engine: str, view: str, name: str) -> frozenset[str]:
+        """SHA-256 of the pictures in an array, without opening it."""
         try:
-            return frozenset(path.read_text(encoding="ascii").split())
+            text = (self._view(engine, view) / name / "pictures").read_text(encoding="ascii")
         except OSError:
             return frozenset()
+        return frozenset(text.split())
 
     def trim(self, limit: int) -> None:
-        """Forget the features longest unused until `limit` bytes are left; never those in use."""
+        """Delete the least recently used views until `limit` bytes are left; none in use."""
         views = [path for path in self.folder.glob("v*/*") if path.is_dir()]
         sizes = {path: _size(path) for path in views}
         total = sum(sizes.values())
         for path in sorted(views, key=_last_used):
             if total <= limit:
                 return
-            if path not in self._views:
+            if path not in self._used:
                 shutil.rmtree(path, ignore_errors=True)
-                with contextlib.suppress(OSError):  # the last view of its engine takes that along
+                with contextlib.suppress(OSError):  # fails unless that was the engine's last view
                     path.parent.rmdir()
                 total -= sizes[path]
+
+    def _view(self, engine: str, view: str) -> Path:
+        return self.folder / f"v{VERSION}-{engine}" / view
 
 
 def cache_folder(pictures: Path, settings: Settings) -> Path:
     """Where the features of some pictures are kept.
 
-    On a machine of one's own in one place, so that pictures that come again are known. On a
-    public host beside the pictures, so that they go when these go and nobody else meets them.
+    In personal mode there is one cache, so that pictures uploaded again are known. On a public host
+    features are next to the pictures: they are deleted with them, and no other visitor uses them.
     """
     return (settings.home if settings.mode == "personal" else pictures.parent) / FOLDER
 
 
 @contextlib.contextmanager
 def opened(folder: Path, settings: Settings) -> Iterator[FeatureCache]:
-    """The cache of a folder, for this process alone.
+    """Open the cache of a folder for this process only.
 
-    Where another process has it, an empty one that is gone afterwards stands in.
+    If another process has it open, a temporary cache is used instead.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)

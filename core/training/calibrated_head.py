@@ -1,4 +1,4 @@
-"""Make a fitted head answer honestly: a temperature from validation pictures, folded into it."""
+"""Calibrate a trained head: fit a temperature on validation pictures and fold it into the head."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from core.model.dense import DenseHead
 
 @dataclass(frozen=True)
 class CalibratedHead:
-    """A head as it answers, and what it was before.
+    """A head with and without its temperature.
 
     Attributes:
-        head: with the temperature in it.
+        head: with the temperature.
         raw: without.
-        temperature: None where validation pictures could not tell; then both heads are one.
-        validation: (m, k) float64, answers of `head` on the validation pictures.
+        temperature: None where validation pictures cannot determine it; both heads are the same.
+        validation: (m, k) float64, predictions of `head` for the validation pictures.
     """
 
     head: DenseHead
@@ -28,17 +28,16 @@ class CalibratedHead:
 
 
 def calibrate(raw: DenseHead, uncalibrated: np.ndarray, labels: np.ndarray) -> CalibratedHead:
-    """Fit the temperature.
+    """Fit the temperature of a head.
 
     Args:
-        raw: as it was trained.
-        uncalibrated: (m, k), its probabilities on the validation pictures.
-        labels: (m,) int64 of the same.
+        raw: the trained head.
+        uncalibrated: (m, k), its probabilities for the validation pictures.
+        labels: (m,) int64 of these.
     """
-    rows = uncalibrated.astype(np.float64)
-    temperature = calibration.fit_temperature(labels, rows)
+    probabilities = uncalibrated.astype(np.float64)
+    temperature = calibration.fit_temperature(labels, probabilities)
     if temperature is None:
-        return CalibratedHead(raw, raw, None, rows)
-    return CalibratedHead(
-        raw.tempered(temperature), raw, temperature, calibration.scale(rows, temperature)
-    )
+        return CalibratedHead(raw, raw, None, probabilities)
+    scaled = calibration.scale(probabilities, temperature)
+    return CalibratedHead(raw.tempered(temperature), raw, temperature, scaled)

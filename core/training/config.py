@@ -1,4 +1,4 @@
-"""Every knob of a training, its default, its range, and the three presets."""
+"""The settings of a training, with defaults and ranges, and the three presets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Augmentation(_Part):
     flip: bool = True
     """The second view is the mirror image; later ones are mirrored at random."""
     rotation: float = Field(15.0, ge=0, le=180)
-    """Largest turn, in degrees."""
+    """Largest rotation, in degrees."""
     zoom: float = Field(0.15, ge=0, le=0.9)
     """Largest change of scale, as a fraction."""
     shear: float = Field(8.0, ge=0, le=45)
@@ -45,14 +45,14 @@ class Augmentation(_Part):
 
 
 class Head(_Part):
-    """What is put on top of the pooled features."""
+    """The layers on top of the pooled features."""
 
     hidden: tuple[int, ...] = ()
     """Units of each hidden dense layer, from the features up; none is a linear head."""
     dropout: float = Field(0.2, ge=0, le=0.9)
     """Share of inputs dropped before each dense layer while training."""
     convex_start: bool = True
-    """Start a linear head from logistic regression instead of from random weights."""
+    """Solve a linear head as a logistic regression, instead of by gradient steps."""
 
     @model_validator(mode="after")
     def _sizes(self) -> Self:
@@ -62,14 +62,14 @@ class Head(_Part):
 
 
 class Phase(_Part):
-    """How one phase of the training runs."""
+    """How a phase trains by gradient steps."""
 
     optimizer: OptimizerName = "adam"
     """Adam, AdamW, RMSprop, or SGD with momentum."""
     learning_rate: float = Field(1e-3, gt=0, le=1)
     """Step size; in the second phase the peak of the schedule."""
     epochs: int = Field(20, ge=0, le=500)
-    """Most passes over the training pictures."""
+    """Limit of passes over the training pictures."""
     patience: int = Field(5, ge=1, le=500)
     """Epochs without a better validation loss before it stops; the best weights are kept."""
     momentum: float = Field(0.9, ge=0, lt=1)
@@ -94,26 +94,26 @@ class Unfreeze(_Part):
 
 
 class TrainingConfig(_Part):
-    """All that a training is told, besides the pictures."""
+    """All settings of a training."""
 
     preset: PresetName | Literal["custom"] = "custom"
-    """The preset that it came from."""
+    """The preset that the settings are based on."""
     start: str = Field("", pattern=r"^([0-9a-f]{64})?$")
-    """SHA-256 of the weights of the model that it goes on from; empty: none."""
+    """SHA-256 of the weights of the model to continue from; empty for none."""
     backbone: str = backbones.DEFAULT
     """Name of the backbone."""
     seed: int = Field(0, ge=0, le=2**31 - 1)
-    """Same pictures, settings, seed and machine give the same report."""
+    """The same pictures, settings, seed and machine give the same report."""
     validation: float = Field(0.15, gt=0, le=0.5)
     """Share of the pictures that decides when to stop."""
     test: float = Field(0.15, gt=0, le=0.5)
-    """Share of the pictures that is kept for the report, unless a split is given."""
+    """Share of the pictures that is kept for the report, unless the dataset has a test set."""
     crop: float = Field(0.94, ge=0.5, le=1)
-    """Share of a picture's shorter edge that the model sees, from the centre."""
+    """Share of a picture's shorter edge that the model sees, around the centre."""
     batch_size: int = Field(32, ge=1, le=512)
     """Pictures per step."""
     class_weights: bool = True
-    """Weigh each class inversely to its count, so that a rare one counts as much."""
+    """Weight classes inversely to their counts, so that a rare one counts as much."""
     label_smoothing: float = Field(0.0, ge=0, le=0.5)
     """Probability taken from the true class and shared among all."""
     augmentation: Augmentation = Augmentation()
@@ -139,10 +139,9 @@ class TrainingConfig(_Part):
 
     @property
     def head_views(self) -> int:
-        """Views of each picture that the head is fitted to.
+        """Views of each picture that the head is trained on.
 
-        Others than the plain one teach a linear head nothing; where the backbone is trained too,
-        they are for that.
+        With fine-tuning, a linear head is trained on plain views only: others do not improve it.
         """
         return 1 if self.fine_tunes and not self.head.hidden else self.augmentation.views
 
@@ -164,41 +163,33 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
     Raises:
         BadConfig: no preset or no backbone of that name.
     """
-    common = {"preset": name, "backbone": backbone, "seed": seed}
+    values: dict[str, object] = {"preset": name, "backbone": backbone, "seed": seed}
     match name:
         case "quick":
-            return parse(common)
+            pass
         case "balanced":
-            return parse(
-                common
-                | {
-                    "label_smoothing": 0.1,
-                    "augmentation": {"views": 2},
-                    "unfreeze": {"stages": 1},
-                }
-            )
+            values |= {
+                "label_smoothing": 0.1,
+                "augmentation": {"views": 2},
+                "unfreeze": {"stages": 1},
+            }
         case "thorough":
-            return parse(
-                common
-                | {
-                    "label_smoothing": 0.1,
-                    "augmentation": {"views": 8},
-                    "unfreeze": {"stages": 2},
-                    "fine_tune_phase": {
-                        "learning_rate": 3e-4,
-                        "epochs": 16,
-                        "patience": 8,
-                    },
-                }
-            )
-    raise BadConfig(f"Expected a preset out of {', '.join(PRESETS)}, found {name!r}.")
+            values |= {
+                "label_smoothing": 0.1,
+                "augmentation": {"views": 8},
+                "unfreeze": {"stages": 2},
+                "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 16, "patience": 8},
+            }
+        case _:
+            raise BadConfig(f"Expected one of the presets {', '.join(PRESETS)}, found {name!r}.")
+    return parse(values)
 
 
 def parse(values: object) -> TrainingConfig:
-    """A configuration from plain values.
+    """Validate plain values as a configuration.
 
     Raises:
-        BadConfig: an unknown name or a value outside its range; the first is named.
+        BadConfig: there is an unknown name, or a value outside its range.
     """
     try:
         return TrainingConfig.model_validate(values)
@@ -211,10 +202,10 @@ def parse(values: object) -> TrainingConfig:
 
 
 def read(path: Path) -> TrainingConfig:
-    """A configuration from a JSON file.
+    """Read a configuration from a JSON file.
 
     Raises:
-        BadConfig: the file cannot be read, or holds what `parse` refuses.
+        BadConfig: the file cannot be read, or `parse` refuses its content.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What every step of a training needs to know."""
+"""The context of a training, which all of its steps share."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from core.training.network import Network
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """A training as it was ordered, with its dataset split.
+    """A training's settings and dataset, with its split.
 
     Attributes:
         pictures: folder that the dataset's paths are relative to.
-        emit: is told each event; may raise `Cancelled`.
-        start: folder of the model that it goes on from; None for the backbone as published.
+        emit: receives each event; may raise `Cancelled`.
+        start: folder of the model to continue from; None for the published backbone.
     """
 
     config: TrainingConfig
@@ -39,7 +39,7 @@ class TrainingContext:
 
     @cached_property
     def network(self) -> Network:
-        """What the training starts from."""
+        """The network that the training starts from."""
         return Network(self.backbone, self.settings, self.start)
 
     def of(self, split: Split) -> tuple[Example, ...]:
@@ -47,22 +47,22 @@ class TrainingContext:
         return self.dataset.of(split)
 
     def labels(self, split: Split) -> np.ndarray:
-        """Their labels, (n,) int64."""
+        """The labels of a split, (n,) int64."""
         return np.array([example.label for example in self.of(split)], np.int64)
 
     def check(self) -> None:
-        """Raise `BadDataset` if a part is empty, or a class has nothing to be taught by."""
+        """Raise `BadDataset` if a split is empty, or a class has no training picture."""
         splits: tuple[Split, ...] = ("train", "validation", "test")
         for split in splits:
             if not self.of(split):
                 raise BadDataset(
-                    f"No picture is left for {split}: found {len(self.dataset.examples)} in all. "
+                    f"Expected {split} pictures, found none among {len(self.dataset.examples)}. "
                     "Add pictures, or lower the shares for validation and test."
                 )
-        taught = set(self.labels("train").tolist())
-        missing = [name for i, name in enumerate(self.dataset.classes) if i not in taught]
+        present = set(self.labels("train").tolist())
+        missing = [name for i, name in enumerate(self.dataset.classes) if i not in present]
         if missing:
             raise BadDataset(
-                f"No training picture is left of {', '.join(missing)}. "
-                "Add pictures, or leave it out."
+                f"Expected training pictures of each class, found none of {', '.join(missing)}. "
+                "Add pictures, or leave the class out."
             )

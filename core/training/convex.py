@@ -1,6 +1,8 @@
-"""The start of a linear head: multinomial logistic regression, solved to its optimum."""
+"""Multinomial logistic regression: a linear head as the optimum of a convex problem."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,14 +12,45 @@ from core.training import lbfgs
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
 """Inverse regularisation strengths that cross-validation chooses from, the strictest first."""
-USUAL = 1e-3
-"""The strength where there are too few pictures to choose by."""
+DEFAULT_STRENGTH = 1e-3
+"""The strength where there are too few pictures to choose one."""
 FOLDS = 3
-CHOOSERS = 4_000
-"""Rows that are enough to choose a strength by; more would only take longer."""
+ROWS_TO_CHOOSE = 4_000
+"""Rows that are enough to choose a strength; more would only take longer."""
 ITERATIONS = 200
 TOLERANCE = 1e-4
-"""Largest entry of the gradient at the optimum, of the mean loss."""
+"""Largest entry of the gradient of the mean loss at the optimum."""
+CONSTANT = 1e-6
+"""A feature with a smaller standard deviation counts as constant."""
+
+Weights = tuple[np.ndarray, np.ndarray]
+"""Kernel (d, classes) and bias (classes,)."""
+
+
+def fit_scale(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and scale of each feature, (d,) float32 each, for `apply_scale`.
+
+    The scale is the geometric mean of a feature's own standard deviation and that of all features:
+    the strong features of an embedding carry more information than the weak ones, and full
+    standardisation would make them equal. A feature that is constant in training may vary in other
+    pictures; divided by almost zero it would drown all others, so its scale is 1.
+
+    Args:
+        features: (n, d) float32, of the training pictures only.
+
+    Source: Pareto scaling, van den Berg et al., BMC Genomics 7:142 (2006).
+    """
+    deviation = features.std(axis=0)
+    overall = np.sqrt((deviation**2).mean())
+    scale = np.where(deviation > CONSTANT, np.sqrt(deviation * overall), 1)
+    return features.mean(axis=0), scale.astype(np.float32)
+
+
+def apply_scale(features: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Scaled features, (n, d) float32."""
+    scaled = features - mean
+    scaled /= scale  # in place: these arrays are large
+    return scaled
 
 
 def logistic_regression(
@@ -27,38 +60,38 @@ def logistic_regression(
     weights: np.ndarray,
     seed: int,
     start: DenseHead | None = None,
+    trace: Callable[[DenseHead], None] = lambda _head: None,
 ) -> DenseHead:
-    """A linear head whose strength was chosen on these pictures alone.
+    """Fit a linear head with the regularisation strength that cross-validates best.
 
-    The penalty is the same in any rotation of the space, so the problem is solved in the span of
-    the pictures, which with few pictures is much smaller.
+    The penalty is invariant to rotation, so the problem is solved in the span of the pictures,
+    which has fewer dimensions when there are few pictures.
 
     Args:
         features: (n, d) float32, scaled.
         labels: (n,) int64; every class occurs.
-        owners: (n,) int64, the picture each row was rendered from.
-        weights: (classes,) of each class.
-        seed: of the folds.
-        start: a linear head to begin at; the optimum is the same.
+        owners: (n,) int64, the picture that each row is a view of.
+        weights: (classes,) loss weight of each class.
+        seed: for the folds.
+        start: a linear head to start from; the optimum is the same.
+        trace: called with the head before the first iteration and after each one.
 
-    Source: scikit-learn's `LogisticRegression` with the L2 penalty, whose optimum this is.
+    Source: the problem of scikit-learn's `LogisticRegression` with the L2 penalty.
     """
     rows, rotation = span(features)
-    strength = _best_strength(rows, labels, owners, weights, seed)
-    kernel, bias = solve(rows, labels, weights, strength, _begun(start, rotation))
-    if rotation is not None:
-        kernel = rotation @ kernel
-    return DenseHead(((kernel.astype(np.float32), bias.astype(np.float32)),))
 
+    def to_head(kernel: np.ndarray, bias: np.ndarray) -> DenseHead:
+        kernel = kernel if rotation is None else rotation @ kernel
+        return DenseHead(((kernel.astype(np.float32), bias.astype(np.float32)),))
 
-def _begun(
-    start: DenseHead | None, rotation: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Kernel and bias of a head in the basis of the rows."""
-    if start is None:
-        return None
-    kernel, bias = start.layers[-1]
-    return (kernel if rotation is None else rotation.T @ kernel), bias
+    first = None
+    if start is not None:
+        kernel, bias = start.layers[-1]
+        first = (kernel if rotation is None else rotation.T @ kernel), bias
+    strength = best_strength(rows, labels, owners, weights, seed)
+    return to_head(
+        *solve(rows, labels, weights, strength, first, lambda *point: trace(to_head(*point)))
+    )
 
 
 def solve(
@@ -66,40 +99,50 @@ def solve(
     labels: np.ndarray,
     weights: np.ndarray,
     strength: float,
-    start: tuple[np.ndarray, np.ndarray] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+    start: Weights | None = None,
+    trace: Callable[[np.ndarray, np.ndarray], None] = lambda _kernel, _bias: None,
+) -> Weights:
     """Minimise `strength` times the summed weighted cross-entropy plus half the squared kernel.
 
     Args:
         rows: (n, d) float32.
         labels: (n,) int64.
-        weights: (classes,) of each class.
-        start: kernel and bias to begin at; zeros if None.
+        weights: (classes,) loss weight of each class.
+        start: where to start; zeros if None.
+        trace: called with kernel and bias before the first iteration and after each one.
 
     Returns:
-        Kernel (d, classes) and bias (classes,), float64.
+        Kernel and bias, float64.
     """
     n, d = rows.shape
     classes = len(weights)
-    own = np.arange(n), labels
+    own_class = np.arange(n), labels
     shares = (weights[labels] / n).astype(np.float32)
-    # Two classes are told apart by one vector; here it stands twice, half as long each.
+    # scikit-learn has one vector for two classes; here there are two of half that length.
     penalty = (2 if classes == 2 else 1) / (strength * n)
 
+    def split(point: np.ndarray) -> Weights:
+        return point[: d * classes].reshape(d, classes), point[d * classes :]
+
     def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
-        kernel, bias = point[: d * classes].reshape(d, classes), point[d * classes :]
-        found = softmax(rows @ kernel.astype(np.float32) + bias.astype(np.float32))
-        loss = -float(shares @ np.log(np.maximum(found[own], 1e-30)))
-        found[own] -= 1
-        found *= shares[:, None]
-        gradient = (rows.T @ found) + penalty * kernel
+        kernel, bias = split(point)
+        errors = softmax(rows @ kernel.astype(np.float32) + bias.astype(np.float32))
+        loss = -float(shares @ np.log(np.maximum(errors[own_class], 1e-30)))
+        errors[own_class] -= 1
+        errors *= shares[:, None]
+        gradient = (rows.T @ errors) + penalty * kernel
         value = loss + penalty / 2 * float((kernel**2).sum())
-        return value, np.concatenate([gradient.ravel(), found.sum(axis=0, dtype=np.float64)])
+        return value, np.concatenate([gradient.ravel(), errors.sum(axis=0, dtype=np.float64)])
 
     kernel, bias = start or (np.zeros((d, classes)), np.zeros(classes))
-    point = np.concatenate([kernel.ravel(), bias]).astype(np.float64)
-    best = lbfgs.minimise(objective, point, iterations=ITERATIONS, tolerance=TOLERANCE)
-    return best[: d * classes].reshape(d, classes), best[d * classes :]
+    best = lbfgs.minimise(
+        objective,
+        np.concatenate([kernel.ravel(), bias]).astype(np.float64),
+        iterations=ITERATIONS,
+        tolerance=TOLERANCE,
+        trace=lambda point: trace(*split(point)),
+    )
+    return split(best)
 
 
 def span(features: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -111,34 +154,36 @@ def span(features: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return np.ascontiguousarray(triangle.T), rotation
 
 
-def _best_strength(
+def best_strength(
     rows: np.ndarray, labels: np.ndarray, owners: np.ndarray, weights: np.ndarray, seed: int
 ) -> float:
-    """The strength with the least loss on rows that were held out, views of a picture together."""
+    """The strength with the least loss on held-out rows; views of a picture are held out together.
+
+    Args: as for `logistic_regression`.
+    """
     if len(STRENGTHS) == 1:
         return STRENGTHS[0]
-    if len(rows) > CHOOSERS:
-        # Few pictures in all their views would be fewer than as many pictures.
-        first = np.unique(owners, return_index=True)[1]
-        some = np.random.default_rng(seed).permutation(first)[:CHOOSERS]
-        if folds.feasible(labels[some], owners[some], FOLDS) == FOLDS:
-            rows, labels, owners = rows[some], labels[some], owners[some]
+    if len(rows) > ROWS_TO_CHOOSE:
+        # One view of many pictures is more informative than all views of a few.
+        first_views = np.unique(owners, return_index=True)[1]
+        chosen = np.random.default_rng(seed).permutation(first_views)[:ROWS_TO_CHOOSE]
+        if folds.feasible(labels[chosen], owners[chosen], FOLDS) == FOLDS:
+            rows, labels, owners = rows[chosen], labels[chosen], owners[chosen]
     if folds.feasible(labels, owners, FOLDS) < FOLDS:
-        return USUAL
+        return DEFAULT_STRENGTH
     fold = folds.assign(labels, owners, FOLDS, seed)
     losses = np.zeros(len(STRENGTHS))
-    for held_out in range(FOLDS):
-        outside = fold == held_out
-        start = None
+    for number in range(FOLDS):
+        held_out = fold == number
+        fitted = None
         for place, strength in enumerate(STRENGTHS):
-            start = solve(rows[~outside], labels[~outside], weights, strength, start)
-            losses[place] += _loss(start, rows[outside], labels[outside])
+            fitted = solve(rows[~held_out], labels[~held_out], weights, strength, fitted)
+            losses[place] += _summed_loss(fitted, rows[held_out], labels[held_out])
     return STRENGTHS[int(np.argmin(losses))]
 
 
-def _loss(head: tuple[np.ndarray, np.ndarray], rows: np.ndarray, labels: np.ndarray) -> float:
-    """Summed cross-entropy."""
-    kernel, bias = head
-    found = softmax(rows @ kernel.astype(np.float32) + bias.astype(np.float32))
-    right = found[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(right, 1e-12)).sum())
+def _summed_loss(fitted: Weights, rows: np.ndarray, labels: np.ndarray) -> float:
+    kernel, bias = fitted
+    probabilities = softmax(rows @ kernel.astype(np.float32) + bias.astype(np.float32))
+    own = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(own, 1e-12)).sum())

@@ -1,4 +1,4 @@
-"""Linear heads taught on a part of the pictures and asked about the rest."""
+"""Logistic regressions cross-validated on features: out-of-fold predictions and learning curve."""
 
 from __future__ import annotations
 
@@ -8,124 +8,137 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from core.dataset import Example, splitting
+from core.errors import BadDataset
 from core.evaluation import folds
+from core.evaluation import learning_curve as evaluation
 from core.evaluation.learning_curve import LearningCurve
-from core.evaluation.learning_curve import learning_curve as curve_of
 from core.model.dense import softmax
 from core.training import convex
 from core.training.head import class_weights
-from core.training.standardization import apply_scale, fit_scale
 
 FOLDS = 5
-STRENGTHS = (1e-3, 1e-2)
-"""Inverse regularisation strengths of a learning curve, whose heads are many and must be quick."""
+CURVE_STRENGTHS = (1e-3, 1e-2)
+"""Inverse regularisation strengths of a learning curve, whose many heads must be quick to fit."""
 
 
 def groups(examples: Sequence[Example]) -> np.ndarray:
-    """A number for each picture, (n,) int64; those that look the same, or are, share theirs."""
-    found = np.empty(len(examples), np.int64)
+    """Group number of each picture, (n,) int64; near duplicates and copies share one."""
+    numbers = np.empty(len(examples), np.int64)
     for number, places in enumerate(splitting.units(examples, range(len(examples)))):
-        found[places] = number
-    return found
+        numbers[places] = number
+    return numbers
 
 
 def out_of_fold(
-    embeddings: np.ndarray,
+    features: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
     seed: int,
     *,
+    strength: float | None = None,
     weighted: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """What each picture is taken for by a head that was taught on other pictures.
+    """Predict each picture by a logistic regression that was trained on other groups.
 
     Args:
-        embeddings: (n, d) float32, of the pictures as they are.
-        labels: (n,) int64.
-        groups: (n,) int64; pictures of one group are in one fold.
-        seed: of the folds and the solver.
-        weighted: whether a rare class counts as much as a common one.
-        progress: told (folds done, folds in all); may raise `Cancelled`.
+        features: (n, d) float32, embeddings of the plain views.
+        labels: (n,) int64, 0 to k - 1.
+        groups: (n,) int64; pictures of one group are in the same fold.
+        seed: for the folds.
+        strength: inverse regularisation strength; chosen by cross-validation in each fold if None.
+        weighted: whether classes are weighted inversely to their counts.
+        progress: called with (folds done, folds in all); may raise `Cancelled`.
 
     Returns:
-        Labels (n,) int64.
+        Probabilities (n, k) float32. A class whose pictures are all in one group has probability 0
+        for these.
+
+    Raises:
+        BadDataset: all pictures are in one group.
     """
-    number = max(folds.MINIMUM, folds.feasible(labels, groups, FOLDS))
-    fold = folds.assign(labels, groups, number, seed)
-    answers = np.empty(len(labels), np.int64)
-    for outside in range(number):
-        asked = fold == outside
-        if asked.any() and not asked.all():
-            answer = teach(
-                embeddings[~asked], labels[~asked], groups[~asked], seed, weighted=weighted
-            )
-            answers[asked] = answer(embeddings[asked])
-        if progress is not None:
-            progress(outside + 1, number)
-    return answers
-
-
-def teach(
-    embeddings: np.ndarray,
-    labels: np.ndarray,
-    groups: np.ndarray,
-    seed: int,
-    *,
-    weighted: bool = True,
-) -> Callable[[np.ndarray], np.ndarray]:
-    """A logistic regression on some pictures: what says the labels (m,) of embeddings (m, d).
-
-    A class without any picture is never said.
-    """
-    present, places = np.unique(labels, return_inverse=True)
-    mean, scale = fit_scale(embeddings)
-    if len(present) == 1:
-        return lambda others: np.full(len(others), present[0])
-    weights = class_weights(places, len(present)) if weighted else np.ones(len(present))
-    # Matrices of this size take several times longer on two threads of BLAS than on one.
-    with threadpool_limits(1, user_api="blas"):
-        head = convex.logistic_regression(
-            apply_scale(embeddings, mean, scale), places, groups, weights, seed
+    count = max(folds.MINIMUM, folds.feasible(labels, groups, FOLDS))
+    fold = folds.assign(labels, groups, count, seed)
+    numbers = np.unique(fold)
+    if len(numbers) < folds.MINIMUM:
+        raise BadDataset(
+            f"Expected pictures that differ, found {len(labels)} that look the same. Add others."
         )
-    return lambda others: present[head.logits(apply_scale(others, mean, scale)).argmax(axis=1)]
+    classes = int(labels.max()) + 1
+    strengths = None if strength is None else (strength,)
+    probabilities = np.zeros((len(labels), classes), np.float32)
+    for done, number in enumerate(numbers, start=1):
+        held_out = fold == number
+        train = features[~held_out], labels[~held_out], groups[~held_out]
+        (probabilities[held_out],) = _fit_and_predict(
+            *train, features[held_out], classes, seed, strengths, weighted=weighted
+        )
+        if progress is not None:
+            progress(done, len(numbers))
+    return probabilities
 
 
 def learning_curve(
-    embeddings: np.ndarray,
+    features: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
     classes: tuple[str, ...],
     seed: int,
 ) -> LearningCurve:
-    """Accuracy against pictures a class, and whether more would help.
+    """Accuracy by number of training pictures, and whether more pictures would help.
 
     Args:
-        embeddings: (n, d) float32, of the training and validation pictures as they are.
+        features: (n, d) float32, embeddings of the plain training and validation pictures.
         labels: (n,) int64.
-        groups: (n,) int64, as `groups` gives them.
+        groups: (n,) int64, as returned by `groups`.
         classes: (k,) names.
-        seed: of folds and subsets.
+        seed: for folds and subsets.
     """
 
-    def ask(taught: np.ndarray, called: np.ndarray, asked: np.ndarray) -> np.ndarray:
-        present, places = np.unique(called, return_inverse=True)
-        found = np.zeros((len(STRENGTHS), len(asked), len(classes)), np.float32)
-        if len(present) == 1:
-            found[:, :, present] = 1
-            return found
-        mean, scale = fit_scale(taught)
-        rows, rotation = apply_scale(taught, mean, scale), None
-        if 2 * len(taught) < taught.shape[1]:  # with more, finding the span takes longer
-            rows, rotation = convex.span(rows)
-        others = apply_scale(asked, mean, scale)
-        others = others if rotation is None else others @ rotation
-        weights = class_weights(places, len(present))
-        start = None
-        for number, strength in enumerate(STRENGTHS):
-            start = kernel, bias = convex.solve(rows, places, weights, strength, start)
-            found[number][:, present] = softmax(others @ kernel + bias)
-        return found
+    def predict(train: np.ndarray, train_labels: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+        unused_groups = train_labels  # the strengths are given
+        return _fit_and_predict(
+            train, train_labels, unused_groups, held_out, len(classes), seed, CURVE_STRENGTHS
+        )
 
+    return evaluation.learning_curve(features, labels, groups, classes, seed, predict)
+
+
+def _fit_and_predict(
+    train: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    held_out: np.ndarray,
+    classes: int,
+    seed: int,
+    strengths: Sequence[float] | None,
+    *,
+    weighted: bool = True,
+) -> np.ndarray:
+    """Probabilities (s, m, classes) float32 of held-out features, by one head per strength.
+
+    Without strengths there is one head, whose strength is chosen on the training groups.
+    """
+    present, places = np.unique(labels, return_inverse=True)
+    if len(present) == 1:
+        certain = np.zeros((len(strengths or (None,)), len(held_out), classes), np.float32)
+        certain[:, :, present] = 1
+        return certain
+    mean, scale = convex.fit_scale(train)
+    rows = convex.apply_scale(train, mean, scale)
+    held_out = convex.apply_scale(held_out, mean, scale)
+    weights = class_weights(places, len(present)) if weighted else np.ones(len(present))
+    # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
-        return curve_of(embeddings, labels, groups, classes, seed, ask)
+        several_fits = strengths is None or len(strengths) > 1
+        if several_fits and 2 * len(rows) < rows.shape[1]:  # else the span costs more than it saves
+            rows, rotation = convex.span(rows)
+            held_out = held_out @ rotation
+        if strengths is None:
+            strengths = (convex.best_strength(rows, places, groups, weights, seed),)
+        probabilities = np.zeros((len(strengths), len(held_out), classes), np.float32)
+        fitted = None
+        for number, strength in enumerate(strengths):
+            fitted = kernel, bias = convex.solve(rows, places, weights, strength, fitted)
+            probabilities[number][:, present] = softmax(held_out @ kernel + bias)
+    return probabilities

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,90 +14,77 @@ from core import images
 from core.backbones import Backbone
 from core.dataset import Example
 from core.system import threads
-from core.training.cache import FeatureCache, Shelf
+from core.training.cache import EMBEDDING, FeatureArray, FeatureCache, view_keys
 from core.training.config import Augmentation
 from core.training.engines import Engine
-from core.training.views import render, view_names
+from core.training.views import render
+
+MissingViews = tuple[Example, list[int]]
+"""A picture and the numbers of its views that have yet to pass."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is kept of the views of some pictures.
+    """Features of all views of some pictures.
 
     Attributes:
         embeddings: (n, views, d) float32, pooled features.
         passed: views that went through the backbone this time.
-        reused: views that had done so before.
+        reused: views that were in the cache.
+        activations: of each view, (m, h, w, c) float16 at the cut, memory-mapped; empty without a
+            cut.
+        rows: (n, views) int64, the row of each picture in `activations`.
     """
 
     embeddings: np.ndarray
     passed: int
     reused: int
-    _cuts: tuple[np.ndarray, ...] = ()
-    _places: np.ndarray | None = None
-
-    def on_disk(self) -> OnDisk:
-        """Where the activations at the cut lie. Raises LookupError if that is no file."""
-        assert self._places is not None, "the engine kept no activations"
-        if not all(isinstance(cut, np.memmap) for cut in self._cuts):
-            raise LookupError("the activations are in memory")
-        files = tuple((Path(cut.filename), cut.shape) for cut in self._cuts)  # type: ignore[attr-defined]
-        return OnDisk(files, self._places)
+    activations: tuple[np.ndarray, ...] = ()
+    rows: np.ndarray | None = None
 
     def cuts(self, pictures: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Activations at the cut, (m, h, w, c) float16, read from memory-mapped files.
+        """Activations at the cut, (m, h, w, c) float16.
 
         Args:
             pictures: (m,) int64, which pictures.
             views: (m,) int64, which view of each.
         """
-        assert self._places is not None, "the engine kept no activations"
-        found = np.empty((len(pictures), *self._cuts[0].shape[1:]), np.float16)
+        assert self.rows is not None, "the engine kept no activations"
+        chosen = np.empty((len(pictures), *self.activations[0].shape[1:]), np.float16)
         for view in np.unique(views):
-            chosen = views == view
-            found[chosen] = self._cuts[view][self._places[pictures[chosen], view]]
-        return found
+            here = views == view
+            chosen[here] = self.activations[view][self.rows[pictures[here], view]]
+        return chosen
 
 
 @dataclass(frozen=True)
-class OnDisk:
-    """Where activations at the cut lie, for another process that can read the same files.
+class ViewArrays:
+    """The arrays of one view; `cut` is None if activations are not kept."""
 
-    Attributes:
-        files: of each view: a path, and the shape of the float16 in it.
-        places: (n, views) int64, the row of each picture.
-    """
-
-    files: tuple[tuple[Path, tuple[int, ...]], ...]
-    places: np.ndarray
-
-    def opened(self) -> Features:
-        """These activations, without embeddings. Raises OSError or ValueError if they are gone."""
-        cuts = tuple(np.memmap(path, np.float16, "r", shape=shape) for path, shape in self.files)
-        embeddings = np.empty((*self.places.shape, 0), np.float32)
-        return Features(embeddings, 0, 0, cuts, self.places)
-
-
-@dataclass(frozen=True)
-class _Shelves:
-    """Where the arrays of one view are kept; `cut` is None if activations are not wanted."""
-
-    embedding: Shelf
-    cut: Shelf | None
+    embedding: FeatureArray
+    cut: FeatureArray | None
 
     def __contains__(self, picture: str) -> bool:
         return picture in self.embedding and (self.cut is None or picture in self.cut)
 
+    def append(
+        self, pictures: Sequence[str], embeddings: np.ndarray, cuts: np.ndarray | None
+    ) -> None:
+        """Add the features of pictures; each array takes those that it does not have."""
+        self.embedding.append(pictures, embeddings)
+        if self.cut is not None and cuts is not None:
+            self.cut.append(pictures, cuts)
+
 
 @dataclass(frozen=True)
-class _Passed:
-    """Some views of some pictures after their pass."""
+class _Result:
+    """Features of some views of some pictures: one row per view."""
 
-    pictures: list[str]
+    sha256: list[str]
     views: list[int]
     embeddings: np.ndarray
     cuts: np.ndarray | None
-    done: int
+    pictures: int
 
 
 def extract(
@@ -112,100 +99,77 @@ def extract(
     progress: Callable[[int, int], None],
     crop: float | None = None,
 ) -> Features:
-    """Push every view that the cache does not know through the frozen layers, once.
+    """Pass each view that is not in the cache through the frozen layers, once.
 
-    Decoding, rendering and the pass overlap on all cores. What has passed is in the cache a few
-    pictures later, so that a job that is stopped goes on from there.
+    Decoding, rendering and the pass overlap on all cores. Results are written to the cache after a
+    few pictures, so that a stopped job resumes there.
 
     Args:
-        examples: pictures to look at; their `path` is relative to `pictures`.
-        engine: what runs the frozen layers.
-        progress: told (pictures done, pictures in all); may raise `Cancelled`.
-        crop: share of a picture's shorter edge that a view shows; the backbone's own if None.
+        examples: their `path` is relative to `pictures`.
+        engine: runs the frozen layers.
+        progress: called with (pictures done, pictures in all); may raise `Cancelled`.
+        crop: share of a picture's shorter edge that a view shows; the backbone's if None.
 
     Returns:
         Features in the order of the examples.
 
     Raises:
-        BadImage: a picture cannot be read any more.
+        BadImage: a picture can no longer be read.
     """
     crop = backbone.crop if crop is None else crop
-    shelves = [
-        _open(cache, engine, name, backbone) for name in view_names(augmentation, seed, crop)
+    arrays = [
+        open_arrays(cache, engine, key, backbone) for key in view_keys(augmentation, seed, crop)
     ]
-    wanted: dict[str, tuple[Example, list[int]]] = {}
+    missing: dict[str, MissingViews] = {}
     for example in examples:
-        missing = [n for n, shelf in enumerate(shelves) if example.sha256 not in shelf]
-        if missing:
-            wanted[example.sha256] = example, missing
+        numbers = [n for n, array in enumerate(arrays) if example.sha256 not in array]
+        if numbers:
+            missing[example.sha256] = example, numbers
 
-    def look(chunk: list[tuple[Example, list[int]]]) -> _Passed:
+    def compute(chunk: list[MissingViews]) -> _Result:
         rendered: list[np.ndarray] = []
         for example, numbers in chunk:
             if numbers == [0]:
                 rendered.append(images.load(pictures / example.path, backbone.size, crop))
                 continue
-            edge = math.ceil(backbone.size / crop)  # as `images.load` has it
+            edge = math.ceil(backbone.size / crop)  # as in `images.load`
             picture = images.decode(pictures / example.path, shorter_edge=edge)
             key = f"{seed}/{example.sha256}"
             rendered += render(picture, backbone.size, crop, augmentation, key, numbers)
         embeddings, cuts = engine.run(np.stack(rendered))
-        names = [example.sha256 for example, numbers in chunk for _ in numbers]
+        sha256 = [example.sha256 for example, numbers in chunk for _ in numbers]
         views = [number for _, numbers in chunk for number in numbers]
-        return _Passed(names, views, embeddings, cuts, len(chunk))
+        return _Result(sha256, views, embeddings, cuts, len(chunk))
 
-    passed, known = 0, len(examples) - len(wanted)
-    done = known
-    if not wanted:
+    passed, done = 0, len(examples) - len(missing)
+    if not missing:
         progress(done, len(examples))
-    chunks = _chunks(list(wanted.values()), engine.batch)
-    callers = engine.callers
+    chunks, callers = _chunks(missing.values(), engine.batch), engine.callers
     with contextlib.closing(
-        threads.map_ordered(look, chunks, threads=callers, most=2 * callers, name="look")
-    ) as results:
-        for result in results:  # closed at once when `progress` raises: its threads end with it
-            _keep(result, shelves)
+        threads.map_ordered(compute, chunks, threads=callers, most=2 * callers, name="extract")
+    ) as results:  # closing ends its threads at once if `progress` raises
+        for result in results:
+            _store(result, arrays)
             passed += len(result.views)
-            done += result.done
+            done += result.pictures
             progress(done, len(examples))
-    return _gathered(examples, shelves, backbone, passed)
+    return _collect(examples, arrays, backbone, passed)
 
 
-def take_over(
-    theirs: FeatureCache,
-    ours: FeatureCache,
-    engine: Engine,
-    backbone: Backbone,
-    names: Sequence[str],
-) -> None:
-    """File the features that passed elsewhere, through the same engine.
-
-    Args:
-        names: of the views.
-    """
-    for name in names:
-        source, target = (_open(cache, engine, name, backbone) for cache in (theirs, ours))
-        for given, shelf in ((source.embedding, target.embedding), (source.cut, target.cut)):
-            if given is not None and shelf is not None:
-                pictures = given.pictures
-                _append(shelf, pictures, list(range(len(pictures))), given.rows())
-
-
-def _open(cache: FeatureCache, engine: Engine, view: str, backbone: Backbone) -> _Shelves:
-    embedding = cache.shelf(engine.name, view, "embedding", (backbone.embedding,), np.float32)
+def open_arrays(cache: FeatureCache, engine: Engine, view: str, backbone: Backbone) -> ViewArrays:
+    """Open the arrays that an engine fills for a view, given by its key."""
+    embedding = cache.array(engine.name, view, EMBEDDING, (backbone.embedding,), np.float32)
     if engine.cut is None:
-        return _Shelves(embedding, None)
-    cut = cache.shelf(engine.name, view, engine.cut, engine.cut_shape, np.float16)
-    return _Shelves(embedding, cut)
+        return ViewArrays(embedding, None)
+    cut = cache.array(engine.name, view, engine.cut, engine.cut_shape, np.float16)
+    return ViewArrays(embedding, cut)
 
 
-def _chunks(
-    wanted: list[tuple[Example, list[int]]], views: int
-) -> Iterator[list[tuple[Example, list[int]]]]:
-    """Pictures whose views together are about as many as an engine likes to be given."""
-    chunk: list[tuple[Example, list[int]]] = []
+def _chunks(missing: Iterable[MissingViews], views: int) -> Iterator[list[MissingViews]]:
+    """Pictures that together have about as many missing views as an engine takes at once."""
+    chunk: list[MissingViews] = []
     count = 0
-    for example, numbers in wanted:
+    for example, numbers in missing:
         chunk.append((example, numbers))
         count += len(numbers)
         if count >= views:
@@ -215,32 +179,25 @@ def _chunks(
         yield chunk
 
 
-def _keep(result: _Passed, shelves: Sequence[_Shelves]) -> None:
-    """File what has passed. A view that was known in part is filed only where it was not."""
-    for number, shelf in enumerate(shelves):
+def _store(result: _Result, arrays: Sequence[ViewArrays]) -> None:
+    for number, array in enumerate(arrays):
         rows = [row for row, view in enumerate(result.views) if view == number]
-        _append(shelf.embedding, result.pictures, rows, result.embeddings)
-        if shelf.cut is not None and result.cuts is not None:
-            _append(shelf.cut, result.pictures, rows, result.cuts)
+        if rows:
+            cuts = None if result.cuts is None else result.cuts[rows]
+            array.append([result.sha256[row] for row in rows], result.embeddings[rows], cuts)
 
 
-def _append(shelf: Shelf, pictures: list[str], rows: list[int], arrays: np.ndarray) -> None:
-    new = [row for row in rows if pictures[row] not in shelf]
-    if new:
-        shelf.append([pictures[row] for row in new], arrays[new])
-
-
-def _gathered(
-    examples: Sequence[Example], shelves: Sequence[_Shelves], backbone: Backbone, passed: int
+def _collect(
+    examples: Sequence[Example], arrays: Sequence[ViewArrays], backbone: Backbone, passed: int
 ) -> Features:
-    names = [example.sha256 for example in examples]
-    embeddings = np.empty((len(names), len(shelves), backbone.embedding), np.float32)
-    places = np.empty((len(names), len(shelves)), np.int64)
-    cuts = []
-    for number, shelf in enumerate(shelves):
-        embeddings[:, number] = shelf.embedding.rows()[shelf.embedding.places(names)]
-        if shelf.cut is not None:
-            cuts.append(shelf.cut.rows())
-            places[:, number] = shelf.cut.places(names)
-    reused = len(names) * len(shelves) - passed
-    return Features(embeddings, passed, reused, tuple(cuts), places if cuts else None)
+    sha256 = [example.sha256 for example in examples]
+    embeddings = np.empty((len(sha256), len(arrays), backbone.embedding), np.float32)
+    rows = np.empty((len(sha256), len(arrays)), np.int64)
+    activations = []
+    for number, array in enumerate(arrays):
+        embeddings[:, number] = array.embedding.rows()[array.embedding.places(sha256)]
+        if array.cut is not None:
+            activations.append(array.cut.rows())
+            rows[:, number] = array.cut.places(sha256)
+    reused = len(sha256) * len(arrays) - passed
+    return Features(embeddings, passed, reused, tuple(activations), rows if activations else None)

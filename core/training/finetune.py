@@ -1,4 +1,4 @@
-"""Phase 2: the stages above the cut, trained on kept activations; what is below never runs."""
+"""Phase 2: train the stages above the cut on kept activations; the stages below never run."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from core.training.config import Phase, TrainingConfig
 from core.training.features import Features
 from core.training.head import class_weights, targets
 from core.training.network import Network
-from core.training.team import SEEDS, SingleProcess, Team
+from core.training.team import SingleProcess, Team
 
 PHASE = "fine-tune"
 WARM_UP = 0.1
-"""Share of the steps in which the rate rises from zero to its peak."""
+"""Share of the steps in which the learning rate rises from zero to its peak."""
+SEEDS_PER_PROCESS = 1_000
+"""Distance of the seeds of two processes, so that each draws its own dropout."""
 
 
 class Tuner:
     """The stages above a cut with a head, ready to be trained.
 
-    It is made before the features are there, as TensorFlow needs seconds for it.
+    A tuner is created before the features exist, since TensorFlow takes seconds to start.
     """
 
     def __init__(
@@ -44,13 +46,13 @@ class Tuner:
         """Build and trace the network.
 
         Args:
-            network: what it starts from.
-            classes: that it is to tell apart.
-            pictures: that it will be trained on; they set the length of the schedule.
-            team: who shares the work; all of them call the same in the same order.
+            network: to start from.
+            classes: number of outputs.
+            pictures: training pictures; they determine the length of the schedule.
+            team: processes that share the work, each with a tuner; this one alone if None.
 
         Raises:
-            BadConfig: no cut lies below all that is to be trained.
+            BadConfig: no cut lies below all layers to train.
             WeightsUnavailable: the backbone's weights cannot be had.
         """
         self._config = config
@@ -60,15 +62,15 @@ class Tuner:
         stages.unfreeze(self.above, config.unfreeze.layers)
         self._before = [layer.get_weights() for layer in stages.trained(self.above)]
         widths = [backbone.embedding, *config.head.hidden, classes]
-        seed = config.seed + SEEDS * self._team.number
-        self._network = stages.network(self.above, widths, config.head.dropout, seed)
+        seed = config.seed + SEEDS_PER_PROCESS * self._team.rank
+        self.network = stages.network(self.above, widths, config.head.dropout, seed)
         phase = config.fine_tune_phase
         self.epochs = 0
-        """That it ran itself."""
-        self._steps = math.ceil(pictures / config.batch_size)
-        self._optimizer = _optimizer(phase, self._steps * phase.epochs)
-        self._step = _step(self._network, self._optimizer, self._team)
-        self._logits = _logits(self._network)
+        """Epochs that this tuner ran itself."""
+        steps = math.ceil(pictures / config.batch_size)
+        self._optimizer = _optimizer(phase, steps * phase.epochs)
+        self._step = _step(self.network, self._optimizer, self._team)
+        self._logits = _logits(self.network)
         self._step.get_concrete_function()
         self._logits.get_concrete_function()
 
@@ -82,67 +84,66 @@ class Tuner:
         emit: Emit,
         checkpoint: Checkpoint | None = None,
     ) -> tuple[DenseHead, Kept]:
-        """Train the stages and the head together, from where phase 1 left them.
+        """Train the stages and the head together, starting from the head of phase 1.
 
-        An epoch shows each picture once, in another of its views than the epoch before. The rate
-        warms up, then follows a cosine to zero (Loshchilov and Hutter, 2017). The weights of the
-        best epoch by validation loss are put back; epoch 0, the head alone, is among them, so
-        what comes out is never worse on validation than what went in. Losses are compared after
-        temperature scaling (Guo et al., 2017): label smoothing makes a network less sure than the
-        head it began with, and that alone should count neither for it nor against it.
+        An epoch shows each picture once, in another view than the epoch before. The learning rate
+        warms up, then follows a cosine to zero (Loshchilov and Hutter, 2017). Finally the weights
+        of the best epoch by validation loss are restored; epoch 0, the head alone, is among them,
+        so the result is never worse on validation than the start. Losses are compared after
+        temperature scaling (Guo et al., 2017): label smoothing makes a network less confident than
+        the head, which should not count as better or worse.
 
         Args:
-            head: the head of phase 1.
+            head: of phase 1.
             train, validation: features with activations at the cut.
             train_labels, validation_labels: (n,) int64.
-            checkpoint: where it goes on from, if it broke off before, and keeps how far it comes.
+            checkpoint: to resume from, and to write after each epoch.
 
         Returns:
-            The head that belongs to `above` now, and which epoch was kept.
+            The head that now belongs to `above`, and which epoch was kept.
         """
-        network, config = self._network, self._config
+        network, config, team = self.network, self._config, self._team
         for layer, (kernel, bias) in zip(stages.dense(network), head.layers, strict=True):
             layer.set_weights([kernel, bias])
         phase = config.fine_tune_phase
-        count = Counter(emit)
-        weights = class_weights(train_labels, head.classes) if config.class_weights else None
-        wanted = targets(train_labels, head.classes, config.label_smoothing)
+        progress = Counter(emit)
+        row_weights = np.ones(len(train_labels))
+        if config.class_weights:
+            row_weights = class_weights(train_labels, head.classes)[train_labels]
+        smoothed = targets(train_labels, head.classes, config.label_smoothing)
         generator = np.random.default_rng(config.seed)
         pictures, views = train.embeddings.shape[:2]
-        turns = np.stack([generator.permutation(views) for _ in range(pictures)])
-        state = [*network.variables, *self._optimizer.variables]
-        standing = checkpoint.read(state, generator) if checkpoint else None
-        self._team.agree(standing.epoch if standing else 0)
-        if standing is None:
-            standing = FineTuneState(
-                network.get_weights(), self._score(validation, validation_labels)
-            )
+        view_order = np.stack([generator.permutation(views) for _ in range(pictures)])
+        variables = [*network.variables, *self._optimizer.variables]
+        state = checkpoint.read(variables, generator) if checkpoint else None
+        if state is None:
+            score = self._score(validation, validation_labels)
+            state = FineTuneState(network.get_weights(), score)
         else:
-            _say_again(standing, emit)
-        for epoch in range(standing.epoch + 1, phase.epochs + 1):
-            if standing.epoch - standing.best_epoch >= phase.patience:
+            _repeat_events(state, emit)
+        for epoch in range(state.epoch + 1, phase.epochs + 1):
+            if state.epoch - state.best_epoch >= phase.patience:
                 break
             self.epochs += 1
-            start = time.monotonic()
+            began = time.monotonic()
             loss = hits = 0.0
             order = generator.permutation(pictures)
-            for at in range(0, pictures, config.batch_size):
-                rows = np.sort(order[at : at + config.batch_size])
-                mine, counts = self._team.share(rows)
-                activations = train.cuts(mine, turns[mine, (epoch - 1) % views])
-                row_weights = counts if weights is None else counts * weights[train_labels[mine]]
+            for first in range(0, pictures, config.batch_size):
+                batch = np.sort(order[first : first + config.batch_size])
+                rows, weights = team.share(batch, row_weights[batch] / len(batch))
+                activations = train.cuts(rows, view_order[rows, (epoch - 1) % views])
                 batch_loss, batch_hits = self._step(
                     tf.constant(activations.astype(np.float32)),
-                    tf.constant(wanted[mine]),
-                    tf.constant(row_weights / len(rows), tf.float32),
+                    tf.constant(smoothed[rows]),
+                    tf.constant(weights, tf.float32),
                 )
-                loss += float(batch_loss) * len(rows)
+                loss += float(batch_loss) * len(batch)
                 hits += float(batch_hits)
-                count(f"Fine-tuning, epoch {epoch}", min(at + len(rows), pictures), pictures)
-            loss, hits = self._team.total(np.array([loss, hits]))
+                progress(f"Fine-tuning, epoch {epoch}", first + len(batch), pictures)
+            loss, hits = team.sum(np.array([loss, hits]))
             score = self._score(validation, validation_labels)
-            seconds = time.monotonic() - start
-            said = Epoch(
+            seconds = time.monotonic() - began
+            event = Epoch(
                 phase=PHASE,
                 epoch=epoch,
                 epochs=phase.epochs,
@@ -154,32 +155,26 @@ class Tuner:
                 pictures_per_second=pictures / seconds,
                 seconds_left=seconds * (phase.epochs - epoch),
             )
-            emit(said)
-            standing.epochs.append(said)
-            if score.tempered < standing.score.tempered:
-                standing.score, standing.best_epoch = score, epoch
-                standing.best = network.get_weights()
-            if checkpoint and not self._team.number:
-                checkpoint.write(standing, state, generator)
-        network.set_weights(standing.best)
+            emit(event)
+            state.epochs.append(event)
+            if score.tempered < state.score.tempered:
+                state.score, state.best_epoch = score, epoch
+                state.best = network.get_weights()
+            if checkpoint:
+                checkpoint.write(state, variables, generator)
+        network.set_weights(state.best)
         kept = Kept(
             phase=PHASE,
-            epoch=standing.best_epoch,
-            validation_loss=standing.score.loss,
-            validation_accuracy=standing.score.accuracy,
+            epoch=state.best_epoch,
+            validation_loss=state.score.loss,
+            validation_accuracy=state.score.accuracy,
         )
         emit(kept)
-        return DenseHead(tuple(tuple(layer.get_weights()) for layer in stages.dense(network))), kept
+        return self.head(), kept
 
-    @property
-    def weights(self) -> list[np.ndarray]:
-        """All weights above the cut and of the head, for `take_over`."""
-        return self._network.get_weights()
-
-    def take_over(self, weights: list[np.ndarray]) -> DenseHead:
-        """Become what another of the same kind was trained to be. Returns its head."""
-        self._network.set_weights(weights)
-        dense = stages.dense(self._network)
+    def head(self) -> DenseHead:
+        """The head with its present weights."""
+        dense = stages.dense(self.network)
         return DenseHead(tuple(tuple(layer.get_weights()) for layer in dense))
 
     def retrained(self) -> list[Retrained]:
@@ -190,40 +185,33 @@ class Tuner:
         """
         return stages.retrained(stages.trained(self.above), self._before)
 
-    def embedding(self, view: np.ndarray) -> np.ndarray:
-        """What the whole trained network makes of (size, size, 3) uint8: (d,) float32."""
-        return stages.embedding(self.trunk, view)
-
     def probabilities(self, features: Features) -> np.ndarray:
-        """What the network says of the plain views of a split: (n, classes) float64."""
+        """Predict the plain views of a split: (n, classes) float64."""
         size = self._config.batch_size
-        rows = np.arange(len(features.embeddings))
-        logits = np.zeros((len(rows), self._network.output.shape[-1]))
-        mine, counts = self._team.share(rows)
-        mine = mine[counts > 0]
-        for chunk in (mine[at : at + size] for at in range(0, len(mine), size)):
+        logits = np.zeros((len(features.embeddings), self.network.output.shape[-1]))
+        rows, weights = self._team.share(np.arange(len(logits)), np.ones(len(logits)))
+        rows = rows[weights > 0]
+        for chunk in (rows[first : first + size] for first in range(0, len(rows), size)):
             activations = features.cuts(chunk, np.zeros_like(chunk)).astype(np.float32)
             logits[chunk] = self._logits(tf.constant(activations)).numpy()
-        return softmax(self._team.total(logits))
+        return softmax(self._team.sum(logits))
 
     def _score(self, features: Features, labels: np.ndarray) -> Score:
-        """How the network does on the plain views of a split; one process says it for all."""
+        """Loss and accuracy on the plain views of a split."""
         probabilities = self.probabilities(features)
-        if self._team.number:
-            return Score(*self._team.total(np.zeros(3)))
-        # Where every answer is right, the surer the better.
+        # Where every prediction is correct, the more confident network is better.
         temperature = calibration.fit_temperature(labels, probabilities) or calibration.COLDEST
         loss = _cross_entropy(labels, probabilities)
         accuracy = float((probabilities.argmax(axis=1) == labels).mean())
         tempered = _cross_entropy(labels, calibration.scale(probabilities, temperature))
-        return Score(*map(float, self._team.total(np.array([loss, accuracy, tempered]))))
+        return Score(*map(float, self._team.from_first(np.array([loss, accuracy, tempered]))))
 
 
-def _say_again(standing: FineTuneState, emit: Emit) -> None:
-    """Say what was said of the epochs before it broke off, so that its curves are whole."""
-    for epoch in standing.epochs:
+def _repeat_events(state: FineTuneState, emit: Emit) -> None:
+    """Emit the epochs before the interruption again, so that the curves are complete."""
+    for epoch in state.epochs:
         emit(epoch)
-    emit(Note(sentence=f"Fine-tuning goes on after epoch {standing.epoch}, which was kept."))
+    emit(Note(sentence=f"Fine-tuning goes on after epoch {state.epoch}, which was kept."))
 
 
 def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
@@ -248,37 +236,29 @@ def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
 def _step(
     network: keras.Model, optimizer: keras.optimizers.Optimizer, team: Team
 ) -> tf.types.experimental.GenericFunction:
-    """One update in a plain graph: half the time of `fit`, whose bookkeeping it leaves out.
+    """One update as a plain graph, in half the time that `fit` needs with its bookkeeping.
 
-    Weights of rows are shares of the batch's loss; one of 0 is of a row that only stands in.
+    The weights of the rows are shares of the batch's loss; a row of weight 0 does not count.
     """
     variables = network.trainable_variables
     optimizer.build(variables)
-    shape = network.input.shape[1:]
-
-    def gradients(activations, wanted, weights):  # type: ignore[no-untyped-def]
-        with tf.GradientTape() as tape:
-            logits = network(activations, training=True)
-            losses = tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
-            loss = tf.reduce_sum(losses * weights)
-        hits = tf.equal(tf.argmax(logits, 1), tf.argmax(wanted, 1)) & (weights > 0)
-        return (
-            team.summed(tape.gradient(loss, variables)),
-            loss,
-            tf.reduce_sum(tf.cast(hits, tf.float32)),
-        )
 
     @tf.function(
         input_signature=[
-            tf.TensorSpec((None, *shape), tf.float32),
+            tf.TensorSpec((None, *network.input.shape[1:]), tf.float32),
             tf.TensorSpec((None, network.output.shape[-1]), tf.float32),
             tf.TensorSpec((None,), tf.float32),
         ]
     )
-    def step(activations, wanted, weights):  # type: ignore[no-untyped-def]
-        summed, loss, hits = team.run(gradients, activations, wanted, weights)
-        optimizer.apply(summed, variables)
-        return loss, hits
+    def step(activations, smoothed, weights):  # type: ignore[no-untyped-def]
+        with tf.GradientTape() as tape:
+            logits = network(activations, training=True)
+            losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
+            loss = tf.reduce_sum(losses * weights)
+        gradients = team.sum_gradients(tape.gradient(loss, variables))
+        optimizer.apply(gradients, variables)
+        hits = tf.equal(tf.argmax(logits, 1), tf.argmax(smoothed, 1)) & (weights > 0)
+        return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
 
     return step
 

@@ -1,4 +1,4 @@
-"""Phase 1: the new head, trained on pooled features without a pass through the backbone."""
+"""Phase 1: train a new head on pooled features, without a pass through the backbone."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from core.model.dense import DenseHead, softmax
 from core.training import convex
 from core.training.config import TrainingConfig
 from core.training.optimizers import optimizer
-from core.training.standardization import apply_scale, fit_scale
 
 PHASE = "head"
+RECORD_ALL, RECORD_EVERY = 20, 10
+"""The first iterations of the solver are all recorded, later ones at this interval."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Features with what they should be called.
+    """Features with their labels.
 
     Attributes:
         features: (n, d) float32.
         labels: (n,) int64.
-        owners: (n,) int64, the picture each row was rendered from.
+        owners: (n,) int64, the picture that each row is a view of.
     """
 
     features: np.ndarray
@@ -42,33 +43,29 @@ def fit(
     emit: Emit,
     start: DenseHead | None = None,
 ) -> DenseHead:
-    """Train the head and keep its best epoch by validation loss.
+    """Train the head.
 
-    A linear head starts from multinomial logistic regression (a convex problem, solved to its
-    optimum), so that its epochs refine a good answer instead of searching for one.
+    A linear head is a multinomial logistic regression: a convex problem, which is solved to its
+    optimum. A head with hidden layers, or a linear one with `convex_start` off, is trained by
+    gradient steps; the epoch with the least validation loss is kept.
 
     Args:
         train: all views of the training pictures.
         validation: plain views of the validation pictures.
-        start: a head to go on from, in place of random weights. Where the problem is convex it
-            only gets to the same optimum sooner.
+        start: a head to start from, in place of zeros or random weights.
     """
-    mean, scale = fit_scale(train.features)
-    inside = Batch(apply_scale(train.features, mean, scale), train.labels, train.owners)
-    outside = Batch(
-        apply_scale(validation.features, mean, scale), validation.labels, validation.owners
+    mean, scale = convex.fit_scale(train.features)
+    train, validation = (
+        Batch(convex.apply_scale(batch.features, mean, scale), batch.labels, batch.owners)
+        for batch in (train, validation)
     )
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
-
+    scaled_start = None if start is None else start.after(scale, mean)
+    train_head = _solve if config.head.convex_start and not config.head.hidden else _descend
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
-        begun = None if start is None else start.after(scale, mean)
-        first = _initial(inside, classes, weights, config, begun)
-        answers = begun is not None or _is_convex(config)
-        best = _epochs(
-            first, inside, outside, weights.astype(np.float32), config, emit, answers=answers
-        )
-    return best.after(1 / scale, -mean / scale)
+        head = train_head(train, validation, weights, config, emit, scaled_start)
+    return head.after(1 / scale, -mean / scale)
 
 
 def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -81,116 +78,136 @@ def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def targets(labels: np.ndarray, classes: int, smoothing: float) -> np.ndarray:
-    """One-hot rows (n, classes) float32, smoothed as Szegedy et al. (2016) do."""
+    """One-hot rows (n, classes) float32, smoothed as in Szegedy et al. (2016)."""
     rows = np.full((len(labels), classes), smoothing / classes, np.float32)
     rows[np.arange(len(labels)), labels] += 1 - smoothing
     return rows
 
 
-def _initial(
-    train: Batch,
-    classes: int,
-    weights: np.ndarray,
-    config: TrainingConfig,
-    start: DenseHead | None,
-) -> DenseHead:
-    if _is_convex(config):
-        return convex.logistic_regression(
-            train.features, train.labels, train.owners, weights, config.seed, start
-        )
-    if start is not None:
-        return start
-    generator = np.random.default_rng(config.seed)
-    widths = [train.features.shape[1], *config.head.hidden, classes]
-    layers = []
-    for inputs, units in itertools.pairwise(widths):
-        limit = np.sqrt(6 / (inputs + units))  # Glorot and Bengio (2010)
-        kernel = generator.uniform(-limit, limit, (inputs, units)).astype(np.float32)
-        layers.append((kernel, np.zeros(units, np.float32)))
-    return DenseHead(tuple(layers))
-
-
-def _is_convex(config: TrainingConfig) -> bool:
-    """Whether the start is the optimum of a convex problem."""
-    return config.head.convex_start and not config.head.hidden
-
-
-def _epochs(
-    head: DenseHead,
+def _solve(
     train: Batch,
     validation: Batch,
     weights: np.ndarray,
     config: TrainingConfig,
     emit: Emit,
-    *,
-    answers: bool,
+    start: DenseHead | None,
 ) -> DenseHead:
-    """Train on; `answers` says whether `head` is worth keeping as it is."""
+    """Solve the convex problem; the curve is that of the solver's iterations."""
+    count = itertools.count()
+    began = time.monotonic()
+    last: Epoch | None = None
+
+    def measure(head: DenseHead, iteration: int) -> Epoch:
+        nonlocal began, last
+        loss, accuracy = _score(head, train)
+        validation_loss, validation_accuracy = _score(head, validation)
+        now = time.monotonic()
+        last = Epoch(
+            phase=PHASE,
+            unit="iteration",
+            epoch=iteration,
+            epochs=convex.ITERATIONS,
+            loss=loss,
+            accuracy=accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            seconds=now - began,
+        )
+        began = now
+        emit(last)
+        return last
+
+    def record(head: DenseHead) -> None:
+        iteration = next(count)
+        if iteration <= RECORD_ALL or iteration % RECORD_EVERY == 0:
+            measure(head, iteration)
+
+    head = convex.logistic_regression(
+        train.features, train.labels, train.owners, weights, config.seed, start, record
+    )
+    iterations = next(count) - 1
+    if last is None or last.epoch < iterations:
+        last = measure(head, iterations)
+    emit(_kept(last))
+    return head
+
+
+def _descend(
+    train: Batch,
+    validation: Batch,
+    weights: np.ndarray,
+    config: TrainingConfig,
+    emit: Emit,
+    start: DenseHead | None,
+) -> DenseHead:
+    """Train by gradient steps until the validation loss no longer falls."""
     phase = config.head_phase
-    wanted = targets(train.labels, head.classes, config.label_smoothing)
+    classes = len(weights)
+    head = start or _random_head([train.features.shape[1], *config.head.hidden, classes], config)
+    smoothed = targets(train.labels, classes, config.label_smoothing)
+    row_weights = weights.astype(np.float32)[train.labels]
     generator = np.random.default_rng(config.seed)
     parameters = [np.array(array) for layer in head.layers for array in layer]
     update = optimizer(phase)
-    best, best_loss, best_accuracy, best_epoch = head, *_score(head, validation), 0
-    searching = not answers  # random weights are none: any epoch is better
+    best_loss, best_accuracy = _score(head, validation)
+    kept = Kept(phase=PHASE, epoch=0, validation_loss=best_loss, validation_accuracy=best_accuracy)
+    best = head
+    started_random = start is None  # any epoch is better than random weights
 
     for epoch in range(1, phase.epochs + 1):
-        start = time.monotonic()
+        began = time.monotonic()
         loss = hits = 0.0
         order = generator.permutation(len(train.labels))
-        for at in range(0, len(order), config.batch_size):
-            rows = order[at : at + config.batch_size]
+        for first in range(0, len(order), config.batch_size):
+            rows = order[first : first + config.batch_size]
             batch_loss, batch_hits, gradients = _gradients(
                 parameters,
                 train.features[rows],
-                wanted[rows],
-                weights[train.labels[rows]],
+                smoothed[rows],
+                row_weights[rows],
                 config.head.dropout,
                 generator,
             )
             update(parameters, gradients)
             loss += batch_loss * len(rows)
             hits += batch_hits
-        current = _head(parameters)
-        validation_loss, validation_accuracy = _score(current, validation)
-        seconds = time.monotonic() - start
-        emit(
-            Epoch(
-                phase=PHASE,
-                epoch=epoch,
-                epochs=phase.epochs,
-                loss=loss / len(order),
-                accuracy=hits / len(order),
-                validation_loss=validation_loss,
-                validation_accuracy=validation_accuracy,
-                seconds=seconds,
-                pictures_per_second=len(order) / max(seconds, 1e-6),
-                seconds_left=seconds * (phase.epochs - epoch),
-            )
-        )
-        if validation_loss < best_loss or (searching and np.isfinite(validation_loss)):
-            searching = False
-            best, best_loss, best_accuracy, best_epoch = (
-                current,
-                validation_loss,
-                validation_accuracy,
-                epoch,
-            )
-        elif epoch - best_epoch >= phase.patience:
-            break
-    emit(
-        Kept(
+        head = _copy(parameters)
+        validation_loss, validation_accuracy = _score(head, validation)
+        seconds = time.monotonic() - began
+        event = Epoch(
             phase=PHASE,
-            epoch=best_epoch,
-            validation_loss=best_loss,
-            validation_accuracy=best_accuracy,
+            epoch=epoch,
+            epochs=phase.epochs,
+            loss=loss / len(order),
+            accuracy=hits / len(order),
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            seconds=seconds,
+            pictures_per_second=len(order) / max(seconds, 1e-6),
+            seconds_left=seconds * (phase.epochs - epoch),
         )
-    )
+        emit(event)
+        first_finite = started_random and kept.epoch == 0 and np.isfinite(validation_loss)
+        if validation_loss < kept.validation_loss or first_finite:
+            best, kept = head, _kept(event)
+        elif epoch - kept.epoch >= phase.patience:
+            break
+    emit(kept)
     return best
 
 
-def _head(parameters: list[np.ndarray]) -> DenseHead:
-    """A copy of the parameters, as a head."""
+def _random_head(widths: list[int], config: TrainingConfig) -> DenseHead:
+    """Random weights as in Glorot and Bengio (2010)."""
+    generator = np.random.default_rng(config.seed)
+    layers = []
+    for inputs, units in itertools.pairwise(widths):
+        limit = np.sqrt(6 / (inputs + units))
+        kernel = generator.uniform(-limit, limit, (inputs, units)).astype(np.float32)
+        layers.append((kernel, np.zeros(units, np.float32)))
+    return DenseHead(tuple(layers))
+
+
+def _copy(parameters: list[np.ndarray]) -> DenseHead:
     copies = [array.copy() for array in parameters]
     return DenseHead(tuple(zip(copies[::2], copies[1::2], strict=True)))
 
@@ -198,7 +215,7 @@ def _head(parameters: list[np.ndarray]) -> DenseHead:
 def _gradients(
     parameters: list[np.ndarray],
     features: np.ndarray,
-    wanted: np.ndarray,
+    smoothed: np.ndarray,
     weights: np.ndarray,
     dropout: float,
     generator: np.random.Generator,
@@ -207,34 +224,41 @@ def _gradients(
     inputs: list[np.ndarray] = []
     masks: list[np.ndarray] = []
     flow = features
-    for at in range(0, len(parameters), 2):
-        if at:
+    for layer in range(0, len(parameters), 2):
+        if layer:
             flow = np.maximum(flow, 0)
         mask = (generator.random(flow.shape, np.float32) >= dropout) / np.float32(1 - dropout)
         masks.append(mask.astype(np.float32))
         flow = flow * masks[-1]
         inputs.append(flow)
-        flow = flow @ parameters[at] + parameters[at + 1]
-    found = softmax(flow)
-    hits = float((found.argmax(axis=1) == wanted.argmax(axis=1)).sum())
-    losses = -(wanted * np.log(np.maximum(found, 1e-12))).sum(axis=1)
+        flow = flow @ parameters[layer] + parameters[layer + 1]
+    probabilities = softmax(flow)
+    hits = float((probabilities.argmax(axis=1) == smoothed.argmax(axis=1)).sum())
+    losses = -(smoothed * np.log(np.maximum(probabilities, 1e-12))).sum(axis=1)
     loss = float((losses * weights).mean())
 
-    error = (found - wanted) * (weights / len(weights))[:, None]
+    error = (probabilities - smoothed) * (weights / len(weights))[:, None]
     gradients: list[np.ndarray] = []
-    for at in range(len(parameters) - 2, -1, -2):
-        layer = at // 2
-        gradients[:0] = [inputs[layer].T @ error, error.sum(axis=0)]
-        if at:
-            error = (error @ parameters[at].T) * masks[layer] * (inputs[layer] > 0)
+    for layer in range(len(parameters) - 2, -1, -2):
+        place = layer // 2
+        gradients[:0] = [inputs[place].T @ error, error.sum(axis=0)]
+        if layer:
+            error = (error @ parameters[layer].T) * masks[place] * (inputs[place] > 0)
     return loss, hits, gradients
 
 
 def _score(head: DenseHead, batch: Batch) -> tuple[float, float]:
     """Mean cross-entropy and accuracy."""
-    found = head.probabilities(batch.features)
-    right = found[np.arange(len(batch.labels)), batch.labels]
-    return (
-        float(-np.log(np.maximum(right, 1e-12)).mean()),
-        float((found.argmax(axis=1) == batch.labels).mean()),
+    probabilities = head.probabilities(batch.features)
+    own = probabilities[np.arange(len(batch.labels)), batch.labels]
+    loss = float(-np.log(np.maximum(own, 1e-12)).mean())
+    return loss, float((probabilities.argmax(axis=1) == batch.labels).mean())
+
+
+def _kept(event: Epoch) -> Kept:
+    return Kept(
+        phase=event.phase,
+        epoch=event.epoch,
+        validation_loss=event.validation_loss or 0.0,
+        validation_accuracy=event.validation_accuracy or 0.0,
     )

@@ -1,4 +1,4 @@
-"""The network that a training starts from: a backbone as published, or as a model left it."""
+"""The network that a training starts from: a published backbone, or a fine-tuned one."""
 
 from __future__ import annotations
 
@@ -22,18 +22,15 @@ from core.system import files
 if TYPE_CHECKING:
     import keras
 
-GONE = "The model that this training goes on from is no longer here. Bring its bundle again."
+GONE = "The model that this training continues from is no longer here. Import its bundle again."
 
 
 @dataclass(frozen=True)
 class Network:
-    """A backbone with whatever weights a training finds in it.
-
-    All that looks at pictures, builds the network or writes it asks here, so that nothing else
-    need know whether there was a training before.
+    """A backbone with its weights, published or fine-tuned.
 
     Attributes:
-        folder: of the model that the training goes on from; None for the published weights.
+        folder: of the model that the training continues from; None for the published weights.
     """
 
     backbone: Backbone
@@ -41,31 +38,31 @@ class Network:
     folder: Path | None = None
 
     @cached_property
-    def _taught(self) -> tuple[ModelFile, dict[str, np.ndarray]] | None:
+    def _loaded(self) -> tuple[ModelFile, dict[str, np.ndarray]] | None:
         return None if self.folder is None else model.load(self.folder)
 
     @property
     def model(self) -> ModelFile | None:
-        """What the training goes on from; None where it starts anew. Raises RunDamaged."""
-        return None if self._taught is None else self._taught[0]
+        """The model to continue from, if any. Raises RunDamaged."""
+        return None if self._loaded is None else self._loaded[0]
 
     @property
     def retrained(self) -> Path | None:
-        """The folder of the model whose backbone is not as published, if it is one of those."""
+        """The folder of the model, if its backbone was fine-tuned."""
         return self.folder if self.model is not None and self.model.fine_tuned else None
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """The weights that differ from the published ones, as `keras_model.trained_arrays`."""
-        arrays = {} if self._taught is None else self._taught[1]
+        arrays = {} if self._loaded is None else self._loaded[1]
         return {name: array for name, array in arrays.items() if name.startswith(PREFIX)}
 
     def serving_model(self) -> Path:
-        """The LiteRT file that answers with it.
+        """The LiteRT file of the network.
 
         Raises:
             UnknownModel: the backbone has not been prepared on this machine.
-            RunDamaged: the model's is gone.
+            RunDamaged: the file of the model is gone.
         """
         if self.retrained is None:
             return serving.required(self.backbone, self.settings)
@@ -76,29 +73,29 @@ class Network:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of that file, by which features are kept. Raises as `serving_model`."""
+        """SHA-256 of that file, part of the key of its features. Raises as `serving_model`."""
         path = self.serving_model()
         published = self.retrained is None
-        kept = serving.digest(self.backbone, self.settings) if published else None
-        return kept or files.sha256(path)
+        recorded = serving.digest(self.backbone, self.settings) if published else None
+        return recorded or files.sha256(path)
 
     @property
     def workplace(self) -> Path:
-        """Where copies of that file may be kept which show what is inside."""
+        """Folder for copies of that file with further outputs."""
         return self.retrained or serving.kept_in(self.backbone, self.settings)
 
     def prepare(self, say: Callable[[str], None], progress: serving.Progress) -> None:
-        """See to it that there is such a file. Imports TensorFlow if it has to be made."""
+        """Make that file if it is missing, which imports TensorFlow."""
         if self.retrained is None and serving.locate(self.backbone, self.settings) is None:
             say(f"{self.backbone.title} is prepared first. This happens once.")
             serving.prepare(self.backbone, self.settings, progress)
 
     def trunk(self) -> keras.Model:
-        """The network without a head, ready to be trained. Imports TensorFlow.
+        """Build the network without a head. Imports TensorFlow.
 
         Raises:
             WeightsUnavailable: the published weights cannot be had.
-            RunDamaged: the model's do not fit.
+            RunDamaged: the weights of the model do not fit.
         """
         from core.backbones import build
         from core.model import keras_model
@@ -108,35 +105,35 @@ class Network:
         return trunk
 
     def cut(self, stage: int | None) -> str | None:
-        """The stage below all that is no longer as published, once those above one are trained.
+        """Name of the highest stage below which all weights are as published; None for all of it.
 
         Args:
-            stage: index of the stage below what this training changes; None if it changes none.
+            stage: index of the stage below those that this training changes; None if none.
         """
-        names = [one.name for one in self.backbone.stages]
-        before = self.model.cut if self.model is not None else None
-        stages = [stage] if before is None else [stage, names.index(before)]
-        lowest = min((one for one in stages if one is not None), default=None)
-        return None if lowest is None else names[lowest]
+        names = [stage.name for stage in self.backbone.stages]
+        cuts = [] if stage is None else [stage]
+        if self.model is not None and self.model.cut is not None:
+            cuts.append(names.index(self.model.cut))
+        return names[min(cuts)] if cuts else None
 
     def head(self, classes: tuple[str, ...], hidden: tuple[int, ...]) -> DenseHead | None:
-        """The head that a training starts with; None where there is nothing to take over.
+        """The head to start from; None without a model, or with other hidden layers.
 
-        Classes are known by their names. A class that is new starts as the mean of those that were
-        there, which by itself speaks neither for nor against it.
+        Classes are matched by name. A new class starts as the mean of the old ones, which favours
+        neither it nor them.
 
         Args:
-            classes: that are to be told apart.
-            hidden: units of the hidden layers; other ones than before start anew.
+            classes: names of the outputs.
+            hidden: units of the hidden layers.
         """
-        if self._taught is None or self._taught[0].hidden != hidden:
+        if self._loaded is None or self._loaded[0].hidden != hidden:
             return None
-        saved, arrays = self._taught
+        saved, arrays = self._loaded
         old = DenseHead.from_arrays(arrays).tempered(1 / (saved.temperature or 1.0))
         kernel, bias = old.layers[-1]
         place = {name: index for index, name in enumerate(saved.classes)}
-        rows = [place.get(name) for name in classes]
-        columns = [kernel.mean(axis=1) if row is None else kernel[:, row] for row in rows]
-        biases = [bias.mean() if row is None else bias[row] for row in rows]
+        old_places = [place.get(name) for name in classes]
+        columns = [kernel.mean(axis=1) if at is None else kernel[:, at] for at in old_places]
+        biases = [bias.mean() if at is None else bias[at] for at in old_places]
         last = np.stack(columns, axis=1), np.array(biases, np.float32)
         return DenseHead((*old.layers[:-1], last))

@@ -1,4 +1,4 @@
-"""The update rules of Keras' optimizers on NumPy arrays, so that a head needs no TensorFlow."""
+"""Keras' optimisers on NumPy arrays, so that training a head needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from core.training.config import Phase
 
 Update = Callable[[list[np.ndarray], list[np.ndarray]], None]
-"""(weights, gradients) → the weights are changed in place."""
+"""Changes weights in place: (weights, gradients) → None."""
 
 EPSILON = 1e-7
 
 
 def optimizer(phase: Phase) -> Update:
-    """The rule that a phase names, with its state.
+    """The update rule of a phase, with its state.
 
     Source: the defaults and formulas of `keras.optimizers` 3; Adam after Kingma and Ba (2015),
     AdamW after Loshchilov and Hutter (2019).

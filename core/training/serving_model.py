@@ -1,4 +1,4 @@
-"""Make the serving model of a fine-tuned backbone, without converting the whole network again."""
+"""Write the serving model of a fine-tuned backbone by exchanging the trained weights."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3
-"""Largest difference of an embedding, in parts of the largest one."""
+"""Largest difference of an embedding, relative to its largest entry."""
 PROBES = 2
-"""Validation pictures that both networks are asked about."""
+"""Validation pictures for which both networks are compared."""
 
 
 def write(context: TrainingContext, tuner: Tuner, path: Path) -> None:
-    """Write the serving model of what a training made of a backbone."""
+    """Write the serving model of a fine-tuned backbone."""
     base = context.network.serving_model()
     size, crop = context.backbone.size, context.config.crop
     views = (
@@ -48,17 +48,16 @@ def put(
     views: Iterable[np.ndarray],
     path: Path,
 ) -> None:
-    """Write a LiteRT file of embedding and feature map with the weights that were trained.
+    """Write a LiteRT file with outputs for embedding and feature map.
 
-    The new weights take the place of the old ones in the serving model of the network as it was.
-    That the file then answers as the trained network does is seen on some views; where it does
-    not, the network is converted.
+    The trained weights replace the old ones in the previous serving model. If the embeddings of
+    the file differ from those of the trained network, the network is converted instead.
 
     Args:
         trunk: with its trained weights.
-        retrained: tells what was trained; may raise `LookupError`.
-        base: the serving model before that; None where there is none to change.
-        views: (size, size, 3) uint8 each.
+        retrained: returns the trained layers; may raise `LookupError`.
+        base: the previous serving model; None if there is none.
+        views: to compare embeddings on, (size, size, 3) uint8 each.
     """
     try:
         if base is None:
@@ -75,7 +74,7 @@ def put(
 
 
 def _compare(path: Path, trunk: keras.Model, views: Iterable[np.ndarray]) -> None:
-    """Raise `LookupError` where the file does not answer as the trained network does."""
+    """Raise `LookupError` if the embeddings differ from those of the trained network."""
     from core.training import stages
 
     model = on_one_thread(path)
@@ -83,7 +82,7 @@ def _compare(path: Path, trunk: keras.Model, views: Iterable[np.ndarray]) -> Non
         expected = stages.embedding(trunk, view)
         difference = float(np.abs(model.run(view).embedding - expected).max())
         if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
-            raise LookupError(f"an exchanged weight is off by {difference:.2g}")
+            raise LookupError(f"an embedding differs by {difference:.2g}")
 
 
 def _convert(trunk: keras.Model, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The network of phase 2: the stages above the cut, what of them is trained, and the head."""
+"""The network of phase 2: the stages above the cut, with a head."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from core.model.retrained import Retrained
 
 
 def unfreeze(above: keras.Model, layers: int) -> None:
-    """Mark what phase 2 trains: all of `above`, or its last `layers`; never batch normalisation.
+    """Make `above`, or its last `layers`, trainable, except batch normalisation.
 
     A frozen `BatchNormalization` of Keras also runs in inference mode, so its statistics stay.
     """
-    kept = above.layers[-layers:] if layers else above.layers
+    chosen = above.layers[-layers:] if layers else above.layers
     for layer in above.layers:
-        layer.trainable = layer in kept and not isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = layer in chosen and not isinstance(layer, keras.layers.BatchNormalization)
 
 
 def network(above: keras.Model, widths: Sequence[int], dropout: float, seed: int) -> keras.Model:
-    """`above`, pooling and a head; ends in logits."""
+    """Build `above` with pooling and a head; the outputs are logits."""
     inputs = keras.Input(above.input.shape[1:])
     x = keras.layers.GlobalAveragePooling2D()(above(inputs))
     for number, units in enumerate(widths[1:]):
@@ -32,7 +32,7 @@ def network(above: keras.Model, widths: Sequence[int], dropout: float, seed: int
 
 
 def trained(above: keras.Model) -> list[keras.layers.Layer]:
-    """The layers that are to be trained, from the cut up."""
+    """The trainable layers, from the cut up."""
     return [layer for layer in above.layers if layer.trainable_variables]
 
 
@@ -44,24 +44,24 @@ def dense(network: keras.Model) -> list[keras.layers.Dense]:
 def retrained(
     layers: Iterable[keras.layers.Layer], before: Iterable[list[np.ndarray]]
 ) -> list[Retrained]:
-    """Layers with their weights before and after.
+    """Pair the weights of layers before and after training.
 
     Args:
-        before: what `get_weights` gave of each.
+        before: of each layer, as returned by `get_weights`.
 
     Raises:
         LookupError: a layer is not a convolution.
     """
-    found = []
+    pairs = []
     for layer, (kernel, *bias) in zip(layers, before, strict=True):
         if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             raise LookupError(f"{layer.name} is not a convolution")
         depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
         new_kernel, *new_bias = layer.get_weights()
-        found.append(Retrained(kernel, new_kernel, depthwise, *bias, *new_bias))
-    return found
+        pairs.append(Retrained(kernel, new_kernel, depthwise, *bias, *new_bias))
+    return pairs
 
 
 def embedding(trunk: keras.Model, view: np.ndarray) -> np.ndarray:
-    """What a whole backbone makes of (size, size, 3) uint8: (d,) float32."""
+    """The embedding (d,) float32 of a view (size, size, 3) uint8."""
     return trunk(view[np.newaxis].astype(np.float32), training=False).numpy()[0].mean((0, 1))

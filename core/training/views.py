@@ -14,7 +14,7 @@ from core import images
 from core.training.config import Augmentation
 
 BORDER = 1
-"""Pixels that bilinear sampling reads beyond the point it is asked for."""
+"""Pixels that bilinear sampling reads beyond the sampled point."""
 
 
 def render(
@@ -23,43 +23,32 @@ def render(
     crop: float,
     augmentation: Augmentation,
     key: str,
-    wanted: Sequence[int] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> list[np.ndarray]:
-    """The views of one picture.
+    """Render views of one picture.
 
     Args:
         picture: (h, w, 3) uint8 RGB.
         size: edge of a view, in pixels.
         crop: share of the shorter edge that a view shows.
-        augmentation: how many views, and how far they may go.
-        key: what the random views are drawn from; same key, same views.
-        wanted: numbers of the views to render; all of them if None.
+        augmentation: number of views and ranges of their variations.
+        key: seeds the random views.
+        numbers: of the views to render; all if None.
 
     Returns:
-        Arrays (size, size, 3) uint8, in the order wanted. View 0 is what a prediction sees.
+        Arrays (size, size, 3) uint8, in the order of the numbers. View 0 is what a prediction sees.
     """
-    numbers = range(augmentation.views) if wanted is None else wanted
     plain = functools.cache(lambda: images.fit(picture, size, crop))
     canvas = functools.cache(lambda: _canvas(picture, size, crop, augmentation))
 
-    def one(number: int) -> np.ndarray:
+    def view(number: int) -> np.ndarray:
         if number == 0:
             return plain()
         if number == 1 and augmentation.flip:
             return np.ascontiguousarray(plain()[:, ::-1])
         return _vary(canvas(), size, augmentation, _generator(f"{key}/{number}"))
 
-    return [one(number) for number in numbers]
-
-
-def view_names(augmentation: Augmentation, seed: int, crop: float) -> list[str]:
-    """What each view is filed under: the same name and picture, the same view."""
-    ranges = augmentation.model_dump_json(exclude={"views"})
-    drawn = hashlib.sha256(f"{ranges}/{crop}/{seed}".encode()).hexdigest()[:12]
-    given = ["plain", "mirror"] if augmentation.flip else ["plain"]
-    fixed = [f"{name}-{crop:.4f}" for name in given]
-    random = [f"random-{drawn}-{number}" for number in range(len(given), augmentation.views)]
-    return [*fixed, *random][: augmentation.views]
+    return [view(number) for number in (range(augmentation.views) if numbers is None else numbers)]
 
 
 def _generator(key: str) -> np.random.Generator:
@@ -76,11 +65,11 @@ def _canvas(picture: np.ndarray, size: int, crop: float, augmentation: Augmentat
 
 
 def _reach(augmentation: Augmentation) -> float:
-    """How far from the centre a view can look, in parts of its edge."""
+    """Largest distance from the centre that a view shows, in parts of its edge."""
     angle = math.radians(min(augmentation.rotation, 45))
-    turned = math.cos(angle) + math.sin(angle)
-    leant = 1 + math.tan(math.radians(augmentation.shear))
-    return turned * leant * (1 + augmentation.zoom) / 2 + augmentation.shift
+    rotated = math.cos(angle) + math.sin(angle)
+    sheared = 1 + math.tan(math.radians(augmentation.shear))
+    return rotated * sheared * (1 + augmentation.zoom) / 2 + augmentation.shift
 
 
 def _vary(

@@ -117,7 +117,7 @@ def test_the_result_shows_accuracy_time_and_size_of_each_backbone(
 ) -> None:
     visitor.open("train", upload=compared().id)
     said = visitor.reads()
-    assert "EfficientNet-Lite0 is as good, as far as these can tell, and faster" in said
+    assert "EfficientNet-Lite0 is as good within the margin of error, and faster" in said
     for figure in ("82 % (68–92)", "80 % (65–90)", "8 ms", "4 ms", "24.3 MB", "18.6 MB"):
         assert figure in said
     (alt,) = [alt for alt in visitor.charts() if alt.startswith("Accuracy by time: ")]

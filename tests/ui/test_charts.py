@@ -140,9 +140,23 @@ def test_a_phase_that_kept_its_start_has_no_epoch_to_mark():
     assert not any(len(t.x) for t in figure.data if t.name == "kept")
 
 
+def test_the_axis_tells_iterations_of_the_solver_from_epochs():
+    solved = [
+        Epoch(phase="head", unit="iteration", epoch=number, epochs=200, loss=1.0, accuracy=0.5,
+              validation_loss=1.0, validation_accuracy=0.5, seconds=0)
+        for number in (0, 1, 2, 30)
+    ]  # fmt: skip
+    figure = learning.training_curves(solved, [kept("head", 30)])
+    assert figure.layout.xaxis2.title.text == "iteration of the solver"
+    assert list(figure.layout.xaxis2.ticktext) == [0, 1, 2, 30]
+    assert [list(trace.x) for trace in figure.data if trace.name == "kept"] == [[4], [4]]
+    both = learning.training_curves([*solved, *epochs()[-2:]])
+    assert both.layout.xaxis2.title.text == "iteration of the solver, then epoch"
+
+
 def test_curves_can_be_drawn_before_the_first_epoch_and_without_validation():
     assert not any(len(trace.x) for trace in learning.training_curves([]).data)
-    alone = SimpleNamespace(phase="head", epoch=1, loss=1.0, accuracy=0.5,
+    alone = SimpleNamespace(phase="head", unit="epoch", epoch=1, loss=1.0, accuracy=0.5,
                             validation_loss=None, validation_accuracy=None)  # fmt: skip
     assert {trace.name for trace in learning.training_curves([alone]).data} == {"training"}
 

@@ -11,12 +11,14 @@ from core.jobs.events import Epoch, Kept
 from ui.charts.drawing import ROOM, finish, literal, per_cents
 from ui.charts.palette import ACCENT, CLEAR, NEUTRAL, WRONG, tint
 
+AXIS_TITLES = {"epoch": "epoch", "iteration": "iteration of the solver"}
+
 
 def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Figure:
-    """Accuracy over loss by epoch, training and validation, all phases on one axis.
+    """Accuracy over loss by epoch or solver iteration, all phases on one axis.
 
     Args:
-        epochs: in the order they ran; may be empty.
+        epochs: in the order they ran; may be empty. Their own numbers label the axis.
         kept: the epoch whose weights each phase kept.
     """
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.07)
@@ -24,7 +26,10 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
     for position, epoch in enumerate(epochs):
         starts.setdefault(epoch.phase, position)
     x = list(range(1, len(epochs) + 1))
-    hover = [[literal(epoch.phase), epoch.epoch] for epoch in epochs]
+    position_of = {
+        (epoch.phase, epoch.epoch): place for place, epoch in zip(x, epochs, strict=True)
+    }
+    hover = [[literal(epoch.phase), epoch.unit, epoch.epoch] for epoch in epochs]
     mode = "lines+markers" if len(epochs) <= 40 else "lines"
     for name, prefix, line in (
         ("training", "", {"color": NEUTRAL, "dash": "dot"}),
@@ -47,10 +52,10 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
                 line=line,
                 marker_size=5,
                 customdata=hover,
-                hovertemplate=f"{unit}<br>%{{customdata[0]}}, epoch %{{customdata[1]}}"
+                hovertemplate=f"{unit}<br>%{{customdata[0]}}, %{{customdata[1]}} %{{customdata[2]}}"
                 f"<extra>{name}</extra>",
             )
-    marks = [(starts[k.phase] + k.epoch, k) for k in kept if k.phase in starts and k.epoch]
+    marks = [(position_of[k.phase, k.epoch], k) for k in kept if (k.phase, k.epoch) in position_of]
     for row, field, scale in ((1, "validation_accuracy", 100), (2, "validation_loss", 1)):
         if marks:
             figure.add_scatter(
@@ -64,7 +69,7 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
                 mode="markers",
                 marker={"symbol": "circle-open", "size": 14, "color": WRONG, "line_width": 2.5},
                 cliponaxis=False,
-                hovertemplate="the weights of this epoch were kept<extra></extra>",
+                hovertemplate="these weights were kept<extra></extra>",
             )
     for phase, start in starts.items():
         if len(starts) == 1:
@@ -82,8 +87,15 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
             yanchor="bottom",
             font_size=12,
         )
-    figure.update_xaxes(range=[0.5, max(len(epochs), 1) + 0.5], dtick=_step(len(epochs)))
-    figure.update_xaxes(title_text="epoch", row=2, col=1)
+    ticks = range(0, len(epochs), _step(len(epochs)))
+    figure.update_xaxes(
+        range=[0.5, max(len(epochs), 1) + 0.5],
+        tickvals=[x[place] for place in ticks],
+        ticktext=[epochs[place].epoch for place in ticks],
+    )
+    units = dict.fromkeys(epoch.unit for epoch in epochs)
+    titles = [AXIS_TITLES[unit] for unit in units] or ["epoch"]
+    figure.update_xaxes(title_text=", then ".join(titles), row=2, col=1)
     shares = [y for trace in figure.data if trace.yaxis == "y" for y in trace.y if y is not None]
     figure.update_yaxes(title_text="accuracy", **per_cents(shares), row=1, col=1)
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)

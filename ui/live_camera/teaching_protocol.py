@@ -139,8 +139,8 @@ def _state(lesson: Lesson, showing: CaptureSession) -> bytes:
             if p.id > lesson.known
         },
         "labels": [one.name for one in showing.shown] if learned else [],
-        "right": learned and learned.right,
-        "asked": learned.asked if learned else 0,
+        "right": learned and learned.correct,
+        "asked": learned.total if learned else 0,
     }
     if learned is None or lesson.head == showing.fitted:
         return packed({**header, "head": showing.fitted})

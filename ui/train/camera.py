@@ -7,7 +7,7 @@ import time
 import streamlit as st
 from streamlit.typing import UploadedFile
 
-from core.capture import as_zip, flattering, lacking, save
+from core.capture import as_zip, missing, save, single_burst_classes
 from core.checks import Severity
 from core.checks.findings import listed
 from core.errors import TuskerError
@@ -46,7 +46,7 @@ def _below(settings: Settings) -> None:
         "this server for as long as your visit. Nothing is written to disk until you save it; "
         "closing or reloading the page deletes it."
     )
-    problem = lacking(session)
+    problem = missing(session)
     with st.container(horizontal=True):
         st.button(
             "Train and save",
@@ -77,7 +77,7 @@ def _below(settings: Settings) -> None:
             st.button(f"Delete {text.count(session.count, 'picture')}", on_click=session.clear)
     if problem:
         st.caption(text.plain(problem, 300))
-    elif captured_once := flattering(session):
+    elif captured_once := single_burst_classes(session):
         st.caption(
             f":material/info: {text.plain(listed(captured_once), 200)}: captured only once. The "
             "test pictures are then nearly the same as the training pictures, and the figures are "

@@ -167,6 +167,10 @@ def _advanced(
         values["head"]["hidden"] = hidden.replace(",", " ").split()
         numbers(DROPOUT)
         _phase(defaults, "head_phase", values)
+        st.caption(
+            "Optimiser, learning rate, epochs and patience apply to heads with hidden layers. "
+            "Without any, the head is a logistic regression, solved to its optimum."
+        )
     with top:
         most = len(backbones.get(values["backbone"]).stages) - 1
         stages = Number(

@@ -39,8 +39,8 @@ def test_a_lead_within_the_interval_is_not_sold_as_one():
         contender("efficientnet-lite2", 330, 8.4),
         contender("efficientnet-lite0", 326, 4.1, (14, 10)),
     ).sentence
-    assert "EfficientNet-Lite0 is as good, as far as these can tell, and faster" in said
-    assert said.endswith(": 4 ms a picture against 8.")
+    assert "EfficientNet-Lite0 is as good within the margin of error, and faster" in said
+    assert said.endswith(": 4 ms per picture against 8.")
 
 
 def test_a_slower_one_that_is_as_good_is_called_slower():
@@ -48,7 +48,7 @@ def test_a_slower_one_that_is_as_good_is_called_slower():
         contender("efficientnet-lite0", 330, 4.1),
         contender("efficientnet-lite2", 326, 8.4, (14, 10)),
     ).sentence
-    assert said.endswith("Lite2 is as good, as far as these can tell, but slower.")
+    assert said.endswith("Lite2 is as good within the margin of error, but slower.")
 
 
 def test_of_several_as_good_the_fastest_is_named():
@@ -58,8 +58,8 @@ def test_of_several_as_good_the_fastest_is_named():
         contender("efficientnet-lite0", 329, 4.0, (12, 10)),
         contender("mobilenetv2", 200, 3.0, (140, 9)),
     ).sentence
-    assert "EfficientNet-Lite2 and EfficientNet-Lite0 are as good, as far as these can" in said
-    assert said.endswith("and EfficientNet-Lite0 is faster: 4 ms a picture against 40.")
+    assert "EfficientNet-Lite2 and EfficientNet-Lite0 are as good within the margin" in said
+    assert said.endswith("and EfficientNet-Lite0 is faster: 4 ms per picture against 40.")
     assert "MobileNet" not in said
 
 
@@ -73,7 +73,7 @@ def test_those_that_are_right_equally_often_are_not_ranked():
 
 def test_one_alone_is_compared_with_nothing():
     said = found(contender("efficientnet-lite0", 330, 4.1)).sentence
-    assert said.startswith("EfficientNet-Lite0, the only one at hand, was right on 82.5 %")
+    assert said.startswith("EfficientNet-Lite0, the only one available, was right on 82.5 %")
 
 
 def test_the_table_has_a_line_for_each_and_ends_with_the_sentence():
@@ -83,7 +83,7 @@ def test_the_table_has_a_line_for_each_and_ends_with_the_sentence():
         absent=[{"backbone": "resnet50", "why": "Its weights cannot be read."}],
     )
     head, first, second, absent, last = result.table(some)
-    assert head.split() == ["backbone", "right", "ms", "a", "picture", "MB"]
+    assert head.split() == ["backbone", "right", "ms", "per", "picture", "MB"]
     assert first.split()[0] == "efficientnet-lite0" and "4.1" in first and "18.6" in first
     assert second.split()[0] == "efficientnet-lite2"
     assert len(head) == len(first) == len(second)

@@ -64,13 +64,13 @@ def test_a_deleted_picture_is_unlearned(show: Show) -> None:
 def test_how_well_it_does_is_told_of_bursts_it_has_not_seen(show: Show) -> None:
     learned = show((5,), (5, 5)).learned()
     assert learned is not None
-    assert learned.right is None, "a class was shown in a single burst"
+    assert learned.correct is None, "a class was shown in a single burst"
     showing = show((), ())
     showing.add(showing.classes[0].id, [encoded(draw(0, 500 + i, SIZE)) for i in range(5)], burst=7)
     learned = showing.learned()
-    assert learned is not None and learned.right is not None
-    assert learned.asked == 20
-    assert 15 <= learned.right <= 20
+    assert learned is not None and learned.correct is not None
+    assert learned.total == 20
+    assert 15 <= learned.correct <= 20
 
 
 def test_a_picture_nearly_the_same_as_one_of_its_class_is_left_out(showing: CaptureSession) -> None:
@@ -164,9 +164,9 @@ def test_a_class_is_renamed_with_its_pictures_and_new_names_are_free(show: Show)
 
 def test_no_tensorflow_is_needed() -> None:
     program = (
-        "import sys; from core import showing; from core.settings import Settings\n"
+        "import sys; from core import capture; from core.settings import Settings\n"
         "from tests.shapes import draw, encoded\n"
-        "s = showing.Showing(showing.network(Settings()), Settings())\n"
+        "s = capture.CaptureSession(capture.network(Settings()), Settings())\n"
         "for label, one in enumerate(s.classes):\n"
         "    s.add(one.id, [encoded(draw(label, i, 160)) for i in range(4)], 1)\n"
         "assert s.learned()\n"

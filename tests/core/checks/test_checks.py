@@ -195,7 +195,7 @@ def test_poor_pictures_are_found_each_for_its_reason(tmp_path):
         assert found[why].severity is Severity.WARNS
         assert found[why].files == (f"ant/{why}.png",), why
         assert found[why].remedy.files == found[why].files
-        assert found[why].sentence.endswith("Look whether it shows its class."), why
+        assert found[why].sentence.endswith("Check that it shows its class."), why
 
 
 def test_a_trait_of_most_pictures_is_how_they_are(tmp_path):

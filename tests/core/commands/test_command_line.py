@@ -257,7 +257,7 @@ def test_backbones_are_compared_in_a_table_or_as_json(
     head, row, sentence = capfd.readouterr().out.splitlines()
     assert head.split()[0] == "backbone"
     assert row.split()[0] == tiny.name
-    assert sentence.startswith("Tiny, the only one at hand, was right on ")
+    assert sentence.startswith("Tiny, the only one available, was right on ")
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,13 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def filed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Where features had landed that were filed."""
     addresses: list[str] = []
-    file = extraction._Sharing._file
+    file = extraction.SharedPass._store
 
     def filing(sharing: Any, landed: str) -> None:
         file(sharing, landed)
         addresses.append(landed)
 
-    monkeypatch.setattr(extraction._Sharing, "_file", filing)
+    monkeypatch.setattr(extraction.SharedPass, "_store", filing)
     return addresses
 
 
@@ -77,7 +77,7 @@ class Passed:
 
     def __init__(self, taken: Taken, spread: Settings, cache: Path) -> None:
         self.said: list[int] = []
-        self.recipe = TrainingContext(
+        self.context = TrainingContext(
             asked_for("balanced"),
             dataset.split(taken.dataset, validation=0.2, test=0.2, seed=0),
             taken.pictures,
@@ -86,7 +86,7 @@ class Passed:
             FeatureCache(cache),
             _say_nothing,
         )
-        self.engine = engines.litert(self.recipe.network, 0)
+        self.engine = engines.litert(self.context.network, 0)
 
     def share_out(self, happens: Any = None) -> None:
         def progress(done: int, total: int) -> None:
@@ -94,11 +94,11 @@ class Passed:
             if happens is not None:
                 happens(done)
 
-        examples = self.recipe.dataset.examples
-        extraction.extract_on_cluster(self.recipe, examples, TWO_VIEWS, self.engine, progress)
+        examples = self.context.dataset.examples
+        extraction.extract_on_cluster(self.context, examples, TWO_VIEWS, self.engine, progress)
 
     def extract(self) -> features.Features:
-        return _extract(self.recipe, self.engine, self.recipe.cache)
+        return _extract(self.context, self.engine, self.context.cache)
 
 
 def test_features_from_two_nodes_are_those_of_one_machine(
@@ -108,7 +108,7 @@ def test_features_from_two_nodes_are_those_of_one_machine(
     passed.share_out()
     assert filed
     together = passed.extract()
-    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    alone = _extract(passed.context, passed.engine, FeatureCache(tmp_path / "alone"))
     assert (together.passed, alone.passed) == (0, 240)
     assert np.array_equal(together.embeddings, alone.embeddings)
     every, view = np.arange(120), np.ones(120, np.int64)
@@ -140,7 +140,7 @@ def test_a_node_that_dies_costs_no_picture(
     passed.share_out(kill)
     assert killed and killed[0] < 120 and filed
     together = passed.extract()
-    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    alone = _extract(passed.context, passed.engine, FeatureCache(tmp_path / "alone"))
     assert together.passed == 0
     assert np.array_equal(together.embeddings, alone.embeddings)
 
@@ -174,7 +174,7 @@ def test_a_machine_that_does_not_reach_the_folder_is_asked_once(
     stranger(tmp_path_factory.getbasetemp())
     passed = Passed(many_shapes, spread, tmp_path / "together")
     passed.share_out()
-    assert 1 <= len(avoided) <= extraction.IN_HAND and not filed
+    assert 1 <= len(avoided) <= extraction.SHARDS_PER_CORE and not filed
     assert passed.extract().passed == 0
 
 
@@ -227,7 +227,7 @@ def test_storage_that_fails_half_way_leaves_the_rest_for_this_machine(
     passed.share_out()
     assert len(sent) == 3
     together = passed.extract()
-    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    alone = _extract(passed.context, passed.engine, FeatureCache(tmp_path / "alone"))
     assert together.passed > 0
     assert np.array_equal(together.embeddings, alone.embeddings)
     assert not list(Path(stored.storage).iterdir())
@@ -239,7 +239,7 @@ def test_a_shard_is_of_so_many_pictures_or_bytes_at_most(
     monkeypatch.setattr(extraction, "BYTES", 1000)
     one = many_shapes.dataset.examples[0]
     sizes = [10] * 130 + [600, 600, 5000, 10, 980, 20]
-    cut = extraction._cut([one.model_copy(update={"size": size}) for size in sizes])
+    cut = extraction._shards([one.model_copy(update={"size": size}) for size in sizes])
     assert [[example.size for example in shard] for shard in cut] == [
         [10] * 100,
         [10] * 30 + [600],
@@ -249,7 +249,7 @@ def test_a_shard_is_of_so_many_pictures_or_bytes_at_most(
         [20],
     ]
     monkeypatch.setattr(extraction, "BYTES", 10**6)
-    assert [len(shard) for shard in extraction._cut([one] * 300)] == [128, 128, 44]
+    assert [len(shard) for shard in extraction._shards([one] * 300)] == [128, 128, 44]
 
 
 def test_where_storage_takes_nothing_the_pass_is_made_here(
@@ -283,7 +283,7 @@ def _hands_over(spread: Settings, storage: str, taken: Taken, tmp_path: Path) ->
     passed = Passed(taken, there, tmp_path / "together")
     passed.share_out()
     together = passed.extract()
-    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    alone = _extract(passed.context, passed.engine, FeatureCache(tmp_path / "alone"))
     assert (together.passed, alone.passed) == (0, 240)
     assert np.array_equal(together.embeddings, alone.embeddings)
 
@@ -295,21 +295,21 @@ def test_a_shard_that_cannot_be_read_is_looked_at_here(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    passed, take_over, spoiled = Passed(many_shapes, spread, tmp_path / "together"), [], []
-    take_over.append(features.take_over)
+    passed, add_features, spoiled = Passed(many_shapes, spread, tmp_path / "together"), [], []
+    add_features.append(extraction.add_features)
 
-    def spoil(theirs: FeatureCache, *more: Any) -> None:
+    def spoil(source: FeatureCache, *more: Any) -> None:
         if not spoiled:
-            spoiled.append(theirs.folder)
-            for names in theirs.folder.rglob("pictures"):
+            spoiled.append(source.folder)
+            for names in source.folder.rglob("pictures"):
                 names.write_bytes(b"\xff" * 64 + b"\n")
-        take_over[0](theirs, *more)
+        add_features[0](source, *more)
 
-    monkeypatch.setattr(features, "take_over", spoil)
+    monkeypatch.setattr(extraction, "add_features", spoil)
     passed.share_out()
     assert spoiled
     together = passed.extract()
-    alone = _extract(passed.recipe, passed.engine, FeatureCache(tmp_path / "alone"))
+    alone = _extract(passed.context, passed.engine, FeatureCache(tmp_path / "alone"))
     assert together.passed == 0
     assert np.array_equal(together.embeddings, alone.embeddings)
 

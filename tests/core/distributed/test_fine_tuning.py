@@ -84,8 +84,10 @@ def test_two_machines_make_of_it_what_one_does(
     spread: Settings, other: Any, shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[list[FineTuneResult]] = []
-    agreed = fine_tuning._agreed
-    monkeypatch.setattr(fine_tuning, "_agreed", lambda all_: (ended.append(all_), agreed(all_))[1])
+    agreed = fine_tuning.agreed_result
+    monkeypatch.setattr(
+        fine_tuning, "agreed_result", lambda all_: (ended.append(all_), agreed(all_))[1]
+    )
     shared = train(shapes, fine_tuned(), tmp_path / ("a" * 32), spread)
     assert SHARED in notes(shared)
     one = spread.model_copy(update={"runner": "local"})
@@ -120,7 +122,7 @@ def test_a_machine_that_is_lost_leaves_it_to_this_one(
         else:
             _ranks()[-1].suspend()
 
-    monkeypatch.setattr(fine_tuning, "Once", _then(strike))
+    monkeypatch.setattr(fine_tuning, "DeduplicatedEpochs", _then(strike))
     asked = fine_tuned(fine_tune_phase=LONG)
     trained = train(shapes, asked, tmp_path / ("d" * 32), spread)
     assert trained.run.complete
@@ -145,7 +147,7 @@ def test_a_cancelled_one_ends_everywhere_within_seconds(
         running.append(len(_ranks()))
         raise Cancelled("Enough.")
 
-    monkeypatch.setattr(fine_tuning, "Once", _then(stop))
+    monkeypatch.setattr(fine_tuning, "DeduplicatedEpochs", _then(stop))
     asked = fine_tuned(fine_tune_phase=LONG)
     trained = train(shapes, asked, tmp_path / ("e" * 32), spread)
     assert running == [2] and not trained.run.complete
@@ -157,11 +159,11 @@ def test_the_processes_draw_their_dropout_apart() -> None:
     from core.training.finetune import Tuner
 
     class Second(SingleProcess):
-        number = 1
+        rank = 1
 
     asked, network = fine_tuned(head={"dropout": 0.5}), Network(get("tiny"), Settings())
     seeds = [
-        [layer.seed for layer in Tuner(network, asked, 3, 9, team)._network.layers[-2:-1]]
+        [layer.seed for layer in Tuner(network, asked, 3, 9, team).network.layers[-2:-1]]
         for team in (SingleProcess(), Second())
     ]
     assert seeds[0] != seeds[1]
@@ -202,7 +204,9 @@ def test_where_there_is_no_cluster_it_is_done_here(
 def test_processes_that_end_differently_are_not_believed() -> None:
     kept = Kept(phase="fine-tune", epoch=1, validation_loss=0.1, validation_accuracy=1.0)
     with pytest.raises(RuntimeError, match="different"):
-        fine_tuning._agreed([FineTuneResult(kept, "a", [], ()), FineTuneResult(kept, "b", [], ())])
+        fine_tuning.agreed_result(
+            [FineTuneResult(kept, "a", [], ()), FineTuneResult(kept, "b", [], ())]
+        )
 
 
 def test_an_epoch_that_is_run_again_is_not_told_again() -> None:
@@ -214,7 +218,7 @@ def test_an_epoch_that_is_run_again_is_not_told_again() -> None:
 
 
 def _then(happens: Any) -> type:
-    """`Once`, after which something happens at each epoch."""
+    """`DeduplicatedEpochs`, after which something happens at each epoch."""
 
     class Then(fine_tuning.DeduplicatedEpochs):
         def __init__(self, emit: Emit) -> None:

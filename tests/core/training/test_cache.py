@@ -11,7 +11,7 @@ import pytest
 
 from core.settings import Settings
 from core.training import cache
-from core.training.cache import FeatureCache, Shelf, cache_folder, opened
+from core.training.cache import FeatureArray, FeatureCache, cache_folder, opened
 
 ROOT = Path(__file__).parents[3]
 SHAPE = (2, 3)
@@ -28,19 +28,19 @@ def arrays(count, first=0):
     return np.arange(first, first + count, dtype=np.float32)[:, None, None] + np.zeros(SHAPE)
 
 
-def shelf(folder):
-    return Shelf(folder, SHAPE, np.float32)
+def array(folder):
+    return FeatureArray(folder, SHAPE, np.float32)
 
 
 def filled(folder, count=3):
-    made = shelf(folder)
+    made = array(folder)
     made.append(names(count), arrays(count))
     return made
 
 
 def fill(kept, engine, size=1000):
     """Keep `size` bytes of rows for an engine."""
-    kept.shelf(engine, "plain", "embedding", (size,), np.uint8).append(
+    kept.array(engine, "plain", "embedding", (size,), np.uint8).append(
         names(1), np.zeros((1, size), np.uint8)
     )
 
@@ -52,7 +52,7 @@ def engines(folder):
 def test_what_is_appended_is_read_by_its_picture(tmp_path):
     made = filled(tmp_path)
     made.append(names(2, first=3), arrays(2, first=3))
-    for opened_again in (made, shelf(tmp_path)):
+    for opened_again in (made, array(tmp_path)):
         wanted = names(5)[::-1]
         found = opened_again.rows()[opened_again.places(wanted)]
         assert found.dtype == np.float32
@@ -68,8 +68,8 @@ def test_rows_are_mapped_and_cannot_be_changed(tmp_path):
         rows[0] = 1
 
 
-def test_an_empty_shelf_has_no_rows(tmp_path):
-    assert shelf(tmp_path).rows().shape == (0, *SHAPE)
+def test_an_empty_array_has_no_rows(tmp_path):
+    assert array(tmp_path).rows().shape == (0, *SHAPE)
 
 
 @pytest.mark.parametrize("rows", [0, 1, ROW, ROW + 1, 3 * ROW - 1, 3 * ROW])
@@ -79,26 +79,26 @@ def test_a_torn_write_costs_what_was_torn_and_nothing_else(tmp_path, rows, lines
     for name, length in (("rows", rows), ("pictures", lines)):
         os.truncate(tmp_path / name, length)
     whole = min(rows // ROW, lines // LINE)
-    found = shelf(tmp_path)
+    found = array(tmp_path)
     assert [name in found for name in names(3)] == [place < whole for place in range(3)]
     np.testing.assert_array_equal(found.rows(), arrays(whole))
     found.append(names(3)[whole:], arrays(3)[whole:])
-    again = shelf(tmp_path)
+    again = array(tmp_path)
     np.testing.assert_array_equal(again.rows()[again.places(names(3))], arrays(3))
 
 
-def test_without_its_names_a_shelf_is_empty(tmp_path):
+def test_without_its_names_a_array_is_empty(tmp_path):
     filled(tmp_path)
     (tmp_path / "pictures").unlink()
-    assert len(shelf(tmp_path).rows()) == 0
+    assert len(array(tmp_path).rows()) == 0
     assert (tmp_path / "rows").stat().st_size == 0
 
 
-def test_what_is_known_can_be_asked_without_opening_a_shelf(tmp_path):
+def test_what_is_known_can_be_asked_without_opening_a_array(tmp_path):
     kept = FeatureCache(tmp_path / "features")
     assert kept.known("light", "plain", "embedding") == frozenset()
     assert not kept.folder.exists()
-    made = kept.shelf("light", "plain", "embedding", SHAPE, np.float32)
+    made = kept.array("light", "plain", "embedding", SHAPE, np.float32)
     made.append(names(2), arrays(2))
     assert kept.known("light", "plain", "embedding") == set(names(2))
     assert kept.known("light", "mirror", "embedding") == frozenset()
@@ -109,9 +109,9 @@ def test_engines_views_and_arrays_are_kept_apart(tmp_path):
     places = [("a", "plain", "embedding"), ("b", "plain", "embedding")]
     places += [("a", "mirror", "embedding"), ("a", "plain", "block1_relu")]
     for number, place in enumerate(places):
-        kept.shelf(*place, SHAPE, np.float32).append(names(1), arrays(1, first=number))
+        kept.array(*place, SHAPE, np.float32).append(names(1), arrays(1, first=number))
     for number, place in enumerate(places):
-        found = kept.shelf(*place, SHAPE, np.float32).rows()
+        found = kept.array(*place, SHAPE, np.float32).rows()
         np.testing.assert_array_equal(found, arrays(1, first=number))
 
 
@@ -119,7 +119,7 @@ def test_features_of_another_version_of_the_code_are_unknown(tmp_path, monkeypat
     fill(FeatureCache(tmp_path), "light")
     monkeypatch.setattr(cache, "VERSION", cache.VERSION + 1)
     later = FeatureCache(tmp_path)
-    assert names(1)[0] not in later.shelf("light", "plain", "embedding", (1000,), np.uint8)
+    assert names(1)[0] not in later.array("light", "plain", "embedding", (1000,), np.uint8)
     assert later.known("light", "plain", "embedding") == frozenset()
 
 
@@ -137,24 +137,24 @@ def test_the_longest_unused_are_forgotten_first(tmp_path):
     assert engines(tmp_path) == {"new"}
 
 
-def test_opening_a_shelf_counts_as_use(tmp_path):
+def test_opening_a_array_counts_as_use(tmp_path):
     for age, engine in enumerate(("first", "second")):
         fill(FeatureCache(tmp_path), engine)
         (used,) = tmp_path.glob(f"v*-{engine}/*/used")
         os.utime(used, (1e9 + age, 1e9 + age))
-    FeatureCache(tmp_path).shelf("first", "plain", "embedding", (1000,), np.uint8)
+    FeatureCache(tmp_path).array("first", "plain", "embedding", (1000,), np.uint8)
     FeatureCache(tmp_path).trim(1065)
     assert engines(tmp_path) == {"first"}
 
 
 def test_views_of_an_engine_that_is_used_all_the_time_are_forgotten_too(tmp_path):
     for age in range(3):
-        shelf = FeatureCache(tmp_path).shelf("same", f"view {age}", "embedding", (1000,), np.uint8)
-        shelf.append(["0" * 64], np.zeros((1, 1000)))
+        array = FeatureCache(tmp_path).array("same", f"view {age}", "embedding", (1000,), np.uint8)
+        array.append(["0" * 64], np.zeros((1, 1000)))
         (used,) = tmp_path.glob(f"v*-same/view {age}/used")
         os.utime(used, (1e9 + age, 1e9 + age))
     kept = FeatureCache(tmp_path)
-    kept.shelf("same", "view 1", "embedding", (1000,), np.uint8)
+    kept.array("same", "view 1", "embedding", (1000,), np.uint8)
     kept.trim(2 * 1065)
     assert {path.name for path in tmp_path.glob("v*/*")} == {"view 1", "view 2"}
     kept.trim(0)
@@ -188,10 +188,10 @@ from core.settings import Settings
 from core.training.cache import opened
 
 with opened(Path(sys.argv[1]), Settings(home=Path(sys.argv[1]))) as kept:
-    shelf = kept.shelf("light", "plain", "embedding", (4,), np.float32)
+    array = kept.array("light", "plain", "embedding", (4,), np.float32)
     print("open", flush=True)
     for line in sys.stdin:
-        shelf.append([line.strip()], np.ones((1, 4)))
+        array.append([line.strip()], np.ones((1, 4)))
         print("kept", flush=True)
 """
 
@@ -213,7 +213,7 @@ def test_a_second_process_works_by_itself_and_takes_nothing_from_the_first(tmp_p
         assert first.stdout.readline() == "kept\n"
         with opened(tmp_path, settings) as private:
             assert private.folder != tmp_path
-            mine = private.shelf("light", "plain", "embedding", (4,), np.float32)
+            mine = private.array("light", "plain", "embedding", (4,), np.float32)
             assert len(mine.rows()) == 0
             mine.append(names(1), np.zeros((1, 4)))
             print(names(2)[1], file=first.stdin, flush=True)
@@ -224,7 +224,7 @@ def test_a_second_process_works_by_itself_and_takes_nothing_from_the_first(tmp_p
     with opened(tmp_path, settings) as kept:
         assert kept.folder == tmp_path
         assert kept.known("light", "plain", "embedding") == set(names(2))
-        rows = kept.shelf("light", "plain", "embedding", (4,), np.float32).rows()
+        rows = kept.array("light", "plain", "embedding", (4,), np.float32).rows()
         np.testing.assert_array_equal(rows, np.ones((2, 4)))
 
 

@@ -72,7 +72,7 @@ class Tuned:
 
     @property
     def weights(self) -> list[np.ndarray]:
-        return self.tuner._network.get_weights()
+        return self.tuner.network.get_weights()
 
 
 def a_head() -> DenseHead:
@@ -163,8 +163,8 @@ def _flipped(place: float) -> Callable[[bytes], bytes]:
 
 @pytest.mark.parametrize(
     "spoil",
-    [_cut, _flipped(0), _flipped(0.01), _flipped(0.6), _flipped(1), lambda _: b"", lambda _: b"{}"],
-    ids=["half", "length", "header", "numbers", "sum", "empty", "other"],
+    [_cut, _flipped(0), _flipped(0.01), _flipped(0.6), lambda _: b"", lambda _: b"{}"],
+    ids=["half", "magic", "metadata", "numbers", "empty", "other"],
 )
 def test_one_that_is_damaged_is_ignored_and_said_to_be(
     broken_off: Path, spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
@@ -172,7 +172,7 @@ def test_one_that_is_damaged_is_ignored_and_said_to_be(
     broken_off.write_bytes(spoil(broken_off.read_bytes()))
     with caplog.at_level(logging.WARNING):
         anew = Tuned(asked(epochs=2), Checkpoint(broken_off, "a"))
-    assert "the checkpoint is ignored: it is damaged" in caplog.text
+    assert "the checkpoint is ignored" in caplog.text
     assert (anew.tuner.epochs, anew.notes) == (2, [])
     assert anew.losses == Tuned(asked(epochs=2), None).losses
 
@@ -187,7 +187,7 @@ def test_that_of_another_training_is_ignored(
     wider = replace_stages(asked(epochs=2))
     with caplog.at_level(logging.WARNING):
         tuner = Tuner(Network(backbones.get("tiny"), Settings()), wider, 3, pictures=24)
-        state = [*tuner._network.variables, *tuner._optimizer.variables]
+        state = [*tuner.network.variables, *tuner._optimizer.variables]
         generator = np.random.default_rng(0)
         assert Checkpoint(broken_off, "b").read(state, generator) is None
     assert generator.integers(1 << 30) == np.random.default_rng(0).integers(1 << 30)
@@ -220,12 +220,12 @@ def test_a_slow_disk_is_asked_the_more_rarely(
 ) -> None:
     now, writes = [0.0], []
 
-    def slow(*_: object) -> None:
+    def slow(*_: object, **_arrays: object) -> None:
         writes.append(now[0])
         now[0] += 10.0
 
     monkeypatch.setattr(checkpoint, "SHARE", 0.05)
-    monkeypatch.setattr(checkpoint, "_write", slow)
+    monkeypatch.setattr(checkpoint.np, "savez", slow)
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
     kept = Checkpoint(tmp_path / CHECKPOINT, "a")
     for _ in range(500):

@@ -81,3 +81,25 @@ def test_it_answers_the_same_every_time():
     for mine, other in zip(one, again, strict=True):
         np.testing.assert_array_equal(mine, other)
         assert mine.dtype == np.float32
+
+
+FEATURES = np.random.default_rng(0).normal(3, [0.1, 1, 10], (200, 3)).astype(np.float32)
+
+
+def scaled(features):
+    return convex.apply_scale(features, *convex.fit_scale(features))
+
+
+def test_scaled_features_are_centred_and_closer_in_strength_without_being_equal():
+    deviation = FEATURES.std(axis=0)
+    found = scaled(FEATURES)
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-4)
+    ratios = found.std(axis=0)[1:] / found.std(axis=0)[:-1]
+    np.testing.assert_allclose(ratios, np.sqrt(deviation[1:] / deviation[:-1]), rtol=1e-4)
+    np.testing.assert_allclose(scaled(FEATURES * np.float32(1e3)), found, atol=1e-3)
+
+
+def test_a_constant_feature_keeps_its_scale():
+    mean, scale = convex.fit_scale(FEATURES * np.float32([1, 0, 1]))
+    assert (mean[1], scale[1], scale.dtype) == (0, 1, np.float32)
+    np.testing.assert_array_equal(scaled(np.full((5, 3), 2, np.float32)), np.zeros((5, 3)))

@@ -1,11 +1,11 @@
-"""Heads are taught on some pictures and asked about others."""
+"""Predictions for pictures that a head was not trained on."""
 
 import numpy as np
 import pytest
 
 from core.dataset import Example
-from core.training import cross_validation
-from core.training.cross_validation import groups, learning_curve, out_of_fold, teach
+from core.errors import BadDataset
+from core.training.cross_validation import groups, learning_curve, out_of_fold
 from tests.core.training.clouds import clusters
 
 
@@ -20,35 +20,51 @@ def test_pictures_that_look_the_same_or_have_the_same_bytes_share_a_group():
     assert len(set(found)) == 3
 
 
-def test_what_can_be_told_apart_is_told_apart():
+def predicted(features, labels, groups, seed=0, **how):
+    """Labels, predicted out of fold."""
+    return out_of_fold(features, labels, groups, seed, **how).argmax(axis=1)
+
+
+@pytest.mark.parametrize("strength", [None, 1e-2])
+def test_separable_classes_are_predicted_out_of_fold(strength):
     train = clusters(90, spread=0.7)
-    answers = out_of_fold(train.features, train.labels, train.owners, 0)
+    probabilities = out_of_fold(train.features, train.labels, train.owners, 0, strength=strength)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    answers = probabilities.argmax(axis=1)
     assert (answers == train.labels).mean() > 0.9
 
 
 def test_what_is_learned_by_heart_does_not_count():
     noise = np.random.default_rng(0).normal(size=(90, 40)).astype(np.float32)
     labels = np.random.default_rng(1).permutation(90) % 3
-    answers = out_of_fold(noise, labels, np.arange(90), 0)
+    answers = predicted(noise, labels, np.arange(90))
     assert (answers == labels).mean() < 0.5
 
 
-def test_no_head_is_asked_about_a_group_that_it_was_taught(monkeypatch):
-    groups = np.repeat(np.arange(30), 3)
-    labels = groups % 3
-    asked = []
+def test_groups_stay_in_one_fold():
+    # The label of each group is arbitrary: only its own members would tell it.
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 4)
+    labels = random.permutation(30)[groups] % 3
+    features = random.normal(size=(30, 40))[groups] + 0.01 * random.normal(size=(120, 40))
+    features = features.astype(np.float32)
+    assert (predicted(features, labels, groups) == labels).mean() < 0.6
+    assert (predicted(features, labels, np.arange(120)) == labels).mean() > 0.95
 
-    def spy(_embeddings, _labels, taught, _seed, **_):
-        def answer(others):
-            asked.extend(others[:, 0])
-            assert not set(others[:, 0]) & set(taught)
-            return np.zeros(len(others), np.int64)
 
-        return answer
+def test_pictures_of_a_single_group_are_refused():
+    train = clusters(30)
+    with pytest.raises(BadDataset, match="30"):
+        out_of_fold(train.features, train.labels, np.zeros(30, np.int64), 0)
 
-    monkeypatch.setattr(cross_validation, "teach", spy)
-    out_of_fold(groups[:, None].astype(np.float32), labels, groups, 0)
-    assert sorted(asked) == sorted(groups)
+
+def test_a_class_of_a_single_group_is_never_predicted_for_it():
+    train = clusters(60)
+    keep = (train.labels != 2) | (train.owners == 2)
+    rest = [array[keep] for array in (train.features, train.labels, train.owners)]
+    probabilities = out_of_fold(*rest, 0)
+    assert probabilities[rest[1] == 2, 2] == 0
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
 def test_the_folds_and_so_the_answers_are_those_of_the_seed():
@@ -79,31 +95,18 @@ def test_every_fold_is_told_and_can_end_it():
         out_of_fold(train.features, train.labels, train.owners, 0, progress=stop)
 
 
-def test_only_the_pictures_that_are_taught_set_the_scale():
+def test_units_of_the_features_make_no_difference():
     train = clusters(30)
-    answer = teach(train.features, train.labels, train.owners, 0)
-    others = clusters(30, seed=1).features
-    alone = np.concatenate([answer(others[place : place + 1]) for place in range(30)])
-    np.testing.assert_array_equal(answer(others), alone)
-    np.testing.assert_array_equal(
-        teach(1000 * train.features + 5, train.labels, train.owners, 0)(1000 * others + 5), alone
-    )
-
-
-def test_a_class_without_a_picture_is_never_said():
-    train = clusters(40, classes=4)
-    keep = train.labels != 2
-    answer = teach(train.features[keep], train.labels[keep], train.owners[keep], 0)
-    assert set(answer(train.features)) == {0, 1, 3}
-    only = teach(train.features[~keep], train.labels[~keep], train.owners[~keep], 0)
-    assert set(only(train.features)) == {2}
+    plain = out_of_fold(train.features, train.labels, train.owners, 0)
+    other = out_of_fold(1000 * train.features + 5, train.labels, train.owners, 0)
+    np.testing.assert_allclose(plain, other, atol=2e-3)
 
 
 def test_a_rare_class_counts_as_much_as_a_common_one():
     train = clusters(400, classes=2, spread=3)
     keep = (train.labels == 0) | (train.owners < 40)
     rest = [array[keep] for array in (train.features, train.labels, train.owners)]
-    weighted, plain = (out_of_fold(*rest, 0, weighted=weighted) for weighted in (True, False))
+    weighted, plain = (predicted(*rest, weighted=weighted) for weighted in (True, False))
     rare = rest[1] == 1
     assert (weighted[rare] == 1).mean() > (plain[rare] == 1).mean()
 
@@ -114,7 +117,7 @@ def test_a_learning_curve_rises_to_what_all_pictures_give():
     assert [round(point.per_class) for point in curve.points] == [5, 10, 20, 40]
     first, last = (curve.points[at].accuracy.value for at in (0, -1))
     assert last > first
-    answers = out_of_fold(train.features, train.labels, train.owners, 0)
+    answers = predicted(train.features, train.labels, train.owners)
     assert last == pytest.approx((answers == train.labels).mean(), abs=0.06)
 
 
@@ -136,4 +139,3 @@ def test_a_class_with_a_single_picture_does_not_stop_the_curve():
     keep = (train.labels != 2) | (train.owners < 9)
     rest = [array[keep] for array in (train.features, train.labels, train.owners)]
     assert learning_curve(*rest, ("a", "b", "c"), 0).verdict != "unknown"
-    assert cross_validation.out_of_fold(*rest, 0).shape == rest[1].shape

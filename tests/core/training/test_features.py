@@ -117,7 +117,7 @@ def decoded(monkeypatch):
 
 
 def alive():
-    return [t.name for t in threading.enumerate() if t.name.startswith("look")]
+    return [t.name for t in threading.enumerate() if t.name.startswith("extract")]
 
 
 def test_embeddings_are_those_that_a_prediction_has(

@@ -10,7 +10,7 @@ from core.backbones import build, get
 from core.jobs.events import Epoch, Kept, Step
 from core.model.dense import DenseHead
 from core.settings import Settings
-from core.training import depth, finetune
+from core.training import depth, finetune, stages
 from core.training.config import parse
 from core.training.convex import logistic_regression
 from core.training.finetune import Tuner
@@ -144,7 +144,7 @@ def test_the_best_epoch_is_put_back_and_patience_counts_from_it(monkeypatch):
     score, seen = Tuner._score, []
 
     def scripted(tuner, *rest):
-        seen.append(tuner._network.get_weights())
+        seen.append(tuner.network.get_weights())
         loss = [5, 6, 3, 2, 4, 3, 2, 1][len(seen) - 1]
         return dataclasses.replace(score(tuner, *rest), loss=loss, tempered=loss)
 
@@ -266,5 +266,5 @@ def test_the_whole_trained_network_can_be_asked():
     was = np.asarray(fresh(view[None].astype(np.float32), training=False)).mean((0, 1, 2))
     fresh.get_layer("block2_conv").set_weights([done.after["block2_conv", "kernel"]])
     now = np.asarray(fresh(view[None].astype(np.float32), training=False))[0].mean((0, 1))
-    np.testing.assert_allclose(done.tuner.embedding(view), now, atol=1e-6)
+    np.testing.assert_allclose(stages.embedding(done.tuner.trunk, view), now, atol=1e-6)
     assert not np.allclose(now, was, atol=1e-3)

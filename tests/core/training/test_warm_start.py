@@ -129,7 +129,7 @@ def test_what_has_no_pictures_any_more_is_said_to_be_forgotten(start, tmp_path):
     folder, _ = start("quick")
     fewer = take_in(tmp_path, classes=2, per_class=4).dataset
     said = warm_start.describe(fewer, storage.load(folder)[0])
-    assert said.endswith("It will no longer know triangle: no pictures of them are here.")
+    assert said.endswith("It will no longer know triangle: there are no pictures of them.")
     assert warm_start.arrange_classes(fewer, ("triangle", "square", "circle")).classes == (
         "square",
         "circle",

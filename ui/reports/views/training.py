@@ -24,8 +24,14 @@ def show(view: CompleteRun) -> None:
     with left:
         st.markdown("**How did it learn?**")
         run_progress.curves(run)
+        solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
         for kept in run.kept():
-            which = f"epoch {kept.epoch} was kept" if kept.epoch else STARTS[kept.phase]
+            if kept.phase in solved:
+                which = f"solved in {kept.epoch} iterations"
+            elif kept.epoch:
+                which = f"epoch {kept.epoch} was kept"
+            else:
+                which = STARTS[kept.phase]
             st.caption(
                 f"{widgets.PHASES[kept.phase]}: {which}, with a validation loss of "
                 f"{kept.validation_loss:.3f} and a validation accuracy of "
