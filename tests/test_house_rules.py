@@ -33,7 +33,7 @@ SHARED = {
         *("settings", "start", "sweep", "sample_photographs"),
         *("_backbone", "_live_backbone", "shared_trunk"),
     },
-    "ui/train/capture.py": {"network", "network_parts"},
+    "ui/live_camera/capture.py": {"network", "network_parts"},
     "core/backbones/labels.py": {"imagenet_labels"},
     "core/intake/samples.py": {"photographs"},
     "core/runs/summary.py": {"_read"},

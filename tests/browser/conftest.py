@@ -33,7 +33,7 @@ from tests.shapes import draw, shapes_zip
 
 PAGES = pytest.StashKey[list[Page]]()
 HERE = {"127.0.0.1", "localhost"}
-LEARNING = 120_000
+TRAINING = 120_000
 """Milliseconds that a small training may take."""
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's browser side looks for these below the page's own path first, and is refused."""
@@ -148,9 +148,9 @@ def taught(
         first.goto(f"{server.url}/train")
         chromium.settle(first)
         chromium.upload(first, shapes_zip(tmp_path_factory.mktemp("shapes")))
-        first.get_by_role("button", name="Start learning").wait_for(timeout=LEARNING)
+        first.get_by_role("button", name="Start learning").wait_for(timeout=TRAINING)
         chromium.press(first, "Start learning")
-        first.wait_for_url("**run=**", timeout=LEARNING)
+        first.wait_for_url("**run=**", timeout=TRAINING)
         link = first.url
     first.close()
 
@@ -159,8 +159,8 @@ def taught(
     with _witnessed(second):
         second.goto(link)
         shown = second.get_by_text("3 classes · 36 pictures")
-        shown.wait_for(timeout=LEARNING)
-        second.get_by_role("button", name="Read the report").wait_for(timeout=LEARNING)
+        shown.wait_for(timeout=TRAINING)
+        second.get_by_role("button", name="Read the report").wait_for(timeout=TRAINING)
     found_again = shown.is_visible()
     second.close()
     run, settings = Run(server.home / "runs" / run_id), Settings(home=server.home)

@@ -16,8 +16,7 @@ from core.intake.uploads import Upload
 from core.settings import Settings
 from core.training import config
 from ui import launch, state, text
-from ui.live_camera import teaching
-from ui.train import capture
+from ui.live_camera import capture, capture_view
 from ui.uploads import release
 
 NAMED = 5
@@ -30,7 +29,7 @@ def offer(settings: Settings) -> None:
         "Name your classes, then hold each one's button while you show it from all sides. Take "
         "three turns or more at each, so that some can be kept to check by."
     )
-    teaching.show(settings)
+    capture_view.show(settings)
     _below(settings)
 
 
@@ -39,7 +38,7 @@ def _below(settings: Settings) -> None:
     """Only this runs again for what the camera brings."""
     if state.parameter(state.UPLOAD):
         st.rerun()
-    teaching.line()
+    capture_view.transport()
     showing = capture.showing()
     _uploads(settings)
     amount = f"{text.count(showing.count, 'picture')}, {text.size(showing.bytes)}, "
