@@ -92,8 +92,9 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> CameraCheck:
         _compare(name, value, getattr(usual, name))
         for name, value in zip(appearance.Measures._fields, medians, strict=True)
     ]
-    scores = [classifier.answer(picture).ood_score for picture in pictures]
-    if scores[0] is not None:
+    answers = [classifier.answer(picture) for picture in pictures]
+    scores = [answer.ood_score for answer in answers if answer.ood_score is not None]
+    if scores:
         measures.append(_compare_distance(float(np.median(scores))))
     return CameraCheck(_verdict(measures), any(m.unlike for m in measures), tuple(measures))
 

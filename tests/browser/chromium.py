@@ -30,7 +30,7 @@ ARGUMENTS = (
     "--use-fake-device-for-media-stream",
 )
 WIDE, NARROW = 1400, 400
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds that a page may take to settle."""
 
 _SETTLED = """quiet => {

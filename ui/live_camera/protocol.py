@@ -75,7 +75,8 @@ def respond(
     if request.check is not None:
         return dataclasses.asdict(live.check(classifier, request.check)), b""
     if request.frame is None:
-        content = parts[request.part].content if request.part in parts else b""
+        part = parts.get(request.part or "")
+        content = part.content if part else b""
         return {}, content[request.offset : request.offset + PIECE]
     prediction = live.predict(classifier, request.frame, request.explain)
     values = [prediction.probabilities]
