@@ -4,9 +4,6 @@
 import { encodePixels } from "./jpeg.js";
 import { fit } from "./pixels.js";
 
-/** @typedef {import("./parts.js").Model & { check: { frames: number, missing: string } | null }} Model */
-/** @typedef {{ name: string, camera: string, training: string, difference: string }} Measure */
-
 const INTERVAL = 200; // milliseconds from frame to frame
 const HELP =
   "Hold up one of your classes and move it about. Only for this check, ten frames are sent to " +

@@ -5,8 +5,6 @@ import { BurstCapture } from "./burst_capture.js";
 import { ClassList } from "./class_list.js";
 import { LiveView } from "./live_view.js";
 
-/** @typedef {import("./connection.js").Header} Header */
-
 const OPTIONS = {
   label: "Capture classes",
   className: "capture-view",
@@ -67,7 +65,7 @@ class CaptureView extends LiveView {
     this.start();
   }
 
-  /** @param {import("./live_view.js").Data} data the model is always the same */
+  /** @param {ViewData} data the model is always the same */
   update(data) {
     const first = !this.data;
     this.data = data;
@@ -85,7 +83,7 @@ class CaptureView extends LiveView {
     super.close();
   }
 
-  /** @param {import("./engines.js").Engine} engine */
+  /** @param {Engine} engine */
   async prepare(engine) {
     // The next head may arrive while the engine takes one.
     for (let content = null; this.#head.content && content !== this.#head.content;) {
@@ -103,7 +101,6 @@ class CaptureView extends LiveView {
     return this.#head.content && this.#head.version;
   }
 
-  /** @param {import("./engines.js").Prediction} _prediction */
   shown(_prediction, _index, now) {
     if (this.#lastCapture === null || this.#burst.busy) return;
     this.root.dataset.lag = String(Math.round(now - this.#lastCapture));

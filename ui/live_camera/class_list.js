@@ -1,7 +1,6 @@
 // @ts-check
 // The classes with their names, capture buttons and captured pictures.
 
-/** @typedef {{ id: number, name: string, pictures: number[] }} Class */
 /**
  * @typedef {object} Callbacks
  * @property {(action: object) => Promise<void>} act have Python change something
@@ -51,7 +50,7 @@ export class ClassList {
   }
 
   /**
-   * @param {Class[]} classes
+   * @param {CapturedClass[]} classes
    * @param {Record<string, string>} thumbnails new ones: id of the picture → JPEG in base64
    */
   show(classes, thumbnails) {
@@ -92,7 +91,7 @@ export class ClassList {
     }
   }
 
-  /** @param {Class} shown */
+  /** @param {CapturedClass} shown */
   #showClass({ id, name, pictures }, place) {
     const element = this.#classes.get(id) ?? this.#addClass(id);
     element.setAttribute("aria-label", name);

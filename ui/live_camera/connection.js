@@ -1,9 +1,6 @@
 // @ts-check
 // Send requests to Python through the transport, one at a time, and read the responses.
 
-/** @typedef {Record<string, any>} Header */
-/** @typedef {{ header: Header, payload: ArrayBuffer }} Response */
-
 const TIMEOUT = 15_000; // milliseconds after which a request counts as lost
 const TRIES = 3;
 const POLL = 20; // milliseconds between looks for the transport
@@ -14,7 +11,7 @@ export class Connection {
   #last = Promise.resolve();
   // Starts at random: a response to an earlier view must not be taken for one to this view.
   #number = Math.floor(Math.random() * 2 ** 30);
-  /** @type {{ number: number, resolve: (response?: Response) => void } | null} */
+  /** @type {{ number: number, resolve: (response?: Message) => void } | null} */
   #pending = null;
   #closed = false;
   /** Called with the header of every message from Python, requested or not. */
@@ -24,7 +21,7 @@ export class Connection {
     this.#channel.receive = this.#receive;
   }
 
-  /** @returns {Promise<Response>} */
+  /** @returns {Promise<Message>} */
   request(message) {
     const response = this.#last.then(() => this.#exchange(message));
     this.#last = response.catch(() => {});
@@ -38,7 +35,7 @@ export class Connection {
     if (this.#channel.receive === this.#receive) this.#channel.receive = null;
   }
 
-  /** @returns {Promise<Response>} */
+  /** @returns {Promise<Message>} */
   async #exchange(message) {
     for (let tries = 0; tries < TRIES; tries += 1) {
       while (!this.#channel.send && !this.#closed)
@@ -51,10 +48,10 @@ export class Connection {
     throw new Error(this.#closed ? "The view was closed." : "This server does not answer.");
   }
 
-  /** @returns {Promise<Response | undefined>} undefined after a timeout or when closed */
+  /** @returns {Promise<Message | undefined>} undefined after a timeout or when closed */
   async #send(request) {
     let timer = 0;
-    /** @type {Response | undefined} */
+    /** @type {Message | undefined} */
     const response = await new Promise((resolve) => {
       timer = setTimeout(resolve, TIMEOUT);
       this.#pending = { number: request.number, resolve };

@@ -5,28 +5,6 @@ import { encodePixels } from "./jpeg.js";
 import { fetchPart } from "./parts.js";
 import { fit } from "./pixels.js";
 
-/** @typedef {import("./connection.js").Connection} Connection */
-/** @typedef {import("./parts.js").Model} Model */
-/** @typedef {BrowserEngine | ServerEngine} Engine */
-
-/**
- * @typedef {object} Prediction
- * @property {Float32Array} probabilities
- * @property {number | null} oodScore over 1: not like the training pictures
- * @property {Float32Array | null} heat evidence for a class by place
- * @property {number} [headVersion] where the model has several heads one after another
- */
-
-/**
- * @typedef {object} Options
- * @property {Connection} connection
- * @property {Model} model
- * @property {Record<string, [string, string]> | null} runtime
- * @property {Record<string, string>} urls of the modules
- * @property {(text: string, share?: number) => void} onProgress
- * @property {() => boolean} superseded whether nobody waits for the engine any more
- */
-
 export class BrowserEngine {
   kind = "browser";
   accelerator = "";
@@ -37,7 +15,7 @@ export class BrowserEngine {
 
   /**
    * Throws an Error whose message says what is missing.
-   * @param {Options} options
+   * @param {EngineOptions} options
    */
   static async open({ connection, model, runtime, urls, onProgress, superseded }) {
     if (!globalThis.Worker || !globalThis.WebAssembly || !globalThis.DecompressionStream)
@@ -148,7 +126,7 @@ export class ServerEngine {
   #connection;
 
   /**
-   * @param {Connection} connection
+   * @param {import("./connection.js").Connection} connection
    * @param {Model} model
    */
   constructor(connection, model) {
@@ -189,7 +167,7 @@ export class ServerEngine {
 
 /**
  * Open the browser's engine, or the server's where that fails.
- * @param {Options} options
+ * @param {EngineOptions} options
  * @returns {Promise<{ engine: Engine, reason: string }>} `reason`: why the browser cannot
  */
 export async function openEngine(options) {

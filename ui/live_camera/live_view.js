@@ -7,16 +7,6 @@ import { PredictionPanel } from "./prediction_panel.js";
 import { FrameRate, Smoothing, topIndices } from "./smoothing.js";
 import { Viewfinder } from "./viewfinder.js";
 
-/** @typedef {import("./engines.js").Engine} Engine */
-/** @typedef {import("./engines.js").Prediction} Prediction */
-
-/**
- * @typedef {object} Data what Python sends
- * @property {number} count of classes that are shown
- * @property {import("./engines.js").Options["runtime"]} runtime
- * @property {import("./parts.js").Model} model
- */
-
 const ON_SERVER = "Frames are sent to this server for prediction and not kept.";
 /** @type {Record<string, string>} */
 const PLACES = {
@@ -37,7 +27,7 @@ export class LiveView {
   engine = null;
   /** @type {string[]} */
   labels = [];
-  /** @type {Data | null} */
+  /** @type {ViewData | null} */
   data = null;
 
   /**

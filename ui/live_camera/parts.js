@@ -1,10 +1,6 @@
 // @ts-check
 // Get the parts of a model from the browser's cache by their hash, else from Python in pieces.
 
-/** @typedef {import("./connection.js").Connection} Connection */
-/** @typedef {{ sha256: string, bytes: number }} Part */
-/** @typedef {{ id: string, size: number, crop: number, parts: Record<string, Part> }} Model */
-
 const CACHE = "tusker-live";
 const CACHED_PARTS = 9; // the oldest are deleted first
 
@@ -15,7 +11,7 @@ export async function sha256(content) {
 }
 
 /**
- * @param {Connection} connection
+ * @param {import("./connection.js").Connection} connection
  * @param {Model} model
  * @param {string} name of the part
  * @param {(bytes: number) => void} onProgress called with the size of each piece

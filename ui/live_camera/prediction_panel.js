@@ -1,8 +1,6 @@
 // @ts-check
 // The prediction beside the picture: verdict, bars, frame rate, and where the model runs.
 
-/** @typedef {{ label: string, probability: number, current: number }} Bar `current`: of this frame alone */
-
 const HTML = `
   <p class="verdict" role="status"></p>
   <ol class="bars" aria-label="Most probable classes"></ol>

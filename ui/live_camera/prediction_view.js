@@ -8,9 +8,6 @@ import { fetchPart, readLabels } from "./parts.js";
 import { percent } from "./prediction_panel.js";
 import { Smoothing } from "./smoothing.js";
 
-/** @typedef {import("./camera_check.js").Model & { threshold: number }} Model */
-/** @typedef {import("./live_view.js").Data & { model: Model, ramp: string[] }} Data */
-
 const OPTIONS = {
   label: "Live view",
   className: "",
@@ -32,8 +29,6 @@ class PredictionView extends LiveView {
   /** @type {number | null} class whose heat map is asked for */
   #explained = null;
   #framesWhilePaused = 0;
-  /** @type {Data | null} */
-  data = null;
 
   /**
    * @param {Element} parent
@@ -48,7 +43,7 @@ class PredictionView extends LiveView {
 
   /**
    * Called with every change of the data. Only another model opens another engine.
-   * @param {Data} data
+   * @param {ViewData} data
    */
   update(data) {
     const identity = (/** @type {Model | undefined} */ model) =>
@@ -66,7 +61,7 @@ class PredictionView extends LiveView {
     this.#predictPaused();
   }
 
-  /** @param {import("./engines.js").Engine} engine */
+  /** @param {Engine} engine */
   async prepare(engine) {
     const labels = await fetchPart(this.connection, engine.model, "labels");
     if (engine.model.id === this.data.model.id) this.labels = readLabels(labels);
@@ -81,14 +76,12 @@ class PredictionView extends LiveView {
     return this.#heatmapOn ? this.#explained : null;
   }
 
-  /** @param {import("./engines.js").Prediction} prediction */
   verdict({ oodScore }, probability, now) {
     const { threshold } = this.data.model;
     if (oodScore !== null && this.#oodScore.update([oodScore], now)[0] > 1) return UNLIKE;
     return probability < threshold ? `Not sure: below this model's ${percent(threshold)}.` : "";
   }
 
-  /** @param {import("./engines.js").Prediction} prediction */
   shown({ heat }, index) {
     const canvas = this.viewfinder.heat;
     canvas.hidden = !heat || !this.#heatmapOn;

@@ -9,8 +9,6 @@ const RELAXED = new Uint8Array([
   65, 2, 253, 15, 253, 128, 2, 11,
 ]);
 
-/** @typedef {[address: string, sha256: string]} RuntimeFile */
-
 async function fetchVerified(name, [address, hash]) {
   let content;
   try {
