@@ -116,7 +116,7 @@ def test_the_server_predicts_where_the_browser_cannot_and_deletes_what_is_cleare
     page.keyboard.press("Escape")
     _capture(view, 3)
     # Requests for predictions come without a pause. None of them may reach the next page.
-    page.get_by_test_id("stBaseButton-secondary").filter(has_text="tune").click()
+    page.get_by_test_id("stBaseButton-secondary").filter(has_text="tune").first.click()
     start_button = page.get_by_test_id("stBaseButton-primary").filter(has_text="Start")
     expect(start_button).to_be_visible(timeout=TRAINING)
 
