@@ -79,13 +79,15 @@ def another(kind: BrowserType, *more: str, without: Sequence[str] = ()) -> Brows
 
 def context(browser: Browser, *, width: int = WIDE, scheme: str = "light") -> BrowserContext:
     """A new visitor with a window of that width in pixels, who prefers `light` or `dark`."""
-    return browser.new_context(
+    visitor = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
         permissions=["camera"],
         locale="en-GB",
         reduced_motion="reduce",
     )
+    visitor.set_default_timeout(PATIENCE)
+    return visitor
 
 
 def settle(page: Page, *, quiet: int = 300, timeout: int = PATIENCE) -> None:
