@@ -12,6 +12,7 @@ MODE = $(if $(filter localhost 127.0.0.1 ::1,$(ADDRESS)),personal,public)
 ARGS ?=
 # Tests that run side by side; those of one file stay together, as they share what is costly.
 WORKERS ?= 2
+NPM := $(shell command -v npm)
 
 # An environment whose Python is gone from the machine is made anew.
 $(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
@@ -34,11 +35,12 @@ serve: $(VENV)/.app  ## the same with the HTTP endpoint beside the pages
 
 test: lint unit  ## install what the tests need; lint, then every test but the slow ones
 
-lint: $(VENV)/.dev  ## ruff, mypy, and which room may call which
+lint: $(VENV)/.dev $(if $(NPM),node_modules/.stamp)  ## ruff, mypy, import rules; eslint, prettier and tsc where npm is
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	@if [ -d node_modules/eslint ]; then npm run --silent lint; else echo "JavaScript is not checked: npm is missing or could not install the linters."; fi
 
 unit: $(VENV)/.dev  ## every test but the slow ones, without the linters
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -62,9 +64,10 @@ screenshots: $(VENV)/.dev  ## make the pictures of the README again
 format: $(VENV)/.dev  ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	@if [ -d node_modules/eslint ]; then npm run --silent format; fi
 
 clean:  ## forget the environment and the caches; runs and models stay
-	rm -rf $(VENV) $(VENV)-ray .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-ray node_modules .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are younger than the requirements they installed.
@@ -77,6 +80,9 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt core/__init__.py | environme
 	$(PIP) install --quiet -r requirements-dev.txt
 	$(PIP) install --quiet --no-deps -e .
 	@touch $@ $(VENV)/.app
+
+node_modules/.stamp: package.json package-lock.json
+	@npm ci --silent --no-audit --no-fund --ignore-scripts && touch $@ || rm -rf node_modules
 
 $(VENV)/.ray: requirements-ray-dev.txt requirements-ray.txt $(VENV)/.dev
 	$(PIP) install --quiet -r requirements-ray-dev.txt

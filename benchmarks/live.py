@@ -13,7 +13,6 @@ minutes unless more is asked for: what leaks with each frame shows in a thousand
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 import tempfile
 import time
@@ -23,12 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 
 from benchmarks.report import Figure, show
-from core.intake import samples
-from tests.browser import chromium, litert
+from tests.browser import chromium, litert, moving_camera
 from tests.browser.server import Server, start
 
 MEGABYTE = 1024 * 1024
@@ -37,7 +34,7 @@ WARM = 2_000
 """Milliseconds before frames count: engines are set up by their first ones."""
 WATCH = """(view, seconds) => new Promise(resolve => {
     const taken = [];
-    view.addEventListener("seen", ({ detail }) => taken.push(detail.milliseconds));
+    view.addEventListener("prediction", ({ detail }) => taken.push(detail.milliseconds));
     setTimeout(() => resolve(taken), 1000 * seconds);
 })"""
 LOOK = 5
@@ -139,8 +136,7 @@ def main() -> int:
         start(Path(folder) / "home", TUSKER_LIVE_RUNTIME=place) as server,
         sync_playwright() as playwright,
     ):
-        pictures = [Image.open(io.BytesIO(content)) for content in samples.photographs().values()]
-        film = chromium.film(pictures, Path(folder), frames=60)
+        film = chromium.film(moving_camera.photographs(), Path(folder), frames=60)
         browser = chromium.launch(playwright, film)
         with viewing(browser, server, BROWSER) as viewer:
             here = viewer.watch(asked.seconds)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.teaching
 
-The camera sees a film of two photographs that turn and shift. Each is shown once in one of two
-classes, until there are 30 pictures or more in all, and then the model has to name both. Browser
+The camera sees two photographs that turn and shift. Each is captured in one of two classes, until
+there are 30 pictures or more in all, and then the model has to name both. Browser
 and server share the processor, as they do on a laptop. LiteRT.js comes from npm and is served from
 this machine in place of the CDN. Then, without a browser, what the head alone takes to fit.
 """
@@ -23,14 +23,14 @@ from playwright.sync_api import TimeoutError as TooLate
 
 from benchmarks.report import Figure, show
 from core import capture as room
-from tests.browser import chromium, litert, teacher
+from tests.browser import chromium, litert, moving_camera
 from tests.browser.server import Server, start
 
 ENGINES = ("browser", "server")
 CLASSES = ("Class 1", "Class 2")
 FITS = 20
-HOLDS = 2.6
-"""Seconds that each class's button is held."""
+PICTURES = 18
+"""Captured of each class."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,29 @@ class Lesson:
     named: int
 
 
-def teach(browser: Browser, server: Server, engine: str, means: list[list[float]]) -> Lesson:
+def teach(browser: Browser, server: Server, engine: str) -> Lesson:
     """Show two classes to a new visitor's camera; the other engine is kept from them."""
     context = chromium.context(browser)
+    context.add_init_script(moving_camera.camera(moving_camera.photographs()))
     if engine == "server":
         context.route("**/@litertjs/**", lambda route: route.abort())
     page = context.new_page()
     page.goto(f"{server.url}/train")
     chromium.settle(page)
-    page.get_by_role("radio", name="Camera").first.click()
-    view = page.locator(f".teach[data-engine={engine}][data-live=true][data-pictures]")
+    moving_camera.start(page)
+    view = page.locator(f".capture-view[data-engine={engine}][data-live=true][data-pictures]")
     view.wait_for(timeout=chromium.PATIENCE)
-    for place, name in enumerate(CLASSES):
-        teacher.await_scene(view, means, place)
-        teacher.hold(page, name, HOLDS)
-    page.locator(".teach[data-behind]").wait_for(timeout=chromium.PATIENCE)
-    behind = int(view.get_attribute("data-behind") or 0) / 1000
+    for place in range(len(CLASSES)):
+        moving_camera.show(view, place)
+        moving_camera.hold(view, place, PICTURES)
+    page.locator(".capture-view[data-lag]").wait_for(timeout=chromium.PATIENCE)
+    behind = int(view.get_attribute("data-lag") or 0) / 1000
     pictures = int(view.get_attribute("data-pictures") or 0)
     named = 0
     for place, name in enumerate(CLASSES):
-        teacher.await_scene(view, means, place)
+        moving_camera.show(view, place)
         try:
-            page.locator(f".teach[data-label='{name}']").wait_for(timeout=2_500)
+            page.locator(f".capture-view[data-label='{name}']").wait_for(timeout=2_500)
             named += 1
         except TooLate:
             continue
@@ -99,16 +100,14 @@ def main() -> int:
     asked = parser.parse_args()
     if why := litert.install(litert.FOLDER):
         raise SystemExit(f"The browser's engine needs its runtime: {why}")
-    things = teacher.photographs()
-    means = [teacher.mean(thing) for thing in things]
     with (
         tempfile.TemporaryDirectory() as folder,
         litert.serve(litert.FOLDER) as place,
         start(Path(folder) / "home", TUSKER_LIVE_RUNTIME=place) as server,
         sync_playwright() as playwright,
     ):
-        browser = chromium.launch(playwright, teacher.film(things, Path(folder)))
-        lessons = {engine: teach(browser, server, engine, means) for engine in ENGINES}
+        browser = chromium.launch(playwright)
+        lessons = {engine: teach(browser, server, engine) for engine in ENGINES}
         browser.close()
     figures = {}
     for engine, lesson in lessons.items():

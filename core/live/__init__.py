@@ -1,23 +1,22 @@
-"""A model for a live view: packed for the browser, or asked here, as a camera check asks it too."""
+"""Models for the live view: parts for the browser, frames predicted here, and the camera check."""
 
 from core.live.camera_check import FRAMES, NOT_KEPT, CameraCheck, check
-from core.live.frames import FrameAnswer, answer
-from core.live.parts import NAMES, Part, head, pack, trunk
-from core.live.runtime import HERE_ONLY, Runtime, runtime
+from core.live.frames import FramePrediction, predict
+from core.live.parts import Part, head, pack, trunk
+from core.live.runtime import SERVER_ONLY, Runtime, runtime
 
 __all__ = [
     "FRAMES",
-    "HERE_ONLY",
-    "NAMES",
     "NOT_KEPT",
+    "SERVER_ONLY",
     "CameraCheck",
-    "FrameAnswer",
+    "FramePrediction",
     "Part",
     "Runtime",
-    "answer",
     "check",
     "head",
     "pack",
+    "predict",
     "runtime",
     "trunk",
 ]

@@ -1,4 +1,4 @@
-"""Check a camera against the pictures that a model was taught with, and say how they differ."""
+"""Compare a camera's frames with the pictures that a model was trained on."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from core.model.appearance import Percentiles
 from core.model.classifier import Classifier
 
 FRAMES = 10
-"""Of a camera that are looked at."""
+"""Of a camera that are measured."""
 NOT_KEPT = (
-    "Nothing was kept of how this model's training pictures look, so the camera cannot be checked "
-    "against them."
+    "This model has no record of how its training pictures look, so the camera cannot be compared "
+    "with them."
 )
-ADVICE = "Change what you can, such as the light, or teach it with pictures from this camera too."
+ADVICE = "Change what you can, such as the light, or train with pictures from this camera too."
 WORDS = {
     "brightness": ("darker", "brighter"),
     "warmth": ("bluer", "warmer in colour"),
     "sharpness": ("blurrier", "sharper or noisier"),
 }
-WIDE = 20.0
-"""Of what is usual: from here on whole numbers tell enough."""
-NOTHING = {"brightness": 4.0, "warmth": 1.5, "sharpness": 0.5}
-"""Beyond what is usual, a difference that nobody would see: grey pictures have no warmth at all."""
+WHOLE_NUMBERS = 20.0
+"""A usual range at least this wide is written in whole numbers."""
+INVISIBLE = {"brightness": 4.0, "warmth": 1.5, "sharpness": 0.5}
+"""Differences that nobody would see: grey pictures, for one, have no range of warmth at all."""
 
 
 @dataclass(frozen=True)
 class MeasureComparison:
-    """One measure.
+    """One measure of the camera beside that of the training pictures.
 
     Attributes:
         name: of the measure.
-        camera: the median of the frames, in words.
-        training: what is usual among training pictures, in words.
-        difference: `darker`, `somewhat darker`, or empty where it is as usual.
-        reason: the difference with its numbers; empty where there is none.
-        unlike: whether fewer than two in a hundred training pictures are as far off.
+        camera: median of the frames.
+        training: usual range of the training pictures.
+        difference: `darker`, `somewhat darker`, or empty if the camera is in the usual range.
+        reason: the difference with its numbers; empty if there is none.
+        unlike: whether fewer than 2 in 100 training pictures are as far off.
     """
 
     name: str
@@ -54,12 +54,12 @@ class MeasureComparison:
 
 @dataclass(frozen=True)
 class CameraCheck:
-    """What to make of a camera.
+    """The result of a camera check.
 
     Attributes:
         sentence: the verdict with its numbers.
         unlike: whether any measure is.
-        measures: each of them.
+        measures: all of them.
     """
 
     sentence: str
@@ -71,68 +71,69 @@ def check(classifier: Classifier, frames: Sequence[bytes]) -> CameraCheck:
     """Compare the medians of some frames with the training pictures.
 
     Ten frames of one scene are hardly more than one picture. So a camera is called unlike only
-    beyond what 98 in 100 training pictures have, and somewhat unlike beyond what 9 in 10 have.
+    beyond the range of 98 in 100 training pictures, and somewhat unlike beyond that of 9 in 10.
 
     Args:
+        classifier: the model.
         frames: picture files of exactly the size that the model sees; 1 to `FRAMES`.
 
     Raises:
-        BadInput: there is nothing to compare them with, or too many or no frames.
-        BadImage: one cannot be read, or is of another size.
+        BadInput: the model has nothing to compare with, or there are too many or no frames.
+        BadImage: a frame cannot be read, or has another size.
     """
-    known = classifier.appearance
-    if known is None:
+    usual = classifier.appearance
+    if usual is None:
         raise BadInput(NOT_KEPT)
     if not 1 <= len(frames) <= FRAMES:
         raise BadInput(f"Expected 1 to {FRAMES} frames, found {len(frames)}. Reload the page.")
-    seen = [pixels(classifier, frame) for frame in frames]
-    medians = np.median([appearance.measure(picture) for picture in seen], axis=0).tolist()
+    pictures = [pixels(classifier, frame) for frame in frames]
+    medians = np.median([appearance.measure(picture) for picture in pictures], axis=0).tolist()
     measures = [
-        _compared(name, value, getattr(known, name))
+        _compare(name, value, getattr(usual, name))
         for name, value in zip(appearance.Measures._fields, medians, strict=True)
     ]
-    strange = [s for s in (classifier.answer(p).ood_score for p in seen) if s is not None]
-    if strange:
-        measures.append(_distance(float(np.median(strange))))
-    return CameraCheck(_verdict(measures), any(one.unlike for one in measures), tuple(measures))
+    answers = [classifier.answer(picture) for picture in pictures]
+    scores = [answer.ood_score for answer in answers if answer.ood_score is not None]
+    if scores:
+        measures.append(_compare_distance(float(np.median(scores))))
+    return CameraCheck(_verdict(measures), any(m.unlike for m in measures), tuple(measures))
 
 
-def _compared(name: str, value: float, known: Percentiles) -> MeasureComparison:
-    def said(number: float) -> str:
-        rounded = f"{number:.{0 if known.high - known.low >= WIDE else 1}f}"
-        return rounded.replace("-", "−")
+def _compare(name: str, value: float, usual: Percentiles) -> MeasureComparison:
+    def number(value: float) -> str:
+        digits = 0 if usual.high - usual.low >= WHOLE_NUMBERS else 1
+        return f"{value:.{digits}f}".replace("-", "−")
 
-    usual = f"{said(known.low)} to {said(known.high)}"
-    plain = MeasureComparison(name, said(value), usual)
-    spare = NOTHING[name]
-    if known.low - spare <= value <= known.high + spare:
-        return plain
-    word = WORDS[name][value > known.high]
-    unlike = not known.least - spare <= value <= known.most + spare
-    within = f"{said(known.least)} to {said(known.most)}" if unlike else usual
-    share = "98 of 100" if unlike else "9 of 10"
-    reason = f"{word} ({name} {said(value)}; {share} such pictures have {within})"
-    return MeasureComparison(
-        name, plain.camera, plain.training, word if unlike else f"somewhat {word}", reason, unlike
-    )
+    camera, training = number(value), f"{number(usual.low)} to {number(usual.high)}"
+    margin = INVISIBLE[name]
+    if usual.low - margin <= value <= usual.high + margin:
+        return MeasureComparison(name, camera, training)
+    word = WORDS[name][value > usual.high]
+    unlike = not usual.least - margin <= value <= usual.most + margin
+    share, limits = "9 of 10", training
+    if unlike:
+        share, limits = "98 of 100", f"{number(usual.least)} to {number(usual.most)}"
+    reason = f"{word} ({name} {camera}; {share} training pictures have {limits})"
+    difference = word if unlike else f"somewhat {word}"
+    return MeasureComparison(name, camera, training, difference, reason, unlike)
 
 
-def _distance(value: float) -> MeasureComparison:
-    plain = MeasureComparison("distance", f"{value:.2f}", "up to 1")
+def _compare_distance(value: float) -> MeasureComparison:
+    camera, training = f"{value:.2f}", "up to 1"
     if value <= 1:
-        return plain
-    word = "further away"
+        return MeasureComparison("distance", camera, training)
     reason = (
-        f"{word} as the model sees it (distance {value:.2f}; 98 of 100 such pictures have up to 1)"
+        f"further away as the model sees it (distance {camera}; 98 of 100 training pictures have "
+        f"{training})"
     )
-    return MeasureComparison(plain.name, plain.camera, plain.training, word, reason, unlike=True)
+    return MeasureComparison("distance", camera, training, "further away", reason, unlike=True)
 
 
 def _verdict(measures: Sequence[MeasureComparison]) -> str:
-    unlike = [one.reason for one in measures if one.unlike]
+    unlike = [measure.reason for measure in measures if measure.unlike]
     if unlike:
         return f"Your camera looks unlike your training pictures: {_listed(unlike)}. {ADVICE}"
-    slight = [one.reason for one in measures if one.reason]
+    slight = [measure.reason for measure in measures if measure.reason]
     if slight:
         return f"Your camera looks somewhat unlike your training pictures: {_listed(slight)}."
     return "Your camera looks like your training pictures."

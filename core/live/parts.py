@@ -1,4 +1,4 @@
-"""Take a classifier apart into what a browser needs to answer as it does."""
+"""Split a classifier into the parts that a browser needs to predict as the server does."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from core.live.packing import round_fraction, squeeze
 from core.model.classifier import Classifier
 from core.model.litert_file import LitertFile
 
-NAMES = ("labels", "head", "trunk")
 OUTPUTS = ("embedding", "feature_map")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a model, squeezed, under the name by which a browser may keep it.
+    """A compressed part of a model. Browsers cache it under its hash.
 
     Attributes:
         sha256: of the content, in hex.
-        content: what `packing.squeeze` made.
+        content: as `packing.squeeze` returns it.
     """
 
     sha256: str
@@ -32,7 +31,7 @@ class Part:
 
     @classmethod
     def of(cls, content: bytes) -> Part:
-        """Squeeze it."""
+        """Compress a file."""
         squeezed = squeeze(content)
         return cls(hashlib.sha256(squeezed).hexdigest(), squeezed)
 
@@ -45,7 +44,7 @@ def labels(classifier: Classifier) -> Part:
 def trunk(file: Path) -> Part:
     """The network without its head: a LiteRT file with the outputs embedding and feature_map.
 
-    Weights are rounded as `packing.shorten` says; trained models of one frozen backbone share it.
+    All models on one frozen backbone have the same trunk.
     """
     network = LitertFile(file)
     network.keep(*OUTPUTS)
@@ -54,34 +53,33 @@ def trunk(file: Path) -> Part:
 
 
 def head(classifier: Classifier) -> Part:
-    """What makes an answer of an embedding, as safetensors.
+    """The head and the OOD detector, as safetensors.
 
-    Names are those of `DenseHead.arrays`, of `Novelty.arrays` after `novelty.`, and `expected`:
-    the probabilities of `proof`, by which the browser sees that it answers as this machine does.
+    Names are those of `DenseHead.arrays`, those of `OodDetector.arrays` after `ood.`, and
+    `expected`: the probabilities of `reference_picture`, by which the browser checks its engine.
 
     Raises:
-        LookupError: something else than dense layers lies above the embedding.
+        LookupError: the head has other layers than dense ones.
     """
     arrays = classifier.head.arrays()
     if classifier.ood_detector is not None:
-        arrays |= {f"novelty.{name}": a for name, a in classifier.ood_detector.arrays().items()}
-    short = {name: round_fraction(array) for name, array in arrays.items()}
-    answer = classifier.answer(proof(classifier.size))
-    expected = np.ascontiguousarray(answer.probabilities, np.float32)
-    return Part.of(save({**short, "expected": expected}))
+        arrays |= {f"ood.{name}": a for name, a in classifier.ood_detector.arrays().items()}
+    rounded = {name: round_fraction(array) for name, array in arrays.items()}
+    expected = classifier.answer(reference_picture(classifier.size)).probabilities
+    return Part.of(save({**rounded, "expected": np.ascontiguousarray(expected, np.float32)}))
 
 
-def pack(classifier: Classifier, packed_trunk: Part) -> dict[str, Part]:
-    """All parts by name; only the labels where the head cannot be taken along."""
-    named = {"labels": labels(classifier)}
+def pack(classifier: Classifier, trunk: Part) -> dict[str, Part]:
+    """All parts by name; only the labels if the browser cannot run the head."""
+    parts = {"labels": labels(classifier)}
     try:
-        return {**named, "head": head(classifier), "trunk": packed_trunk}
+        return {**parts, "head": head(classifier), "trunk": trunk}
     except LookupError:
-        return named
+        return parts
 
 
-def proof(size: int) -> np.ndarray:
-    """A picture that Python and JavaScript make by the same rule: (size, size, 3) uint8."""
+def reference_picture(size: int) -> np.ndarray:
+    """A picture that Python and JavaScript draw by the same rule: (size, size, 3) uint8."""
     y, x = np.mgrid[0:size, 0:size]
     channels = (x * 255 // (size - 1), y * 255 // (size - 1), (3 * x) ^ (5 * y))
     return (np.stack(channels, axis=-1) & 255).astype(np.uint8)

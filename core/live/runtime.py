@@ -1,4 +1,4 @@
-"""The LiteRT runtime for browsers: which files, from where, and what each must be."""
+"""The LiteRT runtime for browsers: its files, their addresses and their hashes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from core.settings import Settings
 
 VERSION = "2.5.3"
-HERE_ONLY = "none"
-"""In place of an address: browsers load no runtime, this machine answers every frame."""
+SERVER_ONLY = "none"
+"""In place of an address: browsers load no runtime, and the server predicts every frame."""
 PATHS = {
     "index.js": f"@litertjs/core@{VERSION}/dist/index.js",
     "wasm-utils.js": f"@litertjs/wasm-utils@{VERSION}/dist/index.js",
@@ -17,7 +17,7 @@ PATHS = {
     "compat.js": f"@litertjs/core@{VERSION}/wasm/litert_wasm_compat_internal.js",
     "compat.wasm": f"@litertjs/core@{VERSION}/wasm/litert_wasm_compat_internal.wasm",
 }
-"""By what the browser's side calls them; `compat` is for processors without relaxed SIMD."""
+"""By their names in `runtime.js`; `compat` is for processors without relaxed SIMD."""
 DIGESTS = {
     "index.js": "e7daccc3a31eef890848a737ccb863ded5f046a6b40c3fdc0556495adeb5d9b3",
     "wasm-utils.js": "e0e20bc28ab001ac732cf40d15b6eebd24fb0deaeb95eeba5100f51eebf015f2",
@@ -26,7 +26,7 @@ DIGESTS = {
     "compat.js": "4d8f894b7883654fd6e8439730aa41e79ceaab7d19184fc4f1f0b0f1a2a2c8a5",
     "compat.wasm": "5255c8ad06eabdbd2522cdebf6b22fc10faf74625c23a49b9e072570cd1fa41c",
 }
-"""SHA-256 of each, in hex, as npm has them."""
+"""SHA-256 in hex of the files on npm."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Runtime:
 
 
 def runtime(settings: Settings) -> Runtime | None:
-    """The files at the place that the host chose; None if it wants none in browsers."""
+    """The files at the address in the settings; None if browsers shall load no runtime."""
     base = settings.live_runtime
-    if base == HERE_ONLY:
+    if base == SERVER_ONLY:
         return None
     place = base if base.endswith("/") else f"{base}/"
     return Runtime({name: (place + path, DIGESTS[name]) for name, path in PATHS.items()})

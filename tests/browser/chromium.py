@@ -1,11 +1,18 @@
-"""Drive the system's Chromium: where it is, how it is started, when a page has settled."""
+"""Drive the system's Chromium: find and start it, and wait until a page has settled."""
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageOps
-from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, Playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    BrowserType,
+    Locator,
+    Page,
+    Playwright,
+)
 
 from tests.shapes import encoded
 
@@ -23,7 +30,7 @@ ARGUMENTS = (
     "--use-fake-device-for-media-stream",
 )
 WIDE, NARROW = 1400, 400
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds that a page may take to settle."""
 
 _SETTLED = """quiet => {
@@ -42,13 +49,8 @@ def find() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def camera(picture: Image.Image, folder: Path, frames: int = 30) -> Path:
-    """A film of one still picture, for Chromium's fake camera."""
-    return film([picture], folder, frames)
-
-
 def film(pictures: Sequence[Image.Image], folder: Path, frames: int) -> Path:
-    """A film of stills, so many frames each, over and over: JPEGs one after another."""
+    """A film for Chromium's fake camera: so many frames of each picture, over and over."""
     path = folder / "camera.mjpeg"
     path.write_bytes(b"".join(encoded(framed(picture)) * frames for picture in pictures))
     return path
@@ -65,7 +67,7 @@ def launch(playwright: Playwright, film: Path | None = None) -> Browser:
 
 
 def seeing(film: Path | None) -> tuple[str, ...]:
-    """The argument by which Chromium's camera sees a film."""
+    """The argument that makes Chromium's camera show a film."""
     return (f"--use-file-for-fake-video-capture={film}",) if film else ()
 
 
@@ -76,14 +78,16 @@ def another(kind: BrowserType, *more: str, without: Sequence[str] = ()) -> Brows
 
 
 def context(browser: Browser, *, width: int = WIDE, scheme: str = "light") -> BrowserContext:
-    """A visitor: a window of that width in pixels, who prefers `light` or `dark`."""
-    return browser.new_context(
+    """A new visitor with a window of that width in pixels, who prefers `light` or `dark`."""
+    visitor = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
         permissions=["camera"],
         locale="en-GB",
         reduced_motion="reduce",
     )
+    visitor.set_default_timeout(PATIENCE)
+    return visitor
 
 
 def settle(page: Page, *, quiet: int = 300, timeout: int = PATIENCE) -> None:
@@ -102,6 +106,11 @@ def press(page: Page, label: str) -> None:
     """Press the first button of that label, once there is one."""
     page.get_by_role("button", name=label).first.click()
     settle(page)
+
+
+def start_button(page: Page) -> Locator:
+    """The button on Train that starts the training."""
+    return page.get_by_test_id("stBaseButton-primary").filter(has_text="Start")
 
 
 def choose(page: Page, option: str) -> None:
@@ -131,12 +140,17 @@ def overflow(page: Page) -> int:
 
 
 def photograph(page: Page, path: Path) -> None:
-    """Save the whole page as PNG. It scrolls inside the window, so the window is made to fit."""
+    """Save the whole page as PNG."""
     window = page.viewport_size
-    height = page.evaluate(
-        "() => document.querySelector('[data-testid=stMain]')?.scrollHeight ?? innerHeight"
-    )
-    page.set_viewport_size({"width": window["width"], "height": max(height, window["height"])})
-    page.wait_for_timeout(500)  # charts draw themselves anew
+    unfold(page)
     page.screenshot(path=path)
     page.set_viewport_size(window)
+
+
+def unfold(page: Page) -> None:
+    """Make the window as high as the page, which scrolls inside it otherwise."""
+    if page.get_by_test_id("stApp").count():
+        height = page.get_by_test_id("stMain").evaluate("main => main.scrollHeight")
+        width = page.viewport_size["width"]
+        page.set_viewport_size({"width": width, "height": max(height, 900)})
+        settle(page)  # charts are drawn again

@@ -16,8 +16,8 @@ from tests.browser.server import ROOT, start
 FOLDER = ROOT / "docs" / "images"
 LARGEST = 300_000
 """Bytes that a picture of the README may weigh."""
-LEARNING = 300_000
-"""Milliseconds that the sample may take to learn."""
+TRAINING = 300_000
+"""Milliseconds that the sample may take to train."""
 
 
 def predict(page: Page) -> None:
@@ -30,8 +30,8 @@ def train(page: Page) -> None:
     follow(page, "Train")
     choose(page, "Sample")
     press(page, "Use the sample")
-    press(page, "Start training")
-    page.get_by_role("button", name="Read the report").wait_for(timeout=LEARNING)
+    chromium.start_button(page).click()
+    page.get_by_role("button", name="Read the report").wait_for(timeout=TRAINING)
 
 
 def reports(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""What JavaScript does as Python does, held against it on the same numbers, in Chromium."""
+"""JavaScript that must compute the same as Python, compared on the same numbers."""
 
 import base64
 import itertools
@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from core import images
 from core.live import packing
-from core.live.parts import proof
+from core.live.parts import reference_picture
 from core.model import heatmap
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
@@ -42,54 +42,50 @@ def run(open_page: Callable[..., Page]) -> Run:
     return ask
 
 
-def test_a_view_that_was_closed_asks_nothing_more_and_leaves_the_line_to_the_next(
+def test_a_closed_connection_sends_nothing_more_and_leaves_the_channel_to_the_next(
     run: Run,
 ) -> None:
-    sent, refusals, told, free = run(
-        "asking.js",
-        """async ({ Asking }) => {
-            const line = (globalThis[Symbol.for("tusker.live.line")] =
-                { send: null, hear: null, ready: null });
-            const says = (header) => {
+    sent, errors, versions, released = run(
+        "connection.js",
+        """async ({ Connection }) => {
+            const channel = globalThis[Symbol.for("tusker.live")] = { send: null, receive: null };
+            const receive = (header) => {
                 const text = new TextEncoder().encode(JSON.stringify(header));
                 const bytes = new Uint8Array(4 + text.length);
                 new DataView(bytes.buffer).setUint32(0, text.length, true);
                 bytes.set(text, 4);
-                line.hear(bytes);
+                channel.receive(bytes);
             };
-            const tick = () => new Promise((resolve) => setTimeout(resolve, 10));
-            const sent = [], told = [];
-            const first = new Asking();
-            const asked = ["a", "b"].map((act) => first.ask({ act }).catch((e) => e.message));
-            await tick();
+            const sent = [], versions = [];
+            const first = new Connection();
+            const closed = ["a", "b"].map((id) => first.request({ id }).catch((e) => e.message));
             first.close();
-            line.ready?.();
-            line.send = (question) => sent.push(question);
-            const refusals = await Promise.all(asked);
-            const early = line.hear === null && line.ready === null;
-            const gone = new Asking(), next = new Asking();
-            next.heard = ({ version }) => told.push(version);
-            gone.close();
-            const answer = next.ask({ act: "c" });
-            await tick();
-            says({ number: sent[0].number, version: 7 });
-            await answer;
-            says({ number: -1, version: 8 });
-            return [sent.map(({ act }) => act), refusals, told, early];
+            channel.send = (request) => sent.push(request);
+            const errors = await Promise.all(closed);
+            const released = channel.receive === null;
+            const second = new Connection(), third = new Connection();
+            third.onMessage = ({ version }) => versions.push(version);
+            second.close();
+            const response = third.request({ id: "c" });
+            while (!sent.length) await new Promise((resolve) => setTimeout(resolve, 1));
+            receive({ number: sent[0].number, version: 7 });
+            await response;
+            receive({ number: -1, version: 8 });
+            return [sent.map(({ id }) => id), errors, versions, released];
         }""",
     )
     assert sent == ["c"]
-    assert refusals == ["The view was closed."] * 2
-    assert told == [7, 8], "answers tell of changes as well"
-    assert free
+    assert errors == ["The view was closed."] * 2
+    assert versions == [7, 8], "responses tell of changes as well"
+    assert released
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (700, 333), (224, 224), (120, 160)])
-def test_a_frame_is_cut_and_resized_as_a_file_is(run: Run, shape: tuple[int, int]) -> None:
+def test_a_frame_is_cropped_and_resized_as_a_file_is(run: Run, shape: tuple[int, int]) -> None:
     random = np.random.default_rng(1)
     picture = random.integers(0, 256, (*shape, 3), dtype=np.uint8)
     rgba = np.dstack([picture, np.full(shape, 255, np.uint8)])
-    found = run(
+    result = run(
         "pixels.js",
         """(pixels, { data, width, height }) => {
             const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
@@ -103,16 +99,16 @@ def test_a_frame_is_cut_and_resized_as_a_file_is(run: Run, shape: tuple[int, int
     )
     # Pillow takes upright pictures column by column first, which rounds the other way.
     off = 0 if shape[0] < 1.5 * shape[1] else 1
-    np.testing.assert_allclose(found, images.fit(picture, 96, 0.875).ravel(), atol=off)
+    np.testing.assert_allclose(result, images.fit(picture, 96, 0.875).ravel(), atol=off)
 
 
-def test_the_picture_of_the_proof_is_the_same(run: Run) -> None:
-    found = run("pixels.js", "pixels => Array.from(pixels.proof(224))")
-    np.testing.assert_array_equal(found, proof(224).ravel())
+def test_the_reference_picture_is_the_same(run: Run) -> None:
+    picture = run("pixels.js", "pixels => Array.from(pixels.referencePicture(224))")
+    np.testing.assert_array_equal(picture, reference_picture(224).ravel())
 
 
 @pytest.mark.parametrize("widths", [(40, 5), (40, 12, 5), (40, 12, 9, 5)])
-def test_a_head_answers_and_explains_alike(run: Run, widths: tuple[int, ...]) -> None:
+def test_a_head_predicts_and_explains_as_in_python(run: Run, widths: tuple[int, ...]) -> None:
     random = np.random.default_rng(2)
 
     def normal(*shape: int) -> np.ndarray:
@@ -123,8 +119,8 @@ def test_a_head_answers_and_explains_alike(run: Run, widths: tuple[int, ...]) ->
     ood_detector = OodDetector(np.abs(normal(4, 40)) / 8, np.ascontiguousarray(directions), 0.8)
     map_ = np.abs(normal(3, 3, 40))
     embedding = map_.mean(axis=(0, 1))
-    tensors = head.arrays() | {f"novelty.{n}": a for n, a in ood_detector.arrays().items()}
-    found = run(
+    tensors = head.arrays() | {f"ood.{n}": a for n, a in ood_detector.arrays().items()}
+    result = run(
         "head.js",
         """({ Head, readTensors }, { tensors, embedding, map }) => {
             const bytes = Uint8Array.from(atob(tensors), c => c.charCodeAt(0));
@@ -132,7 +128,7 @@ def test_a_head_answers_and_explains_alike(run: Run, widths: tuple[int, ...]) ->
             const values = Float32Array.from(embedding);
             return {
                 probabilities: Array.from(head.probabilities(values)),
-                strangeness: head.strangeness(values),
+                oodScore: head.oodScore(values),
                 heat: Array.from(head.heat(Float32Array.from(map), 3)),
             };
         }""",
@@ -143,15 +139,15 @@ def test_a_head_answers_and_explains_alike(run: Run, widths: tuple[int, ...]) ->
         },
     )
     rows = embedding[None]
-    np.testing.assert_allclose(found["probabilities"], head.probabilities(rows)[0], atol=1e-5)
-    assert found["strangeness"] == pytest.approx(ood_detector.ood_score(rows)[0], abs=1e-4)
+    np.testing.assert_allclose(result["probabilities"], head.probabilities(rows)[0], atol=1e-5)
+    assert result["oodScore"] == pytest.approx(ood_detector.ood_score(rows)[0], abs=1e-4)
     expected = heatmap.activation(map_, head, [3])[0].ravel()
-    np.testing.assert_allclose(found["heat"], expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(result["heat"], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_what_is_squeezed_is_unpacked_again(run: Run) -> None:
+def test_compressed_parts_are_expanded_again(run: Run) -> None:
     content = np.random.default_rng(3).bytes(1_003)
-    found = run(
+    result = run(
         "parts.js",
         """async (parts, squeezed) => {
             const bytes = Uint8Array.from(atob(squeezed), c => c.charCodeAt(0));
@@ -159,22 +155,24 @@ def test_what_is_squeezed_is_unpacked_again(run: Run) -> None:
         }""",
         base64.b64encode(packing.squeeze(content)).decode(),
     )
-    assert bytes(found)[:1_003] == content
+    assert bytes(result)[:1_003] == content
 
 
 @pytest.mark.parametrize("value", [0, 0.0004, 0.004, 0.25, 0.994, 0.9996, 1])
 def test_shares_are_written_as_elsewhere(run: Run, value: float) -> None:
-    assert run("answer.js", "(answer, value) => answer.percent(value)", value) == share(value)
+    assert run("prediction_panel.js", "(panel, value) => panel.percent(value)", value) == share(
+        value
+    )
 
 
-def test_answers_are_held_steady_whatever_the_frame_rate(run: Run) -> None:
+def test_smoothing_does_not_depend_on_the_frame_rate(run: Run) -> None:
     slow, fast = run(
-        "steady.js",
-        """({ Steady }) => [100, 10].map(step => {
-            const steady = new Steady();
-            steady.follow([0], 0);
-            for (let now = step; now <= 300; now += step) steady.follow([1], now);
-            return steady.follow([1], 300)[0];
+        "smoothing.js",
+        """({ Smoothing }) => [100, 10].map(step => {
+            const smoothing = new Smoothing();
+            smoothing.update([0], 0);
+            for (let now = step; now <= 300; now += step) smoothing.update([1], now);
+            return smoothing.update([1], 300)[0];
         })""",
     )
     assert slow == pytest.approx(fast, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Questions of a live view are answered within their bounds, and nothing else is."""
+"""Requests of a live view are answered within their bounds, and nothing else is."""
 
 import base64
 import json
@@ -18,6 +18,7 @@ from ui.live_camera.protocol import PIECE, answer
 
 MODEL = "efficientnet-lite0"
 LONG = Part.of(np.random.default_rng(0).bytes(2 * PIECE))
+NO_PICTURE = base64.b64encode(b"no picture").decode()
 
 
 @pytest.fixture(scope="module")
@@ -25,78 +26,91 @@ def classifier() -> Classifier:
     return Classifier.of_backbone(get(MODEL), Settings())
 
 
-def _read(said: bytes | None) -> tuple[dict[str, Any], bytes]:
-    assert said is not None
-    length = int.from_bytes(said[:4], "little")
-    return json.loads(said[4 : 4 + length]), said[4 + length :]
+@pytest.fixture(scope="module")
+def frame(classifier: Classifier) -> bytes:
+    return encoded(draw(0, size=classifier.size))
+
+
+def request(classifier: Classifier, **message: Any) -> tuple[dict[str, Any], bytes]:
+    """Header and payload of the response."""
+    message = {"number": 5, "model": MODEL, **message}
+    response = answer(message, MODEL, classifier, {"trunk": LONG})
+    assert response is not None
+    end = 4 + int.from_bytes(response[:4], "little")
+    header = json.loads(response[4:end])
+    assert header.pop("number") == 5
+    return header, response[end:]
 
 
 def test_a_part_comes_piece_by_piece_and_whole(classifier: Classifier) -> None:
-    got = b""
-    while True:
-        asked = {"number": len(got), "model": MODEL, "part": "trunk", "at": len(got)}
-        header, piece = _read(answer(asked, MODEL, classifier, {"trunk": LONG}))
-        assert header == {"number": len(got)}
+    content, piece = b"", b"?"
+    while piece:
+        header, piece = request(classifier, part="trunk", offset=len(content))
+        assert not header
         assert len(piece) <= PIECE
-        if not piece:
-            break
-        got += piece
-    assert got == LONG.content
+        content += piece
+    assert content == LONG.content
 
 
-def test_a_frame_gets_its_probabilities_and_on_request_a_map(classifier: Classifier) -> None:
-    frame = encoded(draw(0, size=classifier.size))
-    asked = {"number": 5, "model": MODEL, "frame": base64.b64encode(frame).decode()}
-    header, payload = _read(answer(asked, MODEL, classifier, {}))
-    assert (header["number"], header["classes"], header["heat"]) == (5, 1000, False)
-    expected = classifier.answer(classifier.load(frame)).probabilities
-    values = np.frombuffer(payload, "<f4")
-    # The file is cropped when it is loaded, the frame was cropped where it was taken.
-    assert values.shape == expected.shape
-    assert values.sum() == pytest.approx(1, abs=1e-4)
-    header, payload = _read(answer({**asked, "explain": 3}, MODEL, classifier, {}))
+def test_a_frame_gets_its_probabilities_and_on_request_a_heat_map(
+    classifier: Classifier, frame: bytes
+) -> None:
+    text = base64.b64encode(frame).decode()
+    header, payload = request(classifier, frame=text)
+    assert header == {"classes": 1000, "ood_score": None, "heat": False}
+    expected = live.predict(classifier, frame).probabilities
+    np.testing.assert_allclose(np.frombuffer(payload, "<f4"), expected)
+    header, payload = request(classifier, frame=text, explain=3)
     assert header["heat"]
     assert len(payload) == 4 * (1000 + 7 * 7)
 
 
 @pytest.mark.parametrize(
-    ("asked", "sentence"),
+    ("message", "error"),
     [
-        ({"model": "other", "part": "head"}, "The page shows another model now."),
-        ({"frame": base64.b64encode(b"no picture").decode()}, "Not a picture"),
-        ({"check": [base64.b64encode(b"no picture").decode()]}, "Nothing was kept of how"),
+        ({"model": "another", "part": "head"}, "another model"),
+        ({"frame": NO_PICTURE}, "Not a picture"),
+        ({"check": [NO_PICTURE]}, "camera cannot be compared"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_in_a_sentence(
-    asked: dict[str, Any], sentence: str, classifier: Classifier
+def test_a_request_that_cannot_be_answered_is_refused_in_a_sentence(
+    message: dict[str, Any], error: str, classifier: Classifier
 ) -> None:
-    header, payload = _read(answer({"number": 1, "model": MODEL, **asked}, MODEL, classifier, {}))
-    assert sentence in str(header["refusal"])
+    header, payload = request(classifier, **message)
+    assert error in header["error"]
     assert not payload
 
 
-def test_a_camera_check_is_answered_in_words_by_its_frames(classifier: Classifier) -> None:
-    frame = encoded(draw(0, size=classifier.size))
-    classifier.appearance = appearance.summarise(
-        [appearance.measure(classifier.load(frame))] * appearance.FEWEST
-    )
-    sent = [base64.b64encode(frame).decode()] * live.FRAMES
-    asked = {"number": 4, "model": MODEL, "check": sent}
-    header, payload = _read(answer(asked, MODEL, classifier, {}))
-    classifier.appearance = None
-    assert header["number"] == 4
-    assert header["sentence"].startswith("Your camera looks ")
-    assert [one["name"] for one in header["measures"]] == ["brightness", "warmth", "sharpness"]
+def test_a_camera_check_is_answered_by_its_frames(
+    classifier: Classifier, frame: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measures = [appearance.measure(classifier.load(frame))] * appearance.FEWEST
+    monkeypatch.setattr(classifier, "appearance", appearance.summarise(measures))
+    check = [base64.b64encode(frame).decode()] * live.FRAMES
+    header, payload = request(classifier, check=check)
+    assert header["sentence"]
+    assert [each["name"] for each in header["measures"]] == ["brightness", "warmth", "sharpness"]
     assert header["unlike"] in (True, False)
     assert not payload
 
 
 @pytest.mark.parametrize(
-    "asked",
-    [None, "?", {}, {"number": 1, "model": MODEL, "at": -1}, {"number": 1, "model": MODEL, "x": 1},
-     {"number": 1, "model": MODEL, "part": "../model.json"},
-     {"number": 1, "model": MODEL, "check": ["AAAA"] * 11},
-     {"number": 1, "model": MODEL, "check": "?"}],
-)  # fmt: skip
-def test_what_is_no_question_gets_no_answer(asked: object, classifier: Classifier) -> None:
-    assert answer(asked, MODEL, classifier, {}) is None
+    "message",
+    [
+        None,
+        "?",
+        {},
+        *(
+            {"number": 1, "model": MODEL, **wrong}
+            for wrong in (
+                {"offset": -1},
+                {"unknown": 1},
+                {"part": "../model.json"},
+                {"check": ["AAAA"] * (live.FRAMES + 1)},
+                {"check": "?"},
+            )
+        ),
+    ],
+)
+def test_a_malformed_request_gets_no_response(message: object, classifier: Classifier) -> None:
+    assert answer(message, MODEL, classifier, {}) is None

@@ -1,24 +1,27 @@
+// @ts-check
 "use strict";
 
-const boxes = [...document.querySelectorAll(".chart")];
+const plotly = /** @type {any} */ (window).Plotly;
+/** @type {NodeListOf<HTMLElement>} */
+const boxes = document.querySelectorAll(".chart");
 
-/* One at a time, so that a large report can be read while its charts are being drawn. */
-function draw(place) {
-  if (place === boxes.length) {
-    document.documentElement.dataset.drawn = String(place);
-    return;
+/* One chart at a time, so that a large report can be read while its charts are being drawn. */
+async function draw() {
+  for (const box of boxes) {
+    const figure = JSON.parse(document.getElementById(box.dataset.figure).textContent);
+    await plotly.newPlot(box, figure.data, figure.layout, {
+      displayModeBar: false,
+      responsive: true,
+    });
+    await new Promise((resolve) => setTimeout(resolve));
   }
-  const box = boxes[place];
-  const figure = JSON.parse(document.getElementById(box.dataset.figure).textContent);
-  Plotly.newPlot(box, figure.data, figure.layout, { displayModeBar: false, responsive: true }).then(
-    () => setTimeout(draw, 0, place + 1),
-  );
+  document.documentElement.dataset.drawn = String(boxes.length);
 }
 
-/* Folded parts would be missing on paper, and charts are as wide as the window was. */
+/* On paper nothing may stay folded, and charts need the width of the page. */
 addEventListener("beforeprint", () => {
-  for (const folded of document.querySelectorAll("details")) folded.open = true;
-  for (const box of boxes) Plotly.Plots.resize(box);
+  for (const details of document.querySelectorAll("details")) details.open = true;
+  for (const box of boxes) plotly.Plots.resize(box);
 });
 
-draw(0);
+draw();

@@ -1,10 +1,10 @@
-"""What a visitor shows to the camera, and the network that looks at it while they stay."""
+"""The capture session of a visitor, and the network that embeds its pictures."""
 
 import streamlit as st
 
-from core import capture as room
 from core import live
 from core.capture import CaptureSession
+from core.capture.network import network as load_network
 from core.live import Part
 from core.model.classifier import Classifier
 from ui import resources
@@ -12,18 +12,18 @@ from ui import resources
 
 @st.cache_resource(scope="session", max_entries=1, show_spinner=False)
 def showing() -> CaptureSession:
-    """What this visitor shows to the camera; in memory, and gone with the visit."""
+    """The capture session of this visitor. It is in memory only and ends with the visit."""
     return CaptureSession(network(), resources.settings())
 
 
 @st.cache_resource(show_spinner="Loading the model …")
 def network() -> Classifier:
-    """What looks at pictures that are shown; the same for all visitors."""
-    return room.network(resources.settings(), resources.open_model)
+    """The network that embeds captured pictures; the same for all visitors."""
+    return load_network(resources.settings(), resources.open_model)
 
 
 @st.cache_resource(max_entries=1, ttl=resources.PACKED_SECONDS, show_spinner=False)
 def network_parts() -> dict[str, Part]:
-    """The network that looks at what is shown, as a browser takes it."""
-    asked = network()
-    return {"head": live.head(asked), "trunk": resources.shared_trunk(asked.file)}
+    """That network, packed for the browser."""
+    classifier = network()
+    return {"head": live.head(classifier), "trunk": resources.shared_trunk(classifier.file)}

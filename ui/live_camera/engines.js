@@ -1,40 +1,50 @@
-// The two engines. Both have `see(image, explain)` → { probabilities, strangeness, heat } and
-// `close()`; `image` is ImageData of a whole frame, `explain` the class to draw a map for, or null.
+// @ts-check
+// The two engines that predict frames: the model in this browser, or on the server.
 
-import { jpeg } from "./jpeg.js";
+import { encodePixels } from "./jpeg.js";
 import { fetchPart } from "./parts.js";
 import { fit } from "./pixels.js";
 
-// The model in this browser; frames stay here.
 export class BrowserEngine {
   kind = "browser";
+  accelerator = "";
   #worker;
-  #waiting = new Map();
+  /** @type {Map<number, { resolve: Function, reject: Function }>} */
+  #pending = new Map();
   #number = 0;
 
-  // Throws an Error whose message says what is missing.
-  static async open({ asking, model, runtime, urls, say, alive }) {
+  /**
+   * Throws an Error whose message says what is missing.
+   * @param {EngineOptions} options
+   */
+  static async open({ connection, model, runtime, urls, onProgress, superseded }) {
     if (!globalThis.Worker || !globalThis.WebAssembly || !globalThis.DecompressionStream)
       throw new Error("This browser is too old to run a model.");
     if (!globalThis.crypto?.subtle) throw new Error("The page is not secure.");
-    if (!model.parts.trunk) throw new Error("This model cannot be taken apart.");
+    if (!model.parts.trunk) throw new Error("This kind of model runs only on the server.");
     const bytes = model.parts.head.bytes + model.parts.trunk.bytes;
+    const text = `Getting the model (${(bytes / 1e6).toFixed(1)} MB, once)`;
     let done = 0;
-    const progress = (more) => say((done += more) / bytes, bytes);
-    const head = await fetchPart(asking, model, "head", progress);
-    const trunk = await fetchPart(asking, model, "trunk", progress);
-    if (!alive()) throw new Error("The view was closed.");
-    const engine = new BrowserEngine(urls["worker.js"]);
+    const progress = (more) => {
+      done += more;
+      if (superseded()) return;
+      if (done < bytes) onProgress(text, done / bytes);
+      else onProgress("Starting the model in your browser …");
+    };
+    const head = await fetchPart(connection, model, "head", progress);
+    const trunk = await fetchPart(connection, model, "trunk", progress);
+    if (superseded()) throw new Error("The view was closed.");
+    const files = Object.fromEntries(
+      Object.entries(runtime).map(([name, [address, hash]]) => [
+        name,
+        [new URL(address, document.baseURI).href, hash],
+      ]),
+    );
+    const engine = new BrowserEngine(model, urls["worker.js"]);
     try {
-      const files = Object.fromEntries(
-        Object.entries(runtime).map(([name, [address, hash]]) => [
-          name,
-          [new URL(address, document.baseURI).href, hash],
-        ]),
-      );
       const { size, crop } = model;
-      const asked = { kind: "load", urls, files, head, trunk, size, crop };
-      engine.accelerator = (await engine.#ask(asked, [head, trunk])).accelerator;
+      const message = { kind: "load", urls, files, head, trunk, size, crop };
+      engine.accelerator = (await engine.#send(message, [head, trunk])).accelerator;
       return engine;
     } catch (error) {
       engine.close();
@@ -42,103 +52,130 @@ export class BrowserEngine {
     }
   }
 
-  constructor(url) {
+  /**
+   * @param {Model} model
+   * @param {string} url of the worker's script
+   */
+  constructor(model, url) {
+    this.model = model;
     this.#worker = new Worker(url);
-    this.#worker.onmessage = ({ data: { id, refusal, ...said } }) => {
-      const { resolve, reject } = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      if (refusal) reject(new Error(refusal));
-      else resolve(said);
+    this.#worker.onmessage = ({ data: { number, error, ...response } }) => {
+      const { resolve, reject } = this.#pending.get(number);
+      this.#pending.delete(number);
+      if (error) reject(new Error(error));
+      else resolve(response);
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#fail(new Error("The model stopped in this browser."));
+      this.#fail("The model stopped in this browser.");
     };
   }
 
-  see(image, explain) {
-    const { data, width, height } = image;
-    return this.#ask({ kind: "see", image: { data, width, height }, explain }, [data.buffer]);
+  /**
+   * @param {ImageData} image a whole frame; its pixels are handed over
+   * @param {number | null} explain index of the class to draw a heat map for
+   * @returns {Promise<Prediction>}
+   */
+  predict({ data, width, height }, explain) {
+    return this.#send({ kind: "predict", image: { data, width, height }, explain }, [data.buffer]);
   }
 
-  // Answer by another head from now on: safetensors, ArrayBuffer.
-  teach(head) {
-    return this.#ask({ kind: "teach", head }, [head]);
+  /**
+   * The same for pixels that are cut and resized already.
+   * @param {Uint8Array} rgb
+   */
+  predictPixels(rgb, explain) {
+    return this.#send({ kind: "predict", rgb, explain }, []);
   }
 
-  // The same for pixels that are cut and resized already: RGB, Uint8Array.
-  seePixels(rgb, explain) {
-    return this.#ask({ kind: "see", rgb, explain }, []);
+  /**
+   * Predict with another head from now on.
+   * @param {ArrayBuffer} head safetensors
+   */
+  setHead(head) {
+    return this.#send({ kind: "head", head }, []);
   }
 
   close() {
     this.#worker.terminate();
-    this.#fail(new Error("The view was closed."));
+    this.#fail("The view was closed.");
   }
 
-  #ask(asked, handed) {
-    const id = (this.#number += 1);
+  /**
+   * @param {Transferable[]} transferred
+   * @returns {Promise<any>}
+   */
+  #send(message, transferred) {
+    const number = (this.#number += 1);
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, ...asked }, handed);
+      this.#pending.set(number, { resolve, reject });
+      this.#worker.postMessage({ number, ...message }, transferred);
     });
   }
 
-  #fail(error) {
-    this.#waiting.forEach(({ reject }) => reject(error));
-    this.#waiting.clear();
+  #fail(reason) {
+    for (const { reject } of this.#pending.values()) reject(new Error(reason));
+    this.#pending.clear();
   }
 }
 
-// The model on the server: the next frame goes out when the last is answered.
+// The next frame goes out when the last one has been answered.
 export class ServerEngine {
   kind = "server";
   accelerator = "server";
-  #asking;
-  #model;
+  #connection;
 
-  constructor({ asking, model }) {
-    this.#asking = asking;
-    this.#model = model;
+  /**
+   * @param {import("./connection.js").Connection} connection
+   * @param {Model} model
+   */
+  constructor(connection, model) {
+    this.#connection = connection;
+    this.model = model;
   }
 
-  see(image, explain) {
-    const { size, crop } = this.#model;
-    return this.seePixels(fit(image, size, crop), explain);
+  /** @param {ImageData} image */
+  predict(image, explain) {
+    return this.predictPixels(fit(image, this.model.size, this.model.crop), explain);
   }
 
-  async seePixels(rgb, explain) {
-    const { id, size } = this.#model;
-    const frame = jpeg(rgb, size);
-    const { header, payload } = await this.#asking.ask({ model: id, frame, explain });
+  /**
+   * @param {Uint8Array} rgb
+   * @returns {Promise<Prediction>}
+   */
+  async predictPixels(rgb, explain) {
+    const frame = encodePixels(rgb, this.model.size);
+    const { header, payload } = await this.#connection.request({
+      model: this.model.id,
+      frame,
+      explain,
+    });
     const values = new Float32Array(payload);
     return {
       probabilities: values.subarray(0, header.classes),
-      strangeness: header.strangeness,
+      oodScore: header.ood_score,
       heat: header.heat ? values.subarray(header.classes) : null,
-      head: header.head, // version of the head that said so, where there are several
+      headVersion: header.head_version,
     };
   }
 
-  // It has the head already, since it made it.
-  async teach() {}
+  // The server has the head already.
+  async setHead() {}
 
   close() {}
 }
 
-// → the engine that a model gets here, and why it is not the browser's. `loading(text, share)` is
-// told how far it is; `alive()` says whether anybody still waits.
-export async function choose({ asking, model, runtime, urls, loading, alive }) {
-  if (!runtime) return [new ServerEngine({ asking, model }), ""];
-  const say = (share, bytes) => {
-    if (!alive()) return;
-    const megabytes = `${(bytes / 1e6).toFixed(1)} MB, once`;
-    if (share < 1) loading(`Getting the model (${megabytes})`, share);
-    else loading("Starting the model in your browser …");
-  };
+/**
+ * Open the browser's engine, or the server's where that fails.
+ * @param {EngineOptions} options
+ * @returns {Promise<{ engine: Engine, reason: string }>} `reason`: why the browser cannot
+ */
+export async function openEngine(options) {
+  const server = () => new ServerEngine(options.connection, options.model);
+  if (!options.runtime) return { engine: server(), reason: "" };
   try {
-    return [await BrowserEngine.open({ asking, model, runtime, urls, say, alive }), ""];
+    return { engine: await BrowserEngine.open(options), reason: "" };
   } catch (error) {
-    return [new ServerEngine({ asking, model }), error.message];
+    return { engine: server(), reason: error.message };
   }
 }

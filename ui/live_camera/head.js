@@ -1,123 +1,183 @@
-// From the embedding to the answer: what `core.model.dense`, `core.model.ood` and `core.model.heatmap` do.
+// @ts-check
+// From the embedding to probabilities, OOD score and heat map: `core.model.dense`, `core.model.ood`
+// and `core.model.heatmap` in JavaScript. Arrays are reused from call to call.
 
-const TYPES = { F32: Float32Array };
+/** @typedef {Record<string, { shape: number[], values: Float32Array }>} Tensors */
+/** @typedef {ArrayLike<number>} Numbers */
 
-// safetensors → { name: { shape, values } }.
+/**
+ * Read a safetensors file of float32 arrays.
+ * @param {ArrayBuffer} buffer
+ */
 export function readTensors(buffer) {
   const length = Number(new DataView(buffer).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
-  const found = {};
-  for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
-    const content = buffer.slice(8 + length + from, 8 + length + to);
-    found[name] = { shape, values: new TYPES[dtype](content) };
+  delete header.__metadata__;
+  /** @type {Tensors} */
+  const tensors = {};
+  for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
+    if (dtype !== "F32") throw new Error(`Expected float32 in ${name}, found ${dtype}.`);
+    const start = 8 + length;
+    const content = buffer.slice(start + offsets[0], start + offsets[1]);
+    tensors[name] = { shape, values: new Float32Array(content) };
   }
-  return found;
+  return tensors;
+}
+
+class Dense {
+  /**
+   * @param {Tensors[string]} kernel
+   * @param {Tensors[string]} bias
+   */
+  constructor({ shape: [inputs, units], values: kernel }, { values: bias }) {
+    this.inputs = inputs;
+    this.units = units;
+    this.kernel = kernel;
+    this.bias = bias;
+    this.outputs = new Float64Array(units);
+    this.gradient = new Float64Array(inputs);
+  }
+
+  forward(values, relu) {
+    const { outputs, kernel, units } = this;
+    outputs.set(this.bias);
+    for (let i = 0, at = 0; i < this.inputs; i += 1) {
+      const value = values[i];
+      for (let unit = 0; unit < units; unit += 1, at += 1) outputs[unit] += value * kernel[at];
+    }
+    if (relu) for (let i = 0; i < units; i += 1) outputs[i] = Math.max(outputs[i], 0);
+    return outputs;
+  }
+
+  /**
+   * Gradient at the inputs, by the outputs of the last `forward`.
+   * @param {Float64Array} passed gradient at the outputs, after their ReLU
+   */
+  backward(passed) {
+    const { gradient, outputs, kernel, units } = this;
+    gradient.fill(0);
+    for (let i = 0, at = 0; i < this.inputs; i += 1)
+      for (let unit = 0; unit < units; unit += 1, at += 1)
+        if (outputs[unit] > 0) gradient[i] += passed[unit] * kernel[at];
+    return gradient;
+  }
 }
 
 export class Head {
+  /** @type {Dense[]} */
+  #layers = [];
+  #last;
+  #detector;
+  #probabilities;
+  #mean;
+
+  /** @param {Tensors} tensors as `core.live.parts.head` names them */
   constructor(tensors) {
-    this.layers = [];
-    for (let i = 0; tensors[`head.${i}.kernel`]; i += 1) {
-      const { shape, values } = tensors[`head.${i}.kernel`];
-      const [inputs, units] = shape;
-      this.layers.push({ inputs, units, kernel: values, bias: tensors[`head.${i}.bias`].values });
-    }
-    this.novelty = tensors["novelty.means"] ? new Novelty(tensors) : null;
+    for (let i = 0; tensors[`head.${i}.kernel`]; i += 1)
+      this.#layers.push(new Dense(tensors[`head.${i}.kernel`], tensors[`head.${i}.bias`]));
+    this.#last = this.#layers.at(-1);
+    this.#detector = tensors["ood.means"] ? new OodDetector(tensors) : null;
+    this.#probabilities = new Float32Array(this.#last.units);
+    this.#mean = new Float64Array(this.#layers[0].inputs);
+    /** Probabilities of the test picture, where the file has them. */
     this.expected = tensors.expected?.values ?? null;
   }
 
+  /** @param {Numbers} embedding */
   probabilities(embedding) {
-    let values = embedding;
-    this.layers.forEach((layer, i) => {
-      values = dense(layer, values);
-      if (i < this.layers.length - 1) values = values.map((value) => Math.max(value, 0));
-    });
-    return softmax(values);
+    const logits = this.#forward(embedding);
+    const largest = logits.reduce((a, b) => Math.max(a, b));
+    let sum = 0;
+    for (let i = 0; i < logits.length; i += 1) sum += logits[i] = Math.exp(logits[i] - largest);
+    for (let i = 0; i < logits.length; i += 1) this.#probabilities[i] = logits[i] / sum;
+    return this.#probabilities;
   }
 
-  // Over 1: unlike what was taught. null: not known.
-  strangeness(embedding) {
-    return this.novelty ? this.novelty.strangeness(embedding) : null;
+  /** Over 1: not like the training pictures. null: not known. */
+  oodScore(embedding) {
+    return this.#detector?.score(embedding) ?? null;
   }
 
-  // Evidence for a class by place: Float32Array of places, as wide and high as the feature map.
+  /**
+   * Evidence for a class by place: as many values as the feature map has places.
+   * @param {number} index of the class
+   */
   heat(featureMap, index) {
-    const width = this.layers[0].inputs;
-    const places = featureMap.length / width;
-    const gradient = this.#gradient(featureMap, width, places, index);
+    const mean = this.#mean;
+    const places = featureMap.length / mean.length;
+    mean.fill(0);
+    for (let place = 0, at = 0; place < places; place += 1)
+      for (let i = 0; i < mean.length; i += 1, at += 1) mean[i] += featureMap[at] / places;
+    const gradient = this.#gradient(mean, index);
     const heat = new Float32Array(places);
     for (let place = 0, at = 0; place < places; place += 1) {
       let sum = 0;
-      for (let i = 0; i < width; i += 1, at += 1) sum += featureMap[at] * gradient[i];
+      for (let i = 0; i < mean.length; i += 1, at += 1) sum += featureMap[at] * gradient[i];
       heat[place] = sum;
     }
     return heat;
   }
 
-  #gradient(featureMap, width, places, index) {
-    let inputs = new Float64Array(width);
-    for (let at = 0; at < featureMap.length; at += 1) inputs[at % width] += featureMap[at];
-    inputs = inputs.map((value) => value / places);
-    const hidden = this.layers.slice(0, -1);
-    const active = hidden.map((layer) => {
-      inputs = dense(layer, inputs).map((value) => Math.max(value, 0));
-      return inputs;
-    });
-    const last = this.layers.at(-1);
-    let gradient = new Float64Array(last.inputs);
-    for (let i = 0; i < last.inputs; i += 1) gradient[i] = last.kernel[i * last.units + index];
-    for (let n = hidden.length - 1; n >= 0; n -= 1) {
-      const { inputs: count, units, kernel } = hidden[n];
-      const passed = gradient.map((value, unit) => (active[n][unit] > 0 ? value : 0));
-      gradient = new Float64Array(count);
-      for (let i = 0, at = 0; i < count; i += 1)
-        for (let unit = 0; unit < units; unit += 1, at += 1)
-          gradient[i] += passed[unit] * kernel[at];
-    }
+  /** @param {Numbers} embedding */
+  #forward(embedding) {
+    let values = embedding;
+    for (const layer of this.#layers) values = layer.forward(values, layer !== this.#last);
+    return this.#last.outputs;
+  }
+
+  /** Gradient of a class's logit at the embedding. */
+  #gradient(embedding, index) {
+    this.#forward(embedding);
+    const { inputs, units, kernel } = this.#last;
+    let { gradient } = this.#last;
+    for (let i = 0; i < inputs; i += 1) gradient[i] = kernel[i * units + index];
+    for (let n = this.#layers.length - 2; n >= 0; n -= 1)
+      gradient = this.#layers[n].backward(gradient);
     return gradient;
   }
 }
 
-function dense({ inputs, units, kernel, bias }, values) {
-  const found = Float64Array.from(bias);
-  for (let i = 0, at = 0; i < inputs; i += 1) {
-    const value = values[i];
-    for (let unit = 0; unit < units; unit += 1, at += 1) found[unit] += value * kernel[at];
-  }
-  return found;
-}
-
-function softmax(logits) {
-  const most = logits.reduce((a, b) => Math.max(a, b));
-  const powers = logits.map((logit) => Math.exp(logit - most));
-  const sum = powers.reduce((a, b) => a + b);
-  return Float32Array.from(powers, (power) => power / sum);
-}
-
-class Novelty {
+class OodDetector {
+  /** @param {Tensors} tensors */
   constructor(tensors) {
-    this.means = rows(tensors["novelty.means"]);
-    this.directions = rows(tensors["novelty.directions"]);
-    this.threshold = tensors["novelty.threshold"].values[0];
-    this.along = this.means.map((mean) => this.directions.map((way) => dot(mean, way)));
-    this.own = this.means.map((mean, k) => dot(mean, mean) - dot(this.along[k], this.along[k]));
+    this.means = rows(tensors["ood.means"]);
+    this.directions = rows(tensors["ood.directions"]);
+    this.threshold = tensors["ood.threshold"].values[0];
+    this.projected = this.means.map((mean) =>
+      this.#project(mean, new Float64Array(this.directions.length)),
+    );
+    this.distances = this.means.map(
+      (mean, k) => dot(mean, mean) - dot(this.projected[k], this.projected[k]),
+    );
+    this.root = new Float64Array(this.means[0].length);
+    this.projection = new Float64Array(this.directions.length);
   }
 
-  strangeness(embedding) {
-    const roots = Float64Array.from(embedding, (v) => Math.sign(v) * Math.sqrt(Math.abs(v)));
-    const length = Math.max(Math.sqrt(dot(roots, roots)), 1e-12);
-    const row = roots.map((root) => root / length);
-    const along = this.directions.map((way) => dot(row, way));
-    const rest = dot(row, row) - dot(along, along);
-    const nearest = this.means.reduce((least, mean, k) => {
-      const shared = dot(row, mean) - dot(along, this.along[k]);
-      return Math.min(least, this.own[k] - 2 * shared);
-    }, Infinity);
+  /** @param {Numbers} embedding */
+  score(embedding) {
+    const { root } = this;
+    for (let i = 0; i < root.length; i += 1)
+      root[i] = Math.sign(embedding[i]) * Math.sqrt(Math.abs(embedding[i]));
+    const length = Math.max(Math.sqrt(dot(root, root)), 1e-12);
+    for (let i = 0; i < root.length; i += 1) root[i] /= length;
+    const projection = this.#project(root, this.projection);
+    let nearest = Infinity;
+    for (let k = 0; k < this.means.length; k += 1) {
+      const shared = dot(root, this.means[k]) - dot(projection, this.projected[k]);
+      nearest = Math.min(nearest, this.distances[k] - 2 * shared);
+    }
+    const rest = dot(root, root) - dot(projection, projection);
     return Math.sqrt(Math.max(rest + nearest, 0)) / this.threshold;
   }
+
+  /** @param {Float64Array} out */
+  #project(vector, out) {
+    for (let i = 0; i < out.length; i += 1) out[i] = dot(vector, this.directions[i]);
+    return out;
+  }
 }
 
+/** @param {Tensors[string]} tensor */
 function rows({ shape: [count, width], values }) {
   return Array.from({ length: count }, (_, i) => values.subarray(i * width, (i + 1) * width));
 }

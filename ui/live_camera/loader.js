@@ -1,41 +1,48 @@
-// Link the modules that came with the data, and hand over to the one that is to be shown.
+// @ts-check
+// Link the modules that come with the data, and show the view that is asked for.
 
-const addresses = new Map(); // what a module says once linked → its address
-const shown = new WeakMap(); // where a view is → the view, and which call was the last
+/** @typedef {{ update: (data: any) => void, close: () => void }} View */
 
+/** @type {Map<string, string>} text of a linked module → its URL */
+const moduleUrls = new Map();
+/** @type {WeakMap<Element, { calls: number, view: View | null }>} */
+const shown = new WeakMap();
+
+/** @param {Record<string, string>} sources by name */
 function link(sources) {
+  /** @type {Record<string, string>} */
   const urls = {};
   const linked = (name) => {
     if (urls[name]) return urls[name];
     const text = sources[name].replace(
       /from "\.\/([\w.]+)"/g,
-      (_, wanted) => `from "${linked(wanted)}"`,
+      (_, imported) => `from "${linked(imported)}"`,
     );
-    if (!addresses.has(text)) {
+    if (!moduleUrls.has(text)) {
       const blob = new Blob([text, `\n//# sourceURL=${name}`], { type: "text/javascript" });
-      addresses.set(text, URL.createObjectURL(blob));
+      moduleUrls.set(text, URL.createObjectURL(blob));
     }
-    return (urls[name] = addresses.get(text));
+    return (urls[name] = moduleUrls.get(text));
   };
   Object.keys(sources).forEach(linked);
   return urls;
 }
 
-export default async function (component) {
-  const { data, parentElement } = component;
-  const held = shown.get(parentElement) ?? { calls: 0, view: null };
-  shown.set(parentElement, held);
-  const call = (held.calls += 1);
+/** @param {{ data: any, parentElement: Element }} component */
+export default async function ({ data, parentElement }) {
+  const state = shown.get(parentElement) ?? { calls: 0, view: null };
+  shown.set(parentElement, state);
+  const call = (state.calls += 1);
   const urls = link(data.sources);
   const { open } = await import(urls[data.entry]);
-  // Streamlit calls again for every change; only the last call may open, and only its end counts.
-  if (held.calls === call) {
-    held.view ??= open(parentElement, urls);
-    held.view.show(data);
+  // Streamlit calls again for every change. Only the last call may open or close the view.
+  if (state.calls === call) {
+    state.view ??= open(parentElement, urls);
+    state.view.update(data);
   }
   return () => {
-    if (held.calls !== call) return;
-    held.view?.leave();
+    if (state.calls !== call) return;
+    state.view?.close();
     shown.delete(parentElement);
   };
 }

@@ -1,60 +1,72 @@
-// Get the parts of a model: from the browser's cache by their hash, else from Python in pieces.
+// @ts-check
+// Get the parts of a model from the browser's cache by their hash, else from Python in pieces.
 
 const CACHE = "tusker-live";
-const KEPT = 9; // parts; the oldest go first
+const CACHED_PARTS = 9; // the oldest are deleted first
 
-export async function sha256(buffer) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", buffer));
+/** @param {BufferSource} content */
+export async function sha256(content) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-// A part by name → ArrayBuffer. `progress(bytes)` is told of every piece that came.
-export async function fetchPart(asking, model, name, progress) {
-  const { sha256: wanted, bytes } = model.parts[name];
-  const kept = await cached(wanted);
-  if (kept) {
-    progress(bytes);
-    return expand(kept);
+/**
+ * @param {import("./connection.js").Connection} connection
+ * @param {Model} model
+ * @param {string} name of the part
+ * @param {(bytes: number) => void} onProgress called with the size of each piece
+ */
+export async function fetchPart(connection, model, name, onProgress = () => {}) {
+  const { sha256: hash, bytes } = model.parts[name];
+  const cached = await readCache(hash);
+  if (cached) {
+    onProgress(bytes);
+    return expand(cached);
   }
-  const whole = new Uint8Array(bytes);
-  for (let at = 0; at < bytes; ) {
-    const { payload } = await asking.ask({ model: model.id, part: name, at });
+  const content = new Uint8Array(bytes);
+  for (let offset = 0; offset < bytes;) {
+    const { payload } = await connection.request({ model: model.id, part: name, offset });
     if (!payload.byteLength) throw new Error("A piece of the model is missing.");
-    whole.set(new Uint8Array(payload), at);
-    at += payload.byteLength;
-    progress(payload.byteLength);
+    content.set(new Uint8Array(payload), offset);
+    offset += payload.byteLength;
+    onProgress(payload.byteLength);
   }
-  // Without a secure page there is no digest, and neither a camera.
-  if (globalThis.crypto?.subtle && (await sha256(whole)) !== wanted)
+  // Pages without https have no digest, and no camera either.
+  if (globalThis.crypto?.subtle && (await sha256(content)) !== hash)
     throw new Error("The model did not arrive as it was sent.");
-  await keep(wanted, whole);
-  return expand(whole);
+  await writeCache(hash, content);
+  return expand(content);
 }
 
 const address = (hash) => new URL(`/tusker-live-part/${hash}`, location.origin).href;
 
-async function cached(hash) {
+async function readCache(hash) {
   try {
-    const found = await (await caches.open(CACHE)).match(address(hash));
-    const content = found && (await found.arrayBuffer());
+    const response = await (await caches.open(CACHE)).match(address(hash));
+    const content = response && (await response.arrayBuffer());
     return content && (await sha256(content)) === hash ? content : null;
   } catch {
     return null; // private windows and old browsers have no cache
   }
 }
 
-async function keep(hash, content) {
+/** @param {Uint8Array<ArrayBuffer>} content */
+async function writeCache(hash, content) {
   try {
     const cache = await caches.open(CACHE);
     await cache.put(address(hash), new Response(content));
-    const every = await cache.keys();
-    await Promise.all(every.slice(0, Math.max(0, every.length - KEPT)).map((k) => cache.delete(k)));
+    const keys = await cache.keys();
+    const oldest = keys.slice(0, Math.max(0, keys.length - CACHED_PARTS));
+    await Promise.all(oldest.map((key) => cache.delete(key)));
   } catch {
-    // It comes over the line again next time.
+    // Without a cache the part is fetched again next time.
   }
 }
 
-// The reverse of `core.live.packing.squeeze`.
+/**
+ * The reverse of `core.live.packing.squeeze`.
+ * @param {BlobPart} squeezed
+ */
 export async function expand(squeezed) {
   const stream = new Blob([squeezed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const planes = new Uint8Array(await new Response(stream).arrayBuffer());
@@ -66,6 +78,10 @@ export async function expand(squeezed) {
   return words.buffer;
 }
 
-export function readLabels(buffer) {
-  return JSON.parse(new TextDecoder().decode(buffer).replace(/\0+$/, ""));
+/**
+ * @param {ArrayBuffer} content
+ * @returns {string[]}
+ */
+export function readLabels(content) {
+  return JSON.parse(new TextDecoder().decode(content).replace(/\0+$/, ""));
 }

@@ -1,4 +1,4 @@
-"""What the browser asks of a live view, and how it is answered: one question, one answer."""
+"""Requests of a live view in the browser, and their responses."""
 
 from __future__ import annotations
 
@@ -17,82 +17,83 @@ from core.live import Part
 from core.model.classifier import Classifier
 
 PIECE = 1024 * 1024
-"""Bytes of a part that go out at once; small enough for a progress bar and for a slow line."""
-LONGEST = 4_000_000
-"""Characters of a frame."""
-Frame = Annotated[Base64Bytes, Field(max_length=LONGEST)]
+"""Bytes of a part in one response: small enough for a progress bar and for a slow connection."""
+FRAME_CHARACTERS = 4_000_000
+Frame = Annotated[Base64Bytes, Field(max_length=FRAME_CHARACTERS)]
 
 
-class Question(BaseModel):
-    """A piece of a part, what a frame shows, or what to make of the camera by some frames."""
+class Request(BaseModel):
+    """Asks for a piece of a part, for the prediction of a frame, or for a camera check."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     model: str = Field(max_length=80)
     part: Literal["labels", "head", "trunk"] | None = None
-    at: int = Field(0, ge=0)
+    offset: int = Field(0, ge=0)
     frame: Frame | None = None
     explain: int | None = Field(None, ge=0)
     check: tuple[Frame, ...] | None = Field(None, max_length=live.FRAMES)
 
 
 def answer(
-    asked: object, model: str, classifier: Classifier, parts: Mapping[str, Part]
+    message: object, model: str, classifier: Classifier, parts: Mapping[str, Part]
 ) -> bytes | None:
-    """Answer a question, or refuse it in a sentence.
+    """Answer a request, or refuse it in a sentence.
 
     Args:
-        asked: as the browser sent it.
-        model: name of the model on the page; a question about another one is too late.
+        message: as the browser sent it.
+        model: id of the model on the page; requests about another one come too late.
 
     Returns:
-        The length of a header, the header as JSON, and bytes: a piece of a part, or float32
-        probabilities and after them the heat map, or none for a camera check, whose header says
-        all. None where nobody could read an answer.
+        The response as `packed` makes it; None if the message is no request.
     """
     try:
-        question = Question.model_validate(asked)
+        request = Request.model_validate(message)
     except ValidationError:
         return None
-    if question.model != model:
-        return packed({"number": question.number, "refusal": "The page shows another model now."})
-    return respond(question, classifier, parts)
+    try:
+        if request.model != model:
+            raise TuskerError("The page shows another model now.")
+        header, payload = respond(request, classifier, parts)
+    except TuskerError as error:
+        header, payload = {"error": str(error)}, b""
+    return packed({"number": request.number, **header}, payload)
 
 
 def respond(
-    question: Question, classifier: Classifier, parts: Mapping[str, Part], **more: int | str
-) -> bytes:
-    """Answer a question about this model; returns what `answer` does, with more in the header."""
-    header: dict[str, Any] = {"number": question.number, **more}
-    if question.check is not None:
-        return _checked(header, classifier, question.check)
-    if question.frame is None:
-        part = parts.get(question.part or "")
-        content = part.content if part is not None else b""
-        return packed(header, content[question.at : question.at + PIECE])
-    try:
-        seen = live.answer(classifier, question.frame, question.explain)
-    except TuskerError as refusal:
-        return packed({**header, "refusal": str(refusal)})
-    values = [seen.probabilities] if seen.heat is None else [seen.probabilities, seen.heat.ravel()]
-    said = {
-        "classes": len(seen.probabilities),
-        "strangeness": seen.ood_score,
-        "heat": seen.heat is not None,
+    request: Request, classifier: Classifier, parts: Mapping[str, Part]
+) -> tuple[dict[str, Any], bytes]:
+    """Header and payload of a response.
+
+    The payload is a piece of a part, or float32 probabilities followed by the heat map. A camera
+    check has only a header.
+
+    Raises:
+        TuskerError: the request is refused.
+    """
+    if request.check is not None:
+        return dataclasses.asdict(live.check(classifier, request.check)), b""
+    if request.frame is None:
+        part = parts.get(request.part or "")
+        content = part.content if part else b""
+        return {}, content[request.offset : request.offset + PIECE]
+    prediction = live.predict(classifier, request.frame, request.explain)
+    values = [prediction.probabilities]
+    if prediction.heat is not None:
+        values.append(prediction.heat.ravel())
+    header = {
+        "classes": len(prediction.probabilities),
+        "ood_score": prediction.ood_score,
+        "heat": prediction.heat is not None,
     }
-    return packed({**header, **said}, np.concatenate(values).astype("<f4").tobytes())
-
-
-def _checked(header: Mapping[str, Any], classifier: Classifier, frames: tuple[bytes, ...]) -> bytes:
-    try:
-        found = live.check(classifier, frames)
-    except TuskerError as refusal:
-        return packed({**header, "refusal": str(refusal)})
-    return packed({**header, **dataclasses.asdict(found)})
+    return header, np.concatenate(values).astype("<f4").tobytes()
 
 
 def packed(header: Mapping[str, Any], payload: bytes = b"") -> bytes:
-    """A header and bytes as one value: a component's data takes bytes only as a whole."""
+    """The header's length as uint32, the header as JSON, and the payload.
+
+    They are one value, since the data of a component may hold bytes only as a whole.
+    """
     text = json.dumps(header).encode()
     return struct.pack("<I", len(text)) + text + payload

@@ -1,40 +1,46 @@
-// The camera: open, list, stop, and say in words what is wrong.
+// @ts-check
+// Open, list and stop cameras, and explain what is wrong.
 
-const WORDS = {
-  NotAllowedError:
-    "The camera is blocked for this page. Allow it beside the address at the top of the browser.",
-  NotFoundError: "No camera was found. Plug one in, or bring a picture another way.",
+const BUSY = "The camera is busy: another program is using it. Close that program.";
+const BLOCKED =
+  "The camera is blocked for this page. Allow it beside the address at the top of the browser.";
+/** @type {Record<string, string>} */
+const MESSAGES = {
+  NotAllowedError: BLOCKED,
+  SecurityError: BLOCKED,
+  NotFoundError: "No camera was found. Plug one in, or add a picture another way.",
   OverconstrainedError: "That camera is gone. Choose another one.",
-  NotReadableError: "The camera is busy: another program is using it. Close that program.",
-  AbortError: "The camera is busy: another program is using it. Close that program.",
+  NotReadableError: BUSY,
+  AbortError: BUSY,
 };
-WORDS.SecurityError = WORDS.NotAllowedError;
-const UNSAFE =
+const INSECURE =
   "Browsers give the camera only to pages over https or on localhost. Open this page that way.";
-export const GONE = "The camera was unplugged or taken away.";
+export const DISCONNECTED = "The camera was disconnected.";
 
-export class Trouble extends Error {}
-
-// → MediaStream. Throws Trouble, whose message is for the visitor.
+/**
+ * Throws an Error whose message is for the visitor.
+ * @param {string} [deviceId]
+ */
 export async function openCamera(deviceId) {
-  if (!navigator.mediaDevices?.getUserMedia) throw new Trouble(UNSAFE);
-  const video = { width: { ideal: 640 }, height: { ideal: 480 } };
-  if (deviceId) video.deviceId = { exact: deviceId };
+  if (!navigator.mediaDevices?.getUserMedia) throw new Error(INSECURE);
+  const size = { width: { ideal: 640 }, height: { ideal: 480 } };
+  const video = deviceId ? { ...size, deviceId: { exact: deviceId } } : size;
   try {
     return await navigator.mediaDevices.getUserMedia({ audio: false, video });
   } catch (error) {
-    throw new Trouble(WORDS[error.name] ?? `The camera cannot be opened: ${error.message}.`);
+    throw new Error(MESSAGES[error.name] ?? `The camera cannot be opened: ${error.message}.`);
   }
 }
 
-// Cameras by id, once one may be used; before that browsers give no names.
-export async function cameras() {
+/** Browsers give names only once a camera may be used. */
+export async function listCameras() {
   const devices = await navigator.mediaDevices.enumerateDevices();
   return devices
     .filter(({ kind }) => kind === "videoinput")
     .map(({ deviceId, label }, i) => ({ id: deviceId, label: label || `Camera ${i + 1}` }));
 }
 
-export function stop(stream) {
+/** @param {MediaStream | null} stream */
+export function stopStream(stream) {
   stream?.getTracks().forEach((track) => track.stop());
 }

@@ -1,86 +1,103 @@
-// The browser's engine, in a thread of its own: runtime, network, head.
-// A classic worker, since LiteRT.js loads its own script by importScripts.
+// @ts-check
+// The browser's engine in a worker: runtime, network, head.
+// A classic worker, since LiteRT.js loads its own script with importScripts.
 
-const AGREES = 1e-3; // largest difference to Python's probabilities for the same pixels
+/** @typedef {import("./head.js").Head} Head */
 
-let model = null;
+const TOLERANCE = 1e-3; // largest difference from Python's probabilities for the same pixels
 
-async function load({ urls, files, trunk, head, size, crop }) {
-  const [{ loadRuntime }, pixels, heads] = await Promise.all([
-    import(urls["runtime.js"]),
-    import(urls["pixels.js"]),
-    import(urls["head.js"]),
-  ]);
-  const litert = await loadRuntime(files);
-  const parts = { litert, pixels, heads, head: read(heads, head), size, crop };
+/** @type {typeof import("./pixels.js")} */
+let pixels;
+/** @type {typeof import("./head.js")} */
+let heads;
+/** @type {any} */
+let litert;
+/** @type {any} */
+let network = null;
+/** @type {Head} */
+let head;
+let inputName = "";
+let inputs = new Float32Array(0);
+let size = 0;
+let crop = 1;
+
+async function load(/** @type {any} */ { urls, files, trunk, ...model }) {
+  const { loadRuntime } = await import(urls["runtime.js"]);
+  pixels = await import(urls["pixels.js"]);
+  heads = await import(urls["head.js"]);
+  ({ size, crop } = model);
+  inputs = new Float32Array(size * size * 3);
+  setHead(model.head);
+  litert = await loadRuntime(files);
   const content = new Uint8Array(trunk);
-  for (const accelerator of await accelerators(litert)) {
+  for (const accelerator of await accelerators()) {
     try {
-      const network = await litert.loadAndCompile(content, {
-        accelerator,
-        ...(accelerator === "webgpu" ? { gpuOptions: { precision: "fp32" } } : {}),
-      });
-      const [{ name: input }] = network.getInputDetails();
-      model = { ...parts, network, input, accelerator };
-      await prove();
+      const precision = accelerator === "webgpu" ? { gpuOptions: { precision: "fp32" } } : {};
+      network = await litert.loadAndCompile(content, { accelerator, ...precision });
+      inputName = network.getInputDetails()[0].name;
+      await verify();
       return accelerator;
     } catch (error) {
       console.warn(`The model does not run by ${accelerator}: ${error.message}`);
-      model?.network.delete();
-      model = null;
+      network?.delete();
+      network = null;
     }
   }
   throw new Error("The model does not run in this browser as it does on the server.");
 }
 
-const read = (heads, tensors) => new heads.Head(heads.readTensors(tensors));
-
-async function accelerators(litert) {
-  const adapter = await self.navigator.gpu?.requestAdapter().catch(() => null);
-  const real = adapter && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
-  return real && litert.getWebGpuDevice() ? ["webgpu", "wasm"] : ["wasm"];
+/** @param {ArrayBuffer} content */
+function setHead(content) {
+  head = new heads.Head(heads.readTensors(content));
 }
 
-async function prove() {
-  const { head, pixels, size } = model;
-  const found = (await answer(pixels.proof(size), null)).probabilities;
-  const off = found.reduce((most, p, i) => Math.max(most, Math.abs(p - head.expected[i])), 0);
-  if (!(off <= AGREES)) throw new Error(`its answer is off by ${off}`);
+async function accelerators() {
+  const { gpu } = /** @type {any} */ (self.navigator);
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  const fallback = adapter?.info?.isFallbackAdapter ?? adapter?.isFallbackAdapter;
+  return adapter && !fallback && litert.getWebGpuDevice() ? ["webgpu", "wasm"] : ["wasm"];
 }
 
-async function answer(rgb, explain) {
-  const { litert, network, head, size } = model;
-  const tensor = new litert.Tensor(Float32Array.from(rgb), [1, size, size, 3]);
-  const found = await network.run({ [model.input]: tensor });
+async function verify() {
+  const { probabilities } = await predict(pixels.referencePicture(size), null);
+  let largest = 0;
+  for (let i = 0; i < probabilities.length; i += 1)
+    largest = Math.max(largest, Math.abs(probabilities[i] - head.expected[i]));
+  if (!(largest <= TOLERANCE)) throw new Error(`its probabilities are off by ${largest}`);
+}
+
+/** @param {Uint8Array} rgb */
+async function predict(rgb, explain) {
+  inputs.set(rgb);
+  const tensor = new litert.Tensor(inputs, [1, size, size, 3]);
+  const outputs = await network.run({ [inputName]: tensor });
   tensor.delete();
-  const embedding = await taken(found.embedding);
-  const map = await taken(found.feature_map);
+  const embedding = await read(outputs.embedding);
+  const featureMap = await read(outputs.feature_map);
   return {
     probabilities: head.probabilities(embedding),
-    strangeness: head.strangeness(embedding),
-    heat: explain === null ? null : head.heat(map, explain),
-    embedding,
+    oodScore: head.oodScore(embedding),
+    heat: explain === null ? null : head.heat(featureMap, explain),
   };
 }
 
-async function taken(tensor) {
+async function read(tensor) {
   const values = (await tensor.data()).slice();
   tensor.delete();
   return values;
 }
 
-self.onmessage = async ({ data: { id, kind, ...asked } }) => {
+self.onmessage = async ({ data: { number, kind, ...message } }) => {
   try {
-    if (kind === "load") {
-      self.postMessage({ id, accelerator: await load(asked) });
-    } else if (kind === "teach") {
-      model.head = read(model.heads, asked.head);
-      self.postMessage({ id });
-    } else {
-      const rgb = asked.rgb ?? model.pixels.fit(asked.image, model.size, model.crop);
-      self.postMessage({ id, ...(await answer(rgb, asked.explain)) });
+    let response = {};
+    if (kind === "load") response = { accelerator: await load(message) };
+    else if (kind === "head") setHead(message.head);
+    else {
+      const rgb = message.rgb ?? pixels.fit(message.image, size, crop);
+      response = await predict(rgb, message.explain);
     }
+    self.postMessage({ number, ...response });
   } catch (error) {
-    self.postMessage({ id, refusal: error.message });
+    self.postMessage({ number, error: error.message });
   }
 };

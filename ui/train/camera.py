@@ -16,7 +16,7 @@ from core.intake.uploads import Upload
 from core.settings import Settings
 from core.training import config
 from ui import launch, state, text, widgets
-from ui.live_camera import capture, teaching
+from ui.live_camera import capture, capture_view
 
 NAMED = 5
 """Files that could not be used that are named."""
@@ -28,7 +28,7 @@ def offer(settings: Settings) -> None:
         "Name your classes, then hold down each one's button while you show it from all sides. "
         "Capture each class at least three times, so that some captures can be kept for the test."
     )
-    teaching.show(settings)
+    capture_view.show(settings)
     _below(settings)
 
 
@@ -37,7 +37,7 @@ def _below(settings: Settings) -> None:
     """Everything below the camera; only this runs again for a question from the camera."""
     if state.parameter(state.UPLOAD):
         st.rerun()
-    teaching.line()
+    capture_view.transport()
     session = capture.showing()
     _add_files(settings)
     amount = f"{text.count(session.count, 'picture')}, {text.size(session.bytes)}, "

@@ -1,4 +1,4 @@
-"""The parts of a model, put together again, answer as the model does."""
+"""The parts of a model predict together as the model does."""
 
 import json
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from safetensors.numpy import load
 from core import live
 from core.backbones import Backbone
 from core.errors import BadImage
-from core.live.packing import expand
-from core.live.parts import proof
-from core.model.classifier import Classifier, ServingModel, Verdict
+from core.live.parts import reference_picture
+from core.model.classifier import Classifier, ServingModel
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.predict import lookup
 from core.settings import Settings
+from tests.core.live.test_packing import expand
 from tests.core.trainings import Trained
 from tests.shapes import draw, encoded
 
@@ -48,7 +48,7 @@ def _packed(model: Classifier) -> dict[str, live.Part]:
     return live.pack(model, live.trunk(model.file))
 
 
-def test_a_backbone_is_taken_apart_without_loss(
+def test_the_parts_of_a_backbone_predict_as_it_does(
     tiny: Backbone, settings: Settings, tmp_path: Path
 ) -> None:
     model = Classifier.of_backbone(tiny, settings)
@@ -60,7 +60,7 @@ def test_a_backbone_is_taken_apart_without_loss(
 
 
 @pytest.mark.parametrize("preset", ["quick", "balanced"])
-def test_a_trained_model_goes_with_what_it_knows_to_be_unlike(
+def test_the_parts_of_a_trained_model_include_its_ood_detector(
     preset: str, trained: Callable[[str], Trained], settings: Settings, tmp_path: Path
 ) -> None:
     model = lookup.find(str(trained(preset).run.path), settings)
@@ -70,43 +70,43 @@ def test_a_trained_model_goes_with_what_it_knows_to_be_unlike(
     found = _answer(parts, picture, tmp_path)
     np.testing.assert_allclose(found, answer.probabilities, atol=AGREES)
     arrays = _head(parts)
-    ood_detector = {n.removeprefix("novelty."): a for n, a in arrays.items() if "novelty." in n}
+    ood_detector = {n.removeprefix("ood."): a for n, a in arrays.items() if n.startswith("ood.")}
     assert (answer.ood_score is not None) == bool(ood_detector)
     if ood_detector:
         ood_score = OodDetector.from_arrays(ood_detector).ood_score(answer.embedding[None])[0]
         assert ood_score == pytest.approx(answer.ood_score, abs=AGREES)
-    expected = model.answer(proof(model.size)).probabilities
+    expected = model.answer(reference_picture(model.size)).probabilities
     np.testing.assert_array_equal(arrays["expected"], expected)
 
 
-def test_models_of_one_frozen_backbone_share_its_network(
+def test_models_on_one_frozen_backbone_share_its_trunk(
     trained: Callable[[str], Trained], tiny: Backbone, settings: Settings
 ) -> None:
-    taught = lookup.find(str(trained("quick").run.path), settings)
+    trained_model = lookup.find(str(trained("quick").run.path), settings)
     own = Classifier.of_backbone(tiny, settings)
-    assert live.trunk(taught.file).sha256 == live.trunk(own.file).sha256
-    assert _packed(taught)["head"].sha256 != _packed(own)["head"].sha256
+    assert live.trunk(trained_model.file).sha256 == live.trunk(own.file).sha256
+    assert _packed(trained_model)["head"].sha256 != _packed(own)["head"].sha256
 
 
-def test_a_frame_is_answered_as_a_picture_is(tiny: Backbone, settings: Settings) -> None:
+def test_a_frame_is_predicted_as_a_picture_is(tiny: Backbone, settings: Settings) -> None:
     model = Classifier.of_backbone(tiny, settings)
     frame = encoded(draw(0, size=model.size))
     answer = model.answer(model.load(frame))
-    seen = live.answer(model, frame, explain=7)
-    assert seen.verdict is Verdict.SURE
-    np.testing.assert_array_equal(seen.heat, model.heatmaps(answer, [7])[0])
-    assert live.answer(model, frame).heat is None
-    assert live.answer(model, frame, explain=5_000).heat is None
+    prediction = live.predict(model, frame, explain=7)
+    np.testing.assert_array_equal(prediction.probabilities, answer.probabilities)
+    np.testing.assert_array_equal(prediction.heat, model.heatmaps(answer, [7])[0])
+    assert live.predict(model, frame).heat is None
+    assert live.predict(model, frame, explain=5_000).heat is None
 
 
 def test_a_frame_of_another_size_is_refused(tiny: Backbone, settings: Settings) -> None:
     model = Classifier.of_backbone(tiny, settings)
     with pytest.raises(BadImage, match="Expected a frame of 32 by 32 pixels, found 40 by 40"):
-        live.answer(model, encoded(draw(0, size=40)))
+        live.predict(model, encoded(draw(0, size=40)))
 
 
 @pytest.mark.parametrize("place", ["https://cdn.example/x", "https://cdn.example/x/"])
-def test_the_runtime_lies_where_the_host_says(place: str) -> None:
+def test_the_runtime_has_the_address_in_the_settings(place: str) -> None:
     found = live.runtime(Settings(live_runtime=place))
     assert found is not None
     address, digest = found.files["index.js"]
@@ -114,5 +114,5 @@ def test_the_runtime_lies_where_the_host_says(place: str) -> None:
     assert len(digest) == 64
 
 
-def test_a_host_may_want_no_runtime_in_browsers() -> None:
-    assert live.runtime(Settings(live_runtime=live.HERE_ONLY)) is None
+def test_a_host_may_keep_the_runtime_out_of_browsers() -> None:
+    assert live.runtime(Settings(live_runtime=live.SERVER_ONLY)) is None

@@ -1,0 +1,80 @@
+"""A camera that sees things move, and a hand on the capture buttons."""
+
+import base64
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Locator, Page
+
+from core.intake import samples
+from tests.conftest import PREFIX
+from tests.shapes import encoded
+
+SIZE = (640, 480)
+CANVAS = """pictures => {
+    window.scene = 0;
+    navigator.mediaDevices.getUserMedia = async () => {
+        const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 480 });
+        const context = canvas.getContext("2d");
+        const images = await Promise.all(pictures.map(async source => {
+            const image = Object.assign(new Image(), { src: source });
+            await image.decode();
+            return image;
+        }));
+        setInterval(() => {
+            const wave = Math.sin(performance.now() / 500);
+            context.resetTransform();
+            context.clearRect(0, 0, 640, 480);
+            context.setTransform(1 + wave / 5, wave / 8, -wave / 8, 1 + wave / 5, 40 * wave, 0);
+            context.drawImage(images[window.scene], 0, 0);
+        }, 30);
+        return canvas.captureStream(30);
+    };
+}"""
+
+
+def camera(pictures: Sequence[Image.Image]) -> str:
+    """A script that replaces the browser's camera with one that sees what `show` chooses."""
+    sources = []
+    for picture in pictures:
+        content = encoded(picture.convert("RGB").resize(SIZE))
+        sources.append(f"data:image/jpeg;base64,{base64.b64encode(content).decode()}")
+    return f"({CANVAS})({json.dumps(sources)})"
+
+
+def show(view: Locator, place: int) -> None:
+    """Hold one of the pictures before the camera, until its frames arrive."""
+    view.page.evaluate("place => { window.scene = place; }", place)
+    view.page.wait_for_timeout(200)
+
+
+def hold(view: Locator, place: int, pictures: int = 3) -> None:
+    """Hold the capture button of a class until it has so many pictures."""
+    element = view.locator(".class").nth(place)
+    button = element.locator(".capture")
+    button.scroll_into_view_if_needed()
+    box = button.bounding_box()
+    assert box is not None
+    mouse = view.page.mouse
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    mouse.down()
+    element.locator(".strip li").nth(pictures - 1).wait_for()
+    mouse.up()
+
+
+def photographs() -> list[Image.Image]:
+    """Two photographs of different things."""
+    folder = os.environ.get(f"{PREFIX}PHOTOS")
+    if folder:
+        names = ("n01443537_goldfish.jpg", "n02279972_monarch.jpg")
+        return [Image.open(Path(folder) / name) for name in names]
+    return [Image.open(io.BytesIO(content)) for content in samples.photographs().values()][:2]
+
+
+def start(page: Page) -> None:
+    """Choose the camera on the Train page."""
+    page.get_by_role("radio", name="Camera").first.click()

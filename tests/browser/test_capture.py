@@ -1,0 +1,199 @@
+"""Capturing classes with a camera that sees two things move: trained, corrected, saved."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from tests.browser import chromium, moving_camera
+from tests.browser.conftest import TRAINING
+from tests.browser.moving_camera import hold, show
+from tests.browser.server import Server, start
+from tests.browser.test_live_prediction import ENDED, NO_RUNTIME, REMEMBER_TRACKS
+
+NAMES = ("Class 1", "Class 2")
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def things() -> list[Image.Image]:
+    return moving_camera.photographs()
+
+
+@pytest.fixture
+def visit(chrome: Browser, server: Server, things: list[Image.Image]) -> Iterator[Visit]:
+    """`visit(script="", runtime=True, width=1400)`: a new visitor who chose the camera on Train."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def come(script: str = "", runtime: bool = True, width: int = chromium.WIDE) -> Page:
+        visitor = chromium.context(chrome, width=width)
+        contexts.append(visitor)
+        visitor.add_init_script(f"{moving_camera.camera(things)};{script}")
+        if not runtime:
+            visitor.route(NO_RUNTIME, lambda route: route.abort())
+        page = visitor.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{server.url}/train")
+        chromium.settle(page)
+        moving_camera.start(page)
+        return page
+
+    yield come
+    for visitor in contexts:
+        visitor.close()
+    assert not errors, errors
+
+
+def _view(page: Page, engine: str) -> Locator:
+    """The view, once the camera can capture."""
+    view = page.locator(f".capture-view[data-engine={engine}][data-live=true][data-pictures]")
+    view.wait_for(timeout=chromium.PATIENCE)
+    return view
+
+
+def _capture(view: Locator, pictures: int) -> None:
+    for place in range(len(NAMES)):
+        show(view, place)
+        hold(view, place, pictures)
+    view.page.locator(".capture-view[data-lag]").wait_for(timeout=chromium.PATIENCE)
+
+
+def _names_both(view: Locator) -> None:
+    for place, name in enumerate(NAMES):
+        show(view, place)
+        expect(view).to_have_attribute("data-label", name)
+
+
+def _on_disk(server: Server) -> set[Path]:
+    return {path for path in server.home.rglob("*") if "server.log" not in path.name}
+
+
+def test_two_classes_are_captured_corrected_saved_and_reported(
+    visit: Visit, runtime: None, server: Server
+) -> None:
+    page = visit()
+    view = _view(page, "browser")
+    before = _on_disk(server)
+    _capture(view, 10)
+    _names_both(view)
+
+    count = int(view.get_attribute("data-pictures") or 0)
+    view.locator(".class").first.locator(".delete").nth(2).click()
+    expect(view).to_have_attribute("data-pictures", str(count - 1))
+    first = view.locator(".class").first
+    expect(first.get_by_role("img")).to_have_count(int(first.locator(".count").inner_text()))
+    assert _on_disk(server) == before, "nothing is written before it is saved"
+
+    name = view.get_by_role("textbox").first
+    name.fill("my fish")
+    name.press("Enter")
+    expect(view.get_by_label("my fish", exact=True)).to_be_visible()
+    page.get_by_test_id("stBaseButton-primary").filter(has_text="bookmark_add").click()
+    page.get_by_role("button", name="Read the report").click(timeout=TRAINING)
+    expect(page.get_by_text("my fish").first).to_be_visible()
+    assert _on_disk(server) > before
+
+
+def test_the_server_predicts_where_the_browser_cannot_and_deletes_what_is_cleared(
+    visit: Visit,
+) -> None:
+    page = visit(runtime=False)
+    view = _view(page, "server")
+    expect(view.locator("[data-location=server]")).to_be_visible()
+    _capture(view, 5)
+    _names_both(view)
+    page.get_by_test_id("stPopoverButton").click()
+    page.get_by_test_id("stPopoverBody").get_by_role("button").click()
+    expect(view).to_have_attribute("data-pictures", "0")
+    expect(view).not_to_have_attribute("data-label", re.compile("."))
+
+    page.keyboard.press("Escape")
+    _capture(view, 3)
+    # Requests for predictions come without a pause. None of them may reach the next page.
+    page.get_by_test_id("stBaseButton-secondary").filter(has_text="tune").first.click()
+    start_button = page.get_by_test_id("stBaseButton-primary").filter(has_text="Start")
+    expect(start_button).to_be_visible(timeout=TRAINING)
+
+
+def test_pictures_are_captured_and_corrected_from_the_keyboard(visit: Visit, runtime: None) -> None:
+    page = visit()
+    view = _view(page, "browser")
+    pictures = view.locator(".class").first.locator(".strip li")
+    page.keyboard.down("1")
+    pictures.nth(1).wait_for()
+    page.keyboard.down("Shift")
+    page.keyboard.up("Digit1")  # with Shift this key is an exclamation mark
+    page.keyboard.up("Shift")
+    expect(view).to_have_attribute("data-capturing", "")
+    view.locator(".class").nth(1).locator(".capture").focus()
+    page.keyboard.down("Space")
+    view.locator(".class").nth(1).locator(".strip li").nth(1).wait_for()
+    page.keyboard.up("Space")
+    page.locator(".capture-view[data-lag]").wait_for()
+
+    count = pictures.count()
+    pictures.last.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    expect(pictures).to_have_count(count - 1)
+
+    name = view.get_by_role("textbox").nth(1)
+    name.fill("class 1")
+    name.press("Enter")
+    expect(view.locator(".error")).to_be_visible()
+    expect(name).to_have_value("Class 2")
+    # A digit that is typed into a name captures nothing.
+    name.press_sequentially("12")
+    expect(view).to_have_attribute("data-capturing", "")
+
+
+def test_files_are_added_and_the_camera_is_off_after_leaving(
+    visit: Visit, runtime: None, things: list[Image.Image], tmp_path: Path
+) -> None:
+    page = visit(script=REMEMBER_TRACKS)
+    _view(page, "browser")
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for number, path in enumerate(paths):
+        width, height = things[0].size
+        part = things[0].convert("RGB").crop((0, 0, width // (number + 1), height // (number + 1)))
+        part.resize((320, 240)).save(path)
+    page.get_by_test_id("stExpander").locator("summary").click()
+    chromium.upload(page, *paths)
+    expect(_view(page, "browser").locator(".class").first.get_by_role("img")).to_have_count(3)
+    chromium.choose(page, "Zip")
+    page.wait_for_function(ENDED)
+    moving_camera.start(page)
+    expect(_view(page, "browser")).to_have_attribute("data-pictures", "3")
+    chromium.follow(page, "Predict")
+    page.wait_for_function(ENDED)
+
+
+def test_after_a_restart_of_the_server_the_view_says_so_and_starts_again(
+    chrome: Browser, runtime: None, tmp_path: Path
+) -> None:
+    with chromium.context(chrome) as visitor:
+        with start(tmp_path) as server:
+            page = visitor.new_page()
+            page.goto(f"{server.url}/train")
+            chromium.settle(page)
+            moving_camera.start(page)
+            view = page.locator(".capture-view[data-live=true][data-pictures]")
+            view.wait_for()
+            hold(view, 0, 1)
+            page.locator(".capture-view[data-busy=false]").wait_for()
+        with start(tmp_path, port=urlsplit(server.url).port or 0):
+            expect(view.locator(".error")).to_be_visible(timeout=TRAINING)
+            expect(view).to_have_attribute("data-pictures", "0")
+            expect(view.get_by_role("img")).to_have_count(0)
+            hold(view, 0, 1)
+
+
+def test_it_fits_on_a_telephone(visit: Visit, runtime: None) -> None:
+    page = visit(width=chromium.NARROW)
+    _view(page, "browser")
+    assert chromium.overflow(page) <= 0
