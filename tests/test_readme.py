@@ -1,4 +1,4 @@
-"""What README, CONTRIBUTING and docs say exists, exists: paths, links, commands, settings, defaults."""
+"""README, CONTRIBUTING and docs name only what exists, with the right defaults."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import reliability
 from core.backbones import BACKBONES
 from core.commands import COMMANDS
 from core.settings import Settings
@@ -112,12 +113,32 @@ def test_the_usage_page_lists_the_views_of_a_report() -> None:
 
 def test_the_index_of_decisions_has_every_title() -> None:
     rows = _table((DOCS / "decisions" / "README.md").read_text())
-    listed = {match[2]: (match[1]) for row in rows if (match := re.match(r"\[(.+)\]\((.+)\)", row[1]))}
+    listed = {
+        match[2]: (match[1]) for row in rows if (match := re.match(r"\[(.+)\]\((.+)\)", row[1]))
+    }
     written = {
         path.name: path.read_text().partition("\n")[0].removeprefix("# ")
         for path in (DOCS / "decisions").glob("0*.md")
     }
     assert listed == written
+
+
+def test_make_reliability_fills_the_tables_of_its_page_and_changes_nothing_else() -> None:
+    page = reliability.PAGE.read_text(encoding="utf-8")
+    counts = {"tried": 2, "survived": 1, "lost": 1, "resumed": 1}
+    group = counts | {"name": "worker killed", "difference": None, "recovery": 0.1}
+    figure = {"measured": 1.5, "at_least": None, "at_most": 3}
+    tables = {
+        "faults": reliability.faults_table({"faults": [group | {"troubles": ["no report"]}]}),
+        "load": reliability.load_table({"figures": {"seconds per answer, median": figure}}),
+    }
+    for name, table in tables.items():
+        heading = table.partition("\n")[0]
+        assert heading in page, "the page has another heading than the program writes"
+        filled = reliability.fill(page, name, table)
+        before, _, rest = page.partition(reliability.BEGIN.format(name))
+        after = rest.partition(reliability.END.format(name))[2]
+        assert table in filled and filled.startswith(before) and filled.endswith(after)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
