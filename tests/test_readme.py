@@ -14,7 +14,7 @@ from core.settings import Settings
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "README.md"])
 FOLDERS = "core|ui|api|pages|tests|benchmarks|docs"
 SHOWN = {"none": "", f"{Path.home() / '.tusker'}": "~/.tusker"}
 
@@ -166,7 +166,7 @@ def test_make_targets_and_benchmarks_that_are_named_exist(page: Path) -> None:
     text, makefile = page.read_text(), (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     assert set(re.findall(r"(?:`| {4}|^)make ([a-z]+)", text, re.MULTILINE)) <= targets
-    for module in re.findall(r"-m benchmarks\.(\w+)", text):
+    for module in re.findall(r"-m benchmarks\.([a-z_]+)", text):
         assert (ROOT / "benchmarks" / f"{module}.py").is_file(), module
 
 
