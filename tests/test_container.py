@@ -97,7 +97,7 @@ def test_the_health_check_uses_the_port_of_the_app() -> None:
     (port,) = _of("EXPOSE")
     assert variables["STREAMLIT_SERVER_PORT"] == port
     assert COMPOSE["services"]["web"]["ports"][0].endswith(f":{port}")
-    assert f"app_port: {port}" in (ROOT / "docs" / "huggingface.md").read_text()
+    assert f"app_port: {port}" in (ROOT / "docs" / "hosting.md").read_text()
     program = re.findall(r'"-c", "(.*)"\]', check)[0]
     compile(program, "health check", "exec")
     result = subprocess.run(
