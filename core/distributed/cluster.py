@@ -68,11 +68,6 @@ class _Sent:
     looked_at: float = 0.0
 
 
-def drain(lane: Queue, settings: Settings) -> None:
-    """Do the jobs of a queue on the cluster; see `core.jobs.dispatcher.dispatch`."""
-    Cluster(settings).drain(lane)
-
-
 class Cluster:
     """A client of the cluster that sends jobs to its machines and looks after them."""
 

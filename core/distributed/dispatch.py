@@ -1,7 +1,7 @@
 """The dispatcher of one queue whose jobs run on a Ray cluster."""
 
-from core.distributed import cluster
+from core.distributed.cluster import Cluster
 from core.jobs import dispatcher
 
 if __name__ == "__main__":
-    dispatcher.main(cluster.drain)
+    dispatcher.main(lambda queue, settings: Cluster(settings).drain(queue))

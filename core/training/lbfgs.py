@@ -1,6 +1,6 @@
 """Minimise a smooth convex function of many variables.
 
-SciPy's L-BFGS-B solves the same problems in 2 to 4 times the processor time (its steps handle
+SciPy's L-BFGS-B solves the same problems in 2 to 6 times the processor time (its steps handle
 bounds, which a head does not have), and importing it takes 0.7 s and 50 MB.
 """
 
