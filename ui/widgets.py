@@ -36,9 +36,9 @@ NOT_STORED = (
 )
 
 
-def chart(figure: go.Figure, alt: str, **more: Any) -> None:
-    """A Plotly figure as wide as there is room, without Plotly's buttons."""
-    st.plotly_chart(figure, config=PLAIN, alt=alt, **more)
+def chart(figure: go.Figure, **more: Any) -> None:
+    """A figure of `ui.charts` with its text alternative, without Plotly's buttons."""
+    st.plotly_chart(figure, config=PLAIN, alt=figure.layout.meta, **more)
 
 
 def bar(name: str, share: float, value: str) -> None:

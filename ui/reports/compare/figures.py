@@ -27,13 +27,9 @@ def show(columns: Sequence[Column], pairings: Pairings) -> None:
     with table:
         _table(columns, pairings)
     with chart:
+        names = [f"{column.letter} · {text.short(column.title, 40)}" for column in columns]
         accuracies = [column.report.accuracy for column in columns]
-        alt = "; ".join(f"{column.letter} {describe(column.report.accuracy)}" for column in columns)
-        widgets.chart(
-            comparison.accuracies([column.name for column in columns], accuracies),
-            f"Accuracy: {alt}",
-            key="accuracies",
-        )
+        widgets.chart(comparison.accuracies(names, accuracies), key="accuracies")
         st.caption(
             "Each interval is that of one run. On the same pictures a difference can be certain "
             "though the intervals overlap; the sentences above are based on paired tests."
