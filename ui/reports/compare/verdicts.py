@@ -11,20 +11,21 @@ from core.evaluation.report import Estimate
 from core.evaluation.verdict import chance, verdict
 from core.evaluation.wording import figures
 from ui import text
-from ui.reports.compare.column import Column, Pairings, comparable
+from ui.reports.compare.column import Column, comparable
 
 
-def show(columns: Sequence[Column], pairings: Pairings) -> None:
+def show(columns: Sequence[Column]) -> None:
     """A verdict on each run but the first, and the figures behind it."""
     first, *others = columns
-    for column, pairing in zip(others, pairings, strict=True):
-        sentence = text.plain(verdict(pairing, first.letter, column.letter), 400)
-        if isinstance(pairing, PairedComparison):
+    for column in others:
+        assert column.pairing is not None
+        sentence = text.plain(verdict(column.pairing, first.letter, column.letter), 400)
+        if isinstance(column.pairing, PairedComparison):
             st.subheader(sentence)
         else:
             st.markdown(f":material/link_off: {sentence}")
-    pairs = list(comparable(columns, pairings))
-    if len(pairs) < len(pairings):
+    pairs = comparable(columns)
+    if len(pairs) < len(others):
         st.caption(
             "Runs on the same upload with the same seed and the same share for the test have the "
             "same test pictures."
