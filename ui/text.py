@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import time
 
-from core.system.markdown import plain, short
+from core.system import markdown
 
-__all__ = [
-    "classes",
-    "count",
-    "date",
-    "duration",
-    "milliseconds",
-    "percent",
-    "plain",
-    "share",
-    "short",
-    "size",
-]
+plain, short = markdown.plain, markdown.short
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

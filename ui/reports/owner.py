@@ -13,8 +13,7 @@ from core.runs.run import Run
 from core.runs.store import TRASH_MINUTES
 from core.settings import MEGABYTE, Settings
 from core.system import log
-from ui import state, text
-from ui.reports import run_line
+from ui import run_line, state, text
 
 NAME, TAG = "owner name {}", "owner tags {}"
 NOT_SAVED = "This could not be saved; nothing has changed. Try again in a moment."

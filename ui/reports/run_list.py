@@ -10,8 +10,8 @@ import streamlit as st
 from core.evaluation import describe
 from core.runs import Summary
 from core.settings import Settings
-from ui import models, state, text
-from ui.reports import owner, run_line
+from ui import models, run_line, state, text
+from ui.reports import owner
 
 ANY = "Any"
 ORDERS: dict[str, Callable[[Summary], Any]] = {

@@ -13,8 +13,7 @@ from core.jobs import State
 from core.runs.comparison import MOST
 from core.runs.run import Run
 from core.settings import Settings
-from ui import resources, state, text
-from ui.reports import run_line
+from ui import resources, run_line, state, text
 from ui.reports.compare import changes, figures, verdicts
 from ui.reports.compare.column import Column
 

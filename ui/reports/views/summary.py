@@ -22,6 +22,11 @@ LONG, NARROW = 18, 140
 """Letters of a class from which its column is narrowed to so many pixels, for phones."""
 COARSE = 0.1
 """Width of an interval from which a figure has whole per cents."""
+AVERAGED = {
+    "precision": "Of the pictures predicted as a class, the share that belongs to it",
+    "recall": "Of the pictures of a class, the share that was found",
+    "F1": "Harmonic mean of precision and recall",
+}
 
 
 def show(view: CompleteRun) -> None:
@@ -94,23 +99,9 @@ def _all(report: Report) -> None:
         ("Macro", report.macro, "every class counts alike"),
         ("Weighted", report.weighted, "a class counts by its pictures"),
     ):
-        lines += [
-            (
-                f"{name} precision",
-                describe(averages.precision),
-                f"Of the pictures predicted as a class, the share that belongs to it; {weighting}.",
-            ),
-            (
-                f"{name} recall",
-                describe(averages.recall),
-                f"Of the pictures of a class, the share that was found; {weighting}.",
-            ),
-            (
-                f"{name} F1",
-                describe(averages.f1),
-                f"Harmonic mean of precision and recall; {weighting}.",
-            ),
-        ]
+        for measure, meaning in AVERAGED.items():
+            estimate = getattr(averages, measure.lower())
+            lines.append((f"{name} {measure}", describe(estimate), f"{meaning}; {weighting}."))
     log_loss = describe(report.log_loss, percent=False)
     lines.append(
         ("Log loss", log_loss, "Penalises a low probability of the actual class; 0 is best.")
