@@ -95,11 +95,6 @@ def _per_run(
     )
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
-def _backbone(path: Path) -> ServingModel:
-    return _warm(path)
-
-
 def open_model(path: Path) -> ServingModel:
     """Open a network: all visitors share those of backbones, but not those of trained models."""
     return _backbone(path) if _shared(path) else _warm(path)
@@ -107,6 +102,11 @@ def open_model(path: Path) -> ServingModel:
 
 def _shared(path: Path) -> bool:
     return serving.DATA in path.parents or settings().home / "backbones" in path.parents
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _backbone(path: Path) -> ServingModel:
+    return _warm(path)
 
 
 def _warm(path: Path) -> ServingModel:

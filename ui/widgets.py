@@ -52,6 +52,12 @@ def bar(name: str, share: float, value: str) -> None:
     st.progress(min(1.0, share), text=f"{text.plain(name, 120)} · {value}")
 
 
+def heat_map_strength(key: str, **more: Any) -> float:
+    """A slider for how much a heat map covers the picture, 0 to 1."""
+    label = "Strength of the heat map"
+    return st.slider(label, 0, 100, 70, step=5, format="%d %%", key=key, **more) / 100
+
+
 def download(
     label: str,
     data: bytes | str | Callable[[], bytes | str],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import streamlit as st
+from pydantic import BaseModel
 
 from core import backbones
 from core.backbones import serving
@@ -20,41 +21,33 @@ OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SG
 
 
 class Number(NamedTuple):
-    """A setting that is a number: its path in the configuration, label, range, step and help."""
+    """A setting that is a number: its path in the configuration, label, step and help."""
 
     path: str
     label: str
-    low: float
-    high: float
     step: float
     help: str | None = None
 
 
 DATA = (
-    Number("validation", "Share for validation", 0.05, 0.4, 0.05, "Decides when to stop."),
+    Number("validation", "Share for validation", 0.05, "Decides when to stop."),
     Number(
         "test",
         "Share for the test",
         0.05,
-        0.4,
-        0.05,
         "Kept for the report, unless the upload has a test set of its own.",
     ),
-    Number("batch_size", "Batch size", 1, 512, 1, "Pictures per step."),
-    Number("seed", "Seed", 0, 2**31 - 1, 1, "The same seed gives the same result."),
+    Number("batch_size", "Batch size", 1, "Pictures per step."),
+    Number("seed", "Seed", 1, "The same seed gives the same result."),
     Number(
         "crop",
         "Crop (share of the shorter edge)",
-        0.5,
-        1.0,
         0.02,
         "How much of a picture the model sees, from the centre.",
     ),
     Number(
         "label_smoothing",
         "Label smoothing",
-        0.0,
-        0.5,
         0.05,
         "Values above 0 make the model less overconfident.",
     ),
@@ -64,28 +57,28 @@ AUGMENTATION = (
         "augmentation.views",
         "Views of each picture",
         1,
-        16,
-        1,
         "The picture itself, its mirror image, then random variations.",
     ),
-    Number("augmentation.shear", "Shear (degrees)", 0.0, 45.0, 1.0),
-    Number("augmentation.rotation", "Rotation (degrees)", 0.0, 180.0, 5.0),
-    Number("augmentation.shift", "Shift (fraction)", 0.0, 0.5, 0.02),
-    Number("augmentation.zoom", "Zoom (fraction)", 0.0, 0.9, 0.05),
-    Number("augmentation.brightness", "Brightness (fraction)", 0.0, 0.9, 0.05),
+    Number("augmentation.shear", "Shear (degrees)", 1.0),
+    Number("augmentation.rotation", "Rotation (degrees)", 5.0),
+    Number("augmentation.shift", "Shift (fraction)", 0.02),
+    Number("augmentation.zoom", "Zoom (fraction)", 0.05),
+    Number("augmentation.brightness", "Brightness (fraction)", 0.05),
 )
-DROPOUT = Number("head.dropout", "Dropout", 0.0, 0.9, 0.05, "Share of inputs dropped in training.")
-LAYERS = Number(
-    "unfreeze.layers", "Or layers to unfreeze", 0, 500, 1, "From the top, in place of stages."
+DROPOUT = Number("head.dropout", "Dropout", 0.05, "Share of inputs dropped in training.")
+STAGES = Number(
+    "unfreeze.stages",
+    "Stages to unfreeze",
+    1,
+    "From the top; 0 leaves all frozen. Batch normalisation always stays frozen.",
 )
+LAYERS = Number("unfreeze.layers", "Or layers to unfreeze", 1, "From the top, in place of stages.")
 PHASE = (
-    Number("epochs", "Epochs at most", 0, 500, 1),
-    Number("learning_rate", "Learning rate", 1e-6, 1.0, 1e-4),
+    Number("epochs", "Epochs at most", 1),
+    Number("learning_rate", "Learning rate", 1e-4),
     Number(
         "patience",
         "Patience (epochs)",
-        1,
-        500,
         1,
         "Training stops after so many epochs without a better validation loss.",
     ),
@@ -172,16 +165,7 @@ def _advanced(
             "Without any, the head is a logistic regression, solved to its optimum."
         )
     with top:
-        most = len(backbones.get(values["backbone"]).stages) - 1
-        stages = Number(
-            "unfreeze.stages",
-            "Stages to unfreeze",
-            0,
-            most,
-            1,
-            "From the top; 0 leaves all frozen. Batch normalisation always stays frozen.",
-        )
-        numbers(stages, LAYERS)
+        numbers(STAGES, LAYERS)
         if values["unfreeze"]["layers"]:
             values["unfreeze"]["stages"] = 0
         _phase(defaults, "fine_tune_phase", values)
@@ -192,14 +176,23 @@ def _number(
     defaults: TrainingConfig, field: Number, values: dict[str, Any], *, disabled: bool = False
 ) -> None:
     """A number input that puts its value into nested values."""
-    *groups, name = field.path.split(".")
+    backbone, (*groups, name) = values["backbone"], field.path.split(".")
+    part: BaseModel = defaults
     for group in groups:
-        values = values[group]
+        values, part = values[group], getattr(part, group)
+    value = getattr(part, name)
+    # A range that excludes its lower end has none that can be typed; 0.000001 is close to it.
+    limits = {"ge": 1e-6}
+    for limit in type(part).model_fields[name].metadata:
+        limits |= asdict(limit)
+    high = type(value)(limits["le"])
+    if field is STAGES:
+        high = len(backbones.get(backbone).stages) - 1
     values[name] = st.number_input(
         field.label,
-        field.low,
-        field.high,
-        min(attrgetter(field.path)(defaults), field.high),
+        type(value)(limits["ge"]),
+        high,
+        min(value, high),
         field.step,
         "%.6f" if name == "learning_rate" else None,
         key=f"{defaults.preset} {field.path}",

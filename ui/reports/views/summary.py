@@ -65,7 +65,7 @@ def _metrics(report: Report) -> None:
         ),
         (
             "Gain over the baseline",
-            points(baseline.gain),
+            text.difference(baseline.gain),
             "Percentage points of accuracy, on the same test pictures.",
         ),
     )
@@ -73,12 +73,6 @@ def _metrics(report: Report) -> None:
         for label, value, help_text in metrics:
             st.metric(label, value, border=True, help=help_text)
     st.caption("In brackets: the 95 % confidence interval.")
-
-
-def points(gain: Estimate) -> str:
-    """A difference in percentage points: `39 points (30 to 47)`."""
-    value, low, high = (figure.replace("-", "−") for figure in figures(gain))
-    return f"{value} points ({low} to {high})"
 
 
 def _all(report: Report) -> None:
