@@ -12,7 +12,8 @@ from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, _markdown, reading
 from ui.reports.views import pictures
 from ui.reports.views.complete_run import CompleteRun
-from ui.reports.views.summary import NARROW, interval, points
+from ui.reports.views.summary import NARROW, interval
+from ui.text import difference
 
 
 def everything(visitor: Visitor) -> list[str]:
@@ -27,7 +28,7 @@ def test_the_most_important_figures_come_first(visitor: Visitor, run: Run, repor
         ("Accuracy", describe(report.accuracy)),
         ("Macro F1", describe(report.macro.f1)),
         ("Baseline (most common class)", describe(report.baseline.accuracy)),
-        ("Gain over the baseline", points(report.baseline.gain)),
+        ("Gain over the baseline", difference(report.baseline.gain)),
     ]
 
 
