@@ -15,6 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
 from core.checks import Severity
+from core.dataset import Skipped
 from core.errors import TuskerError
 from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Event, Note, Step
@@ -88,6 +89,12 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     for row in rows:
         writer.writerow([inert(cell) if isinstance(cell, str) else cell for cell in row])
     return out.getvalue()
+
+
+def skipped(files: Sequence[Skipped]) -> None:
+    """A table of the files that were left out."""
+    columns = {"File": [file.name for file in files], "Why": [file.reason for file in files]}
+    st.dataframe(columns, hide_index=True)
 
 
 def error(sentence: str, icon: str = ":material/error:") -> None:

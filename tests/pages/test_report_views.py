@@ -70,7 +70,7 @@ def test_classes_are_listed_with_numbers_that_can_be_sorted(
 def test_curves_of_classes_are_drawn_once_they_are_asked_for(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id)
     assert not [alt for alt in visitor.charts() if alt.startswith("ROC")]
-    visitor.at.session_state["report_curves"] = True
+    visitor.at.session_state["curves"] = True
     visitor.see()
     assert [alt for alt in visitor.charts() if alt == f"ROC of {len(NAMES)} classes"]
     visitor.choose("Precision–recall", "precision_recall")

@@ -77,9 +77,8 @@ def show_skipped(examined: Intake) -> None:
         return
     count = text.count(len(skipped), "file was left out", "files were left out")
     with st.expander(f":material/visibility_off: {count}"):
+        widgets.skipped(skipped)
         rows = [(file.name, file.reason) for file in skipped]
-        names, reasons = zip(*rows, strict=True)
-        st.dataframe({"file": names, "why": reasons}, hide_index=True)
         widgets.download_csv(("file", "why"), lambda: rows, "left_out.csv")
 
 

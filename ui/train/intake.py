@@ -49,7 +49,7 @@ def offer(settings: Settings) -> None:
         UPLOAD_BY,
         default="Zip",
         required=True,
-        key=state.UPLOAD_BY,
+        key="upload by",
         label_visibility="collapsed",
     )
     if source == CAMERA:

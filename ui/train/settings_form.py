@@ -101,7 +101,7 @@ def choose(
         format_func=str.capitalize,
         captions=forecast.captions(),
         horizontal=True,
-        key=state.PRESET,
+        key="preset",
         label_visibility="collapsed",
     )
     defaults = preset(chosen)

@@ -8,7 +8,7 @@ from core.evaluation import describe
 from core.evaluation.report import Threshold
 from core.evaluation.wording import figures
 from core.runs.annotations import Annotations
-from ui import state, text, widgets
+from ui import text, widgets
 from ui.charts import certainty
 from ui.reports.views import picture
 from ui.reports.views.complete_run import CompleteRun
@@ -81,7 +81,7 @@ def _choose(choices: tuple[Threshold, ...], annotations: Annotations) -> Thresho
         sorted(by_aim),
         annotations.aim if annotations.aim in by_aim else choices[0].aim,
         format_func=lambda aim: f"{100 * aim:.0f} %",
-        key=state.COVERAGE,
+        key="coverage aim",
         help="For the rest, those with the lowest probability, the answer is “Not sure”.",
     )
     return by_aim[aim]

@@ -79,10 +79,4 @@ def _skipped(dataset: Dataset) -> None:
     if not dataset.skipped:
         return
     st.subheader(text.count(len(dataset.skipped), "file was left out", "files were left out"))
-    st.dataframe(
-        {
-            "File": [skipped.name for skipped in dataset.skipped],
-            "Why": [skipped.reason for skipped in dataset.skipped],
-        },
-        hide_index=True,
-    )
+    widgets.skipped(dataset.skipped)

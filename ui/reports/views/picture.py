@@ -186,7 +186,7 @@ def _heat_maps(view: CompleteRun, place: int, prediction: Prediction) -> None:
     if prediction.label != prediction.predicted:
         explained.append((prediction.label, maps[place, 1]))
     grid = st.grid(len(explained) + 1, min_column_width=110, gap="small")
-    strength = widgets.heat_map_strength(state.STRENGTH)
+    strength = widgets.heat_map_strength("heat map strength")
     with grid.cell():
         st.image(pixels, width="stretch", alt=prediction.name)
         st.caption("The picture")

@@ -9,7 +9,7 @@ import streamlit as st
 from core.evaluation import Estimate, Report, describe
 from core.evaluation.report import Mistake
 from core.evaluation.wording import figures
-from ui import resources, state, text, widgets
+from ui import resources, text, widgets
 from ui.charts import bars, certainty
 from ui.reports.views import confusions, picture
 from ui.reports.views.complete_run import CompleteRun
@@ -40,7 +40,7 @@ def show(view: CompleteRun) -> None:
     curves = st.expander(
         "ROC and precision–recall of each class",
         icon=":material/show_chart:",
-        key=state.CURVES,
+        key="curves",
         on_change="rerun",
     )
     if curves.open:
