@@ -90,7 +90,7 @@ def _add_files(settings: Settings) -> None:
     """Pictures from files, for the same classes."""
     session = capture.showing()
     with st.expander("Add pictures from files", icon=":material/upload:"):
-        ids: dict[str, int] = {one.name: one.id for one in session.classes}
+        ids: dict[str, int] = {each.name: each.id for each in session.classes}
         turn = st.session_state.setdefault(state.CAPTURE_ROUND, 0)
         if not ids:
             st.caption("Add a class first.")

@@ -133,9 +133,9 @@ def _marked(cells: list[str], columns: Sequence[Column], measure: str) -> list[s
 def _sizes(megabytes: Sequence[float | None]) -> list[str]:
     """Sizes, the smallest marked if the others are larger."""
     cells = ["–" if size is None else f"{size:.1f} MB" for size in megabytes]
-    known = [size for size in megabytes if size is not None]
-    if len(known) == len(megabytes):
-        smallest, second, *_ = sorted(known)
+    measured = [size for size in megabytes if size is not None]
+    if len(measured) == len(megabytes):
+        smallest, second, *_ = sorted(measured)
         if second > SAME * smallest:
             cells[megabytes.index(smallest)] += "  :material/check: smallest"
     return cells
