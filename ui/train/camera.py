@@ -34,7 +34,7 @@ def offer(settings: Settings) -> None:
 
 @st.fragment
 def _below(settings: Settings) -> None:
-    """Everything below the camera; only this runs again for a question from the camera."""
+    """Everything below the camera; only this runs again for a request of the camera view."""
     if state.parameter(state.UPLOAD):
         st.rerun()
     capture_view.transport()

@@ -25,7 +25,7 @@ DELETED = "This run was deleted meanwhile, so there is no report. Reload the pag
 
 
 def show(view: CompleteRun) -> None:
-    """Three groups, each with what it is for; files are made when they are asked for."""
+    """Three groups, each with what it is for; files are made when they are downloaded."""
     run = view.run
     st.subheader("The model")
     footprint = run.footprint()
