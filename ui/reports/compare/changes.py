@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.evaluation.paired import Position
-from ui import text
-from ui.reports import gallery
+from ui import gallery, text
 from ui.reports.compare.column import Column, comparable
 
 

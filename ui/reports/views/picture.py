@@ -11,8 +11,7 @@ from core import images
 from core.errors import BadImage
 from core.evaluation.report import Prediction
 from core.model import heatmap
-from ui import state, text, widgets
-from ui.reports import gallery
+from ui import gallery, state, text, widgets
 from ui.reports.views.complete_run import CompleteRun
 
 EDGE = 320
