@@ -36,6 +36,6 @@ page = st.navigation(
     position="top",
 )
 # Streamlit forgets the fragments of the previous page only after a script has run to its end. A
-# late one, such as a question from the camera, would be drawn in a place that no longer exists.
+# late one, such as a request of the camera view, would be drawn in a place that no longer exists.
 with contextlib.suppress(StopException):
     page.run()

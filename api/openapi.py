@@ -35,79 +35,62 @@ def describe(settings: Settings) -> str:
     ]
     _, schemas = models_json_schema(returned, ref_template="#/components/schemas/{model}")
     components: Json = {"schemas": schemas["$defs"]}
-    security: list[Json] = []
-    codes = [code for code in ERRORS if code != 401]
-    access_codes = [429]
+    secured: Json = {"security": []}
+    codes = [*ERRORS]
     if settings.api_token:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        security, codes, access_codes = [{"token": []}], [*ERRORS], [401, 429]
-    this = _content({"type": "object"})
-    predict = _predict(settings) | {
-        "security": security,
-        "responses": _responses("PredictResponse", codes),
+        secured["security"] = [{"token": []}]
+    else:
+        codes.remove(401)
+    access = [code for code in codes if code in (401, 429)]
+    predict = _operation("predict", "Predict the class of each picture.", "PredictResponse", codes)
+    listing = "List the models; on a public host those that are published."
+    models = _operation("models", listing, "ModelsResponse", access)
+    paths = {
+        "/api/predict": {"post": predict | secured | _input(settings)},
+        "/api/models": {"get": models | secured},
+        "/api/openapi.json": {"get": _operation("description", "This description.", "", [429])},
+        "/api/health": {"get": _operation("health", "Whether the API is up.", "Health", [])},
     }
-    models = _get(
-        "models",
-        "List the models; on a public host those that are published.",
-        security,
-        _responses("ModelsResponse", access_codes),
-    )
-    description = _get(
-        "description",
-        "This description.",
-        [],
-        {"200": {"description": "OpenAPI 3.1."} | this} | _errors([429]),
-    )
-    health = _get("health", "Whether the API is up.", [], _responses("Health", []))
-    return json.dumps(
-        {
-            "openapi": "3.1.0",
-            "info": {
-                "title": "Tusker",
-                "version": "1",
-                "summary": "Classify pictures.",
-                "license": {"name": "MIT", "identifier": "MIT"},
-            },
-            "paths": {
-                "/api/predict": {"post": predict},
-                "/api/models": {"get": models},
-                "/api/openapi.json": {"get": description},
-                "/api/health": {"get": health},
-            },
-            "components": components,
-        }
-    )
-
-
-def _get(operation: str, summary: str, security: list[Json], responses: Json) -> Json:
-    return {
-        "operationId": operation,
-        "summary": summary,
-        "security": security,
-        "responses": responses,
+    info = {
+        "title": "Tusker",
+        "version": "1",
+        "summary": "Classify pictures.",
+        "license": {"name": "MIT", "identifier": "MIT"},
     }
+    return json.dumps({"openapi": "3.1.0", "info": info, "paths": paths, "components": components})
 
 
-def _predict(settings: Settings) -> Json:
+def _operation(name: str, summary: str, schema: str, errors: list[int]) -> Json:
+    """An operation that needs no token and returns a schema, or any object if that is empty."""
+    responses = {200: _response("Success.", schema)}
+    responses |= {code: _response(ERRORS[code], "Error") for code in errors}
+    return {"operationId": name, "summary": summary, "security": [], "responses": responses}
+
+
+def _response(description: str, schema: str) -> Json:
+    content = {"$ref": f"#/components/schemas/{schema}"} if schema else {"type": "object"}
+    return {"description": description, "content": {"application/json": {"schema": content}}}
+
+
+def _input(settings: Settings) -> Json:
+    """Parameters and body of a prediction request."""
     picture = {"type": "string", "format": "binary", "contentMediaType": "image/*"}
+    pictures = {
+        "type": "array",
+        "items": picture,
+        "minItems": 1,
+        "maxItems": settings.predict_pictures,
+        "description": "One part with a file name per picture.",
+    }
     form = {
         "type": "object",
         "required": [parsing.FIELD],
         "additionalProperties": False,
-        "properties": {
-            parsing.FIELD: {
-                "type": "array",
-                "items": picture,
-                "minItems": 1,
-                "maxItems": settings.predict_pictures,
-                "description": "One part with a file name per picture.",
-            },
-            **PARAMETERS,
-        },
+        "properties": {parsing.FIELD: pictures} | PARAMETERS,
     }
+    content = {"multipart/form-data": {"schema": form}, "image/*": {"schema": picture}}
     return {
-        "operationId": "predict",
-        "summary": "Predict the class of each picture.",
         "description": (
             f"At most {settings.predict_pictures} pictures and {settings.api_megabytes} MB per "
             f"request, and {settings.api_requests_per_minute} requests per minute. Parameters go "
@@ -115,35 +98,8 @@ def _predict(settings: Settings) -> Json:
             "gets an error; if no picture can be read, the status is 422."
         ),
         "parameters": [
-            {
-                "name": name,
-                "in": "query",
-                "description": schema["description"],
-                "schema": {key: value for key, value in schema.items() if key != "description"},
-            }
+            {"name": name, "in": "query", "description": schema["description"], "schema": schema}
             for name, schema in PARAMETERS.items()
         ],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {"schema": form},
-                "image/*": {"schema": picture},
-            },
-        },
+        "requestBody": {"required": True, "content": content},
     }
-
-
-def _responses(schema: str, errors: list[int]) -> Json:
-    return {"200": {"description": "Success."} | _schema(schema)} | _errors(errors)
-
-
-def _errors(codes: list[int]) -> Json:
-    return {str(code): {"description": ERRORS[code]} | _schema("Error") for code in codes}
-
-
-def _schema(name: str) -> Json:
-    return _content({"$ref": f"#/components/schemas/{name}"})
-
-
-def _content(schema: Json) -> Json:
-    return {"content": {"application/json": {"schema": schema}}}

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
 import anyio
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,19 +29,6 @@ MAX_TEXT_BYTES = 1024
 """Maximum size of a parameter in a form."""
 TIMEOUT_SECONDS = 120
 """How long a request may take to arrive."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """An uploaded picture.
-
-    Attributes:
-        name: of the file, as the client sent it. Never to be used as a path.
-        file: its content, to be read once.
-    """
-
-    name: str
-    file: IO[bytes]
 
 
 class Parameters(BaseModel):
@@ -67,7 +54,7 @@ NAMES = tuple(Parameters.model_fields)
 class PredictRequest:
     """At least one picture, and the parameters."""
 
-    pictures: tuple[Upload, ...]
+    pictures: tuple[UploadFile, ...]
     parameters: Parameters
 
 
@@ -85,7 +72,7 @@ async def parse(request: Request, settings: Settings) -> AsyncGenerator[PredictR
         with _time_limit():
             form = await _parse_form(request, settings)
         try:
-            yield _parse_fields(request, [_field(*item) for item in form.multi_items()])
+            yield _parse_fields(request, form.multi_items())
         finally:
             await form.close()
     elif content_type.startswith("image/"):
@@ -94,7 +81,9 @@ async def parse(request: Request, settings: Settings) -> AsyncGenerator[PredictR
                 async for chunk in _body(request, settings):
                     file.write(chunk)
             file.seek(0)
-            yield _parse_fields(request, [(FIELD, Upload(FIELD, file))])
+            yield _parse_fields(
+                request, [(FIELD, UploadFile(cast("BinaryIO", file), filename=FIELD))]
+            )
     else:
         raise HTTPException(
             415,
@@ -154,25 +143,18 @@ def _time_limit() -> Iterator[None]:
         raise HTTPException(408, message) from error
 
 
-def _field(name: str, value: str | UploadFile) -> tuple[str, str | Upload]:
-    if isinstance(value, str):
-        return name, value
-    # Some charsets decode to lone surrogates, which JSON cannot hold.
-    return name, Upload((value.filename or "").encode("utf-8", "replace").decode(), value.file)
-
-
-def _parse_fields(request: Request, form: Iterable[tuple[str, str | Upload]]) -> PredictRequest:
-    pictures: list[Upload] = []
+def _parse_fields(request: Request, form: Iterable[tuple[str, str | UploadFile]]) -> PredictRequest:
+    pictures: list[UploadFile] = []
     values: dict[str, Any] = {}
     # A parameter in the form overrides one in the query.
     for items in (request.query_params.multi_items(), form):
         seen: set[str] = set()
         for name, value in items:
-            if isinstance(value, Upload) and name == FIELD:
+            if isinstance(value, UploadFile) and name == FIELD:
                 pictures.append(value)
             elif name == FIELD:
                 raise HTTPException(422, f"Expected a file in the field {FIELD}, found text.")
-            elif name not in NAMES or isinstance(value, Upload):
+            elif name not in NAMES or isinstance(value, UploadFile):
                 names = f"{', '.join(NAMES)} and files in {FIELD}"
                 raise HTTPException(422, f"Expected {names}, found {quote(name)}.")
             elif name in seen:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import anyio
 from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -18,7 +19,7 @@ from api import openapi, schemas
 from api.access import AccessControl
 from api.errors import HANDLERS
 from api.model_cache import ModelCache
-from api.parsing import Parameters, Upload, parse
+from api.parsing import Parameters, parse
 from api.schemas import PictureError, PictureResult, respond
 from core import backbones, runs
 from core.backbones import imagenet_labels, serving
@@ -97,15 +98,18 @@ class Api:
 
 
 def _predict(
-    classifier: Classifier, upload: Upload, parameters: Parameters
+    classifier: Classifier, upload: UploadFile, parameters: Parameters
 ) -> PictureResult | PictureError:
+    # As the client sent it, so never a path. Some charsets decode to lone surrogates, which JSON
+    # cannot hold.
+    name = (upload.filename or "").encode("utf-8", "replace").decode()
     try:
         answer = classifier.answer(classifier.load(upload.file.read()))
     except BadImage as error:
-        return PictureError(file=upload.name, error=str(error))
+        return PictureError(file=name, error=str(error))
     predictions = classifier.top(answer.probabilities, parameters.top)
     return PictureResult(
-        file=upload.name,
+        file=name,
         predictions=[schemas.Prediction(**vars(prediction)) for prediction in predictions],
         verdict=classifier.verdict(answer),
         milliseconds=answer.seconds * 1000,

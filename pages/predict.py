@@ -15,7 +15,7 @@ with inputs:
     left, right = st.columns([3, 1])
     with left:
         model = model_picker.choose(settings)
-    count = int(right.number_input("Answers", 1, 10, 3, key=state.COUNT))
+    count = int(right.number_input("Answers", 1, 10, 3, key="answers"))
     st.caption(model_picker.describe(model, settings))
     imported_models.offer(model, settings)
     chosen = pictures.choose(settings)

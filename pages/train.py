@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from core import runs
 from core.errors import TuskerError
 from core.intake import samples
-from ui import frame, launch, resources, run_progress, state, widgets
+from ui import frame, launch, resources, run_line, run_progress, state, text, widgets
 from ui.train import bakeoff, camera, intake, settings_form, warm_start
 from ui.train.estimate import Forecast
 
@@ -14,7 +15,8 @@ st.title("Train your own classes")
 
 if (run := launch.current(settings)) is not None:
     try:
-        launch.heading(run)
+        summary = runs.summarise(run, settings)
+        st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
         run_progress.show(run, settings)
     except TuskerError as refusal:
         run_progress.damaged(run, settings, str(refusal))
@@ -53,6 +55,6 @@ st.button(
     icon=":material/play_arrow:",
     disabled=not startable,
     on_click=launch.start,
-    args=(upload, examined, config, settings, model),
+    args=(upload, examined, config, settings, model and model.path),
 )
 widgets.show_refusal(state.REFUSAL)

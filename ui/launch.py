@@ -7,10 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import backbones, runs
-from core.bundles import ImportedModel
-from core.checks import Finding
-from core.dataset import Dataset
+from core import runs
 from core.errors import TuskerError
 from core.intake import Intake, uploads
 from core.intake.uploads import Upload
@@ -18,7 +15,7 @@ from core.jobs import State, enqueue, quotas
 from core.runs import Run, resuming
 from core.settings import Settings
 from core.training.config import TrainingConfig
-from ui import models, resources, state, text, widgets
+from ui import models, state, widgets
 
 
 def start(
@@ -26,27 +23,13 @@ def start(
     examined: Intake,
     config: TrainingConfig,
     settings: Settings,
-    model: ImportedModel | None = None,
-) -> None:
-    """Train on an examined upload, starting from a model if the settings name one."""
-    folder = None if model is None else model.path
-    _begin(examined.dataset, config, upload, settings, examined.findings, folder)
-
-
-def _begin(
-    dataset: Dataset,
-    config: TrainingConfig,
-    upload: Upload,
-    settings: Settings,
-    findings: tuple[Finding, ...],
-    start_from: Path | None,
+    start_from: Path | None = None,
 ) -> None:
     """Create a run of this visit, put it in the queue, and let the address lead to it.
 
     Args:
-        dataset: its paths are relative to the pictures of the upload.
-        findings: about the pictures; kept for the report.
-        start_from: folder of the model that the training starts from.
+        examined: what was found in the upload; its findings are kept for the report.
+        start_from: folder of the model that the training starts from, if any.
     """
     runs.sweep(settings)
     by = state.mark(settings)
@@ -55,8 +38,8 @@ def _begin(
         quotas.check_minutes(by, settings)
         run = Run(runs.new_path(settings))
         try:
-            runs.create(config, dataset, run.path, by=by)
-            run.write_findings(findings)
+            runs.create(config, examined.dataset, run.path, by=by)
+            run.write_findings(examined.findings)
             enqueue(run.path, runs.training_order(upload.pictures, start_from), settings, by=by)
         except (TuskerError, OSError):
             runs.delete(run)
@@ -82,18 +65,6 @@ def current(settings: Settings, show_missing: Callable[[str], object] = st.warni
         return None
     state.remember_run(run.id)
     return run
-
-
-def heading(run: Run) -> None:
-    """Pictures, backbone and preset of a run, in a line."""
-    dataset, config = resources.dataset(run), run.config()
-    preset = "" if config.preset == "custom" else f" · {config.preset}"
-    st.markdown(
-        f"**{text.plain(run.annotations().name or dataset.name)}** · "
-        f"{text.classes(len(dataset.classes))} · "
-        f"{text.count(len(dataset.examples), 'picture')} · "
-        f"{backbones.get(config.backbone).title}{preset}"
-    )
 
 
 def again(run: Run, settings: Settings) -> None:
@@ -160,9 +131,6 @@ def _resume(run: Run, settings: Settings) -> None:
 
 
 def _repeat(run: Run, upload: Upload, settings: Settings) -> None:
-    try:
-        arguments = run.dataset(), run.config(), upload, settings, run.findings(), run.start
-    except TuskerError as refusal:  # damaged meanwhile
-        st.session_state[state.REFUSAL] = str(refusal)
-    else:
-        _begin(*arguments)
+    with widgets.keep_refusal(state.REFUSAL):  # damaged meanwhile
+        examined = Intake(dataset=run.dataset(), findings=tuple(run.findings()))
+        start(upload, examined, run.config(), settings, run.start)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
@@ -31,6 +33,8 @@ from core.settings import Settings, load
 from core.system import log, memory, threads
 from ui.charts.confusion import Share, confusion_matrix
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 SWEEP_SECONDS = 3600
 PACKED_SECONDS = 900
 """How long a packed model stays in memory after the last browser took it."""
@@ -75,26 +79,20 @@ def _model_version(model: str) -> bytes:
 
 
 def _run_version(run: Run) -> tuple[object, ...]:
-    """Changes when the report of a run is written."""
-    return str(run.path), run.changed_at
+    """Changes when the report of a run, its OOD scores or its annotations are written."""
+    return str(run.path), run.changed_at, run.annotations().model_dump_json()
 
 
-def _scored_version(run: Run) -> tuple[object, ...]:
-    """Changes as well when the OOD scores have been computed after the report."""
-    try:
-        return *_run_version(run), run.ood_scores() is not None
-    except TuskerError:
-        return (None,)
-
-
-def _annotated_version(run: Run) -> tuple[object, ...]:
-    """Changes as well when the owner of a run changes its annotations."""
-    return *_run_version(run), run.annotations().model_dump_json()
-
-
-@st.cache_resource(max_entries=3, show_spinner=False)
-def _backbone(path: Path) -> ServingModel:
-    return _warm(path)
+def _per_run(
+    max_entries: int, spinner: str = ""
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Cache what is read from the files of runs, for this visitor, until they change."""
+    return st.cache_resource(
+        scope="session",
+        max_entries=max_entries,
+        show_spinner=spinner or False,
+        hash_funcs={Run: _run_version},
+    )
 
 
 def open_model(path: Path) -> ServingModel:
@@ -104,6 +102,11 @@ def open_model(path: Path) -> ServingModel:
 
 def _shared(path: Path) -> bool:
     return serving.DATA in path.parents or settings().home / "backbones" in path.parents
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _backbone(path: Path) -> ServingModel:
+    return _warm(path)
 
 
 def _warm(path: Path) -> ServingModel:
@@ -135,17 +138,6 @@ def classifiers(model: str) -> tuple[Classifier, ...]:
     return tuple(lookup.find(model, settings(), on_one_thread) for _ in range(threads.cores()))
 
 
-def live_parts(model: str) -> dict[str, Part]:
-    """A model by name as a browser takes it, packed once per visit; a backbone once per server."""
-    return _live_backbone(model) if backbones.known(model) else _live_run(model)
-
-
-@st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
-def _live_backbone(model: str) -> dict[str, Part]:
-    network = classifier(model)
-    return live.pack(network, shared_trunk(network.file))
-
-
 @st.cache_resource(
     scope="session",
     max_entries=1,
@@ -153,7 +145,8 @@ def _live_backbone(model: str) -> dict[str, Part]:
     show_spinner=False,
     hash_funcs={str: _model_version},
 )
-def _live_run(model: str) -> dict[str, Part]:
+def live_parts(model: str) -> dict[str, Part]:
+    """A model by name as a browser takes it."""
     network = classifier(model)
     trunk = shared_trunk(network.file) if _shared(network.file) else live.trunk(network.file)
     return live.pack(network, trunk)
@@ -165,72 +158,43 @@ def shared_trunk(file: Path) -> Part:
     return live.trunk(file)
 
 
-@st.cache_resource(
-    scope="session", max_entries=3, show_spinner=False, hash_funcs={Run: _run_version}
-)
+@_per_run(3)
 def report(run: Run) -> Report:
-    """The report of a run.
-
-    Raises:
-        RunDamaged: it cannot be read, or is not the file of the manifest.
-    """
+    """The report of a run. Raises RunDamaged."""
     return run.report()
 
 
+@_per_run(1)
 def dataset(run: Run) -> Dataset:
     """The dataset of a run. Raises RunDamaged."""
-    return _dataset(run) if run.complete else run.dataset()
-
-
-@st.cache_resource(
-    scope="session", max_entries=1, show_spinner=False, hash_funcs={Run: _run_version}
-)
-def _dataset(run: Run) -> Dataset:
     return run.dataset()
 
 
-@st.cache_resource(
-    scope="session", max_entries=3, show_spinner=False, hash_funcs={Run: _scored_version}
-)
+@_per_run(3)
 def rows(run: Run) -> Rows:
     """The test pictures of a run as arrays. Raises RunDamaged."""
     return browsing.rows(report(run), run.ood_scores())
 
 
-@st.cache_resource(
-    scope="session", max_entries=6, show_spinner=False, hash_funcs={Run: _run_version}
-)
+@_per_run(6)
 def matrix(run: Run, values: Share, chosen: tuple[int, int] | None) -> go.Figure:
     """The confusion matrix of a run; drawing a hundred classes takes a while. Raises RunDamaged."""
     return confusion_matrix(report(run), values=values, chosen=chosen)
 
 
-@st.cache_data(
-    scope="session", max_entries=3, show_spinner=False, hash_funcs={Run: _annotated_version}
-)
+@_per_run(3)
 def model_card(run: Run) -> str:
-    """The model card of a run.
-
-    Raises:
-        RunDamaged: the run is not complete, or one of its files cannot be read.
-    """
+    """The model card of a run. Raises RunDamaged."""
     return card.card(run)
 
 
-@st.cache_resource(
-    scope="session",
-    max_entries=comparison.MOST,
-    show_spinner=False,
-    hash_funcs={Run: _run_version},
-)
+@_per_run(comparison.MOST)
 def compared_run(run: Run) -> ComparedRun:
     """What a complete run is compared by. Raises RunDamaged."""
     return comparison.load(run)
 
 
-@st.cache_resource(
-    scope="session", max_entries=2, show_spinner="Comparing …", hash_funcs={Run: _run_version}
-)
+@_per_run(2, "Comparing …")
 def pairings(compared: tuple[Run, ...]) -> tuple[PairedComparison | NotComparable, ...]:
     """Each of several runs compared with the first. Raises RunDamaged."""
     first, *others = (compared_run(run).answered for run in compared)
@@ -257,7 +221,7 @@ def heatmaps(model: str, content: bytes, classes: tuple[int, ...]) -> np.ndarray
     network = classifier(model)
     maps = network.heatmaps(network.answer(network.load(content)), classes)
     # They are shown one at a time, and the likeliest answer need not have the highest value.
-    return np.stack([heatmap.packed(one) for one in maps])
+    return np.stack([heatmap.packed(evidence) for evidence in maps])
 
 
 @st.cache_data(show_spinner=False)

@@ -67,13 +67,7 @@ def curves(run: Run) -> None:
     """Loss and accuracy of both phases, once there are any."""
     epochs = run.epochs()
     if epochs:
-        last = epochs[-1]
-        widgets.chart(
-            learning.training_curves(epochs, run.kept()),
-            f"Training curves; last {last.unit}: accuracy {last.accuracy:.2f}, "
-            f"on validation {last.validation_accuracy or 0:.2f}",
-            key=f"curves {run.id}",
-        )
+        widgets.chart(learning.training_curves(epochs, run.kept()), key=f"curves {run.id}")
 
 
 def finished(run: Run, settings: Settings) -> None:

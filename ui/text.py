@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import time
 
-from core.system.markdown import plain, short
+from core.evaluation.report import Estimate
+from core.evaluation.wording import figures
+from core.system import markdown
 
-__all__ = [
-    "classes",
-    "count",
-    "date",
-    "duration",
-    "milliseconds",
-    "percent",
-    "plain",
-    "share",
-    "short",
-    "size",
-]
+plain, short = markdown.plain, markdown.short
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -45,6 +36,17 @@ def percent(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{100 * value:.{0 if value in (0, 1) else 1}f} %"
+
+
+def difference(estimate: Estimate, *, percent: bool = True) -> str:
+    """A difference with its interval: `+13 points (−2 to +28)`, or `+0.13 (−0.02 to +0.28)`."""
+    value, low, high = (
+        f"{float(figure):+.{len(figure.partition('.')[2])}f}".replace("-", "−")
+        if float(figure)
+        else figure.lstrip("-")
+        for figure in figures(estimate, percent=percent)
+    )
+    return f"{value}{' points' if percent else ''} ({low} to {high})"
 
 
 def duration(seconds: float) -> str:

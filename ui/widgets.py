@@ -15,6 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
 from core.checks import Severity
+from core.dataset import Skipped
 from core.errors import TuskerError
 from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Event, Note, Step
@@ -36,9 +37,9 @@ NOT_STORED = (
 )
 
 
-def chart(figure: go.Figure, alt: str, **more: Any) -> None:
-    """A Plotly figure as wide as there is room, without Plotly's buttons."""
-    st.plotly_chart(figure, config=PLAIN, alt=alt, **more)
+def chart(figure: go.Figure, **more: Any) -> None:
+    """A figure of `ui.charts` with its text alternative, without Plotly's buttons."""
+    st.plotly_chart(figure, config=PLAIN, alt=figure.layout.meta, **more)
 
 
 def bar(name: str, share: float, value: str) -> None:
@@ -50,6 +51,12 @@ def bar(name: str, share: float, value: str) -> None:
         share: length of the bar, 0 to 1.
     """
     st.progress(min(1.0, share), text=f"{text.plain(name, 120)} · {value}")
+
+
+def heat_map_strength(key: str, **more: Any) -> float:
+    """A slider for how much a heat map covers the picture, 0 to 1."""
+    label = "Strength of the heat map"
+    return st.slider(label, 0, 100, 70, step=5, format="%d %%", key=key, **more) / 100
 
 
 def download(
@@ -82,6 +89,12 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     for row in rows:
         writer.writerow([inert(cell) if isinstance(cell, str) else cell for cell in row])
     return out.getvalue()
+
+
+def skipped(files: Sequence[Skipped]) -> None:
+    """A table of the files that were left out."""
+    columns = {"File": [file.name for file in files], "Why": [file.reason for file in files]}
+    st.dataframe(columns, hide_index=True)
 
 
 def error(sentence: str, icon: str = ":material/error:") -> None:

@@ -63,8 +63,8 @@ class RunArtifacts:
 
     @property
     def changed_at(self) -> tuple[int, ...]:
-        """Modification times of report and manifest, in ns; 0 for a missing file."""
-        return tuple(modified(self.path / name)[0] for name in (REPORT, MANIFEST))
+        """Modification times of report, manifest and OOD scores, in ns; 0 for a missing file."""
+        return tuple(modified(self.path / name)[0] for name in (REPORT, MANIFEST, OOD_SCORES))
 
     def report(self) -> Report:
         """The report.

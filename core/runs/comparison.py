@@ -101,17 +101,18 @@ def changed_settings(configs: Sequence[TrainingConfig]) -> dict[str, tuple[Any, 
     Returns:
         For each setting its values, in the order of the configurations.
     """
-    flat = [dict(_flat(config.model_dump(mode="json"))) for config in configs]
+    flattened = [dict(flat(config.model_dump(mode="json"))) for config in configs]
     return {
-        name: tuple(values[name] for values in flat)
-        for name in flat[0]
-        if any(values[name] != flat[0][name] for values in flat)
+        name: tuple(values[name] for values in flattened)
+        for name in flattened[0]
+        if any(values[name] != flattened[0][name] for values in flattened)
     }
 
 
-def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings with their paths, such as `augmentation.views`."""
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
+            yield from flat(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value

@@ -82,7 +82,7 @@ class Unfreeze(_Part):
     """How much of the backbone the second phase trains."""
 
     stages: int = Field(0, ge=0, le=8)
-    """Stages from the top; 0 leaves the backbone frozen."""
+    """Stages from the top; 0 leaves all frozen. Batch normalisation always stays frozen."""
     layers: int = Field(0, ge=0, le=2000)
     """Layers from the top, in place of stages; 0 goes by stages."""
 

@@ -12,7 +12,8 @@ from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, _markdown, reading
 from ui.reports.views import pictures
 from ui.reports.views.complete_run import CompleteRun
-from ui.reports.views.summary import NARROW, interval, points
+from ui.reports.views.summary import NARROW, interval
+from ui.text import difference
 
 
 def everything(visitor: Visitor) -> list[str]:
@@ -27,7 +28,7 @@ def test_the_most_important_figures_come_first(visitor: Visitor, run: Run, repor
         ("Accuracy", describe(report.accuracy)),
         ("Macro F1", describe(report.macro.f1)),
         ("Baseline (most common class)", describe(report.baseline.accuracy)),
-        ("Gain over the baseline", points(report.baseline.gain)),
+        ("Gain over the baseline", difference(report.baseline.gain)),
     ]
 
 
@@ -69,7 +70,7 @@ def test_classes_are_listed_with_numbers_that_can_be_sorted(
 def test_curves_of_classes_are_drawn_once_they_are_asked_for(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id)
     assert not [alt for alt in visitor.charts() if alt.startswith("ROC")]
-    visitor.at.session_state["report_curves"] = True
+    visitor.at.session_state["curves"] = True
     visitor.see()
     assert [alt for alt in visitor.charts() if alt == f"ROC of {len(NAMES)} classes"]
     visitor.choose("Precision–recall", "precision_recall")

@@ -126,7 +126,7 @@ def test_files_that_were_left_out_are_listed_with_the_reason(
     visitor.open("train", upload=upload.id)
     (label,) = [e.label for e in visitor.at.expander if "1 file" in e.label]
     assert "left out" in label or "skipped" in label
-    ((file, why),) = visitor.table("file", "why")
+    ((file, why),) = visitor.table("File", "Why")
     assert file.endswith("=broken.jpg")
     assert why.endswith(".")
     listed = visitor.download("Download as CSV").decode()

@@ -249,7 +249,8 @@ def test_a_large_report_stays_small_enough_to_send(run: Run) -> None:
     wrong = tuple(one.model_copy(update={"predicted": (one.label + 1) % 4}) for one in said)
     run.write_thumbnails([hardly_shrinks] * len(wrong))
     run.write_heatmaps(random.integers(0, 256, (len(wrong), 2, 7, 7), dtype=np.uint8))
-    run.write_report(report.model_copy(update={"predictions": wrong}), run.probabilities())
+    update = {"predictions": wrong, "pictures": len(wrong), "right": 0}
+    run.write_report(report.model_copy(update=update), run.probabilities())
     run.complete_with("x", 1e9, 8.0)
     content = html_report.render(run)
     assert len(content.encode()) < 12_000_000

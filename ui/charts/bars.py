@@ -6,10 +6,11 @@ import plotly.graph_objects as go
 
 from core.evaluation.report import Estimate, Report
 from core.evaluation.wording import describe
-from ui.charts.drawing import PERCENTS, finish, literal
+from ui.charts.drawing import PERCENTS, error_bars, finish, literal, row_axis
 from ui.charts.palette import ACCENT, tint
 
 Measure = Literal["precision", "recall", "f1"]
+TITLES: dict[Measure, str] = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
 MANY = 40
 """Classes beyond which rows are narrow."""
 
@@ -22,6 +23,7 @@ def per_class(report: Report, measure: Measure = "f1") -> go.Figure:
     scores = [(getattr(score, measure), score) for score in report.per_class]
     scores.sort(key=lambda pair: 2.0 if pair[0] is None else pair[0].value)
     rows = list(range(len(scores)))
+    few = len(rows) <= MANY
     estimates: list[Estimate] = [e or Estimate(value=0, low=0, high=0) for e, _ in scores]
     figure = go.Figure(
         go.Bar(
@@ -30,13 +32,7 @@ def per_class(report: Report, measure: Measure = "f1") -> go.Figure:
             orientation="h",
             width=0.7,
             marker_color=tint(ACCENT, 0.4),
-            error_x={
-                "array": [100 * (e.high - e.value) for e in estimates],
-                "arrayminus": [100 * (e.value - e.low) for e in estimates],
-                "color": ACCENT,
-                "thickness": 2,
-                "width": 0 if len(rows) > MANY else 4,
-            },
+            error_x=error_bars(estimates, ACCENT, width=4 if few else 0),
             customdata=[
                 [literal(s.name), describe(e) if e else "not defined", s.support] for e, s in scores
             ],
@@ -56,16 +52,11 @@ def per_class(report: Report, measure: Measure = "f1") -> go.Figure:
             )
     figure.update_xaxes(**PERCENTS, fixedrange=True, side="top")
     figure.update_yaxes(
-        tickmode="array",
-        tickvals=rows,
-        ticktext=[literal(s.name, 18) for _, s in scores],
-        range=[len(rows) - 0.4, -0.6],
-        showgrid=False,
+        **row_axis((score.name for _, score in scores), 18),
         fixedrange=True,
-        tickfont_size=12 if len(rows) <= MANY else 10,
+        tickfont_size=12 if few else 10,
     )
-    few = len(rows) <= MANY
-    finish(figure, height=(26 if few else 15) * len(rows) + 50)
+    finish(figure, f"{TITLES[measure]} of each class", height=(26 if few else 15) * len(rows) + 50)
     if not few:
         # Plotly would draw everything twice for a margin that it works out by itself.
         figure.update_layout(margin={"l": 112, "r": 24, "t": 32, "b": 4})

@@ -1,15 +1,20 @@
 """How far the probabilities of a model can be trusted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import plotly.graph_objects as go
 
-from core.evaluation.report import Certainty, Reliability, Report
+from core.evaluation.report import Certainty, Curve, Reliability, Report
 from core.evaluation.wording import describe
-from ui.charts.drawing import PERCENTS, finish, literal
+from ui.charts.drawing import PERCENTS, error_bars, finish, literal
 from ui.charts.palette import ACCENT, NEUTRAL, WRONG, class_colour, class_dash, tint
-from ui.text import share
+from ui.text import classes, share
+
+Kind = Literal["roc", "precision_recall"]
+CURVES: dict[Kind, str] = {"roc": "ROC", "precision_recall": "Precision–recall"}
+DRAWN = 8
+"""Classes whose curves are drawn at first."""
 
 
 def reliability(certainty: Certainty) -> go.Figure:
@@ -37,13 +42,7 @@ def reliability(certainty: Certainty) -> go.Figure:
         figure.add_scatter(
             x=[100 * b.confidence for b in measured.bins],
             y=[100 * a.value for a in accuracies],
-            error_y={
-                "array": [100 * (a.high - a.value) for a in accuracies],
-                "arrayminus": [100 * (a.value - a.low) for a in accuracies],
-                "color": tint(colour, 0.5),
-                "thickness": 1.5,
-                "width": 3,
-            },
+            error_y=error_bars(accuracies, tint(colour, 0.5), thickness=1.5, width=3),
             name=name,
             mode="lines+markers",
             line={"color": colour, "dash": dash, "width": 1.5},
@@ -54,7 +53,9 @@ def reliability(certainty: Certainty) -> go.Figure:
         )
     figure.update_xaxes(**PERCENTS, title_text="predicted probability")
     figure.update_yaxes(**PERCENTS, title_text="accuracy")
-    return finish(figure, height=380, showlegend=len(plots) > 1)
+    errors = [f"{describe(measured.error)} {name}" for name, measured, *_ in plots]
+    alt = f"Reliability diagram; expected calibration error {', '.join(errors)}"
+    return finish(figure, alt, height=380, showlegend=len(plots) > 1)
 
 
 def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
@@ -89,12 +90,24 @@ def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
         )
     figure.update_xaxes(**PERCENTS, title_text="pictures answered")
     figure.update_yaxes(title_text="wrong among them", ticksuffix=" %", rangemode="tozero")
-    return finish(figure, height=340, showlegend=bool(answered))
+    alt = "Share of wrong answers by share of pictures answered"
+    return finish(figure, alt, height=340, showlegend=bool(answered))
+
+
+def curves_by_class(report: Report, kind: Kind) -> dict[int, Curve]:
+    """The curves of one kind by class; a class without test pictures has none."""
+    curves = ((label, getattr(pair, kind)) for label, pair in enumerate(report.curves))
+    return {label: curve for label, curve in curves if curve is not None}
+
+
+def smallest(curves: Mapping[int, Curve]) -> list[int]:
+    """The classes whose curves have the smallest areas, as many as are drawn at first."""
+    return sorted(sorted(curves, key=lambda label: curves[label].area)[:DRAWN])
 
 
 def class_curves(
     report: Report,
-    kind: Literal["roc", "precision_recall"] = "roc",
+    kind: Kind = "roc",
     labels: Iterable[int] | None = None,
 ) -> go.Figure:
     """ROC or precision–recall, one line per class.
@@ -104,16 +117,8 @@ def class_curves(
         kind: which of the two.
         labels: classes to draw; by default the eight with the smallest area.
     """
-    curves = {
-        i: curve
-        for i, pair in enumerate(report.curves)
-        if (curve := getattr(pair, kind)) is not None
-    }
-    chosen = (
-        [i for i in labels if i in curves]
-        if labels is not None
-        else sorted(sorted(curves, key=lambda i: curves[i].area)[:8])
-    )
+    curves = curves_by_class(report, kind)
+    chosen = smallest(curves) if labels is None else [label for label in labels if label in curves]
     figure = go.Figure()
     for i in chosen:
         figure.add_scatter(
@@ -130,4 +135,6 @@ def class_curves(
     )
     figure.update_xaxes(**PERCENTS, title_text=across)
     figure.update_yaxes(**PERCENTS, title_text=up)
-    return finish(figure, height=400 + 20 * (len(chosen) // 2), legend_y=-0.2, legend_yanchor="top")
+    alt = f"{CURVES[kind]} of {classes(len(chosen))}"
+    height = 400 + 20 * (len(chosen) // 2)
+    return finish(figure, alt, height=height, legend_y=-0.2, legend_yanchor="top")

@@ -1,6 +1,8 @@
 """Runs or backbones compared: how often each is right, its interval, and its speed."""
 
 from collections.abc import Sequence
+from string import ascii_uppercase
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -8,7 +10,7 @@ from core import backbones
 from core.bakeoff.result import Comparison
 from core.evaluation.report import Estimate
 from core.evaluation.wording import describe
-from ui.charts.drawing import ROOM, finish, literal, pairs
+from ui.charts.drawing import ROOM, error_bars, finish, literal, pairs, per_cents, row_axis
 from ui.charts.palette import ACCENT, NEUTRAL, class_colour
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "pentagon")
@@ -16,15 +18,15 @@ ROW = 44
 """Pixels that a run takes."""
 NAME = 16
 """Letters of a name before it is cut, which leaves space for the chart at 380 pixels."""
-FEWEST_PERCENT = 10
-"""Least width of the axis, so that a tiny difference does not look large."""
+FEWEST = 0.1
+"""Least width of the axis of accuracies, so that a tiny difference does not look large."""
 
 
 def accuracies(names: Sequence[str], estimates: Sequence[Estimate]) -> go.Figure:
     """One row per run, the first on top and filled: accuracy as a point, interval as a line.
 
     Args:
-        names: of the runs, at least candidate.
+        names: of the runs.
         estimates: the accuracy of each.
     """
     rows = list(range(len(names)))
@@ -33,13 +35,7 @@ def accuracies(names: Sequence[str], estimates: Sequence[Estimate]) -> go.Figure
             x=[100 * estimate.value for estimate in estimates],
             y=rows,
             mode="markers",
-            error_x={
-                "array": [100 * (estimate.high - estimate.value) for estimate in estimates],
-                "arrayminus": [100 * (estimate.value - estimate.low) for estimate in estimates],
-                "color": ACCENT,
-                "thickness": 2,
-                "width": 6,
-            },
+            error_x=error_bars(estimates, ACCENT, width=6),
             marker={
                 "size": 12,
                 "color": ACCENT,
@@ -58,25 +54,19 @@ def accuracies(names: Sequence[str], estimates: Sequence[Estimate]) -> go.Figure
         line={"color": NEUTRAL, "dash": "dot", "width": 1},
         layer="below",
     )
-    lowest = 100 * min(estimate.low for estimate in estimates)
-    highest = 100 * max(estimate.high for estimate in estimates)
-    margin = max(0.05 * (highest - lowest), (FEWEST_PERCENT - (highest - lowest)) / 2)
-    figure.update_xaxes(
-        ticksuffix=" %",
-        range=[max(-1.0, lowest - margin), min(101.0, highest + margin)],
-        nticks=6,
-        fixedrange=True,
-        title_text="accuracy",
-    )
-    figure.update_yaxes(
-        tickmode="array",
-        tickvals=rows,
-        ticktext=[literal(name, NAME) for name in names],
-        range=[len(rows) - 0.5, -0.5],
-        showgrid=False,
-        fixedrange=True,
-    )
-    return finish(figure, height=ROW * len(rows) + 60, showlegend=False)
+    figure.update_xaxes(**_accuracy_axis(estimates), title_text="accuracy", fixedrange=True)
+    figure.update_yaxes(**row_axis(names, NAME), fixedrange=True)
+    figures = zip(ascii_uppercase, map(describe, estimates), strict=False)
+    alt = f"Accuracy: {'; '.join(map(' '.join, figures))}"
+    return finish(figure, alt, height=ROW * len(rows) + 60, showlegend=False)
+
+
+def _accuracy_axis(estimates: Sequence[Estimate]) -> dict[str, Any]:
+    """An axis that shows every interval; a tiny difference does not look large."""
+    low = min(estimate.low for estimate in estimates)
+    high = max(estimate.high for estimate in estimates)
+    margin = max(0.0, (FEWEST - (high - low)) / 2)
+    return per_cents([100 * max(0.0, low - margin), 100 * min(1.0, high + margin)])
 
 
 def accuracy_by_time(comparison: Comparison, chosen: str = "") -> go.Figure:
@@ -92,17 +82,10 @@ def accuracy_by_time(comparison: Comparison, chosen: str = "") -> go.Figure:
         title = literal(backbones.get(candidate.backbone).title)
         place = order.index(candidate.backbone) if candidate.backbone in order else len(order)
         colour, shape = class_colour(place), SYMBOLS[place % len(SYMBOLS)]
-        low, high = candidate.accuracy.low, candidate.accuracy.high
         figure.add_scatter(
             x=[candidate.milliseconds],
             y=[100 * candidate.accuracy.value],
-            error_y={
-                "array": [100 * (high - candidate.accuracy.value)],
-                "arrayminus": [100 * (candidate.accuracy.value - low)],
-                "color": colour,
-                "thickness": 2,
-                "width": 5,
-            },
+            error_y=error_bars([candidate.accuracy], colour, width=5),
             name=title,
             mode="markers",
             marker={
@@ -118,19 +101,19 @@ def accuracy_by_time(comparison: Comparison, chosen: str = "") -> go.Figure:
             "%{x:.1f} ms per picture<br>%{customdata[2]} MB<extra></extra>",
             showlegend=True,
         )
-    lowest = min(candidate.accuracy.low for candidate in comparison.contenders)
-    highest = max(candidate.accuracy.high for candidate in comparison.contenders)
-    margin = max(1.0, 10 * (highest - lowest))
     slowest = max(candidate.milliseconds for candidate in comparison.contenders)
     figure.update_xaxes(
         title_text="ms per picture, on this machine", range=[0, 1.15 * slowest], fixedrange=True
     )
     figure.update_yaxes(
+        **_accuracy_axis([candidate.accuracy for candidate in comparison.contenders]),
         title_text="accuracy",
-        ticksuffix=" %",
-        range=[max(0.0, 100 * lowest - margin), min(100.5, 100 * highest + margin)],
         fixedrange=True,
-        nticks=6,
     )
-    finish(figure, height=300)
+    candidates = (
+        f"{backbones.get(candidate.backbone).title} {describe(candidate.accuracy)} in "
+        f"{candidate.milliseconds:.0f} ms"
+        for candidate in comparison.contenders
+    )
+    finish(figure, f"Accuracy by time: {'; '.join(candidates)}", height=300)
     return figure.update_yaxes(title_standoff=ROOM)

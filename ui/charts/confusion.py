@@ -134,7 +134,8 @@ def confusion_matrix(
     )
     # A click anywhere in a cell is nearest to its own square where every cell has one.
     figure.update_layout(hoverdistance=-1 if every else 4)
-    finish(figure, height=150 + size * _row_height(size), showlegend=False)
+    alt = "Confusion matrix: actual classes down, predicted classes across"
+    finish(figure, alt, height=150 + size * _row_height(size), showlegend=False)
     if not every:
         # Plotly would draw everything twice for margins that it works out by itself.
         top = 100 if size <= NAMED else 36

@@ -8,6 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from core.evaluation.report import Estimate
 from ui.charts.palette import CLEAR, NEUTRAL, TEXT, tint
 
 PLAIN = {"displayModeBar": False}
@@ -47,9 +48,15 @@ AXIS = {
 }
 
 
-def finish(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    """Give a figure its layout: height in pixels, no background, the page's text colour."""
-    figure.update_layout(_frame(height) | layout, overwrite=True)
+def finish(figure: go.Figure, alt: str, height: int, **layout: Any) -> go.Figure:
+    """Give a figure its layout: no background, the page's text colour.
+
+    Args:
+        alt: the text alternative, which is kept in `layout.meta`.
+        height: in pixels.
+        layout: further properties.
+    """
+    figure.update_layout(_frame(height) | layout | {"meta": alt}, overwrite=True)
     figure.update_xaxes(AXIS, overwrite=True)
     figure.update_yaxes(AXIS, overwrite=True)
     return figure
@@ -88,6 +95,29 @@ def per_cents(shares: Iterable[float]) -> dict[str, Any]:
         "ticktext": [f"{tick} %" for tick in ticks],
         # Space for half of a marker at the end.
         "range": [low, high + (high - low) / 40],
+    }
+
+
+def error_bars(estimates: Iterable[Estimate], colour: str, **style: Any) -> dict[str, Any]:
+    """Intervals as lines around the per cents of estimates."""
+    listed = list(estimates)
+    return {
+        "array": [100 * (estimate.high - estimate.value) for estimate in listed],
+        "arrayminus": [100 * (estimate.value - estimate.low) for estimate in listed],
+        "color": colour,
+        "thickness": 2,
+    } | style
+
+
+def row_axis(names: Iterable[str], limit: int) -> dict[str, Any]:
+    """A vertical axis with one name per row, the first on top; names are cut at `limit` letters."""
+    listed = [literal(name, limit) for name in names]
+    return {
+        "tickmode": "array",
+        "tickvals": list(range(len(listed))),
+        "ticktext": listed,
+        "range": [len(listed) - 0.5, -0.5],
+        "showgrid": False,
     }
 
 

@@ -99,7 +99,13 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
     shares = [y for trace in figure.data if trace.yaxis == "y" for y in trace.y if y is not None]
     figure.update_yaxes(title_text="accuracy", **per_cents(shares), row=1, col=1)
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=2, col=1)
-    return finish(figure, height=430, legend_y=1.07)
+    alt = "Training curves"
+    if epochs:
+        last = epochs[-1]
+        alt += f"; last {last.unit}: accuracy {last.accuracy:.2f}"
+        if last.validation_accuracy is not None:
+            alt += f", on validation {last.validation_accuracy:.2f}"
+    return finish(figure, alt, height=430, legend_y=1.07)
 
 
 def learning_curve(curve: LearningCurve) -> go.Figure:
@@ -142,7 +148,11 @@ def learning_curve(curve: LearningCurve) -> go.Figure:
         fixedrange=True,
     )
     figure.update_yaxes(title_text="accuracy", **per_cents([*low, *high]), fixedrange=True)
-    finish(figure, height=300)
+    ends = (
+        f"{describe(point.accuracy)} with {point.per_class:.0f} training pictures per class"
+        for point in (curve.points[0], curve.points[-1])
+    )
+    finish(figure, f"Learning curve: accuracy {', '.join(ends)}", height=300)
     return figure.update_yaxes(title_standoff=ROOM)
 
 

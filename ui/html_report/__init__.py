@@ -19,6 +19,7 @@ from plotly.offline import get_plotlyjs
 from core.evaluation import describe
 from core.export import card
 from core.export.card import Facts
+from core.runs import comparison
 from core.runs.run import Run
 from ui import text
 from ui.html_report import embedded_charts, snapshots
@@ -67,7 +68,10 @@ def render(run: Run) -> str:
         card=Markup(_card(run, facts)),  # noqa: S704
         charts=embedded_charts.embed(run, facts),
         pictures=snapshots.choose(run, facts),
-        settings=_flat(facts.config.model_dump(mode="json")),
+        settings=[
+            (name, value if isinstance(value, str) else json.dumps(value))
+            for name, value in comparison.flat(facts.config.model_dump(mode="json"))
+        ],
         mistakes=facts.report.confusion.worst[:MISTAKES],
         files=FILES,
         tall=TALL,
@@ -117,14 +121,3 @@ def _card(run: Run, facts: Facts) -> str:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{int(token.tag[1]) + 2}"
     return reader.renderer.render(tokens, reader.options, {})
-
-
-def _flat(settings: dict[str, object], above: str = "") -> list[tuple[str, str]]:
-    """Nested settings as one list: `head.dropout`."""
-    rows: list[tuple[str, str]] = []
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            rows += _flat(value, f"{above}{name}.")
-        else:
-            rows.append((above + name, value if isinstance(value, str) else json.dumps(value)))
-    return rows

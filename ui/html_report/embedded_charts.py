@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from core.evaluation import describe
 from core.export.card import Facts
 from core.runs.run import Run
 from ui.charts import bars, certainty, confusion, learning
@@ -37,48 +36,28 @@ class EmbeddedChart:
 def embed(run: Run, facts: Facts) -> dict[str, EmbeddedChart]:
     """Every chart that this run has data for, by its name in the template."""
     report = facts.report
-    measured = report.certainty
     size = len(report.classes)
-    error = describe((measured.after or measured.before).error)
-    threshold = facts.threshold.value if facts.threshold else None
-    charts = {
-        "classes": _embed(bars.per_class(report), f"F1 of each of {size} classes"),
-        "reliability": _embed(
-            certainty.reliability(measured),
-            f"Accuracy by predicted probability; off by {error} on average",
+    figures = {
+        "classes": bars.per_class(report),
+        "reliability": certainty.reliability(report.certainty),
+        "coverage": certainty.coverage(
+            report.certainty, facts.threshold.value if facts.threshold else None
         ),
-        "coverage": _embed(
-            certainty.coverage(measured, threshold),
-            "Share of wrong answers by share of pictures answered",
-        ),
-        "roc": _embed(certainty.class_curves(report, "roc"), "ROC curves by class"),
-        "precision_recall": _embed(
-            certainty.class_curves(report, "precision_recall"), "Precision–recall curves by class"
-        ),
+        "roc": certainty.class_curves(report, "roc"),
+        "precision_recall": certainty.class_curves(report, "precision_recall"),
     }
     if size <= MOST_CLASSES:
-        charts["matrix"] = _embed(
-            confusion.confusion_matrix(report),
-            "Confusion matrix: actual classes down, predicted classes across",
-            width=200 + 140 * size if size <= 6 else None,
-        )
+        figures["matrix"] = confusion.confusion_matrix(report)
     if epochs := run.epochs():
-        charts["training"] = _embed(
-            learning.training_curves(epochs, run.kept()),
-            f"Accuracy and loss over {len(epochs)} epochs",
-        )
+        figures["training"] = learning.training_curves(epochs, run.kept())
     if facts.curve is not None and len(facts.curve.points) > 1:
-        first, last = facts.curve.points[0], facts.curve.points[-1]
-        charts["learning"] = _embed(
-            learning.learning_curve(facts.curve),
-            f"Accuracy {describe(first.accuracy)} with {first.per_class:.0f} training pictures per "
-            f"class, {describe(last.accuracy)} with {last.per_class:.0f}",
-        )
-    return charts
+        figures["learning"] = learning.learning_curve(facts.curve)
+    widths = {"matrix": 200 + 140 * size} if size <= 6 else {}
+    return {name: _embed(figure, widths.get(name)) for name, figure in figures.items()}
 
 
-def _embed(figure: go.Figure, alt: str, width: int | None = None) -> EmbeddedChart:
-    height = int(figure.layout.height)
+def _embed(figure: go.Figure, width: int | None) -> EmbeddedChart:
+    height, alt = int(figure.layout.height), figure.layout.meta
     figure.update_layout(template="none", font_family=FONT)
     # In a script element only this sign can begin anything else than JSON.
     content = figure.to_json().replace("<", "\\u003c")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,68 +27,41 @@ QUALITY = 80
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A test picture with its prediction.
+    """A picture inside the report.
 
     Attributes:
+        about: the prediction of a test picture, or the doubt about a training picture.
         picture: as a `data:` URL.
         evidence: heat maps for the predicted and the actual class, likewise; empty where there
             are none.
     """
 
-    prediction: Prediction
+    about: Prediction | LabelIssue
     picture: str
     evidence: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class IssueSnapshot:
-    """A training picture whose label may be wrong."""
-
-    issue: LabelIssue
-    picture: str
-
-
-@dataclass(frozen=True)
-class Snapshots:
-    """The pictures inside the report, and how many of each kind there are in all."""
-
-    wrong: tuple[Snapshot, ...]
-    all_wrong: int
-    correct: tuple[Snapshot, ...]
-    all_correct: int
-    issues: tuple[IssueSnapshot, ...]
-    all_issues: int
-
-
-@dataclass
-class _Budget:
-    """How many characters may still be added."""
-
-    left: int
-    exhausted: bool = field(default=False, init=False)
-
-    def takes(self, *urls: str) -> bool:
-        size = sum(map(len, urls))
-        self.exhausted = self.exhausted or size > self.left
-        self.left -= 0 if self.exhausted else size
-        return not self.exhausted
-
-
-def choose(run: Run, facts: Facts) -> Snapshots:
-    """The pictures that fit; of the wrong ones, those with the highest probability."""
+def choose(run: Run, facts: Facts) -> dict[str, list[Snapshot]]:
+    """The pictures that fit, by kind: `correct`, `issues`, and `wrong`, the likeliest first."""
     predictions = facts.report.predictions
-    correct = [i for i, one in enumerate(predictions) if one.label == one.predicted]
-    wrong = [i for i, one in enumerate(predictions) if one.label != one.predicted]
+    correct = [i for i, each in enumerate(predictions) if each.label == each.predicted]
+    wrong = [i for i, each in enumerate(predictions) if each.label != each.predicted]
     wrong.sort(key=lambda place: -predictions[place].probability)
-    budget = _Budget(BYTES)
-    return Snapshots(
-        correct=_snapshots(run, facts, _some_of_each_class(correct, predictions), budget),
-        all_correct=len(correct),
-        issues=_issues(run, facts.label_issues[:LABEL_ISSUES], budget),
-        all_issues=len(facts.label_issues),
-        wrong=_snapshots(run, facts, wrong[:WRONG], budget, explained=True),
-        all_wrong=len(wrong),
-    )
+    candidates = {
+        "correct": _test_pictures(run, facts, _some_of_each_class(correct, predictions)),
+        "issues": _doubted(run, facts.label_issues[:LABEL_ISSUES]),
+        "wrong": _test_pictures(run, facts, wrong[:WRONG], run.heatmaps()),
+    }
+    chosen: dict[str, list[Snapshot]] = {}
+    left = BYTES
+    for kind, snapshots in candidates.items():
+        chosen[kind] = []
+        for snapshot in snapshots:
+            left -= len(snapshot.picture) + sum(map(len, snapshot.evidence))
+            if left < 0:
+                break
+            chosen[kind].append(snapshot)
+    return chosen
 
 
 def _some_of_each_class(places: list[int], predictions: tuple[Prediction, ...]) -> list[int]:
@@ -103,11 +76,9 @@ def _some_of_each_class(places: list[int], predictions: tuple[Prediction, ...]) 
     return [place for _, _, place in sorted(ranked)[:CORRECT]]
 
 
-def _snapshots(
-    run: Run, facts: Facts, places: Iterable[int], budget: _Budget, *, explained: bool = False
-) -> tuple[Snapshot, ...]:
-    maps = run.heatmaps() if explained else None
-    snapshots: list[Snapshot] = []
+def _test_pictures(
+    run: Run, facts: Facts, places: Iterable[int], maps: np.ndarray | None = None
+) -> Iterator[Snapshot]:
     for place in places:
         content = _content(run.thumbnail(place))
         if content is None:
@@ -115,23 +86,14 @@ def _snapshots(
         evidence: tuple[str, ...] = ()
         if maps is not None and place < len(maps):
             evidence = tuple(_covered(content, heat, facts.config.crop) for heat in maps[place])
-        snapshot = Snapshot(facts.report.predictions[place], _url(content), evidence)
-        if not budget.takes(snapshot.picture, *evidence):
-            break
-        snapshots.append(snapshot)
-    return tuple(snapshots)
+        yield Snapshot(facts.report.predictions[place], _url(content), evidence)
 
 
-def _issues(
-    run: Run, label_issues: tuple[LabelIssue, ...], budget: _Budget
-) -> tuple[IssueSnapshot, ...]:
-    contents = (_content(run.label_issue_thumbnail(i)) for i in range(len(label_issues)))
-    snapshots = (
-        IssueSnapshot(issue, _url(content))
-        for issue, content in zip(label_issues, contents, strict=True)
-        if content is not None
-    )
-    return tuple(snapshot for snapshot in snapshots if budget.takes(snapshot.picture))
+def _doubted(run: Run, label_issues: Iterable[LabelIssue]) -> Iterator[Snapshot]:
+    for place, issue in enumerate(label_issues):
+        content = _content(run.label_issue_thumbnail(place))
+        if content is not None:
+            yield Snapshot(issue, _url(content))
 
 
 def _content(path: Path) -> bytes | None:

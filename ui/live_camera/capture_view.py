@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core import live
+from core.capture import CaptureSession
+from core.capture.network import network as load_network
+from core.live import Part
+from core.model.classifier import Classifier
 from core.settings import Settings
-from ui import live_camera, state
-from ui.live_camera import capture, capture_protocol
+from ui import live_camera, resources, state
+from ui.live_camera import capture_protocol
 
 MODEL = "capture"
 """Id by which requests name the model."""
@@ -20,11 +25,30 @@ _VIEW = st.components.v2.component(
 )
 
 
+@st.cache_resource(scope="session", max_entries=1, show_spinner=False)
+def session() -> CaptureSession:
+    """The capture session of this visitor. It is in memory only and ends with the visit."""
+    return CaptureSession(network(), resources.settings())
+
+
+@st.cache_resource(show_spinner="Loading the model …")
+def network() -> Classifier:
+    """The network that embeds captured pictures; the same for all visitors."""
+    return load_network(resources.settings(), resources.open_model)
+
+
+@st.cache_resource(max_entries=1, ttl=resources.PACKED_SECONDS, show_spinner=False)
+def network_parts() -> dict[str, Part]:
+    """That network, packed for the browser."""
+    classifier = network()
+    return {"head": live.head(classifier), "trunk": resources.shared_trunk(classifier.file)}
+
+
 def show(settings: Settings) -> None:
     """Show the camera, the classes with their pictures, and the prediction of each frame."""
     with st.spinner("Packing the model …"):
-        parts = capture.network_parts()
-    data = live_camera.view_data("capture_view.js", MODEL, capture.network(), parts, settings)
+        parts = network_parts()
+    data = live_camera.view_data("capture_view.js", MODEL, network(), parts, settings)
     _VIEW(key="capture view", data=data | {"count": CLASSES})
 
 
@@ -33,7 +57,7 @@ def transport() -> None:
     response = st.session_state.pop(state.CAPTURE_RESPONSE, None)
     live_camera.TRANSPORT(
         key=state.CAPTURE_TRANSPORT,
-        data=response or capture_protocol.change_notice(capture.showing()),
+        data=response or capture_protocol.change_notice(session()),
         on_request_change=_respond,
     )
 
@@ -42,5 +66,5 @@ def _respond() -> None:
     request = st.session_state[state.CAPTURE_TRANSPORT].request
     if request is not None:
         st.session_state[state.CAPTURE_RESPONSE] = capture_protocol.answer(
-            request, MODEL, capture.network(), capture.network_parts(), capture.showing()
+            request, MODEL, network(), network_parts(), session()
         )

@@ -74,8 +74,8 @@ def _show_one(result: Result, model: str) -> None:
     right.image(shown, width="stretch", alt=f"{picture.name}: {best.label}")
     with left:
         _warn(result, classifier)
-        for one in predictions:
-            widgets.bar(one.label, one.probability, text.share(one.probability))
+        for guess in predictions:
+            widgets.bar(guess.label, guess.probability, text.share(guess.probability))
         st.caption(
             f"Likeliest class: **{text.plain(best.label, 60)}**, index {best.index} "
             f"(from 0 to {len(classifier.labels) - 1:,}), "

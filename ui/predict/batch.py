@@ -118,7 +118,12 @@ def _begin(batch: Batch, name: str, settings: Settings) -> BatchProgress:
                     progress.waiting += sources
                 else:
                     progress.waiting.append(Source(file.name, file.getvalue()))
-        _check(progress, settings)
+        count = len(progress.waiting)
+        if count > settings.batch_pictures:
+            raise LimitExceeded(
+                f"Expected at most {settings.batch_pictures:,} pictures at once, found {count:,}. "
+                f"Leave some out; the host can raise {settings.variable('batch_pictures')}."
+            )
     except TuskerError as refusal:
         _clear(progress)
         progress.waiting.clear()
@@ -128,15 +133,6 @@ def _begin(batch: Batch, name: str, settings: Settings) -> BatchProgress:
         raise
     progress.total = len(progress.waiting)
     return progress
-
-
-def _check(progress: BatchProgress, settings: Settings) -> None:
-    count = len(progress.waiting)
-    if count > settings.batch_pictures:
-        raise LimitExceeded(
-            f"Expected at most {settings.batch_pictures:,} pictures at once, found {count:,}. "
-            f"Leave some out; the host can raise {settings.variable('batch_pictures')}."
-        )
 
 
 @st.fragment(run_every=0.2)
@@ -151,7 +147,7 @@ def _work(progress: BatchProgress, model: str, settings: Settings) -> None:
     if left >= 1:
         parts.append(f"about {text.duration(left)} left")
     line.progress(progress.done / progress.total, text=" · ".join(parts))
-    widgets.cancel_button("cancel batch", stop, _stop, progress)
+    widgets.cancel_button("cancel batch", stop, _set_stopped, progress, True)
     st.caption("Stay on this page until it is done.")
 
 
@@ -174,12 +170,8 @@ def _slice(progress: BatchProgress, model: str, settings: Settings) -> None:
         _clear(progress)
 
 
-def _stop(progress: BatchProgress) -> None:
-    progress.stopped = True
-
-
-def _resume(progress: BatchProgress) -> None:
-    progress.stopped = False
+def _set_stopped(progress: BatchProgress, stopped: bool) -> None:
+    progress.stopped = stopped
 
 
 def _finished(progress: BatchProgress) -> None:
@@ -188,7 +180,12 @@ def _finished(progress: BatchProgress) -> None:
             f"Stopped after {progress.done:,} of {progress.total:,} files.",
             icon=":material/cancel:",
         )
-        st.button("Continue", icon=":material/play_circle:", on_click=_resume, args=(progress,))
+        st.button(
+            "Continue",
+            icon=":material/play_circle:",
+            on_click=_set_stopped,
+            args=(progress, False),
+        )
     rows = progress.rows
     if not rows:
         if not progress.waiting:

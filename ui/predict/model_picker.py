@@ -28,7 +28,7 @@ def choose(settings: Settings) -> str:
         options,
         index=options.index(wanted) if wanted in options else 0,
         format_func=titles.__getitem__,
-        key=f"{state.MODEL} {wanted}",
+        key=f"model {wanted}",
     )
     if wanted and wanted not in options and chosen == options[0]:
         missing = models.explain_missing_model(settings)

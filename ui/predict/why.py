@@ -10,11 +10,9 @@ import streamlit as st
 from core import images
 from core.model import heatmap
 from core.model.classifier import Prediction
-from ui import resources, state, text
+from ui import resources, state, text, widgets
 from ui.predict.pictures import Picture
 
-STRENGTH = 70
-"""How much of the picture a heat map covers at first, in per cent."""
 NINTHS = (
     ("at the upper left", "at the top", "at the upper right"),
     ("at the left", "in the middle", "at the right"),
@@ -60,19 +58,10 @@ def _explain(
             range(len(predictions)),
             format_func=lambda rank: _named(predictions[rank]),
         )
-        strength = st.slider(
-            "Strength of the heat map",
-            0,
-            100,
-            STRENGTH,
-            step=5,
-            format="%d %%",
-            key=state.WHY_STRENGTH,
-            persist_state="session",
-        )
+        strength = widgets.heat_map_strength(state.WHY_STRENGTH, persist_state="session")
         label, heat = predictions[chosen].label, maps[chosen]
         st.caption(_describe(label, heat) + _unseen(pixels, crop))
-    laid = heatmap.overlay(pixels, heat, crop=crop, strength=strength / 100)
+    laid = heatmap.overlay(pixels, heat, crop=crop, strength=strength)
     drawn.image(
         images.thumbnail(laid, edge=max(laid.shape)),
         width="stretch",

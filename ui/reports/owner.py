@@ -13,8 +13,7 @@ from core.runs.run import Run
 from core.runs.store import TRASH_MINUTES
 from core.settings import MEGABYTE, Settings
 from core.system import log
-from ui import state, text
-from ui.reports import run_line
+from ui import run_line, state, text
 
 NAME, TAG = "owner name {}", "owner tags {}"
 NOT_SAVED = "This could not be saved; nothing has changed. Try again in a moment."
@@ -49,13 +48,13 @@ def controls(run: Summary, settings: Settings) -> None:
             key=f"{action} {run.id}",
             type="tertiary",
             help=help_text,
-            on_click=_ask,
+            on_click=_open,
             args=(action, run.id),
         )
 
 
 def show_dialog(settings: Settings) -> None:
-    """The dialog that was asked for, if one was. Call it last: it covers the page."""
+    """The open dialog, if there is one. Call this last: the dialog covers the page."""
     if state.DIALOG not in st.session_state:
         return
     action, run_id = st.session_state[state.DIALOG]
@@ -83,7 +82,7 @@ def offer_undo(settings: Settings) -> None:
         st.button("Undo", icon=":material/undo:", on_click=_undo, args=(run_id, settings))
 
 
-def _ask(action: str, run_id: str) -> None:
+def _open(action: str, run_id: str) -> None:
     st.session_state[state.DIALOG] = (action, run_id)
     st.session_state.pop(state.NOT_SAVED, None)
 

@@ -10,8 +10,8 @@ import streamlit as st
 from core.evaluation import describe
 from core.runs import Summary
 from core.settings import Settings
-from ui import models, state, text
-from ui.reports import owner, run_line
+from ui import models, run_line, state, text
+from ui.reports import owner
 
 ANY = "Any"
 ORDERS: dict[str, Callable[[Summary], Any]] = {
@@ -37,15 +37,15 @@ def show(settings: Settings) -> None:
         for run in runs:
             _row(run, settings, comparable=False)
         return
-    found = _filtered(runs)
+    matching = _filtered(runs)
     comparable = sum(run.complete for run in runs) > 1
-    _head(found, runs, comparable=comparable)
-    if not found:
+    _head(matching, runs, comparable=comparable)
+    if not matching:
         st.info("No run matches.", icon=":material/search_off:")
         st.button("Show all runs", icon=":material/filter_alt_off:", on_click=_clear)
-    pages = -(-len(found) // SHOWN)
+    pages = -(-len(matching) // SHOWN)
     page = st.pagination(pages, key=state.LIST_PAGE, bind="query-params") if pages > 1 else 1
-    for run in found[(page - 1) * SHOWN : page * SHOWN]:
+    for run in matching[(page - 1) * SHOWN : page * SHOWN]:
         _row(run, settings, comparable=comparable and run.complete)
     if settings.mode == "public":
         _explain_visibility(settings)
@@ -111,14 +111,14 @@ def _filtered(runs: list[Summary]) -> list[Summary]:
                 "Tags", tags, key=state.TAG, placeholder=ANY, width=150, bind="query-params"
             )
         order = st.selectbox("Order", list(ORDERS), key=state.SORT, width=190, bind="query-params")
-    found = [
+    matching = [
         run
         for run in runs
         if status in (ANY, run_line.status(run))
         and set(chosen_tags) <= {*run.tags}
         and _matches(run, words or "")
     ]
-    return sorted(found, key=lambda run: (run.sample, ORDERS[order](run)))
+    return sorted(matching, key=lambda run: (run.sample, ORDERS[order](run)))
 
 
 def _matches(run: Summary, words: str) -> bool:
@@ -134,10 +134,10 @@ def _clear() -> None:
     st.session_state.update({state.FIND: "", state.STATE: ANY, state.TAG: []})
 
 
-def _head(found: list[Summary], runs: list[Summary], *, comparable: bool) -> None:
+def _head(matching: list[Summary], runs: list[Summary], *, comparable: bool) -> None:
     """How many runs there are, and a button to compare those that are ticked."""
     total = text.count(len(runs), "run")
-    count = total if len(found) == len(runs) else f"{len(found)} of {total}"
+    count = total if len(matching) == len(runs) else f"{len(matching)} of {total}"
     st.caption(f"{count} · Tick two or more to compare them." if comparable else count)
     ticked = [run.id for run in runs if st.session_state.get(CHOSEN.format(run.id))]
     if not (comparable and ticked):

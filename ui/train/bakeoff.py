@@ -75,24 +75,17 @@ def _start(upload: Upload, examined: Intake, config: TrainingConfig, settings: S
         job.start(upload, examined.dataset, config, settings, by=state.mark(settings))
 
 
-def _show(found: Comparison, chosen: str) -> None:
-    st.markdown(text.plain(found.sentence, 900))
+def _show(compared: Comparison, chosen: str) -> None:
+    st.markdown(text.plain(compared.sentence, 900))
     table, chart = st.columns([3, 2], gap="large")
     with table:
-        for candidate in found.contenders:
+        for candidate in compared.contenders:
             _row(candidate, chosen)
-        for missing in found.absent:
+        for missing in compared.absent:
             title = backbones.get(missing.backbone).title
             st.caption(f":material/block: {title}: {text.plain(missing.why, 400)}")
     with chart:
-        alt = "; ".join(
-            f"{backbones.get(candidate.backbone).title} {describe(candidate.accuracy)} in "
-            f"{candidate.milliseconds:.0f} ms"
-            for candidate in found.contenders
-        )
-        widgets.chart(
-            comparison.accuracy_by_time(found, chosen), f"Accuracy by time: {alt}", key="comparison"
-        )
+        widgets.chart(comparison.accuracy_by_time(compared, chosen), key="comparison")
     st.caption(
         "In brackets: the 95 % confidence interval. Each picture is classified by a head that was "
         "not trained on it. Fine-tuning may change the order."

@@ -16,7 +16,7 @@ from core.intake.uploads import Upload
 from core.settings import Settings
 from core.training import config
 from ui import launch, state, text, widgets
-from ui.live_camera import capture, capture_view
+from ui.live_camera import capture_view
 
 NAMED = 5
 """Files that could not be used that are named."""
@@ -34,11 +34,11 @@ def offer(settings: Settings) -> None:
 
 @st.fragment
 def _below(settings: Settings) -> None:
-    """Everything below the camera; only this runs again for a question from the camera."""
+    """Everything below the camera; only this runs again for a request of the camera view."""
     if state.parameter(state.UPLOAD):
         st.rerun()
     capture_view.transport()
-    session = capture.showing()
+    session = capture_view.session()
     _add_files(settings)
     amount = f"{text.count(session.count, 'picture')}, {text.size(session.bytes)}, "
     st.caption(
@@ -88,9 +88,9 @@ def _below(settings: Settings) -> None:
 
 def _add_files(settings: Settings) -> None:
     """Pictures from files, for the same classes."""
-    session = capture.showing()
+    session = capture_view.session()
     with st.expander("Add pictures from files", icon=":material/upload:"):
-        ids: dict[str, int] = {one.name: one.id for one in session.classes}
+        ids: dict[str, int] = {each.name: each.id for each in session.classes}
         turn = st.session_state.setdefault(state.CAPTURE_ROUND, 0)
         if not ids:
             st.caption("Add a class first.")
@@ -121,7 +121,7 @@ def _add_files(settings: Settings) -> None:
 
 def _take(class_id: int, key: str) -> None:
     files: list[UploadedFile] = st.session_state[key]
-    session = capture.showing()
+    session = capture_view.session()
     burst = time.time_ns() // 1_000_000
     problems = []
     for number, file in enumerate(files):
@@ -141,7 +141,7 @@ def _take(class_id: int, key: str) -> None:
 
 def _save(settings: Settings, at_once: bool) -> None:
     with widgets.keep_refusal(state.CAPTURE_REFUSAL):
-        upload = save(capture.showing(), settings, by=state.mark(settings))
+        upload = save(capture_view.session(), settings, by=state.mark(settings))
         st.query_params[state.UPLOAD] = upload.id
         if at_once:
             st.session_state[state.TRAIN_AT_ONCE] = upload.id

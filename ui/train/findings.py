@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import streamlit as st
 
 from core import intake
@@ -11,10 +9,7 @@ from core.checks import Finding, Remedy, Severity
 from core.dataset import Example
 from core.intake import Intake
 from core.intake.uploads import Upload
-from ui import state, text, widgets
-
-SHOWN = 24
-"""Pictures shown of a finding."""
+from ui import gallery, state, text, widgets
 
 
 def applied(upload: Upload) -> list[Remedy]:
@@ -58,16 +53,20 @@ def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> 
                 on_click=_apply,
                 args=(upload, finding.remedy),
             )
-        with st.grid(min_column_width=96, gap="small") as grid:
-            for example in islice(examples, SHOWN):
-                with grid.cell():
-                    st.image(
-                        str(intake.thumbnail(upload.path, example)),
-                        caption=text.plain(example.name, 40),
-                        alt=example.name,
-                    )
-        if len(examples) > SHOWN:
-            st.caption(f"… and {len(examples) - SHOWN:,} more")
+        gallery.show(
+            examples,
+            f"finding {finding.sentence}",
+            lambda example: _picture(upload, example),
+            width=96,
+        )
+
+
+def _picture(upload: Upload, example: Example) -> None:
+    st.image(
+        str(intake.thumbnail(upload.path, example)),
+        caption=text.plain(example.name, 40),
+        alt=example.name,
+    )
 
 
 def show_skipped(examined: Intake) -> None:
@@ -77,9 +76,8 @@ def show_skipped(examined: Intake) -> None:
         return
     count = text.count(len(skipped), "file was left out", "files were left out")
     with st.expander(f":material/visibility_off: {count}"):
+        widgets.skipped(skipped)
         rows = [(file.name, file.reason) for file in skipped]
-        names, reasons = zip(*rows, strict=True)
-        st.dataframe({"file": names, "why": reasons}, hide_index=True)
         widgets.download_csv(("file", "why"), lambda: rows, "left_out.csv")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import streamlit as st
+from pydantic import BaseModel
 
 from core import backbones
 from core.backbones import serving
@@ -19,77 +21,29 @@ from ui.train.estimate import Forecast
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
 
 
-class Number(NamedTuple):
-    """A setting that is a number: its path in the configuration, label, range, step and help."""
-
-    path: str
-    label: str
-    low: float
-    high: float
-    step: float
-    help: str | None = None
-
-
-DATA = (
-    Number("validation", "Share for validation", 0.05, 0.4, 0.05, "Decides when to stop."),
-    Number(
-        "test",
-        "Share for the test",
-        0.05,
-        0.4,
-        0.05,
-        "Kept for the report, unless the upload has a test set of its own.",
-    ),
-    Number("batch_size", "Batch size", 1, 512, 1, "Pictures per step."),
-    Number("seed", "Seed", 0, 2**31 - 1, 1, "The same seed gives the same result."),
-    Number(
-        "crop",
-        "Crop (share of the shorter edge)",
-        0.5,
-        1.0,
-        0.02,
-        "How much of a picture the model sees, from the centre.",
-    ),
-    Number(
-        "label_smoothing",
-        "Label smoothing",
-        0.0,
-        0.5,
-        0.05,
-        "Values above 0 make the model less overconfident.",
-    ),
-)
-AUGMENTATION = (
-    Number(
-        "augmentation.views",
-        "Views of each picture",
-        1,
-        16,
-        1,
-        "The picture itself, its mirror image, then random variations.",
-    ),
-    Number("augmentation.shear", "Shear (degrees)", 0.0, 45.0, 1.0),
-    Number("augmentation.rotation", "Rotation (degrees)", 0.0, 180.0, 5.0),
-    Number("augmentation.shift", "Shift (fraction)", 0.0, 0.5, 0.02),
-    Number("augmentation.zoom", "Zoom (fraction)", 0.0, 0.9, 0.05),
-    Number("augmentation.brightness", "Brightness (fraction)", 0.0, 0.9, 0.05),
-)
-DROPOUT = Number("head.dropout", "Dropout", 0.0, 0.9, 0.05, "Share of inputs dropped in training.")
-LAYERS = Number(
-    "unfreeze.layers", "Or layers to unfreeze", 0, 500, 1, "From the top, in place of stages."
-)
-PHASE = (
-    Number("epochs", "Epochs at most", 0, 500, 1),
-    Number("learning_rate", "Learning rate", 1e-6, 1.0, 1e-4),
-    Number(
-        "patience",
-        "Patience (epochs)",
-        1,
-        500,
-        1,
-        "Training stops after so many epochs without a better validation loss.",
-    ),
-)
+DATA = {
+    "validation": "Share for validation",
+    "test": "Share for the test",
+    "batch_size": "Batch size",
+    "seed": "Seed",
+    "crop": "Crop (share of the shorter edge)",
+    "label_smoothing": "Label smoothing",
+}
+AUGMENTATION = {
+    "augmentation.views": "Views of each picture",
+    "augmentation.shear": "Shear (degrees)",
+    "augmentation.rotation": "Rotation (degrees)",
+    "augmentation.shift": "Shift (fraction)",
+    "augmentation.zoom": "Zoom (fraction)",
+    "augmentation.brightness": "Brightness (fraction)",
+}
+DROPOUT = {"head.dropout": "Dropout"}
+UNFREEZE = {
+    "unfreeze.stages": "Stages to unfreeze",
+    "unfreeze.layers": "Or layers to unfreeze",
+}
+PHASE = {"epochs": "Epochs at most", "learning_rate": "Learning rate", "patience": "Patience"}
+"""Labels of settings that are numbers. Ranges and help come from the configuration."""
 
 
 def choose(
@@ -108,7 +62,7 @@ def choose(
         format_func=str.capitalize,
         captions=forecast.captions(),
         horizontal=True,
-        key=state.PRESET,
+        key="preset",
         label_visibility="collapsed",
     )
     defaults = preset(chosen)
@@ -131,15 +85,17 @@ def _advanced(
     )
     key, values = defaults.preset, defaults.model_dump()
 
-    def numbers(*fields: Number, disabled: str = "") -> None:
+    def numbers(labels: Mapping[str, str]) -> None:
         columns = st.columns(2)
-        for place, field in enumerate(fields):
+        for place, (path, label) in enumerate(labels.items()):
             with columns[place % 2]:
-                _number(defaults, field, values, disabled=field.path == disabled)
+                _number(
+                    defaults, path, label, values, disabled=path == "crop" and start is not None
+                )
 
     with data:
         values["backbone"] = _backbone(settings, start)
-        numbers(*DATA, disabled="crop" if start else "")
+        numbers(DATA)
         values["class_weights"] = st.checkbox(
             "Class weights",
             defaults.class_weights,
@@ -147,7 +103,7 @@ def _advanced(
             help="A rare class counts as much as a common one.",
         )
     with augmentation:
-        numbers(*AUGMENTATION)
+        numbers(AUGMENTATION)
         values["augmentation"]["flip"] = st.checkbox(
             "Mirror",
             defaults.augmentation.flip and mirror,
@@ -172,16 +128,7 @@ def _advanced(
             "Without any, the head is a logistic regression, solved to its optimum."
         )
     with top:
-        most = len(backbones.get(values["backbone"]).stages) - 1
-        stages = Number(
-            "unfreeze.stages",
-            "Stages to unfreeze",
-            0,
-            most,
-            1,
-            "From the top; 0 leaves all frozen. Batch normalisation always stays frozen.",
-        )
-        numbers(stages, LAYERS)
+        numbers(UNFREEZE)
         if values["unfreeze"]["layers"]:
             values["unfreeze"]["stages"] = 0
         _phase(defaults, "fine_tune_phase", values)
@@ -189,21 +136,31 @@ def _advanced(
 
 
 def _number(
-    defaults: TrainingConfig, field: Number, values: dict[str, Any], *, disabled: bool = False
+    defaults: TrainingConfig, path: str, label: str, values: dict[str, Any], *, disabled: bool
 ) -> None:
     """A number input that puts its value into nested values."""
-    *groups, name = field.path.split(".")
+    backbone, (*groups, name) = values["backbone"], path.split(".")
+    part: BaseModel = defaults
     for group in groups:
-        values = values[group]
+        values, part = values[group], getattr(part, group)
+    setting, value = type(part).model_fields[name], getattr(part, name)
+    kind = type(value)
+    # A range that excludes its lower end has none that can be typed; 0.000001 is close to it.
+    limits = {"ge": 1e-6}
+    for limit in setting.metadata:
+        limits |= asdict(limit)
+    if name == "stages":
+        limits["le"] = len(backbones.get(backbone).stages) - 1
+    small = name == "learning_rate"
     values[name] = st.number_input(
-        field.label,
-        field.low,
-        field.high,
-        min(attrgetter(field.path)(defaults), field.high),
-        field.step,
-        "%.6f" if name == "learning_rate" else None,
-        key=f"{defaults.preset} {field.path}",
-        help=field.help,
+        label,
+        kind(limits["ge"]),
+        kind(limits["le"]),
+        min(value, kind(limits["le"])),
+        1e-4 if small else kind(1) if limits["le"] > 1 else 0.05,
+        "%.6f" if small else None,
+        key=f"{defaults.preset} {path}",
+        help=setting.description,
         disabled=disabled,
     )
 
@@ -218,9 +175,9 @@ def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any]) -> None
             format_func=OPTIMIZERS.__getitem__,
             key=f"{defaults.preset} {phase} optimiser",
         )
-    for place, field in enumerate(PHASE, start=1):
+    for place, (name, label) in enumerate(PHASE.items(), start=1):
         with columns[place % 2]:
-            _number(defaults, field._replace(path=f"{phase}.{field.path}"), values)
+            _number(defaults, f"{phase}.{name}", label, values, disabled=False)
 
 
 def _backbone(settings: Settings, start: ModelFile | None) -> str:

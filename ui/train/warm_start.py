@@ -10,7 +10,7 @@ from core.errors import TuskerError
 from core.settings import Settings
 from core.training import warm_start
 from core.training.config import TrainingConfig
-from ui import models, state, text, widgets
+from ui import models, text, widgets
 
 BACKBONE = ""
 
@@ -30,7 +30,7 @@ def choose(dataset: Dataset, settings: Settings) -> ImportedModel | None:
         ),
         help="A model that you imported on the Predict page can be trained further, with more "
         "pictures of its classes or with new classes.",
-        key=state.START,
+        key="start from",
         persist_state="session",
     )
     if chosen not in ready:

@@ -13,15 +13,14 @@ from core.jobs import State
 from core.runs.comparison import MOST
 from core.runs.run import Run
 from core.settings import Settings
-from ui import resources, state, text
-from ui.reports import run_line
+from ui import resources, run_line, state, text
 from ui.reports.compare import changes, figures, verdicts
 from ui.reports.compare.column import Column
 
 
 def current(settings: Settings) -> list[Run]:
     """The runs that the address names, which this visit may list from now on."""
-    found: list[Run] = []
+    named: list[Run] = []
     refusals: list[str] = []
     for run_id in dict.fromkeys(_run_ids()):
         try:
@@ -30,31 +29,35 @@ def current(settings: Settings) -> list[Run]:
             refusals.append(str(refusal))
             continue
         state.remember_run(run.id)
-        found.append(run)
+        named.append(run)
     for sentence in dict.fromkeys(refusals):
         st.warning(sentence)
-    if len(found) > MOST:
-        st.warning(f"At most {MOST} runs can be compared. These are the first of {len(found)}.")
-    return found[:MOST]
+    if len(named) > MOST:
+        st.warning(f"At most {MOST} runs can be compared. These are the first of {len(named)}.")
+    return named[:MOST]
 
 
 def show(compared: Sequence[Run], settings: Settings) -> None:
     """The runs side by side; the first is the reference."""
-    columns = _columns(compared, settings)
-    if len(columns) < 2:
-        left = f"one is left: {text.plain(columns[0].title)}" if columns else "none is left"
+    readable = _readable(compared, settings)
+    if len(readable) < 2:
+        left = f"one is left: {_title(readable[0])}" if readable else "none is left"
         st.info(f"Two runs are needed to compare; {left}. Choose others from the list.")
         return
+    pairings = (None, *resources.pairings(tuple(readable)))
+    columns = [
+        Column(letter, run, resources.compared_run(run), pairing)
+        for letter, run, pairing in zip(string.ascii_uppercase, readable, pairings, strict=False)
+    ]
     st.title("Which one is better?")
     with st.grid(min_column_width=240, gap="small") as grid:
         for column in columns:
             with grid.cell(), st.container(border=True, height="stretch"):
                 _card(column, reference=column is columns[0])
-    pairings = resources.pairings(tuple(column.run for column in columns))
-    verdicts.show(columns, pairings)
-    figures.show(columns, pairings)
-    changes.show(columns, pairings)
-    figures.by_class(columns, pairings)
+    verdicts.show(columns)
+    figures.show(columns)
+    changes.show(columns)
+    figures.by_class(columns)
     figures.settings(columns)
 
 
@@ -68,19 +71,19 @@ def _run_ids() -> list[str]:
     return [part.strip() for part in state.parameter(state.COMPARE).split(",") if part.strip()]
 
 
-def _columns(compared: Sequence[Run], settings: Settings) -> list[Column]:
+def _readable(compared: Sequence[Run], settings: Settings) -> list[Run]:
     """The runs that can be compared; says why for the others."""
-    columns: list[Column] = []
+    readable: list[Run] = []
     for run in compared:
         try:
-            if not run.complete:
+            if run.complete:
+                resources.compared_run(run)
+                readable.append(run)
+            else:
                 st.warning(_explain_unfinished(run, settings), icon=":material/hourglass_top:")
-                continue
-            measured = resources.compared_run(run)
-            columns.append(Column(string.ascii_uppercase[len(columns)], run, measured))
         except TuskerError as refusal:
             st.error(f"{_title(run)}: {refusal}", icon=":material/broken_image:")
-    return columns
+    return readable
 
 
 def _title(run: Run) -> str:
@@ -123,5 +126,5 @@ def _card(column: Column, *, reference: bool) -> None:
 
 
 def _make_reference(run_id: str) -> None:
-    others = [other for other in _run_ids() if other != run_id]
+    others = [run for run in _run_ids() if run != run_id]
     st.query_params[state.COMPARE] = ",".join([run_id, *others])

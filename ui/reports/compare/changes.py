@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.evaluation.paired import Position
-from ui import text
-from ui.reports import gallery
-from ui.reports.compare.column import Column, Pairings, comparable
+from ui import gallery, text
+from ui.reports.compare.column import Column, comparable
 
 
-def show(columns: Sequence[Column], pairings: Pairings) -> None:
+def show(columns: Sequence[Column]) -> None:
     """The pictures that changed between the first run and another."""
-    pairs = {column.letter: (column, one) for column, one in comparable(columns, pairings)}
+    pairs = {column.letter: (column, pairing) for column, pairing in comparable(columns)}
     if not pairs:
         return
     first = columns[0]
@@ -57,8 +56,8 @@ def _picture(first: Column, second: Column, place: Position) -> None:
         st.image(str(thumbnail), width="stretch", alt=prediction.name)
     lines = [f"**{text.plain(first.report.classes[prediction.label], 30)}**"]
     for column, index in ((first, place.first), (second, place.second)):
-        one = column.report.predictions[index]
-        icon = ":material/check:" if one.predicted == one.label else ":material/close:"
-        predicted = text.plain(column.report.classes[one.predicted], 30)
-        lines.append(f"{column.letter} {icon} {predicted} {text.share(one.probability)}")
+        own = column.report.predictions[index]
+        icon = ":material/check:" if own.predicted == own.label else ":material/close:"
+        predicted = text.plain(column.report.classes[own.predicted], 30)
+        lines.append(f"{column.letter} {icon} {predicted} {text.share(own.probability)}")
     st.caption("  \n".join(lines), help=text.plain(prediction.name))

@@ -2,51 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from core import backbones
 from core.evaluation import describe
-from core.evaluation.paired import NotComparable, PairedComparison
 from core.runs.comparison import changed_settings, training_data_changes
 from ui import text, widgets
 from ui.charts import comparison
-from ui.reports.compare.column import Column, Pairings
+from ui.reports.compare.column import Column, comparable
 
-BETTER, WORSE = ":material/thumb_up: better", ":material/thumb_down: worse"
+TESTED = ("Accuracy", "Balanced accuracy", "Macro F1", "Log loss")
+"""Figures whose differences are tested."""
+MARKS = {1: ":material/thumb_up: better", 0: "", -1: ":material/thumb_down: worse"}
 BEST = ":material/thumb_up: best"
 SAME = 1.01
 """Sizes that differ by less than this factor count as equal."""
 
 
-def show(columns: Sequence[Column], pairings: Pairings) -> None:
+def show(columns: Sequence[Column]) -> None:
     """Every figure of every run, and the accuracies as a chart."""
     table, chart = st.columns([3, 2], gap="large")
     with table:
-        _table(columns, pairings)
+        _table(columns)
     with chart:
+        names = [f"{column.letter} · {text.short(column.title, 40)}" for column in columns]
         accuracies = [column.report.accuracy for column in columns]
-        alt = "; ".join(f"{column.letter} {describe(column.report.accuracy)}" for column in columns)
-        widgets.chart(
-            comparison.accuracies([column.name for column in columns], accuracies),
-            f"Accuracy: {alt}",
-            key="accuracies",
-        )
+        widgets.chart(comparison.accuracies(names, accuracies), key="accuracies")
         st.caption(
             "Each interval is that of one run. On the same pictures a difference can be certain "
             "though the intervals overlap; the sentences above are based on paired tests."
         )
 
 
-def by_class(columns: Sequence[Column], pairings: Pairings) -> None:
+def by_class(columns: Sequence[Column]) -> None:
     """Recall of each class, side by side."""
     st.subheader("Of the pictures of a class, how many does each find?", divider="gray")
     names = dict.fromkeys(name for column in columns for name in column.report.classes)
     scores = [{score.name: score for score in column.report.per_class} for column in columns]
     table: dict[str, list[Any]] = {"Class": list(names)}
-    if all(isinstance(pairing, PairedComparison) for pairing in pairings):
+    if len(comparable(columns)) == len(columns) - 1:
         table["Test pictures"] = [scores[0][name].support for name in names]
     for column, by_name in zip(columns, scores, strict=True):
         table[f"Recall of {column.letter}"] = [
@@ -89,23 +86,18 @@ def _data(columns: Sequence[Column]) -> None:
         )
 
 
-def _table(columns: Sequence[Column], pairings: Pairings) -> None:
+def _table(columns: Sequence[Column]) -> None:
     reports = [column.report for column in columns]
     errors = [(report.certainty.after or report.certainty.before).error for report in reports]
     footprints = [column.measured.footprint for column in columns]
     configs = [column.measured.config for column in columns]
     manifests = [column.measured.manifest for column in columns]
 
-    def compared(name: str, cells: Iterable[str]) -> list[str]:
-        return _marked(list(cells), pairings, name)
-
     rows = {
-        "Accuracy": compared("accuracy", (describe(r.accuracy) for r in reports)),
-        "Balanced accuracy": compared(
-            "balanced_accuracy", (describe(r.balanced_accuracy) for r in reports)
-        ),
-        "Macro F1": compared("macro_f1", (describe(r.macro.f1, percent=False) for r in reports)),
-        "Log loss": compared("log_loss", (describe(r.log_loss, percent=False) for r in reports)),
+        "Accuracy": [describe(r.accuracy) for r in reports],
+        "Balanced accuracy": [describe(r.balanced_accuracy) for r in reports],
+        "Macro F1": [describe(r.macro.f1, percent=False) for r in reports],
+        "Log loss": [describe(r.log_loss, percent=False) for r in reports],
         "Calibration error": [describe(error) for error in errors],
         "Time per picture": [f"{f.milliseconds:.1f} ms" if f else "–" for f in footprints],
         "Model size": _sizes([f.megabytes if f else None for f in footprints]),
@@ -116,6 +108,8 @@ def _table(columns: Sequence[Column], pairings: Pairings) -> None:
         "Training time": [text.duration(manifest.seconds) for manifest in manifests],
         "Finished": [text.date(manifest.completed_at) for manifest in manifests],
     }
+    for name in TESTED:
+        rows[name] = _marked(rows[name], columns, name.lower().replace(" ", "_"))
     table = {"": list(rows)}
     for place, column in enumerate(columns):
         title = f"**{column.letter}** · {text.plain(column.title, 24)}"
@@ -127,20 +121,21 @@ def _table(columns: Sequence[Column], pairings: Pairings) -> None:
     )
 
 
-def _marked(cells: list[str], pairings: Pairings, name: str) -> list[str]:
+def _marked(cells: list[str], columns: Sequence[Column], measure: str) -> list[str]:
     """Cells with a mark where a run differs from the first by more than chance."""
-    signs = [0 if isinstance(one, NotComparable) else one.favours(name) for one in pairings]
-    first = f"{cells[0]}  {BEST}" if all(sign < 0 for sign in signs) else cells[0]
-    words = {1: f"  {BETTER}", 0: "", -1: f"  {WORSE}"}
-    return [first, *(cell + words[sign] for cell, sign in zip(cells[1:], signs, strict=True))]
+    signs = {column.letter: pair.favours(measure) for column, pair in comparable(columns)}
+    marks = [MARKS[signs.get(column.letter, 0)] for column in columns]
+    if len(signs) == len(columns) - 1 and all(sign < 0 for sign in signs.values()):
+        marks[0] = BEST
+    return [f"{cell}  {mark}".rstrip() for cell, mark in zip(cells, marks, strict=True)]
 
 
 def _sizes(megabytes: Sequence[float | None]) -> list[str]:
     """Sizes, the smallest marked if the others are larger."""
     cells = ["–" if size is None else f"{size:.1f} MB" for size in megabytes]
-    known = [size for size in megabytes if size is not None]
-    if len(known) == len(megabytes):
-        smallest, second, *_ = sorted(known)
+    measured = [size for size in megabytes if size is not None]
+    if len(measured) == len(megabytes):
+        smallest, second, *_ = sorted(measured)
         if second > SAME * smallest:
             cells[megabytes.index(smallest)] += "  :material/check: smallest"
     return cells

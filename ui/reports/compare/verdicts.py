@@ -7,24 +7,23 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.evaluation.paired import PairedComparison
-from core.evaluation.report import Estimate
 from core.evaluation.verdict import chance, verdict
-from core.evaluation.wording import figures
 from ui import text
-from ui.reports.compare.column import Column, Pairings, comparable
+from ui.reports.compare.column import Column, comparable
 
 
-def show(columns: Sequence[Column], pairings: Pairings) -> None:
+def show(columns: Sequence[Column]) -> None:
     """A verdict on each run but the first, and the figures behind it."""
     first, *others = columns
-    for column, pairing in zip(others, pairings, strict=True):
-        sentence = text.plain(verdict(pairing, first.letter, column.letter), 400)
-        if isinstance(pairing, PairedComparison):
+    for column in others:
+        assert column.pairing is not None
+        sentence = text.plain(verdict(column.pairing, first.letter, column.letter), 400)
+        if isinstance(column.pairing, PairedComparison):
             st.subheader(sentence)
         else:
             st.markdown(f":material/link_off: {sentence}")
-    pairs = list(comparable(columns, pairings))
-    if len(pairs) < len(pairings):
+    pairs = comparable(columns)
+    if len(pairs) < len(others):
         st.caption(
             "Runs on the same upload with the same seed and the same share for the test have the "
             "same test pictures."
@@ -36,8 +35,10 @@ def show(columns: Sequence[Column], pairings: Pairings) -> None:
         f"Against {first.letter}": [f"**{column.letter}**" for column, _ in pairs],
         "Now correct": [f"{pairing.only_second:,}" for _, pairing in pairs],
         "Now wrong": [f"{pairing.only_first:,}" for _, pairing in pairs],
-        "Accuracy": [_points(pairing.accuracy.estimate) for _, pairing in pairs],
-        "Macro F1": [_signed(pairing.macro_f1.estimate) for _, pairing in pairs],
+        "Accuracy": [text.difference(pairing.accuracy.estimate) for _, pairing in pairs],
+        "Macro F1": [
+            text.difference(pairing.macro_f1.estimate, percent=False) for _, pairing in pairs
+        ],
         "p": [_p(pairing.accuracy.p) for _, pairing in pairs],
     }
     if several:
@@ -54,21 +55,3 @@ def show(columns: Sequence[Column], pairings: Pairings) -> None:
 
 def _p(p: float) -> str:
     return chance(p).removeprefix("p ").removeprefix("= ")
-
-
-def _points(difference: Estimate) -> str:
-    """`+13 points (−2 to +28)`."""
-    value, low, high = map(_sign, figures(difference))
-    return f"{value} points ({low} to {high})"
-
-
-def _signed(difference: Estimate) -> str:
-    """`+0.13 (−0.02 to +0.28)`."""
-    value, low, high = map(_sign, figures(difference, percent=False))
-    return f"{value} ({low} to {high})"
-
-
-def _sign(figure: str) -> str:
-    if not float(figure):
-        return figure.lstrip("-")
-    return f"−{figure[1:]}" if figure.startswith("-") else f"+{figure}"

@@ -8,7 +8,7 @@ from core.evaluation import describe
 from core.evaluation.report import Threshold
 from core.evaluation.wording import figures
 from core.runs.annotations import Annotations
-from ui import state, text, widgets
+from ui import text, widgets
 from ui.charts import certainty
 from ui.reports.views import picture
 from ui.reports.views.complete_run import CompleteRun
@@ -28,17 +28,14 @@ def _reliability(view: CompleteRun) -> None:
     measured = view.report.certainty
     before = describe(measured.before.error)
     st.subheader("When it says 90 %, is it right 90 times in 100?")
-    alt = f"Reliability diagram; expected calibration error {before}"
+    widgets.chart(certainty.reliability(measured), key="reliability")
     if measured.after is None or measured.temperature is None:
-        widgets.chart(certainty.reliability(measured), alt, key="reliability")
         st.caption(
             f"Expected calibration error: the probabilities are off by {before} on average. No "
             "temperature was fitted, since every validation picture was classified correctly."
         )
         return
     after = describe(measured.after.error)
-    alt += f" before scaling, {after} after"
-    widgets.chart(certainty.reliability(measured), alt, key="reliability")
     st.caption(
         f"Expected calibration error: the probabilities are off by {after} on average. Without the "
         f"temperature of {measured.temperature:.2f}, which was fitted on validation pictures and "
@@ -51,11 +48,8 @@ def _threshold(view: CompleteRun) -> None:
     st.subheader("If it may say “not sure”, how often is it wrong?")
     measured, annotations = view.report.certainty, view.run.annotations()
     chosen = _choose(measured.choices, annotations) if measured.choices else None
-    widgets.chart(
-        certainty.coverage(measured, (chosen.value or None) if chosen else None),
-        _describe(chosen) if chosen else "Share of wrong answers by share of pictures answered",
-        key="coverage",
-    )
+    threshold = (chosen.value or None) if chosen else None
+    widgets.chart(certainty.coverage(measured, threshold), key="coverage")
     if chosen is None:
         return
     st.markdown(_describe(chosen))
@@ -87,7 +81,7 @@ def _choose(choices: tuple[Threshold, ...], annotations: Annotations) -> Thresho
         sorted(by_aim),
         annotations.aim if annotations.aim in by_aim else choices[0].aim,
         format_func=lambda aim: f"{100 * aim:.0f} %",
-        key=state.COVERAGE,
+        key="coverage aim",
         help="For the rest, those with the lowest probability, the answer is “Not sure”.",
     )
     return by_aim[aim]

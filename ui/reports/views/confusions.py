@@ -54,7 +54,6 @@ def _matrix(view: CompleteRun, chosen: Cell | None) -> None:
     with st.container(height=HEIGHT if tall else "content", border=tall):
         widgets.chart(
             figure,
-            "Confusion matrix: actual classes down, predicted classes across",
             width="stretch" if size > 6 else 200 + 140 * size,
             on_select=lambda: _clicked(key),
             selection_mode="points",

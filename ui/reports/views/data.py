@@ -55,7 +55,7 @@ def _counts(dataset: Dataset) -> None:
         hide_index=True,
     )
     st.caption(
-        "The upload came with a test set of its own, which was used."
+        "The upload came with its own test set, which was used."
         if dataset.predefined
         else "Pictures that look the same were kept together in training or test."
     )
@@ -79,10 +79,4 @@ def _skipped(dataset: Dataset) -> None:
     if not dataset.skipped:
         return
     st.subheader(text.count(len(dataset.skipped), "file was left out", "files were left out"))
-    st.dataframe(
-        {
-            "File": [skipped.name for skipped in dataset.skipped],
-            "Why": [skipped.reason for skipped in dataset.skipped],
-        },
-        hide_index=True,
-    )
+    widgets.skipped(dataset.skipped)

@@ -9,17 +9,23 @@ import streamlit as st
 from core import runs
 from core.errors import TuskerError
 from core.evaluation.report import Footprint
-from core.export.packing import CARD
+from core.export import packing, programs
+from core.export.formats import FORMATS, INT8, ONNX
+from core.model import storage
 from core.runs.run import Run
 from ui import exports, html_report, resources, widgets
-from ui.reports.views import code
 from ui.reports.views.complete_run import CompleteRun
 
+PYTHON = {f"Python, {form.title}": form for form in FORMATS if form.file != INT8}
+TEMPLATES = {
+    "JavaScript, ONNX": (ONNX, "predict.js.j2", "javascript"),
+    "Kotlin, LiteRT": (storage.LITERT, "Classifier.kt.j2", "kotlin"),
+}
 DELETED = "This run was deleted meanwhile, so there is no report. Reload the page of the report."
 
 
 def show(view: CompleteRun) -> None:
-    """Three groups, each with what it is for; files are made when they are asked for."""
+    """Three groups, each with what it is for; files are made when they are downloaded."""
     run = view.run
     st.subheader("The model")
     footprint = run.footprint()
@@ -28,7 +34,7 @@ def show(view: CompleteRun) -> None:
     elif not run.at_work(view.settings):
         st.caption("Its speed and size were not measured.")
     exports.show(run, view.settings)
-    code.show(run)
+    _code(run)
     st.subheader("The report")
     _report(view)
     st.subheader("The model card")
@@ -46,6 +52,28 @@ def _costs(footprint: Footprint) -> None:
         "Time: the median over some test pictures on the machine that trained it, without "
         "decoding the file. Size: what must be loaded before it can answer. Parameters: of "
         "backbone and head."
+    )
+
+
+def _code(run: Run) -> None:
+    """A program for one of the formats that were exported."""
+    files = {form.file for form in packing.available_formats(run)}
+    python = [title for title, form in PYTHON.items() if form.file in files]
+    if not python:
+        return
+    st.subheader("In your code")
+    others = [title for title, (file, *_) in TEMPLATES.items() if file in files]
+    chosen = st.selectbox("Language and file", [*python, *others], key=f"code {run.id}")
+    saved = storage.load_description(run.model_folder)
+    if chosen in TEMPLATES:
+        _, template, language = TEMPLATES[chosen]
+        st.code(programs.render(template, saved=saved), language, height=420)
+        return
+    form = PYTHON[chosen]
+    st.code(programs.prediction(form, saved, run.annotations().threshold), "python", height=420)
+    st.caption(
+        f"`{form.program}` is in the bundle. `pip install {' '.join(form.packages)}`, then "
+        f"`python {form.program} picture.jpg`. The figures above were measured with it."
     )
 
 
@@ -99,4 +127,6 @@ def _card(run: Run) -> None:
     with st.expander("Read it", icon=":material/article:"):
         # Two levels down: the page has its own headings. No name begins a line with this sign.
         st.markdown(re.sub(r"^#", "###", card, flags=re.MULTILINE))
-    widgets.download(f"Download {CARD}", card, CARD, "text/markdown", key=f"card {run.id}")
+    widgets.download(
+        f"Download {packing.CARD}", card, packing.CARD, "text/markdown", key=f"card {run.id}"
+    )

@@ -8,8 +8,7 @@ from core.checks.labels import LabelIssue
 from core.dataset import Dataset
 from core.runs import corrections
 from core.runs.annotations import Annotations, Correction
-from ui import state, text, widgets
-from ui.reports import gallery
+from ui import gallery, state, text, widgets
 from ui.reports.views.complete_run import CompleteRun
 
 PAGE = 12

@@ -11,14 +11,13 @@ from core import images
 from core.errors import BadImage
 from core.evaluation.report import Prediction
 from core.model import heatmap
-from ui import state, text, widgets
-from ui.reports import gallery
+from ui import gallery, state, text, widgets
 from ui.reports.views.complete_run import CompleteRun
 
 EDGE = 320
 """Longest edge of a picture in the dialog, in pixels."""
 STRENGTH = 0.7
-"""How much a heat map covers at first."""
+"""How much a heat map covers beside its picture."""
 BARS, NAMED = 5, 3
 """Answers that the dialog and a card list."""
 GAP, GREY = 4, 128
@@ -186,20 +185,12 @@ def _heat_maps(view: CompleteRun, place: int, prediction: Prediction) -> None:
     if prediction.label != prediction.predicted:
         explained.append((prediction.label, maps[place, 1]))
     grid = st.grid(len(explained) + 1, min_column_width=110, gap="small")
-    strength = st.slider(
-        "Strength of the heat map",
-        0,
-        100,
-        round(100 * STRENGTH),
-        step=5,
-        format="%d %%",
-        key=state.STRENGTH,
-    )
+    strength = widgets.heat_map_strength("heat map strength")
     with grid.cell():
         st.image(pixels, width="stretch", alt=prediction.name)
         st.caption("The picture")
     for label, heat in explained:
-        covered = heatmap.overlay(pixels, heat, crop=crop, strength=strength / 100)
+        covered = heatmap.overlay(pixels, heat, crop=crop, strength=strength)
         with grid.cell():
             st.image(covered, width="stretch", alt=f"Heat map for {classes[label]}")
             st.caption(f"Evidence for **{text.plain(classes[label], 40)}**")

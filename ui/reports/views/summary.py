@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any
 
 import streamlit as st
 
 from core.evaluation import Estimate, Report, describe
 from core.evaluation.report import Mistake
 from core.evaluation.wording import figures
-from ui import resources, state, text, widgets
+from ui import resources, text, widgets
 from ui.charts import bars, certainty
 from ui.reports.views import confusions, picture
 from ui.reports.views.complete_run import CompleteRun
 
 PAIRS = 3
 """Confusions shown as pairs of pictures."""
-DRAWN = 8
-"""Classes whose curves are drawn at first: those with the smallest area."""
 TABLE_HEIGHT = 420
 """Pixels of the table of classes before it scrolls."""
 LONG, NARROW = 18, 140
 """Letters of a class from which its column is narrowed to so many pixels, for phones."""
 COARSE = 0.1
 """Width of an interval from which a figure has whole per cents."""
-MEASURES = {"f1": "F1", "precision": "Precision", "recall": "Recall"}
-CURVES = {"roc": "ROC", "precision_recall": "Precision–recall"}
-
-Kind = Literal["roc", "precision_recall"]
+AVERAGED = {
+    "precision": "Of the pictures predicted as a class, the share that belongs to it",
+    "recall": "Of the pictures of a class, the share that was found",
+    "F1": "Harmonic mean of precision and recall",
+}
 
 
 def show(view: CompleteRun) -> None:
@@ -41,7 +40,7 @@ def show(view: CompleteRun) -> None:
     curves = st.expander(
         "ROC and precision–recall of each class",
         icon=":material/show_chart:",
-        key=state.CURVES,
+        key="curves",
         on_change="rerun",
     )
     if curves.open:
@@ -66,7 +65,7 @@ def _metrics(report: Report) -> None:
         ),
         (
             "Gain over the baseline",
-            points(baseline.gain),
+            text.difference(baseline.gain),
             "Percentage points of accuracy, on the same test pictures.",
         ),
     )
@@ -74,12 +73,6 @@ def _metrics(report: Report) -> None:
         for label, value, help_text in metrics:
             st.metric(label, value, border=True, help=help_text)
     st.caption("In brackets: the 95 % confidence interval.")
-
-
-def points(gain: Estimate) -> str:
-    """A difference in percentage points: `39 points (30 to 47)`."""
-    value, low, high = (figure.replace("-", "−") for figure in figures(gain))
-    return f"{value} points ({low} to {high})"
 
 
 def _all(report: Report) -> None:
@@ -100,23 +93,9 @@ def _all(report: Report) -> None:
         ("Macro", report.macro, "every class counts alike"),
         ("Weighted", report.weighted, "a class counts by its pictures"),
     ):
-        lines += [
-            (
-                f"{name} precision",
-                describe(averages.precision),
-                f"Of the pictures predicted as a class, the share that belongs to it; {weighting}.",
-            ),
-            (
-                f"{name} recall",
-                describe(averages.recall),
-                f"Of the pictures of a class, the share that was found; {weighting}.",
-            ),
-            (
-                f"{name} F1",
-                describe(averages.f1),
-                f"Harmonic mean of precision and recall; {weighting}.",
-            ),
-        ]
+        for measure, meaning in AVERAGED.items():
+            estimate = getattr(averages, measure.lower())
+            lines.append((f"{name} {measure}", describe(estimate), f"{meaning}; {weighting}."))
     log_loss = describe(report.log_loss, percent=False)
     lines.append(
         ("Log loss", log_loss, "Penalises a low probability of the actual class; 0 is best.")
@@ -172,8 +151,8 @@ def _classes(report: Report) -> None:
     st.subheader("By class")
     measure: bars.Measure = st.segmented_control(
         "Bars show",
-        ["f1", "precision", "recall"],
-        format_func=MEASURES.__getitem__,
+        list(bars.TITLES),
+        format_func=bars.TITLES.__getitem__,
         default="f1",
         required=True,
         label_visibility="collapsed",
@@ -183,7 +162,7 @@ def _classes(report: Report) -> None:
     chart = bars.per_class(report, measure)
     scrolls = chart.layout.height > TABLE_HEIGHT
     with left, st.container(height=TABLE_HEIGHT if scrolls else "content", border=False):
-        widgets.chart(chart, f"{MEASURES[measure]} of each class")
+        widgets.chart(chart)
     columns: dict[str, list[object]] = {
         "Class": [score.name for score in scores],
         "Pictures": [score.support for score in scores],
@@ -194,7 +173,7 @@ def _classes(report: Report) -> None:
         "Class": st.column_config.TextColumn(pinned=True, width=NARROW if long else None)
     }
     for name in ("precision", "recall", "f1"):
-        title = MEASURES[name]
+        title = bars.TITLES[name]
         estimates: list[Estimate | None] = [getattr(score, name) for score in scores]
         columns[title] = [None if e is None else 100 * e.value for e in estimates]
         columns[f"{title} interval"] = [interval(e) for e in estimates]
@@ -228,32 +207,23 @@ def interval(estimate: Estimate | None) -> str:
 
 def _curves(report: Report) -> None:
     """Curves of some classes; at first of those with the smallest area."""
-    kind: Kind = st.segmented_control(
+    kind: certainty.Kind = st.segmented_control(
         "Curve",
-        get_args(Kind),
-        format_func=CURVES.__getitem__,
+        list(certainty.CURVES),
+        format_func=certainty.CURVES.__getitem__,
         default="roc",
         required=True,
         label_visibility="collapsed",
     )
-    areas = {
-        label: curve.area
-        for label, pair in enumerate(report.curves)
-        if (curve := getattr(pair, kind)) is not None
-    }
-    worst = sorted(sorted(areas, key=areas.__getitem__)[:DRAWN])
+    curves = certainty.curves_by_class(report, kind)
     labels = st.multiselect(
         "Classes",
-        list(areas),
-        default=worst,
+        list(curves),
+        default=certainty.smallest(curves),
         format_func=report.classes.__getitem__,
         key=f"curves {kind}",
     )
-    widgets.chart(
-        certainty.class_curves(report, kind, labels),
-        f"{CURVES[kind]} of {text.classes(len(labels))}",
-        key=f"class curves {kind}",
-    )
+    widgets.chart(certainty.class_curves(report, kind, labels), key=f"class curves {kind}")
     st.caption(
         "Each class against all others. Beside its name: the area under its curve, where 1 is the "
         "best" + ("; 0.5 is chance." if kind == "roc" else ".")

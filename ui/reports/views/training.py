@@ -52,13 +52,7 @@ def _learning_curve(run: Run) -> None:
     st.markdown(text.plain(curve.sentence, 900))
     if len(curve.points) < 2:
         return
-    first, last = curve.points[0], curve.points[-1]
-    widgets.chart(
-        learning.learning_curve(curve),
-        f"Learning curve: accuracy {describe(first.accuracy)} with {first.per_class:.0f} training "
-        f"pictures per class, {describe(last.accuracy)} with {last.per_class:.0f}",
-        key=f"learning curve {run.id}",
-    )
+    widgets.chart(learning.learning_curve(curve), key=f"learning curve {run.id}")
     st.caption(
         "Accuracy of heads without fine-tuning that were trained on a part of the training and "
         "validation pictures and evaluated on the others; test pictures are not used. The band is "
