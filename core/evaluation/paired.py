@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.evaluation import differences
-from core.evaluation.differences import Difference
+from core.evaluation.differences import Difference, holm
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Report
-from core.evaluation.significance import holm
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from core.images.decoding import (
     load,
     thumbnail,
 )
-from core.images.detail import laplacian
+from core.images.pixels import laplacian
 
 __all__ = [
     "FORMATS",

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from core.evaluation import differences, evaluate, significance
+from core.evaluation import differences, evaluate
 from core.evaluation.paired import (
     DIFFERENCES,
     EvaluatedModel,
@@ -45,14 +45,14 @@ def drawn(seed, pictures, accuracy):
 )
 def test_mcnemar_equals_scipy(first, second):
     expected = stats.binomtest(first, first + second).pvalue if first + second else 1.0
-    assert significance.mcnemar(first, second) == pytest.approx(expected, rel=1e-6)
+    assert differences.mcnemar(first, second) == pytest.approx(expected, rel=1e-6)
 
 
 def test_holm_adjusts_p_values():
-    assert significance.holm([0.04, 0.01, 0.03]) == pytest.approx((0.06, 0.03, 0.06))
-    assert significance.holm([0.9, 0.8]) == (1.0, 1.0)
-    assert significance.holm([0.02]) == (0.02,)
-    assert significance.holm([]) == ()
+    assert differences.holm([0.04, 0.01, 0.03]) == pytest.approx((0.06, 0.03, 0.06))
+    assert differences.holm([0.9, 0.8]) == (1.0, 1.0)
+    assert differences.holm([0.02]) == (0.02,)
+    assert differences.holm([]) == ()
 
 
 def test_equal_models_have_differences_of_zero_with_an_interval():

@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from core.live.packing import round_fraction, squeeze
+from core.live.parts import round_fraction, squeeze
 
 
 def expand(squeezed: bytes) -> bytes:
