@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import backbones, live, runs
+from core import backbones, runs
 from core.backbones import serving
 from core.bundles import imported
 from core.dataset import Dataset
@@ -20,7 +20,8 @@ from core.evaluation.paired import NotComparable, PairedComparison
 from core.export import card
 from core.intake import samples, uploads
 from core.jobs import recover
-from core.live import Part
+from core.live import parts
+from core.live.parts import Part
 from core.model import heatmap
 from core.model.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
 from core.predict import lookup
@@ -143,7 +144,7 @@ def live_parts(model: str) -> dict[str, Part]:
 @st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
 def _live_backbone(model: str) -> dict[str, Part]:
     network = classifier(model)
-    return live.pack(network, shared_trunk(network.file))
+    return parts.pack(network, shared_trunk(network.file))
 
 
 @st.cache_resource(
@@ -155,14 +156,14 @@ def _live_backbone(model: str) -> dict[str, Part]:
 )
 def _live_run(model: str) -> dict[str, Part]:
     network = classifier(model)
-    trunk = shared_trunk(network.file) if _shared(network.file) else live.trunk(network.file)
-    return live.pack(network, trunk)
+    trunk = shared_trunk(network.file) if _shared(network.file) else parts.trunk(network.file)
+    return parts.pack(network, trunk)
 
 
 @st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
 def shared_trunk(file: Path) -> Part:
     """A frozen network as a browser takes it; the same for all models trained on top of it."""
-    return live.trunk(file)
+    return parts.trunk(file)
 
 
 @st.cache_resource(

@@ -214,17 +214,16 @@ class CaptureSession:
         return self._ids
 
     def _check_limits(self) -> None:
-        limits = self._settings
-        if self.count >= limits.shown_pictures:
-            raise LimitExceeded(
-                f"Expected at most {limits.shown_pictures:,} pictures to be shown. Keep it now, "
-                f"delete some, or raise {Settings.variable('shown_pictures')}."
-            )
-        if self.bytes >= limits.shown_megabytes * MEGABYTE:
-            raise LimitExceeded(
-                f"Expected at most {limits.shown_megabytes:,} MB of pictures to be shown. Keep it "
-                f"now, delete some, or raise {Settings.variable('shown_megabytes')}."
-            )
+        for count, limit, unit in (
+            (self.count, "shown_pictures", "pictures"),
+            (self.bytes / MEGABYTE, "shown_megabytes", "MB of pictures"),
+        ):
+            most = getattr(self._settings, limit)
+            if count >= most:
+                raise LimitExceeded(
+                    f"Expected at most {most:,} {unit} to be captured. Keep the pictures now, "
+                    f"delete some, or raise {Settings.variable(limit)}."
+                )
 
 
 def _fitted(classes: list[Class]) -> FittedHead | None:

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core import live
-from core.capture import CaptureSession
 from core.capture.network import network as load_network
-from core.live import Part
+from core.capture.session import CaptureSession
+from core.live import parts
+from core.live.parts import Part
 from core.model.classifier import Classifier
 from ui import resources
 
@@ -26,4 +26,4 @@ def network() -> Classifier:
 def network_parts() -> dict[str, Part]:
     """That network, packed for the browser."""
     classifier = network()
-    return {"head": live.head(classifier), "trunk": resources.shared_trunk(classifier.file)}
+    return {"head": parts.head(classifier), "trunk": resources.shared_trunk(classifier.file)}

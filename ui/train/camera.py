@@ -7,7 +7,7 @@ import time
 import streamlit as st
 from streamlit.typing import UploadedFile
 
-from core.capture import as_zip, missing, save, single_burst_classes
+from core.capture.saving import as_zip, missing, save, single_burst_classes
 from core.checks import Severity
 from core.checks.findings import listed
 from core.errors import TuskerError

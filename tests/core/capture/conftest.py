@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from core import capture as room
-from core.capture import CaptureSession
+from core.capture.network import network as open_network
+from core.capture.session import CaptureSession
 from core.model.classifier import Classifier
 from core.settings import Settings
 from tests.shapes import draw, encoded
@@ -13,8 +13,8 @@ Show = Callable[..., CaptureSession]
 
 @pytest.fixture(scope="session")
 def network() -> Classifier:
-    """The default backbone as it looks at what is shown. It comes with the repository."""
-    return room.network(Settings())
+    """The default backbone, which comes with the repository."""
+    return open_network(Settings())
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.capture import CaptureSession
+from core.capture.session import CaptureSession
 from core.errors import BadDataset, BadImage, LimitExceeded
 from core.model.classifier import Classifier
 from core.settings import Settings
@@ -164,9 +164,11 @@ def test_a_class_is_renamed_with_its_pictures_and_new_names_are_free(show: Show)
 
 def test_no_tensorflow_is_needed() -> None:
     program = (
-        "import sys; from core import capture; from core.settings import Settings\n"
+        "import sys; from core.settings import Settings\n"
+        "from core.capture.network import network\n"
+        "from core.capture.session import CaptureSession\n"
         "from tests.shapes import draw, encoded\n"
-        "s = capture.CaptureSession(capture.network(Settings()), Settings())\n"
+        "s = CaptureSession(network(Settings()), Settings())\n"
         "for label, one in enumerate(s.classes):\n"
         "    s.add(one.id, [encoded(draw(label, i, 160)) for i in range(4)], 1)\n"
         "assert s.learned()\n"
