@@ -116,9 +116,7 @@ def fit(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
     return _fitted(Image.fromarray(image), size, crop)
 
 
-def load(
-    source: bytes | Path, size: int, crop: float = 1.0, limits: Settings | None = None
-) -> np.ndarray:
+def load(source: bytes | Path, size: int, crop: float = 1.0) -> np.ndarray:
     """Decode and fit a picture, for training, evaluation and prediction alike.
 
     Returns:
@@ -127,7 +125,7 @@ def load(
     Raises:
         BadImage: as in `decode`.
     """
-    limits = limits or settings.load()
+    limits = settings.load()
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
     with _refusals(), _opened(source, limits) as file:
