@@ -38,19 +38,6 @@ class Class:
     pictures: list[Frame] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Added:
-    """The outcome of adding pictures.
-
-    Attributes:
-        kept: number of new pictures.
-        alike: number left out, as nearly the same as another of their class.
-    """
-
-    kept: int
-    alike: int
-
-
 class CaptureSession:
     """Classes and their pictures, in memory only.
 
@@ -122,30 +109,30 @@ class CaptureSession:
         self.classes.remove(self.named(class_id))
         self._next()
 
-    def add(self, class_id: int, contents: Iterable[bytes], burst: int) -> Added:
+    def add(self, class_id: int, contents: Iterable[bytes], burst: int) -> int:
         """Add pictures to a class, except those that are nearly the same as one of the class.
 
         Args:
             contents: picture files, in the order of capture.
             burst: number that pictures captured in one go share.
 
+        Returns:
+            Number of pictures left out.
+
         Raises:
             BadImage: a file cannot be read; the pictures before it are kept.
             LimitExceeded: this host keeps no more pictures per visitor; likewise.
         """
-        cls = self.named(class_id)
-        kept = alike = 0
+        cls, before = self.named(class_id), self.alike
         for content in contents:
             self._check_limits()
             picture = take(content, self._network, id=self._ids + 1, burst=burst)
             if picture.is_like(cls.pictures):
-                alike += 1
                 self.alike += 1
                 continue
             self._next()
             cls.pictures.append(picture)
-            kept += 1
-        return Added(kept, alike)
+        return self.alike - before
 
     def remove(self, picture_id: int) -> None:
         """Delete a picture, if it is still there."""

@@ -26,7 +26,6 @@ class Means(NamedTuple):
     macro_recall: Floats
     macro_f1: Floats
     weighted_precision: Floats
-    weighted_recall: Floats
     weighted_f1: Floats
 
 
@@ -80,7 +79,6 @@ def means(counts: ClassCounts) -> Means:
         macro_recall=_mean(recall, occurs),
         macro_f1=_mean(f1, occurs),
         weighted_precision=(share * precision).sum(axis=-1),
-        weighted_recall=(share * recall).sum(axis=-1),
         weighted_f1=(share * f1).sum(axis=-1),
     )
 
