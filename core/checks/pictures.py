@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from core.archive import CLUTTER
+from core.archive.extraction import CLUTTER
 from core.checks.findings import LEFT_OUT, Case, Finding, Remedy, Severity, counted
 from core.dataset import splitting
 
