@@ -7,7 +7,7 @@ import numpy as np
 
 from core.evaluation import intervals, metrics
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.metrics import ClassCounts, Means
+from core.evaluation.metrics import Averaging, ClassCounts, Metric
 from core.evaluation.report import Estimate
 
 ALPHA = 1 - intervals.LEVEL
@@ -120,15 +120,19 @@ def of_averages(
         shares = weights[inside] / weights[inside].sum()
         drawn[:, inside] = generator.multinomial(size, shares, size=len(drawn))
 
-    def difference(times: Ints) -> Means:
-        before, after = (_means(label, prediction, times, classes) for prediction in predictions)
-        return Means(*(b - a for a, b in zip(before, after, strict=True)))
+    tallies = [
+        [_count(label, prediction, times, classes) for prediction in predictions]
+        for times in (counts[None], drawn)
+    ]
 
-    value, draws = difference(counts[None]), difference(drawn)
-    return (
-        _difference(float(value.balanced[0]), draws.balanced),
-        _difference(float(value.macro_f1[0]), draws.macro_f1),
-    )
+    def difference(metric: Metric, averaging: Averaging) -> Difference:
+        value, draws = (
+            metrics.mean(after, metric, averaging) - metrics.mean(before, metric, averaging)
+            for before, after in tallies
+        )
+        return _difference(float(value[0]), draws)
+
+    return difference("recall", "balanced"), difference("f1", "macro")
 
 
 def of_log_loss(labels: Ints, first: Floats, second: Floats, *, seed: int) -> Difference | None:
@@ -146,14 +150,12 @@ def of_log_loss(labels: Ints, first: Floats, second: Floats, *, seed: int) -> Di
     return _difference(float(values.mean()), draws)
 
 
-def _means(label: Ints, prediction: Ints, times: Ints, classes: int) -> Means:
-    """Averages where cells (c,) of a label and a prediction occur `times` times, (m, c)."""
-    return metrics.means(
-        ClassCounts(
-            _sum_by(label, times * (label == prediction), classes),
-            _sum_by(label, times, classes),
-            _sum_by(prediction, times, classes),
-        )
+def _count(label: Ints, prediction: Ints, times: Ints, classes: int) -> ClassCounts:
+    """Counts by class where cells (c,) of a label and a prediction occur `times` times, (m, c)."""
+    return ClassCounts(
+        _sum_by(label, times * (label == prediction), classes),
+        _sum_by(label, times, classes),
+        _sum_by(prediction, times, classes),
     )
 
 
