@@ -114,8 +114,10 @@ def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
         trained, trained.probabilities(plain["validation"]), context.labels("validation")
     )
     _save(context, run, head)
-    test = scoring.from_embeddings(context, run, head, plain["test"])
-    return TrainingOutputs(plain["train"], plain["validation"], test)
+    # The features are those of the serving model, so the test pictures need not pass again.
+    probabilities = head.head.probabilities(plain["test"])
+    scoring.write_report(context, run, head, probabilities, plain["test"])
+    return TrainingOutputs(**plain)
 
 
 def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
@@ -148,7 +150,9 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     # Copies, so that activations and TensorFlow's buffers can be freed.
     train, validation = (features[split].embeddings[:, 0].copy() for split in features)
     del features, tuner, building
-    return TrainingOutputs(train, validation, scoring.from_pictures(context, run, head))
+    probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
+    scoring.write_report(context, run, head, probabilities, test)
+    return TrainingOutputs(train, validation, test, heatmaps)
 
 
 def _fit_head(context: TrainingContext, features: dict[Split, Features]) -> DenseHead:
