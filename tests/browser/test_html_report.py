@@ -174,7 +174,7 @@ def test_report_model_card_and_bundle_are_downloaded_from_the_export_view(
     with zipfile.ZipFile(tmp_path / ".zip") as archive:
         assert archive.testzip() is None
         assert "classifier.tflite" in archive.namelist()
-    assert (tmp_path / "report.json").read_text() == report.to_json()
+    assert (tmp_path / "report.json").read_text() == report.model_dump_json()
     assert describe(report.accuracy) in (tmp_path / "MODEL_CARD.md").read_text()
     page.goto((tmp_path / "report.html").as_uri())
     page.locator(DRAWN).wait_for(state="attached")

@@ -128,7 +128,7 @@ def test_areas_under_curves_equal_scikit_learns(case):
 
 def test_a_report_survives_json_without_nan(case):
     report = case[-1]
-    text = report.to_json()
+    text = report.model_dump_json()
     assert "NaN" not in text and "Infinity" not in text
     assert Report.from_json(text) == report
     assert Report.from_json(text.encode()).version == VERSION
