@@ -90,7 +90,7 @@ def extract_on_cluster(
         if shared.failed_here:
             raise
         # Not the text: it may hold an address of storage, and visitors may read the log.
-        logger.warning("the cluster failed (%s); the pass goes on here", type(error).__name__)
+        logger.warning("the cluster failed (%s); the pass continues here", type(error).__name__)
     finally:
         shared.leave()
 
@@ -134,7 +134,7 @@ class SharedPass:
         )
 
     def run(self, missing: Sequence[Example]) -> None:
-        """Compute features, here and there, until all are in the cache."""
+        """Compute features on this machine and on the cluster until all are in the cache."""
         import ray
 
         transfer.prepare(self._task.destination)

@@ -211,7 +211,7 @@ def _repeat_events(state: FineTuneState, emit: Emit) -> None:
     """Emit the epochs before the interruption again, so that the curves are complete."""
     for epoch in state.epochs:
         emit(epoch)
-    emit(Note(sentence=f"Fine-tuning goes on after epoch {state.epoch}, which was kept."))
+    emit(Note(sentence=f"Fine-tuning resumes after epoch {state.epoch}, which was kept."))
 
 
 def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:

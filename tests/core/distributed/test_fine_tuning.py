@@ -127,7 +127,7 @@ def test_a_machine_that_is_lost_leaves_it_to_this_one(
     trained = train(shapes, asked, tmp_path / ("d" * 32), spread)
     assert trained.run.complete
     assert struck and fine_tuning.LOST in notes(trained)
-    assert any("goes on after epoch" in note for note in notes(trained))
+    assert any("resumes after epoch" in note for note in notes(trained))
     assert [e.epoch for e in epochs(trained)] == list(range(1, 401))
     at_work.until(lambda: not _ranks())
 
