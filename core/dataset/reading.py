@@ -14,7 +14,7 @@ from core.dataset import layout
 from core.dataset.examples import Dataset, Example
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
 from core.errors import BadDataset, BadImage, LimitExceeded
-from core.images import READABLE
+from core.images.decoding import READABLE
 from core.settings import Settings
 from core.system import threads
 
