@@ -159,7 +159,7 @@ class CaptureSession:
         for cls in self.classes:
             if cls.id == class_id:
                 return cls
-        raise BadDataset("That class is no longer here. Capture for another class.")
+        raise BadDataset("That class is no longer here. Choose another.")
 
     @property
     def shown(self) -> list[Class]:

@@ -1,5 +1,6 @@
 """The parts of a model predict together as the model does."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,17 +12,22 @@ from safetensors.numpy import load
 from core.backbones import Backbone
 from core.errors import BadImage
 from core.live import frames, runtime
-from core.live.parts import Part, pack, reference_picture, trunk
+from core.live.parts import Part, pack, reference_picture, round_fraction, squeeze, trunk
 from core.model.classifier import Classifier, ServingModel
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.predict import lookup
 from core.settings import Settings
-from tests.core.live.test_packing import expand
 from tests.core.trainings import Trained
 from tests.shapes import draw, encoded
 
 AGREES = 1e-3
+
+
+def expand(squeezed: bytes) -> bytes:
+    """What `expand` of `ui/live_camera/parts.js` does."""
+    planes = np.frombuffer(gzip.decompress(squeezed), np.uint8).reshape(4, -1)
+    return planes.T.tobytes()
 
 
 def _answer(parts: dict[str, Part], picture: np.ndarray, folder: Path) -> np.ndarray:
@@ -116,3 +122,30 @@ def test_the_runtime_has_the_address_in_the_settings(place: str) -> None:
 
 def test_a_host_may_keep_the_runtime_out_of_browsers() -> None:
     assert runtime.files(Settings(live_runtime=runtime.SERVER_ONLY)) is None
+
+
+def test_rounding_is_to_the_nearest_and_frees_the_lowest_byte() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 40)).astype(np.float32)
+    rounded = round_fraction(values)
+    assert rounded.shape == values.shape
+    assert not (rounded.view(np.uint32) & 0xFF).any()
+    # Cutting the byte off would be wrong by up to twice that.
+    assert (np.abs(rounded - values) <= np.abs(values) * 2.0**-16).all()
+
+
+def test_numbers_that_are_short_already_stay_as_they_are() -> None:
+    values = np.array([0.0, -0.0, 1.0, -2.5, 255.0], np.float32)
+    np.testing.assert_array_equal(round_fraction(values).view(np.uint32), values.view(np.uint32))
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 1_003])
+def test_a_file_comes_back_with_its_last_word_filled(length: int) -> None:
+    content = np.random.default_rng(1).bytes(length)
+    assert expand(squeeze(content)) == content + bytes(-length % 4)
+
+
+def test_byte_planes_save_a_sixth_and_the_same_content_has_the_same_hash() -> None:
+    weights = round_fraction(np.random.default_rng(2).normal(size=100_000).astype(np.float32))
+    content = weights.tobytes()
+    assert len(squeeze(content)) < 5 / 6 * len(gzip.compress(content))
+    assert squeeze(content) == squeeze(content)
