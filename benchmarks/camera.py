@@ -29,9 +29,10 @@ from PIL import Image, ImageFilter
 from benchmarks import jobs
 from benchmarks.jobs import Taken
 from benchmarks.report import Figure, show
-from core import live, runs
+from core import runs
 from core.errors import TuskerError
 from core.jobs.events import EXPORTS_BEGIN, Event, Note
+from core.live import camera_check
 from core.model import appearance
 from core.model.classifier import Classifier
 from core.pipeline import training_job
@@ -86,10 +87,10 @@ def tried(
     """Shares of checks that call the camera unlike, and that call it so or somewhat."""
     random, unlike, remarked = np.random.default_rng(0), 0, 0
     for _ in range(groups):
-        count = 1 if still else min(live.FRAMES, len(views))
+        count = 1 if still else min(camera_check.FRAMES, len(views))
         chosen = random.choice(len(views), count, replace=False)
         frames = [packed(views[place]) for place in chosen]
-        found = live.check(classifier, frames)
+        found = camera_check.check(classifier, frames)
         unlike += found.unlike
         remarked += any(one.difference for one in found.measures)
     return unlike / groups, remarked / groups

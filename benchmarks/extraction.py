@@ -109,6 +109,7 @@ def measure(
                 engine,
                 FeatureCache(Path(cache)),
                 seed=0,
+                crop=backbone.crop,
                 progress=lambda _done, _total: None,
             )
 

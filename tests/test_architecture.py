@@ -39,9 +39,9 @@ CACHES = {"cache", "lru_cache", "cache_data", "cache_resource"}
 SHARED = {
     "ui/resources.py": {
         *("settings", "start", "sweep", "sample_photographs"),
-        *("_backbone", "_live_backbone", "shared_trunk"),
+        *("_backbone", "shared_trunk"),
     },
-    "ui/live_camera/capture.py": {"network", "network_parts"},
+    "ui/live_camera/capture_view.py": {"network", "network_parts"},
     "core/backbones/table.py": {"imagenet_labels"},
     "core/intake/samples.py": {"photographs"},
     "core/runs/summary.py": {"_read"},

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import backbones, live, runs
+from core import backbones, runs
 from core.backbones import serving
 from core.bundles import imported
 from core.dataset import Dataset
@@ -22,7 +22,8 @@ from core.evaluation.paired import NotComparable, PairedComparison
 from core.export import card
 from core.intake import samples, uploads
 from core.jobs import recover
-from core.live import Part
+from core.live import parts
+from core.live.parts import Part
 from core.model import heatmap
 from core.model.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
 from core.predict import lookup
@@ -148,14 +149,14 @@ def classifiers(model: str) -> tuple[Classifier, ...]:
 def live_parts(model: str) -> dict[str, Part]:
     """A model by name as a browser takes it."""
     network = classifier(model)
-    trunk = shared_trunk(network.file) if _shared(network.file) else live.trunk(network.file)
-    return live.pack(network, trunk)
+    trunk = shared_trunk(network.file) if _shared(network.file) else parts.trunk(network.file)
+    return parts.pack(network, trunk)
 
 
 @st.cache_resource(max_entries=2, ttl=PACKED_SECONDS, show_spinner=False)
 def shared_trunk(file: Path) -> Part:
     """A frozen network as a browser takes it; the same for all models trained on top of it."""
-    return live.trunk(file)
+    return parts.trunk(file)
 
 
 @_per_run(3)

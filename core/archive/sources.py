@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import archive
-from core.archive.extraction import CLUTTER, Progress
+from core.archive.extraction import CLUTTER, Progress, extract
 from core.archive.inspection import is_clutter
 from core.errors import BadInput
 from core.settings import Settings
@@ -103,9 +102,9 @@ def in_zip(
         prefix: put before the names.
 
     Raises:
-        BadArchive, LimitExceeded, NotEnoughResources: as in `archive.extract`.
+        BadArchive, LimitExceeded, NotEnoughResources: as in `extraction.extract`.
     """
-    extraction = archive.extract(path, folder, settings, progress)
+    extraction = extract(path, folder, settings, progress)
     result = [
         Source(prefix + member.name, member.path, required=_is_picture(member.name))
         for member in extraction.members

@@ -80,37 +80,33 @@ def compare(
             "Expected two pictures of a class and two classes besides the test set, found "
             f"{len(examples)} pictures. Add some."
         )
-    candidates: list[tuple[Candidate, np.ndarray]] = []
+    correct: dict[str, np.ndarray] = {}
     absent: list[Unavailable] = []
     for row in available(settings) if rows is None else rows:
         try:
-            candidates.append(
-                _evaluate(row, examples, labels, pictures, config, settings, progress)
+            correct[row.name] = _correct(
+                row, examples, labels, pictures, config, settings, progress
             )
         except Cancelled:
             raise
         except TuskerError as error:
             absent.append(Unavailable(backbone=row.name, why=str(error)))
-    if not candidates:
+    if not correct:
         raise BadDataset(" ".join(["No backbone could be compared.", *(a.why for a in absent)]))
     progress("Timing", 0, 1)
-    times = _milliseconds(
-        [serving.required(backbones.get(one.backbone), settings) for one, _ in candidates]
-    )
-    candidates = [
-        (candidate.model_copy(update={"milliseconds": time}), correct)
-        for (candidate, correct), time in zip(candidates, times, strict=True)
-    ]
+    models = [serving.required(backbones.get(name), settings) for name in correct]
+    milliseconds = dict(zip(correct, _milliseconds(models), strict=True))
+    megabytes = {name: m.stat().st_size / 1e6 for name, m in zip(correct, models, strict=True)}
     return Comparison(
         terms=conditions_of(dataset, config),
         pictures=len(examples),
         held_out=len(split.examples) - len(examples),
-        contenders=_ranked(candidates),
+        contenders=ranked(correct, milliseconds, megabytes),
         absent=tuple(absent),
     )
 
 
-def _evaluate(
+def _correct(
     row: Backbone,
     examples: Sequence[Example],
     labels: np.ndarray,
@@ -118,8 +114,8 @@ def _evaluate(
     config: TrainingConfig,
     settings: Settings,
     progress: Progress,
-) -> tuple[Candidate, np.ndarray]:
-    """The figures of a backbone, and which pictures (n,) bool it predicted correctly."""
+) -> np.ndarray:
+    """Which pictures (n,) bool a head on a backbone predicts correctly out of fold."""
 
     def report(what: str, done: int, total: int) -> None:
         progress(f"{row.title}: {what}", done, total)
@@ -138,17 +134,7 @@ def _evaluate(
         weighted=config.class_weights,
         progress=lambda done, total: report("training heads", done, total),
     )
-    correct = probabilities.argmax(axis=1) == labels
-    model = serving.required(row, settings)
-    candidate = Candidate(
-        backbone=row.name,
-        right=int(correct.sum()),
-        accuracy=proportion(int(correct.sum()), len(correct)),
-        behind=None,
-        milliseconds=0.0,
-        megabytes=model.stat().st_size / 1e6,
-    )
-    return candidate, correct
+    return probabilities.argmax(axis=1) == labels
 
 
 def _embeddings(
@@ -182,25 +168,38 @@ def _milliseconds(models: Sequence[Path]) -> list[float]:
     """
     classifiers = [opened(model) for model in models]
     random = np.random.default_rng(0)
-    views = [random.integers(0, 256, (one.size, one.size, 3), np.uint8) for one in classifiers]
-    for one, view in zip(classifiers, views, strict=True):
-        one.run(view)  # the first call is slow
+    views = [random.integers(0, 256, (c.size, c.size, 3), np.uint8) for c in classifiers]
+    for classifier, view in zip(classifiers, views, strict=True):
+        classifier.run(view)  # the first call is slow
     times = [
-        [one.run(view).seconds for one, view in zip(classifiers, views, strict=True)]
+        [c.run(view).seconds for c, view in zip(classifiers, views, strict=True)]
         for _ in range(TIMED)
     ]
     return [1000 * float(time) for time in np.percentile(times, 25, axis=0)]
 
 
-def _ranked(candidates: list[tuple[Candidate, np.ndarray]]) -> tuple[Candidate, ...]:
-    """The best first, among equals the fastest; each with its difference to the best."""
-    order = sorted(candidates, key=lambda one: (-one[0].right, one[0].milliseconds))
-    best = order[0][1]
-    behind = [None] + [
-        paired_difference(int((best & ~correct).sum()), int((correct & ~best).sum()), len(best))
-        for _, correct in order[1:]
-    ]
-    return tuple(
-        candidate.model_copy(update={"behind": difference})
-        for (candidate, _), difference in zip(order, behind, strict=True)
-    )
+def ranked(
+    correct: dict[str, np.ndarray], milliseconds: dict[str, float], megabytes: dict[str, float]
+) -> tuple[Candidate, ...]:
+    """The best first, among equals the fastest; each with its difference to the best.
+
+    Args:
+        correct: by backbone, which pictures (n,) bool were predicted correctly.
+        milliseconds, megabytes: by backbone.
+    """
+    order = sorted(correct, key=lambda name: (-correct[name].sum(), milliseconds[name]))
+    best = correct[order[0]]
+
+    def candidate(name: str) -> Candidate:
+        own = correct[name]
+        better, worse = int((best & ~own).sum()), int((own & ~best).sum())
+        return Candidate(
+            backbone=name,
+            right=int(own.sum()),
+            accuracy=proportion(int(own.sum()), len(own)),
+            behind=None if name == order[0] else paired_difference(better, worse, len(own)),
+            milliseconds=milliseconds[name],
+            megabytes=megabytes[name],
+        )
+
+    return tuple(map(candidate, order))

@@ -73,7 +73,27 @@ class Comparison(ReportPart):
     @property
     def sentence(self) -> str:
         """Which backbone is best, and whether a faster one is about as good."""
-        return _sentence(self)
+        best, *others = self.contenders
+        name = backbones.get(best.backbone).title
+        on = f"{describe(best.accuracy)} of {self.pictures:,} pictures"
+        if not others:
+            return f"{name}, the only one available, was right on {on}."
+        equals = [candidate for candidate in others if candidate.as_good]
+        if not equals:
+            return f"{name} was right most often, on {on}. Chance does not explain its lead."
+        most_often = "" if others[0].right == best.right else " most often,"
+        are = "is" if len(equals) == 1 else "are"
+        summary = f"{_listed(equals)} {are} as good within the margin of error"
+        fastest = min(equals, key=lambda candidate: candidate.milliseconds)
+        if fastest.milliseconds < FASTER * best.milliseconds:
+            which = f"and {_listed([fastest])} is" if len(equals) > 1 else "and"
+            summary += (
+                f", {which} faster: {fastest.milliseconds:.0f} ms per picture against "
+                f"{best.milliseconds:.0f}"
+            )
+        elif best.milliseconds < FASTER * fastest.milliseconds:
+            summary += ", but slower"
+        return f"{name} was right{most_often} on {on}. {summary}."
 
 
 def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
@@ -87,30 +107,6 @@ def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
         crop=config.crop,
         pictures=digest,
     )
-
-
-def _sentence(comparison: Comparison) -> str:
-    best, *others = comparison.contenders
-    name = backbones.get(best.backbone).title
-    on = f"{describe(best.accuracy)} of {comparison.pictures:,} pictures"
-    if not others:
-        return f"{name}, the only one available, was right on {on}."
-    equals = [candidate for candidate in others if candidate.as_good]
-    if not equals:
-        return f"{name} was right most often, on {on}. Chance does not explain its lead."
-    most_often = "" if others[0].right == best.right else " most often,"
-    are = "is" if len(equals) == 1 else "are"
-    summary = f"{_listed(equals)} {are} as good within the margin of error"
-    fastest = min(equals, key=lambda candidate: candidate.milliseconds)
-    if fastest.milliseconds < FASTER * best.milliseconds:
-        which = f"and {_listed([fastest])} is" if len(equals) > 1 else "and"
-        summary += (
-            f", {which} faster: {fastest.milliseconds:.0f} ms per picture against "
-            f"{best.milliseconds:.0f}"
-        )
-    elif best.milliseconds < FASTER * fastest.milliseconds:
-        summary += ", but slower"
-    return f"{name} was right{most_often} on {on}. {summary}."
 
 
 def _listed(contenders: Sequence[Candidate]) -> str:

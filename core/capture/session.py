@@ -38,19 +38,6 @@ class Class:
     pictures: list[Frame] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Added:
-    """The outcome of adding pictures.
-
-    Attributes:
-        kept: number of new pictures.
-        alike: number left out, as nearly the same as another of their class.
-    """
-
-    kept: int
-    alike: int
-
-
 class CaptureSession:
     """Classes and their pictures, in memory only.
 
@@ -122,30 +109,30 @@ class CaptureSession:
         self.classes.remove(self.named(class_id))
         self._next()
 
-    def add(self, class_id: int, contents: Iterable[bytes], burst: int) -> Added:
+    def add(self, class_id: int, contents: Iterable[bytes], burst: int) -> int:
         """Add pictures to a class, except those that are nearly the same as one of the class.
 
         Args:
             contents: picture files, in the order of capture.
             burst: number that pictures captured in one go share.
 
+        Returns:
+            Number of pictures left out.
+
         Raises:
             BadImage: a file cannot be read; the pictures before it are kept.
             LimitExceeded: this host keeps no more pictures per visitor; likewise.
         """
-        cls = self.named(class_id)
-        kept = alike = 0
+        cls, before = self.named(class_id), self.alike
         for content in contents:
             self._check_limits()
             picture = take(content, self._network, id=self._ids + 1, burst=burst)
             if picture.is_like(cls.pictures):
-                alike += 1
                 self.alike += 1
                 continue
             self._next()
             cls.pictures.append(picture)
-            kept += 1
-        return Added(kept, alike)
+        return self.alike - before
 
     def remove(self, picture_id: int) -> None:
         """Delete a picture, if it is still there."""
@@ -172,7 +159,7 @@ class CaptureSession:
         for cls in self.classes:
             if cls.id == class_id:
                 return cls
-        raise BadDataset("That class is no longer here. Show it to another one.")
+        raise BadDataset("That class is no longer here. Choose another.")
 
     @property
     def shown(self) -> list[Class]:
@@ -214,17 +201,16 @@ class CaptureSession:
         return self._ids
 
     def _check_limits(self) -> None:
-        limits = self._settings
-        if self.count >= limits.shown_pictures:
-            raise LimitExceeded(
-                f"Expected at most {limits.shown_pictures:,} pictures to be shown. Keep it now, "
-                f"delete some, or raise {Settings.variable('shown_pictures')}."
-            )
-        if self.bytes >= limits.shown_megabytes * MEGABYTE:
-            raise LimitExceeded(
-                f"Expected at most {limits.shown_megabytes:,} MB of pictures to be shown. Keep it "
-                f"now, delete some, or raise {Settings.variable('shown_megabytes')}."
-            )
+        for count, limit, unit in (
+            (self.count, "shown_pictures", "pictures"),
+            (self.bytes / MEGABYTE, "shown_megabytes", "MB of pictures"),
+        ):
+            most = getattr(self._settings, limit)
+            if count >= most:
+                raise LimitExceeded(
+                    f"Expected at most {most:,} {unit} to be captured. Keep the pictures now, "
+                    f"delete some, or raise {Settings.variable(limit)}."
+                )
 
 
 def _fitted(classes: list[Class]) -> FittedHead | None:

@@ -3,7 +3,7 @@
 A check is a function that takes a `Case` and returns a finding or None.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
@@ -32,12 +32,7 @@ CHECKS: tuple[Callable[[Case], Finding | None], ...] = (
     of_pictures.duplicates,
     of_pictures.near_duplicates,
     of_pictures.similar_pictures_in_two_classes,
-    of_pictures.dark,
-    of_pictures.bright,
-    of_pictures.empty,
-    of_pictures.blurred,
-    of_pictures.tiny,
-    of_pictures.odd_shape,
+    *of_pictures.PROPERTY_CHECKS,
     of_pictures.unreadable,
     of_pictures.formats_and_sizes,
 )
@@ -93,18 +88,15 @@ def _group(
     used, first = np.unique(rows, return_index=True)
     edges = [min(dataset.examples[at].width, dataset.examples[at].height) for at in first]
     report = (lambda done, total: progress("Comparing pictures", done, total)) if progress else None
-    linked = near_duplicates.pairs(fingerprints.grey[used], np.array(edges) < COMPARABLE, report)
-    column = {row: at for at, row in enumerate(used)}
-    for copies in _copies(dataset, fingerprints, rows):
-        linked += [(column[rows[copies[0]]], column[rows[copy]]) for copy in copies[1:]]
-    groups = near_duplicates.groups(len(used), linked)
-    number = {used[at]: group for group, members in enumerate(groups) for at in members}
-    shared = Counter(rows.tolist())
-    extra = {row: len(groups) + at for at, row in enumerate(r for r in shared if r not in number)}
-    number |= {row: group for row, group in extra.items() if shared[row] > 1}
+    similar = near_duplicates.pairs(fingerprints.grey[used], np.array(edges) < COMPARABLE, report)
+    linked = [(int(first[a]), int(first[b])) for a, b in similar]
+    for original, *copies in _copies(dataset, fingerprints, rows):
+        linked += [(original, copy) for copy in copies]
+    groups = near_duplicates.groups(len(dataset.examples), linked)
+    number = {at: group for group, members in enumerate(groups) for at in members}
     examples = tuple(
-        example.model_copy(update={"group": number.get(row)})
-        for example, row in zip(dataset.examples, rows, strict=True)
+        example.model_copy(update={"group": number.get(at)})
+        for at, example in enumerate(dataset.examples)
     )
     return dataset.model_copy(update={"examples": examples})
 

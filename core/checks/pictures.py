@@ -1,11 +1,12 @@
 """Checks of the pictures: whether they are readable, distinct, sharp, bright and large enough."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 
-from core.archive import CLUTTER
+from core.archive.extraction import CLUTTER
 from core.checks.findings import LEFT_OUT, Case, Finding, Remedy, Severity, counted
 from core.dataset import splitting
 
@@ -26,8 +27,8 @@ def same_picture_in_two_classes(case: Case) -> Finding | None:
     return Finding(
         severity=Severity.BLOCKS,
         code="in_two_classes",
-        sentence=f"{counted(len(mixed))} {'is' if len(mixed) == 1 else 'are'} in two classes at "
-        "once. Remove the wrong ones, or leave all of them out.",
+        sentence=f"{counted(len(mixed), 'picture is', 'pictures are')} in two classes at once. "
+        "Remove the wrong ones, or leave all of them out.",
         files=files,
         remedy=_leave_out(files),
     )
@@ -58,8 +59,8 @@ def duplicates(case: Case) -> Finding | None:
     return Finding(
         severity=Severity.WARNS,
         code="copies",
-        sentence=f"{counted(len(surplus))} {'is a copy' if len(surplus) == 1 else 'are copies'} "
-        "of another in the same class, and would count twice.",
+        sentence=f"{counted(len(surplus), 'picture is a copy', 'pictures are copies')} of another "
+        "in the same class, and would count twice.",
         files=_shown(case, case.copies, surplus),
         remedy=_leave_out(_names(case, [surplus])),
     )
@@ -72,11 +73,10 @@ def near_duplicates(case: Case) -> Finding | None:
     surplus = _surplus(case, groups)
     if not surplus:
         return None
-    one = len(surplus) == 1
     return Finding(
         severity=Severity.WARNS,
         code="near_copies",
-        sentence=f"{counted(len(surplus))} {'looks' if one else 'look'} the same as another. "
+        sentence=f"{counted(len(surplus), 'picture looks', 'pictures look')} the same as another. "
         "Those that look the same stay on one side of the split.",
         files=_shown(case, groups, surplus),
         remedy=_leave_out(_names(case, [surplus])),
@@ -105,46 +105,6 @@ def leaks(case: Case) -> Finding | None:
         "would be too high. Leave out the training pictures.",
         files=_names(case, leaking),
         remedy=_leave_out(_names(case, [trained])),
-    )
-
-
-def dark(case: Case) -> Finding | None:
-    """Pictures with almost no bright pixel."""
-    levels, contrast = case.measures[:, 0], case.measures[:, 2]
-    return _property(case, "dark", (levels < DARK) & (contrast >= EMPTY), "very dark")
-
-
-def bright(case: Case) -> Finding | None:
-    """Pictures with almost no dark pixel."""
-    levels, contrast = case.measures[:, 1], case.measures[:, 2]
-    return _property(case, "bright", (levels > BRIGHT) & (contrast >= EMPTY), "very bright")
-
-
-def empty(case: Case) -> Finding | None:
-    """Pictures of a single tone."""
-    return _property(case, "empty", case.measures[:, 2] < EMPTY, "nearly empty")
-
-
-def blurred(case: Case) -> Finding | None:
-    """Pictures without sharp edges at the resolution of a backbone."""
-    contrast, detail = case.measures[:, 2], case.measures[:, 3]
-    soft = (detail < BLURRED) & (detail < BLURRED_RATIO * contrast)
-    return _property(case, "blurred", soft & (contrast >= EMPTY), "blurred")
-
-
-def tiny(case: Case) -> Finding | None:
-    """Pictures much smaller than the input of a backbone."""
-    small = np.array([min(e.width, e.height) < TINY for e in case.dataset.examples], bool)
-    return _property(case, "tiny", small, f"smaller than {TINY} pixels")
-
-
-def odd_shape(case: Case) -> Finding | None:
-    """Long strips, whose centre square shows only a small part."""
-    odd = [
-        max(e.width, e.height) > ODD_RATIO * min(e.width, e.height) for e in case.dataset.examples
-    ]
-    return _property(
-        case, "odd_shape", np.array(odd, bool), f"over {ODD_RATIO} times as long as wide or high"
     )
 
 
@@ -182,15 +142,17 @@ def formats_and_sizes(case: Case) -> Finding | None:
     )
 
 
-def _property(case: Case, code: str, flags: np.ndarray, adjective: str) -> Finding | None:
-    places = np.flatnonzero(flags).tolist()
+def _property(
+    code: str, adjective: str, test: Callable[[Case], np.ndarray], case: Case
+) -> Finding | None:
+    """Pictures that pass a test, which returns (n,) bool; normal if many do."""
+    places = np.flatnonzero(test(case)).tolist()
     if not places:
         return None
     common = len(places) > COMMON * len(case.dataset.examples)
-    one = len(places) == 1
     files = _names(case, [places])
-    check = "Check that it shows its class." if one else "Check that they show their class."
-    advice = "That may be normal for these pictures." if common else check
+    check = "it shows its class" if len(places) == 1 else "they show their class"
+    advice = "That may be normal for these pictures." if common else f"Check that {check}."
     return Finding(
         severity=Severity.INFORMS if common else Severity.WARNS,
         code=code,
@@ -198,6 +160,40 @@ def _property(case: Case, code: str, flags: np.ndarray, adjective: str) -> Findi
         files=files,
         remedy=None if common else _leave_out(files),
     )
+
+
+def _is_empty(case: Case) -> np.ndarray:
+    return case.measures[:, 2] < EMPTY
+
+
+def _is_blurred(case: Case) -> np.ndarray:
+    """Whether a picture has no sharp edges at the resolution of a backbone, (n,)."""
+    contrast, detail = case.measures[:, 2], case.measures[:, 3]
+    return (detail < BLURRED) & (detail < BLURRED_RATIO * contrast) & ~_is_empty(case)
+
+
+def _edges(case: Case) -> np.ndarray:
+    """Shorter and longer edge of each picture, (n, 2)."""
+    edges = [sorted((e.width, e.height)) for e in case.dataset.examples]
+    return np.array(edges, np.int64).reshape(-1, 2)
+
+
+PROPERTY_CHECKS = tuple(
+    partial(_property, code, adjective, test)
+    for code, adjective, test in (
+        ("dark", "very dark", lambda case: (case.measures[:, 0] < DARK) & ~_is_empty(case)),
+        ("bright", "very bright", lambda case: (case.measures[:, 1] > BRIGHT) & ~_is_empty(case)),
+        ("empty", "nearly empty", _is_empty),
+        ("blurred", "blurred", _is_blurred),
+        ("tiny", f"smaller than {TINY} pixels", lambda case: _edges(case)[:, 0] < TINY),
+        (
+            "odd_shape",
+            f"over {ODD_RATIO} times as long as wide or high",
+            lambda case: _edges(case)[:, 1] > ODD_RATIO * _edges(case)[:, 0],
+        ),
+    )
+)
+"""Checks of single pictures: code of the finding, what its sentence says, and the test."""
 
 
 def _groups(case: Case) -> list[list[int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -85,7 +84,7 @@ def evaluate(
     name, data = names
     report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings)
     if as_json:
-        print_json(json.loads(report.to_json()))
+        print_json(report.model_dump(mode="json"))
         return
     typer.echo(report.headline)
     for row in report.per_class:

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from core.archive import Skipped
+from core.archive.extraction import Skipped
 from core.dataset.layout import Split
 
 

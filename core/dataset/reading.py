@@ -8,14 +8,13 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from core import archive
-from core.archive import Extraction, Member, Progress, Skipped
+from core.archive.extraction import CLUTTER, Extraction, Member, Progress, Skipped, extract
 from core.archive.inspection import is_clutter
 from core.dataset import layout
 from core.dataset.examples import Dataset, Example
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
 from core.errors import BadDataset, BadImage, LimitExceeded
-from core.images import READABLE
+from core.images.decoding import READABLE
 from core.settings import Settings
 from core.system import threads
 
@@ -55,7 +54,7 @@ def read(
     if source.is_dir():
         files, base = _walk(source, settings), None
     else:
-        files, base = archive.extract(source, pictures, settings, progress), pictures
+        files, base = extract(source, pictures, settings, progress), pictures
     results = _fingerprint(files.members, thumbnails, settings, deadline, progress)
     dataset = _assemble(name or source.name, files, results, settings, base)
     pictures.mkdir(parents=True, exist_ok=True)
@@ -83,7 +82,7 @@ def _walk(folder: Path, settings: Settings) -> Extraction:
                     f"or raise {Settings.variable('archive_entries')}."
                 )
             if is_clutter(name):
-                skipped.append(Skipped(name=name, reason=archive.CLUTTER))
+                skipped.append(Skipped(name=name, reason=CLUTTER))
             elif path.is_symlink() or not path.is_file():
                 skipped.append(Skipped(name=name, reason=LINK))
             else:

@@ -14,12 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from core.training.checkpoint import Checkpoint, FineTuneState
+from core.training.team import Team
 
 if TYPE_CHECKING:
     import keras
 
 
-class CollectiveTeam:
+class CollectiveTeam(Team):
     """One of the processes that `TF_CONFIG` lists, under `MultiWorkerMirroredStrategy`."""
 
     def __init__(self, rank: int, cores: Sequence[int]) -> None:

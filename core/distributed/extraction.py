@@ -24,7 +24,7 @@ from core.distributed.shard import ShardTask
 from core.errors import TuskerError
 from core.settings import MEGABYTE
 from core.training import features
-from core.training.cache import EMBEDDING, FeatureCache, view_keys
+from core.training.cache import FeatureCache, view_keys
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
 from core.training.engines import LitertEngine
@@ -70,11 +70,10 @@ def extract_on_cluster(
         BadImage: a picture can no longer be read.
     """
     keys = view_keys(augmentation, context.config.seed, context.config.crop)
-    arrays = [EMBEDDING, *([engine.cut] if engine.cut else [])]
-    known = frozenset.intersection(
-        *(context.cache.known(engine.name, key, array) for key in keys for array in arrays)
+    arrays = [features.open_arrays(context.cache, engine, key, context.backbone) for key in keys]
+    missing = list(
+        {e.sha256: e for e in examples if any(e.sha256 not in array for array in arrays)}.values()
     )
-    missing = list({e.sha256: e for e in examples if e.sha256 not in known}.values())
     if len(missing) < PICTURES * WORTH_IT:
         return
     shared = SharedPass(context, augmentation, engine, keys, len(examples), progress)
@@ -91,7 +90,7 @@ def extract_on_cluster(
         if shared.failed_here:
             raise
         # Not the text: it may hold an address of storage, and visitors may read the log.
-        logger.warning("the cluster failed (%s); the pass goes on here", type(error).__name__)
+        logger.warning("the cluster failed (%s); the pass continues here", type(error).__name__)
     finally:
         shared.leave()
 
@@ -135,7 +134,7 @@ class SharedPass:
         )
 
     def run(self, missing: Sequence[Example]) -> None:
-        """Compute features, here and there, until all are in the cache."""
+        """Compute features on this machine and on the cluster until all are in the cache."""
         import ray
 
         transfer.prepare(self._task.destination)

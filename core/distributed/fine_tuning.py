@@ -48,7 +48,7 @@ START_SECONDS = 180.0
 STALL_SECONDS = 300.0
 """How long there may be no event afterwards; Ray notices a lost machine far sooner."""
 POLL_SECONDS = 0.2
-LOST = "Fine-tuning on several machines broke off. This one goes on alone."
+LOST = "Fine-tuning on several machines failed. This machine continues alone."
 
 
 class DeduplicatedEpochs:
@@ -108,7 +108,7 @@ def fit(
                 tuner.network.set_weights(result.weights)
                 return tuner.head(), result.kept
             except Exception:  # of Ray, of TensorFlow, or of a machine
-                logger.exception("fine-tuning goes on on this machine alone")
+                logger.exception("fine-tuning continues on this machine alone")
                 break
             emit(event)
     emit(Note(sentence=LOST))

@@ -55,30 +55,6 @@ class Rows:
         return places[np.argsort(-self.probability[places], kind="stable")]
 
 
-@dataclass(frozen=True)
-class Filters:
-    """Conditions that pictures have to meet; None and the defaults allow all.
-
-    Attributes:
-        label: actual class.
-        predicted: predicted class.
-        right: whether the prediction is correct.
-        low, high: range of the probability of the predicted class.
-        verdict: at `threshold`.
-        threshold: probability below which a prediction is not sure.
-        text: part of the file name, in any case.
-    """
-
-    label: int | None = None
-    predicted: int | None = None
-    right: bool | None = None
-    low: float = 0.0
-    high: float = 1.0
-    verdict: Verdict | None = None
-    threshold: float = 0.0
-    text: str = ""
-
-
 ORDERS: dict[str, Callable[[Rows], tuple[np.ndarray, ...]]] = {
     "Wrong first": lambda rows: (
         rows.right,
@@ -113,20 +89,40 @@ def rows(report: Report, ood: OodScores | None) -> Rows:
     )
 
 
-def find(rows: Rows, filters: Filters, order: str) -> Ints:
-    """Indices of the pictures that pass the filters, (m,), in one of `ORDERS`."""
-    passed = (rows.probability >= filters.low) & (rows.probability <= filters.high)
-    if filters.label is not None:
-        passed &= rows.labels == filters.label
-    if filters.predicted is not None:
-        passed &= rows.predicted == filters.predicted
-    if filters.right is not None:
-        passed &= rows.right == filters.right
-    if filters.verdict is not None:
-        passed &= rows.verdicts(filters.threshold)[filters.verdict]
-    if filters.text:
-        text = filters.text.casefold()
-        passed &= np.array([text in name for name in rows.names])
+def find(
+    rows: Rows,
+    order: str,
+    *,
+    label: int | None = None,
+    predicted: int | None = None,
+    right: bool | None = None,
+    low: float = 0.0,
+    high: float = 1.0,
+    verdict: Verdict | None = None,
+    threshold: float = 0.0,
+    text: str = "",
+) -> Ints:
+    """Indices of the pictures that meet all conditions, (m,), sorted; None allows all.
+
+    Args:
+        order: one of `ORDERS`.
+        label: actual class.
+        predicted: predicted class.
+        right: whether the prediction is correct.
+        low, high: range of the probability of the predicted class.
+        verdict: at `threshold`.
+        threshold: probability below which a prediction is not sure.
+        text: part of the file name, in any case.
+    """
+    passed = (rows.probability >= low) & (rows.probability <= high)
+    equal = ((rows.labels, label), (rows.predicted, predicted), (rows.right, right))
+    for values, wanted in equal:
+        if wanted is not None:
+            passed &= values == wanted
+    if verdict is not None:
+        passed &= rows.verdicts(threshold)[verdict]
+    if text:
+        passed &= np.array([text.casefold() in name for name in rows.names])
     places = np.flatnonzero(passed)
     keys = [key[places] for key in ORDERS[order](rows)]
     return places[np.lexsort(keys[::-1])]

@@ -51,27 +51,24 @@ def scale(probabilities: Floats, temperature: float) -> Floats:
     return _softmax(np.log(np.maximum(probabilities, TINY)) / temperature)
 
 
-def reliability(
-    labels: Ints, probabilities: Floats, *, seed: int = 0, bins: int = BINS
-) -> Reliability:
-    """Accuracy by predicted probability, and the expected calibration error.
+def reliability(labels: Ints, probabilities: Floats, *, seed: int = 0) -> Reliability:
+    """Accuracy by predicted probability, in bins of equal width, and expected calibration error.
 
     Args:
         labels: class indices, (n,), n at least 1.
         probabilities: (n, k).
         seed: of the bootstrap for the error's interval.
-        bins: number of bins of equal width; empty bins are left out.
 
     Source: Guo et al. (2017), equations 2 and 3. The interval is the basic bootstrap's (Davison
         and Hinkley 1997, 5.2.1), because resampling increases the error.
     """
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     filled = [
         Bin(
-            low=i / bins,
-            high=(i + 1) / bins,
+            low=i / BINS,
+            high=(i + 1) / BINS,
             count=int(inside.sum()),
             confidence=float(confidence[inside].mean()),
             accuracy=intervals.proportion(int(correct[inside].sum()), int(inside.sum())),
@@ -82,10 +79,10 @@ def reliability(
     gap = correct - confidence
 
     def error(indices: Ints) -> Floats:
-        rows = np.arange(len(indices))[:, None] * bins
+        rows = np.arange(len(indices))[:, None] * BINS
         flat = (rows + place[indices]).ravel()
-        sums = np.bincount(flat, gap[indices].ravel(), minlength=len(indices) * bins)
-        return np.abs(sums.reshape(-1, bins)).sum(axis=1) / len(labels)
+        sums = np.bincount(flat, gap[indices].ravel(), minlength=len(indices) * BINS)
+        return np.abs(sums.reshape(-1, BINS)).sum(axis=1) / len(labels)
 
     value = float(error(np.arange(len(labels))[None])[0])
     low, high = intervals.percentiles(intervals.bootstrap(len(labels), error, seed=seed))

@@ -1,15 +1,17 @@
-"""Differences between the figures of two models on the same test pictures."""
+"""Differences between two models on the same test pictures, and whether they are significant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.evaluation import intervals, metrics
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.metrics import ClassCounts, Means
+from core.evaluation.metrics import Averaging, ClassCounts, Metric
 from core.evaluation.report import Estimate
-from core.evaluation.significance import ALPHA, from_draws, mcnemar
 
+ALPHA = 1 - intervals.LEVEL
+"""Significance level."""
 MINIMUM_PICTURES = 10
 """With fewer pictures, a bootstrap of their losses is not reliable."""
 
@@ -32,6 +34,51 @@ class Difference:
     def significant(self) -> bool:
         """Whether the difference is more than chance."""
         return self.adjusted < ALPHA
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """P-value of the exact McNemar test, computed in integers so that no count is too large.
+
+    Args:
+        only_first, only_second: number of pictures that only one model predicts correctly.
+
+    Returns:
+        The two-sided p-value, 0 to 1; 1 if the models never differ.
+
+    Source: McNemar, "Note on the sampling error of the difference between correlated proportions
+        or percentages", Psychometrika 12 (1947), with the binomial in place of chi-square.
+        Recommended for two trained models by Dietterich, "Approximate statistical tests for
+        comparing supervised classification learning algorithms", Neural Computation 10 (1998).
+    """
+    differing, fewer = only_first + only_second, min(only_first, only_second)
+    ways = tail = 1
+    for drawn in range(1, fewer + 1):
+        ways = ways * (differing - drawn + 1) // drawn
+        tail += ways
+    return min(1.0, 2 * tail / 2**differing)
+
+
+def from_draws(draws: Floats) -> float:
+    """Two-sided p-value of a difference from its bootstrap draws, (m,); at least 2 / (m + 1).
+
+    Source: Davison and Hinkley, "Bootstrap methods and their application" (1997), section 4.2.
+    """
+    beyond = min(int((draws <= 0).sum()), int((draws >= 0).sum()))
+    return min(1.0, 2 * (1 + beyond) / (1 + len(draws)))
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Adjust p-values for multiple comparisons; bounds the family-wise error rate.
+
+    Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
+        of Statistics 6 (1979).
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return tuple(adjusted)
 
 
 def of_accuracy(only_first: int, only_second: int, pictures: int) -> Difference:
@@ -73,15 +120,19 @@ def of_averages(
         shares = weights[inside] / weights[inside].sum()
         drawn[:, inside] = generator.multinomial(size, shares, size=len(drawn))
 
-    def difference(times: Ints) -> Means:
-        before, after = (_means(label, prediction, times, classes) for prediction in predictions)
-        return Means(*(b - a for a, b in zip(before, after, strict=True)))
+    tallies = [
+        [_count(label, prediction, times, classes) for prediction in predictions]
+        for times in (counts[None], drawn)
+    ]
 
-    value, draws = difference(counts[None]), difference(drawn)
-    return (
-        _difference(float(value.balanced[0]), draws.balanced),
-        _difference(float(value.macro_f1[0]), draws.macro_f1),
-    )
+    def difference(metric: Metric, averaging: Averaging) -> Difference:
+        value, draws = (
+            metrics.mean(after, metric, averaging) - metrics.mean(before, metric, averaging)
+            for before, after in tallies
+        )
+        return _difference(float(value[0]), draws)
+
+    return difference("recall", "balanced"), difference("f1", "macro")
 
 
 def of_log_loss(labels: Ints, first: Floats, second: Floats, *, seed: int) -> Difference | None:
@@ -99,14 +150,12 @@ def of_log_loss(labels: Ints, first: Floats, second: Floats, *, seed: int) -> Di
     return _difference(float(values.mean()), draws)
 
 
-def _means(label: Ints, prediction: Ints, times: Ints, classes: int) -> Means:
-    """Averages where cells (c,) of a label and a prediction occur `times` times, (m, c)."""
-    return metrics.means(
-        ClassCounts(
-            _sum_by(label, times * (label == prediction), classes),
-            _sum_by(label, times, classes),
-            _sum_by(prediction, times, classes),
-        )
+def _count(label: Ints, prediction: Ints, times: Ints, classes: int) -> ClassCounts:
+    """Counts by class where cells (c,) of a label and a prediction occur `times` times, (m, c)."""
+    return ClassCounts(
+        _sum_by(label, times * (label == prediction), classes),
+        _sum_by(label, times, classes),
+        _sum_by(prediction, times, classes),
     )
 
 

@@ -103,7 +103,6 @@ def bootstrap(
     statistic: Callable[[Ints], Floats],
     *,
     seed: int,
-    resamples: int = RESAMPLES,
 ) -> Floats:
     """Compute a statistic on bootstrap samples of a test set.
 
@@ -111,18 +110,17 @@ def bootstrap(
         pictures: size of the test set.
         statistic: maps indices (m, pictures), one sample per row, to (m,) values.
         seed: of the random samples.
-        resamples: number of samples.
 
     Returns:
-        The values, (resamples,).
+        The values, (`RESAMPLES`,).
 
     Source: Efron and Tibshirani, "An introduction to the bootstrap" (1993), chapter 13.
     """
     generator = np.random.default_rng(seed)
     rows = max(1, CHUNK // pictures)
     parts = []
-    for start in range(0, resamples, rows):
-        count = min(rows, resamples - start)
+    for start in range(0, RESAMPLES, rows):
+        count = min(rows, RESAMPLES - start)
         parts.append(statistic(generator.integers(0, pictures, size=(count, pictures))))
     return np.concatenate(parts)
 

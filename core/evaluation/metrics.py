@@ -1,13 +1,18 @@
 """Accuracy, precision, recall and F1 of confusion matrices, with their intervals."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from core.evaluation import intervals
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Averages, ClassScore, Estimate
+
+Metric = Literal["precision", "recall", "f1"]
+Averaging = Literal["macro", "balanced", "weighted"]
+"""Macro averages cover the classes with pictures or predictions, balanced ones those with pictures;
+weighted ones weight classes by their pictures."""
 
 
 class ClassCounts(NamedTuple):
@@ -16,18 +21,6 @@ class ClassCounts(NamedTuple):
     hits: Ints
     support: Ints
     predicted: Ints
-
-
-class Means(NamedTuple):
-    """Averages over classes, each (…,)."""
-
-    balanced: Floats
-    macro_precision: Floats
-    macro_recall: Floats
-    macro_f1: Floats
-    weighted_precision: Floats
-    weighted_recall: Floats
-    weighted_f1: Floats
 
 
 class _Bounds(NamedTuple):
@@ -63,26 +56,10 @@ def resample(counts: Ints, *, seed: int, resamples: int = intervals.RESAMPLES) -
     return ClassCounts(hits, np.broadcast_to(counts.sum(axis=1), hits.shape), predicted)
 
 
-def means(counts: ClassCounts) -> Means:
-    """Averages over classes, with scikit-learn's defaults.
-
-    Macro averages cover the classes with pictures or predictions, balanced accuracy those with
-    pictures; 0 / 0 counts as 0.
-    """
-    hits, support, predicted = counts
-    recall, precision = _ratio(hits, support), _ratio(hits, predicted)
-    f1 = _ratio(2 * hits, support + predicted)
-    occurs = (support + predicted) > 0
-    share = support / support.sum(axis=-1, keepdims=True)
-    return Means(
-        balanced=_mean(recall, support > 0),
-        macro_precision=_mean(precision, occurs),
-        macro_recall=_mean(recall, occurs),
-        macro_f1=_mean(f1, occurs),
-        weighted_precision=(share * precision).sum(axis=-1),
-        weighted_recall=(share * recall).sum(axis=-1),
-        weighted_f1=(share * f1).sum(axis=-1),
-    )
+def mean(counts: ClassCounts, metric: Metric, averaging: Averaging) -> Floats:
+    """An average over classes, (…,), with scikit-learn's defaults; 0 / 0 counts as 0."""
+    weights = _weights(counts, averaging)
+    return _ratio((weights * _values(counts, metric)).sum(axis=-1), weights.sum(axis=-1))
 
 
 def by_class(classes: tuple[str, ...], counts: ClassCounts) -> tuple[ClassScore, ...]:
@@ -115,34 +92,30 @@ def average(counts: Ints, *, seed: int) -> tuple[Estimate, Averages, Averages]:
     mistakes that the test set happens not to contain. Weighted recall is accuracy and has
     Wilson's interval. With three pictures per class or fewer, F1 is biased downwards.
     """
-    tally = count(counts)
-    hits, support, predicted = tally
-    value = means(tally)
-    draws = means(resample(counts, seed=seed))
-    occurs = (support + predicted) > 0
-    plain, share = occurs / occurs.sum(), support / support.sum()
-    has_pictures = (support > 0) / (support > 0).sum()
+    tally, draws = count(counts), resample(counts, seed=seed)
     bounds = _bounds(tally)
 
-    def estimate(field: str, metric: str, weights: Floats) -> Estimate:
+    def estimate(metric: Metric, averaging: Averaging) -> Estimate:
         values, low, high, trials = bounds[metric]
         # 0 / 0 is 0 by definition, without any uncertainty.
         low, high = np.where(trials > 0, low, values), np.where(trials > 0, high, values)
-        below, above = intervals.weighted_mean(values, low, high, weights)
-        ends = np.clip([below, above, *intervals.percentiles(getattr(draws, field))], 0, 1)
-        return intervals.around(float(getattr(value, field)), *ends.tolist())
+        weights = _weights(tally, averaging)
+        outer = intervals.weighted_mean(values, low, high, weights / weights.sum())
+        inner = intervals.percentiles(mean(draws, metric, averaging))
+        ends = np.clip(np.array([*outer, *inner], float), 0, 1)
+        return intervals.around(float(mean(tally, metric, averaging)), *ends.tolist())
 
     return (
-        estimate("balanced", "recall", has_pictures),
+        estimate("recall", "balanced"),
         Averages(
-            precision=estimate("macro_precision", "precision", plain),
-            recall=estimate("macro_recall", "recall", plain),
-            f1=estimate("macro_f1", "f1", plain),
+            precision=estimate("precision", "macro"),
+            recall=estimate("recall", "macro"),
+            f1=estimate("f1", "macro"),
         ),
         Averages(
-            precision=estimate("weighted_precision", "precision", share),
-            recall=intervals.proportion(int(hits.sum()), int(support.sum())),
-            f1=estimate("weighted_f1", "f1", share),
+            precision=estimate("precision", "weighted"),
+            recall=intervals.proportion(int(tally.hits.sum()), int(tally.support.sum())),
+            f1=estimate("f1", "weighted"),
         ),
     )
 
@@ -164,24 +137,42 @@ def ranks(labels: Ints, probabilities: Floats) -> Ints:
     return ((probabilities > own) | ((probabilities == own) & earlier)).sum(axis=1)
 
 
-def _bounds(counts: ClassCounts) -> dict[str, _Bounds]:
+def _values(counts: ClassCounts, metric: Metric) -> Floats:
+    """A metric of each class, (…, k)."""
+    hits, support, predicted = counts
+    match metric:
+        case "precision":
+            return _ratio(hits, predicted)
+        case "recall":
+            return _ratio(hits, support)
+        case "f1":
+            return _ratio(2 * hits, support + predicted)
+
+
+def _weights(counts: ClassCounts, averaging: Averaging) -> Ints:
+    """Weight of each class in an average, (…, k), up to a factor."""
+    match averaging:
+        case "macro":
+            return ((counts.support + counts.predicted) > 0).astype(np.int64)
+        case "balanced":
+            return (counts.support > 0).astype(np.int64)
+        case "weighted":
+            return counts.support
+
+
+def _bounds(counts: ClassCounts) -> dict[Metric, _Bounds]:
     """Precision and recall with Wilson intervals, F1 with the interval that follows from them."""
     hits, support, predicted = counts
     either = support + predicted
-    f1_bounds = intervals.wilson_f1(hits, either - 2 * hits)
     return {
         "precision": _Bounds(
-            _ratio(hits, predicted), *intervals.wilson(hits, predicted), predicted
+            _values(counts, "precision"), *intervals.wilson(hits, predicted), predicted
         ),
-        "recall": _Bounds(_ratio(hits, support), *intervals.wilson(hits, support), support),
-        "f1": _Bounds(_ratio(2 * hits, either), *f1_bounds, either),
+        "recall": _Bounds(_values(counts, "recall"), *intervals.wilson(hits, support), support),
+        "f1": _Bounds(_values(counts, "f1"), *intervals.wilson_f1(hits, either - 2 * hits), either),
     }
 
 
 def _ratio(above: ArrayLike, below: ArrayLike) -> Floats:
     above, below = np.asarray(above, float), np.asarray(below, float)
     return np.divide(above, below, out=np.zeros(above.shape), where=below > 0)
-
-
-def _mean(values: Floats, where: NDArray[np.bool_]) -> Floats:
-    return _ratio((values * where).sum(axis=-1), where.sum(axis=-1))

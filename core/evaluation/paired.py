@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.evaluation import differences
-from core.evaluation.differences import Difference
+from core.evaluation.differences import Difference, holm
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Report
-from core.evaluation.significance import holm
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class PairedComparison:
 
     Attributes:
         pictures: number of test pictures.
-        both, only_first, only_second, neither: number of pictures by which model is correct.
+        both, only_first, only_second: number of pictures by which model is correct.
         accuracy, balanced_accuracy, macro_f1: second minus first.
         log_loss: second minus first, so that negative values favour the second; None below
             `differences.MINIMUM_PICTURES` pictures.
@@ -71,7 +70,6 @@ class PairedComparison:
     both: int
     only_first: int
     only_second: int
-    neither: int
     accuracy: Difference
     balanced_accuracy: Difference
     macro_f1: Difference
@@ -101,14 +99,12 @@ class NotComparable:
         first, second: number of test pictures of each model.
         shared: number of pictures in both test sets.
         relabelled: number of shared pictures with different labels.
-        different_classes: whether the models have different classes.
     """
 
     first: int
     second: int
     shared: int
     relabelled: int
-    different_classes: bool
 
 
 DIFFERENCES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
@@ -146,7 +142,6 @@ def compare(
         both=int((correct_before & correct_after).sum()),
         only_first=len(broken),
         only_second=len(fixed),
-        neither=int((~correct_before & ~correct_after).sum()),
         accuracy=differences.of_accuracy(len(broken), len(fixed), len(labels)),
         balanced_accuracy=balanced,
         macro_f1=macro,
@@ -185,13 +180,12 @@ def _predicted(model: EvaluatedModel) -> Ints:
 def _not_comparable(first: EvaluatedModel, second: EvaluatedModel) -> NotComparable | None:
     shared = (Counter(first.keys) & Counter(second.keys)).total()
     equal = (Counter(first.labelled_keys()) & Counter(second.labelled_keys())).total()
-    different_classes = set(first.report.classes) != set(second.report.classes)
-    if len(first.keys) == len(second.keys) == equal and not different_classes:
+    same_classes = set(first.report.classes) == set(second.report.classes)
+    if len(first.keys) == len(second.keys) == equal and same_classes:
         return None
     return NotComparable(
         first=len(first.keys),
         second=len(second.keys),
         shared=shared,
         relabelled=shared - equal,
-        different_classes=different_classes,
     )

@@ -21,13 +21,9 @@ class ReportPart(BaseModel):
 class JsonDocument(ReportPart):
     """Base of parts that are stored as a JSON file."""
 
-    def to_json(self) -> str:
-        """JSON text; `from_json` returns an equal object."""
-        return self.model_dump_json()
-
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read the result of `to_json`.
+        """Read the result of `model_dump_json`.
 
         Raises:
             RunDamaged: the text is damaged or of another version.

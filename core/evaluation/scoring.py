@@ -49,10 +49,10 @@ def evaluate(
     Raises:
         BadDataset: there are no test pictures.
         BadInput: a probability is not a number.
-        ValueError: shapes or ranges do not match.
+        ValueError: probabilities have another shape, or do not sum to 1.
     """
     classes = tuple(classes)
-    truth = _checked_labels(labels, len(classes))
+    truth = np.asarray(labels, np.int64)
     original = np.asarray(probabilities)
     checked = _checked(original, (len(truth), len(classes)), "test")
     if not len(truth):
@@ -61,10 +61,6 @@ def evaluate(
             "pictures, or add pictures."
         )
     names = tuple(names) if names is not None else tuple(map(str, range(1, len(truth) + 1)))
-    if len(names) != len(truth):
-        raise ValueError(f"expected {len(truth)} names, one per picture; found {len(names)}")
-    if (temperature is None) != (uncalibrated is None):
-        raise ValueError("expected both temperature and uncalibrated predictions, or none")
 
     predicted = checked.argmax(axis=1)
     correct = int((predicted == truth).sum())
@@ -90,17 +86,6 @@ def evaluate(
         certainty=_certainty(truth, checked, temperature, uncalibrated, validation, seed),
         curves=class_curves(truth, checked),
     )
-
-
-def _checked_labels(labels: ArrayLike, classes: int) -> Ints:
-    checked = np.asarray(labels)
-    if classes < 2:
-        raise ValueError(f"expected at least 2 classes, found {classes}")
-    if checked.ndim != 1 or (checked.size and checked.dtype.kind not in "iu"):
-        raise ValueError(f"expected labels as ints (n,), found {checked.dtype} {checked.shape}")
-    if checked.size and (checked.min() < 0 or checked.max() >= classes):
-        raise ValueError(f"expected labels 0 to {classes - 1}, found {checked.max()}")
-    return checked.astype(np.int64)
 
 
 def _checked(probabilities: ArrayLike, shape: tuple[int, int], split: str) -> Floats:
@@ -141,8 +126,6 @@ def _baseline(
 ) -> Baseline:
     counts = np.bincount(labels, minlength=classes)
     training = counts if training_counts is None else np.asarray(training_counts)
-    if training.shape != counts.shape:
-        raise ValueError(f"expected training counts {counts.shape}, found {training.shape}")
     most_common = int(training.argmax())
     correct, baseline = predicted == labels, labels == most_common
     return Baseline(

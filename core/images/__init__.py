@@ -1,25 +1,6 @@
 """Decode pictures to upright RGB pixels: the only decoder."""
 
-from core.images.decoding import (
-    FORMATS,
-    READABLE,
-    DecodedImage,
-    decode,
-    decode_with_info,
-    fit,
-    load,
-    thumbnail,
-)
-from core.images.detail import laplacian
+from core.images.decoding import decode, decode_with_info, fit, load, thumbnail
+from core.images.pixels import laplacian
 
-__all__ = [
-    "FORMATS",
-    "READABLE",
-    "DecodedImage",
-    "decode",
-    "decode_with_info",
-    "fit",
-    "laplacian",
-    "load",
-    "thumbnail",
-]
+__all__ = ["decode", "decode_with_info", "fit", "laplacian", "load", "thumbnail"]

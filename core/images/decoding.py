@@ -116,9 +116,7 @@ def fit(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
     return _fitted(Image.fromarray(image), size, crop)
 
 
-def load(
-    source: bytes | Path, size: int, crop: float = 1.0, limits: Settings | None = None
-) -> np.ndarray:
+def load(source: bytes | Path, size: int, crop: float = 1.0) -> np.ndarray:
     """Decode and fit a picture, for training, evaluation and prediction alike.
 
     Returns:
@@ -127,7 +125,7 @@ def load(
     Raises:
         BadImage: as in `decode`.
     """
-    limits = limits or settings.load()
+    limits = settings.load()
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
     with _refusals(), _opened(source, limits) as file:
@@ -158,7 +156,7 @@ def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
 def _load_checked(
     file: IO[bytes], shorter_edge: int | None, limits: Settings
 ) -> tuple[Image.Image, str, tuple[int, int], int]:
-    """Check the headers, then load the picture; the EXIF orientation comes last."""
+    """First picture of a file as stored, its format, its full size and its EXIF orientation."""
     if "HEIF" not in FORMATS and headers.is_heic(file):
         raise BadImage(
             "Found a HEIC picture, which this host cannot read. Save it as JPEG, or have the host "
@@ -166,27 +164,6 @@ def _load_checked(
         )
     headers.check(file, limits)
     file.seek(0)
-    image, kind, size = _loaded(file, shorter_edge, limits)
-    # Pillow has already rotated TIFF.
-    return image, kind, size, 1 if kind == "TIFF" else headers.orientation(image.info)
-
-
-def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:
-    return np.ascontiguousarray(_UPRIGHT[turn](pixels)) if turn in _UPRIGHT else pixels
-
-
-def _fitted(image: Image.Image, size: int, crop: float) -> np.ndarray:
-    width, height = image.size
-    edge = crop * min(height, width)
-    left, top = (width - edge) / 2, (height - edge) / 2
-    box = (left, top, left + edge, top + edge)
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
-
-
-def _loaded(
-    file: IO[bytes], shorter_edge: int | None, limits: Settings
-) -> tuple[Image.Image, str, tuple[int, int]]:
-    """First picture of a file as stored, its format and its full size."""
     with Image.open(file, formats=FORMATS) as opened:
         kind = "JPEG" if opened.format == "MPO" else opened.format or ""
         size = opened.size
@@ -200,8 +177,22 @@ def _loaded(
             check_size((right - left, bottom - top), limits)
         opened.load()
         check_size(opened.size, limits, kind)
+        # Pillow has already rotated TIFF.
+        turn = 1 if kind == "TIFF" else headers.orientation(opened.info)
         # A bare image, so that the buffers of the decoder are freed before the next copy.
-        return opened._new(opened.im), kind, size
+        return opened._new(opened.im), kind, size, turn
+
+
+def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:
+    return np.ascontiguousarray(_UPRIGHT[turn](pixels)) if turn in _UPRIGHT else pixels
+
+
+def _fitted(image: Image.Image, size: int, crop: float) -> np.ndarray:
+    width, height = image.size
+    edge = crop * min(height, width)
+    left, top = (width - edge) / 2, (height - edge) / 2
+    box = (left, top, left + edge, top + edge)
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
 @contextmanager

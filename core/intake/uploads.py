@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from core import archive, intake, runs
-from core.archive import sources
+from core import intake, runs
+from core.archive import extraction, sources
 from core.archive.sources import Source
 from core.checks import Finding
 from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
@@ -82,7 +82,9 @@ def take_folder(
         LimitExceeded: the files are too large, or the queue is full.
         NotEnoughResources: the files do not fit on the disk.
     """
-    return take_generated(lambda path: archive.pack(files, path, settings), name, settings, by=by)
+    return take_generated(
+        lambda path: extraction.pack(files, path, settings), name, settings, by=by
+    )
 
 
 def take_generated(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.settings import Settings
 
 VERSION = "2.5.3"
@@ -29,21 +27,13 @@ DIGESTS = {
 """SHA-256 in hex of the files on npm."""
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """Where a browser finds the runtime.
+def files(settings: Settings) -> dict[str, tuple[str, str]] | None:
+    """Address and SHA-256 in hex of each file, by name; None if browsers shall load no runtime.
 
-    Attributes:
-        files: name → (address, SHA-256 in hex); an address may be relative to the page.
+    An address may be relative to the page.
     """
-
-    files: dict[str, tuple[str, str]]
-
-
-def runtime(settings: Settings) -> Runtime | None:
-    """The files at the address in the settings; None if browsers shall load no runtime."""
     base = settings.live_runtime
     if base == SERVER_ONLY:
         return None
-    place = base if base.endswith("/") else f"{base}/"
-    return Runtime({name: (place + path, DIGESTS[name]) for name, path in PATHS.items()})
+    base = base if base.endswith("/") else f"{base}/"
+    return {name: (base + path, DIGESTS[name]) for name, path in PATHS.items()}

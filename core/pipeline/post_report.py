@@ -22,7 +22,6 @@ from core.jobs.events import EXPORTS_BEGIN, Counter, Note
 from core.model import appearance, batch, ood, storage
 from core.model.classifier import Classifier, opened
 from core.pipeline import scoring
-from core.pipeline.scoring import TestOutputs
 from core.runs.run import Run
 from core.settings import MEGABYTE
 from core.system import capacity, threads
@@ -43,12 +42,14 @@ class TrainingOutputs:
 
     Attributes:
         train, validation: (n, d) float32, embeddings of the plain pictures by the frozen backbone.
-        test: outputs of the run's model for the test pictures.
+        test: (n, d) float32, embeddings of the test pictures by the run's model.
+        heatmaps: of the test pictures, as returned by `scoring.predict_test`; None if not computed.
     """
 
     train: np.ndarray
     validation: np.ndarray
-    test: TestOutputs
+    test: np.ndarray
+    heatmaps: np.ndarray | None = None
 
 
 def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
@@ -137,7 +138,7 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
     if detector is None:
         return
     storage.save_ood_detector(run.model_folder, detector)
-    scores = detector.ood_score(outputs.test.embeddings)
+    scores = detector.ood_score(outputs.test)
     run.write_ood_scores(
         OodScores(
             scores=tuple(np.round(scores.astype(float), 4).tolist()),
@@ -165,10 +166,9 @@ def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -
 
 def draw_heatmaps(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
     """Keep where the model looked in each test picture."""
-    heatmaps = outputs.test.heatmaps
+    heatmaps = outputs.heatmaps
     if heatmaps is None:
-        heatmaps = scoring.predict_test(context, run, "Drawing heat maps")[1].heatmaps
-    assert heatmaps is not None
+        heatmaps = scoring.predict_test(context, run, "Drawing heat maps")[2]
     run.write_heatmaps(heatmaps)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import tempfile
 import time
@@ -33,8 +32,16 @@ def make(path: Path) -> Run:
         ingested = intake.take_in(source, samples.DIGITS, Path(scratch) / "intake", settings)
         run = runs.create(config.preset("quick"), ingested.dataset, path)
         run.write_findings(ingested.findings)
+
+        def keep(event: Event) -> None:
+            """Write the learning curves to the run's events, and stop before the exports."""
+            if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN:
+                raise TuskerError("The sample has no exports.")
+            if isinstance(event, Epoch | Kept):
+                run.job.events.append(event)
+
         began = time.time()
-        training_job.train(run, intake.pictures(Path(scratch) / "intake"), settings, StepLog(run))
+        training_job.train(run, intake.pictures(Path(scratch) / "intake"), settings, keep)
         status = Status(
             state=State.FINISHED,
             kind="train",
@@ -46,27 +53,6 @@ def make(path: Path) -> Run:
     return run
 
 
-class StepLog:
-    """Writes the learning curves to the run's events, and stops before the exports."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def __call__(self, event: Event) -> None:
-        """Keep an epoch; raise TuskerError where the exports begin."""
-        if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN:
-            raise TuskerError("The sample has no exports.")
-        if isinstance(event, Epoch | Kept):
-            self._run.job.events.append(event)
-
-
-def main() -> None:
-    """Make it in the repository, or in another folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=runs.SAMPLE, help="Folder of the run.")
-    run = make(parser.parse_args().out)
-    print(f"{run.report().headline}\n{run.path}")  # noqa: T201 — its output
-
-
 if __name__ == "__main__":
-    main()
+    sample = make(runs.SAMPLE)
+    print(f"{sample.report().headline}\n{sample.path}")  # noqa: T201 — its output

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from core import images, intake
@@ -17,51 +15,17 @@ from core.training.calibrated_head import CalibratedHead
 from core.training.context import TrainingContext
 
 
-@dataclass(frozen=True)
-class TestOutputs:
-    """What the model computes for the test pictures besides probabilities.
-
-    Attributes:
-        embeddings: (n, d) float32.
-        heatmaps: (n, 2, h, w) uint8, as `heatmap.packed` makes them; None if not computed yet.
-    """
-
-    embeddings: np.ndarray
-    heatmaps: np.ndarray | None = None
-
-
-def from_embeddings(
-    context: TrainingContext, run: Run, head: CalibratedHead, embeddings: np.ndarray
-) -> TestOutputs:
-    """Write the report of a run with a frozen backbone.
-
-    The embeddings are those of the serving model, and a prediction applies the head to them in the
-    same way, so the pictures need not pass again.
-
-    Args:
-        embeddings: (n, d) float32 of the test pictures.
-    """
-    _write_report(context, run, head, head.head.probabilities(embeddings), embeddings)
-    return TestOutputs(embeddings)
-
-
-def from_pictures(context: TrainingContext, run: Run, head: CalibratedHead) -> TestOutputs:
-    """Write the report of a run with a fine-tuned backbone: its model predicts the pictures."""
-    probabilities, outputs = predict_test(context, run, "Scoring test pictures")
-    _write_report(context, run, head, probabilities, outputs.embeddings)
-    return outputs
-
-
 def predict_test(
     context: TrainingContext, run: Run, description: str
-) -> tuple[np.ndarray, TestOutputs]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Predict the test pictures with the run's model, as the Predict page does.
 
     Args:
         description: of the step, for the progress.
 
     Returns:
-        Probabilities (n, k) float32, and the other outputs.
+        Probabilities (n, k) float32, embeddings (n, d) float32, and heat maps (n, 2, h, w) uint8
+        as returned by `heatmap.packed`.
     """
 
     def predict(
@@ -76,7 +40,7 @@ def predict_test(
         rows.append(row)
         count(description, len(rows), len(examples))
     probabilities, embeddings, heatmaps = (np.stack(column) for column in zip(*rows, strict=True))
-    return probabilities, TestOutputs(embeddings, heatmaps)
+    return probabilities, embeddings, heatmaps
 
 
 def open_classifier(context: TrainingContext, run: Run) -> Classifier:
@@ -86,13 +50,19 @@ def open_classifier(context: TrainingContext, run: Run) -> Classifier:
     )
 
 
-def _write_report(
+def write_report(
     context: TrainingContext,
     run: Run,
     head: CalibratedHead,
     probabilities: np.ndarray,
     embeddings: np.ndarray,
 ) -> None:
+    """Evaluate a run and write its report.
+
+    Args:
+        probabilities: (n, k), predictions for the test pictures.
+        embeddings: (n, d) float32 of these, to predict from without the temperature.
+    """
     examples, classes = context.of("test"), context.dataset.classes
     run.write_thumbnails(_thumbnail(context, example) for example in examples)
     report = evaluate(

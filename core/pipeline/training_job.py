@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -36,8 +35,6 @@ from core.training.network import Network
 
 if TYPE_CHECKING:
     from core.training.finetune import Tuner
-
-Result = TypeVar("Result")
 
 
 def train(
@@ -111,18 +108,22 @@ def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
     features = extract(context, ("train", "validation", "test"), None)
     trained = _fit_head(context, features)
     # Copies, so that nothing else of the features is kept in memory.
-    plain = {split: found.embeddings[:, 0].copy() for split, found in features.items()}
+    plain = {split: part.embeddings[:, 0].copy() for split, part in features.items()}
     del features
-    head = _calibrate(context, trained, trained.probabilities(plain["validation"]))
+    head = calibrate(
+        trained, trained.probabilities(plain["validation"]), context.labels("validation")
+    )
     _save(context, run, head)
-    test = scoring.from_embeddings(context, run, head, plain["test"])
-    return TrainingOutputs(plain["train"], plain["validation"], test)
+    # The features are those of the serving model, so the test pictures need not pass again.
+    probabilities = head.head.probabilities(plain["test"])
+    scoring.write_report(context, run, head, probabilities, plain["test"])
+    return TrainingOutputs(**plain)
 
 
 def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head, then the top of the backbone, and write the report."""
-    # TensorFlow starts while the pictures are looked at.
-    building = _in_background(lambda: _build_tuner(context))
+    # TensorFlow starts while features are extracted.
+    building = _start_tuner(context)
     stage = depth.cut_stage(context.config)
     features = extract(context, ("train", "validation"), stage)
     trained = _fit_head(context, features)
@@ -135,20 +136,23 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
             Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
         )
         plain = features["validation"].embeddings[:, 0]
-        head = _calibrate(context, trained, trained.probabilities(plain))
+        head = calibrate(trained, trained.probabilities(plain), context.labels("validation"))
         _save(context, run, head)
     else:
         from core.model import keras_model
         from core.training import serving_model
 
         arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
-        head = _calibrate(context, tuned, tuner.probabilities(features["validation"]))
+        probabilities = tuner.probabilities(features["validation"])
+        head = calibrate(tuned, probabilities, context.labels("validation"))
         _save(context, run, head, arrays, stage)
         serving_model.write(context, tuner, run.model_folder / storage.SERVING)
     # Copies, so that activations and TensorFlow's buffers can be freed.
     train, validation = (features[split].embeddings[:, 0].copy() for split in features)
     del features, tuner, building
-    return TrainingOutputs(train, validation, scoring.from_pictures(context, run, head))
+    probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
+    scoring.write_report(context, run, head, probabilities, test)
+    return TrainingOutputs(train, validation, test, heatmaps)
 
 
 def _fit_head(context: TrainingContext, features: dict[Split, Features]) -> DenseHead:
@@ -200,34 +204,24 @@ def _fit_top(
     return tuned
 
 
-def _build_tuner(context: TrainingContext) -> Tuner:
-    """Import TensorFlow and build the network of phase 2."""
-    from core.training.finetune import Tuner
+def _start_tuner(context: TrainingContext) -> Future[Tuner]:
+    """Import TensorFlow and build the network of phase 2 in the background.
 
-    return Tuner(
-        context.network,
-        context.config,
-        classes=len(context.dataset.classes),
-        pictures=len(context.of("train")),
-    )
+    The thread is a daemon, so that a cancelled training need not wait for it.
+    """
+    future: Future[Tuner] = Future()
 
-
-def _in_background(work: Callable[[], Result]) -> Future[Result]:
-    """Run a function on a daemon thread, so that a cancelled training need not wait for it."""
-    future: Future[Result] = Future()
-
-    def run() -> None:
+    def build() -> None:
         try:
-            future.set_result(work())
+            from core.training.finetune import Tuner
+
+            classes, pictures = len(context.dataset.classes), len(context.of("train"))
+            future.set_result(Tuner(context.network, context.config, classes, pictures))
         except BaseException as error:
             future.set_exception(error)
 
-    threading.Thread(target=run, name="background", daemon=True).start()
+    threading.Thread(target=build, name="tuner", daemon=True).start()
     return future
-
-
-def _calibrate(context: TrainingContext, head: DenseHead, validation: np.ndarray) -> CalibratedHead:
-    return calibrate(head, validation, context.labels("validation"))
 
 
 def _save(

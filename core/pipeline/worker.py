@@ -18,8 +18,9 @@ from filelock import Timeout
 
 from core import settings as settings_module
 from core.errors import BadDataset, Cancelled, NotEnoughResources, TuskerError
-from core.jobs.events import Emit, Event
+from core.jobs.events import Counter, Emit, Event
 from core.jobs.folder import JobFolder, State
+from core.jobs.workers import CANCELLED, SMALLER
 from core.settings import Settings
 from core.system import files
 
@@ -35,7 +36,6 @@ GRACE_SECONDS = 3.0
 """How long it may then take to stop by itself."""
 STOPPED = 128 + signal.SIGTERM
 """Exit code after SIGTERM, as shells define it."""
-CANCELLED = "It was cancelled."
 STOPPING = threading.Event()
 """Set by SIGTERM: a library that is being imported turns `Stopped` into another error."""
 SORRY = "Sorry, something went wrong that should not; it is a bug. The log says what happened."
@@ -49,7 +49,6 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
     """Take in an uploaded archive or folder."""
     from core import intake
     from core.checks import Finding
-    from core.jobs.events import Counter
 
     source = Path(arguments["source"])
     notes = [Finding.model_validate(note) for note in arguments.get("notes", ())]
@@ -65,7 +64,6 @@ def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, A
     """Prepare a backbone's serving model."""
     from core import backbones
     from core.backbones import serving
-    from core.jobs.events import Counter
 
     serving.prepare(backbones.get(arguments["backbone"]), settings, Counter(emit))
 
@@ -73,7 +71,6 @@ def prepare(_: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, A
 def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Compare backbones on an upload's pictures."""
     from core.bakeoff import job
-    from core.jobs.events import Counter
 
     job.work(folder.path, _pictures(arguments, "comparison"), settings, Counter(emit))
 
@@ -81,7 +78,6 @@ def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[s
 def import_model(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
     """Build the serving model of an imported model."""
     from core.bundles import ImportedModel
-    from core.jobs.events import Counter
 
     ImportedModel(folder.path).build(settings, Counter(emit))
 
@@ -168,8 +164,8 @@ def _refusal(error: BaseException) -> TuskerError:
     unmapped = isinstance(error, ImportError) and "failed to map" in str(error)
     if isinstance(error, MemoryError) or unmapped:
         return NotEnoughResources(
-            "Memory ran out. Try a smaller batch, fewer views or a smaller backbone; the host can "
-            f"raise {Settings.variable('worker_megabytes')} where it has more."
+            f"Memory ran out. {SMALLER} The host can raise "
+            f"{Settings.variable('worker_megabytes')} where there is more."
         )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return NotEnoughResources("The disk is full. Delete runs that are no longer needed.")

@@ -96,7 +96,7 @@ class RunArtifacts:
             temporary.open("wb") as handle,
         ):
             np.save(handle, probabilities.astype(np.float32))
-        files.write_text(self.path / REPORT, report.to_json())
+        files.write_text(self.path / REPORT, report.model_dump_json())
 
     def thumbnail(self, position: int) -> Path:
         """The thumbnail of test picture number `position` of the report."""
@@ -133,7 +133,7 @@ class RunArtifacts:
 
     def write_learning_curve(self, curve: LearningCurve) -> None:
         """Save the learning curve."""
-        files.write_text(self.path / LEARNING_CURVE, curve.to_json())
+        files.write_text(self.path / LEARNING_CURVE, curve.model_dump_json())
 
     def findings(self) -> tuple[Finding, ...]:
         """Problems that the checks found in the pictures before the training."""

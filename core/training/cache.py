@@ -113,14 +113,6 @@ class FeatureCache:
         self._used.add(folder)
         return array
 
-    def known(self, engine: str, view: str, name: str) -> frozenset[str]:
-        """SHA-256 of the pictures in an array, without opening it."""
-        try:
-            text = (self._view(engine, view) / name / "pictures").read_text(encoding="ascii")
-        except OSError:
-            return frozenset()
-        return frozenset(text.split())
-
     def trim(self, limit: int) -> None:
         """Delete the least recently used views until `limit` bytes are left; none in use."""
         views = [path for path in self.folder.glob("v*/*") if path.is_dir()]

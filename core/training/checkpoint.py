@@ -115,7 +115,7 @@ class Checkpoint:
     ) -> None:
         """Replace the file, if enough work was done since the last time.
 
-        Write errors are logged; the training goes on.
+        Write errors are logged; the training continues.
 
         Args:
             variables: all that a step changes: those of the network, with the seeds of its layers,
@@ -139,7 +139,7 @@ class Checkpoint:
             with files.replacing(self._path) as temporary, temporary.open("wb") as file:
                 np.savez(file, **arrays)  # array by array: memory holds no second copy of all
         except OSError as error:
-            logger.warning("epoch %d is not kept: %s", state.epoch, error)
+            logger.warning("epoch %d was not written: %s", state.epoch, error)
         self._written = time.monotonic()
         self._seconds = self._written - began
 
@@ -169,11 +169,11 @@ class Checkpoint:
     ) -> FineTuneState:
         metadata = _Metadata.model_validate_json(str(arrays[METADATA]))
         if metadata.key != self._key:
-            raise ValueError("it is of other settings, pictures or libraries")
+            raise ValueError("the checkpoint is of other settings, pictures or libraries")
         best = [array for name, array in arrays.items() if name.startswith(BEST)]
         values = [array for name, array in arrays.items() if name.startswith(VARIABLE)]
-        if [value.shape for value in values] != [tuple(one.shape) for one in variables]:
-            raise ValueError("it is of another network")
+        if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+            raise ValueError("the checkpoint is of another network")
         generator.bit_generator.state = json.loads(metadata.generator)
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)

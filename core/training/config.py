@@ -14,6 +14,21 @@ from core.errors import BadConfig, UnknownModel
 OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
 PresetName = Literal["quick", "balanced", "thorough"]
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
+_PRESET_VALUES: dict[str, dict[str, object]] = {
+    "quick": {},
+    "balanced": {
+        "label_smoothing": 0.1,
+        "augmentation": {"views": 2},
+        "unfreeze": {"stages": 1},
+    },
+    "thorough": {
+        "label_smoothing": 0.1,
+        "augmentation": {"views": 8},
+        "unfreeze": {"stages": 2},
+        "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 16, "patience": 8},
+    },
+}
+"""Where a preset differs from the defaults."""
 
 
 class _Part(BaseModel):
@@ -163,26 +178,9 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
     Raises:
         BadConfig: no preset or no backbone of that name.
     """
-    values: dict[str, object] = {"preset": name, "backbone": backbone, "seed": seed}
-    match name:
-        case "quick":
-            pass
-        case "balanced":
-            values |= {
-                "label_smoothing": 0.1,
-                "augmentation": {"views": 2},
-                "unfreeze": {"stages": 1},
-            }
-        case "thorough":
-            values |= {
-                "label_smoothing": 0.1,
-                "augmentation": {"views": 8},
-                "unfreeze": {"stages": 2},
-                "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 16, "patience": 8},
-            }
-        case _:
-            raise BadConfig(f"Expected one of the presets {', '.join(PRESETS)}, found {name!r}.")
-    return parse(values)
+    if name not in _PRESET_VALUES:
+        raise BadConfig(f"Expected one of the presets {', '.join(PRESETS)}, found {name!r}.")
+    return parse({"preset": name, "backbone": backbone, "seed": seed, **_PRESET_VALUES[name]})
 
 
 def parse(values: object) -> TrainingConfig:

@@ -96,8 +96,8 @@ def extract(
     cache: FeatureCache,
     *,
     seed: int,
+    crop: float,
     progress: Callable[[int, int], None],
-    crop: float | None = None,
 ) -> Features:
     """Pass each view that is not in the cache through the frozen layers, once.
 
@@ -108,7 +108,7 @@ def extract(
         examples: their `path` is relative to `pictures`.
         engine: runs the frozen layers.
         progress: called with (pictures done, pictures in all); may raise `Cancelled`.
-        crop: share of a picture's shorter edge that a view shows; the backbone's if None.
+        crop: share of a picture's shorter edge that a view shows.
 
     Returns:
         Features in the order of the examples.
@@ -116,7 +116,6 @@ def extract(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    crop = backbone.crop if crop is None else crop
     arrays = [
         open_arrays(cache, engine, key, backbone) for key in view_keys(augmentation, seed, crop)
     ]

@@ -20,7 +20,7 @@ from core.training.config import Phase, TrainingConfig
 from core.training.features import Features
 from core.training.head import class_weights, targets
 from core.training.network import Network
-from core.training.team import SingleProcess, Team
+from core.training.team import Team
 
 PHASE = "fine-tune"
 WARM_UP = 0.1
@@ -56,7 +56,7 @@ class Tuner:
             WeightsUnavailable: the backbone's weights cannot be had.
         """
         self._config = config
-        self._team = team or SingleProcess()
+        self._team = team or Team()
         backbone, self.trunk = network.backbone, network.trunk()
         self.above = build.top_model(backbone, depth.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
@@ -211,7 +211,7 @@ def _repeat_events(state: FineTuneState, emit: Emit) -> None:
     """Emit the epochs before the interruption again, so that the curves are complete."""
     for epoch in state.epochs:
         emit(epoch)
-    emit(Note(sentence=f"Fine-tuning goes on after epoch {state.epoch}, which was kept."))
+    emit(Note(sentence=f"Fine-tuning resumes after epoch {state.epoch}, which was kept."))
 
 
 def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:

@@ -67,9 +67,9 @@ def describe(dataset: Dataset, saved: ModelFile) -> str:
     known = [name for name in saved.classes if name in dataset.classes]
     new = [name for name in dataset.classes if name not in saved.classes]
     dropped = [name for name in saved.classes if name not in dataset.classes]
-    parts = [f"It goes on from a model that knows {len(known)} of these classes."]
+    parts = [f"Continues from a model that knows {len(known)} of these classes."]
     if new:
-        parts.append(f"New to it: {listed(new)}.")
+        parts.append(f"New: {listed(new)}.")
     if dropped:
-        parts.append(f"It will no longer know {listed(dropped)}: there are no pictures of them.")
+        parts.append(f"No longer known: {listed(dropped)}, as there are no pictures of them.")
     return " ".join(parts)

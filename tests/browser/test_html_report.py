@@ -169,7 +169,7 @@ def test_report_and_model_card_are_downloaded_from_the_export_view(
             page.get_by_role("button", name=label).click()
         assert download.value.suggested_filename.endswith(name)
         download.value.save_as(tmp_path / name)
-    assert (tmp_path / "report.json").read_text() == report.to_json()
+    assert (tmp_path / "report.json").read_text() == report.model_dump_json()
     assert describe(report.accuracy) in (tmp_path / "MODEL_CARD.md").read_text()
     page.goto((tmp_path / "report.html").as_uri())
     page.locator(DRAWN).wait_for(state="attached")

@@ -12,8 +12,7 @@ from playwright.sync_api import Page
 from safetensors.numpy import save
 
 from core import images
-from core.live import packing
-from core.live.parts import reference_picture
+from core.live.parts import reference_picture, squeeze
 from core.model import heatmap
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
@@ -153,7 +152,7 @@ def test_compressed_parts_are_expanded_again(run: Run) -> None:
             const bytes = Uint8Array.from(atob(squeezed), c => c.charCodeAt(0));
             return Array.from(new Uint8Array(await parts.expand(bytes)));
         }""",
-        base64.b64encode(packing.squeeze(content)).decode(),
+        base64.b64encode(squeeze(content)).decode(),
     )
     assert bytes(result)[:1_003] == content
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from core import archive, dataset, images
+from core import dataset, images
+from core.archive import extraction
 from core.errors import BadInput, TuskerError
 from core.settings import Settings
 
@@ -66,7 +67,7 @@ def zipped(path: Path, folder: Path) -> str:
 
 def extract(path: Path, folder: Path) -> str:
     """Extract an archive."""
-    found = archive.extract(path, folder / "out", LIMITS)
+    found = extraction.extract(path, folder / "out", LIMITS)
     assert {p.name for p in (folder / "out").iterdir()} == {m.path.name for m in found.members}
     return "accepted"
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import archive, images
+from core import images
+from core.archive import extraction
 from core.errors import BadImage, BadInput
 from core.settings import Settings
 
@@ -78,7 +79,7 @@ def test_damaged_zips_are_read_or_refused(tmp_path: Path):
     for _ in range(ZIPS):
         upload.write_bytes(damaged(good, random))
         try:
-            found = archive.extract(upload, out, LIMITS)
+            found = extraction.extract(upload, out, LIMITS)
             for member in found.members:
                 member.path.unlink()
             out.rmdir()

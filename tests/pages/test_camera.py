@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from core import runs
-from core.capture import CaptureSession
+from core.capture.session import CaptureSession
 from core.errors import LimitExceeded
 from core.runs.run import Run
 from core.settings import Settings

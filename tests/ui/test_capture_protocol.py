@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from core import capture
-from core.capture import CaptureSession
+from core.capture.network import network as open_network
+from core.capture.session import CaptureSession
 from core.model.classifier import Classifier
 from core.model.dense import DenseHead
 from core.settings import Settings
@@ -26,7 +26,7 @@ Request = Callable[..., tuple[dict[str, Any], bytes]]
 
 @pytest.fixture(scope="module")
 def network() -> Classifier:
-    return capture.network(Settings())
+    return open_network(Settings())
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core import live
 from core.backbones import get
-from core.live import Part
+from core.live import camera_check, frames
+from core.live.parts import Part
 from core.model import appearance
 from core.model.classifier import Classifier
 from core.settings import Settings
@@ -58,7 +58,7 @@ def test_a_frame_gets_its_probabilities_and_on_request_a_heat_map(
     text = base64.b64encode(frame).decode()
     header, payload = request(classifier, frame=text)
     assert header == {"classes": 1000, "ood_score": None, "heat": False}
-    expected = live.predict(classifier, frame).probabilities
+    expected = frames.predict(classifier, frame).probabilities
     np.testing.assert_allclose(np.frombuffer(payload, "<f4"), expected)
     header, payload = request(classifier, frame=text, explain=3)
     assert header["heat"]
@@ -86,7 +86,7 @@ def test_a_camera_check_is_answered_by_its_frames(
 ) -> None:
     measures = [appearance.measure(classifier.load(frame))] * appearance.FEWEST
     monkeypatch.setattr(classifier, "appearance", appearance.summarise(measures))
-    check = [base64.b64encode(frame).decode()] * live.FRAMES
+    check = [base64.b64encode(frame).decode()] * camera_check.FRAMES
     header, payload = request(classifier, check=check)
     assert header["sentence"]
     assert [each["name"] for each in header["measures"]] == ["brightness", "warmth", "sharpness"]
@@ -106,7 +106,7 @@ def test_a_camera_check_is_answered_by_its_frames(
                 {"offset": -1},
                 {"unknown": 1},
                 {"part": "../model.json"},
-                {"check": ["AAAA"] * (live.FRAMES + 1)},
+                {"check": ["AAAA"] * (camera_check.FRAMES + 1)},
                 {"check": "?"},
             )
         ),

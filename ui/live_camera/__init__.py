@@ -8,8 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from core import backbones, live
-from core.live import Part
+from core import backbones
+from core.live import camera_check, runtime
+from core.live.parts import Part
 from core.model import heatmap
 from core.model.classifier import Classifier
 from core.settings import Settings
@@ -57,12 +58,11 @@ def view_data(
         entry: the module that opens the view.
         model: id by which requests name the model.
     """
-    runtime = live.runtime(settings)
     modules = sorted(FOLDER.glob("*.js"))
     return {
         "entry": entry,
         "sources": {p.name: source(p.name) for p in modules if p.name not in STARTED_BY_STREAMLIT},
-        "runtime": runtime.files if runtime else None,
+        "runtime": runtime.files(settings),
         "model": {
             "id": model,
             "size": classifier.size,
@@ -79,8 +79,8 @@ def _check(model: str, classifier: Classifier) -> dict[str, Any] | None:
     """What a camera check needs; None for a backbone, which has no pictures to compare with."""
     if backbones.known(model):
         return None
-    missing = live.NOT_KEPT if classifier.appearance is None else ""
-    return {"frames": live.FRAMES, "missing": missing}
+    missing = camera_check.NOT_KEPT if classifier.appearance is None else ""
+    return {"frames": camera_check.FRAMES, "missing": missing}
 
 
 @st.fragment

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Base64Bytes, Field, ValidationError
 from safetensors.numpy import save
 
-from core.capture import CaptureSession
+from core.capture.session import CaptureSession
 from core.errors import BadDataset, TuskerError
-from core.live import Part
+from core.live.parts import Part
 from core.model.classifier import Classifier
 from ui.live_camera.protocol import Request, packed, respond
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import live
-from core.capture import CaptureSession
 from core.capture.network import network as load_network
-from core.live import Part
+from core.capture.session import CaptureSession
+from core.live import parts
+from core.live.parts import Part
 from core.model.classifier import Classifier
 from core.settings import Settings
 from ui import live_camera, resources, state
@@ -41,7 +41,7 @@ def network() -> Classifier:
 def network_parts() -> dict[str, Part]:
     """That network, packed for the browser."""
     classifier = network()
-    return {"head": live.head(classifier), "trunk": resources.shared_trunk(classifier.file)}
+    return {"head": parts.head(classifier), "trunk": resources.shared_trunk(classifier.file)}
 
 
 def show(settings: Settings) -> None:

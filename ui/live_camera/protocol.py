@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
-from core import live
 from core.errors import TuskerError
-from core.live import Part
+from core.live import camera_check, frames
+from core.live.parts import Part
 from core.model.classifier import Classifier
 
 PIECE = 1024 * 1024
@@ -33,7 +33,7 @@ class Request(BaseModel):
     offset: int = Field(0, ge=0)
     frame: Frame | None = None
     explain: int | None = Field(None, ge=0)
-    check: tuple[Frame, ...] | None = Field(None, max_length=live.FRAMES)
+    check: tuple[Frame, ...] | None = Field(None, max_length=camera_check.FRAMES)
 
 
 def answer(
@@ -73,12 +73,12 @@ def respond(
         TuskerError: the request is refused.
     """
     if request.check is not None:
-        return dataclasses.asdict(live.check(classifier, request.check)), b""
+        return dataclasses.asdict(camera_check.check(classifier, request.check)), b""
     if request.frame is None:
         part = parts.get(request.part or "")
         content = part.content if part else b""
         return {}, content[request.offset : request.offset + PIECE]
-    prediction = live.predict(classifier, request.frame, request.explain)
+    prediction = frames.predict(classifier, request.frame, request.explain)
     values = [prediction.probabilities]
     if prediction.heat is not None:
         values.append(prediction.heat.ravel())

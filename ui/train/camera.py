@@ -7,7 +7,7 @@ import time
 import streamlit as st
 from streamlit.typing import UploadedFile
 
-from core.capture import as_zip, missing, save, single_burst_classes
+from core.capture.saving import as_zip, missing, save, single_burst_classes
 from core.checks import Severity
 from core.checks.findings import listed
 from core.errors import TuskerError
@@ -127,11 +127,11 @@ def _take(class_id: int, key: str) -> None:
     for number, file in enumerate(files):
         try:
             # Files were taken at different times, so each is its own burst.
-            added = session.add(class_id, [file.getvalue()], burst + number)
+            left_out = session.add(class_id, [file.getvalue()], burst + number)
         except TuskerError as refusal:
             problems.append(f"{file.name}: {refusal}")
         else:
-            if added.alike:
+            if left_out:
                 problems.append(f"{file.name}: left out, nearly the same as another picture.")
     widgets.release(files)
     st.session_state[state.CAPTURE_ROUND] += 1  # a new key empties the uploader

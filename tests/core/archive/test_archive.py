@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
-from core import archive
-from core.archive import inspection
+from core.archive import extraction, inspection
 from core.errors import BadArchive, BadInput, LimitExceeded
 from core.settings import Settings
 from tests.core.zips import Part, build
@@ -23,14 +22,14 @@ from tests.core.zips import Part, build
 LIMITS = Settings(archive_entries=100, expanded_megabytes=50)
 
 
-def extract(content: bytes, folder: Path, limits: Settings = LIMITS) -> archive.Extraction:
+def extract(content: bytes, folder: Path, limits: Settings = LIMITS) -> extraction.Extraction:
     path = folder / "upload.zip"
     path.write_bytes(content)
-    return archive.extract(path, folder / "out", limits)
+    return extraction.extract(path, folder / "out", limits)
 
 
-def names(extraction: archive.Extraction) -> list[str]:
-    return [member.name for member in extraction.members]
+def names(unpacked: extraction.Extraction) -> list[str]:
+    return [member.name for member in unpacked.members]
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -51,10 +50,10 @@ def test_the_files_of_a_zip_are_extracted_under_generated_names(tmp_path):
         for number, (name, content) in enumerate(contents.items()):
             kind = zipfile.ZIP_DEFLATED if number % 2 else zipfile.ZIP_STORED
             target.writestr(name, content, kind)
-    extraction = extract(buffer.getvalue(), tmp_path)
-    assert {m.name: m.path.read_bytes() for m in extraction.members} == contents
+    unpacked = extract(buffer.getvalue(), tmp_path)
+    assert {m.name: m.path.read_bytes() for m in unpacked.members} == contents
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [f"{i:06d}" for i in range(12)]
-    assert not extraction.skipped
+    assert not unpacked.skipped
 
 
 class Unseekable(io.BytesIO):
@@ -77,8 +76,8 @@ def test_zips_with_64_bit_fields_and_streamed_zips_are_read(make, tmp_path):
         written.open("a.jpg", "w", force_zip64=True) as out,
     ):
         out.write(b"content")
-    extraction = extract(target.getvalue(), tmp_path)
-    assert extraction.members[0].path.read_bytes() == b"content"
+    unpacked = extract(target.getvalue(), tmp_path)
+    assert unpacked.members[0].path.read_bytes() == b"content"
 
 
 @pytest.mark.parametrize(
@@ -183,10 +182,10 @@ def test_damaged_files_are_skipped_and_the_others_kept(tmp_path):
         Part("short", b"abc", method=8, size=9),
         Part("rubbish", method=8, packed=b"\xff\xff\xff"),
     ]
-    extraction = extract(build(*parts), tmp_path)
-    assert names(extraction) == ["good"]
-    skipped = {s.name: s.reason for s in extraction.skipped}
-    assert skipped == dict.fromkeys(("checksum", "short", "rubbish"), archive.DAMAGED)
+    unpacked = extract(build(*parts), tmp_path)
+    assert names(unpacked) == ["good"]
+    skipped = {s.name: s.reason for s in unpacked.skipped}
+    assert skipped == dict.fromkeys(("checksum", "short", "rubbish"), extraction.DAMAGED)
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
@@ -200,13 +199,13 @@ def test_clutter_and_nested_archives_are_skipped(tmp_path):
         "a/.hidden/1.jpg",
     ]
     nested = Part("a/more.jpg", build(Part("x")))
-    extraction = extract(
+    unpacked = extract(
         build(*map(Part, clutter), Part("a/1.jpg"), Part("b/", b""), nested), tmp_path
     )
-    assert names(extraction) == ["a/1.jpg"]
-    assert {s.name: s.reason for s in extraction.skipped} == {
-        **dict.fromkeys(clutter, archive.CLUTTER),
-        "a/more.jpg": archive.NESTED,
+    assert names(unpacked) == ["a/1.jpg"]
+    assert {s.name: s.reason for s in unpacked.skipped} == {
+        **dict.fromkeys(clutter, extraction.CLUTTER),
+        "a/more.jpg": extraction.NESTED,
     }
 
 
@@ -230,8 +229,8 @@ def test_the_limits_are_the_settings(parts, limits, variable, tmp_path):
 
 
 def test_a_large_picture_is_skipped(tmp_path):
-    extraction = extract(build(Part("a", bytes(2 << 20))), tmp_path, Settings(picture_megabytes=1))
-    assert "TUSKER_PICTURE_MEGABYTES" in extraction.skipped[0].reason
+    unpacked = extract(build(Part("a", bytes(2 << 20))), tmp_path, Settings(picture_megabytes=1))
+    assert "TUSKER_PICTURE_MEGABYTES" in unpacked.skipped[0].reason
 
 
 def bomb(kind: str) -> bytes:
@@ -253,12 +252,12 @@ def test_a_bomb_is_refused_in_little_memory(kind, tmp_path):
     assert 1_900_000 < path.stat().st_size < 2_300_000
     program = f"""
         import pathlib, resource
-        from core import archive
+        from core.archive import extraction
         from core.errors import LimitExceeded
         from core.settings import Settings
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         try:
-            archive.extract(pathlib.Path({str(path)!r}), pathlib.Path({str(tmp_path / "out")!r}),
+            extraction.extract(pathlib.Path({str(path)!r}), pathlib.Path({str(tmp_path / "out")!r}),
                             Settings())
         except LimitExceeded:
             print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
@@ -291,16 +290,16 @@ def test_cancelling_leaves_nothing(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        archive.extract(tmp_path / "upload.zip", tmp_path / "out", LIMITS, cancel)
+        extraction.extract(tmp_path / "upload.zip", tmp_path / "out", LIMITS, cancel)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_packed_folder_is_extracted_unchanged(tmp_path):
     files = {"rose/1.jpg": b"one", "tulip\\2.jpg": b"two", "=1+1/é.jpg": b"three"}
     target = tmp_path / "folder.zip"
-    archive.pack(((n, io.BytesIO(c)) for n, c in files.items()), target, LIMITS)
-    extraction = archive.extract(target, tmp_path / "out", LIMITS)
-    assert {m.name: m.path.read_bytes() for m in extraction.members} == {
+    extraction.pack(((n, io.BytesIO(c)) for n, c in files.items()), target, LIMITS)
+    unpacked = extraction.extract(target, tmp_path / "out", LIMITS)
+    assert {m.name: m.path.read_bytes() for m in unpacked.members} == {
         name.replace("\\", "/"): content for name, content in files.items()
     }
 
@@ -317,7 +316,7 @@ def test_a_folder_that_is_unsafe_or_too_large_is_not_packed(files, error, tmp_pa
     limits = Settings(archive_entries=2, archive_megabytes=1)
     streams = ((name, io.BytesIO(bytes(size))) for name, size in files)
     with pytest.raises(error):
-        archive.pack(streams, tmp_path / "folder.zip", limits)
+        extraction.pack(streams, tmp_path / "folder.zip", limits)
     assert not (tmp_path / "folder.zip").exists()
 
 

@@ -138,7 +138,7 @@ def test_a_backbone_that_is_not_prepared_is_prepared_first_and_it_is_said(
     assert kinds == [
         f"{tiny.title}: being prepared, once",
         f"{tiny.title}: extracting features",
-        f"{tiny.title}: teaching heads",
+        f"{tiny.title}: training heads",
         "Timing",
     ]
 
@@ -177,26 +177,15 @@ def test_too_few_pictures_are_refused_in_a_sentence(compare, some_shapes):
 def test_the_best_comes_first_and_the_others_say_how_far_they_are_behind():
     right = np.arange(200) < 150
     worse = np.arange(200) < 120
-    answers = [
-        (bakeoff.Candidate(**_figures("resnet50", worse, 3.0)), worse),
-        (bakeoff.Candidate(**_figures("mobilenetv2", right, 9.0)), right),
-        (bakeoff.Candidate(**_figures("tiny", right, 5.0)), right),
-    ]
-    ranked = bakeoff._ranked(answers)
-    assert [one.backbone for one in ranked] == ["tiny", "mobilenetv2", "resnet50"]
+    ranked = bakeoff.ranked(
+        {"resnet50": worse, "mobilenetv2": right, "tiny": right},
+        milliseconds={"resnet50": 3.0, "mobilenetv2": 9.0, "tiny": 5.0},
+        megabytes={"resnet50": 1.0, "mobilenetv2": 1.0, "tiny": 1.0},
+    )
+    assert [candidate.backbone for candidate in ranked] == ["tiny", "mobilenetv2", "resnet50"]
+    assert ranked[0].behind is None
     assert ranked[1].behind.value == 0 and ranked[1].as_good
     assert ranked[2].behind.value == 0.15 and not ranked[2].as_good
-
-
-def _figures(name, right, milliseconds):
-    return {
-        "backbone": name,
-        "right": int(right.sum()),
-        "accuracy": {"value": right.mean(), "low": 0.0, "high": 1.0},
-        "behind": None,
-        "milliseconds": milliseconds,
-        "megabytes": 1.0,
-    }
 
 
 def test_only_what_needs_no_download_is_at_hand(settings, tiny):

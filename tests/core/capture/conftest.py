@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from core import capture as room
-from core.capture import CaptureSession
+from core.capture.network import network as open_network
+from core.capture.session import CaptureSession
 from core.model.classifier import Classifier
 from core.settings import Settings
 from tests.shapes import draw, encoded
@@ -13,8 +13,8 @@ Show = Callable[..., CaptureSession]
 
 @pytest.fixture(scope="session")
 def network() -> Classifier:
-    """The default backbone as it looks at what is shown. It comes with the repository."""
-    return room.network(Settings())
+    """The default backbone, which comes with the repository."""
+    return open_network(Settings())
 
 
 @pytest.fixture
@@ -32,8 +32,9 @@ def show(showing: CaptureSession) -> Show:
         for label, bursts in enumerate(classes):
             for number, count in enumerate(bursts):
                 pictures = [encoded(draw(label, 100 * number + i, 160)) for i in range(count)]
-                added = showing.add(showing.classes[label].id, pictures, number)
-                assert added.kept == count
+                before = showing.count
+                showing.add(showing.classes[label].id, pictures, number)
+                assert showing.count == before + count
         return showing
 
     return fill

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import capture as room
 from core import intake
-from core.capture import Frame, split_by_burst
+from core.capture import saving
+from core.capture.frames import Frame
+from core.capture.splitting import split_by_burst
 from core.dataset import layout
 from core.errors import BadDataset
 from core.jobs import State
@@ -64,7 +65,7 @@ def test_of_hardly_any_pictures_some_are_learned_from(count: int) -> None:
 def test_the_zip_has_a_folder_for_each_class_with_all_its_pictures(show: Show) -> None:
     showing = show((3, 2), (4,))
     showing.rename(showing.classes[0].id, "פיל")
-    archive = zipfile.ZipFile(io.BytesIO(room.as_zip(showing)))
+    archive = zipfile.ZipFile(io.BytesIO(saving.as_zip(showing)))
     inferred = layout.infer(archive.namelist())
     assert inferred.classes == ("Class 2", "פיל")
     assert not inferred.predefined
@@ -75,10 +76,10 @@ def test_the_zip_has_a_folder_for_each_class_with_all_its_pictures(show: Show) -
 
 def test_what_is_kept_is_taken_in_with_its_split(show: Show, settings: Settings) -> None:
     showing = show((6, 3, 3), (5, 4))
-    assert room.missing(showing) == ""
-    assert room.single_burst_classes(showing) == ()
+    assert saving.missing(showing) == ""
+    assert saving.single_burst_classes(showing) == ()
     with at_work.tidied(settings):
-        upload = room.save(showing, settings)
+        upload = saving.save(showing, settings)
         assert at_work.ended(upload.job, settings).state is State.FINISHED
     dataset = upload.intake().dataset
     assert dataset.predefined
@@ -96,7 +97,7 @@ def test_that_a_single_burst_flatters_is_told_with_what_is_found(
     show: Show, settings: Settings
 ) -> None:
     with at_work.tidied(settings):
-        upload = room.save(show((8,), (3, 3, 3)), settings)
+        upload = saving.save(show((8,), (3, 3, 3)), settings)
         assert at_work.ended(upload.job, settings).state is State.FINISHED
     (told,) = (found for found in upload.intake().findings if found.code == "one_burst")
     assert "Class 1" in told.sentence
@@ -104,10 +105,10 @@ def test_that_a_single_burst_flatters_is_told_with_what_is_found(
 
 
 def test_too_little_is_not_kept_and_nothing_is_written(show: Show, settings: Settings) -> None:
-    assert "two classes" in room.missing(show((9,)))
+    assert "two classes" in saving.missing(show((9,)))
     showing = show((), (3,))
-    assert "More pictures of Class 2" in room.missing(showing)
+    assert "More pictures of Class 2" in saving.missing(showing)
     with pytest.raises(BadDataset, match="Class 2"):
-        room.save(showing, settings)
+        saving.save(showing, settings)
     assert not list(settings.home.rglob("*"))
-    assert room.single_burst_classes(showing) == ("Class 1", "Class 2")
+    assert saving.single_burst_classes(showing) == ("Class 1", "Class 2")

@@ -99,7 +99,7 @@ def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
     status = at_work.ended(run.job, host, within=PATIENCE)
     assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
     assert at_work.said(run.job, "begins again on another")
-    assert at_work.said(run.job, "Fine-tuning goes on after epoch")
+    assert at_work.said(run.job, "Fine-tuning resumes after epoch")
     tuned = [epoch.epoch for epoch in run.epochs() if epoch.phase == "fine-tune"]
     assert tuned == [*range(1, len(tuned) + 1)]
     assert not run.job.checkpoint.exists()
@@ -107,7 +107,7 @@ def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
 
     undisturbed = at_work.training(host, tmp_path / "pictures", **how)
     at_work.ended(undisturbed.job, host, within=PATIENCE)
-    assert not at_work.said(undisturbed.job, "goes on after epoch")
+    assert not at_work.said(undisturbed.job, "resumes after epoch")
     assert undisturbed.report() == run.report()
 
 

@@ -16,7 +16,7 @@ from core.jobs.folder import CHECKPOINT
 from core.settings import Settings
 from core.training.config import TrainingConfig
 from core.training.network import Network
-from core.training.team import SingleProcess
+from core.training.team import Team
 from tests.core.jobs import at_work
 from tests.core.trainings import Taken, Trained, asked_for, take_in, train
 
@@ -127,7 +127,7 @@ def test_a_machine_that_is_lost_leaves_it_to_this_one(
     trained = train(shapes, asked, tmp_path / ("d" * 32), spread)
     assert trained.run.complete
     assert struck and fine_tuning.LOST in notes(trained)
-    assert any("goes on after epoch" in note for note in notes(trained))
+    assert any("resumes after epoch" in note for note in notes(trained))
     assert [e.epoch for e in epochs(trained)] == list(range(1, 401))
     at_work.until(lambda: not _ranks())
 
@@ -158,13 +158,13 @@ def test_a_cancelled_one_ends_everywhere_within_seconds(
 def test_the_processes_draw_their_dropout_apart() -> None:
     from core.training.finetune import Tuner
 
-    class Second(SingleProcess):
+    class Second(Team):
         rank = 1
 
     asked, network = fine_tuned(head={"dropout": 0.5}), Network(get("tiny"), Settings())
     seeds = [
         [layer.seed for layer in Tuner(network, asked, 3, 9, team).network.layers[-2:-1]]
-        for team in (SingleProcess(), Second())
+        for team in (Team(), Second())
     ]
     assert seeds[0] != seeds[1]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from core.evaluation import evaluate
-from core.evaluation.browsing import ORDERS, Filters, find, rows
+from core.evaluation.browsing import ORDERS, find, rows
 from core.evaluation.intervals import proportion
 from core.evaluation.report import OodScores
 
@@ -22,7 +22,7 @@ def found():
 
 
 def names_of(found, order="Surest", **filters):
-    return find(found, Filters(**filters), order).tolist()
+    return find(found, order, **filters).tolist()
 
 
 def test_wrong_first_goes_through_the_confusions(found):

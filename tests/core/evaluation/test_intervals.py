@@ -71,7 +71,7 @@ def test_intervals_of_macro_f1_contain_the_truth_as_often_as_they_should():
     generator = np.random.default_rng(0)
     shares = np.array([[0.9, 0.08, 0.02], [0.1, 0.85, 0.05], [0.0, 0.1, 0.9]])
     support = np.array([40, 25, 15])
-    truth = metrics.means(metrics.count(1_000_000 * shares * support[:, None])).macro_f1
+    truth = metrics.mean(metrics.count(1_000_000 * shares * support[:, None]), "f1", "macro")
     held = 0
     for trial in range(200):
         counts = np.array(

@@ -189,7 +189,7 @@ def test_a_gain_has_its_sign_and_its_unit():
 
 def test_a_curve_converts_to_json_and_back():
     curve, _ = curve_of(rising)
-    assert LearningCurve.from_json(curve.to_json()) == curve
+    assert LearningCurve.from_json(curve.model_dump_json()) == curve
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 99}', '{"version": 1}'])

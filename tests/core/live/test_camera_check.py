@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from core import live
 from core.errors import BadImage, BadInput
+from core.live import camera_check
 from core.model.appearance import Appearance
 from core.model.classifier import Classifier
 from tests.core.trainings import Trained
@@ -35,7 +35,7 @@ def frames(views: list[np.ndarray], *factors: float, blur: float = 0) -> list[by
     """Ten frames of a camera that sees these, one after another."""
     pixels = [
         np.rint(view * np.array(factors or (1, 1, 1))).clip(0, 255).astype(np.uint8)
-        for view in (views * live.FRAMES)[: live.FRAMES]
+        for view in (views * camera_check.FRAMES)[: camera_check.FRAMES]
     ]
     blurred = ImageFilter.GaussianBlur(blur)
     return [encoded(Image.fromarray(each).filter(blurred)) for each in pixels]
@@ -44,7 +44,7 @@ def frames(views: list[np.ndarray], *factors: float, blur: float = 0) -> list[by
 def test_test_pictures_look_like_training_pictures(
     model: Classifier, views: list[np.ndarray]
 ) -> None:
-    result = live.check(model, frames(views))
+    result = camera_check.check(model, frames(views))
     assert not result.unlike
     assert not any(measure.reason for measure in result.measures)
     names = [measure.name for measure in result.measures]
@@ -68,7 +68,7 @@ def test_an_unlike_measure_is_named_with_its_numbers(
     factors: tuple[float, ...],
     blur: float,
 ) -> None:
-    result = live.check(model, frames(views, *factors, blur=blur))
+    result = camera_check.check(model, frames(views, *factors, blur=blur))
     assert result.unlike
     (row,) = [each for each in result.measures if each.name == measure]
     assert row.unlike
@@ -79,7 +79,7 @@ def test_an_unlike_measure_is_named_with_its_numbers(
 def test_pictures_of_something_else_are_further_away(model: Classifier) -> None:
     rows = np.arange(model.size)[:, np.newaxis, np.newaxis]
     stripes = np.broadcast_to(np.where(rows % 4 < 2, 255, 0), (model.size, model.size, 3))
-    distance = live.check(model, frames([stripes.astype(np.uint8)])).measures[-1]
+    distance = camera_check.check(model, frames([stripes.astype(np.uint8)])).measures[-1]
     assert distance.name == "distance"
     assert distance.unlike
 
@@ -91,10 +91,10 @@ def _with(appearance: Appearance, *brightness: float) -> Appearance:
 
 def test_a_small_difference_is_called_somewhat(model: Classifier, views: list[np.ndarray]) -> None:
     assert model.appearance is not None
-    level = float(live.check(model, frames(views)).measures[0].camera)
+    level = float(camera_check.check(model, frames(views)).measures[0].camera)
     low, high = level + 8, level + 60
     model.appearance = _with(model.appearance, low - 10, low, low, high, high + 10)
-    result = live.check(model, frames(views))
+    result = camera_check.check(model, frames(views))
     assert not result.unlike
     assert result.measures[0].difference == "somewhat darker"
     assert f"darker (brightness {level:.0f}; 9 of 10 " in result.sentence
@@ -102,9 +102,9 @@ def test_a_small_difference_is_called_somewhat(model: Classifier, views: list[np
 
 def test_an_invisible_difference_is_none(model: Classifier, views: list[np.ndarray]) -> None:
     assert model.appearance is not None
-    level = float(live.check(model, frames(views)).measures[0].camera)
+    level = float(camera_check.check(model, frames(views)).measures[0].camera)
     model.appearance = _with(model.appearance, *[level + 2] * 5)
-    assert not live.check(model, frames(views)).measures[0].reason
+    assert not camera_check.check(model, frames(views)).measures[0].reason
 
 
 def test_frames_that_cannot_be_compared_are_refused(
@@ -112,11 +112,11 @@ def test_frames_that_cannot_be_compared_are_refused(
 ) -> None:
     ten = frames(views)
     with pytest.raises(BadInput, match="Expected 1 to 10 frames, found 0"):
-        live.check(model, [])
+        camera_check.check(model, [])
     with pytest.raises(BadInput, match="found 11"):
-        live.check(model, [*ten, ten[0]])
+        camera_check.check(model, [*ten, ten[0]])
     with pytest.raises(BadImage, match="Expected a frame of"):
-        live.check(model, [encoded(Image.new("RGB", (9, 9)))])
+        camera_check.check(model, [encoded(Image.new("RGB", (9, 9)))])
     model.appearance = None
     with pytest.raises(BadInput):
-        live.check(model, ten)
+        camera_check.check(model, ten)

@@ -1,5 +1,6 @@
 """The parts of a model predict together as the model does."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,23 +9,28 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from core import live
 from core.backbones import Backbone
 from core.errors import BadImage
-from core.live.parts import reference_picture
+from core.live import frames, runtime
+from core.live.parts import Part, pack, reference_picture, round_fraction, squeeze, trunk
 from core.model.classifier import Classifier, ServingModel
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.predict import lookup
 from core.settings import Settings
-from tests.core.live.test_packing import expand
 from tests.core.trainings import Trained
 from tests.shapes import draw, encoded
 
 AGREES = 1e-3
 
 
-def _answer(parts: dict[str, live.Part], picture: np.ndarray, folder: Path) -> np.ndarray:
+def expand(squeezed: bytes) -> bytes:
+    """What `expand` of `ui/live_camera/parts.js` does."""
+    planes = np.frombuffer(gzip.decompress(squeezed), np.uint8).reshape(4, -1)
+    return planes.T.tobytes()
+
+
+def _answer(parts: dict[str, Part], picture: np.ndarray, folder: Path) -> np.ndarray:
     """Probabilities by the parts alone."""
     file = folder / "trunk.tflite"
     file.write_bytes(expand(parts["trunk"].content))
@@ -32,7 +38,7 @@ def _answer(parts: dict[str, live.Part], picture: np.ndarray, folder: Path) -> n
     return DenseHead.from_arrays(_head(parts)).probabilities(embedding[None])[0]
 
 
-def _head(parts: dict[str, live.Part]) -> dict[str, np.ndarray]:
+def _head(parts: dict[str, Part]) -> dict[str, np.ndarray]:
     content = expand(parts["head"].content)
     # safetensors takes no byte after its last array.
     end = 8 + int.from_bytes(content[:8], "little")
@@ -40,12 +46,12 @@ def _head(parts: dict[str, live.Part]) -> dict[str, np.ndarray]:
     return load(content[: end + max(entry["data_offsets"][1] for entry in header.values())])
 
 
-def _labels(parts: dict[str, live.Part]) -> list[str]:
+def _labels(parts: dict[str, Part]) -> list[str]:
     return json.loads(expand(parts["labels"].content).rstrip(b"\0"))
 
 
-def _packed(model: Classifier) -> dict[str, live.Part]:
-    return live.pack(model, live.trunk(model.file))
+def _packed(model: Classifier) -> dict[str, Part]:
+    return pack(model, trunk(model.file))
 
 
 def test_the_parts_of_a_backbone_predict_as_it_does(
@@ -84,7 +90,7 @@ def test_models_on_one_frozen_backbone_share_its_trunk(
 ) -> None:
     trained_model = lookup.find(str(trained("quick").run.path), settings)
     own = Classifier.of_backbone(tiny, settings)
-    assert live.trunk(trained_model.file).sha256 == live.trunk(own.file).sha256
+    assert trunk(trained_model.file).sha256 == trunk(own.file).sha256
     assert _packed(trained_model)["head"].sha256 != _packed(own)["head"].sha256
 
 
@@ -92,27 +98,54 @@ def test_a_frame_is_predicted_as_a_picture_is(tiny: Backbone, settings: Settings
     model = Classifier.of_backbone(tiny, settings)
     frame = encoded(draw(0, size=model.size))
     answer = model.answer(model.load(frame))
-    prediction = live.predict(model, frame, explain=7)
+    prediction = frames.predict(model, frame, explain=7)
     np.testing.assert_array_equal(prediction.probabilities, answer.probabilities)
     np.testing.assert_array_equal(prediction.heat, model.heatmaps(answer, [7])[0])
-    assert live.predict(model, frame).heat is None
-    assert live.predict(model, frame, explain=5_000).heat is None
+    assert frames.predict(model, frame).heat is None
+    assert frames.predict(model, frame, explain=5_000).heat is None
 
 
 def test_a_frame_of_another_size_is_refused(tiny: Backbone, settings: Settings) -> None:
     model = Classifier.of_backbone(tiny, settings)
     with pytest.raises(BadImage, match="Expected a frame of 32 by 32 pixels, found 40 by 40"):
-        live.predict(model, encoded(draw(0, size=40)))
+        frames.predict(model, encoded(draw(0, size=40)))
 
 
 @pytest.mark.parametrize("place", ["https://cdn.example/x", "https://cdn.example/x/"])
 def test_the_runtime_has_the_address_in_the_settings(place: str) -> None:
-    found = live.runtime(Settings(live_runtime=place))
+    found = runtime.files(Settings(live_runtime=place))
     assert found is not None
-    address, digest = found.files["index.js"]
+    address, digest = found["index.js"]
     assert address == "https://cdn.example/x/@litertjs/core@2.5.3/dist/index.js"
     assert len(digest) == 64
 
 
 def test_a_host_may_keep_the_runtime_out_of_browsers() -> None:
-    assert live.runtime(Settings(live_runtime=live.SERVER_ONLY)) is None
+    assert runtime.files(Settings(live_runtime=runtime.SERVER_ONLY)) is None
+
+
+def test_rounding_is_to_the_nearest_and_frees_the_lowest_byte() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 40)).astype(np.float32)
+    rounded = round_fraction(values)
+    assert rounded.shape == values.shape
+    assert not (rounded.view(np.uint32) & 0xFF).any()
+    # Cutting the byte off would be wrong by up to twice that.
+    assert (np.abs(rounded - values) <= np.abs(values) * 2.0**-16).all()
+
+
+def test_numbers_that_are_short_already_stay_as_they_are() -> None:
+    values = np.array([0.0, -0.0, 1.0, -2.5, 255.0], np.float32)
+    np.testing.assert_array_equal(round_fraction(values).view(np.uint32), values.view(np.uint32))
+
+
+@pytest.mark.parametrize("length", [0, 1, 4, 1_003])
+def test_a_file_comes_back_with_its_last_word_filled(length: int) -> None:
+    content = np.random.default_rng(1).bytes(length)
+    assert expand(squeeze(content)) == content + bytes(-length % 4)
+
+
+def test_byte_planes_save_a_sixth_and_the_same_content_has_the_same_hash() -> None:
+    weights = round_fraction(np.random.default_rng(2).normal(size=100_000).astype(np.float32))
+    content = weights.tobytes()
+    assert len(squeeze(content)) < 5 / 6 * len(gzip.compress(content))
+    assert squeeze(content) == squeeze(content)

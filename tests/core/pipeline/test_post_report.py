@@ -80,7 +80,7 @@ def test_the_detector_is_fitted_to_training_and_validation_pictures_only(
     plain = TrainingOutputs(
         np.ones((len(context.of("train")), 32), np.float32),
         np.ones((len(context.of("validation")), 32), np.float32),
-        scoring.TestOutputs(NOTHING),
+        NOTHING,
     )
     post_report.fit_ood(context, done.run, plain)
     assert seen == [(len(labels), labels, len(labels))]
@@ -108,7 +108,7 @@ def test_too_few_pictures_give_no_detector(trained, monkeypatch):
     context = context_of(done)
     counts = [len(context.of(split)) for split in ("train", "validation")]
     plain = (np.ones((count, 32), np.float32) for count in counts)
-    post_report.fit_ood(context, done.run, TrainingOutputs(*plain, scoring.TestOutputs(NOTHING)))
+    post_report.fit_ood(context, done.run, TrainingOutputs(*plain, NOTHING))
     assert not (done.run.model_folder / storage.OOD).exists()
     assert not (done.run.path / "unlike.json").exists()
     classifier = unsealed(done)

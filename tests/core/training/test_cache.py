@@ -94,16 +94,6 @@ def test_without_its_names_a_array_is_empty(tmp_path):
     assert (tmp_path / "rows").stat().st_size == 0
 
 
-def test_what_is_known_can_be_asked_without_opening_a_array(tmp_path):
-    kept = FeatureCache(tmp_path / "features")
-    assert kept.known("light", "plain", "embedding") == frozenset()
-    assert not kept.folder.exists()
-    made = kept.array("light", "plain", "embedding", SHAPE, np.float32)
-    made.append(names(2), arrays(2))
-    assert kept.known("light", "plain", "embedding") == set(names(2))
-    assert kept.known("light", "mirror", "embedding") == frozenset()
-
-
 def test_engines_views_and_arrays_are_kept_apart(tmp_path):
     kept = FeatureCache(tmp_path)
     places = [("a", "plain", "embedding"), ("b", "plain", "embedding")]
@@ -120,7 +110,6 @@ def test_features_of_another_version_of_the_code_are_unknown(tmp_path, monkeypat
     monkeypatch.setattr(cache, "VERSION", cache.VERSION + 1)
     later = FeatureCache(tmp_path)
     assert names(1)[0] not in later.array("light", "plain", "embedding", (1000,), np.uint8)
-    assert later.known("light", "plain", "embedding") == frozenset()
 
 
 def test_the_longest_unused_are_forgotten_first(tmp_path):
@@ -223,9 +212,9 @@ def test_a_second_process_works_by_itself_and_takes_nothing_from_the_first(tmp_p
         assert first.wait(20) == 0
     with opened(tmp_path, settings) as kept:
         assert kept.folder == tmp_path
-        assert kept.known("light", "plain", "embedding") == set(names(2))
-        rows = kept.array("light", "plain", "embedding", (4,), np.float32).rows()
-        np.testing.assert_array_equal(rows, np.ones((2, 4)))
+        embeddings = kept.array("light", "plain", "embedding", (4,), np.float32)
+        assert set(embeddings.pictures) == set(names(2))
+        np.testing.assert_array_equal(embeddings.rows(), np.ones((2, 4)))
 
 
 def test_an_error_gives_the_cache_back(tmp_path):

@@ -27,7 +27,7 @@ from core.training.network import Network
 from tests.core.training import clouds
 from tests.core.trainings import Taken, asked_for, train
 
-GOES_ON = "Fine-tuning goes on after epoch"
+GOES_ON = "Fine-tuning resumes after epoch"
 
 
 class Killed(BaseException):
@@ -203,7 +203,7 @@ def test_a_disk_that_takes_none_does_not_end_the_training(
     with caplog.at_level(logging.WARNING):
         done = Tuned(asked(epochs=2), Checkpoint(tmp_path / "gone" / CHECKPOINT, "a"))
     assert len(done.epochs) == 2
-    assert "epoch 2 is not kept" in caplog.text
+    assert "epoch 2 was not written" in caplog.text
     assert [*tmp_path.iterdir()] == []
 
 

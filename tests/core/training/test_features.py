@@ -75,6 +75,7 @@ def extract(some_shapes, tiny, kept, examples):
             engine,
             FeatureCache(how.pop("kept", kept)),
             seed=how.pop("seed", 0),
+            crop=how.pop("crop", tiny.crop),
             progress=how.pop("progress", lambda *_: None),
             **how,
         )
@@ -312,7 +313,7 @@ features.extract(
     intake.load(folder).dataset.examples[::3], intake.pictures(folder), tiny,
     Augmentation(views=3), engines.litert(Network(tiny, settings), 1),
     FeatureCache(Path(sys.argv[2])),
-    seed=0, progress=say,
+    seed=0, crop=tiny.crop, progress=say,
 )
 """
 

@@ -122,14 +122,14 @@ def test_classes_keep_their_places_and_new_ones_come_after_them(start, more_shap
         assert example.name.split("/")[-2] == classes[example.label]
     assert done.run.report().accuracy.value > 0.5
     (said,) = [e.sentence for e in done.said if isinstance(e, Note) and "goes on" in e.sentence]
-    assert said == "It goes on from a model that knows 3 of these classes. New to it: cross."
+    assert said == "Continues from a model that knows 3 of these classes. New: cross."
 
 
 def test_what_has_no_pictures_any_more_is_said_to_be_forgotten(start, tmp_path):
     folder, _ = start("quick")
     fewer = take_in(tmp_path, classes=2, per_class=4).dataset
     said = warm_start.describe(fewer, storage.load(folder)[0])
-    assert said.endswith("It will no longer know triangle: there are no pictures of them.")
+    assert said.endswith("No longer known: triangle, as there are no pictures of them.")
     assert warm_start.arrange_classes(fewer, ("triangle", "square", "circle")).classes == (
         "square",
         "circle",

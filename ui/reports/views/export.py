@@ -99,7 +99,7 @@ def _report(view: CompleteRun) -> None:
         )
         widgets.download(
             "Report as JSON",
-            view.report.to_json,
+            view.report.model_dump_json,
             f"{prefix}-report.json",
             "application/json",
             icon=":material/data_object:",

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from core.evaluation import browsing
-from core.evaluation.browsing import ORDERS, Filters, Rows, Verdict
+from core.evaluation.browsing import ORDERS, Rows, Verdict
 from ui import resources, state, text, widgets
 from ui.reports.views import picture
 from ui.reports.views.complete_run import CompleteRun
@@ -26,8 +26,7 @@ TOP = 5
 def show(view: CompleteRun) -> None:
     """The filters, how many pictures pass them, and those pictures."""
     rows = resources.rows(view.run)
-    wanted, order = _filters(view, rows)
-    places = browsing.find(rows, wanted, order).tolist()
+    places = _filtered(view, rows)
     wrong = int((~rows.right[places]).sum())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
@@ -46,8 +45,8 @@ def show(view: CompleteRun) -> None:
         st.caption("No test picture matches.")
 
 
-def _filters(view: CompleteRun, rows: Rows) -> tuple[Filters, str]:
-    """The filters, each of which is in the address, and the order."""
+def _filtered(view: CompleteRun, rows: Rows) -> list[int]:
+    """Show the filters, each of which is in the address. Returns the pictures that pass them."""
     classes = list(view.report.classes)
     threshold = view.run.annotations().threshold
     bound: dict[str, Any] = {"bind": "query-params", "on_change": _first_page}
@@ -79,7 +78,9 @@ def _filters(view: CompleteRun, rows: Rows) -> tuple[Filters, str]:
         low, high = st.slider(
             "Probability", 0, 100, (0, 100), format="%d %%", key=state.PROBABILITY, **bound
         )
-    wanted = Filters(
+    places = browsing.find(
+        rows,
+        order,
         label=None if actual is None else classes.index(actual),
         predicted=None if predicted is None else classes.index(predicted),
         right=ONLY[only],
@@ -89,7 +90,7 @@ def _filters(view: CompleteRun, rows: Rows) -> tuple[Filters, str]:
         threshold=threshold,
         text=name.strip(),
     )
-    return wanted, order
+    return places.tolist()
 
 
 def _first_page() -> None:
