@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from core import __version__, backbones
+from core import backbones
 from core.backbones import serving
 from core.errors import RunDamaged
 from core.model.appearance import Appearance
@@ -39,7 +39,7 @@ class ModelFile(BaseModel):
 
     version: Literal[1] = 1
     tusker: str = Field("", max_length=40)
-    """Version of Tusker that saved the model; empty if before 1.0."""
+    """Version of Tusker that trained the model; empty if before 1.0."""
     backbone: str
     classes: tuple[str, ...]
     size: int = Field(ge=8, le=1024)
@@ -62,11 +62,6 @@ def save(folder: Path, model: ModelFile, arrays: dict[str, np.ndarray]) -> None:
     folder.mkdir(exist_ok=True)
     with files.replacing(folder / WEIGHTS) as temporary:
         save_file(arrays, temporary)
-    write_description(folder, model.model_copy(update={"tusker": __version__}))
-
-
-def write_description(folder: Path, model: ModelFile) -> None:
-    """Write `model.json` as it is."""
     files.write_text(folder / MODEL, model.model_dump_json(indent=1))
 
 

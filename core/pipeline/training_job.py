@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from core import backbones
+from core import __version__, backbones
 from core.dataset import Split, split
 from core.distributed import fine_tuning
 from core.estimating import resources, unit_costs
@@ -247,6 +247,7 @@ def _save(
     storage.save(
         run.model_folder,
         ModelFile(
+            tusker=__version__,
             backbone=context.backbone.name,
             classes=context.dataset.classes,
             size=context.backbone.size,

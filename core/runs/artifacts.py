@@ -16,14 +16,13 @@ from core.evaluation import Report
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.report import Footprint, OodScores
 from core.runs import manifest
-from core.runs.annotations import Origin
+from core.runs.annotations import AnnotatedFolder, Origin
 from core.runs.filenames import (
     FINDINGS,
     FOOTPRINT,
     HEATMAPS,
     LABEL_ISSUES,
     LEARNING_CURVE,
-    MANIFEST,
     OOD_SCORES,
     ORIGIN,
     PROBABILITIES,
@@ -42,16 +41,8 @@ Parsed = TypeVar("Parsed", bound=BaseModel)
 Item = TypeVar("Item")
 
 
-class RunArtifacts:
+class RunArtifacts(AnnotatedFolder):
     """What can be read of a run folder even while it is unfinished."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def complete(self) -> bool:
-        """Whether the report is finished; exports may still be in progress."""
-        return manifest.exists(self.path)
 
     def manifest(self) -> Manifest:
         """The files of a complete run.
@@ -60,11 +51,6 @@ class RunArtifacts:
             RunDamaged: the run is not complete, or its manifest cannot be read.
         """
         return manifest.read(self.path)
-
-    @property
-    def changed_at(self) -> tuple[int, ...]:
-        """Modification times of report and manifest, in ns; 0 for a missing file."""
-        return tuple(modified(self.path / name)[0] for name in (REPORT, MANIFEST))
 
     def report(self) -> Report:
         """The report.
@@ -214,12 +200,3 @@ class RunArtifacts:
             return (self.path / name).read_bytes()
         except OSError as error:
             raise RunDamaged(f"{name} of this run cannot be read.") from error
-
-
-def modified(path: Path) -> tuple[int, int]:
-    """Modification time in ns and size of a file; zeros where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_mtime_ns, status.st_size

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
 from core.dataset import Dataset
 from core.jobs.events import Epoch, Event, Kept
-from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
+from core.jobs.folder import EVENTS, LOG, PRIVATE, State, Status
 from core.jobs.scheduling import status as live_status
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
 from core.runs import manifest
-from core.runs.annotations import (
-    Annotations,
-    lock_annotations,
-    read_annotations,
-    write_annotations,
-)
-from core.runs.artifacts import RunArtifacts, modified
+from core.runs.artifacts import RunArtifacts
 from core.runs.filenames import (
     ANNOTATIONS,
     ANNOTATIONS_LOCK,
@@ -52,15 +45,6 @@ BUNDLED = {
 
 class Run(RunArtifacts):
     """One run folder and what is in it."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.job = JobFolder(path)
-
-    @property
-    def id(self) -> str:
-        """Name of the folder, which is also the permission to see the run."""
-        return self.path.name
 
     @property
     def exists(self) -> bool:
@@ -161,23 +145,12 @@ class Run(RunArtifacts):
     def stamp(self) -> tuple[tuple[int, int], ...]:
         """Time and size of the files that a summary is read from."""
         names = (CONFIG, DATASET, REPORT, MANIFEST, MODEL_FOLDER, ANNOTATIONS)
-        return tuple(modified(self.path / name) for name in names)
+        return tuple(files.modified(self.path / name) for name in names)
 
     def bundled_files(self) -> dict[str, Path]:
         """Files of the run that its bundle holds, by name; see `BUNDLED`."""
         paths = {name: self.path / name for name in BUNDLED}
         return {name: path for name, path in paths.items() if path.is_file()}
-
-    def annotations(self) -> Annotations:
-        """What the owner added."""
-        return read_annotations(self.path)
-
-    def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
-        """Change the annotations. Safe to call from several tabs; no effect on a discarded run."""
-        if not self.path.is_dir():  # the lock would create it, and `restore` would fail
-            return
-        with lock_annotations(self.path):
-            write_annotations(self.path, change(read_annotations(self.path)))
 
     @property
     def title(self) -> str:

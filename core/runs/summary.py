@@ -11,7 +11,6 @@ from core.errors import RunDamaged
 from core.evaluation.report import VERSION, Estimate
 from core.jobs.folder import State
 from core.runs import manifest
-from core.runs.artifacts import modified
 from core.runs.filenames import DATASET, REPORT
 from core.runs.run import SAMPLE, Run
 from core.settings import MEGABYTE, Settings
@@ -101,7 +100,7 @@ def summarise(run: Run, settings: Settings) -> Summary:
             "published": run.published,
             "sample": run.path == SAMPLE,
             "state": state,
-            "at": at or modified(run.path)[0] / 1e9,
+            "at": at or files.modified(run.path)[0] / 1e9,
         }
     )
 
