@@ -14,8 +14,7 @@ import typer
 
 from core.archive import sources
 from core.commands import arguments, terminal
-from core.commands.host import print_answer, print_json
-from core.commands.terminal import Watcher, complain
+from core.commands.terminal import Watcher, complain, print_answer, print_json
 from core.errors import BadInput
 from core.model import batch
 from core.model.batch import Row

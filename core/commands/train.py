@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from core.commands import arguments, terminal
-from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, Seed
-from core.commands.host import host, print_json
-from core.commands.terminal import Watcher, complain
+from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, Seed, host
+from core.commands.terminal import Watcher, complain, print_json
 
 
 def train(

@@ -32,7 +32,7 @@ class Summary(BaseModel):
         complete: whether its report is finished.
         damaged: whether a file is missing or not what the training wrote.
         at: when it was queued, in seconds since 1970.
-        accuracy, low, high: accuracy with its 95 % confidence interval.
+        accuracy: with its 95 % confidence interval; None before there is a report.
         megabytes: size of all its files.
     """
 
@@ -51,17 +51,8 @@ class Summary(BaseModel):
     backbone: str = ""
     classes: tuple[str, ...] = ()
     pictures: int = 0
-    accuracy: float | None = None
-    low: float | None = None
-    high: float | None = None
+    accuracy: Estimate | None = None
     megabytes: float = 0.0
-
-    @property
-    def estimate(self) -> Estimate | None:
-        """The accuracy with its interval; None before there is a report."""
-        if self.accuracy is None or self.low is None or self.high is None:
-            return None
-        return Estimate(value=self.accuracy, low=self.low, high=self.high)
 
 
 class _Example(BaseModel):
@@ -134,10 +125,7 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
             raise RunDamaged(f"Expected a report of version {VERSION}.")
     except (RunDamaged, OSError, ValueError):
         return _damaged(data, files.size(path) / MEGABYTE)
-    estimate = report.accuracy
-    return line.model_copy(
-        update={"accuracy": estimate.value, "low": estimate.low, "high": estimate.high}
-    )
+    return line.model_copy(update={"accuracy": report.accuracy})
 
 
 def _damaged(data: str = "", megabytes: float = 0.0) -> Summary:
