@@ -112,10 +112,7 @@ class RunArtifacts(AnnotatedFolder):
 
     def learning_curve(self) -> LearningCurve | None:
         """Whether more pictures would help; None if that was not estimated."""
-        try:
-            return LearningCurve.from_json((self.path / LEARNING_CURVE).read_bytes())
-        except (OSError, RunDamaged):
-            return None
+        return self._optional(LearningCurve, LEARNING_CURVE)
 
     def write_learning_curve(self, curve: LearningCurve) -> None:
         """Save the learning curve."""
