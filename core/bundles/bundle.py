@@ -33,8 +33,6 @@ from core.settings import MEGABYTE, Settings
 
 MODEL_BYTES, APPEARANCE_BYTES = MEGABYTE, 4096
 """Largest `model.json` and `looks.json`; Tusker writes about 600 bytes of the latter."""
-HIDDEN_LAYERS, UNITS, DROPOUT, SMALLEST_CROP = 3, 4096, 0.9, 0.5
-"""Limits of a trained head and crop, as the settings of a training have them."""
 HEADER_BYTES = 256 * 1024
 """Largest header of a safetensors file; the largest that Tusker writes has 30 KB."""
 LENGTH_BYTES = 8
@@ -97,14 +95,6 @@ def _read_model(member: Member, settings: Settings) -> ModelFile:
     row = backbones.get(model.backbone)
     if model.size != row.size:
         raise _impossible(f"pictures of {model.size} pixels; {row.title} takes {row.size}")
-    if not SMALLEST_CROP <= model.crop <= 1:
-        raise _impossible(f"a crop of {model.crop:g}; it may be {SMALLEST_CROP} to 1")
-    if len(model.hidden) > HIDDEN_LAYERS or any(not 1 <= units <= UNITS for units in model.hidden):
-        raise _impossible(f"hidden layers other than at most {HIDDEN_LAYERS} of 1 to {UNITS} units")
-    if not 0 <= model.dropout <= DROPOUT:
-        raise _impossible(f"a dropout of {model.dropout:g}; it may be 0 to {DROPOUT}")
-    if model.temperature is not None and not 0 < model.temperature < math.inf:
-        raise _impossible(f"a temperature of {model.temperature:g}; it must be over 0")
     stages = [stage.name for stage in row.stages[:-1]]
     if model.cut is not None and model.cut not in stages:
         raise _impossible(f"a cut at {model.cut[:60]!r}, which is no stage of {row.title}")

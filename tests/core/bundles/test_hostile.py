@@ -94,7 +94,7 @@ def test_each_is_refused_in_a_sentence_in_little_memory_without_running_anything
         ("half precision", "is not float32"),
         ("a number that is none", "not finite"),
         ("a header of spaces", "a header of 2,097,154 bytes is more than it may have"),
-        ("four hidden layers", "hidden layers other than at most 3"),
+        ("four hidden layers", "hidden: Tuple should have at most 3 items"),
         ("a head without a bias", "head.0.bias is missing"),
         ("a head of more classes", "has the shape (32, 3), not (32, 2)"),
         ("a hole among the trained layers", "trunk.8.kernel is missing"),
