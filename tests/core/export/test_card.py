@@ -108,7 +108,7 @@ def test_a_threshold_in_force_is_told_with_what_it_gives(run: Run) -> None:
 
 def test_a_threshold_of_ones_own_is_told_by_what_the_test_pictures_give(run: Run) -> None:
     run.annotate(lambda notes: notes.model_copy(update={"threshold": 1.0}))
-    found = card.facts(run).threshold
+    found = card.Facts(run).threshold
     assert found is not None
     sure = [p for p in run.report().predictions if p.probability >= 1]
     assert found.coverage.value == len(sure) / run.report().pictures
