@@ -56,7 +56,7 @@ def _begin(
         run = Run(runs.new_path(settings))
         try:
             runs.create(config, dataset, run.path, by=by)
-            run.write_findings(findings)
+            run.findings.write(findings)
             enqueue(run.path, runs.training_order(upload.pictures, start_from), settings, by=by)
         except (TuskerError, OSError):
             runs.delete(run)

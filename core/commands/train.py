@@ -56,7 +56,7 @@ def train(
         if not as_json:
             complain(estimate.estimate(intake.dataset, configured, settings).sentence)
         run = runs.create(configured, intake.dataset, path)
-        run.write_findings(intake.findings)
+        run.findings.write(intake.findings)
         run.job.open(runs.training_order(pictures, model))
         terminal.divert(run.job.log_path)
         began = time.monotonic()

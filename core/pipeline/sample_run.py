@@ -32,7 +32,7 @@ def make(path: Path) -> Run:
         samples.digits(source)
         ingested = intake.take_in(source, samples.DIGITS, Path(scratch) / "intake", settings)
         run = runs.create(config.preset("quick"), ingested.dataset, path)
-        run.write_findings(ingested.findings)
+        run.findings.write(ingested.findings)
         began = time.time()
         training_job.train(run, intake.pictures(Path(scratch) / "intake"), settings, StepLog(run))
         status = Status(

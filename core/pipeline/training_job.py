@@ -75,7 +75,7 @@ def train(
     if (model := Network(backbone, settings, start).model) is not None:
         emit(Note(sentence=warm_start.describe(dataset, model)))
         dataset = warm_start.arrange_classes(dataset, model.classes)
-    run.write_dataset(dataset)
+    run.dataset.write(dataset)
     folder = features or cache.cache_folder(pictures, settings)
     with cache.opened(folder, settings) as feature_cache:
         context = TrainingContext(

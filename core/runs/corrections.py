@@ -60,9 +60,9 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
     fixes, title = run.annotations().corrections, run.title
     again = runs.create(run.config(), correct(run.dataset(), fixes), runs.new_path(settings), by=by)
     try:
-        again.write_findings(run.findings())
+        again.findings.write(run.findings())
         again.annotate(lambda own: own.named(title.removesuffix(CORRECTED) + CORRECTED))
-        again.write_origin(Origin(run=run.id, name=title, corrections=fixes))
+        again.origin.write(Origin(run=run.id, name=title, corrections=fixes))
         enqueue(again.path, runs.training_order(pictures, run.start), settings, by=by)
     except (TuskerError, OSError):
         runs.delete(again)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from core.dataset import Dataset
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, State, Status
 from core.jobs.scheduling import status as live_status
@@ -28,7 +27,6 @@ from core.runs.filenames import (
 )
 from core.settings import Settings
 from core.system import files, visitors
-from core.training.config import TrainingConfig
 
 SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
@@ -55,30 +53,6 @@ class Run(RunArtifacts):
     def model_folder(self) -> Path:
         """Folder of `model.json`, the weights and the exports."""
         return self.path / MODEL_FOLDER
-
-    def config(self) -> TrainingConfig:
-        """The settings as requested.
-
-        Raises:
-            RunDamaged: they cannot be read.
-        """
-        return self._parsed(TrainingConfig, CONFIG)
-
-    def write_config(self, config: TrainingConfig) -> None:
-        """Record the settings, which makes the folder a run."""
-        files.write_text(self.path / CONFIG, config.model_dump_json(indent=1))
-
-    def dataset(self) -> Dataset:
-        """Classes, files, split.
-
-        Raises:
-            RunDamaged: the file cannot be read.
-        """
-        return self._parsed(Dataset, DATASET)
-
-    def write_dataset(self, dataset: Dataset) -> None:
-        """Record the dataset."""
-        files.write_text(self.path / DATASET, dataset.model_dump_json(indent=1))
 
     def status(self, settings: Settings) -> Status:
         """The current status of the job.

@@ -41,8 +41,8 @@ def create(config: TrainingConfig, dataset: Dataset, path: Path, *, by: str = ""
     path.mkdir(parents=True, exist_ok=True)
     visitors.set_owner(path, by)
     run = Run(path)
-    run.write_dataset(dataset)
-    run.write_config(config)
+    run.dataset.write(dataset)
+    run.config.write(config)
     return run
 
 
