@@ -158,7 +158,7 @@ def test_a_training_that_does_not_fit_on_the_disk_says_so(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     visitor.open("train", upload=upload.id)
-    monkeypatch.setattr("core.runs.run.Run.write_findings", full)
+    monkeypatch.setattr("core.runs.artifacts.JsonFile.write", full)
     visitor.press("Start training")
     assert "could not be stored on this host (No space left on device)" in visitor.reads()
     assert runs.list_runs(host) == ()
