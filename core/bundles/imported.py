@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,8 @@ from core.runs.annotations import NAME_LENGTH
 from core.settings import MEGABYTE, Settings
 from core.system import files
 
+_IMPORTING = threading.Lock()
+"""Held while a bundle is in memory, so that only one is."""
 SPARE_BYTES = 256 * MEGABYTE
 CACHED_BUNDLES = 10
 """Largest number of bundles from the command line that are kept, the last used ones."""
@@ -46,16 +49,17 @@ def import_bundle(
         LimitExceeded: it is larger than this host allows, or too many jobs wait.
         NotEnoughResources: it does not fit on the disk.
     """
-    content = bundle.read(stream, settings)
-    sweep(settings)
-    with folders.create(folder(settings), "The model", settings, by=by) as path:
-        if shutil.disk_usage(path).free < SPARE_BYTES:
-            raise NotEnoughResources("The disk of this host is full. Try again later.")
-        model = ImportedModel(path)
-        content.write(path)
-        model.write_manifest(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
-        if not model.ready(settings):
-            queue_build(model, settings, by=by)
+    with _IMPORTING:
+        content = bundle.read(stream, settings)
+        sweep(settings)
+        with folders.create(folder(settings), "The model", settings, by=by) as path:
+            if shutil.disk_usage(path).free < SPARE_BYTES:
+                raise NotEnoughResources("The disk of this host is full. Try again later.")
+            model = ImportedModel(path)
+            content.write(path)
+            model.write_manifest(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
+            if not model.ready(settings):
+                queue_build(model, settings, by=by)
     return model
 
 
