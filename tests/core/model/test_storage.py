@@ -110,7 +110,7 @@ def test_weights_that_are_no_head_are_damage(folder, arrays):
 def test_a_head_for_another_number_of_classes_is_damage(folder):
     saved, arrays = storage.load(folder)
     storage.save(folder, saved.model_copy(update={"classes": ("ant", "bee")}), arrays)
-    with pytest.raises(RunDamaged, match=r"names 2 classes, its weights tell 3 apart"):
+    with pytest.raises(RunDamaged, match=r"names 2 classes, its weights have 3"):
         storage.load(folder)
 
 
