@@ -10,7 +10,6 @@ from statistics import median
 import numpy as np
 
 from core import backbones
-from core.backbones.costs import COSTS
 from core.dataset import Dataset, Example, Split
 from core.distributed import fine_tuning
 from core.jobs.events import Epoch, Event, Step
@@ -53,7 +52,7 @@ class Kept:
 def kept(pictures: int, folder: Path, settings: Settings) -> Kept:
     """Random activations at the cut, in files."""
     asked, backbone = config.parse(ASKED), backbones.get(backbones.DEFAULT)
-    shape = COSTS[asked.backbone][depth.cut_stage(asked)].shape
+    shape = backbones.get(asked.backbone).stages[depth.cut_stage(asked)].shape
     random, examples = np.random.default_rng(0), []
     found: dict[Split, Features] = {}
     cache = FeatureCache(folder)

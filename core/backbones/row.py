@@ -1,20 +1,30 @@
 """The columns of the table of backbones: what is known without building the network."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """Consecutive layers that end in a single tensor, so that the network can be cut there.
+
+    Work and values are those of one picture; with them a training is estimated without
+    TensorFlow.
 
     Attributes:
         name: its content, for people.
         layer: the Keras layer that ends the stage.
+        shape: (height, width, channels) of that layer's activation.
+        work: multiply-adds of a forward pass, in millions.
+        values: numbers that its layers output, in millions; a backward pass keeps them.
+        layers: number of Keras layers.
     """
 
     name: str
     layer: str
+    shape: tuple[int, int, int]
+    work: float
+    values: float
+    layers: int
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class Recipe:
     depth: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Backbone:
     """A row of the table.
 
@@ -82,10 +92,10 @@ class Backbone:
     stages: tuple[Stage, ...]
     embedding: int
     parameters: int
-    top1: float | None
+    top1: float | None = None
     licence: str
-    weights: Weights | None
-    milliseconds: float | None
+    weights: Weights | None = None
+    milliseconds: float
     megabytes: float
     committed: str | None = None
 

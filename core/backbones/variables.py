@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from core.backbones.row import Backbone
-from core.backbones.table import BACKBONES, TINY
+from core.backbones.table import ALL
 from core.system import files
 
 TABLE = Path(__file__).parent / "data" / "variables.json"
@@ -80,7 +80,7 @@ def count(backbone: Backbone) -> Variables:
 
 def main() -> int:
     """Write the table of all backbones."""
-    rows = {row.name: count(row) for row in (*BACKBONES.values(), TINY)}
+    rows = {row.name: count(row) for row in ALL.values()}
     lines = (f'"{name}": {found.model_dump_json()}' for name, found in rows.items())
     files.write_text(TABLE, "{\n" + ",\n".join(lines) + "\n}\n")
     return 0

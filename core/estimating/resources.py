@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 from core import backbones
 from core.backbones import Backbone
-from core.backbones.costs import COSTS
 from core.dataset import Dataset
 from core.errors import NotEnoughResources
 from core.settings import MEGABYTE, Settings
@@ -109,7 +108,7 @@ def disk(dataset: Dataset, config: TrainingConfig) -> int:
     model = backbone.megabytes * MEGABYTE - top
     run = MODEL_FILES * model + counts(dataset, config).test * THUMBNAIL_BYTES
     if config.fine_tunes:
-        cut = COSTS[config.backbone][depth.cut_stage(config)]
+        cut = backbones.get(config.backbone).stages[depth.cut_stage(config)]
         view += math.prod(cut.shape) * FLOAT16
         run += model  # it serves predictions
     return math.ceil(views(dataset, config) * view + run)

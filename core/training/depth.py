@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core import backbones
-from core.backbones.costs import COSTS, Cost
+from core.backbones import Stage
 from core.errors import BadConfig
 from core.training.config import TrainingConfig
 
@@ -17,7 +17,8 @@ def cut_stage(config: TrainingConfig) -> int:
     Raises:
         BadConfig: more layers are to be trained than the backbone has above its first stage.
     """
-    stages, unfreeze = COSTS[config.backbone], config.unfreeze
+    backbone, unfreeze = backbones.get(config.backbone), config.unfreeze
+    stages = backbone.stages
     if not unfreeze.layers:
         return len(stages) - 1 - unfreeze.stages
     layers = 0
@@ -26,17 +27,17 @@ def cut_stage(config: TrainingConfig) -> int:
         if layers >= unfreeze.layers:
             return stage
     raise BadConfig(
-        f"Expected at most {layers} layers to train in {backbones.get(config.backbone).title}, "
+        f"Expected at most {layers} layers to train in {backbone.title}, "
         f"which is all above its first stage; found {unfreeze.layers}. Ask for fewer."
     )
 
 
-def trained_stages(config: TrainingConfig) -> tuple[Cost, ...]:
+def trained_stages(config: TrainingConfig) -> tuple[Stage, ...]:
     """The stages above the cut."""
-    return COSTS[config.backbone][cut_stage(config) + 1 :]
+    return backbones.get(config.backbone).stages[cut_stage(config) + 1 :]
 
 
 def trained_share(config: TrainingConfig) -> float:
     """Share of the backbone's work that is done above the cut, 0 to 1."""
-    whole = sum(stage.work for stage in COSTS[config.backbone])
+    whole = sum(stage.work for stage in backbones.get(config.backbone).stages)
     return sum(stage.work for stage in trained_stages(config)) / whole

@@ -6,7 +6,6 @@ import pytest
 
 from core import backbones
 from core import dataset as datasets
-from core.backbones.costs import COSTS
 from core.dataset import Dataset, Example
 from core.errors import NotEnoughResources
 from core.estimating import resources
@@ -57,7 +56,7 @@ def test_a_given_test_set_is_counted() -> None:
 def test_disk_grows_with_views_and_with_fine_tuning() -> None:
     pictures = of_pictures(1_000)
     quick, balanced = (resources.disk(pictures, config) for config in (QUICK, BALANCED))
-    cut = COSTS[BALANCED.backbone][depth.cut_stage(BALANCED)]
+    cut = backbones.get(BALANCED.backbone).stages[depth.cut_stage(BALANCED)]
     activation, embedding = math.prod(cut.shape) * 2, 1280 * 4
     views = 700 * BALANCED.augmentation.views + 150
     features = views * (activation + embedding) - 1_000 * embedding

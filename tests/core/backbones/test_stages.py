@@ -1,12 +1,11 @@
-"""The table of costs agrees with the networks themselves."""
+"""The stages in the table agree with the networks themselves."""
 
 import keras
 import numpy as np
 import pytest
 
 from core import backbones
-from core.backbones import Backbone, build
-from core.backbones.costs import COSTS, Cost
+from core.backbones import Backbone, Stage, build
 
 LARGE = ("resnet101", "resnet152")
 
@@ -24,8 +23,8 @@ def work(layer: keras.layers.Layer) -> int:
     return 0
 
 
-def counted(backbone: Backbone, network: keras.Model) -> list[Cost]:
-    """The cost of each stage, from the network itself."""
+def counted(backbone: Backbone, network: keras.Model) -> list[Stage]:
+    """The stages as the network itself has them."""
     below: set[str] = set()
     stages = []
     for stage in backbone.stages:
@@ -34,7 +33,9 @@ def counted(backbone: Backbone, network: keras.Model) -> list[Cost]:
         below |= {layer.name for layer in layers}
         values = sum(int(np.prod(layer.output.shape[1:])) for layer in layers)
         stages.append(
-            Cost(
+            Stage(
+                stage.name,
+                stage.layer,
                 tuple(part.output.shape[1:]),
                 work=sum(map(work, layers)) / 1e6,
                 values=values / 1e6,
@@ -54,10 +55,10 @@ def counted(backbone: Backbone, network: keras.Model) -> list[Cost]:
 def test_the_table_has_what_each_stage_costs(name: str) -> None:
     backbone = backbones.get(name)
     network = build.FAMILIES[backbone.recipe.family].build(backbone)
-    for listed, actual in zip(COSTS[name], counted(backbone, network), strict=True):
+    for listed, actual in zip(backbone.stages, counted(backbone, network), strict=True):
         assert (listed.shape, listed.layers) == (actual.shape, actual.layers)
         assert listed.work == pytest.approx(actual.work, rel=6e-3)
         assert listed.values == pytest.approx(actual.values, rel=6e-3)
     for stage in range(len(backbone.stages) - 1):
         above = build.top_model(backbone, stage, network).layers[1:]
-        assert len(above) == sum(cost.layers for cost in COSTS[name][stage + 1 :])
+        assert len(above) == sum(part.layers for part in backbone.stages[stage + 1 :])
