@@ -52,7 +52,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def only_tiny(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> Backbone:
     """No backbone but the tiny one is at hand."""
-    monkeypatch.setattr(compare, "at_hand", lambda _settings: (tiny,))
+    monkeypatch.setattr(compare, "available", lambda _settings: (tiny,))
     return tiny
 
 
@@ -131,7 +131,7 @@ def test_an_order_that_cannot_be_read_is_a_sentence(
     host: Settings, upload: Upload, nobody: None
 ) -> None:
     job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
-    (job.path / comparisons.DATASET).write_text("{")
+    (job.path / comparisons.REQUEST).write_text("{")
     with pytest.raises(TuskerError, match="Upload them again"):
         worker.work(job, host)
 
