@@ -90,13 +90,13 @@ def make(settings: Settings, *, classes: int = CLASSES, test: int = TEST, seed: 
     run.write_thumbnails(thumbnails)
     run.write_heatmaps(random.integers(0, 256, (test, 2, 7, 7), dtype=np.uint8))
     scores = random.gamma(9, 0.065, test)
-    run.write_ood_scores(
+    run.ood_scores.write(
         OodScores(
             scores=tuple(np.round(scores, 4).tolist()),
             false_alarms=intervals.proportion(int((scores > 1).sum()), test),
         )
     )
-    run.write_footprint(Footprint(milliseconds=4.1, megabytes=18.9, parameters=3_500_000))
+    run.footprint.write(Footprint(milliseconds=4.1, megabytes=18.9, parameters=3_500_000))
     _write_extras(run, names)
     run.complete_with("made up", time.time(), 300.0)
     run.job.end(State.FINISHED)
@@ -158,7 +158,7 @@ def _write_extras(run: Run, names: tuple[str, ...]) -> None:
             Kept(phase=phase, epoch=epochs, validation_loss=2.2 / epochs, validation_accuracy=0.88)
         )
     labels = np.arange(16 * len(names)) % len(names)
-    run.write_learning_curve(
+    run.learning_curve.write(
         learning_curve(
             np.eye(len(names))[labels],
             labels,

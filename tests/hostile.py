@@ -15,13 +15,13 @@ TITLE = "# title </title><b>x</b>"
 def renamed(run: Run, classes: tuple[str, ...] = CLASSES, title: str = TITLE) -> Run:
     """Rename the classes and pictures of a run, and the run."""
     dataset = run.dataset().model_copy(update={"classes": classes, "name": title})
-    run.write_dataset(dataset)
+    run.dataset.write(dataset)
     run.write_report(_renamed(run.report(), classes), run.probabilities())
     curve = run.learning_curve()
     if curve is not None:
         sentence = f"Begin with {classes[0]} and {classes[1]}."
         named = {"classes": classes, "sentence": sentence}
-        run.write_learning_curve(curve.model_copy(update=named))
+        run.learning_curve.write(curve.model_copy(update=named))
     run.complete_with(title, 1e9, 8.0)
     return run
 

@@ -39,7 +39,7 @@ def start(
         run = Run(runs.new_path(settings))
         try:
             runs.create(config, examined.dataset, run.path, by=by)
-            run.write_findings(examined.findings)
+            run.findings.write(examined.findings)
             enqueue(run.path, runs.training_order(upload.pictures, start_from), settings, by=by)
         except (TuskerError, OSError):
             runs.delete(run)

@@ -3,12 +3,11 @@
 Only `model.json`, `weights.safetensors`, `novelty.safetensors` and `looks.json` of the zip are
 read. Nothing in them can be executed: a description that is checked against the table of backbones,
 float32 arrays whose names and shapes follow from it, and a few bounded numbers. The network is
-built here.
+built here, and the files that are stored are written from the checked values.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import unicodedata
@@ -17,44 +16,55 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from pydantic import ValidationError
+from safetensors import SafetensorError, deserialize
 
 from core import backbones
 from core.archive.directory import NAME_BYTES
 from core.backbones import variables
 from core.bundles.members import Member, find
-from core.bundles.tensors import HEADER_BYTES, ITEM, LENGTH, Shapes, Tensors
-from core.errors import BadArchive, BadBundle, LimitExceeded
+from core.errors import BadBundle, LimitExceeded
 from core.model import storage
 from core.model.appearance import Appearance
 from core.model.ood import DIRECTIONS, OodDetector
 from core.model.storage import APPEARANCE, MODEL, OOD, WEIGHTS, ModelFile
 from core.settings import MEGABYTE, Settings
-from core.system import files
 
 MODEL_BYTES, APPEARANCE_BYTES = MEGABYTE, 4096
 """Largest `model.json` and `looks.json`; Tusker writes about 600 bytes of the latter."""
-HIDDEN_LAYERS, UNITS, DROPOUT, SMALLEST_CROP = 3, 4096, 0.9, 0.5
-"""Limits of a trained head and crop, as the settings of a training have them."""
+HEADER_BYTES = 256 * 1024
+"""Largest header of a safetensors file; the largest that Tusker writes has 30 KB."""
+LENGTH_BYTES = 8
+"""A safetensors file begins with the length of its header."""
+
+Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that passed the checks.
-
-    Attributes:
-        model: content of `model.json`.
-        digests: SHA-256 of the other files, in hex, by name.
-    """
+    """The model of a bundle that passed the checks."""
 
     model: ModelFile
-    digests: dict[str, str]
+    arrays: dict[str, np.ndarray]
+    ood_detector: OodDetector | None
+    appearance: Appearance | None
+
+    def write(self, folder: Path) -> None:
+        """Write the files of the model into a folder, which is created."""
+        folder.mkdir(parents=True, exist_ok=True)
+        storage.save(folder, self.model, self.arrays)
+        if self.ood_detector is not None:
+            storage.save_ood_detector(folder, self.ood_detector)
+        if self.appearance is not None:
+            storage.save_appearance(folder, self.appearance)
 
 
 def read(file: IO[bytes], settings: Settings) -> Bundle:
-    """Check a bundle; nothing is stored.
+    """Read and check a bundle; nothing is stored.
 
-    Memory stays within a few megabytes whatever sizes the zip claims.
+    Whatever sizes the zip claims, memory stays within about twice the weights of a model that fits
+    its description.
 
     Args:
         file: seekable; stays open.
@@ -64,43 +74,19 @@ def read(file: IO[bytes], settings: Settings) -> Bundle:
         BadBundle: not a bundle, or one that Tusker cannot have written.
         LimitExceeded: more than this host allows.
     """
-    return _check(find(file, settings), settings)
-
-
-def extract(file: IO[bytes], folder: Path, settings: Settings) -> Bundle:
-    """Check a bundle, then write the files of its model into a folder.
-
-    Raises as `read`; then nothing was written.
-    """
     members = find(file, settings)
-    bundle = _check(members, settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, digest in bundle.digests.items():
-        with files.replacing(folder / name) as temporary, temporary.open("wb") as out:
-            written = hashlib.sha256()
-            for chunk in members[name].chunks():
-                written.update(chunk)
-                out.write(chunk)
-            if written.hexdigest() != digest:
-                raise BadArchive(f"{name} changed while it was read. Try again.")
-    storage.write_description(folder, bundle.model)
-    return bundle
+    model = _read_model(members[MODEL], settings)
+    return Bundle(
+        model,
+        _read_weights(members[WEIGHTS], model),
+        _read_ood_detector(members[OOD], model) if OOD in members else None,
+        _read_appearance(members[APPEARANCE]) if APPEARANCE in members else None,
+    )
 
 
-def _check(members: dict[str, Member], settings: Settings) -> Bundle:
-    model = _check_model(members[MODEL], settings)
-    digests = {WEIGHTS: _check_weights(members[WEIGHTS], model)}
-    if OOD in members:
-        digests[OOD] = _check_ood_detector(members[OOD], model)
-    if APPEARANCE in members:
-        digests[APPEARANCE] = _check_appearance(members[APPEARANCE])
-    return Bundle(model, digests)
-
-
-def _check_model(member: Member, settings: Settings) -> ModelFile:
-    _check_size(member, MODEL_BYTES)
+def _read_model(member: Member, settings: Settings) -> ModelFile:
     try:
-        model = ModelFile.model_validate_json(b"".join(member.chunks()))
+        model = ModelFile.model_validate_json(member.read(MODEL_BYTES))
     except ValidationError as error:
         raise _invalid(MODEL, _first_error(error)) from error
     if not backbones.known(model.backbone):
@@ -109,14 +95,6 @@ def _check_model(member: Member, settings: Settings) -> ModelFile:
     row = backbones.get(model.backbone)
     if model.size != row.size:
         raise _impossible(f"pictures of {model.size} pixels; {row.title} takes {row.size}")
-    if not SMALLEST_CROP <= model.crop <= 1:
-        raise _impossible(f"a crop of {model.crop:g}; it may be {SMALLEST_CROP} to 1")
-    if len(model.hidden) > HIDDEN_LAYERS or any(not 1 <= units <= UNITS for units in model.hidden):
-        raise _impossible(f"hidden layers other than at most {HIDDEN_LAYERS} of 1 to {UNITS} units")
-    if not 0 <= model.dropout <= DROPOUT:
-        raise _impossible(f"a dropout of {model.dropout:g}; it may be 0 to {DROPOUT}")
-    if model.temperature is not None and not 0 < model.temperature < math.inf:
-        raise _impossible(f"a temperature of {model.temperature:g}; it must be over 0")
     stages = [stage.name for stage in row.stages[:-1]]
     if model.cut is not None and model.cut not in stages:
         raise _impossible(f"a cut at {model.cut[:60]!r}, which is no stage of {row.title}")
@@ -140,21 +118,19 @@ def _check_classes(classes: tuple[str, ...], settings: Settings) -> None:
         raise _impossible("two classes of the same name")
 
 
-def _check_weights(member: Member, model: ModelFile) -> str:
-    """SHA-256 of the weights, whose names and shapes are those of such a model."""
-    head = head_shapes(model)
+def _read_weights(member: Member, model: ModelFile) -> dict[str, np.ndarray]:
+    """The weights, whose names and shapes are those of such a model."""
+    head = _head_shapes(model)
     row = backbones.get(model.backbone)
     stages = [stage.name for stage in row.stages]
     cut = model.cut
     above: Shapes = {} if cut is None else variables.of(row).above(stages.index(cut))
-    size = sum(ITEM * math.prod(shape) for shape in (head | above).values())
-    _check_size(member, LENGTH + HEADER_BYTES + size)
-    tensors = Tensors(member)
-    trained = [name for name in tensors.shapes if name.startswith(variables.PREFIX)]
+    arrays = _read_arrays(member, sum(map(math.prod, (head | above).values())))
+    trained = [name for name in arrays if name.startswith(variables.PREFIX)]
     if cut is not None and not trained:
         raise BadBundle(f"{MODEL} of this bundle says that layers were trained; none is in it.")
-    tensors.require(head | _trained(above, trained))
-    return tensors.digest()
+    _check_shapes(member.name, arrays, head | _trained(above, trained))
+    return arrays
 
 
 def _trained(above: Shapes, names: Iterable[str]) -> Shapes:
@@ -170,37 +146,66 @@ def _layer(name: str) -> str:
     return name.split(".")[1]
 
 
-def _check_ood_detector(member: Member, model: ModelFile) -> str:
-    width = backbones.get(model.backbone).embedding
-    rows = len(model.classes) + DIRECTIONS
-    _check_size(member, LENGTH + HEADER_BYTES + ITEM * (rows * width + 1))
-    tensors = Tensors(member)
-    counts = {name: (shape or (0,))[0] for name, shape in tensors.shapes.items()}
-    tensors.require(
-        {
-            "means": (min(counts.get("means", 0), len(model.classes)), width),
-            "directions": (min(counts.get("directions", 0), DIRECTIONS), width),
-            "threshold": (1,),
-        }
-    )
+def _read_ood_detector(member: Member, model: ModelFile) -> OodDetector:
+    width, classes = backbones.get(model.backbone).embedding, len(model.classes)
+    arrays = _read_arrays(member, (classes + DIRECTIONS) * width + 1)
+    rows = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    expected = {
+        "means": (min(rows.get("means", 0), classes), width),
+        "directions": (min(rows.get("directions", 0), DIRECTIONS), width),
+        "threshold": (1,),
+    }
+    _check_shapes(member.name, arrays, expected)
     try:
-        OodDetector.from_arrays(tensors.arrays())
+        return OodDetector.from_arrays(arrays)
     except ValueError as error:
-        raise _invalid(OOD, str(error)[:120]) from error
-    return tensors.digest()
+        raise _invalid(member.name, str(error)[:120]) from error
 
 
-def _check_appearance(member: Member) -> str:
-    _check_size(member, APPEARANCE_BYTES)
-    content = b"".join(member.chunks())
+def _read_appearance(member: Member) -> Appearance:
     try:
-        Appearance.model_validate_json(content)
+        return Appearance.model_validate_json(member.read(APPEARANCE_BYTES))
     except ValidationError as error:
         raise _invalid(APPEARANCE, _first_error(error)) from error
-    return hashlib.sha256(content).hexdigest()
 
 
-def head_shapes(model: ModelFile) -> Shapes:
+def _read_arrays(member: Member, values: int) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file: float32, finite, and without bytes beside them.
+
+    Args:
+        values: the largest number of values in all arrays.
+    """
+    content = member.read(LENGTH_BYTES + HEADER_BYTES + 4 * values)
+    header = int.from_bytes(content[:LENGTH_BYTES], "little")
+    if header > HEADER_BYTES:
+        raise _invalid(member.name, f"a header of {header:,} bytes is more than it may have")
+    try:
+        tensors = deserialize(content)
+    except SafetensorError as error:
+        reason = str(error).removeprefix("Error while deserializing: ")
+        raise _invalid(member.name, reason[:120]) from error
+    arrays = {}
+    for name, tensor in tensors:
+        if tensor["dtype"] != "F32":
+            raise _invalid(member.name, f"{name[:60]!r} is not float32")
+        arrays[name] = np.frombuffer(tensor["data"], "<f4").reshape(tensor["shape"])
+        if not np.isfinite(arrays[name]).all():
+            raise _invalid(member.name, "some of its numbers are not finite")
+    return arrays
+
+
+def _check_shapes(file: str, arrays: dict[str, np.ndarray], expected: Shapes) -> None:
+    for name in arrays:
+        if name not in expected:
+            raise _invalid(file, f"it holds {name[:60]!r}, which this model does not have")
+    for name, shape in expected.items():
+        if name not in arrays:
+            raise _invalid(file, f"{name} is missing")
+        if arrays[name].shape != shape:
+            raise _invalid(file, f"{name} has the shape {arrays[name].shape}, not {shape}")
+
+
+def _head_shapes(model: ModelFile) -> Shapes:
     """Shapes of the arrays of a model's head, by name."""
     widths = [backbones.get(model.backbone).embedding, *model.hidden, len(model.classes)]
     shapes: Shapes = {}
@@ -208,14 +213,6 @@ def head_shapes(model: ModelFile) -> Shapes:
         shapes[f"head.{number}.kernel"] = (inputs, units)
         shapes[f"head.{number}.bias"] = (units,)
     return shapes
-
-
-def _check_size(member: Member, most: int) -> None:
-    if member.size > most:
-        raise BadBundle(
-            f"{member.name} of this bundle says it has {member.size:,} bytes; such a model has "
-            f"at most {most:,}."
-        )
 
 
 def _first_error(error: ValidationError) -> str:

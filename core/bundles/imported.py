@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import IO
@@ -16,13 +16,14 @@ from core.backbones import serving
 from core.bundles import bundle
 from core.bundles.imported_model import ImportedModel
 from core.errors import NotEnoughResources, UnknownModel
-from core.jobs import enqueue, quotas, scheduling
+from core.jobs import enqueue, folders
 from core.jobs.folder import Order
 from core.runs.annotations import NAME_LENGTH
 from core.settings import MEGABYTE, Settings
-from core.system import files, visitors
+from core.system import files
 
-ID = re.compile(r"[0-9a-f]{32}")
+_IMPORTING = threading.Lock()
+"""Held while a bundle is in memory, so that only one is."""
 SPARE_BYTES = 256 * MEGABYTE
 CACHED_BUNDLES = 10
 """Largest number of bundles from the command line that are kept, the last used ones."""
@@ -48,29 +49,17 @@ def import_bundle(
         LimitExceeded: it is larger than this host allows, or too many jobs wait.
         NotEnoughResources: it does not fit on the disk.
     """
-    bundle.read(stream, settings)
-    sweep(settings)
-    quotas.check_space(by, settings)
-    home = folder(settings)
-    model = ImportedModel(home / secrets.token_hex(16))
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(home).free < SPARE_BYTES:
-            raise NotEnoughResources("The disk of this host is full. Try again later.")
-        bundle.extract(stream, model.path, settings)
-        visitors.set_owner(model.path, by)
-        model.write_manifest(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
-        if not model.ready(settings):
-            queue_build(model, settings, by=by)
-    except OSError as error:
-        delete(model)
-        raise NotEnoughResources(
-            f"The model could not be stored on this host ({error.strerror or error}). "
-            "Try again later."
-        ) from error
-    except BaseException:
-        delete(model)
-        raise
+    with _IMPORTING:
+        content = bundle.read(stream, settings)
+        sweep(settings)
+        with folders.create(folder(settings), "The model", settings, by=by) as path:
+            if shutil.disk_usage(path).free < SPARE_BYTES:
+                raise NotEnoughResources("The disk of this host is full. Try again later.")
+            model = ImportedModel(path)
+            content.write(path)
+            model.write_manifest(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
+            if not model.ready(settings):
+                queue_build(model, settings, by=by)
     return model
 
 
@@ -96,14 +85,14 @@ def get(settings: Settings, model_id: str) -> ImportedModel:
 
 def exists(settings: Settings, model_id: str) -> bool:
     """Whether an imported model has this id."""
-    return bool(ID.fullmatch(model_id)) and ImportedModel(folder(settings) / model_id).complete
+    path = folder(settings) / model_id
+    return bool(folders.ID.fullmatch(model_id)) and ImportedModel(path).complete
 
 
 def list_models(settings: Settings) -> tuple[ImportedModel, ...]:
     """All imported models of this machine."""
-    home = folder(settings)
-    names = [path.name for path in home.iterdir()] if home.is_dir() else []
-    return tuple(ImportedModel(home / name) for name in names if exists(settings, name))
+    models = map(ImportedModel, folders.list_folders(folder(settings)))
+    return tuple(model for model in models if model.complete)
 
 
 def delete(model: ImportedModel) -> None:
@@ -113,15 +102,8 @@ def delete(model: ImportedModel) -> None:
 
 def sweep(settings: Settings) -> None:
     """On a public host, delete imported models that nobody has used for a while."""
-    if settings.mode == "personal":
-        return
-    oldest = time.time() - settings.upload_hours * 3600
-    old = [model for model in list_models(settings) if _used_at(model) < oldest]
-    needed = _needed(settings) if old else set()
-    for model in old:
-        building = model.job.exists and not scheduling.status(model.job, settings).state.ended
-        if model.path not in needed and not building:
-            delete(model)
+    if settings.mode == "public":
+        folders.sweep(folder(settings), lambda: runs.inputs(settings), settings)
 
 
 def open_bundle(
@@ -142,7 +124,7 @@ def open_bundle(
         model = ImportedModel(home / f".{secrets.token_hex(8)}")
         try:
             with path.open("rb") as stream:
-                bundle.extract(stream, model.path, settings)
+                bundle.read(stream, settings).write(model.path)
             model.write_manifest(path.stem, time.time())
             if not model.ready(settings):
                 model.build(settings, report)
@@ -163,21 +145,3 @@ def _trim(home: Path, newest: Path) -> None:
     others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in others[CACHED_BUNDLES - 1 :]:
         files.remove(path)
-
-
-def _used_at(model: ImportedModel) -> float:
-    """When a model was last used, in seconds since 1970."""
-    try:
-        return model.path.stat().st_mtime
-    except OSError:
-        return time.time()
-
-
-def _needed(settings: Settings) -> set[Path]:
-    """Models that a queued or running training continues from."""
-    needed = set()
-    for run in runs.list_runs(settings):
-        with contextlib.suppress(OSError, ValueError):
-            if run.start is not None and not run.status(settings).state.ended:
-                needed.add(run.start)
-    return needed

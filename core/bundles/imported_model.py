@@ -13,24 +13,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 
 import numpy as np
 
 from core import backbones
 from core.backbones import serving
 from core.errors import RunDamaged, UnknownModel
-from core.jobs import JobFolder
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
 from core.model.storage import ModelFile
 from core.runs import manifest
-from core.runs.annotations import (
-    Annotations,
-    lock_annotations,
-    read_annotations,
-    write_annotations,
-)
+from core.runs.annotations import AnnotatedFolder
 from core.settings import Settings
 
 CHECKED_PICTURES = 2
@@ -38,22 +31,8 @@ CHECKED_PICTURES = 2
 DAMAGED = "This model is damaged: its files are not those of the bundle. Import it again."
 
 
-class ImportedModel:
+class ImportedModel(AnnotatedFolder):
     """The folder of one imported model."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.job = JobFolder(path)
-
-    @property
-    def id(self) -> str:
-        """Name of the folder, which is also the permission to use the model."""
-        return self.path.name
-
-    @property
-    def complete(self) -> bool:
-        """Whether the whole model was imported; its serving model may still be missing."""
-        return manifest.exists(self.path)
 
     def model(self) -> ModelFile:
         """Backbone, classes and the like.
@@ -65,17 +44,6 @@ class ImportedModel:
             return storage.load_description(self.path)
         except RunDamaged as error:
             raise RunDamaged(DAMAGED) from error
-
-    def annotations(self) -> Annotations:
-        """The threshold, and a name that replaces the bundle's."""
-        return read_annotations(self.path)
-
-    def annotate(self, threshold: float) -> None:
-        """Set the probability below which the answer is "not sure"."""
-        if self.path.is_dir():  # the lock would create it
-            with lock_annotations(self.path):
-                own = read_annotations(self.path)
-                write_annotations(self.path, own.model_copy(update={"threshold": threshold}))
 
     @property
     def title(self) -> str:
@@ -96,11 +64,6 @@ class ImportedModel:
         except RunDamaged:
             return True
         return False
-
-    @property
-    def changed_at(self) -> int:
-        """Time at which the manifest was written, in ns; 0 if there is none."""
-        return manifest.written_at(self.path)
 
     def ready(self, settings: Settings) -> bool:
         """Whether the model can predict. Raises RunDamaged."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
@@ -25,18 +24,23 @@ class Member:
     _file: IO[bytes]
     _zipped: ZippedFile
 
-    @property
-    def size(self) -> int:
-        """Declared size in bytes."""
-        return self._zipped.entry.size
+    def read(self, most: int) -> bytes:
+        """The content, exactly as long as declared.
 
-    def chunks(self) -> Iterator[bytes]:
-        """Its bytes in small chunks, exactly as many as declared.
+        Args:
+            most: largest number of bytes.
 
         Raises:
             BadArchive: the file is damaged or contradicts the zip's directory.
+            BadBundle: the file is larger; nothing was read.
         """
-        return extraction.read(self._file, self._zipped)
+        size = self._zipped.entry.size
+        if size > most:
+            raise BadBundle(
+                f"{self.name} of this bundle says it has {size:,} bytes; such a model has at most "
+                f"{most:,}."
+            )
+        return b"".join(extraction.read(self._file, self._zipped))
 
 
 def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:

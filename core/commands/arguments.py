@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from core import settings as settings_module
 from core.errors import BadDataset, BadInput
+from core.settings import Settings
 
 if TYPE_CHECKING:
     from core.dataset import Progress
     from core.intake import Intake
     from core.runs.run import Run
-    from core.settings import Settings
     from core.training.config import TrainingConfig
 
 Data = Annotated[Path, typer.Argument(help="A zip of class folders, or a folder of them.")]
@@ -27,6 +28,11 @@ ConfigFile = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]
+
+
+def host() -> Settings:
+    """The settings from the environment, in personal mode: who has a shell has the machine."""
+    return settings_module.load().model_copy(update={"mode": "personal"})
 
 
 def existing(path: Path) -> Path:

@@ -7,15 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import typer
 
 from core.archive import sources
 from core.commands import arguments, terminal
-from core.commands.host import print_answer, print_json
-from core.commands.terminal import Watcher, complain
+from core.commands.terminal import Watcher, complain, print_answer, print_json
 from core.errors import BadInput
 from core.model import batch
 from core.model.batch import Row
@@ -25,29 +23,6 @@ from core.settings import Settings
 
 NAMED = 5
 """Labels that the summary lists by name."""
-
-
-@dataclass
-class Tally:
-    """Counts of the predictions so far."""
-
-    labels: Counter[str] = field(default_factory=Counter)
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    unreadable: int = 0
-
-    def add(self, row: Row) -> None:
-        """Count a picture."""
-        if row.verdict is None:
-            self.unreadable += 1
-            return
-        self.verdicts[row.verdict] += 1
-        if row.verdict is Verdict.SURE:
-            self.labels[row.predictions[0].label] += 1
-
-    @property
-    def total(self) -> int:
-        """Number of pictures, readable or not."""
-        return self.verdicts.total() + self.unreadable
 
 
 def predict(
@@ -71,7 +46,9 @@ def predict(
     """
     _check(tables, paths)
     lookup.find(model, settings)  # before anything is unpacked
-    watch, tally = Watcher(silent=as_json), Tally()
+    watch = Watcher(silent=as_json)
+    labels: Counter[str] = Counter()
+    verdicts: Counter[Verdict | None] = Counter()  # None: the picture could not be read
     began = time.monotonic()
     with (
         terminal.cancelling(lambda: None),
@@ -84,7 +61,9 @@ def predict(
         )
         with closing(rows), _writing(tables) as adds:
             for row in filter(None, rows):
-                tally.add(row)
+                verdicts[row.verdict] += 1
+                if row.verdict is Verdict.SURE:
+                    labels[row.predictions[0].label] += 1
                 for add in adds:
                     add(row)
                 if row.verdict is None:
@@ -92,11 +71,11 @@ def predict(
                 elif not tables:
                     predictions = row.predictions[:top]
                     print_answer(row.file, predictions, row.verdict, as_json=as_json, alone=False)
-    if not tally.total:
+    if not verdicts:
         complain("Expected pictures, found none.")
     elif tables:
-        _summarise(tally, time.monotonic() - began, as_json=as_json)
-    if tally.unreadable or not tally.total:
+        _summarise(labels, verdicts, time.monotonic() - began, as_json=as_json)
+    if verdicts[None] or not verdicts:
         raise typer.Exit(2)
 
 
@@ -115,31 +94,32 @@ def _writing(tables: Mapping[str, Path]) -> Iterator[list[Callable[[Row], None]]
         yield [stack.enter_context(table.open_table(path, form)) for form, path in tables.items()]
 
 
-def _summarise(tally: Tally, seconds: float, *, as_json: bool) -> None:
-    rate = tally.total / seconds
+def _summarise(
+    labels: Counter[str], verdicts: Counter[Verdict | None], seconds: float, *, as_json: bool
+) -> None:
+    total, unreadable = verdicts.total(), verdicts[None]
+    rate = total / seconds
     if as_json:
         print_json(
             {
-                "pictures": tally.total,
-                "labels": dict(tally.labels.most_common()),
-                "not_sure": tally.verdicts[Verdict.NOT_SURE],
-                "unlike": tally.verdicts[Verdict.UNLIKE],
-                "unreadable": tally.unreadable,
+                "pictures": total,
+                "labels": dict(labels.most_common()),
+                "not_sure": verdicts[Verdict.NOT_SURE],
+                "unlike": verdicts[Verdict.UNLIKE],
+                "unreadable": unreadable,
                 "seconds": round(seconds, 2),
                 "pictures_per_second": round(rate, 1),
             }
         )
         return
-    named = tally.labels.most_common(NAMED)
+    named = labels.most_common(NAMED)
     parts = [f"{count:,} {label}" for label, count in named]
-    if rest := tally.labels.total() - sum(count for _, count in named):
-        parts.append(f"{rest:,} of {len(tally.labels) - NAMED:,} other labels")
+    if rest := labels.total() - sum(count for _, count in named):
+        parts.append(f"{rest:,} of {len(labels) - NAMED:,} other labels")
     for verdict in (Verdict.NOT_SURE, Verdict.UNLIKE):
-        if tally.verdicts[verdict]:
-            parts.append(f"{tally.verdicts[verdict]:,} {verdict.value}")
-    if tally.unreadable:
-        parts.append(f"{tally.unreadable:,} not readable")
-    noun = "picture" if tally.total == 1 else "pictures"
-    typer.echo(
-        f"{tally.total:,} {noun}: {'; '.join(parts)}. {seconds:.1f} s, {rate:.0f} pictures/s."
-    )
+        if verdicts[verdict]:
+            parts.append(f"{verdicts[verdict]:,} {verdict.value}")
+    if unreadable:
+        parts.append(f"{unreadable:,} not readable")
+    noun = "picture" if total == 1 else "pictures"
+    typer.echo(f"{total:,} {noun}: {'; '.join(parts)}. {seconds:.1f} s, {rate:.0f} pictures/s.")

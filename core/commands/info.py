@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from core.commands import arguments
-from core.commands.arguments import AsJson
-from core.commands.host import host, print_json
-from core.commands.terminal import Watcher
+from core.commands.arguments import AsJson, host
+from core.commands.terminal import Watcher, print_json
 
 
 def card(run: Annotated[str, typer.Argument(help="A run's folder or id.")]) -> None:

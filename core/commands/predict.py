@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from core.commands import arguments
-from core.commands.arguments import AsJson
-from core.commands.host import host, print_answer, print_json
-from core.commands.terminal import complain
+from core.commands.arguments import AsJson, host
+from core.commands.terminal import complain, print_answer, print_json
 from core.errors import BadInput
 
 

@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from core.commands import arguments, terminal
-from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, Seed
-from core.commands.host import host, print_json
-from core.commands.terminal import Watcher, complain
+from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, Seed, host
+from core.commands.terminal import Watcher, complain, print_json
 
 
 def train(
@@ -57,7 +56,7 @@ def train(
         if not as_json:
             complain(estimate.estimate(intake.dataset, configured, settings).sentence)
         run = runs.create(configured, intake.dataset, path)
-        run.write_findings(intake.findings)
+        run.findings.write(intake.findings)
         run.job.open(runs.training_order(pictures, model))
         terminal.divert(run.job.log_path)
         began = time.monotonic()

@@ -76,7 +76,7 @@ def build_all(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verif
         accuracy=pictures_held_out.accuracy,
         results=tuple(results[form.file] for form in FORMATS),
     )
-    run.write_verification(verification)
+    run.verification.write(verification)
     return verification
 
 

@@ -11,20 +11,14 @@ from platform import python_version
 from typing import Any
 
 from core import __version__, backbones
-from core.backbones import Backbone
-from core.checks import Finding
-from core.checks.labels import LabelIssue
 from core.dataset import Dataset, Split, splitting
 from core.evaluation import Report, describe, intervals
-from core.evaluation.learning_curve import LearningCurve
-from core.evaluation.report import ClassScore, Estimate, Footprint, OodScores, Threshold
+from core.evaluation.report import Estimate, Threshold
 from core.evaluation.wording import figures
 from core.export import programs
 from core.jobs.events import Epoch, Kept
-from core.runs.annotations import Origin
 from core.runs.run import Run
 from core.system import markdown
-from core.training.config import TrainingConfig
 
 FEW = 10
 """Test pictures of a class below which its figures are called uncertain."""
@@ -54,12 +48,10 @@ class PhaseSummary:
     kept: Kept | None
 
 
-@dataclass(frozen=True)
 class Facts:
-    """Everything that a card or an HTML report says about a run.
+    """Everything that a card or an HTML report says about a complete run.
 
     Attributes:
-        title: of the run.
         day: when the training finished.
         version: of Tusker that trained it; empty if before 1.0.
         seconds: from the first picture to the report.
@@ -69,82 +61,50 @@ class Facts:
         alike: pictures that look the same as another one.
         astride: those of them whose duplicate is in another split.
         origin: the run that it was trained again from. Never show its id: it is a permission.
-        phases: in order.
         threshold: the current one, with coverage and error on the test pictures; None if off.
         worst: classes with the lowest recall, if below 1.
         few: classes with fewer than `FEW` test pictures.
     """
 
-    title: str
-    day: str
-    version: str
-    seconds: float
-    report: Report
-    dataset: Dataset
-    config: TrainingConfig
-    backbone: Backbone | None
-    counts: tuple[ClassCount, ...]
-    parts: tuple[int, int, int]
-    alike: int
-    astride: int
-    origin: Origin | None
-    findings: tuple[Finding, ...]
-    label_issues: tuple[LabelIssue, ...]
-    phases: tuple[PhaseSummary, ...]
-    threshold: Threshold | None
-    worst: tuple[ClassScore, ...]
-    few: tuple[ClassScore, ...]
-    unlike: OodScores | None
-    footprint: Footprint | None
-    curve: LearningCurve | None
+    def __init__(self, run: Run) -> None:
+        """Gather the facts.
+
+        Raises:
+            RunDamaged: the run is not complete, or one of its files cannot be read.
+        """
+        manifest = run.manifest()
+        self.day, self.seconds = _day(manifest.completed_at), manifest.seconds
+        self.version = manifest.tusker
+        self.report, self.dataset, self.config = run.report(), run.dataset(), run.config()
+        self.title = run.annotations().name or self.dataset.name
+        name = self.config.backbone
+        self.backbone = backbones.get(name) if backbones.known(name) else None
+        self.counts = _counts(self.dataset)
+        self.parts = tuple(len(self.dataset.of(split)) for split in SPLITS)
+        self.alike, self.astride = _alike(self.dataset)
+        self.origin, self.findings = run.origin(), run.findings()
+        self.label_issues = run.label_issues()
+        self.phases = _phases(run.epochs(), run.kept())
+        self.threshold = _threshold(run, self.report)
+        scores = self.report.per_class
+        recalls = [(score.recall.value, score) for score in scores if score.recall]
+        missed = sorted((pair for pair in recalls if pair[0] < 1), key=lambda pair: pair[0])
+        self.worst = tuple(score for _, score in missed[:WORST])
+        self.few = tuple(score for score in scores if score.support < FEW)
+        self.unlike, self.footprint = run.ood_scores(), run.footprint()
+        self.curve = run.learning_curve()
 
 
-def facts(run: Run) -> Facts:
-    """Gather the facts of a complete run.
-
-    Raises:
-        RunDamaged: the run is not complete, or one of its files cannot be read.
-    """
-    manifest, report, dataset, config = run.manifest(), run.report(), run.dataset(), run.config()
-    alike, astride = _alike(dataset)
-    missed = [score for score in report.per_class if score.recall and score.recall.value < 1]
-    missed.sort(key=lambda score: score.recall.value if score.recall else 1.0)
-    return Facts(
-        title=run.annotations().name or dataset.name,
-        day=_day(manifest.completed_at),
-        version=manifest.tusker,
-        seconds=manifest.seconds,
-        report=report,
-        dataset=dataset,
-        config=config,
-        backbone=backbones.get(config.backbone) if backbones.known(config.backbone) else None,
-        counts=_counts(dataset),
-        parts=(len(dataset.of("train")), len(dataset.of("validation")), len(dataset.of("test"))),
-        alike=alike,
-        astride=astride,
-        origin=run.origin(),
-        findings=run.findings(),
-        label_issues=run.label_issues(),
-        phases=_phases(run.epochs(), run.kept()),
-        threshold=_threshold(run, report),
-        worst=tuple(missed[:WORST]),
-        few=tuple(score for score in report.per_class if score.support < FEW),
-        unlike=run.ood_scores(),
-        footprint=run.footprint(),
-        curve=run.learning_curve(),
-    )
-
-
-def card(run: Run, known: Facts | None = None) -> str:
+def card(run: Run, facts: Facts | None = None) -> str:
     """The model card of a complete run, as Markdown.
 
     Args:
-        known: the facts of the run, if they were gathered already.
+        facts: those of the run, if they were gathered already.
 
     Raises:
         RunDamaged: the run is not complete, or one of its files cannot be read.
     """
-    known = known or facts(run)
+    facts = facts or Facts(run)
     environment = programs.environment(finalize=_escaped)
     environment.filters |= {
         "figure": lambda estimate: _Trusted(describe(estimate)),
@@ -153,11 +113,11 @@ def card(run: Run, known: Facts | None = None) -> str:
         "fixed": lambda value, places: _Trusted(f"{value:.{places}f}"),
     }
     return environment.get_template("card.md.j2").render(
-        vars(known),
+        vars(facts),
         few_limit=FEW,
-        mistakes=known.report.confusion.worst[:MISTAKES],
+        mistakes=facts.report.confusion.worst[:MISTAKES],
         named=NAMED,
-        width=_interval(known.report.accuracy),
+        width=_interval(facts.report.accuracy),
         versions=_versions(),
     )
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import secrets
-import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -16,15 +12,14 @@ from core import intake, runs
 from core.archive import extraction, sources
 from core.archive.sources import Source
 from core.checks import Finding
-from core.errors import LimitExceeded, NotEnoughResources, UnknownModel
+from core.errors import LimitExceeded, UnknownModel
 from core.intake import Intake
-from core.jobs import JobFolder, enqueue, quotas, scheduling
+from core.jobs import JobFolder, enqueue, folders, quotas
 from core.jobs.folder import Order
 from core.settings import MEGABYTE, Settings
-from core.system import visitors
+from core.system import files
 from core.system.files import CHUNK
 
-UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 ZIP = "upload.zip"
 
 
@@ -128,7 +123,6 @@ def unpack(
         NotEnoughResources: the pictures do not fit on the disk.
     """
     with _new_upload(settings, by) as upload:
-        visitors.set_owner(upload.path, by)
         path = upload.path / ZIP
         _copy(stream, path, settings)
         pictures = sources.in_zip(path, upload.pictures, settings, prefix=prefix)
@@ -138,7 +132,7 @@ def unpack(
 
 def delete(upload: Upload) -> None:
     """Delete an upload that no job reads."""
-    shutil.rmtree(upload.path, ignore_errors=True)
+    files.remove(upload.path)
 
 
 def get(settings: Settings, upload_id: str) -> Upload:
@@ -147,7 +141,7 @@ def get(settings: Settings, upload_id: str) -> Upload:
     Raises:
         UnknownModel: there is none, or it was deleted.
     """
-    if UPLOAD_ID.fullmatch(upload_id):
+    if folders.ID.fullmatch(upload_id):
         path = _folder(settings) / upload_id
         # Unlike `touch`, this creates nothing if a sweep has just deleted the upload.
         with contextlib.suppress(FileNotFoundError):
@@ -161,55 +155,16 @@ def get(settings: Settings, upload_id: str) -> Upload:
 
 def sweep(settings: Settings) -> None:
     """Delete uploads that have not been used for a while and that no job needs."""
-    folder = _folder(settings)
-    if not folder.is_dir():
-        return
-    oldest = time.time() - settings.upload_hours * 3600
-    old = {
-        path for path in folder.iterdir() if UPLOAD_ID.fullmatch(path.name) and _used(path) < oldest
-    }
-    for path in old - _needed(settings) if old else ():
-        jobs = (Upload(path).job, Upload(path).comparison)
-        if all(not job.exists or scheduling.status(job, settings).state.ended for job in jobs):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _needed(settings: Settings) -> set[Path]:
-    """Uploads that an unfinished training reads."""
-    needed = set()
-    for run in runs.list_runs(settings):
-        with contextlib.suppress(OSError, ValueError):
-            if run.pictures is not None and not run.status(settings).state.ended:
-                needed.add(run.pictures.parent)
-    return needed
-
-
-def _used(path: Path) -> float:
-    """When an upload was last used, in seconds since 1970."""
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return time.time()
+    folders.sweep(_folder(settings), lambda: runs.inputs(settings), settings)
 
 
 @contextlib.contextmanager
 def _new_upload(settings: Settings, by: str) -> Iterator[Upload]:
     """Create the folder of an upload; deleted again if the block raises."""
     sweep(settings)
-    quotas.check_space(by, settings)
     quotas.check_pictures(by, settings)
-    upload = Upload(_folder(settings) / secrets.token_hex(16))
-    upload.path.mkdir(parents=True)
-    try:
-        yield upload
-    except BaseException as error:
-        delete(upload)
-        if isinstance(error, OSError):
-            raise NotEnoughResources(
-                f"The pictures could not be stored on this host ({error.strerror or error}). "
-                "Try again later, or with fewer pictures."
-            ) from error
-        raise
+    with folders.create(_folder(settings), "The pictures", settings, by=by) as path:
+        yield Upload(path)
 
 
 def _copy(stream: IO[bytes], path: Path, settings: Settings) -> None:

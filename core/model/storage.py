@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from core import __version__, backbones
+from core import backbones
 from core.backbones import serving
 from core.errors import RunDamaged
 from core.model.appearance import Appearance
@@ -29,7 +29,8 @@ LITERT = "classifier.tflite"
 KERAS = "classifier.keras"
 ANSWERING = (MODEL, WEIGHTS, SERVING, OOD, APPEARANCE)
 """Files that predictions are made with; the others are exports."""
-UNREADABLE = "The model of this run is damaged: its files cannot be read."
+LAYERS, UNITS, DROPOUT, SMALLEST_CROP = 3, 4096, 0.9, 0.5
+"""Limits of a head and a crop, as the settings of a training have them."""
 
 
 class ModelFile(BaseModel):
@@ -39,14 +40,14 @@ class ModelFile(BaseModel):
 
     version: Literal[1] = 1
     tusker: str = Field("", max_length=40)
-    """Version of Tusker that saved the model; empty if before 1.0."""
+    """Version of Tusker that trained the model; empty if before 1.0."""
     backbone: str
     classes: tuple[str, ...]
     size: int = Field(ge=8, le=1024)
-    crop: float = Field(gt=0, le=1)
-    hidden: tuple[int, ...] = ()
-    dropout: float = 0.0
-    temperature: float | None = None
+    crop: float = Field(ge=SMALLEST_CROP, le=1)
+    hidden: tuple[Annotated[int, Field(ge=1, le=UNITS)], ...] = Field((), max_length=LAYERS)
+    dropout: float = Field(0.0, ge=0, le=DROPOUT)
+    temperature: float | None = Field(None, gt=0, allow_inf_nan=False)
     """Temperature of the calibration; the weights of the head already include it."""
     cut: str | None = None
     """The stage below the first trained one; None if the backbone stayed frozen."""
@@ -62,11 +63,6 @@ def save(folder: Path, model: ModelFile, arrays: dict[str, np.ndarray]) -> None:
     folder.mkdir(exist_ok=True)
     with files.replacing(folder / WEIGHTS) as temporary:
         save_file(arrays, temporary)
-    write_description(folder, model.model_copy(update={"tusker": __version__}))
-
-
-def write_description(folder: Path, model: ModelFile) -> None:
-    """Write `model.json` as it is."""
     files.write_text(folder / MODEL, model.model_dump_json(indent=1))
 
 
@@ -79,7 +75,7 @@ def load_description(folder: Path) -> ModelFile:
     try:
         return ModelFile.model_validate_json((folder / MODEL).read_bytes())
     except (OSError, ValueError) as error:
-        raise RunDamaged(UNREADABLE) from error
+        raise _damaged("its files cannot be read") from error
 
 
 def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
@@ -93,12 +89,9 @@ def load(folder: Path) -> tuple[ModelFile, dict[str, np.ndarray]]:
         arrays = load_file(folder / WEIGHTS)
         classes = DenseHead.from_arrays(arrays).classes
     except (OSError, LookupError, ValueError, SafetensorError) as error:
-        raise RunDamaged(UNREADABLE) from error
+        raise _damaged("its files cannot be read") from error
     if classes != len(model.classes):
-        raise RunDamaged(
-            f"The model of this run is damaged: {MODEL} names {len(model.classes)} classes, its "
-            f"weights have {classes}."
-        )
+        raise _damaged(f"{MODEL} names {len(model.classes)} classes, its weights have {classes}")
     return model, arrays
 
 
@@ -122,12 +115,9 @@ def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
     try:
         ood_detector = OodDetector.from_arrays(load_file(folder / OOD))
     except (OSError, LookupError, ValueError, SafetensorError) as error:
-        raise RunDamaged(f"The model of this run is damaged: {OOD} cannot be read.") from error
+        raise _damaged(f"{OOD} cannot be read") from error
     if ood_detector.width != width:
-        raise RunDamaged(
-            f"The model of this run is damaged: {OOD} is for {ood_detector.width} features, its "
-            f"head takes {width}."
-        )
+        raise _damaged(f"{OOD} is for {ood_detector.width} features, its head takes {width}")
     return ood_detector
 
 
@@ -147,9 +137,7 @@ def load_appearance(folder: Path) -> Appearance | None:
     try:
         return Appearance.model_validate_json((folder / APPEARANCE).read_bytes())
     except (OSError, ValueError) as error:
-        raise RunDamaged(
-            f"The model of this run is damaged: {APPEARANCE} cannot be read."
-        ) from error
+        raise _damaged(f"{APPEARANCE} cannot be read") from error
 
 
 def classifier(
@@ -173,7 +161,7 @@ def classifier(
     if model.fine_tuned:
         path = folder / SERVING
         if not path.is_file():
-            raise RunDamaged(f"The model of this run is damaged: {SERVING} is missing.")
+            raise _damaged(f"{SERVING} is missing")
     else:
         path = serving.required(backbones.get(model.backbone), settings)
     head = DenseHead.from_arrays(arrays)
@@ -188,3 +176,7 @@ def classifier(
         threshold=threshold,
         appearance=load_appearance(folder),
     )
+
+
+def _damaged(reason: str) -> RunDamaged:
+    return RunDamaged(f"The model of this run is damaged: {reason}.")

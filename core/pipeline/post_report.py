@@ -109,7 +109,7 @@ def learning_curve(context: TrainingContext, run: Run, outputs: TrainingOutputs)
     """Estimate whether more pictures would help."""
     context.emit(Note(sentence="Working out whether more pictures would help."))
     examples, labels = _taught(context)
-    run.write_learning_curve(
+    run.learning_curve.write(
         cross_validation.learning_curve(
             np.concatenate([outputs.train, outputs.validation]),
             labels,
@@ -139,7 +139,7 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
         return
     storage.save_ood_detector(run.model_folder, detector)
     scores = detector.ood_score(outputs.test)
-    run.write_ood_scores(
+    run.ood_scores.write(
         OodScores(
             scores=tuple(np.round(scores.astype(float), 4).tolist()),
             false_alarms=intervals.proportion(int((scores > 1).sum()), len(scores)),
@@ -187,7 +187,7 @@ def measure_footprint(context: TrainingContext, run: Run, _: TrainingOutputs) ->
     top = 1000 * (context.backbone.embedding + 1)  # the classifier of ImageNet
     head = sum(array.size for name, array in arrays.items() if name.startswith("head."))
     size = serving_model.stat().st_size + (run.model_folder / storage.WEIGHTS).stat().st_size
-    run.write_footprint(
+    run.footprint.write(
         Footprint(
             milliseconds=1000 * median(classifier.answer(view).seconds for view in views),
             megabytes=size / MEGABYTE,

@@ -31,7 +31,7 @@ def make(path: Path) -> Run:
         samples.digits(source)
         ingested = intake.take_in(source, samples.DIGITS, Path(scratch) / "intake", settings)
         run = runs.create(config.preset("quick"), ingested.dataset, path)
-        run.write_findings(ingested.findings)
+        run.findings.write(ingested.findings)
 
         def keep(event: Event) -> None:
             """Write the learning curves to the run's events, and stop before the exports."""

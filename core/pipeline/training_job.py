@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import backbones
+from core import __version__, backbones
 from core.dataset import Split, split
 from core.distributed import fine_tuning
 from core.estimating import resources, unit_costs
@@ -72,7 +72,7 @@ def train(
     if (model := Network(backbone, settings, start).model) is not None:
         emit(Note(sentence=warm_start.describe(dataset, model)))
         dataset = warm_start.arrange_classes(dataset, model.classes)
-    run.write_dataset(dataset)
+    run.dataset.write(dataset)
     folder = features or cache.cache_folder(pictures, settings)
     with cache.opened(folder, settings) as feature_cache:
         context = TrainingContext(
@@ -241,6 +241,7 @@ def _save(
     storage.save(
         run.model_folder,
         ModelFile(
+            tusker=__version__,
             backbone=context.backbone.name,
             classes=context.dataset.classes,
             size=context.backbone.size,

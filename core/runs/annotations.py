@@ -1,13 +1,16 @@
-"""What the owner of a run adds to it: name, tags, threshold, corrections."""
+"""What the owner of a run or an imported model adds: name, tags, threshold, corrections."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK
+from core.jobs import JobFolder
+from core.runs import manifest
+from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, MANIFEST, OOD_SCORES, REPORT
 from core.system import files
 
 LOCK_SECONDS = 5
@@ -85,19 +88,40 @@ class Annotations(BaseModel):
         return self.model_copy(update={"corrections": kept})
 
 
-def read_annotations(folder: Path) -> Annotations:
-    """Read the annotations of a folder; the defaults where there are none or they are damaged."""
-    try:
-        return Annotations.model_validate_json((folder / ANNOTATIONS).read_bytes())
-    except (OSError, ValidationError):
-        return Annotations()
+class AnnotatedFolder:
+    """The folder of a run or an imported model, with its job and its owner's additions."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.job = JobFolder(path)
 
-def write_annotations(folder: Path, annotations: Annotations) -> None:
-    """Replace the annotations of a folder atomically."""
-    files.write_text(folder / ANNOTATIONS, annotations.model_dump_json(indent=1))
+    @property
+    def id(self) -> str:
+        """Name of the folder, which is also the permission to see and use it."""
+        return self.path.name
 
+    @property
+    def complete(self) -> bool:
+        """Whether the manifest is written; exports or a serving model may still be missing."""
+        return manifest.exists(self.path)
 
-def lock_annotations(folder: Path) -> FileLock:
-    """The lock to hold from reading to writing, since two tabs may change annotations at once."""
-    return FileLock(folder / ANNOTATIONS_LOCK, timeout=LOCK_SECONDS)
+    @property
+    def changed_at(self) -> tuple[int, ...]:
+        """Modification times of report, manifest and OOD scores, in ns; 0 for a missing file."""
+        names = (REPORT, MANIFEST, OOD_SCORES)
+        return tuple(files.modified(self.path / name)[0] for name in names)
+
+    def annotations(self) -> Annotations:
+        """What the owner added; the defaults where there is nothing, or it is damaged."""
+        try:
+            return Annotations.model_validate_json((self.path / ANNOTATIONS).read_bytes())
+        except (OSError, ValidationError):
+            return Annotations()
+
+    def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
+        """Change the annotations. Safe to call from several tabs; no effect on a deleted folder."""
+        if not self.path.is_dir():  # the lock would create it, and a run could not be restored
+            return
+        with FileLock(self.path / ANNOTATIONS_LOCK, timeout=LOCK_SECONDS):
+            changed = change(self.annotations())
+            files.write_text(self.path / ANNOTATIONS, changed.model_dump_json(indent=1))

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from core.checks import Finding
 from core.checks.labels import LabelIssue
+from core.dataset import Dataset
 from core.errors import RunDamaged
 from core.evaluation import Report
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.report import Footprint, OodScores
 from core.runs import manifest
-from core.runs.annotations import Origin
+from core.runs.annotations import AnnotatedFolder, Origin
 from core.runs.filenames import (
+    CONFIG,
+    DATASET,
     FINDINGS,
     FOOTPRINT,
     HEATMAPS,
     LABEL_ISSUES,
     LEARNING_CURVE,
-    MANIFEST,
     OOD_SCORES,
     ORIGIN,
     PROBABILITIES,
@@ -34,24 +37,73 @@ from core.runs.filenames import (
 from core.runs.manifest import Manifest
 from core.runs.verification import Verification
 from core.system import files
+from core.training.config import TrainingConfig
 
-_LABEL_ISSUES = TypeAdapter(tuple[LabelIssue, ...])
-_FINDINGS = TypeAdapter(tuple[Finding, ...])
-
-Parsed = TypeVar("Parsed", bound=BaseModel)
-Item = TypeVar("Item")
+Value = TypeVar("Value")
+_REQUIRED: Any = object()
 
 
-class RunArtifacts:
+class JsonFile(Generic[Value]):
+    """A JSON file of a run folder, as an attribute: `run.origin()` reads it, `.write` replaces it.
+
+    Args:
+        name: of the file.
+        kind: type of the content.
+        missing: read where there is no such file, or it is damaged; otherwise that is an error.
+    """
+
+    path: Path
+
+    def __init__(self, name: str, kind: Any, missing: Value = _REQUIRED) -> None:
+        self._name, self._missing = name, missing
+        self._adapter: TypeAdapter[Value] = TypeAdapter(kind)
+
+    def __get__(self, run: RunArtifacts | None, _: type) -> Self:
+        if run is None:
+            return self
+        file = copy(self)
+        file.path = run.path / self._name
+        return file
+
+    def __call__(self) -> Value:
+        """Read the file.
+
+        Raises:
+            RunDamaged: the file cannot be read, and there is no other value for that.
+        """
+        try:
+            return self._adapter.validate_json(self.path.read_bytes())
+        except (OSError, ValidationError) as error:
+            if self._missing is not _REQUIRED:
+                return self._missing
+            raise RunDamaged(f"{self._name} of this run cannot be read.") from error
+
+    def write(self, value: Value) -> None:
+        """Replace the file atomically."""
+        files.write_bytes(self.path, self._adapter.dump_json(value, indent=1))
+
+
+class RunArtifacts(AnnotatedFolder):
     """What can be read of a run folder even while it is unfinished."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def complete(self) -> bool:
-        """Whether the report is finished; exports may still be in progress."""
-        return manifest.exists(self.path)
+    config = JsonFile[TrainingConfig](CONFIG, TrainingConfig)
+    """The settings as requested. Writing them makes the folder a run."""
+    dataset = JsonFile[Dataset](DATASET, Dataset)
+    """Classes, files, split."""
+    findings = JsonFile[tuple[Finding, ...]](FINDINGS, tuple[Finding, ...], ())
+    """Problems that the checks found in the pictures before the training."""
+    origin = JsonFile[Origin | None](ORIGIN, Origin, None)
+    """The run that this one was trained again from, with its corrections; None for others."""
+    label_issues = JsonFile[tuple[LabelIssue, ...]](LABEL_ISSUES, tuple[LabelIssue, ...], ())
+    """Training pictures whose label is likely wrong; none before the search for them."""
+    learning_curve = JsonFile[LearningCurve | None](LEARNING_CURVE, LearningCurve, None)
+    """Whether more pictures would help; None if that was not estimated."""
+    ood_scores = JsonFile[OodScores | None](OOD_SCORES, OodScores, None)
+    """OOD scores of the test pictures; None before they were computed."""
+    footprint = JsonFile[Footprint | None](FOOTPRINT, Footprint, None)
+    """Time, size and parameters of the model; None before they were measured."""
+    verification = JsonFile[Verification | None](VERIFICATION, Verification, None)
+    """Results of verifying the exported files; None before that."""
 
     def manifest(self) -> Manifest:
         """The files of a complete run.
@@ -61,11 +113,6 @@ class RunArtifacts:
         """
         return manifest.read(self.path)
 
-    @property
-    def changed_at(self) -> tuple[int, ...]:
-        """Modification times of report, manifest and OOD scores, in ns; 0 for a missing file."""
-        return tuple(modified(self.path / name)[0] for name in (REPORT, MANIFEST, OOD_SCORES))
-
     def report(self) -> Report:
         """The report.
 
@@ -74,7 +121,10 @@ class RunArtifacts:
         """
         if self.complete:
             manifest.check(self.path, [REPORT])
-        return Report.from_json(self._read(REPORT))
+        try:
+            return Report.from_json((self.path / REPORT).read_bytes())
+        except OSError as error:
+            raise RunDamaged(f"{REPORT} of this run cannot be read.") from error
 
     def probabilities(self) -> np.ndarray:
         """(n, k) float32 of the test pictures, in the order of the report.
@@ -108,10 +158,6 @@ class RunArtifacts:
         for position, content in enumerate(thumbnails):
             self.thumbnail(position).write_bytes(content)
 
-    def label_issues(self) -> tuple[LabelIssue, ...]:
-        """Training pictures whose label is likely wrong; none before the search for them."""
-        return self._list(_LABEL_ISSUES, LABEL_ISSUES)
-
     def label_issue_thumbnail(self, position: int) -> Path:
         """The thumbnail of label issue number `position`."""
         return self.path / THUMBNAILS / f"suspect-{position:06d}.jpg"
@@ -122,34 +168,7 @@ class RunArtifacts:
         """Save the label issues with a thumbnail of each."""
         for position, content in enumerate(thumbnails):
             self.label_issue_thumbnail(position).write_bytes(content)
-        files.write_bytes(self.path / LABEL_ISSUES, _LABEL_ISSUES.dump_json(label_issues))
-
-    def learning_curve(self) -> LearningCurve | None:
-        """Whether more pictures would help; None if that was not estimated."""
-        try:
-            return LearningCurve.from_json((self.path / LEARNING_CURVE).read_bytes())
-        except (OSError, RunDamaged):
-            return None
-
-    def write_learning_curve(self, curve: LearningCurve) -> None:
-        """Save the learning curve."""
-        files.write_text(self.path / LEARNING_CURVE, curve.model_dump_json())
-
-    def findings(self) -> tuple[Finding, ...]:
-        """Problems that the checks found in the pictures before the training."""
-        return self._list(_FINDINGS, FINDINGS)
-
-    def write_findings(self, findings: tuple[Finding, ...]) -> None:
-        """Save the findings."""
-        files.write_bytes(self.path / FINDINGS, _FINDINGS.dump_json(findings))
-
-    def origin(self) -> Origin | None:
-        """The run that this one was trained again from, with its corrections; None for others."""
-        return self._optional(Origin, ORIGIN)
-
-    def write_origin(self, origin: Origin) -> None:
-        """Save the origin."""
-        files.write_text(self.path / ORIGIN, origin.model_dump_json())
+        self.label_issues.write(label_issues)
 
     def heatmaps(self) -> np.ndarray | None:
         """(n, 2, h, w) uint8 of the test pictures, as `heatmap.packed` makes them.
@@ -166,60 +185,3 @@ class RunArtifacts:
         """Save the heat maps."""
         with files.replacing(self.path / HEATMAPS) as temporary, temporary.open("wb") as handle:
             np.save(handle, heatmaps)
-
-    def ood_scores(self) -> OodScores | None:
-        """OOD scores of the test pictures; None before they were computed."""
-        return self._optional(OodScores, OOD_SCORES)
-
-    def write_ood_scores(self, scores: OodScores) -> None:
-        """Save the OOD scores of the test pictures."""
-        files.write_text(self.path / OOD_SCORES, scores.model_dump_json())
-
-    def footprint(self) -> Footprint | None:
-        """Time, size and parameters of the model; None before they were measured."""
-        return self._optional(Footprint, FOOTPRINT)
-
-    def write_footprint(self, footprint: Footprint) -> None:
-        """Save the footprint of the model."""
-        files.write_text(self.path / FOOTPRINT, footprint.model_dump_json())
-
-    def verification(self) -> Verification | None:
-        """Results of verifying the exported files; None before that."""
-        return self._optional(Verification, VERIFICATION)
-
-    def write_verification(self, verification: Verification) -> None:
-        """Save the results of the verification."""
-        files.write_text(self.path / VERIFICATION, verification.model_dump_json(indent=1))
-
-    def _optional(self, kind: type[Parsed], name: str) -> Parsed | None:
-        try:
-            return kind.model_validate_json((self.path / name).read_bytes())
-        except (OSError, ValidationError):
-            return None
-
-    def _list(self, kind: TypeAdapter[tuple[Item, ...]], name: str) -> tuple[Item, ...]:
-        try:
-            return kind.validate_json((self.path / name).read_bytes())
-        except (OSError, ValidationError):
-            return ()
-
-    def _parsed(self, kind: type[Parsed], name: str) -> Parsed:
-        try:
-            return kind.model_validate_json(self._read(name))
-        except ValidationError as error:
-            raise RunDamaged(f"{name} of this run is damaged.") from error
-
-    def _read(self, name: str) -> bytes:
-        try:
-            return (self.path / name).read_bytes()
-        except OSError as error:
-            raise RunDamaged(f"{name} of this run cannot be read.") from error
-
-
-def modified(path: Path) -> tuple[int, int]:
-    """Modification time in ns and size of a file; zeros where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_mtime_ns, status.st_size

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from core import runs
 from core.dataset import Dataset, Skipped
-from core.errors import BadDataset, TuskerError
-from core.jobs import enqueue, quotas
+from core.errors import BadDataset
+from core.jobs import enqueue, folders, quotas
 from core.runs.annotations import Correction, Origin
 from core.runs.run import Run
 from core.settings import Settings
@@ -46,7 +46,8 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
 
     Raises:
         BadDataset: the pictures are no longer here.
-        LimitExceeded: too many jobs wait.
+        LimitExceeded: too many jobs wait, or no disk space or training time is left.
+        NotEnoughResources: the disk is full.
         RunDamaged: the run cannot be read.
     """
     pictures = run.pictures
@@ -55,16 +56,13 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
             "The pictures of this run are no longer on this host: uploads are deleted after "
             f"{settings.upload_hours:g} hours. Correct the files themselves and upload them again."
         )
-    quotas.check_space(by, settings)
     quotas.check_minutes(by, settings)
     fixes, title = run.annotations().corrections, run.title
-    again = runs.create(run.config(), correct(run.dataset(), fixes), runs.new_path(settings), by=by)
-    try:
-        again.write_findings(run.findings())
+    dataset = correct(run.dataset(), fixes)
+    with folders.create(runs.folder(settings), "The run", settings, by=by) as path:
+        again = runs.create(run.config(), dataset, path)
+        again.findings.write(run.findings())
         again.annotate(lambda own: own.named(title.removesuffix(CORRECTED) + CORRECTED))
-        again.write_origin(Origin(run=run.id, name=title, corrections=fixes))
-        enqueue(again.path, runs.training_order(pictures, run.start), settings, by=by)
-    except (TuskerError, OSError):
-        runs.delete(again)
-        raise
+        again.origin.write(Origin(run=run.id, name=title, corrections=fixes))
+        enqueue(path, runs.training_order(pictures, run.start), settings, by=by)
     return again

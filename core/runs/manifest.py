@@ -37,14 +37,6 @@ def exists(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
-def written_at(folder: Path) -> int:
-    """Modification time of the manifest, in ns; 0 if there is none."""
-    try:
-        return (folder / MANIFEST).stat().st_mtime_ns
-    except OSError:
-        return 0
-
-
 def read(folder: Path) -> Manifest:
     """The manifest of a run folder.
 

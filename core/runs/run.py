@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
-from core.dataset import Dataset
 from core.jobs.events import Epoch, Event, Kept
-from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
+from core.jobs.folder import EVENTS, LOG, PRIVATE, State, Status
 from core.jobs.scheduling import status as live_status
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
 from core.runs import manifest
-from core.runs.annotations import (
-    Annotations,
-    lock_annotations,
-    read_annotations,
-    write_annotations,
-)
-from core.runs.artifacts import RunArtifacts, modified
+from core.runs.artifacts import RunArtifacts
 from core.runs.filenames import (
     ANNOTATIONS,
     ANNOTATIONS_LOCK,
@@ -35,7 +27,6 @@ from core.runs.filenames import (
 )
 from core.settings import Settings
 from core.system import files, visitors
-from core.training.config import TrainingConfig
 
 SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
@@ -53,15 +44,6 @@ BUNDLED = {
 class Run(RunArtifacts):
     """One run folder and what is in it."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.job = JobFolder(path)
-
-    @property
-    def id(self) -> str:
-        """Name of the folder, which is also the permission to see the run."""
-        return self.path.name
-
     @property
     def exists(self) -> bool:
         """Whether the folder holds a run."""
@@ -71,30 +53,6 @@ class Run(RunArtifacts):
     def model_folder(self) -> Path:
         """Folder of `model.json`, the weights and the exports."""
         return self.path / MODEL_FOLDER
-
-    def config(self) -> TrainingConfig:
-        """The settings as requested.
-
-        Raises:
-            RunDamaged: they cannot be read.
-        """
-        return self._parsed(TrainingConfig, CONFIG)
-
-    def write_config(self, config: TrainingConfig) -> None:
-        """Record the settings, which makes the folder a run."""
-        files.write_text(self.path / CONFIG, config.model_dump_json(indent=1))
-
-    def dataset(self) -> Dataset:
-        """Classes, files, split.
-
-        Raises:
-            RunDamaged: the file cannot be read.
-        """
-        return self._parsed(Dataset, DATASET)
-
-    def write_dataset(self, dataset: Dataset) -> None:
-        """Record the dataset."""
-        files.write_text(self.path / DATASET, dataset.model_dump_json(indent=1))
 
     def status(self, settings: Settings) -> Status:
         """The current status of the job.
@@ -161,23 +119,12 @@ class Run(RunArtifacts):
     def stamp(self) -> tuple[tuple[int, int], ...]:
         """Time and size of the files that a summary is read from."""
         names = (CONFIG, DATASET, REPORT, MANIFEST, MODEL_FOLDER, ANNOTATIONS)
-        return tuple(modified(self.path / name) for name in names)
+        return tuple(files.modified(self.path / name) for name in names)
 
     def bundled_files(self) -> dict[str, Path]:
         """Files of the run that its bundle holds, by name; see `BUNDLED`."""
         paths = {name: self.path / name for name in BUNDLED}
         return {name: path for name, path in paths.items() if path.is_file()}
-
-    def annotations(self) -> Annotations:
-        """What the owner added."""
-        return read_annotations(self.path)
-
-    def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
-        """Change the annotations. Safe to call from several tabs; no effect on a discarded run."""
-        if not self.path.is_dir():  # the lock would create it, and `restore` would fail
-            return
-        with lock_annotations(self.path):
-            write_annotations(self.path, change(read_annotations(self.path)))
 
     @property
     def title(self) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import re
-import secrets
 import shutil
 import time
 from pathlib import Path
 
 from core.dataset import Dataset
 from core.errors import BadInput, UnknownModel
+from core.jobs import folders
 from core.jobs.folder import CHECKPOINT, Order
 from core.runs.filenames import CONFIG
 from core.runs.run import SAMPLE, Run
@@ -20,7 +19,7 @@ from core.settings import Settings
 from core.system import files, log, visitors
 from core.training.config import TrainingConfig
 
-RUN_ID = re.compile(r"[0-9a-f]{32}")
+RUN_ID = folders.ID
 TRASH = ".trash-"
 """Prefix of the folder of a discarded run."""
 TRASH_MINUTES = 60
@@ -42,14 +41,14 @@ def create(config: TrainingConfig, dataset: Dataset, path: Path, *, by: str = ""
     path.mkdir(parents=True, exist_ok=True)
     visitors.set_owner(path, by)
     run = Run(path)
-    run.write_dataset(dataset)
-    run.write_config(config)
+    run.dataset.write(dataset)
+    run.config.write(config)
     return run
 
 
 def new_path(settings: Settings) -> Path:
-    """A path for a new run: 128 random bits, so that nobody can guess it."""
-    return folder(settings) / secrets.token_hex(16)
+    """A path for a new run."""
+    return folders.new_path(folder(settings))
 
 
 def training_order(pictures: Path, start: Path | None = None) -> Order:
@@ -92,11 +91,19 @@ def open_folder(path: Path) -> Run:
 
 def list_runs(settings: Settings) -> tuple[Run, ...]:
     """All runs of this machine."""
-    home = folder(settings)
-    if not home.is_dir():
-        return ()
-    paths = (path for path in home.iterdir() if RUN_ID.fullmatch(path.name))
+    paths = folders.list_folders(folder(settings))
     return tuple(run for run in map(Run, paths) if run.exists)
+
+
+def inputs(settings: Settings) -> set[Path]:
+    """Uploads and imported models that queued and running trainings read."""
+    paths: set[Path] = set()
+    for run in list_runs(settings):
+        with contextlib.suppress(OSError, ValueError):
+            if run.at_work(settings):
+                paths |= {run.pictures.parent} if run.pictures else set()
+                paths |= {run.start} if run.start else set()
+    return paths
 
 
 def sample() -> Run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,7 +12,6 @@ from core.errors import RunDamaged
 from core.evaluation.report import VERSION, Estimate
 from core.jobs.folder import State
 from core.runs import manifest
-from core.runs.artifacts import modified
 from core.runs.filenames import DATASET, REPORT
 from core.runs.run import SAMPLE, Run
 from core.settings import MEGABYTE, Settings
@@ -33,36 +33,27 @@ class Summary(BaseModel):
         complete: whether its report is finished.
         damaged: whether a file is missing or not what the training wrote.
         at: when it was queued, in seconds since 1970.
-        accuracy, low, high: accuracy with its 95 % confidence interval.
+        accuracy: with its 95 % confidence interval; None before there is a report.
         megabytes: size of all its files.
     """
 
     model_config = ConfigDict(frozen=True)
 
     id: str
-    name: str
+    name: str = DAMAGED
     data: str = ""
     tags: tuple[str, ...] = ()
     sample: bool = False
     published: bool = False
-    state: State
-    complete: bool
+    state: State = State.FAILED
+    complete: bool = False
     damaged: bool = False
-    at: float
+    at: float = 0.0
     backbone: str = ""
     classes: tuple[str, ...] = ()
     pictures: int = 0
-    accuracy: float | None = None
-    low: float | None = None
-    high: float | None = None
+    accuracy: Estimate | None = None
     megabytes: float = 0.0
-
-    @property
-    def estimate(self) -> Estimate | None:
-        """The accuracy with its interval; None before there is a report."""
-        if self.accuracy is None or self.low is None or self.high is None:
-            return None
-        return Estimate(value=self.accuracy, low=self.low, high=self.high)
 
 
 class _Example(BaseModel):
@@ -87,21 +78,20 @@ def summarise(run: Run, settings: Settings) -> Summary:
     try:
         status = run.status(settings)
         at = status.queued_at
-        if status.state is State.FINISHED and not line.complete:  # its manifest is lost
-            line = _damaged(line.data, line.megabytes)
-        state = State.FAILED if line.damaged else status.state
+        # A job that finished without a manifest has lost it.
+        damaged = line.damaged or (status.state is State.FINISHED and not line.complete)
+        state = State.FAILED if damaged else status.state
     except (OSError, ValueError):
-        if not line.complete:  # a finished run can be read without its status
-            line = _damaged(line.data, line.megabytes)
+        damaged = not line.complete  # a finished run can be read without its status
     return line.model_copy(
         update={
-            "id": run.id,
+            "damaged": damaged,
             "name": own.name or line.name,
             "tags": own.tags,
             "published": run.published,
             "sample": run.path == SAMPLE,
             "state": state,
-            "at": at or modified(run.path)[0] / 1e9,
+            "at": at or files.modified(run.path)[0] / 1e9,
         }
     )
 
@@ -110,21 +100,16 @@ def summarise(run: Run, settings: Settings) -> Summary:
 def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
     """What the files of a run say, cached until one of them changes."""
     del stamp  # part of the cache key
-    run, data = Run(path), ""
+    run = Run(path)
+    known: dict[str, Any] = {"id": run.id, "megabytes": files.size(path) / MEGABYTE}
     try:
         dataset = _Data.model_validate_json((path / DATASET).read_bytes())
-        data = dataset.name
+        known |= {"name": dataset.name, "data": dataset.name}
         line = Summary(
-            id=run.id,
-            name=data,
-            data=data,
-            state=State.FINISHED,
-            complete=run.complete,
-            at=0,
+            **known,
             backbone=run.config().backbone,
             classes=dataset.classes,
             pictures=len(dataset.examples),
-            megabytes=files.size(path) / MEGABYTE,
         )
         if not run.complete:
             return line
@@ -134,21 +119,5 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
         if report.version != VERSION:
             raise RunDamaged(f"Expected a report of version {VERSION}.")
     except (RunDamaged, OSError, ValueError):
-        return _damaged(data, files.size(path) / MEGABYTE)
-    estimate = report.accuracy
-    return line.model_copy(
-        update={"accuracy": estimate.value, "low": estimate.low, "high": estimate.high}
-    )
-
-
-def _damaged(data: str = "", megabytes: float = 0.0) -> Summary:
-    return Summary(
-        id="",
-        name=data or DAMAGED,
-        data=data,
-        state=State.FAILED,
-        complete=False,
-        damaged=True,
-        at=0,
-        megabytes=megabytes,
-    )
+        return Summary(**known, damaged=True)
+    return line.model_copy(update={"complete": True, "accuracy": report.accuracy})

@@ -89,6 +89,15 @@ def size(folder: Path | str) -> int:
     return total
 
 
+def modified(path: Path) -> tuple[int, int]:
+    """Modification time in ns and size of a file; zeros where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as handle:

@@ -50,7 +50,7 @@ def test_the_run_is_listed_as_finished(run: Run, settings: Settings) -> None:
     assert [found.id for found in runs.list_runs(settings)] == [run.id]
     summary = runs.summarise(run, settings)
     assert (summary.state, summary.complete, summary.damaged) == (State.FINISHED, True, False)
-    assert summary.accuracy == run.report().accuracy.value
+    assert summary.accuracy == run.report().accuracy
     assert run.status(settings).state is State.FINISHED
 
 

@@ -53,7 +53,7 @@ def test_false_alarms_are_counted_and_shown(visitor: Visitor, run: Run) -> None:
     found = run.ood_scores()
     assert found is not None
     strange = (1.5, *found.scores[1:])
-    run.write_ood_scores(found.model_copy(update={"scores": strange}))
+    run.ood_scores.write(found.model_copy(update={"scores": strange}))
     visitor.open("reports", run=run.id, view="Certainty")
     assert describe(found.false_alarms) in visitor.reads()
     flagged = sum(value > 1 for value in strange)

@@ -179,7 +179,7 @@ def test_corrected_labels_are_listed_when_no_setting_differs(
         Correction(sha256=one.sha256, name=one.name, label=label)
         for one, label in zip(taught, (other, None), strict=True)
     )
-    second.write_dataset(correct(dataset, corrections))
+    second.dataset.write(correct(dataset, corrections))
     seal(second)
     said = compare(visitor, first, second).reads()
     assert "None: all runs have the same settings." in said

@@ -48,7 +48,7 @@ def test_the_card_on_the_page_does_not_render_names(visitor: Visitor, run: Run) 
 
 
 def test_time_size_and_parameters_are_shown(visitor: Visitor, run: Run) -> None:
-    run.write_footprint(Footprint(milliseconds=4.26, megabytes=18.71, parameters=4_123_456))
+    run.footprint.write(Footprint(milliseconds=4.26, megabytes=18.71, parameters=4_123_456))
     visitor.open("reports", run=run.id, view="Export")
     shown = {metric.label: metric.value for metric in visitor.at.metric}
     assert shown["Time per picture"] == "4.3 ms"
@@ -90,7 +90,7 @@ def proven(run: Run) -> Run:
         file=INT8, passed=False, reason=f"{INT8} gets 3 % right, [so](x) it was."
     )
     results = (*passed, withheld)
-    run.write_verification(Verification(pictures=12, accuracy=0.875, results=results))
+    run.verification.write(Verification(pictures=12, accuracy=0.875, results=results))
     return run
 
 

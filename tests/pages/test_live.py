@@ -109,7 +109,7 @@ def test_a_failed_run_is_repeated_with_one_press(
     visitor: Visitor, stopped: Callable[..., Run], host: Settings, page: str
 ) -> None:
     run = stopped(State.FAILED)
-    run.write_findings((Finding(severity=Severity.WARNS, code="few", sentence="Few."),))
+    run.findings.write((Finding(severity=Severity.WARNS, code="few", sentence="Few."),))
     visitor.open(page, run=run.id).press(AGAIN)
     (new,) = [each for each in runs.list_runs(host) if each.id != run.id]
     assert visitor.at.query_params["run"] == new.id
@@ -158,7 +158,7 @@ def test_a_training_that_does_not_fit_on_the_disk_says_so(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     visitor.open("train", upload=upload.id)
-    monkeypatch.setattr("core.runs.run.Run.write_findings", full)
+    monkeypatch.setattr("core.runs.artifacts.JsonFile.write", full)
     visitor.press("Start training")
     assert "could not be stored on this host (No space left on device)" in visitor.reads()
     assert runs.list_runs(host) == ()
@@ -170,7 +170,7 @@ def test_a_run_that_cannot_be_repeated_says_why(
     run = stopped(State.FAILED)
     (run.path / "config.json").write_bytes(b"{")
     visitor.open("reports", run=run.id).press(AGAIN)
-    assert "config.json of this run is damaged" in visitor.reads()
+    assert "config.json of this run cannot be read" in visitor.reads()
     assert [each.id for each in runs.list_runs(host)] == [run.id]
 
 

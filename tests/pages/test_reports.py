@@ -47,7 +47,7 @@ def test_training_says_whether_more_pictures_would_help(visitor: Visitor, run: R
     curve = run.learning_curve()
     assert curve is not None
     named = curve.model_copy(update={"sentence": f"Begin with {NAMES[0]} and {NAMES[1]}."})
-    run.write_learning_curve(named)
+    run.learning_curve.write(named)
     visitor.open("reports", run=run.id, view="Training")
     assert named.sentence in visitor.reads()
     assert not [text for text in visitor.marked() if NAMES[0] in text], "it would be rendered"

@@ -86,9 +86,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Four classes, 240 test pictures, everything that a run can have. Not to be changed."""
     run = make(Settings(home=tmp_path_factory.mktemp("made")), classes=4, test=240)
     sentence = f"{hostile.CLASSES[3]} has few pictures."
-    run.write_findings((Finding(severity=Severity.WARNS, code="few", sentence=sentence),))
+    run.findings.write((Finding(severity=Severity.WARNS, code="few", sentence=sentence),))
     skipped = tuple(Skipped(name=f"{hostile.CLASSES[1]}/{i}.jpg", reason="Why.") for i in range(60))
-    run.write_dataset(run.dataset().model_copy(update={"skipped": skipped}))
+    run.dataset.write(run.dataset().model_copy(update={"skipped": skipped}))
     return hostile.renamed(run)
 
 

@@ -40,7 +40,7 @@ def render(run: Run) -> str:
     Raises:
         RunDamaged: the run is not complete, or one of its files cannot be read.
     """
-    facts = card.facts(run)
+    facts = card.Facts(run)
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,

@@ -115,7 +115,8 @@ def _set_up(model: ImportedModel) -> None:
 
 
 def _set_threshold(model: ImportedModel) -> None:
-    model.annotate(st.session_state[f"threshold {model.id}"] / 100)
+    threshold = st.session_state[f"threshold {model.id}"] / 100
+    model.annotate(lambda annotations: annotations.model_copy(update={"threshold": threshold}))
 
 
 def _delete(model: ImportedModel) -> None:

@@ -17,7 +17,7 @@ ANY = "Any"
 ORDERS: dict[str, Callable[[Summary], Any]] = {
     "Newest first": lambda run: -run.at,
     "Oldest first": lambda run: run.at,
-    "Most accurate first": lambda run: -(run.accuracy if run.accuracy is not None else -1),
+    "Most accurate first": lambda run: -(run.accuracy.value if run.accuracy else -1),
     "By name": lambda run: run.name.casefold(),
     "Most pictures first": lambda run: -run.pictures,
     "Largest first": lambda run: -run.megabytes,
@@ -199,6 +199,6 @@ def _row(run: Summary, settings: Settings, *, comparable: bool) -> None:
         with right.container(
             horizontal=True, horizontal_alignment="right", vertical_alignment="center"
         ):
-            if (estimate := run.estimate) is not None:
+            if (estimate := run.accuracy) is not None:
                 st.markdown(f"Accuracy **{describe(estimate)}**", width="content")
             owner.controls(run, settings)

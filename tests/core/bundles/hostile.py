@@ -112,12 +112,6 @@ def _weights(**header: object) -> bytes:
     return zipped(whole(weights=tensors(said, bytes(264))))
 
 
-def _said_twice() -> bytes:
-    """A header that is good whichever of two equal lines counts."""
-    header = json.dumps({"head.0.kernel": GOOD, "head.0.bias": BIAS, "x": BIAS})
-    return header.replace('"x"', '"head.0.bias"').encode()
-
-
 def _patched(content: bytes, name: str, at: int, value: bytes) -> bytes:
     """A zip with some bytes of a file's line in the directory exchanged."""
     changed = bytearray(content)
@@ -242,9 +236,6 @@ BUNDLES: dict[str, Callable[[], bytes]] = {
     "a header of exabytes": lambda: zipped(whole(weights=tensors(b"{}", length=2**63))),
     "a deep header": lambda: zipped(whole(weights=tensors(b'{"a":' * 40_000))),
     "a header that is not UTF-8": lambda: zipped(whole(weights=tensors(b'{"\xff": 1}'))),
-    "a header that says a name twice": lambda: zipped(
-        whole(weights=tensors(_said_twice(), bytes(264)))
-    ),
     "a header of spaces": lambda: zipped(
         whole(model=described(hidden=[4096, 4096]), weights=tensors(b"{}" + b" " * (2 << 20)))
     ),

@@ -104,7 +104,7 @@ def test_its_threshold_is_that_of_whoever_brought_it(packed):
     done, stream = packed("quick")
     found = imported.import_bundle(stream, "  two \n words ", done.settings)
     assert found.title == "two words"
-    found.annotate(0.9)
+    found.annotate(lambda annotations: annotations.model_copy(update={"threshold": 0.9}))
     assert lookup.find(found.id, done.settings).threshold == 0.9
 
 

@@ -19,7 +19,7 @@ from core import __version__, runs
 from core.__main__ import main
 from core.backbones import Backbone
 from core.bakeoff import compare, result
-from core.commands.host import host
+from core.commands.arguments import host
 from core.export import card, packing
 from core.intake import samples
 from core.jobs import JobFolder, State

@@ -69,7 +69,7 @@ def test_names_are_shown_letter_by_letter(run: Run) -> None:
 
 def test_a_finding_is_told_letter_by_letter(run: Run) -> None:
     sentence = f"{NASTY[1]} has 3 pictures."
-    run.write_findings((Finding(severity=Severity.WARNS, code="few", sentence=sentence),))
+    run.findings.write((Finding(severity=Severity.WARNS, code="few", sentence=sentence),))
     assert sentence in reads(card.card(run))
 
 
@@ -85,9 +85,9 @@ def test_what_was_not_worked_out_is_said_or_left_out(run: Run) -> None:
 
 def test_costs_and_false_alarms_are_told(run: Run) -> None:
     alarms = Estimate(value=0.25, low=0.125, high=0.5)
-    run.write_footprint(Footprint(milliseconds=4.26, megabytes=18.71, parameters=4_123_456))
+    run.footprint.write(Footprint(milliseconds=4.26, megabytes=18.71, parameters=4_123_456))
     strange = tuple([0.5] * run.report().pictures)
-    run.write_ood_scores(OodScores(scores=strange, false_alarms=alarms))
+    run.ood_scores.write(OodScores(scores=strange, false_alarms=alarms))
     said = reads(card.card(run))
     assert "4.3 ms per picture" in said
     assert "18.7 MB" in said
@@ -108,7 +108,7 @@ def test_a_threshold_in_force_is_told_with_what_it_gives(run: Run) -> None:
 
 def test_a_threshold_of_ones_own_is_told_by_what_the_test_pictures_give(run: Run) -> None:
     run.annotate(lambda notes: notes.model_copy(update={"threshold": 1.0}))
-    found = card.facts(run).threshold
+    found = card.Facts(run).threshold
     assert found is not None
     sure = [p for p in run.report().predictions if p.probability >= 1]
     assert found.coverage.value == len(sure) / run.report().pictures
@@ -134,7 +134,7 @@ def test_pictures_that_look_the_same_are_counted_where_they_are(run: Run) -> Non
         examples = tuple(
             e.model_copy(update={"group": 1}) if e.name in names else e for e in dataset.examples
         )
-        run.write_dataset(dataset.model_copy(update={"examples": examples}))
+        run.dataset.write(dataset.model_copy(update={"examples": examples}))
         return card.card(run)
 
     assert "2 pictures look the same as another one. They" in alike("train", "train")
@@ -144,7 +144,7 @@ def test_pictures_that_look_the_same_are_counted_where_they_are(run: Run) -> Non
 def test_what_a_run_was_trained_again_from_is_named_and_its_address_is_not(run: Run) -> None:
     said = Correction(sha256="0" * 64, name="a.jpg", label=None)
     before = Origin(run="f" * 32, name=NASTY[0], corrections=(said,))
-    run.write_origin(before)
+    run.origin.write(before)
     assert f"Trained again from “{NASTY[0]}”, with 1 picture corrected" in reads(card.card(run))
     assert before.run not in card.card(run)
 

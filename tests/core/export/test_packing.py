@@ -78,7 +78,7 @@ def test_a_file_that_did_not_pass_or_is_gone_is_left_out(trained):
         result.model_copy(update={"passed": result.file != ONNX, "reason": "It lied."})
         for result in found.results
     ]
-    done.run.write_verification(found.model_copy(update={"results": tuple(failed)}))
+    done.run.verification.write(found.model_copy(update={"results": tuple(failed)}))
     (done.run.model_folder / storage.KERAS).unlink()
     with opened(done) as archive:
         names = set(archive.namelist())

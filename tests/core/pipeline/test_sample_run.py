@@ -69,7 +69,7 @@ def test_it_is_summed_up_as_the_sample(sample, settings):
     assert line.complete
     assert line.state is State.FINISHED
     assert line.name == samples.DIGITS
-    assert line.accuracy == sample.report().accuracy.value
+    assert line.accuracy == sample.report().accuracy
 
 
 def test_its_model_answers(sample, settings):

@@ -37,8 +37,7 @@ def test_an_unfinished_run_is_summed_up(settings, queued):
 
 def test_a_finished_run_is_summed_up_with_its_accuracy(done):
     line = runs.summarise(done.run, done.settings)
-    accuracy = done.run.report().accuracy
-    assert (line.accuracy, line.low, line.high) == (accuracy.value, accuracy.low, accuracy.high)
+    assert line.accuracy == done.run.report().accuracy
     assert line.complete
     assert line.state is State.FINISHED
     size = sum(path.stat().st_size for path in done.run.path.rglob("*") if path.is_file())
