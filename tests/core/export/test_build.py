@@ -53,7 +53,7 @@ def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reaso
         if one.file == INT8:
             assert "held-out pictures right, the report 1" in one.reason
         else:
-            assert one.reason.startswith(f"{one.file} differs from the report by 0.")
+            assert one.reason.startswith(f"{one.file} differs from the report by ")
     notes = [event.sentence for event in said if isinstance(event, Note)]
     assert {one.reason for one in found.results} <= set(notes)
     assert done.run.verification() == found
