@@ -1,4 +1,4 @@
-"""How often the camera check cries wolf, and how often it sees what is wrong with a camera.
+"""False alarms and hits of the camera check.
 
     python -m benchmarks.camera --datasets FOLDER
 

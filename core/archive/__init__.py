@@ -1,4 +1,4 @@
-"""Extract untrusted zips and find the pictures that people name: the only extractor."""
+"""Unpack untrusted zips (nothing else does), and find pictures in files, folders and zips."""
 
 from core.archive.extraction import (
     CLUTTER,

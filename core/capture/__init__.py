@@ -1,4 +1,4 @@
-"""Pictures that a visitor captures with the camera, and the head fitted to them meanwhile."""
+"""Pictures captured by camera, and a head that is refitted while they are captured."""
 
 from core.capture.frames import Frame, take
 from core.capture.head import FittedHead, fit

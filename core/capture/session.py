@@ -172,7 +172,7 @@ class CaptureSession:
         for cls in self.classes:
             if cls.id == class_id:
                 return cls
-        raise BadDataset("That class is no longer here. Show it to another one.")
+        raise BadDataset("That class is no longer here. Choose another class.")
 
     @property
     def shown(self) -> list[Class]:
@@ -217,13 +217,13 @@ class CaptureSession:
         limits = self._settings
         if self.count >= limits.shown_pictures:
             raise LimitExceeded(
-                f"Expected at most {limits.shown_pictures:,} pictures to be shown. Keep it now, "
+                f"Expected at most {limits.shown_pictures:,} captured pictures. Save them now, "
                 f"delete some, or raise {Settings.variable('shown_pictures')}."
             )
         if self.bytes >= limits.shown_megabytes * MEGABYTE:
             raise LimitExceeded(
-                f"Expected at most {limits.shown_megabytes:,} MB of pictures to be shown. Keep it "
-                f"now, delete some, or raise {Settings.variable('shown_megabytes')}."
+                f"Expected at most {limits.shown_megabytes:,} MB of captured pictures. Save "
+                f"them now, delete some, or raise {Settings.variable('shown_megabytes')}."
             )
 
 

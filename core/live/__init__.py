@@ -1,4 +1,4 @@
-"""Models for the live view: parts for the browser, frames predicted here, and the camera check."""
+"""Models for the live view: parts for the browser, prediction on the server, camera check."""
 
 from core.live.camera_check import FRAMES, NOT_KEPT, CameraCheck, check
 from core.live.frames import FramePrediction, predict

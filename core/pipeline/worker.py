@@ -35,7 +35,7 @@ GRACE_SECONDS = 3.0
 """How long it may then take to stop by itself."""
 STOPPED = 128 + signal.SIGTERM
 """Exit code after SIGTERM, as shells define it."""
-CANCELLED = "It was cancelled."
+CANCELLED = "Cancelled."
 STOPPING = threading.Event()
 """Set by SIGTERM: a library that is being imported turns `Stopped` into another error."""
 SORRY = "Sorry, something went wrong that should not; it is a bug. The log says what happened."

@@ -1,4 +1,4 @@
-"""Programs that ship with a model, rendered for its names and sizes; they do not need Tusker."""
+"""Templates of the programs in a bundle; these run without Tusker."""
 
 from __future__ import annotations
 

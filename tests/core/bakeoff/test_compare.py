@@ -138,7 +138,7 @@ def test_a_backbone_that_is_not_prepared_is_prepared_first_and_it_is_said(
     assert kinds == [
         f"{tiny.title}: being prepared, once",
         f"{tiny.title}: looking at pictures",
-        f"{tiny.title}: teaching heads",
+        f"{tiny.title}: training heads",
         "Timing",
     ]
 
@@ -161,7 +161,7 @@ def test_one_that_cannot_be_prepared_does_not_stop_the_others(compare, tiny, mon
 def test_it_can_be_cancelled_at_every_step(compare, word):
     def cancel(what, *_):
         if word in what:
-            raise Cancelled("It was cancelled.")
+            raise Cancelled("Cancelled.")
 
     with pytest.raises(Cancelled):
         compare(progress=cancel)

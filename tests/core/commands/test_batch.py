@@ -139,5 +139,5 @@ def test_a_cancel_leaves_no_file(folder: Path, tmp_path: Path, number: signal.Si
     finally:
         process.kill()
     assert (process.returncode, out) == (130, b"")
-    assert err.splitlines()[-1] == b"It was cancelled."
+    assert err.splitlines()[-1] == b"Cancelled."
     assert not list(home.iterdir())
