@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import TimeoutError as TooLate
 
 from benchmarks.report import Figure, show
-from core import capture as room
+from core import capture
 from tests.browser import chromium, litert, moving_camera
 from tests.browser.server import Server, start
 
@@ -88,7 +88,7 @@ def seconds_to_fit(pictures: int, classes: int) -> float:
     taken = []
     for _ in range(FITS):
         began = time.perf_counter()
-        room.fit(rows, labels, bursts)
+        capture.fit(rows, labels, bursts)
         taken.append(time.perf_counter() - began)
     return float(np.median(taken))
 

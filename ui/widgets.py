@@ -37,7 +37,7 @@ NOT_STORED = (
 
 
 def chart(figure: go.Figure, alt: str, **more: Any) -> None:
-    """A Plotly figure as wide as there is room, without Plotly's buttons."""
+    """A Plotly figure over the whole width, without Plotly's buttons."""
     st.plotly_chart(figure, config=PLAIN, alt=alt, **more)
 
 

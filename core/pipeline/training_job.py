@@ -121,7 +121,7 @@ def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
 
 def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head, then the top of the backbone, and write the report."""
-    # TensorFlow starts while the pictures are looked at.
+    # TensorFlow starts while features are extracted.
     building = _in_background(lambda: _build_tuner(context))
     stage = depth.cut_stage(context.config)
     features = extract(context, ("train", "validation"), stage)

@@ -50,7 +50,7 @@ def test_captured_pictures_stay_in_memory_until_they_are_trained_on(
 def test_captured_pictures_can_be_trained_on_with_other_settings(visitor: Visitor) -> None:
     _taught(visitor).press("Choose how to train")
     visitor.until(lambda: "Start training" in visitor.buttons())
-    assert "has a test set of its own" in visitor.reads()
+    assert "has its own test set" in visitor.reads()
     visitor.press("Choose other pictures").choose("Camera")
     assert "16 pictures" in visitor.reads(), "it can be shown more"
 

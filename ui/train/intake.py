@@ -141,7 +141,7 @@ def show(upload: Upload, examined: Intake) -> bool:
     head.markdown(
         f"**{text.plain(dataset.name)}** · {text.classes(len(dataset.classes))} · "
         f"{text.count(len(dataset.examples), 'picture')} · {megabytes:.1f} MB"
-        + (" · has a test set of its own" if dataset.predefined else "")
+        + (" · has its own test set" if dataset.predefined else "")
     )
     change.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
     findings.show(upload, examined)

@@ -38,7 +38,7 @@ DATA = (
         0.05,
         0.4,
         0.05,
-        "Kept for the report, unless the upload has a test set of its own.",
+        "Kept for the report, unless the upload has its own test set.",
     ),
     Number("batch_size", "Batch size", 1, 512, 1, "Pictures per step."),
     Number("seed", "Seed", 0, 2**31 - 1, 1, "The same seed gives the same result."),

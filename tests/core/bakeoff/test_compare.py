@@ -137,7 +137,7 @@ def test_a_backbone_that_is_not_prepared_is_prepared_first_and_it_is_said(
     kinds = list(dict.fromkeys(said))
     assert kinds == [
         f"{tiny.title}: being prepared, once",
-        f"{tiny.title}: looking at pictures",
+        f"{tiny.title}: extracting features",
         f"{tiny.title}: training heads",
         "Timing",
     ]

@@ -70,7 +70,7 @@ def test_what_a_worker_found_lies_beside_the_pictures(
     assert [one.backbone for one in found.contenders] == [only_tiny.name]
     assert found.terms == result.conditions_of(dataset, config)
     steps = [event for event in job.events.read() if isinstance(event, Step)]
-    assert {step.what for step in steps} >= {"Tiny: looking at pictures", "Tiny: training heads"}
+    assert {step.what for step in steps} >= {"Tiny: extracting features", "Tiny: training heads"}
     assert not at_work.hidden(job.path)
 
 

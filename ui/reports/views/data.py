@@ -55,7 +55,7 @@ def _counts(dataset: Dataset) -> None:
         hide_index=True,
     )
     st.caption(
-        "The upload came with a test set of its own, which was used."
+        "The upload came with its own test set, which was used."
         if dataset.predefined
         else "Pictures that look the same were kept together in training or test."
     )
