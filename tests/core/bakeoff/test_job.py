@@ -52,7 +52,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def only_tiny(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> Backbone:
     """No backbone but the tiny one is at hand."""
-    monkeypatch.setattr(compare, "at_hand", lambda _settings: (tiny,))
+    monkeypatch.setattr(compare, "available", lambda _settings: (tiny,))
     return tiny
 
 

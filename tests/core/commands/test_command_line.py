@@ -248,7 +248,7 @@ def test_backbones_are_compared_in_a_table_or_as_json(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(compare, "at_hand", lambda _: (tiny,))
+    monkeypatch.setattr(compare, "available", lambda _: (tiny,))
     assert main(["compare", str(some_zip), "--json", "--seed", "3"]) == 0
     found = result.Comparison.model_validate_json(capfd.readouterr().out)
     assert (found.terms.seed, found.pictures + found.held_out) == (3, 16)
