@@ -141,7 +141,7 @@ def test_other_test_pictures_are_not_paired(visitor: Visitor, right_on: Callable
     compare(visitor, first, second)
     count = first.report().pictures
     assert (
-        f"No paired test of A and B: of their {count} and {count} test pictures {count - 1} are "
+        f"No paired test of A and B: of their {count} and {count} test pictures, {count - 1} are "
         "the same." in visitor.reads()
     )
     assert "Which pictures changed?" not in visitor.reads()

@@ -82,7 +82,7 @@ def test_a_name_that_cannot_be_saved_is_reported(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("core.runs.annotations.write", full)
+    monkeypatch.setattr("core.runs.annotations.write_annotations", full)
     visitor.open("reports")
     ask(visitor, "edit", run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("New")

@@ -39,7 +39,7 @@ def test_training_says_which_epoch_was_kept_and_with_which_settings(
 ) -> None:
     visitor.open("reports", run=run.id, view="Training")
     assert visitor.charts()
-    assert "was kept" in visitor.reads()
+    assert "solved in" in visitor.reads()
     assert '"backbone"' in visitor.at.json[0].value
 
 
@@ -81,7 +81,7 @@ def test_a_running_training_shows_its_progress(
     with run.job.lock().acquire():
         visitor.open("reports", run=run.id)
         assert [heading.value for heading in visitor.at.subheader] == ["Training"]
-        assert "epoch" in visitor.reads()
+        assert "iteration" in visitor.reads()
         assert "Cancel" in visitor.buttons()
 
 

@@ -16,8 +16,8 @@ from core import images
 from core.checks import Finding, Severity
 from core.dataset import Skipped
 from core.evaluation import describe
+from core.jobs.folder import EVENTS
 from core.runs.filenames import (
-    EVENTS,
     FOOTPRINT,
     HEATMAPS,
     LABEL_ISSUES,

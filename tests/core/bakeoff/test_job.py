@@ -131,7 +131,7 @@ def test_an_order_that_cannot_be_read_is_a_sentence(
     host: Settings, upload: Upload, nobody: None
 ) -> None:
     job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
-    (job.path / comparisons.DATASET).write_text("{")
+    (job.path / comparisons.REQUEST).write_text("{")
     with pytest.raises(TuskerError, match="Upload them again"):
         worker.work(job, host)
 

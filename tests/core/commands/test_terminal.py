@@ -106,7 +106,7 @@ def test_progress_is_for_people_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -
             written += some
     os.close(ours)
     seen = written.decode().splitlines()
-    assert seen == ["Looking …", "Half-way.", "head 1/2  loss 0.500  accuracy 0.750"]
+    assert seen == ["Looking …", "Half-way.", "head epoch 1/2  loss 0.500  accuracy 0.750"]
 
 
 def test_progress_does_not_go_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from core import __version__
 from core.backbones import serving
 from core.errors import RunDamaged, UnknownModel
 from core.model import storage
@@ -31,7 +32,9 @@ def folder(tmp_path):
 
 def test_what_is_saved_is_loaded(folder):
     saved, arrays = storage.load(folder)
-    assert saved == ModelFile(backbone="tiny", classes=CLASSES, size=32, crop=1.0)
+    assert saved == ModelFile(
+        tusker=__version__, backbone="tiny", classes=CLASSES, size=32, crop=1.0
+    )
     assert {name: array.shape for name, array in arrays.items()} == {
         "head.0.kernel": (32, 3),
         "head.0.bias": (3,),
@@ -110,7 +113,7 @@ def test_weights_that_are_no_head_are_damage(folder, arrays):
 def test_a_head_for_another_number_of_classes_is_damage(folder):
     saved, arrays = storage.load(folder)
     storage.save(folder, saved.model_copy(update={"classes": ("ant", "bee")}), arrays)
-    with pytest.raises(RunDamaged, match=r"names 2 classes, its weights tell 3 apart"):
+    with pytest.raises(RunDamaged, match=r"names 2 classes, its weights have 3"):
         storage.load(folder)
 
 

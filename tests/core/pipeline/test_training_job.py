@@ -292,7 +292,7 @@ def refusal(dataset, taken, tmp_path, settings):
 def test_too_few_pictures_are_refused_in_a_sentence(tiny, settings, some_shapes, tmp_path):
     few = some(some_shapes.dataset, lambda _, place: place < 2)
     sentence = refusal(few, some_shapes, tmp_path, settings)
-    assert sentence.startswith("No picture is left for validation: found 6 in all. Add pictures")
+    assert sentence.startswith("Expected validation pictures, found none among 6. Add pictures")
 
 
 def test_a_class_with_nothing_to_learn_from_is_refused_by_name(
@@ -307,7 +307,9 @@ def test_a_class_with_nothing_to_learn_from_is_refused_by_name(
     given = some_shapes.dataset.model_copy(update={"examples": examples, "predefined": True})
     name = given.classes[1]
     sentence = refusal(given, some_shapes, tmp_path, settings)
-    assert sentence.startswith(f"No training picture is left of {name}. Add pictures")
+    assert sentence.startswith(
+        f"Expected training pictures of each class, found none of {name}. Add"
+    )
 
 
 def test_a_class_of_one_picture_is_learned_from_many_views_of_it(
@@ -441,7 +443,7 @@ def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, t
 def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
     tiny, settings, some_shapes, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(checks.labels, "SURE", 0.0)
+    monkeypatch.setattr(checks.labels, "CONFIDENT", 0.0)
     wrong = {some_shapes.dataset.examples[place].name for place in (1, 15, 30)}
     examples = tuple(
         example.model_copy(update={"label": (example.label + 1) % 3})

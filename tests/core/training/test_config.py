@@ -45,7 +45,7 @@ def test_the_second_phase_is_gentler_than_the_first():
 
 
 def test_a_preset_that_does_not_exist_is_refused_with_those_that_do():
-    with pytest.raises(BadConfig, match=r"out of quick, balanced, thorough, found 'fast'\.$"):
+    with pytest.raises(BadConfig, match=r"presets quick, balanced, thorough, found 'fast'\.$"):
         config.preset("fast")
 
 

@@ -217,7 +217,7 @@ def test_another_model_than_the_settings_name_is_refused(start, some_shapes):
     assert asked.start == warm_start.digest(folder)
     warm_start.check(asked, folder)
     for config, place in ((asked, None), (asked_for("quick"), folder), (asked, folder / "gone")):
-        with pytest.raises(BadConfig, match="Bring its bundle again"):
+        with pytest.raises(BadConfig, match="Import its bundle again"):
             warm_start.check(config, place)
 
 
@@ -231,5 +231,5 @@ def test_what_the_model_fixes_is_taken_from_it(start):
 def test_a_model_without_its_serving_model_is_refused(start, tiny):
     folder, settings = start()
     (folder / storage.SERVING).unlink()
-    with pytest.raises(RunDamaged, match="Bring its bundle again"):
+    with pytest.raises(RunDamaged, match="Import its bundle again"):
         Network(tiny, settings, folder).serving_model()
