@@ -143,7 +143,7 @@ def test_there_are_no_more_classes_than_the_host_allows(network: Classifier) -> 
     ],
 )
 def test_a_class_is_not_called_what_no_folder_can_be(showing: CaptureSession, name: str) -> None:
-    with pytest.raises(BadDataset, match="Expected a (different )?name"):
+    with pytest.raises(BadDataset, match=r"Expected a (different )?name"):
         showing.rename(showing.classes[0].id, name)
     assert showing.classes[0].name == "Class 1"
     with pytest.raises(BadDataset, match="CLASS 2 twice"):
