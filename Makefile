@@ -24,7 +24,7 @@ help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo
 	@echo "PYTHON=python3.12 chooses the Python (3.11 to 3.13). ADDRESS=0.0.0.0 opens the app to the network, in public mode."
-	@echo "ARGS='-k camera' is passed to pytest. Tests that need large data sets read the folders"
+	@echo "ARGS='-k camera' is passed to pytest. Tests that need large datasets read the folders"
 	@echo "TUSKER_TEST_DATASETS, TUSKER_TEST_PHOTOS and TUSKER_TEST_CORPORA; without them they are skipped."
 
 run: $(VENV)/.app  ## install the app and open it

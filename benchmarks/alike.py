@@ -1,4 +1,4 @@
-"""What finding pictures that show the same costs, as they grow in number: every pair is compared.
+"""Finding near-duplicates: time by number of pictures.
 
 python -m benchmarks.alike
 """

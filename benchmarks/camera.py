@@ -1,17 +1,17 @@
-"""How often the camera check cries wolf, and how often it sees what is wrong with a camera.
+"""False alarms and hits of the camera check.
 
     python -m benchmarks.camera --datasets FOLDER
 
-Each zip of a folder is learned with Quick. Then ten frames are checked, many times over, made of
-test pictures, which the training never saw, at the size and in the packing in which frames travel:
+Quick is trained on each zip of a folder. Then sets of ten frames are checked. They are made of test
+pictures, which the training never saw, with the size and compression of real frames:
 
 - ten pictures: each frame is another picture. A camera that is moved about.
 - one picture: all frames are the same one. A camera that is held still: the harder case.
 
-They come as they are, and changed as a poor camera would: dark (a third of the light), blue (six
-tenths of the red, a third more blue), blurred (by 2 pixels of what the model sees). Told are the
-shares that are called unlike, and that are called so or `somewhat unlike`. Pictures that
-are soft themselves cannot be told from blurred ones, so a dataset of those has no bound there.
+They are used unchanged, and changed as by a poor camera: dark (a third of the light), blue (six
+tenths of the red, a third more blue), blurred (by 2 pixels of what the model sees). The table shows
+the shares that are called unlike, and those called unlike or `somewhat unlike`. Soft pictures
+cannot be distinguished from blurred ones, so a dataset of soft pictures has no bound there.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ CAMERAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def learn(taken: Taken, settings: Settings, backbone: str) -> tuple[Classifier, list[np.ndarray]]:
-    """A model taught with a dataset, and its test pictures as it sees them."""
+    """A model trained on a dataset, and its test pictures as it sees them."""
     asked = config.preset("quick", backbone=backbone)
     run = runs.create(asked, taken.dataset, runs.new_path(settings))
     training_job.train(run, taken.pictures, settings, _without_exports)

@@ -1,4 +1,4 @@
-"""The live view in Chromium: frames a second of both engines, memory, three viewers at once.
+"""The live view in Chromium: frames per second of both engines, memory, three viewers at once.
 
     python -m benchmarks.live
     python -m benchmarks.live --minutes 10
@@ -148,10 +148,10 @@ def main() -> int:
         browser.close()
         troubles += [line for line in server.said(1_000).splitlines() if "Traceback" in line]
     figures = {
-        "in the browser, frames a second": Figure(len(here) / asked.seconds, at_least=15),
+        "in the browser, frames per second": Figure(len(here) / asked.seconds, at_least=15),
         "in the browser, median ms a frame": Figure(float(np.median(here))),
         "in the browser, messages to the server": Figure(sent, at_most=0),
-        "on the server, frames a second": Figure(len(there) / asked.seconds, at_least=5),
+        "on the server, frames per second": Figure(len(there) / asked.seconds, at_least=5),
         "on the server, median ms a frame": Figure(float(np.median(there))),
         "on the server, 95th percentile of ms": Figure(
             float(np.percentile(there, 95)), at_most=300

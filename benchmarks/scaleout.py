@@ -119,8 +119,8 @@ def figures(
 ) -> dict[str, Figure]:
     """Medians of the rounds beside what is asked of them."""
     return {
-        "one worker, pictures a second": Figure(count / median(alone)),
-        "two workers, pictures a second": Figure(count / median(together)),
+        "one worker, pictures per second": Figure(count / median(alone)),
+        "two workers, pictures per second": Figure(count / median(together)),
         "speed-up of the frozen pass": Figure(median(alone) / median(together), at_least=1.7),
         "small job on this machine, seconds": Figure(median(here)),
         "small job on the cluster, seconds": Figure(median(there)),
@@ -140,8 +140,8 @@ def tuned(pictures: int, rounds: int, folder: Path, spread: Settings) -> dict[st
             together.append(tuning.tune(given))
     pairs = list(zip(alone, together, strict=True))
     return {
-        "fine-tuning on one, pictures a second": Figure(median(one.rate for one in alone)),
-        "fine-tuning on two, pictures a second": Figure(median(two.rate for two in together)),
+        "fine-tuning on one, pictures per second": Figure(median(one.rate for one in alone)),
+        "fine-tuning on two, pictures per second": Figure(median(two.rate for two in together)),
         "speed-up of fine-tuning": Figure(median(two.rate / one.rate for one, two in pairs)),
         "before its first step on one, seconds": Figure(median(one.before for one in alone)),
         "before its first step on two, seconds": Figure(median(two.before for two in together)),

@@ -31,7 +31,7 @@ class Tuned:
     """How fast it went.
 
     Attributes:
-        rate: training pictures a second, median of the epochs but the first.
+        rate: training pictures per second, median of the epochs but the first.
         before: seconds until the first step was done.
         seconds: in all.
     """

@@ -1,3 +1,3 @@
-"""Train, evaluate and export image classifiers; this package knows nothing about the screen."""
+"""Train, evaluate and export image classifiers; this package has no user interface."""
 
 __version__ = "1.0.0"

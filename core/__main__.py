@@ -1,4 +1,4 @@
-"""The command line `tusker`: the verbs of the pages, with the same core behind them."""
+"""The command line `tusker`: what the pages do, with the same code."""
 
 from __future__ import annotations
 

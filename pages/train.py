@@ -1,4 +1,4 @@
-"""Train your own classes: bring pictures, choose how, watch the training."""
+"""Train on your own classes: add pictures, choose a method, watch the training."""
 
 import streamlit as st
 
@@ -34,7 +34,7 @@ if examined is None:
 if camera.start_at_once(upload, examined, settings):
     st.rerun()
 if not intake.show(upload, examined):
-    st.info("Settle what is marked :material/block: above, then choose a method.")
+    st.info("Resolve the findings marked :material/block: above, then choose a method.")
     st.stop()
 
 st.subheader("2 · Method", divider="gray")

@@ -1,1 +1,1 @@
-"""Streamlit code that two pages share, and all that would make a page long."""
+"""The Streamlit code of the pages, apart from the page scripts."""

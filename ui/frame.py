@@ -1,4 +1,4 @@
-"""What surrounds every page: entry through `app.py`, old links, and the apology for a bug."""
+"""What every page needs: entry through `app.py`, old links, and the message for a bug."""
 
 from __future__ import annotations
 

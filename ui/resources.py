@@ -1,4 +1,7 @@
-"""The only `st.cache_*` wrappers. No visitor's data is in a cache that others share."""
+"""Streamlit caches of models, reports and settings.
+
+No visitor's data is in a cache that others share.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run in a line: its status, its tags, its pictures and its backbone."""
+"""The line under a run's name: status, tags, pictures, backbone, date and size."""
 
 from __future__ import annotations
 

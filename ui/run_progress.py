@@ -1,4 +1,4 @@
-"""A run outside its report: progress, curves, the result, and why it ended early."""
+"""A run without an open report: progress, curves, result, or why it ended early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of session-state keys and query parameters, and whose run or model is whose."""
+"""Names of session-state keys and query parameters, and who owns which run or model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elements that several pages share: charts, downloads, refusals, and the progress of a job."""
+"""Elements that several pages share: charts, downloads, errors, and the progress of a job."""
 
 from __future__ import annotations
 

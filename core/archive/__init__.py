@@ -1,1 +1,1 @@
-"""Extract untrusted zips and find the pictures that people name: the only extractor."""
+"""Unpack untrusted zips (nothing else does), and find pictures in files, folders and zips."""

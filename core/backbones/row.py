@@ -1,4 +1,4 @@
-"""The columns of the table of backbones: what is known without building the network."""
+"""The types of the table of backbones: `Backbone`, `Stage`, `Weights`, `Recipe`."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple

@@ -1,1 +1,1 @@
-"""Compare the available backbones on a data set before training on one."""
+"""Compare the available backbones on a dataset before training on one."""

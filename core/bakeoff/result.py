@@ -77,10 +77,10 @@ class Comparison(ReportPart):
         name = backbones.get(best.backbone).title
         on = f"{describe(best.accuracy)} of {self.pictures:,} pictures"
         if not others:
-            return f"{name}, the only one available, was right on {on}."
+            return f"{name}, the only one available, was correct on {on}."
         equals = [candidate for candidate in others if candidate.as_good]
         if not equals:
-            return f"{name} was right most often, on {on}. Chance does not explain its lead."
+            return f"{name} was correct most often, on {on}. Chance does not explain its lead."
         most_often = "" if others[0].right == best.right else " most often,"
         are = "is" if len(equals) == 1 else "are"
         summary = f"{_listed(equals)} {are} as good within the margin of error"
@@ -93,7 +93,7 @@ class Comparison(ReportPart):
             )
         elif best.milliseconds < FASTER * fastest.milliseconds:
             summary += ", but slower"
-        return f"{name} was right{most_often} on {on}. {summary}."
+        return f"{name} was correct{most_often} on {on}. {summary}."
 
 
 def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:

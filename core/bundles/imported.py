@@ -31,6 +31,7 @@ CACHED_BUNDLES = 10
 
 def folder(settings: Settings) -> Path:
     """The folder that holds all imported models."""
+    # The folder's name on disk is older than the term.
     return settings.home.resolve() / "brought"
 
 

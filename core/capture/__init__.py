@@ -1,1 +1,1 @@
-"""Pictures that a visitor captures with the camera, and the head fitted to them meanwhile."""
+"""Pictures captured by camera, and a head that is refitted while they are captured."""

@@ -18,7 +18,7 @@ from core.intake import uploads
 from core.intake.uploads import Upload
 from core.settings import Settings
 
-NAME = "Shown to the camera"
+NAME = "Captured by camera"
 FEWEST = 3
 """Training pictures per class, as `core.checks` requires."""
 

@@ -159,7 +159,7 @@ class CaptureSession:
         for cls in self.classes:
             if cls.id == class_id:
                 return cls
-        raise BadDataset("That class is no longer here. Choose another.")
+        raise BadDataset("That class is no longer here. Choose another class.")
 
     @property
     def shown(self) -> list[Class]:
@@ -202,13 +202,13 @@ class CaptureSession:
 
     def _check_limits(self) -> None:
         for count, limit, unit in (
-            (self.count, "shown_pictures", "pictures"),
-            (self.bytes / MEGABYTE, "shown_megabytes", "MB of pictures"),
+            (self.count, "shown_pictures", "captured pictures"),
+            (self.bytes / MEGABYTE, "shown_megabytes", "MB of captured pictures"),
         ):
             most = getattr(self._settings, limit)
             if count >= most:
                 raise LimitExceeded(
-                    f"Expected at most {most:,} {unit} to be captured. Keep the pictures now, "
+                    f"Expected at most {most:,} {unit}. Save them now, "
                     f"delete some, or raise {Settings.variable(limit)}."
                 )
 

@@ -77,7 +77,7 @@ def near_duplicates(case: Case) -> Finding | None:
         severity=Severity.WARNS,
         code="near_copies",
         sentence=f"{counted(len(surplus), 'picture looks', 'pictures look')} the same as another. "
-        "Those that look the same stay on one side of the split.",
+        "Those that look the same are kept together in training or test.",
         files=_shown(case, groups, surplus),
         remedy=_leave_out(_names(case, [surplus])),
     )

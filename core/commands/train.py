@@ -27,11 +27,11 @@ def train(
     seed: Seed = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", help="A bundle to go on from, with more pictures or classes."),
+        typer.Option("--from", help="A bundle to continue from, with more pictures or classes."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Teach it your own classes."""
+    """Train a model on your own classes."""
     from core import runs
     from core.estimating import estimate
     from core.model import storage

@@ -1,4 +1,4 @@
-"""Fingerprints of pictures: small enough to keep for all, enough to check and compare them."""
+"""Small fingerprints of pictures, which are checked and compared without decoding them again."""
 
 from __future__ import annotations
 

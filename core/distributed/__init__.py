@@ -1,1 +1,1 @@
-"""The same work on several machines of a Ray cluster."""
+"""Run jobs, feature extraction and fine-tuning on the machines of a Ray cluster."""

@@ -1,4 +1,4 @@
-"""A team over several machines, whose results TensorFlow's collective operations add up.
+"""A team of processes on several machines; TensorFlow's collective operations add up their results.
 
 Keras' variables stay plain ones of each process: all start with the same weights and apply the same
 update of the same sums, so they stay equal.

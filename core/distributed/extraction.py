@@ -1,4 +1,4 @@
-"""Share the one pass among the machines of a Ray cluster, shard by shard.
+"""Share the feature extraction among the machines of a Ray cluster, shard by shard.
 
 Each machine puts the features of its shard into storage that all can reach (`shard.py`), and the
 training adds them to its cache. Meanwhile the training computes shards itself, so that it never

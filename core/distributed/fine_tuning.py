@@ -1,9 +1,9 @@
 """Fine-tune on several machines of a Ray cluster, each of which computes a part of every batch.
 
 One process runs on the machine of the training, on the cores that it has already, and one on each
-other machine with free cores. Their gradients from files that all machines share are added up by
-`MultiWorkerMirroredStrategy` (`collective.py`), so the result is that of one machine but for
-rounding. If the cluster fails, the training fine-tunes alone.
+other machine with free cores. Each process computes gradients from files that all machines share;
+`MultiWorkerMirroredStrategy` (`collective.py`) adds them up, so the result is that of one machine
+except for rounding. If the cluster fails, the training fine-tunes alone.
 """
 
 from __future__ import annotations

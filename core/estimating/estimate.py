@@ -1,4 +1,4 @@
-"""Estimate before a training how long it takes and what it needs; refuse what cannot work."""
+"""Estimate time, memory and disk of a training, and reject one that cannot fit."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ ACTIVATION_COPIES = 2
 EXPORT_COPIES = 14
 """Memory of making the exports, relative to the model."""
 MODEL_FILES = 5.5
-"""Disk of the exports, relative to the model: four are whole, int8 is a quarter."""
+"""Disk of the exports, relative to the model: four are whole and int8 is a quarter; `train.py` may
+come with the backbone, and a margin is added."""
 THUMBNAIL_BYTES = 6_000
 RESERVE = 0.1
 """Share of what is free that stays free."""

@@ -11,8 +11,8 @@ def verdict(
     """Which model is better, or why that is unknown. Names are used as given.
 
     Example:
-        B is better than A: right on 5 more of 38 pictures (p = 0.031).
-        No difference that 38 pictures can show: A is right on 33, B on 35 (p = 0.63).
+        B is better than A: 5 more of 38 pictures predicted correctly (p = 0.031).
+        No difference that 38 pictures can show: A predicts 33 correctly, B 35 (p = 0.63).
     """
     if isinstance(comparison, PairedComparison):
         sentence = _paired(comparison, first, second)
@@ -36,14 +36,14 @@ def _paired(comparison: PairedComparison, first: str, second: str) -> str:
     if comparison.accuracy.significant:
         better, more = ("better", "more") if difference > 0 else ("worse", "fewer")
         return (
-            f"{second} is {better} than {first}: right on {abs(difference):,} {more} of {pictures} "
-            f"({p})."
+            f"{second} is {better} than {first}: {abs(difference):,} {more} of {pictures} "
+            f"predicted correctly ({p})."
         )
     start = f"No difference that {pictures} can show: "
     if not comparison.only_first and not comparison.only_second:
-        return f"{start}{first} and {second} are right on the same {comparison.both:,}."
+        return f"{start}{first} and {second} predict the same {comparison.both:,} correctly."
     return (
-        f"{start}{first} is right on {comparison.both + comparison.only_first:,}, {second} on "
+        f"{start}{first} predicts {comparison.both + comparison.only_first:,} correctly, {second} "
         f"{comparison.both + comparison.only_second:,} ({p})."
     )
 

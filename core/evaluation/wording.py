@@ -38,14 +38,13 @@ def headline(right: int, accuracy: Estimate, classes: tuple[str, ...], confusion
     """The report in one line, with unescaped class names.
 
     Example:
-        Right on 143 of 153 test pictures: 93.5 %, between 88 and 97 %; mostly confuses ants
-        with bees
+        143 of 153 test pictures correct: 93.5 % (88–97 %); mostly confuses ants with bees
     """
     pictures = sum(map(sum, confusion.counts))
     value, low, high = figures(accuracy)
     noun = "test picture" if pictures == 1 else "test pictures"
-    whole = f"all {pictures}" if right == pictures > 1 else f"{right} of {pictures}"
-    sentence = f"Right on {whole} {noun}: {value} %, between {low} and {high} %"
+    whole = f"All {pictures}" if right == pictures > 1 else f"{right} of {pictures}"
+    sentence = f"{whole} {noun} correct: {value} % ({low}–{high} %)"
     return sentence + _confused(classes, confusion, pictures - right)
 
 

@@ -1,1 +1,1 @@
-"""Turn a trained run into files that work elsewhere, and prove it."""
+"""Write a trained model for other programs, and verify each file."""

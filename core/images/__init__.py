@@ -1,4 +1,7 @@
-"""Decode pictures to upright RGB pixels: the only decoder."""
+"""Decode untrusted pictures to upright RGB, and crop and resize them.
+
+Nothing else decodes files from outside.
+"""
 
 from core.images.decoding import decode, decode_with_info, fit, load, thumbnail
 from core.images.pixels import laplacian

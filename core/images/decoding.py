@@ -1,4 +1,7 @@
-"""Decode pictures of any format to upright RGB pixels: the only decoder."""
+"""Decode untrusted pictures to upright RGB, and crop and resize them.
+
+Nothing else decodes files from outside.
+"""
 
 import io
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""The queue of one kind: one ticket file per job; the process that holds the lock runs the next."""
+"""The queue for one kind of job: one ticket file per job.
+
+The dispatcher that holds the lock runs the oldest job.
+"""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from core.jobs.queue import Queue
 from core.settings import MEGABYTE, Settings
 from core.system import files, visitors
 
+# The name of the folder of imported models on disk is older than the term.
 RUNS, UPLOADS, IMPORTED = "runs", "uploads", "brought"
 OWNED = (RUNS, UPLOADS, IMPORTED)
 """Folders of `TUSKER_HOME` whose subfolders belong to visitors."""

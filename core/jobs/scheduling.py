@@ -89,7 +89,7 @@ def cancel(folder: JobFolder, settings: Settings) -> None:
         # A worker that has started sees the request; one that is about to start sees the status.
         if locked and folder.recorded().state is State.QUEUED:
             ticket = Queue(folder.recorded().kind, settings).ticket_of(folder)
-            folder.end(State.CANCELLED, "It was cancelled before it began.")
+            folder.end(State.CANCELLED, "Cancelled before it began.")
             if ticket is not None:
                 ticket.unlink(missing_ok=True)
 

@@ -45,7 +45,7 @@ KILLED = (
     "It was interrupted: the worker was killed, most likely because memory ran out. If that "
     f"happens again: {SMALLER[0].lower()}{SMALLER[1:]}"
 )
-CANCELLED = "It was cancelled."
+CANCELLED = "Cancelled."
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""Models for the live view: parts for the browser, frames predicted here, and the camera check."""
+"""Models for the live view: parts for the browser, prediction on the server, camera check."""

@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
     SURE = "sure"
     NOT_SURE = "not sure"
-    UNLIKE = "unlike anything it was taught"
+    UNLIKE = "not like the training pictures"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from core.model.ood import OodDetector
 from core.settings import Settings
 from core.system import files
 
+# Some names are older than the terms in the code (suspects = label issues, unlike = OOD scores,
+# looks = appearance, novelty = OOD detector). Runs on disk have them.
 MODEL = "model.json"
 WEIGHTS = "weights.safetensors"
 SERVING = "serving.tflite"

@@ -108,7 +108,7 @@ def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutpu
 def learning_curve(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
     """Estimate whether more pictures would help."""
     context.emit(Note(sentence="Working out whether more pictures would help."))
-    examples, labels = _taught(context)
+    examples, labels = _training_and_validation(context)
     run.learning_curve.write(
         cross_validation.learning_curve(
             np.concatenate([outputs.train, outputs.validation]),
@@ -126,8 +126,10 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
     Its embeddings must come from the network that will answer. Those of a fine-tuned run come from
     the network before, so some pictures pass through the new one.
     """
-    context.emit(Note(sentence="Learning what its pictures have in common."))
-    examples, labels = _taught(context)
+    context.emit(
+        Note(sentence="Learning to recognise pictures that are not like the training pictures.")
+    )
+    examples, labels = _training_and_validation(context)
     if storage.load(run.model_folder)[0].fine_tuned:
         chosen = ood.chosen(labels, OOD_PICTURES)
         examples, labels = [examples[place] for place in chosen], labels[chosen]
@@ -209,7 +211,7 @@ def export(context: TrainingContext, run: Run, _: TrainingOutputs | None = None)
     unit_costs.record(context.backbone, context.settings, "exports", seconds)
 
 
-def _taught(context: TrainingContext) -> tuple[list[Example], np.ndarray]:
+def _training_and_validation(context: TrainingContext) -> tuple[list[Example], np.ndarray]:
     """Training and validation examples, and their labels (n,) int64."""
     examples = [*context.of("train"), *context.of("validation")]
     return examples, np.array([example.label for example in examples], np.int64)
@@ -224,5 +226,5 @@ def _embeddings(context: TrainingContext, run: Run, examples: list[Example]) -> 
     count, embeddings = Counter(context.emit), []
     for row in batch.each(lambda: scoring.open_classifier(context, run), examples, embed):
         embeddings.append(row)
-        count("Learning what its pictures have in common", len(embeddings), len(examples))
+        count("Extracting features of the training pictures", len(embeddings), len(examples))
     return np.stack(embeddings)

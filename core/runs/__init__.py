@@ -1,4 +1,4 @@
-"""Run folders: create, list, read, compare, delete; no other package knows their files."""
+"""Run folders: create, list, read, compare and delete them."""
 
 from core.runs.run import SAMPLE, Run
 from core.runs.store import (

@@ -1,4 +1,7 @@
-"""Train again on corrected pictures: same split, same settings, only the labels change."""
+"""Train again on corrected pictures, with the same split and settings.
+
+Labels change, and pictures may be left out.
+"""
 
 from __future__ import annotations
 

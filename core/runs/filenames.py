@@ -1,4 +1,7 @@
-"""Names of the files in a run folder; no module outside `core.runs` mentions them."""
+"""Names of the files that `core.runs` writes into a run folder.
+
+Those of the job are in `core.jobs.folder`.
+"""
 
 CONFIG = "config.json"
 DATASET = "dataset.json"
@@ -19,3 +22,6 @@ ANNOTATIONS_LOCK = "annotations.lock"
 MODEL_FOLDER = "model"
 THUMBNAILS = "thumbnails"
 PUBLISHED = "published"
+
+# Some names are older than the terms in the code (suspects = label issues, unlike = OOD scores,
+# looks = appearance, novelty = OOD detector). Runs on disk have them.

@@ -1,4 +1,7 @@
-"""A run in one line, as lists show it; cheap enough to compute for every run on every rerun."""
+"""The summary of a run that lists show.
+
+Cheap enough to compute for every run each time a list is drawn.
+"""
 
 from __future__ import annotations
 

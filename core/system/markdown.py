@@ -1,4 +1,4 @@
-"""Show untrusted text literally where Markdown is rendered."""
+"""Escape and shorten untrusted text for Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep the memory of the web process near what the process uses."""
+"""Limit malloc's arenas, and return unused memory to the system."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Teach a new head, and the top of a backbone, on somebody's own pictures."""
+"""Train a head, and the top stages of a backbone, on a user's pictures."""

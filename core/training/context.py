@@ -1,4 +1,4 @@
-"""The context of a training, which all of its steps share."""
+"""What all steps of a training need: settings, dataset, network, cache and events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one pass: each picture is decoded once, and each view goes through the frozen layers once."""
+"""Extract features: each picture is decoded once, and frozen layers see each view once."""
 
 from __future__ import annotations
 

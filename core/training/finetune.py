@@ -1,4 +1,4 @@
-"""Phase 2: train the stages above the cut on kept activations; the stages below never run."""
+"""Phase 2: train the stages above the cut on stored activations; the stages below never run."""
 
 from __future__ import annotations
 

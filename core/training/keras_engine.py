@@ -14,7 +14,7 @@ from core.training.network import Network
 class KerasEngine:
     """A backbone in inference mode.
 
-    Callers take turns: TensorFlow runs one batch while the others decode theirs.
+    Callers take turns: TensorFlow runs one batch while others decode pictures.
     """
 
     callers = 3

@@ -99,12 +99,12 @@ def test_a_comparison_shows_its_progress_and_can_be_cancelled(
     job.begin()
     job.events.append(
         Step(
-            what="EfficientNet-Lite2: teaching heads", done=2, total=5, per_second=1, seconds_left=3
+            what="EfficientNet-Lite2: training heads", done=2, total=5, per_second=1, seconds_left=3
         )
     )
     with job.lock():
         visitor.open("train", upload=ordered.id)
-        assert "EfficientNet-Lite2: teaching heads: 2 of 5 · about 3 s left" in visitor.reads()
+        assert "EfficientNet-Lite2: training heads: 2 of 5 · about 3 s left" in visitor.reads()
         visitor.press("Cancel")
         assert job.cancel_requested
     job.end(State.CANCELLED)

@@ -170,7 +170,7 @@ def test_ticks_stay_when_the_list_is_searched_and_can_be_cleared(
 
 def test_a_long_list_has_pages_with_addresses(visitor: Visitor, run_in: Callable[..., Run]) -> None:
     made = {
-        named(run_in(State.CANCELLED, "It was cancelled."), f"Run {number:02}").title
+        named(run_in(State.CANCELLED, "Cancelled."), f"Run {number:02}").title
         for number in range(run_list.SHOWN + 3)
     }
     first = listed(visitor.open("reports"))

@@ -1,4 +1,4 @@
-"""How a training went, epoch by epoch, and what more pictures would bring."""
+"""Training curves by epoch or iteration, and the learning curve."""
 
 from collections.abc import Iterable, Sequence
 

@@ -68,7 +68,7 @@ def _below(settings: Settings) -> None:
         widgets.download(
             "Download the pictures",
             lambda: as_zip(session),
-            "shown.zip",
+            "captured.zip",
             "application/zip",
             icon=":material/folder_zip:",
             disabled=not session.count,

@@ -1,4 +1,4 @@
-"""Programs that ship with a model, rendered for its names and sizes; they do not need Tusker."""
+"""Templates of the programs in a bundle; these run without Tusker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.model.storage import ModelFile
 
 HERE = Path(__file__).parent
 RUNNER = HERE / "run_program.py"
-"""Runs a program on pictures, in a process of its own."""
+"""Runs a program on pictures, in a separate process."""
 
 
 def prediction(form: Format, model: ModelFile, threshold: float = 0.0) -> str:

@@ -161,7 +161,7 @@ def test_one_that_cannot_be_prepared_does_not_stop_the_others(compare, tiny, mon
 def test_it_can_be_cancelled_at_every_step(compare, word):
     def cancel(what, *_):
         if word in what:
-            raise Cancelled("It was cancelled.")
+            raise Cancelled("Cancelled.")
 
     with pytest.raises(Cancelled):
         compare(progress=cancel)

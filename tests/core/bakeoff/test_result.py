@@ -30,7 +30,7 @@ def test_a_lead_that_chance_does_not_explain_is_said():
         contender("efficientnet-lite2", 360, 8.0),
         contender("efficientnet-lite0", 320, 4.0, (50, 10)),
     ).sentence
-    assert said.startswith("EfficientNet-Lite2 was right most often, on 90.0 % (86–93) of 400 ")
+    assert said.startswith("EfficientNet-Lite2 was correct most often, on 90.0 % (86–93) of 400 ")
     assert said.endswith("Chance does not explain its lead.")
 
 
@@ -67,13 +67,13 @@ def test_those_that_are_right_equally_often_are_not_ranked():
     said = found(
         contender("efficientnet-lite0", 330, 4.1), contender("efficientnet-lite2", 330, 4.2, (9, 9))
     ).sentence
-    assert "EfficientNet-Lite0 was right on 82.5 %" in said
+    assert "EfficientNet-Lite0 was correct on 82.5 %" in said
     assert "slower" not in said and "faster" not in said
 
 
 def test_one_alone_is_compared_with_nothing():
     said = found(contender("efficientnet-lite0", 330, 4.1)).sentence
-    assert said.startswith("EfficientNet-Lite0, the only one available, was right on 82.5 %")
+    assert said.startswith("EfficientNet-Lite0, the only one available, was correct on 82.5 %")
 
 
 def test_the_table_has_a_line_for_each_and_ends_with_the_sentence():

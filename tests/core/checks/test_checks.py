@@ -1,4 +1,4 @@
-"""The doctor finds what is planted, leaves the healthy alone, and its remedies can be undone."""
+"""Checks find planted problems and nothing in a sound dataset; remedies can be undone."""
 
 import io
 import time

@@ -65,7 +65,7 @@ def test_equal_models_have_differences_of_zero_with_an_interval():
         assert difference.estimate.low < 0 < difference.estimate.high
     assert result.log_loss.estimate.value == 0 and not result.log_loss.significant
     assert result.accuracy.p == 1
-    assert "right on the same 15" in verdict(result)
+    assert "the same 15" in verdict(result)
 
 
 def test_eight_corrections_and_no_new_mistake_are_significant():
@@ -76,8 +76,8 @@ def test_eight_corrections_and_no_new_mistake_are_significant():
     assert reverse.broken == tuple((i, i) for i in range(8, 16))
     assert result.accuracy.p == pytest.approx(2 / 2**8)
     assert result.accuracy.estimate.low > 0
-    assert verdict(result, "A", "B").startswith("B is better than A: right on 8 more of 20")
-    assert verdict(reverse, "A", "B").startswith("B is worse than A: right on 8 fewer of 20")
+    assert verdict(result, "A", "B").startswith("B is better than A: 8 more of 20")
+    assert verdict(reverse, "A", "B").startswith("B is worse than A: 8 fewer of 20")
     for figure in DIFFERENCES:
         assert (result.favours(figure), reverse.favours(figure)) == (1, -1)
         assert compare(worse, worse).favours(figure) == 0
@@ -86,7 +86,7 @@ def test_eight_corrections_and_no_new_mistake_are_significant():
 def test_changes_both_ways_are_not_significant():
     result = compare(correct_on(range(6)), correct_on(range(3, 10)))
     assert (result.both, result.only_first, result.only_second) == (3, 3, 4)
-    assert "A is right on 6, B on 7 (p = 1)" in verdict(result, "A", "B")
+    assert "A predicts 6 correctly, B 7 (p = 1)" in verdict(result, "A", "B")
 
 
 def test_one_picture_shows_no_difference():

@@ -18,8 +18,7 @@ def headline(counts, classes=("ants", "bees", "wasps", "flies")):
 
 def test_the_headline_has_the_accuracy_and_the_main_confusion():
     assert headline([[63, 7], [3, 80]]) == (
-        "Right on 143 of 153 test pictures: 93.5 %, between 88 and 97 %; "
-        "mostly confuses ants with bees"
+        "143 of 153 test pictures correct: 93.5 % (88–97 %); mostly confuses ants with bees"
     )
 
 
@@ -33,15 +32,15 @@ def test_a_confusion_below_half_of_the_mistakes_is_only_most_often():
 
 
 def test_scattered_mistakes_name_no_confusion():
-    assert headline([[20, 1, 0], [0, 20, 1], [1, 0, 20]]).endswith("%")
+    assert "confuses" not in headline([[20, 1, 0], [0, 20, 1], [1, 0, 20]])
 
 
 @pytest.mark.parametrize(
     ("counts", "start"),
     [
-        ([[5, 0], [0, 5]], "Right on all 10 test pictures: 100 %, between 72 and 100 %"),
-        ([[1, 0], [0, 0]], "Right on 1 of 1 test picture: 100 %, between 20 and 100 %"),
-        ([[0, 2], [0, 0]], "Right on 0 of 2 test pictures: 0 %, between 0 and 66 %; mostly"),
+        ([[5, 0], [0, 5]], "All 10 test pictures correct: 100 % (72–100 %)"),
+        ([[1, 0], [0, 0]], "1 of 1 test picture correct: 100 % (20–100 %)"),
+        ([[0, 2], [0, 0]], "0 of 2 test pictures correct: 0 % (0–66 %); mostly"),
     ],
 )
 def test_headlines_of_extremes(counts, start):

@@ -228,7 +228,7 @@ def run_program(folder, *arguments, code=0):
 
 
 def accuracy(said):
-    hits, total = map(int, re.search(r"right on (\d+) of (\d+) test pictures", said).groups())
+    hits, total = map(int, re.search(r"(\d+) of (\d+) test pictures correct", said).groups())
     return hits, total
 
 

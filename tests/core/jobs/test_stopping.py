@@ -32,7 +32,7 @@ ENDLESS = {"head": {"hidden": [4096, 4096, 4096]}, "head_phase": LONG}
 def cancel_and_wait(job: JobFolder, settings: Settings) -> None:
     cancel(job, settings)
     status = at_work.ended(job, settings)
-    assert (status.state, status.sentence) == (State.CANCELLED, "It was cancelled.")
+    assert (status.state, status.sentence) == (State.CANCELLED, "Cancelled.")
     assert status.ended_at is not None
 
 

@@ -97,7 +97,7 @@ def _old(path, minutes):
 @pytest.fixture
 def ended(settings, queued):
     """The run after it was cancelled."""
-    queued.job.end(State.CANCELLED, "It was cancelled.")
+    queued.job.end(State.CANCELLED, "Cancelled.")
     return queued
 
 

@@ -92,7 +92,7 @@ def test_a_change_of_any_kind_is_seen_at_once(done, settings):
     assert runs.summarise(done.run, done.settings).complete
     (done.run.path / "manifest.json").unlink()
     assert not runs.summarise(done.run, done.settings).complete
-    done.run.job.end(State.CANCELLED, "It was cancelled.")
+    done.run.job.end(State.CANCELLED, "Cancelled.")
     assert runs.summarise(done.run, done.settings).state is State.CANCELLED
 
 

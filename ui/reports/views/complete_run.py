@@ -1,4 +1,4 @@
-"""A complete run with its report, as each view of it gets it."""
+"""The data that every report view receives: a complete run and its report."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
-"""Teaching by showing in Chromium: seconds from the last frame until the model answers by it.
+"""Training by camera in Chromium: seconds from the last frame until the model predicts with it.
 
-    python -m benchmarks.teaching
+    python -m benchmarks.capture
 
 The camera sees two photographs that turn and shift. Each is captured in one of two classes, until
 there are 30 pictures or more in all, and then the model has to name both. Browser
