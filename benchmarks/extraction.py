@@ -88,7 +88,7 @@ def measure(
     """Measure decoding, forward pass and extraction in turn, round after round."""
     paths = [folder / example.path for example in examples]
     edge = math.ceil(backbone.size / backbone.crop)
-    views = np.stack([images.load(path, backbone.size, backbone.crop) for path in paths])
+    views = np.stack([images.decode_and_crop(path, backbone.size, backbone.crop) for path in paths])
     chunks = [views[at : at + engine.batch] for at in range(0, len(views), engine.batch)]
 
     def decoded() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.archive.extraction import CLUTTER, Progress, extract
 from core.archive.inspection import is_clutter
+from core.archive.unpacking import CLUTTER, Progress, extract
 from core.errors import BadInput
 from core.settings import Settings
 
@@ -102,7 +102,7 @@ def in_zip(
         prefix: put before the names.
 
     Raises:
-        BadArchive, LimitExceeded, NotEnoughResources: as in `extraction.extract`.
+        BadArchive, LimitExceeded, NotEnoughResources: as in `unpacking.extract`.
     """
     extraction = extract(path, folder, settings, progress)
     result = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import IO
 
-from core.archive import directory, extraction
+from core.archive import directory, unpacking
 from core.archive.inspection import ZippedFile, list_files
 from core.errors import BadArchive, BadBundle, LimitExceeded
 from core.model import storage
@@ -40,7 +40,7 @@ class Member:
                 f"{self.name} of this bundle says it has {size:,} bytes; such a model has at most "
                 f"{most:,}."
             )
-        return b"".join(extraction.read(self._file, self._zipped))
+        return b"".join(unpacking.read(self._file, self._zipped))
 
 
 def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:

@@ -1,6 +1,15 @@
 """Find problems of a dataset that would spoil a model or inflate its score, and remedies."""
 
-from core.checks.examine import CHECKS, examine, judge
-from core.checks.findings import Case, Finding, Remedy, Severity, apply
+from core.checks.examine import CHECKS, examine, run_checks
+from core.checks.findings import CheckInput, Finding, Remedy, Severity, apply
 
-__all__ = ["CHECKS", "Case", "Finding", "Remedy", "Severity", "apply", "examine", "judge"]
+__all__ = [
+    "CHECKS",
+    "CheckInput",
+    "Finding",
+    "Remedy",
+    "Severity",
+    "apply",
+    "examine",
+    "run_checks",
+]

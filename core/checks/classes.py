@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from core.checks.findings import Case, Finding, Remedy, Severity, counted, listed
+from core.checks.findings import CheckInput, Finding, Remedy, Severity, counted, listed
 from core.dataset import Dataset
 
 FEWEST = 3  # pictures per class: one for each split
@@ -12,7 +12,7 @@ FEW = 20  # with fewer a class is learned and scored poorly
 IMBALANCE = 3  # ratio of the largest class to the smallest
 
 
-def at_least_two_classes(case: Case) -> Finding | None:
+def at_least_two_classes(case: CheckInput) -> Finding | None:
     """Fewer than two classes."""
     if len(case.dataset.classes) >= 2:
         return None
@@ -23,7 +23,7 @@ def at_least_two_classes(case: Case) -> Finding | None:
     )
 
 
-def too_few_pictures(case: Case) -> Finding | None:
+def too_few_pictures(case: CheckInput) -> Finding | None:
     """Classes with fewer pictures than there are splits."""
     small = _with_counts(case.dataset, 0, FEWEST)
     if not small:
@@ -46,7 +46,7 @@ def too_few_pictures(case: Case) -> Finding | None:
     )
 
 
-def few_pictures(case: Case) -> Finding | None:
+def few_pictures(case: CheckInput) -> Finding | None:
     """Classes with so few pictures that their scores say little."""
     small = _with_counts(case.dataset, FEWEST, FEW)
     if not small:
@@ -59,7 +59,7 @@ def few_pictures(case: Case) -> Finding | None:
     )
 
 
-def imbalance(case: Case) -> Finding | None:
+def imbalance(case: CheckInput) -> Finding | None:
     """Classes of very different sizes."""
     counts = _counts(case.dataset)
     if len(counts) < 2 or max(counts) < IMBALANCE * max(min(counts), 1):
@@ -75,7 +75,7 @@ def imbalance(case: Case) -> Finding | None:
     )
 
 
-def similar_names(case: Case) -> Finding | None:
+def similar_names(case: CheckInput) -> Finding | None:
     """Classes whose names differ only in capitals, spaces or the folder above them."""
     by_name: defaultdict[str, list[str]] = defaultdict(list)
     for name in case.dataset.classes:

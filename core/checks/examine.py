@@ -13,7 +13,7 @@ from core import settings
 from core.checks import classes as of_classes
 from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
-from core.checks.findings import Case, Finding, Severity
+from core.checks.findings import CheckInput, Finding, Severity
 from core.dataset import Dataset, Progress
 from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
@@ -21,7 +21,7 @@ from core.errors import BadImage
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
 FLAT = 8  # grey levels of standard deviation below which equal pixels mean nothing
 
-CHECKS: tuple[Callable[[Case], Finding | None], ...] = (
+CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
     of_classes.at_least_two_classes,
     of_classes.too_few_pictures,
     of_pictures.same_picture_in_two_classes,
@@ -60,7 +60,7 @@ def examine(
     return grouped, _findings(grouped, fingerprints, rows)
 
 
-def judge(dataset: Dataset, pictures: Path) -> tuple[Finding, ...]:
+def run_checks(dataset: Dataset, pictures: Path) -> tuple[Finding, ...]:
     """Run the checks on a dataset with groups, such as one with remedies applied."""
     return _findings(dataset, *_fingerprints(dataset, pictures))
 
@@ -116,7 +116,7 @@ def _copies(
 def _findings(
     dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
 ) -> tuple[Finding, ...]:
-    case = Case(dataset, fingerprints.measures[rows], _copies(dataset, fingerprints, rows))
+    case = CheckInput(dataset, fingerprints.measures[rows], _copies(dataset, fingerprints, rows))
     findings = [finding for check in CHECKS if (finding := check(case))]
     order = list(Severity)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from core.archive.extraction import Skipped
+from core.archive.unpacking import Skipped
 from core.dataset import Dataset, Example
 
 LEFT_OUT = "Left out on the advice of a finding."
@@ -62,7 +62,7 @@ class Finding(BaseModel):
 
 
 @dataclass(frozen=True)
-class Case:
+class CheckInput:
     """The input of a check.
 
     Attributes:

@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from core.archive.extraction import CLUTTER
-from core.checks.findings import LEFT_OUT, Case, Finding, Remedy, Severity, counted
+from core.archive.unpacking import CLUTTER
+from core.checks.findings import LEFT_OUT, CheckInput, Finding, Remedy, Severity, counted
 from core.dataset import splitting
 
 TINY = 48  # shorter edge, in pixels
@@ -18,7 +18,7 @@ BLURRED, BLURRED_RATIO = 2.6, 0.12  # of the Laplacian, and of it to the contras
 COMMON = 0.3  # share of the pictures from which a property is normal for the dataset
 
 
-def same_picture_in_two_classes(case: Case) -> Finding | None:
+def same_picture_in_two_classes(case: CheckInput) -> Finding | None:
     """The same picture in two classes: one of the labels is wrong."""
     mixed = _mixed(case, case.copies)
     if not mixed:
@@ -34,7 +34,7 @@ def same_picture_in_two_classes(case: Case) -> Finding | None:
     )
 
 
-def similar_pictures_in_two_classes(case: Case) -> Finding | None:
+def similar_pictures_in_two_classes(case: CheckInput) -> Finding | None:
     """Pictures that look the same, in two classes."""
     exact = {frozenset(members) for members in _mixed(case, case.copies)}
     mixed = [members for members in _mixed(case, _groups(case)) if frozenset(members) not in exact]
@@ -51,7 +51,7 @@ def similar_pictures_in_two_classes(case: Case) -> Finding | None:
     )
 
 
-def duplicates(case: Case) -> Finding | None:
+def duplicates(case: CheckInput) -> Finding | None:
     """Copies of a picture within a class."""
     surplus = _surplus(case, case.copies)
     if not surplus:
@@ -66,7 +66,7 @@ def duplicates(case: Case) -> Finding | None:
     )
 
 
-def near_duplicates(case: Case) -> Finding | None:
+def near_duplicates(case: CheckInput) -> Finding | None:
     """Pictures that look the same: re-encoded, resized, cropped or mirrored copies."""
     exact = {place for members in case.copies for place in members[1:]}
     groups = [[place for place in members if place not in exact] for members in _groups(case)]
@@ -83,7 +83,7 @@ def near_duplicates(case: Case) -> Finding | None:
     )
 
 
-def leaks(case: Case) -> Finding | None:
+def leaks(case: CheckInput) -> Finding | None:
     """Pictures of a predefined test or validation set that are also in the training set."""
     if not case.dataset.predefined:
         return None
@@ -108,7 +108,7 @@ def leaks(case: Case) -> Finding | None:
     )
 
 
-def unreadable(case: Case) -> Finding | None:
+def unreadable(case: CheckInput) -> Finding | None:
     """Files that could not be read, besides clutter and what the visitor left out."""
     unread = [s for s in case.dataset.skipped if s.reason not in (CLUTTER, LEFT_OUT)]
     if not unread:
@@ -123,7 +123,7 @@ def unreadable(case: Case) -> Finding | None:
     )
 
 
-def formats_and_sizes(case: Case) -> Finding | None:
+def formats_and_sizes(case: CheckInput) -> Finding | None:
     """Formats and sizes."""
     examples = case.dataset.examples
     if not examples:
@@ -143,7 +143,7 @@ def formats_and_sizes(case: Case) -> Finding | None:
 
 
 def _property(
-    code: str, adjective: str, test: Callable[[Case], np.ndarray], case: Case
+    code: str, adjective: str, test: Callable[[CheckInput], np.ndarray], case: CheckInput
 ) -> Finding | None:
     """Pictures that pass a test, which returns (n,) bool; normal if many do."""
     places = np.flatnonzero(test(case)).tolist()
@@ -162,17 +162,17 @@ def _property(
     )
 
 
-def _is_empty(case: Case) -> np.ndarray:
+def _is_empty(case: CheckInput) -> np.ndarray:
     return case.measures[:, 2] < EMPTY
 
 
-def _is_blurred(case: Case) -> np.ndarray:
+def _is_blurred(case: CheckInput) -> np.ndarray:
     """Whether a picture has no sharp edges at the resolution of a backbone, (n,)."""
     contrast, detail = case.measures[:, 2], case.measures[:, 3]
     return (detail < BLURRED) & (detail < BLURRED_RATIO * contrast) & ~_is_empty(case)
 
 
-def _edges(case: Case) -> np.ndarray:
+def _edges(case: CheckInput) -> np.ndarray:
     """Shorter and longer edge of each picture, (n, 2)."""
     edges = [sorted((e.width, e.height)) for e in case.dataset.examples]
     return np.array(edges, np.int64).reshape(-1, 2)
@@ -196,7 +196,7 @@ PROPERTY_CHECKS = tuple(
 """Checks of single pictures: code of the finding, what its sentence says, and the test."""
 
 
-def _groups(case: Case) -> list[list[int]]:
+def _groups(case: CheckInput) -> list[list[int]]:
     """Places of examples that share a group."""
     members: defaultdict[int, list[int]] = defaultdict(list)
     for place, example in enumerate(case.dataset.examples):
@@ -205,13 +205,13 @@ def _groups(case: Case) -> list[list[int]]:
     return [group for group in members.values() if len(group) > 1]
 
 
-def _mixed(case: Case, groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
+def _mixed(case: CheckInput, groups: Iterable[Sequence[int]]) -> list[Sequence[int]]:
     """Groups with more than one label."""
     examples = case.dataset.examples
     return [group for group in groups if len({examples[place].label for place in group}) > 1]
 
 
-def _surplus(case: Case, groups: Iterable[Sequence[int]]) -> list[int]:
+def _surplus(case: CheckInput, groups: Iterable[Sequence[int]]) -> list[int]:
     """All but the largest picture of each group, class and split."""
     examples = case.dataset.examples
     surplus = []
@@ -227,13 +227,15 @@ def _surplus(case: Case, groups: Iterable[Sequence[int]]) -> list[int]:
     return surplus
 
 
-def _shown(case: Case, groups: Iterable[Sequence[int]], surplus: Sequence[int]) -> tuple[str, ...]:
+def _shown(
+    case: CheckInput, groups: Iterable[Sequence[int]], surplus: Sequence[int]
+) -> tuple[str, ...]:
     """Pictures of the groups with a surplus one, group by group, so that they are side by side."""
     left_out = set(surplus)
     return _names(case, [group for group in groups if left_out & set(group)])
 
 
-def _names(case: Case, groups: Iterable[Sequence[int]]) -> tuple[str, ...]:
+def _names(case: CheckInput, groups: Iterable[Sequence[int]]) -> tuple[str, ...]:
     return tuple(case.dataset.examples[place].name for group in groups for place in group)
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from core.archive.extraction import Skipped
+from core.archive.unpacking import Skipped
 from core.dataset.layout import Split
 
 

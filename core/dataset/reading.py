@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from core.archive.extraction import CLUTTER, Extraction, Member, Progress, Skipped, extract
 from core.archive.inspection import is_clutter
+from core.archive.unpacking import CLUTTER, Extraction, Member, Progress, Skipped, extract
 from core.dataset import layout
 from core.dataset.examples import Dataset, Example
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint

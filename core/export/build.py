@@ -163,7 +163,10 @@ def _writers(
         examples: tuple[Example, ...] = run.dataset().of("train")
         chosen = [examples[place] for place in _evenly(len(examples), CALIBRATION_PICTURES)]
         views = np.stack(
-            [images.load(pictures / example.path, model.size, model.crop) for example in chosen]
+            [
+                images.decode_and_crop(pictures / example.path, model.size, model.crop)
+                for example in chosen
+            ]
         )
         embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)["embedding"]
         convert.to_int8(source, views, embeddings, head, path, description)

@@ -3,7 +3,20 @@
 Nothing else decodes files from outside.
 """
 
-from core.images.decoding import decode, decode_with_info, fit, load, thumbnail
+from core.images.decoding import (
+    crop_and_resize,
+    decode,
+    decode_and_crop,
+    decode_with_info,
+    thumbnail,
+)
 from core.images.pixels import laplacian
 
-__all__ = ["decode", "decode_with_info", "fit", "laplacian", "load", "thumbnail"]
+__all__ = [
+    "crop_and_resize",
+    "decode",
+    "decode_and_crop",
+    "decode_with_info",
+    "laplacian",
+    "thumbnail",
+]

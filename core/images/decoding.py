@@ -102,7 +102,7 @@ def decode_with_info(
     return DecodedImage(_turned(pixels, turn), kind, width, height)
 
 
-def fit(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
+def crop_and_resize(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
     """Crop the central square and resize it in one step.
 
     Equivalent to resizing the shorter edge to `size / crop` and then cropping the central `size`
@@ -119,7 +119,7 @@ def fit(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
     return _fitted(Image.fromarray(image), size, crop)
 
 
-def load(source: bytes | Path, size: int, crop: float = 1.0) -> np.ndarray:
+def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.ndarray:
     """Decode and fit a picture, for training, evaluation and prediction alike.
 
     Returns:
@@ -136,7 +136,7 @@ def load(source: bytes | Path, size: int, crop: float = 1.0) -> np.ndarray:
         if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
             return _fitted(image, size, crop)  # most pictures: no array of the whole is needed
         pixels = to_rgb(image)
-    return fit(_turned(pixels, turn), size, crop)
+    return crop_and_resize(_turned(pixels, turn), size, crop)
 
 
 def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:

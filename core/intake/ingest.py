@@ -88,7 +88,7 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy]) -> Intake:
     """
     intake = load(folder)
     dataset = apply(intake.dataset, remedies)
-    return _intake(dataset, checks.judge(dataset, pictures(folder)), intake.notes)
+    return _intake(dataset, checks.run_checks(dataset, pictures(folder)), intake.notes)
 
 
 def pictures(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from core import intake, runs
-from core.archive import extraction, sources
+from core.archive import sources, unpacking
 from core.archive.sources import Source
 from core.checks import Finding
 from core.errors import LimitExceeded, UnknownModel
@@ -47,7 +47,7 @@ class Upload:
         return intake.load(self.path)
 
 
-def take_zip(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> Upload:
+def store_zip(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> Upload:
     """Store an uploaded zip and queue its examination.
 
     Args:
@@ -60,29 +60,29 @@ def take_zip(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") 
         LimitExceeded: the zip is too large, or the queue is full.
         NotEnoughResources: the zip does not fit on the disk.
     """
-    return take_generated(lambda path: _copy(stream, path, settings), name, settings, by=by)
+    return store_generated(lambda path: _copy(stream, path, settings), name, settings, by=by)
 
 
-def take_folder(
+def store_folder(
     files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Settings, *, by: str = ""
 ) -> Upload:
     """Store the files of an uploaded folder as a zip and queue its examination.
 
     Args:
         files: paths inside the folder, and streams that are read in chunks.
-        name, settings, by: as in `take_zip`.
+        name, settings, by: as in `store_zip`.
 
     Raises:
         BadArchive: a path is absolute or contains `..`.
         LimitExceeded: the files are too large, or the queue is full.
         NotEnoughResources: the files do not fit on the disk.
     """
-    return take_generated(
-        lambda path: extraction.pack(files, path, settings), name, settings, by=by
+    return store_generated(
+        lambda path: unpacking.pack(files, path, settings), name, settings, by=by
     )
 
 
-def take_generated(
+def store_generated(
     write: Callable[[Path], None],
     name: str,
     settings: Settings,
@@ -94,7 +94,7 @@ def take_generated(
 
     Args:
         write: called with the path.
-        name, settings, by: as in `take_zip`.
+        name, settings, by: as in `store_zip`.
         notes: findings to report along with those of the checks.
     """
     with _new_upload(settings, by) as upload:
@@ -114,7 +114,7 @@ def unpack(
     """Store and unpack a zip of pictures to predict, without examining them.
 
     Args:
-        stream, settings, by: as in `take_zip`.
+        stream, settings, by: as in `store_zip`.
         prefix: put before the names of the pictures.
 
     Raises:

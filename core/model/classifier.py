@@ -177,7 +177,7 @@ class Classifier:
 
     def load(self, source: bytes | Path) -> np.ndarray:
         """A picture as the model's input, (size, size, 3) uint8. Raises BadImage."""
-        return images.load(source, self.size, self.crop)
+        return images.decode_and_crop(source, self.size, self.crop)
 
     def answer(self, picture: np.ndarray) -> Answer:
         """Predict from (size, size, 3) uint8 RGB."""

@@ -157,7 +157,7 @@ def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -
 
     def measure(place: int) -> appearance.Measures:
         path = context.pictures / examples[place].path
-        view = images.load(path, context.backbone.size, context.config.crop)
+        view = images.decode_and_crop(path, context.backbone.size, context.config.crop)
         return appearance.measure(appearance.as_camera_frame(view))
 
     cores = threads.cores()

@@ -129,9 +129,11 @@ def extract(
         rendered: list[np.ndarray] = []
         for example, numbers in chunk:
             if numbers == [0]:
-                rendered.append(images.load(pictures / example.path, backbone.size, crop))
+                rendered.append(
+                    images.decode_and_crop(pictures / example.path, backbone.size, crop)
+                )
                 continue
-            edge = math.ceil(backbone.size / crop)  # as in `images.load`
+            edge = math.ceil(backbone.size / crop)  # as in `images.decode_and_crop`
             picture = images.decode(pictures / example.path, shorter_edge=edge)
             key = f"{seed}/{example.sha256}"
             rendered += render(picture, backbone.size, crop, augmentation, key, numbers)

@@ -38,7 +38,7 @@ def render(
     Returns:
         Arrays (size, size, 3) uint8, in the order of the numbers. View 0 is what a prediction sees.
     """
-    plain = functools.cache(lambda: images.fit(picture, size, crop))
+    plain = functools.cache(lambda: images.crop_and_resize(picture, size, crop))
     canvas = functools.cache(lambda: _canvas(picture, size, crop, augmentation))
 
     def view(number: int) -> np.ndarray:
@@ -60,7 +60,7 @@ def _canvas(picture: np.ndarray, size: int, crop: float, augmentation: Augmentat
     """The centre square, framed by its own reflection so that no view uncovers a blank corner."""
     edge = round(size / crop)
     margin = max(0, math.ceil(_reach(augmentation) * size - edge / 2)) + BORDER
-    square = images.fit(picture, edge)
+    square = images.crop_and_resize(picture, edge)
     return Image.fromarray(np.pad(square, ((margin,) * 2, (margin,) * 2, (0, 0)), mode="reflect"))
 
 

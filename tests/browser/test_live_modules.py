@@ -98,7 +98,7 @@ def test_a_frame_is_cropped_and_resized_as_a_file_is(run: Run, shape: tuple[int,
     )
     # Pillow takes upright pictures column by column first, which rounds the other way.
     off = 0 if shape[0] < 1.5 * shape[1] else 1
-    np.testing.assert_allclose(result, images.fit(picture, 96, 0.875).ravel(), atol=off)
+    np.testing.assert_allclose(result, images.crop_and_resize(picture, 96, 0.875).ravel(), atol=off)
 
 
 def test_the_reference_picture_is_the_same(run: Run) -> None:

@@ -76,7 +76,9 @@ def model() -> Classifier:
 def names(pictures: list[Image.Image], model: Classifier) -> set[str]:
     """The classes that the model predicts for the pictures."""
     frames = [np.asarray(chromium.framed(picture)) for picture in pictures]
-    answers = [model.answer(images.fit(frame, model.size, model.crop)) for frame in frames]
+    answers = [
+        model.answer(images.crop_and_resize(frame, model.size, model.crop)) for frame in frames
+    ]
     names = {model.top(answer.probabilities, 1)[0].label for answer in answers}
     assert len(names) == 2
     return names
@@ -160,7 +162,7 @@ def _follows(view: Locator, names: set[str]) -> None:
 def _agrees(view: Locator, model: Classifier, pictures: list[Image.Image]) -> None:
     """Fails unless the browser predicts the same pixels as Python does."""
     for picture in pictures:
-        pixels = images.fit(np.asarray(picture.convert("RGB")), model.size, model.crop)
+        pixels = images.crop_and_resize(np.asarray(picture.convert("RGB")), model.size, model.crop)
         prediction = view.evaluate(PREDICT, base64.b64encode(pixels.tobytes()).decode())
         expected = model.answer(pixels)
         np.testing.assert_allclose(prediction["probabilities"], expected.probabilities, atol=1e-3)

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from core import dataset, images
-from core.archive import extraction
+from core.archive import unpacking
 from core.errors import BadInput, TuskerError
 from core.settings import Settings
 
@@ -48,7 +48,7 @@ def decode(path: Path, folder: Path) -> str:
     """Decode a picture."""
     image = images.decode(path)
     assert image.dtype == "uint8" and image.shape[2] == 3
-    assert images.load(path, 224, 0.875).shape == (224, 224, 3)
+    assert images.decode_and_crop(path, 224, 0.875).shape == (224, 224, 3)
     return "accepted"
 
 
@@ -67,7 +67,7 @@ def zipped(path: Path, folder: Path) -> str:
 
 def extract(path: Path, folder: Path) -> str:
     """Extract an archive."""
-    found = extraction.extract(path, folder / "out", LIMITS)
+    found = unpacking.extract(path, folder / "out", LIMITS)
     assert {p.name for p in (folder / "out").iterdir()} == {m.path.name for m in found.members}
     return "accepted"
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from core import images
-from core.archive import extraction
+from core.archive import unpacking
 from core.errors import BadImage, BadInput
 from core.settings import Settings
 
@@ -79,7 +79,7 @@ def test_damaged_zips_are_read_or_refused(tmp_path: Path):
     for _ in range(ZIPS):
         upload.write_bytes(damaged(good, random))
         try:
-            found = extraction.extract(upload, out, LIMITS)
+            found = unpacking.extract(upload, out, LIMITS)
             for member in found.members:
                 member.path.unlink()
             out.rmdir()

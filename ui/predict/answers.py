@@ -123,7 +123,7 @@ def preview(content: bytes, *, square: bool = False) -> bytes:
     """
     picture = images.decode(content, shorter_edge=200 if square else 640)
     if square:
-        return images.thumbnail(images.fit(picture, 200), edge=200)
+        return images.thumbnail(images.crop_and_resize(picture, 200), edge=200)
     return images.thumbnail(picture, edge=640)
 
 

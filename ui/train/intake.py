@@ -67,7 +67,7 @@ def offer(settings: Settings) -> None:
         )
         if archive is not None:
             name = archive.name.removesuffix(".zip")
-            _upload(lambda: uploads.take_zip(archive, name, settings, by=mark))
+            _upload(lambda: uploads.store_zip(archive, name, settings, by=mark))
             widgets.release([archive])
             st.rerun()
     elif source == "Folder":
@@ -87,7 +87,7 @@ def offer(settings: Settings) -> None:
             f"{samples.PER_CLASS * 10} handwritten digits from scikit-learn, in ten classes. "
             "They are drawn on this machine; nothing is downloaded."
         )
-        sample = partial(uploads.take_generated, samples.digits, samples.DIGITS, settings, by=mark)
+        sample = partial(uploads.store_generated, samples.digits, samples.DIGITS, settings, by=mark)
         st.button(
             "Use the sample",
             type="primary",
@@ -104,7 +104,7 @@ def offer(settings: Settings) -> None:
 def _take_folder(files: list[UploadedFile], settings: Settings) -> Upload:
     name = files[0].name.replace("\\", "/").split("/")[0] or "folder"
     named = ((file.name, file) for file in files)
-    return uploads.take_folder(named, name, settings, by=state.mark(settings))
+    return uploads.store_folder(named, name, settings, by=state.mark(settings))
 
 
 def _upload(take: Callable[[], Upload]) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
-from core.archive import extraction, inspection
+from core.archive import inspection, unpacking
 from core.errors import BadArchive, BadInput, LimitExceeded
 from core.settings import Settings
 from tests.core.zips import Part, build
@@ -22,13 +22,13 @@ from tests.core.zips import Part, build
 LIMITS = Settings(archive_entries=100, expanded_megabytes=50)
 
 
-def extract(content: bytes, folder: Path, limits: Settings = LIMITS) -> extraction.Extraction:
+def extract(content: bytes, folder: Path, limits: Settings = LIMITS) -> unpacking.Extraction:
     path = folder / "upload.zip"
     path.write_bytes(content)
-    return extraction.extract(path, folder / "out", limits)
+    return unpacking.extract(path, folder / "out", limits)
 
 
-def names(unpacked: extraction.Extraction) -> list[str]:
+def names(unpacked: unpacking.Extraction) -> list[str]:
     return [member.name for member in unpacked.members]
 
 
@@ -185,7 +185,7 @@ def test_damaged_files_are_skipped_and_the_others_kept(tmp_path):
     unpacked = extract(build(*parts), tmp_path)
     assert names(unpacked) == ["good"]
     skipped = {s.name: s.reason for s in unpacked.skipped}
-    assert skipped == dict.fromkeys(("checksum", "short", "rubbish"), extraction.DAMAGED)
+    assert skipped == dict.fromkeys(("checksum", "short", "rubbish"), unpacking.DAMAGED)
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
@@ -204,8 +204,8 @@ def test_clutter_and_nested_archives_are_skipped(tmp_path):
     )
     assert names(unpacked) == ["a/1.jpg"]
     assert {s.name: s.reason for s in unpacked.skipped} == {
-        **dict.fromkeys(clutter, extraction.CLUTTER),
-        "a/more.jpg": extraction.NESTED,
+        **dict.fromkeys(clutter, unpacking.CLUTTER),
+        "a/more.jpg": unpacking.NESTED,
     }
 
 
@@ -252,12 +252,12 @@ def test_a_bomb_is_refused_in_little_memory(kind, tmp_path):
     assert 1_900_000 < path.stat().st_size < 2_300_000
     program = f"""
         import pathlib, resource
-        from core.archive import extraction
+        from core.archive import unpacking
         from core.errors import LimitExceeded
         from core.settings import Settings
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         try:
-            extraction.extract(pathlib.Path({str(path)!r}), pathlib.Path({str(tmp_path / "out")!r}),
+            unpacking.extract(pathlib.Path({str(path)!r}), pathlib.Path({str(tmp_path / "out")!r}),
                             Settings())
         except LimitExceeded:
             print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
@@ -290,15 +290,15 @@ def test_cancelling_leaves_nothing(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extraction.extract(tmp_path / "upload.zip", tmp_path / "out", LIMITS, cancel)
+        unpacking.extract(tmp_path / "upload.zip", tmp_path / "out", LIMITS, cancel)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_packed_folder_is_extracted_unchanged(tmp_path):
     files = {"rose/1.jpg": b"one", "tulip\\2.jpg": b"two", "=1+1/é.jpg": b"three"}
     target = tmp_path / "folder.zip"
-    extraction.pack(((n, io.BytesIO(c)) for n, c in files.items()), target, LIMITS)
-    unpacked = extraction.extract(target, tmp_path / "out", LIMITS)
+    unpacking.pack(((n, io.BytesIO(c)) for n, c in files.items()), target, LIMITS)
+    unpacked = unpacking.extract(target, tmp_path / "out", LIMITS)
     assert {m.name: m.path.read_bytes() for m in unpacked.members} == {
         name.replace("\\", "/"): content for name, content in files.items()
     }
@@ -316,7 +316,7 @@ def test_a_folder_that_is_unsafe_or_too_large_is_not_packed(files, error, tmp_pa
     limits = Settings(archive_entries=2, archive_megabytes=1)
     streams = ((name, io.BytesIO(bytes(size))) for name, size in files)
     with pytest.raises(error):
-        extraction.pack(streams, tmp_path / "folder.zip", limits)
+        unpacking.pack(streams, tmp_path / "folder.zip", limits)
     assert not (tmp_path / "folder.zip").exists()
 
 

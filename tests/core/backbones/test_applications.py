@@ -51,7 +51,9 @@ def test_our_pipeline_answers_as_keras_does(name, settings, scene):
     path.parent.mkdir(parents=True)
     save_as_published(theirs, path)
 
-    picture = images.fit(scene, backbone.size, backbone.crop)[np.newaxis].astype(np.float32)
+    picture = images.crop_and_resize(scene, backbone.size, backbone.crop)[np.newaxis].astype(
+        np.float32
+    )
     expected = theirs.predict(MODULES[name].preprocess_input(picture.copy()), verbose=0)
     found = build.imagenet_classifier(backbone, settings=settings)(picture, training=False)
 

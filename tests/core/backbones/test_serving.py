@@ -52,7 +52,7 @@ def test_the_committed_model_is_the_one_the_table_names(settings):
 def test_the_committed_model_answers_as_a_fresh_build_does(settings, scene):
     from core.backbones import build
 
-    picture = images.fit(scene, LITE0.size, LITE0.crop)
+    picture = images.crop_and_resize(scene, LITE0.size, LITE0.crop)
     found = answer(serving.required(LITE0, settings), picture)
     model = build.imagenet_classifier(LITE0, settings=settings)
     expected = model(picture[np.newaxis].astype(np.float32), training=False)
@@ -71,7 +71,7 @@ def test_the_committed_model_names_what_is_in_photographs(settings, photos):
     path = serving.required(LITE0, settings)
     for photo in photos:
         truth = index[photo.name.partition("_")[0]]
-        picture = images.load(photo, LITE0.size, LITE0.crop)
+        picture = images.decode_and_crop(photo, LITE0.size, LITE0.crop)
         order = np.argsort(-answer(path, picture)["probabilities"])[:5]
         first += order[0] == truth
         five += truth in order
@@ -80,7 +80,7 @@ def test_the_committed_model_names_what_is_in_photographs(settings, photos):
 
 
 def test_the_embedding_is_the_mean_of_the_feature_map(settings, scene):
-    found = answer(serving.required(LITE0, settings), images.fit(scene, LITE0.size))
+    found = answer(serving.required(LITE0, settings), images.crop_and_resize(scene, LITE0.size))
     np.testing.assert_allclose(found["feature_map"].mean((0, 1)), found["embedding"], atol=1e-5)
     assert found["probabilities"].sum() == pytest.approx(1, abs=1e-5)
 
@@ -178,11 +178,11 @@ def test_a_downloaded_backbone_is_prepared_from_a_file_put_by_hand(settings, sce
     said = []
     found = answer(
         serving.prepare(backbone, settings, lambda *words: said.append(words)),
-        images.fit(scene, backbone.size),
+        images.crop_and_resize(scene, backbone.size),
     )
     assert said[0] == ("Downloading weights", 0, 100)
     expected = build.imagenet_classifier(backbone, settings=settings)(
-        images.fit(scene, backbone.size)[np.newaxis].astype(np.float32), training=False
+        images.crop_and_resize(scene, backbone.size)[np.newaxis].astype(np.float32), training=False
     )
     np.testing.assert_allclose(
         found["probabilities"], expected["probabilities"][0], atol=1e-5, rtol=1e-4

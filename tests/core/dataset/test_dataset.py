@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from core import dataset
-from core.archive import extraction
+from core.archive import unpacking
 from core.errors import BadDataset, Cancelled, LimitExceeded
 from core.settings import Settings
 
@@ -125,7 +125,7 @@ def test_unreadable_files_are_listed_with_the_reason(tmp_path):
     reasons = {s.name: s.reason for s in result.skipped}
     assert reasons["a/notes.txt"].startswith("Not a picture")
     assert reasons["b/cut.png"].startswith("Damaged")
-    assert reasons["a/.DS_Store"] == extraction.CLUTTER
+    assert reasons["a/.DS_Store"] == unpacking.CLUTTER
     assert len(result.examples) == 2
 
 

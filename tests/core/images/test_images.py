@@ -247,9 +247,9 @@ def resized_and_cropped(picture: Image.Image) -> np.ndarray:
 @pytest.mark.parametrize("size", [(768, 512), (512, 1_024), (320, 320), (96, 64)])
 def test_fit_equals_resizing_to_256_and_cropping_224(size):
     picture = photograph(*size)
-    difference = images.fit(np.asarray(picture), 224, 224 / 256).astype(int) - resized_and_cropped(
-        picture
-    )
+    difference = images.crop_and_resize(np.asarray(picture), 224, 224 / 256).astype(
+        int
+    ) - resized_and_cropped(picture)
     # Each of the two passes over the pixels rounds.
     assert np.abs(difference).max() <= 2
     assert np.abs(difference).mean() < 0.5
@@ -258,7 +258,9 @@ def test_fit_equals_resizing_to_256_and_cropping_224(size):
 @pytest.mark.parametrize("size", [(500, 375), (375, 500), (1_001, 667)])
 def test_fit_is_close_to_resizing_and_cropping_for_odd_sizes(size):
     picture = scene(*size)
-    assert close(images.fit(np.asarray(picture), 224, 224 / 256), resized_and_cropped(picture), 1)
+    assert close(
+        images.crop_and_resize(np.asarray(picture), 224, 224 / 256), resized_and_cropped(picture), 1
+    )
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
@@ -269,8 +271,8 @@ def test_load_is_decode_and_fit(tmp_path, mode, turn):
     kind = "TIFF" if mode == "CMYK" else "PNG"
     path = tmp_path / "a"
     path.write_bytes(saved(photograph(500, 375).convert(mode), kind, exif=exif))
-    expected = images.fit(images.decode(path), 224, 0.875)
-    result = images.load(path, 224, 0.875)
+    expected = images.crop_and_resize(images.decode(path), 224, 0.875)
+    result = images.decode_and_crop(path, 224, 0.875)
     np.testing.assert_array_equal(result, expected)
     assert result.shape == (224, 224, 3)
     assert result.dtype == np.uint8
@@ -280,8 +282,8 @@ def test_decoding_at_reduced_size_keeps_the_edge_and_changes_little():
     content = saved(photograph(2_000, 1_500), "JPEG", quality=95)
     drafted = images.decode(content, shorter_edge=256)
     assert drafted.shape == (375, 500, 3)
-    full = images.fit(images.decode(content), 224, 0.875)
-    assert close(images.load(content, 224, 0.875), full, 3)
+    full = images.crop_and_resize(images.decode(content), 224, 0.875)
+    assert close(images.decode_and_crop(content, 224, 0.875), full, 3)
 
 
 def test_a_thumbnail_is_a_small_jpeg():

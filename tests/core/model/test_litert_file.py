@@ -107,7 +107,7 @@ def check_retraining(path, backbone, trunk, stage, picture, into):
 @BOTH
 def test_the_end_of_every_stage_is_found_and_holds_what_keras_has_there(network, tmp_path, scene):
     backbone, path, trunk = network
-    picture = images.fit(scene, backbone.size)
+    picture = images.crop_and_resize(scene, backbone.size)
     check_stages(path, backbone, trunk, picture, tmp_path / "opened.tflite")
 
 
@@ -119,7 +119,7 @@ def test_what_is_not_needed_is_left_out(network, tmp_path, scene):
     file.write(tmp_path / "kept.tflite")
     top = backbone.embedding * 1000 * 4
     assert path.stat().st_size - (tmp_path / "kept.tflite").stat().st_size > 0.99 * top
-    picture = images.fit(scene, backbone.size)
+    picture = images.crop_and_resize(scene, backbone.size)
     found, whole = answer(tmp_path / "kept.tflite", picture), answer(path, picture)
     assert set(found) == {"embedding", "feature_map"}
     for name, value in found.items():
@@ -154,14 +154,14 @@ def test_a_layer_that_the_converter_left_nothing_of_is_not_found(tiny_file):
 )
 def test_retrained_layers_answer_as_they_do_in_keras(network, stage, tmp_path, scene):
     backbone, path, trunk = network
-    picture = images.fit(scene, backbone.size)
+    picture = images.crop_and_resize(scene, backbone.size)
     check_retraining(path, backbone, trunk, stage, picture, tmp_path / "retrained.tflite")
 
 
 @BOTH
 def test_the_head_inside_a_file_makes_its_very_probabilities(network, scene):
     backbone, path, _ = network
-    found = answer(path, images.fit(scene, backbone.size))
+    found = answer(path, images.crop_and_resize(scene, backbone.size))
     head = LitertFile(path).head()
     assert (head.inputs, head.classes) == (backbone.embedding, 1000)
     np.testing.assert_allclose(

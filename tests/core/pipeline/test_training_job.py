@@ -420,7 +420,9 @@ def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tm
     done = train(some_shapes, asked, tmp_path / "run", settings)
     classifier = done.run.classifier(settings)
     for example, row in zip(done.run.dataset().of("test"), done.run.probabilities(), strict=True):
-        view = images.load(done.pictures / example.path, classifier.size, classifier.crop)
+        view = images.decode_and_crop(
+            done.pictures / example.path, classifier.size, classifier.crop
+        )
         np.testing.assert_allclose(classifier.answer(view).probabilities, row, atol=1e-6)
 
 

@@ -242,7 +242,7 @@ def test_another_crop_shows_something_else_and_is_kept_apart(
     closer = extract(engine, crop=0.7)
     assert (closer.passed, closer.reused) == (3 * len(examples), 0)
     for example, (plain, *_) in zip(examples, closer.embeddings, strict=True):
-        view = images.load(some_shapes.pictures / example.path, tiny.size, 0.7)
+        view = images.decode_and_crop(some_shapes.pictures / example.path, tiny.size, 0.7)
         np.testing.assert_array_equal(plain, engine.run(view[None])[0][0])
     assert extract(engine, crop=0.7).passed == 0
     again = extract(engine)

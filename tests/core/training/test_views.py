@@ -24,7 +24,7 @@ def views(picture, key="key", size=SIZE, crop=CROP, **augmentation):
 
 def test_the_first_view_is_what_a_prediction_sees(picture):
     for found in (views(picture, views=1), views(picture, views=5)):
-        np.testing.assert_array_equal(found[0], images.fit(picture, SIZE, CROP))
+        np.testing.assert_array_equal(found[0], images.crop_and_resize(picture, SIZE, CROP))
 
 
 def test_the_second_view_is_the_mirror_image_of_the_first(picture):
@@ -35,7 +35,7 @@ def test_the_second_view_is_the_mirror_image_of_the_first(picture):
 
 def test_without_augmentation_there_is_one_view(picture):
     (only,) = render(picture, SIZE, CROP, Augmentation.none(), "key")
-    np.testing.assert_array_equal(only, images.fit(picture, SIZE, CROP))
+    np.testing.assert_array_equal(only, images.crop_and_resize(picture, SIZE, CROP))
 
 
 def test_every_view_has_the_size_and_type_that_a_backbone_takes(picture):
