@@ -1,6 +1,6 @@
 """Find problems of a dataset that would spoil a model or inflate its score.
 
-A check is a function that takes a `Case` and returns a finding or None.
+A check is a function that takes a `CheckInput` and returns a finding or None.
 """
 
 from collections import defaultdict

@@ -76,13 +76,8 @@ def test_long_names_and_tags_are_cut(visitor: Visitor, run: Run) -> None:
     assert run.annotations().tags == ("t" * TAG_LENGTH,)
 
 
-def test_a_name_that_cannot_be_saved_is_reported(
-    visitor: Visitor, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr("core.runs.annotations.write_annotations", full)
+def test_a_name_that_cannot_be_saved_is_reported(visitor: Visitor, run: Run) -> None:
+    (run.path / "annotations.json").mkdir()  # a file cannot replace a folder
     visitor.open("reports")
     ask(visitor, "edit", run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("New")

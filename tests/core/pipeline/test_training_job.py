@@ -401,7 +401,7 @@ def test_a_fault_after_the_report_is_told_and_the_run_stays_complete(
 
 
 def test_fine_tuning_that_does_no_good_leaves_the_head_alone(tiny, settings, some_shapes, tmp_path):
-    phase = {"learning_rate": 1, "epochs": 2}
+    phase = {"optimizer": "sgd", "learning_rate": 1, "epochs": 2}
     done = train(
         some_shapes, asked_for("balanced", fine_tune_phase=phase), tmp_path / "run", settings
     )
