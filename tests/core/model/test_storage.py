@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from core import __version__
 from core.backbones import serving
 from core.errors import RunDamaged, UnknownModel
 from core.model import storage
@@ -32,9 +31,7 @@ def folder(tmp_path):
 
 def test_what_is_saved_is_loaded(folder):
     saved, arrays = storage.load(folder)
-    assert saved == ModelFile(
-        tusker=__version__, backbone="tiny", classes=CLASSES, size=32, crop=1.0
-    )
+    assert saved == ModelFile(backbone="tiny", classes=CLASSES, size=32, crop=1.0)
     assert {name: array.shape for name, array in arrays.items()} == {
         "head.0.kernel": (32, 3),
         "head.0.bias": (3,),
