@@ -121,7 +121,7 @@ def test_classes_keep_their_places_and_new_ones_come_after_them(start, more_shap
     for example in done.run.dataset().examples:
         assert example.name.split("/")[-2] == classes[example.label]
     assert done.run.report().accuracy.value > 0.5
-    (said,) = [e.sentence for e in done.said if isinstance(e, Note) and "goes on" in e.sentence]
+    (said,) = [e.sentence for e in done.said if isinstance(e, Note) and "Continues" in e.sentence]
     assert said == "Continues from a model that knows 3 of these classes. New: cross."
 
 
