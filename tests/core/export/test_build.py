@@ -113,7 +113,7 @@ def test_held_out_pictures_are_test_pictures_with_what_the_report_says_of_them(
     trained, monkeypatch
 ):
     done = trained()
-    monkeypatch.setattr(build, "PROVEN", 4)
+    monkeypatch.setattr(build, "VERIFICATION_PICTURES", 4)
     known = build.held_out(done.run, done.pictures)
     tests = done.run.dataset().of("test")
     assert len(known.paths) == 4
