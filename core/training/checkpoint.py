@@ -36,6 +36,9 @@ SHARE = 0.05
 """Largest share of the time that may be spent on writing."""
 METADATA, BEST, VARIABLE = "metadata", "best.", "variable."
 
+_UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, zipfile.BadZipFile)
+"""What NumPy and zipfile raise for a damaged file."""
+
 
 @dataclass(frozen=True)
 class Score:
@@ -157,7 +160,7 @@ class Checkpoint:
             with np.load(self._path) as content:
                 arrays = {name: content[name] for name in content.files}
             return self._restore(arrays, variables, generator)
-        except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             logger.warning("the checkpoint is ignored: %s", error)
             return None
 

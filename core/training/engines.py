@@ -13,8 +13,8 @@ from core.backbones import serving
 from core.system import threads
 from core.training.network import Network
 
-GPU_DEVICES = "nvidia[0-9]*"
-"""Files that the driver makes in `/dev`, one per GPU."""
+GPU_DEVICES = ("nvidia[0-9]*", "dxg", "kfd")
+"""Files that GPU drivers make in `/dev`: of Nvidia, in WSL, of AMD."""
 
 
 class Engine(Protocol):
@@ -142,7 +142,7 @@ def for_training(serving_engine: LitertEngine, network: Network, stage: int | No
 def has_gpu(devices: Path = Path("/dev")) -> bool:
     """Whether TensorFlow can use a GPU; imported only where there is one and it is not hidden."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    if hidden or not any(devices.glob(GPU_DEVICES)):
+    if hidden or not any(any(devices.glob(name)) for name in GPU_DEVICES):
         return False
     import tensorflow as tf
 

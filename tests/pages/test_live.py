@@ -9,6 +9,7 @@ import pytest
 from core import runs
 from core.checks import Finding
 from core.checks.findings import Severity
+from core.errors import LimitExceeded
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.jobs import State
@@ -172,6 +173,17 @@ def test_a_run_that_cannot_be_repeated_says_why(
     visitor.open("reports", run=run.id).press(AGAIN)
     assert "config.json of this run cannot be read" in visitor.reads()
     assert [each.id for each in runs.list_runs(host)] == [run.id]
+
+
+def test_a_refused_repetition_says_why(
+    visitor: Visitor, stopped: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise LimitExceeded("Expected at most 240 minutes of training, found 250.")
+
+    monkeypatch.setattr("core.jobs.quotas.check_minutes", refuse)
+    visitor.open("reports", run=stopped(State.FAILED).id).press(AGAIN)
+    assert "found 250" in visitor.reads()
 
 
 def test_same_pictures_lead_to_the_settings_and_other_pictures_to_the_start(

@@ -100,7 +100,12 @@ export class LiveView {
    * @param {() => boolean} superseded
    */
   async #use(engine, reason, superseded) {
-    if (!superseded()) await this.prepare(engine);
+    try {
+      if (!superseded()) await this.prepare(engine);
+    } catch (error) {
+      engine.close();
+      throw error;
+    }
     if (superseded()) return engine.close();
     this.engine = engine;
     this.root.dataset.engine = engine.kind;
@@ -136,7 +141,11 @@ export class LiveView {
     const opening = this.#openings;
     const superseded = () => this.#closed || opening !== this.#openings;
     const server = new ServerEngine(this.connection, engine.model);
-    await this.#use(server, error.message, superseded);
+    try {
+      await this.#use(server, error.message, superseded);
+    } catch (failure) {
+      if (!superseded()) this.#giveUp(failure);
+    }
   }
 
   #giveUp(error) {

@@ -1,5 +1,5 @@
 // @ts-check
-// Cut the centre square of a frame and resize it as `core.images.fit` does: Pillow's bicubic
+// Cut the centre square of a frame and resize it as `core.images.crop_and_resize` does: Pillow's bicubic
 // filter in Pillow's integers, so that the model sees a frame as it would see the same file.
 
 /** @typedef {{ first: Int32Array, count: Int32Array, weight: Int32Array, width: number }} Filter */

@@ -84,7 +84,7 @@ function fill(item, { label, probability, current }) {
   item.title = `${label}: this frame alone ${percent(current)}`;
 }
 
-/** The same as `ui.charts.drawing.share`. */
+/** The same as `ui.text.share`. */
 export function percent(share) {
   if (share > 0 && share < 0.001) return "< 0.1 %";
   if (share > 0.999 && share < 1) return "> 99.9 %";

@@ -118,13 +118,21 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
     status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
         remedies = findings.applied(upload)
-        return intake.apply_remedies(upload.path, remedies) if remedies else upload.intake()
+        try:
+            return intake.apply_remedies(upload.path, remedies) if remedies else upload.intake()
+        except TuskerError as refusal:
+            _unusable(str(refusal))
+            return None
     if status.state.ended:
-        widgets.error(status.sentence)
-        st.button("Choose other pictures", on_click=leave, icon=":material/arrow_back:")
+        _unusable(status.sentence)
         return None
     widgets.watch(upload.job, settings, "upload")
     return None
+
+
+def _unusable(sentence: str) -> None:
+    widgets.error(sentence)
+    st.button("Choose other pictures", on_click=leave, icon=":material/arrow_back:")
 
 
 def leave() -> None:

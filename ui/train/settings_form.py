@@ -149,6 +149,8 @@ def _number(
     limits = {"ge": 1e-6}
     for limit in setting.metadata:
         limits |= asdict(limit)
+    if name in ("validation", "test"):
+        limits["ge"] = 0.05
     if name == "stages":
         limits["le"] = len(backbones.get(backbone).stages) - 1
     small = name == "learning_rate"

@@ -129,7 +129,7 @@ def test_a_model_without_a_record_of_its_own_counts_as_absent(prepared):
 
 def test_an_unprepared_backbone_says_how_to_prepare_it(settings):
     assert serving.locate(get("resnet50"), settings) is None
-    with pytest.raises(UnknownModel, match="tusker prepare resnet50"):
+    with pytest.raises(UnknownModel, match="python -m core prepare resnet50"):
         serving.required(get("resnet50"), settings)
 
 

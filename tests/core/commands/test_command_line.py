@@ -219,7 +219,7 @@ def test_an_unreadable_picture_is_a_sentence_and_the_others_are_answered(
     [
         (("--model", "resnet51"), "No backbone, run, run folder or bundle is called 'resnet51'."),
         (("--model", "0" * 32), "No run with this id is on this machine."),
-        (("--model", "resnet50"), "Run: tusker prepare resnet50"),
+        (("--model", "resnet50"), "Run: python -m core prepare resnet50"),
         (("--model", "core"), "Expected a run folder at core"),
         (("--top", "0"), "--top"),
         (("--top", "three"), "--top"),

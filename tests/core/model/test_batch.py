@@ -30,7 +30,7 @@ class CalibratedHead:
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch):
-    monkeypatch.setattr(batch.ahead, "cores", lambda: 2)
+    monkeypatch.setattr(batch.threads, "cores", lambda: 2)
 
 
 def alive():

@@ -50,7 +50,7 @@ def test_a_head_answers_on_top_of_the_serving_model(folder, tiny, settings):
 
 
 def test_without_its_backbone_it_says_what_to_prepare(folder, settings):
-    with pytest.raises(UnknownModel, match="tusker prepare tiny"):
+    with pytest.raises(UnknownModel, match="python -m core prepare tiny"):
         storage.classifier(folder, "Insects", settings)
 
 

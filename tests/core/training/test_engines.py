@@ -83,7 +83,7 @@ def test_an_opened_file_is_kept_and_used_again(tiny, settings, monkeypatch):
 def test_a_backbone_that_is_not_prepared_is_refused(settings):
     from core.backbones import get
 
-    with pytest.raises(UnknownModel, match="tusker prepare tiny"):
+    with pytest.raises(UnknownModel, match="python -m core prepare tiny"):
         litert(Network(get("tiny"), settings), 1)
 
 

@@ -133,6 +133,8 @@ def _dialog(view: CompleteRun, places: Sequence[int]) -> None:
     _verdict(view, places[at], prediction)
     _heat_maps(view, places[at], prediction)
     _answers(view, prediction, BARS)
+    if prediction.label not in [choice.label for choice in prediction.top[:BARS]]:
+        st.caption(f"The actual class is not among the {BARS} likeliest.")
     with st.container(horizontal=True, vertical_alignment="center"):
         for label, step, icon in (("Previous", -1, "arrow_back"), ("Next", 1, "arrow_forward")):
             exists = 0 <= at + step < len(places)
