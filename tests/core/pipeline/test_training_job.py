@@ -164,7 +164,7 @@ def test_it_says_what_it_does_in_order(trained):
     ]
     assert steps[-7:] == [
         "Scoring test pictures",
-        "Learning what its pictures have in common",
+        "Extracting features of the training pictures",
         *(f"Verifying {form.file}" for form in build._by_memory()),
     ]
     phases = [event.phase for event in done.said if isinstance(event, Epoch)]
