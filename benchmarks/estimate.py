@@ -1,4 +1,4 @@
-"""Compare estimates with what trainings then take, each in a worker and a home of its own.
+"""Compare estimates with what trainings then take, each in its own worker and home folder.
 
     python -m benchmarks.estimate --data ants_bees.zip --data flowers5.zip
 

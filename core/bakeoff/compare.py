@@ -77,7 +77,7 @@ def compare(
     labels = np.array([example.label for example in examples], np.int64)
     if len(np.unique(labels)) < 2 or np.bincount(labels).max() < 2:
         raise BadDataset(
-            "Expected two pictures of a class and two classes besides the test set, found "
+            "Expected two pictures per class and two classes besides the test set, found "
             f"{len(examples)} pictures. Add some."
         )
     correct: dict[str, np.ndarray] = {}

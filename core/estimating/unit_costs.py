@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 FILE = "unit_costs.json"
 DECODE = 2e-3
-"""Seconds of one core to decode a picture and crop it."""
+"""Time on one core to decode and crop a picture, in seconds."""
 FORWARD = 1.5e-3
 """Seconds of one core for a forward pass, per millisecond in the table of backbones."""
 STEP = 4
