@@ -67,14 +67,9 @@ def sweep(home: Path, needed: Callable[[], set[Path]], settings: Settings) -> No
         needed: called if there are old folders; returns those that other jobs read.
     """
     oldest = time.time() - settings.upload_hours * 3600
-    old = {path for path in list_folders(home) if _used_at(path) < oldest}
+    old = {path for path in list_folders(home) if files.modified(path)[0] / 1e9 < oldest}
     for path in old - needed() if old else ():
         # The job of a folder is in the folder itself or, for a comparison, one below.
         jobs = [JobFolder(folder) for folder in (path, *path.glob(f"*-{path.name}"))]
         if all(not job.exists or status(job, settings).state.ended for job in jobs):
             files.remove(path)
-
-
-def _used_at(path: Path) -> float:
-    """When a folder was last used, in seconds since 1970; now if it is gone."""
-    return files.modified(path)[0] / 1e9 or time.time()

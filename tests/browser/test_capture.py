@@ -94,7 +94,7 @@ def test_two_classes_are_captured_corrected_saved_and_reported(
     name.fill("my fish")
     name.press("Enter")
     expect(view.get_by_label("my fish", exact=True)).to_be_visible()
-    page.get_by_test_id("stBaseButton-primary").filter(has_text="bookmark_add").click()
+    page.get_by_role("button", name="Train and save").click()
     page.get_by_role("button", name="Read the report").click(timeout=TRAINING)
     expect(page.get_by_text("my fish").first).to_be_visible()
     assert _on_disk(server) > before

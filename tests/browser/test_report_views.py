@@ -103,7 +103,7 @@ def test_a_picture_opens_closer_and_leads_to_the_next(
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(ranked[0].name)).to_be_visible()
     expect(dialog.get_by_alt_text("Heat map for")).to_be_visible()
-    dialog.get_by_role("button", name="After").click()
+    dialog.get_by_role("button", name="Next").click()
     expect(dialog.get_by_text(ranked[1].name)).to_be_visible()
     chromium.settle(page)
     assert page.evaluate("el => el.scrollWidth - el.clientWidth", dialog.element_handle()) <= 0

@@ -68,7 +68,7 @@ def test_a_training_starts_from_an_imported_model(
     monkeypatch.setattr("core.pipeline.post_report.export", lambda *_: None)
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
     assert "knows 4 of these classes" in visitor.reads()
-    assert "test pictures that the model has never seen" in visitor.reads()
+    assert warm_start.HONEST in visitor.reads()
     assert "Backbone" not in _fields(visitor)
     assert "EfficientNet-Lite0, crop and hidden layers are those of the model" in visitor.reads()
     assert "Compare backbones" not in visitor.buttons()
@@ -91,9 +91,9 @@ def test_a_run_whose_start_was_deleted_says_so(
     visitor.press("Start training")
     (run,) = runs.list_runs(host)
     imported.delete(model)
-    with pytest.raises(Exception, match="Bring its bundle again"):
+    with pytest.raises(Exception, match="Import its bundle again"):
         work(JobFolder(run.path), host)
-    assert "Bring its bundle again" in visitor.see().reads()
+    assert "Import its bundle again" in visitor.see().reads()
 
 
 def test_a_queued_training_keeps_its_model_on_a_public_host(

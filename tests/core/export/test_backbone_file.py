@@ -31,6 +31,6 @@ def test_a_file_that_answers_otherwise_is_withheld(settings, tmp_path, monkeypat
     other = build.trunk(backbones.get("tiny"), "random", seed=1)
     monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: other)
     path = tmp_path / train_program.BACKBONE_FILE
-    with pytest.raises(RunDamaged, match="does not answer as Tiny"):
+    with pytest.raises(RunDamaged, match="does not compute what Tiny does"):
         train_program.write_backbone(backbones.get("tiny"), path, settings)
     assert not list(tmp_path.glob("*.keras"))

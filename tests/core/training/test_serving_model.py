@@ -8,7 +8,7 @@ from core.backbones import serving
 from core.model import storage
 from core.model.classifier import on_one_thread
 from core.model.litert_file import LitertFile
-from core.training import serving_model
+from core.training import serving_model, stages
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
 from core.training.stages import trained
@@ -77,7 +77,7 @@ def test_the_weights_are_exchanged_without_a_conversion(context, tuner, conversi
     size, crop = context.backbone.size, context.backbone.crop
     for example, embedding in zip(context.of("validation"), embeddings, strict=True):
         view = images.decode_and_crop(context.pictures / example.path, size, crop)
-        np.testing.assert_allclose(embedding, tuner.embedding(view), atol=1e-4)
+        np.testing.assert_allclose(embedding, stages.embedding(tuner.trunk, view), atol=1e-4)
     np.testing.assert_allclose(maps.mean((1, 2)), embeddings, atol=1e-5)
 
 
@@ -101,7 +101,7 @@ def test_an_exchange_that_went_wrong_is_noticed_and_the_network_converted(
     assert len(conversions) == 1
     view = images.decode_and_crop(context.pictures / context.of("validation")[0].path, 32, 1.0)
     found = on_one_thread(tmp_path / "serving.tflite").run(view).embedding
-    np.testing.assert_allclose(found, tuner.embedding(view), atol=1e-4)
+    np.testing.assert_allclose(found, stages.embedding(tuner.trunk, view), atol=1e-4)
 
 
 def test_a_run_answers_the_same_either_way(
