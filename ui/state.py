@@ -72,9 +72,8 @@ OLD_VALUES = {
 # Session-state keys.
 MINE = "runs_of_this_visit"
 VISITOR = "token_of_this_visit"
-DIALOG = "owner_dialog"
 DELETED = "owner_deleted"
-NOT_SAVED = "owner_not_saved"
+OWNER_REFUSAL = "owner_refusal"
 SOURCE = "predict_source"
 SAMPLE = "predict_sample"
 SHOWN = "predict_shown"

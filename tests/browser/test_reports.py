@@ -46,26 +46,26 @@ def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
     shutil.copytree(taught.folder, copy)
     page = open_page("reports?find=shapes")
 
-    def enter(what: str) -> Locator:
-        page.locator(f".st-key-{what}-{copy.name}").get_by_role("button").press("Enter")
-        dialog = page.get_by_role("dialog")
-        expect(dialog).to_be_visible()
-        return dialog
+    def open_menu() -> Locator:
+        page.locator(f".st-key-manage-{copy.name}").get_by_role("button").press("Enter")
+        menu = page.get_by_test_id("stPopoverBody")
+        expect(menu.get_by_role("button", name="Delete")).to_be_visible()
+        return menu
 
-    naming = enter("edit")
-    naming.get_by_role("textbox", name="Name").fill("A copy of shapes")
-    naming.get_by_role("textbox", name="Name").press("Enter")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    name = open_menu().get_by_role("textbox", name="Name")
+    name.fill("A copy of shapes")
+    name.press("Enter")
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
     expect(page.get_by_role("button", name="A copy of shapes")).to_be_visible()
 
-    enter("delete").get_by_role("button", name="Keep it").press("Enter")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    open_menu()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
     assert copy.is_dir()
-    enter("delete").get_by_role("button", name="Delete it").press("Enter")
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.get_by_role("button", name="A copy of shapes")).to_have_count(0)
+    open_menu().get_by_role("button", name="Delete").press("Enter")
+    expect(page.get_by_role("button", name="A copy of shapes", exact=True)).to_have_count(0)
     page.get_by_role("button", name="Undo").press("Enter")
-    expect(page.get_by_role("button", name="A copy of shapes")).to_be_visible()
+    expect(page.get_by_role("button", name="A copy of shapes", exact=True)).to_be_visible()
     chromium.settle(page)
     assert "find=shapes" in page.url
     shutil.rmtree(copy)
