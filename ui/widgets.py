@@ -125,17 +125,34 @@ def show_refusal(key: str) -> None:
         error(st.session_state[key])
 
 
-def release(files: Iterable[UploadedFile]) -> None:
-    """Free the memory of uploads that are on disk now; their widget needs a new key afterwards.
+def uploader(
+    label: str, key: str, take: Callable[[list[UploadedFile]], object], **more: Any
+) -> None:
+    """An uploader that passes files on and is then empty again.
 
-    Otherwise Streamlit keeps them until the session ends. It has no public call for this; its chat
-    input does the same.
+    Args:
+        take: gets the files once, in a callback. Their memory is freed afterwards; otherwise
+            Streamlit would keep them until the session ends. It has no public call for this; its
+            chat input does the same.
+        more: further arguments of `st.file_uploader`.
     """
-    context = get_script_run_ctx()
-    for file in files:
-        file.close()
-        if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    turn = st.session_state.setdefault(f"{key} turn", 0)
+    current = f"{key} {turn}"
+
+    def taken() -> None:
+        value = st.session_state[current]
+        files = value if isinstance(value, list) else [value] if value else []
+        if not files:
+            return
+        take(files)
+        st.session_state[f"{key} turn"] += 1  # a new key empties the uploader
+        context = get_script_run_ctx()
+        for file in files:
+            file.close()
+            if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+                context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+    st.file_uploader(label, key=current, on_change=taken, **more)
 
 
 def progress(events: Iterable[Event], seconds: float = 0.0, unit: str = "") -> None:
