@@ -5,6 +5,7 @@ import pytest
 
 from core.evaluation import browsing, describe
 from core.evaluation.report import Report
+from core.evaluation.wording import difference
 from core.runs.filenames import HEATMAPS
 from core.runs.run import Run
 from core.settings import Settings
@@ -13,7 +14,6 @@ from tests.pages.visitor import Visitor, _markdown, reading
 from ui.reports.views import pictures
 from ui.reports.views.complete_run import CompleteRun
 from ui.reports.views.summary import NARROW, interval
-from ui.text import difference
 
 
 def everything(visitor: Visitor) -> list[str]:
