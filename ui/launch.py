@@ -11,7 +11,7 @@ from core import runs
 from core.errors import TuskerError
 from core.intake import Intake, uploads
 from core.intake.uploads import Upload
-from core.jobs import State, enqueue, quotas
+from core.jobs import State, enqueue, folders, quotas
 from core.runs import Run, resuming
 from core.settings import Settings
 from core.training.config import TrainingConfig
@@ -34,16 +34,11 @@ def start(
     runs.sweep(settings)
     by = state.mark(settings)
     with widgets.keep_refusal(state.REFUSAL):
-        quotas.check_space(by, settings)
         quotas.check_minutes(by, settings)
-        run = Run(runs.new_path(settings))
-        try:
-            runs.create(config, examined.dataset, run.path, by=by)
+        with folders.create(runs.folder(settings), "The run", settings, by=by) as path:
+            run = runs.create(config, examined.dataset, path)
             run.findings.write(examined.findings)
-            enqueue(run.path, runs.training_order(upload.pictures, start_from), settings, by=by)
-        except (TuskerError, OSError):
-            runs.delete(run)
-            raise
+            enqueue(path, runs.training_order(upload.pictures, start_from), settings, by=by)
         state.remember_run(run.id)
         state.show_run(run.id)
 

@@ -119,8 +119,3 @@ def row_axis(names: Iterable[str], limit: int) -> dict[str, Any]:
         "range": [len(listed) - 0.5, -0.5],
         "showgrid": False,
     }
-
-
-def pairs(first: Iterable[Any], second: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
-    """Items of two sequences of one length."""
-    return zip(first, second, strict=True)
