@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,14 +108,13 @@ def again(run: Run, settings: Settings) -> None:
 
 def pictures(run: Run, settings: Settings) -> Upload | None:
     """The upload that a run of this visitor was trained on, while it is still here."""
-    if not state.may_change(run.id, settings):
+    folder = run.pictures
+    if folder is None or not state.may_change(run.id, settings):
         return None
-    try:
-        folder = Path(run.job.order().arguments["pictures"])
+    with contextlib.suppress(TuskerError):
         upload = uploads.get(settings, folder.parent.name)
-    except (OSError, ValueError, KeyError, TuskerError):
-        return None
-    return upload if upload.pictures == folder else None
+        return upload if upload.pictures == folder else None
+    return None
 
 
 def _resume(run: Run, settings: Settings) -> None:

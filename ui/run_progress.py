@@ -7,7 +7,7 @@ import streamlit as st
 from core import runs
 from core.errors import TuskerError
 from core.evaluation import describe
-from core.jobs import State, Status, cancel
+from core.jobs import State, Status
 from core.runs import Run
 from core.settings import Settings
 from ui import exports, state, text, widgets
@@ -47,17 +47,8 @@ def _watch(run: Run, settings: Settings) -> None:
         st.rerun()
     queued = status.state is State.QUEUED
     st.subheader("Queued" if queued else "Training")
-    line, stop = st.columns([5, 1], vertical_alignment="center")
-    with line:
-        if queued and status.sentence:
-            st.progress(0.0, text=text.plain(status.sentence, 300))
-        elif queued:
-            widgets.waiting(run.job, settings, "training")
-        else:
-            seconds = status.spent + (status.seconds or 0)
-            widgets.progress(run.events(), seconds, "pictures/s")
-    if state.may_change(run.id, settings):
-        widgets.cancel_button(f"cancel {run.id}", stop, cancel, run.job, settings)
+    mine = state.may_change(run.id, settings)
+    widgets.progress(run.job, settings, "training", "pictures/s", may_cancel=mine)
     curves(run)
     continues = "it starts by itself" if queued else "the training continues"
     st.caption(f"You can close this page: {continues}, and this address leads back to it.")

@@ -150,7 +150,7 @@ def show(upload: Upload, examined: Intake) -> bool:
     )
     change.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
     findings.show(upload, examined)
-    findings.show_skipped(examined)
+    widgets.skipped(dataset.skipped)
     _strips(upload, examined)
     return not any(finding.severity is Severity.BLOCKS for finding in examined.findings)
 
