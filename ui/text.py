@@ -32,11 +32,6 @@ def percent(value: float | None) -> str:
     return f"{100 * value:.{0 if value in (0, 1) else 1}f} %"
 
 
-def milliseconds(seconds: float) -> str:
-    """`4 ms`."""
-    return f"{max(1, round(seconds * 1000))} ms"
-
-
 def date(seconds: float) -> str:
     """`22 Nov 2026, 14:05`, in the host's time zone."""
     return time.strftime("%-d %b %Y, %H:%M", time.localtime(seconds))
