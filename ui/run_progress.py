@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import runs
-from core.errors import TuskerError
+from core.errors import RunDamaged, TuskerError
 from core.evaluation import describe
 from core.jobs import State, Status
 from core.runs import Run
@@ -28,11 +28,17 @@ KEPT = {
 
 
 def show(run: Run, settings: Settings) -> None:
-    """The run, whatever its status."""
+    """The run, whatever its status.
+
+    Raises:
+        RunDamaged: a file cannot be read; `damaged` shows that.
+    """
     summary = runs.summarise(run, settings)
     if summary.damaged:
-        damaged(run, settings)
-    elif summary.complete:
+        for read in (run.config, run.dataset, run.manifest, run.report):
+            read()
+        raise RunDamaged("Its files are not those that the training wrote.")
+    if summary.complete:
         finished(run, settings)
     elif summary.state.ended:
         ended_early(run, run.status(settings), settings)
@@ -93,10 +99,10 @@ def ended_early(run: Run, status: Status, settings: Settings) -> None:
         _log(run, settings)
 
 
-def damaged(run: Run, settings: Settings, reason: str = "") -> None:
+def damaged(run: Run, settings: Settings, reason: str) -> None:
     """A run whose files are not those that the training wrote."""
     st.subheader("Damaged")
-    widgets.error(reason or _unreadable(run), icon=":material/broken_image:")
+    widgets.error(reason, icon=":material/broken_image:")
     st.markdown(
         "A file was changed, cut short or lost after the training had written it. The report and "
         "the model cannot be trusted, so they are not used. The remaining files stay as they are "
@@ -106,16 +112,6 @@ def damaged(run: Run, settings: Settings, reason: str = "") -> None:
         st.caption("If you have a copy of its folder, put it back here:")
         st.code(str(run.path), language=None, wrap_lines=True)
     _log(run, settings)
-
-
-def _unreadable(run: Run) -> str:
-    """Which of its files cannot be read, in a sentence."""
-    for read in (run.config, run.dataset, run.manifest, run.report):
-        try:
-            read()
-        except TuskerError as refusal:
-            return str(refusal)
-    return "Its files are not those that the training wrote."
 
 
 def _log(run: Run, settings: Settings) -> None:

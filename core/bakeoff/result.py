@@ -83,7 +83,7 @@ class Comparison(ReportPart):
         most_often = "" if others[0].right == best.right else " most often,"
         titles = [backbones.get(candidate.backbone).title for candidate in equals]
         are = "is" if len(equals) == 1 else "are"
-        summary = f"{prose.listed(titles)} {are} as good within the margin of error"
+        summary = f"{prose.listed(titles, len(titles))} {are} as good within the margin of error"
         fastest = min(equals, key=lambda candidate: candidate.milliseconds)
         if fastest.milliseconds < FASTER * best.milliseconds:
             which = f"and {backbones.get(fastest.backbone).title} is" if len(equals) > 1 else "and"
