@@ -70,13 +70,16 @@ def _show_issue(
     others = [name for name in dataset.classes if name not in (suggested, label)]
     options = [suggested, OUT, *others]
     corrected = {each.sha256: each.label or OUT for each in annotations.corrections}.get(sha256)
+    key = f"label issue {view.run.id} {sha256}"
+    if corrected in options:
+        st.session_state.setdefault(key, corrected)
     st.selectbox(
         f"What is {issue.name}?",
         options,
-        index=options.index(corrected) if corrected in options else None,
+        index=None,  # so that the box can be emptied again
         format_func=lambda name: f"It is {text.short(name, 30)}" if name else "Leave it out",
         placeholder="Correct as it is",
-        key=f"label issue {view.run.id} {sha256}",
+        key=key,
         on_change=_correct,
         args=(view, issue.name, sha256),
         label_visibility="collapsed",
