@@ -109,5 +109,5 @@ def test_a_training_longer_than_the_host_allows_is_refused_or_warned_of(
 ) -> None:
     monkeypatch.setenv("TUSKER_JOB_MINUTES", minutes)
     visitor.open("train", upload=upload.id)
-    assert f"This host allows a training {minutes} minutes" in visitor.reads()
+    assert f"This host allows a training {minutes} min" in visitor.reads()
     assert may_start(visitor) is startable
