@@ -159,10 +159,6 @@ def sweep(settings: Settings) -> None:
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
                 files.remove(path)
-    for path in folder(settings).glob("*/checkpoint.safetensors"):  # from before 1.0, unusable
-        with contextlib.suppress(OSError):
-            if Run(path.parent).status(settings).state.ended:
-                files.remove(path)
     for path in folder(settings).glob(f"*/{CHECKPOINT}"):
         with contextlib.suppress(OSError):
             run = Run(path.parent)
