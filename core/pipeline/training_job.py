@@ -183,22 +183,21 @@ def _fit_top(
     features: dict[Split, Features],
 ) -> tuple[DenseHead, Kept]:
     """Phase 2: the stages above the cut and the head, on several machines or on this one."""
-    emit = fine_tuning.DeduplicatedEpochs(context.emit)
-    shared = fine_tuning.fit(context, tuner, head, features, emit, run.job.checkpoint)
-    if shared is not None:
-        return shared
     began = time.monotonic()
     labels = context.labels("train")
-    tuned = tuner.fit(
-        head,
-        features["train"],
-        labels,
-        features["validation"],
-        context.labels("validation"),
-        emit,
-        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(context)),
-    )
-    if steps := tuner.epochs * len(labels) * depth.trained_share(context.config):
+    with fine_tuning.team(context, tuner) as team:
+        tuned = tuner.fit(
+            head,
+            features["train"],
+            labels,
+            features["validation"],
+            context.labels("validation"),
+            context.emit,
+            checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(context)),
+            team,
+        )
+    steps = tuner.epochs * len(labels) * depth.trained_share(context.config)
+    if steps and team is None:
         seconds = time.monotonic() - began
         unit_costs.record(context.backbone, context.settings, "step", seconds / steps)
     return tuned
@@ -216,7 +215,7 @@ def _start_tuner(context: TrainingContext) -> Future[Tuner]:
             from core.training.finetune import Tuner
 
             classes, pictures = len(context.dataset.classes), len(context.of("train"))
-            future.set_result(Tuner(context.network, context.config, classes, pictures))
+            future.set_result(Tuner(context.network.trunk(), context.config, classes, pictures))
         except BaseException as error:
             future.set_exception(error)
 

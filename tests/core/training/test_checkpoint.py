@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core import backbones, dataset, runs
-from core.backbones import Backbone
+from core.backbones import Backbone, build
 from core.jobs.events import Epoch, Event, Note
 from core.jobs.folder import CHECKPOINT
 from core.model.dense import DenseHead
@@ -23,7 +23,6 @@ from core.training.checkpoint import Checkpoint, FineTuneState, Score
 from core.training.config import TrainingConfig, parse
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
-from core.training.network import Network
 from tests.core.training import clouds
 from tests.core.trainings import Taken, asked_for, train
 
@@ -45,7 +44,7 @@ class Tuned:
 
     def __init__(self, config: TrainingConfig, kept: Checkpoint | None, until: int = 0) -> None:
         self.said: list[Event] = []
-        self.tuner = Tuner(Network(backbones.get("tiny"), Settings()), config, 3, pictures=24)
+        self.tuner = Tuner(build.trunk(backbones.get("tiny")), config, 3, pictures=24)
         train, validation = clouds.cuts(0, 24, views=2), clouds.cuts(1, 12)
 
         def emit(event: Event) -> None:
@@ -186,7 +185,7 @@ def test_that_of_another_training_is_ignored(
     assert anew.tuner.epochs == 2
     wider = replace_stages(asked(epochs=2))
     with caplog.at_level(logging.WARNING):
-        tuner = Tuner(Network(backbones.get("tiny"), Settings()), wider, 3, pictures=24)
+        tuner = Tuner(build.trunk(backbones.get("tiny")), wider, 3, pictures=24)
         state = [*tuner.network.variables, *tuner._optimizer.variables]
         generator = np.random.default_rng(0)
         assert Checkpoint(broken_off, "b").read(state, generator) is None
