@@ -229,7 +229,7 @@ def test_a_slow_disk_is_asked_the_more_rarely(
     kept = Checkpoint(tmp_path / CHECKPOINT, "a")
     for _ in range(500):
         now[0] += 1.0
-        kept.write(FineTuneState([], Score(1, 1, 1)), [], np.random.default_rng(0))
+        kept.write(FineTuneState(score=Score(1, 1, 1)), [], np.random.default_rng(0))
     assert len(writes) == 3
     assert np.diff(writes).min() >= 200
 
@@ -240,7 +240,10 @@ def test_losses_that_are_no_numbers_are_kept_as_they_are(tmp_path: Path) -> None
         phase="fine-tune", epoch=1, epochs=2, loss=math.inf, accuracy=0.1 + 0.2, seconds=1
     )
     before = FineTuneState(
-        [np.ones((2, 3), np.float32)], Score(math.nan, 1 / 3, math.inf), 1, [epoch]
+        score=Score(math.nan, 1 / 3, math.inf),
+        best=[np.ones((2, 3), np.float32)],
+        best_epoch=1,
+        epochs=[epoch],
     )
     generator, again = np.random.default_rng(3), np.random.default_rng(4)
     generator.permutation(7)
