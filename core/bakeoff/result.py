@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ValidationError
 
 from core import backbones
+from core.checks.findings import listed
 from core.dataset import Dataset
 from core.evaluation import Estimate, describe
 from core.evaluation.report import ReportPart
@@ -83,10 +83,12 @@ class Comparison(ReportPart):
             return f"{name} was correct most often, on {on}. Chance does not explain its lead."
         most_often = "" if others[0].right == best.right else " most often,"
         are = "is" if len(equals) == 1 else "are"
-        summary = f"{_listed(equals)} {are} as good within the margin of error"
+        titles = [backbones.get(candidate.backbone).title for candidate in equals]
+        summary = f"{listed(titles, len(titles))} {are} as good within the margin of error"
         fastest = min(equals, key=lambda candidate: candidate.milliseconds)
         if fastest.milliseconds < FASTER * best.milliseconds:
-            which = f"and {_listed([fastest])} is" if len(equals) > 1 else "and"
+            title = backbones.get(fastest.backbone).title
+            which = f"and {title} is" if len(equals) > 1 else "and"
             summary += (
                 f", {which} faster: {fastest.milliseconds:.0f} ms per picture against "
                 f"{best.milliseconds:.0f}"
@@ -107,11 +109,6 @@ def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
         crop=config.crop,
         pictures=digest,
     )
-
-
-def _listed(contenders: Sequence[Candidate]) -> str:
-    names = [backbones.get(candidate.backbone).title for candidate in contenders]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def table(comparison: Comparison) -> list[str]:
