@@ -49,7 +49,11 @@ LOST = "Fine-tuning on several machines failed. This machine continues alone."
 @contextmanager
 def team(context: TrainingContext, tuner: Tuner) -> Iterator[Team | None]:
     """Processes on other machines, if there are any and they save time; None if not."""
-    if context.settings.runner != "ray" or _seconds(context) < WORTH_IT or _has_gpu():
+    costs = unit_costs.read(context.backbone, context.settings)
+    seconds = estimate.fine_tuning_seconds(context.config, len(context.of("train")), costs)
+    # With a GPU, the cores of other machines are useless.
+    has_gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
+    if context.settings.runner != "ray" or seconds < WORTH_IT or has_gpu:
         yield None
         return
     with ExitStack() as stack:
@@ -80,12 +84,9 @@ class Team:
         self._helpers = [helper for helper, _ in helpers]
         counts = [threads.cores(), *(count for _, count in helpers)]
         self._shares = np.cumsum([0, *counts]) / sum(counts)
+        self._begun = False
         self._update: Any = None
         """The last sums of gradients, which the helpers have not yet applied."""
-
-    def begin(self) -> None:
-        """Have the helpers build the network, with the weights that the tuner has now."""
-        self._together(self._begin, lambda: None)
 
     def step(
         self, activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
@@ -98,6 +99,7 @@ class Team:
         return self._together(self._logits, self._tuner.logits, activations)
 
     def _begin(self) -> None:
+        """Have the helpers build the network, with the weights that the tuner has now."""
         import ray
 
         context = self._context
@@ -109,6 +111,7 @@ class Team:
             config = context.config.model_copy(update={"seed": seed})
             refs.append(helper.start.remote(config, classes, pictures, values))
         _results(refs, START_SECONDS)
+        self._begun = True
 
     def _step(self, *batch: np.ndarray) -> tuple[float, float]:
         import ray
@@ -141,6 +144,8 @@ class Team:
     def _together(self, shared: Callable[..., Any], alone: Callable[..., Any], *batch: Any) -> Any:
         if self._helpers:
             try:
+                if not self._begun:
+                    self._begin()
                 return shared(*batch)
             except Exception:  # of Ray, of TensorFlow, or of a machine; no weight has changed
                 logger.exception("fine-tuning continues on this machine alone")
@@ -251,14 +256,3 @@ def _results(refs: Sequence[Any], seconds: float) -> list[Any]:
         raise TimeoutError("a machine does not answer")
     results: list[Any] = ray.get(list(refs))
     return results
-
-
-def _has_gpu() -> bool:
-    """Whether this training has a GPU, which makes the cores of other machines useless."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
-
-
-def _seconds(context: TrainingContext) -> float:
-    """How long fine-tuning on this machine will take, at most."""
-    costs = unit_costs.read(context.backbone, context.settings)
-    return estimate.fine_tuning_seconds(context.config, len(context.of("train")), costs)

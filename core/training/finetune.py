@@ -43,13 +43,6 @@ class Worker(Protocol):
         """See `Tuner.logits`."""
 
 
-class Team(Worker, Protocol):
-    """A tuner with helpers on other machines."""
-
-    def begin(self) -> None:
-        """Start the helpers with the weights that the tuner has now."""
-
-
 class Tuner:
     """The stages above a cut with a head, ready to be trained.
 
@@ -99,7 +92,7 @@ class Tuner:
         validation_labels: np.ndarray,
         emit: Emit,
         checkpoint: Checkpoint | None = None,
-        team: Team | None = None,
+        team: Worker | None = None,
     ) -> tuple[DenseHead, Kept]:
         """Train the stages and the head together, starting from the head of phase 1.
 
@@ -135,11 +128,9 @@ class Tuner:
         view_order = np.stack([generator.permutation(views) for _ in range(pictures)])
         variables = [*network.variables, *self._optimizer.variables]
         state = checkpoint.read(variables, generator) if checkpoint else None
-        if team:
-            team.begin()
         if state is None:
             score = self._score(worker, validation, validation_labels)
-            state = FineTuneState(network.get_weights(), score)
+            state = FineTuneState(score=score, best=network.get_weights())
         else:
             _repeat_events(state, emit)
         for epoch in range(state.epoch + 1, phase.epochs + 1):
