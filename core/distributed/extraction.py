@@ -12,6 +12,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,49 +126,43 @@ def extract_shard(
     return np.stack(embeddings), np.stack(activations) if activations else None
 
 
+@dataclass
 class _SharedPass:
     """One pass with the cluster."""
 
-    def __init__(
-        self,
-        context: TrainingContext,
-        augmentation: Augmentation,
-        engine: LitertEngine,
-        keys: Sequence[str],
-        total: int,
-        progress: Callable[[int, int], None],
-    ) -> None:
-        import ray
-
-        self._context, self._engine, self._keys = context, engine, keys
-        self._total, self._progress = total, progress
-        self._waiting: deque[list[Example]] = deque()
-        self._sent: dict[ray.ObjectRef, list[Example]] = {}
-        self._done = 0
-        self._augmentation = augmentation
-        self._model = ray.put(engine.model.read_bytes())
+    context: TrainingContext
+    augmentation: Augmentation
+    engine: LitertEngine
+    keys: Sequence[str]
+    total: int
+    progress: Callable[[int, int], None]
+    done: int = 0
+    waiting: deque[list[Example]] = field(default_factory=deque)
+    sent: dict[ray.ObjectRef, list[Example]] = field(default_factory=dict)
+    model: ray.ObjectRef | None = None
 
     def run(self, missing: Sequence[Example]) -> None:
         """Compute features on this machine and on the cluster until all are in the cache."""
         import ray
 
-        self._waiting = _shards(missing, len(self._keys))
-        self._done = self._total - len(missing)
+        self.model = ray.put(self.engine.model.read_bytes())
+        self.waiting = _shards(missing, len(self.keys))
+        self.done = self.total - len(missing)
         slots = 0
-        while self._waiting or self._sent:
+        while self.waiting or self.sent:
             free = int(ray.available_resources().get("CPU", 0))
-            held = min(len(self._sent), slots)
-            slots = max(slots, free + held) if self._sent else free
+            held = min(len(self.sent), slots)
+            slots = max(slots, free + held) if self.sent else free
             slots = min(slots, int(ray.cluster_resources().get("CPU", 0)))
-            while self._waiting and len(self._sent) < SHARDS_PER_CORE * slots:
-                self._send(self._waiting.popleft())
-            if self._waiting:
-                self._compute(self._waiting.pop())
-            elif len(self._sent) > slots or not connection.ready(
-                list(self._sent), 1, STRAGGLING_SECONDS
+            while self.waiting and len(self.sent) < SHARDS_PER_CORE * slots:
+                self._send(self.waiting.popleft())
+            if self.waiting:
+                self._compute(self.waiting.pop())
+            elif len(self.sent) > slots or not connection.ready(
+                list(self.sent), 1, STRAGGLING_SECONDS
             ):
                 # The last task sent is queued, or waits for cores that somebody else has taken.
-                ref, examples = self._sent.popitem()
+                ref, examples = self.sent.popitem()
                 with suppress(ray.exceptions.RayError):
                     ray.cancel(ref)
                 self._compute(examples)
@@ -177,43 +172,43 @@ class _SharedPass:
         import ray
 
         remote: Any = ray.remote(num_cpus=1, max_retries=3)(extract_shard)
-        pictures = [(e.sha256, (self._context.pictures / e.path).read_bytes()) for e in examples]
-        config = self._context.config
+        pictures = [(e.sha256, (self.context.pictures / e.path).read_bytes()) for e in examples]
+        config = self.context.config
         ref = remote.remote(
             pictures,
-            self._model,
-            config.backbone,
-            self._augmentation,
+            self.model,
+            self.context.backbone.name,
+            self.augmentation,
             config.seed,
             config.crop,
-            self._engine.cut,
+            self.engine.cut,
         )
-        self._sent[ref] = examples
-        self._progress(self._done, self._total)  # sending takes a while: notice a cancellation
+        self.sent[ref] = examples
+        self.progress(self.done, self.total)  # sending takes a while: notice a cancellation
 
     def _compute(self, examples: Sequence[Example]) -> None:
         """Compute features in this process."""
         features.extract(
             examples,
-            self._context.pictures,
-            self._context.backbone,
-            self._augmentation,
-            self._engine,
-            self._context.cache,
-            seed=self._context.config.seed,
-            crop=self._context.config.crop,
-            progress=lambda done, _: self._progress(self._done + done, self._total),
+            self.context.pictures,
+            self.context.backbone,
+            self.augmentation,
+            self.engine,
+            self.context.cache,
+            seed=self.context.config.seed,
+            crop=self.context.config.crop,
+            progress=lambda done, _: self.progress(self.done + done, self.total),
         )
-        self._done += len(examples)
+        self.done += len(examples)
 
     def _collect(self) -> None:
         """Store what has arrived, and compute here what a task could not."""
         import ray
 
-        refs = list(self._sent)
+        refs = list(self.sent)
         ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0) if refs else ([], [])
         for ref in ready:
-            examples = self._sent.pop(ref)
+            examples = self.sent.pop(ref)
             try:
                 self._store(examples, *ray.get(ref))
             except Exception as error:  # of Ray, of the task, or of its content
@@ -221,16 +216,16 @@ class _SharedPass:
                 logger.warning("a shard is computed here: %s", type(error).__name__)
                 self._compute(examples)
             else:
-                self._done += len(examples)
-            self._progress(self._done, self._total)
+                self.done += len(examples)
+            self.progress(self.done, self.total)
 
     def _store(
         self, examples: Sequence[Example], embeddings: np.ndarray, cuts: np.ndarray | None
     ) -> None:
         """Add the features of a shard, as `extract_shard` returns them, to the cache."""
-        for view, key in enumerate(self._keys):
+        for view, key in enumerate(self.keys):
             features.open_arrays(
-                self._context.cache, self._engine, key, self._context.backbone
+                self.context.cache, self.engine, key, self.context.backbone
             ).append(
                 [example.sha256 for example in examples],
                 embeddings[:, view],

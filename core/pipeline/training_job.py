@@ -116,7 +116,7 @@ def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
     _save(context, run, head)
     # The features are those of the serving model, so the test pictures need not pass again.
     probabilities = head.head.probabilities(plain["test"])
-    scoring.write_report(context, run, head, probabilities, plain["test"])
+    scoring.write_report(context, run, head, probabilities)
     return TrainingOutputs(**plain)
 
 
@@ -151,7 +151,7 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     train, validation = (features[split].embeddings[:, 0].copy() for split in features)
     del features, tuner, building
     probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
-    scoring.write_report(context, run, head, probabilities, test)
+    scoring.write_report(context, run, head, probabilities)
     return TrainingOutputs(train, validation, test, heatmaps)
 
 

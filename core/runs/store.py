@@ -120,13 +120,10 @@ def discard(run: Run, settings: Settings) -> None:
     if run.path == SAMPLE:
         raise BadInput("The sample comes with Tusker and cannot be deleted.")
     sweep(settings)
-    if not run.job.exists:
-        _move_to_trash(run)
-        return
-    if not run.status(settings).state.ended:
+    if run.at_work(settings):
         raise BadInput(AT_WORK)
     with run.job.try_lock(timeout=1.0) as free:
-        if not free:
+        if run.job.exists and not free:
             raise BadInput(AT_WORK)
         _move_to_trash(run)
 
@@ -194,13 +191,11 @@ def _ended_at(run: Run, settings: Settings) -> float:
 
 def _delete_unattended(run: Run) -> bool:
     """Remove a run for good, unless a process works in it."""
-    if not run.job.exists:
-        delete(run)
-        return True
     with run.job.try_lock() as free:
-        if free:
+        deletable = free or not run.job.exists
+        if deletable:
             delete(run)
-    return free
+    return deletable
 
 
 def _move_to_trash(run: Run) -> None:
