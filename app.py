@@ -5,29 +5,30 @@ import contextlib
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
-from ui import frame, resources
+from ui import frame, resources, state
 
 st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
 frame.apologise_for_bugs()
 resources.start()
 resources.sweep()
+state.translate_old_link()
 page = st.navigation(
     [
         st.Page(
-            "pages/predict.py",
+            "ui/pages/predict.py",
             title="Predict",
             icon=":material/image_search:",
             default=True,
             help="See what is in a picture.",
         ),
         st.Page(
-            "pages/train.py",
+            "ui/pages/train.py",
             title="Train",
             icon=":material/school:",
             help="Train your own classes from folders of pictures.",
         ),
         st.Page(
-            "pages/reports.py",
+            "ui/pages/reports.py",
             title="Reports",
             icon=":material/fact_check:",
             help="How good a trained model is, and where it fails.",

@@ -13,7 +13,7 @@ from core.checks.findings import listed
 from core.dataset import Dataset
 from core.evaluation import Estimate, describe
 from core.evaluation.report import ReportPart
-from core.system import files
+from core.system import files, prose
 from core.training.config import TrainingConfig
 
 RESULT = "bakeoff.json"
@@ -82,13 +82,12 @@ class Comparison(ReportPart):
         if not equals:
             return f"{name} was correct most often, on {on}. Chance does not explain its lead."
         most_often = "" if others[0].right == best.right else " most often,"
-        are = "is" if len(equals) == 1 else "are"
         titles = [backbones.get(candidate.backbone).title for candidate in equals]
-        summary = f"{listed(titles, len(titles))} {are} as good within the margin of error"
+        are = "is" if len(equals) == 1 else "are"
+        summary = f"{prose.listed(titles, len(titles))} {are} as good within the margin of error"
         fastest = min(equals, key=lambda candidate: candidate.milliseconds)
         if fastest.milliseconds < FASTER * best.milliseconds:
-            title = backbones.get(fastest.backbone).title
-            which = f"and {title} is" if len(equals) > 1 else "and"
+            which = f"and {backbones.get(fastest.backbone).title} is" if len(equals) > 1 else "and"
             summary += (
                 f", {which} faster: {fastest.milliseconds:.0f} ms per picture against "
                 f"{best.milliseconds:.0f}"

@@ -32,14 +32,9 @@ def folder(settings: Settings) -> Path:
     return settings.home.resolve() / "runs"
 
 
-def create(config: TrainingConfig, dataset: Dataset, path: Path, *, by: str = "") -> Run:
-    """Create a run folder with its settings and its dataset. The training is not queued yet.
-
-    Args:
-        by: mark of the visitor who owns the run; written first, so that no run is without owner.
-    """
+def create(config: TrainingConfig, dataset: Dataset, path: Path) -> Run:
+    """Create a run folder with its settings and its dataset. The training is not queued yet."""
     path.mkdir(parents=True, exist_ok=True)
-    visitors.set_owner(path, by)
     run = Run(path)
     run.dataset.write(dataset)
     run.config.write(config)

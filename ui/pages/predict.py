@@ -3,10 +3,9 @@
 import streamlit as st
 
 from core.errors import TuskerError
-from ui import frame, live_camera, resources, state
+from ui import live_camera, resources, state
 from ui.predict import answers, batch, imported_models, model_picker, pictures
 
-frame.enter()
 settings = resources.settings()
 st.title("What is in this picture?")
 
@@ -32,11 +31,9 @@ with outputs:
     batch.forget()
     if chosen:
         try:
-            results = answers.predict(model, chosen, count)
+            answers.show(chosen, model, count)
         except TuskerError as refusal:
             st.error(str(refusal), icon=":material/broken_image:")
-            st.stop()
-        answers.show(results, model)
     elif st.session_state[state.SOURCE] == "Upload":
         st.subheader("No picture at hand? Try one of these.")
         pictures.show_samples()

@@ -4,10 +4,9 @@ import streamlit as st
 
 from core import runs
 from core.errors import TuskerError
-from ui import frame, launch, resources, run_progress, state
+from ui import launch, resources, run_progress, state
 from ui.reports import compare, owner, run_list, views
 
-frame.enter()
 settings = resources.settings()
 comparing = bool(state.parameter(state.COMPARE))
 if comparing and not state.parameter(state.RUN):
@@ -20,7 +19,6 @@ if run is None:
     if not state.parameter(state.RUN):
         st.title("How good is it, and where does it fail?")
         run_list.show(settings)
-        owner.show_dialog(settings)
     st.stop()
 
 back = "Back to comparing" if comparing else "All runs"
@@ -36,4 +34,3 @@ except TuskerError as refusal:
     run_progress.damaged(run, settings, str(refusal))
 if summary.state.ended and not summary.complete:
     launch.again(run, settings)
-owner.show_dialog(settings)

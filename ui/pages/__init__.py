@@ -1,0 +1,1 @@
+"""The scripts of the pages, which `app.py` runs."""
