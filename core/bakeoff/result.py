@@ -9,7 +9,6 @@ from typing import Literal
 from pydantic import ValidationError
 
 from core import backbones
-from core.checks.findings import listed
 from core.dataset import Dataset
 from core.evaluation import Estimate, describe
 from core.evaluation.report import ReportPart
