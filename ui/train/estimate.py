@@ -65,14 +65,6 @@ class Forecast:
                 f"into {resources.format_bytes(free)} of free memory.",
                 icon=":material/memory:",
             )
-        if expected.export_memory > free:
-            st.info(
-                "The files to download need about "
-                f"{resources.format_bytes(expected.export_memory)} of memory, and "
-                f"{resources.format_bytes(free)} are free. They may have to be left out; the "
-                "report and Predict do not need them.",
-                icon=":material/memory:",
-            )
         try:
             warning = estimate.check_time(expected, self.settings)
         except TuskerError as refusal:

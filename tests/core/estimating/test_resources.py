@@ -106,11 +106,6 @@ def test_a_tenth_of_what_is_free_stays_free(available: int, *, enough: bool) -> 
             resources.require("disk", available * 95 // 100, available)
 
 
-def test_exports_need_more_memory_for_a_larger_backbone() -> None:
-    lite, resnet = map(backbones.get, ("efficientnet-lite0", "resnet50"))
-    assert GIGABYTE / 2 < resources.export_memory(lite) < resources.export_memory(resnet)
-
-
 @pytest.mark.parametrize(
     ("number", "text"),
     [
