@@ -19,7 +19,8 @@ from core.model.dense import DenseHead
 from core.model.storage import ModelFile
 from core.system import files
 
-CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+CONFIG, WEIGHTS = "config", "model.weights.h5"
+"""Entries of the zip; the first one's name has an extension."""
 VARIABLES = {"kernel": "0", "bias": "1", "gamma": "0", "beta": "1"}
 """The place of a trainable variable among those of its layer."""
 
@@ -36,7 +37,8 @@ def write(base: Path, model: ModelFile, arrays: dict[str, np.ndarray], path: Pat
     """
     with zipfile.ZipFile(base) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
-    config = json.loads(content[CONFIG])
+    configuration = next(name for name in content if Path(name).stem == CONFIG)
+    config = json.loads(content[configuration])
     layers = config["config"]["layers"]
     trunk = [layer["name"] for layer in layers]
     weights = io.BytesIO(content[WEIGHTS])
@@ -51,7 +53,7 @@ def write(base: Path, model: ModelFile, arrays: dict[str, np.ndarray], path: Pat
             layers.append(layer)
             _add_weights(file["layers"], layer, values)
     config["config"] |= {"name": "classifier", "output_layers": [layers[-1]["name"], 0, 0]}
-    content |= {CONFIG: json.dumps(config).encode(), WEIGHTS: weights.getvalue()}
+    content |= {configuration: json.dumps(config).encode(), WEIGHTS: weights.getvalue()}
     with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, data in content.items():
             archive.writestr(name, data)

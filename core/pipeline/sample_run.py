@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 from core import intake, runs
+from core.export.formats import LABELS
+from core.export.train_program import PROGRAM, SPLIT_FILE
 from core.intake import samples
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import State, Status
@@ -41,7 +43,8 @@ def make(path: Path) -> Run:
 
         began = time.time()
         training_job.train(run, intake.pictures(Path(scratch) / "intake"), settings, keep)
-        files.remove(run.model_folder / storage.LITERT)
+        for name in (storage.LITERT, LABELS, PROGRAM, SPLIT_FILE):
+            files.remove(run.model_folder / name)
         files.remove(run.verification.path)
         manifest = run.manifest()
         run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)

@@ -92,8 +92,8 @@ def test_what_does_not_fit_is_refused_with_both_figures(
     with pytest.raises(NotEnoughResources, match=r"\d+ MB of free memory, found 700 MB"):
         resources.check(PICTURES, BALANCED, settings)
     monkeypatch.undo()
-    monkeypatch.setattr(capacity, "free_disk", lambda _: 50 * MEGABYTE)
-    with pytest.raises(NotEnoughResources, match=r"\d+ MB of free disk, found 50 MB"):
+    monkeypatch.setattr(capacity, "free_disk", lambda _: 10 * MEGABYTE)
+    with pytest.raises(NotEnoughResources, match=r"\d+ MB of free disk, found 10 MB"):
         resources.check(PICTURES, QUICK, settings)
 
 
