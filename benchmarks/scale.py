@@ -46,7 +46,6 @@ class Peak:
 
     def __init__(self) -> None:
         self.scored = self.whole = 0
-        self._seen: list[tuple[float, int]] = []
         self._next = 0.0
 
     def __call__(self, pid: int, scored: bool) -> None:
@@ -57,13 +56,8 @@ class Peak:
         self._next = now + INTERVAL_SECONDS
         held = max(_resident(pid), high_water(pid))
         self.whole = max(self.whole, held)
-        self._seen.append((time.time(), self.whole))
         if not scored:
             self.scored = max(self.scored, held)
-
-    def until(self, at: float) -> int:
-        """The peak until a time, in seconds since 1970."""
-        return max((held for seen, held in self._seen if seen <= at), default=0)
 
 
 def _resident(pid: int) -> int:

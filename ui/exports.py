@@ -68,14 +68,18 @@ def show(run: Run, settings: Settings) -> None:
 
 def _formats(run: Run, settings: Settings) -> None:
     """One row per format; drawn again every second while files are being prepared."""
-    busy = ordering.at_work(run, settings) or run.at_work(settings)
+    busy = _busy(run, settings)
     st.fragment(_rows, run_every=1 if busy else None)(run, settings, busy=busy)
 
 
+def _busy(run: Run, settings: Settings) -> bool:
+    return ordering.at_work(run, settings) or run.at_work(settings)
+
+
 def _rows(run: Run, settings: Settings, *, busy: bool) -> None:
-    waiting = ordering.waiting(run, settings)
-    if busy and not (ordering.at_work(run, settings) or run.at_work(settings)):
+    if busy is not _busy(run, settings):
         st.rerun()
+    waiting = ordering.waiting(run, settings)
     sizes, verification = packing.sizes(run), run.verification()
     may_prepare = state.may_change(run.id, settings)
     for form in FORMATS:
