@@ -11,12 +11,9 @@ from core.jobs import State, cancel, scheduling
 from core.model import storage
 from core.runs import Run
 from core.runs.verification import FileVerification, Verification
-from core.settings import MEGABYTE, Settings
+from core.settings import Settings
 from ui import state, text, widgets
 
-LARGE = 300 * MEGABYTE
-"""If all formats together are larger, not all are chosen at first."""
-USUAL = (storage.LITERT, storage.KERAS)
 REFUSED = "export refused"
 
 
@@ -29,7 +26,7 @@ def offer(run: Run, settings: Settings) -> None:
     with st.container(horizontal=True):
         if storage.LITERT in sizes:
             _download(run, FORMATS[0], "Download LiteRT")
-        _bundle(run, settings, sizes, _usual(sizes))
+        _bundle(run, settings, sizes, list(sizes))
     st.caption("Other formats are prepared when you ask for them: in the report, under *Export*.")
 
 
@@ -52,7 +49,7 @@ def show(run: Run, settings: Settings) -> None:
             "Formats in the bundle",
             list(sizes),
             selection_mode="multi",
-            default=_usual(sizes),
+            default=list(sizes),
             format_func=lambda file: f"{packing.title(file)}, {text.size(sizes[file])}",
             key=f"formats {run.id} {len(sizes)}",
         )
@@ -176,12 +173,6 @@ def _difference(proof: FileVerification) -> str:
     if proof.difference is None:
         return "–"
     return f"{proof.difference:.4f}" if proof.difference >= 0.0001 else "under 0.0001"
-
-
-def _usual(sizes: dict[str, int]) -> list[str]:
-    """The formats in the bundle unless the visitor chooses others."""
-    small = sum(sizes.values()) <= LARGE
-    return [file for file in sizes if small or file in USUAL]
 
 
 def _download(run: Run, form: Format, label: str) -> None:

@@ -158,10 +158,10 @@ class _Source:
 
     def _saved_model(self, path: Path) -> None:
         from core.export import convert
-        from core.model import keras_model
 
-        network, _ = keras_model.assemble(self.model, self.arrays, self.settings)
-        convert.to_saved_model(network, path, Description.of(self.model))
+        source = path.with_name(f"source-{storage.KERAS}")
+        self._keras(source)
+        convert.to_saved_model(source, path, Description.of(self.model))
 
     def _network(self) -> LitertFile:
         path = storage.serving_model(self.run.model_folder, self.model, self.settings)
@@ -175,10 +175,11 @@ class _Source:
     def _quantised(self) -> Int8Trunk:
         """The network below the head in int8, with ranges of activations on the run's pictures."""
         from core.export import convert
-        from core.model import keras_model
 
-        _, network = keras_model.assemble(self.model, self.arrays, self.settings)
-        return convert.to_int8(network, self._views())
+        with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+            source = Path(scratch) / storage.KERAS
+            self._keras(source)
+            return convert.to_int8(source, self._views())
 
     def _views(self) -> np.ndarray:
         """(n, size, size, 3) uint8: training pictures or, if deleted, copies of test pictures."""

@@ -1,4 +1,4 @@
-"""Convert a trained network with TensorFlow: to a SavedModel and to int8 LiteRT."""
+"""Convert a run's Keras file with TensorFlow: to a SavedModel and to int8 LiteRT."""
 
 from __future__ import annotations
 
@@ -18,20 +18,16 @@ EXTRA_ASSETS = "assets.extra"
 BATCH = 16
 
 
-def to_saved_model(network: keras.Model, folder: Path, description: Description) -> None:
-    """Write a SavedModel with the endpoint `serve`, for batches of any size.
-
-    Args:
-        network: from `picture` to probabilities.
-    """
-    _save(network, "probabilities", folder)
+def to_saved_model(source: Path, folder: Path, description: Description) -> None:
+    """Write a SavedModel with the endpoint `serve`, for batches of any size."""
+    _save(_opened(source), "probabilities", folder)
     extra = folder / EXTRA_ASSETS
     extra.mkdir()
     for name, content in description.entries.items():
         (extra / name).write_text(content, encoding="utf-8")
 
 
-def to_int8(network: keras.Model, views: np.ndarray) -> Int8Trunk:
+def to_int8(source: Path, views: np.ndarray) -> Int8Trunk:
     """Quantise a network up to its embedding.
 
     Weights are quantised per output channel, activations by their ranges on some pictures (Jacob
@@ -40,7 +36,7 @@ def to_int8(network: keras.Model, views: np.ndarray) -> Int8Trunk:
     embedding are float32.
 
     Args:
-        network: from `picture` to a dict with `embedding`.
+        source: a Keras file with a layer `embedding`.
         views: (n, size, size, 3) uint8 pictures.
     """
 
@@ -48,7 +44,8 @@ def to_int8(network: keras.Model, views: np.ndarray) -> Int8Trunk:
         for view in views:
             yield [view[np.newaxis].astype(np.float32)]
 
-    trunk = keras.Model(network.input, network.output["embedding"], name="trunk")
+    network = _opened(source)
+    trunk = keras.Model(network.input, network.get_layer("embedding").output, name="trunk")
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         _save(trunk, "embedding", Path(scratch))
         converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
@@ -67,6 +64,11 @@ def correction(quantised: np.ndarray, embeddings: np.ndarray) -> tuple[np.ndarra
     # The spread of features that hardly vary is that of the rounding, so these are not scaled.
     scale = np.where(spread > 0, expected / np.maximum(spread, 1e-12), 1).clip(0.5, 2)
     return scale, embeddings.mean(axis=0) - quantised.mean(axis=0) * scale
+
+
+def _opened(source: Path) -> keras.Model:
+    # This job wrote the file; a Keras file from outside is never opened.
+    return keras.saving.load_model(source, compile=False, safe_mode=True)  # noqa: TID251
 
 
 def _save(network: keras.Model, output: str, folder: Path) -> None:

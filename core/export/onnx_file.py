@@ -176,7 +176,7 @@ def _moves(translation: _Translation, operator: Any, window: list[int]) -> dict[
     return {"strides": strides, "pads": before + after}
 
 
-def _binary(kind: str) -> Callable[[_Translation, Any], None]:
+def _plain(kind: str) -> Callable[[_Translation, Any], None]:
     def translate(translation: _Translation, operator: Any) -> None:
         translation.finish(kind, [*map(translation.argument, operator.inputs)], operator)
 
@@ -221,28 +221,21 @@ def _reshape(translation: _Translation, operator: Any) -> None:
     translation.finish("Reshape", [translation.name(operator.inputs[0]), shape], operator)
 
 
-def _unary(kind: str) -> Callable[[_Translation, Any], None]:
-    def translate(translation: _Translation, operator: Any) -> None:
-        translation.finish(kind, [translation.name(operator.inputs[0])], operator)
-
-    return translate
-
-
 TRANSLATIONS: dict[int, Callable[[_Translation, Any], None]] = {
     BuiltinOperator.CONV_2D: _convolution,
     BuiltinOperator.DEPTHWISE_CONV_2D: _convolution,
     BuiltinOperator.MAX_POOL_2D: _pooling("MaxPool"),
     BuiltinOperator.AVERAGE_POOL_2D: _pooling("AveragePool"),
-    BuiltinOperator.ADD: _binary("Add"),
-    BuiltinOperator.SUB: _binary("Sub"),
-    BuiltinOperator.MUL: _binary("Mul"),
+    BuiltinOperator.ADD: _plain("Add"),
+    BuiltinOperator.SUB: _plain("Sub"),
+    BuiltinOperator.MUL: _plain("Mul"),
     BuiltinOperator.MEAN: _mean,
     BuiltinOperator.FULLY_CONNECTED: _dense,
     BuiltinOperator.CONCATENATION: _concatenation,
     BuiltinOperator.PAD: _pad,
     BuiltinOperator.RESHAPE: _reshape,
-    BuiltinOperator.LOGISTIC: _unary("Sigmoid"),
-    BuiltinOperator.RELU: _unary("Relu"),
-    BuiltinOperator.SOFTMAX: _unary("Softmax"),
+    BuiltinOperator.LOGISTIC: _plain("Sigmoid"),
+    BuiltinOperator.RELU: _plain("Relu"),
+    BuiltinOperator.SOFTMAX: _plain("Softmax"),
 }
 """The operations of the backbones in the table."""
