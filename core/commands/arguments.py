@@ -18,6 +18,7 @@ from core.settings import Settings
 if TYPE_CHECKING:
     from core.dataset import Progress
     from core.intake import Intake
+    from core.runs.run import Run
     from core.training.config import TrainingConfig
 
 Data = Annotated[Path, typer.Argument(help="A zip of class folders, or a folder of them.")]
@@ -43,6 +44,17 @@ def existing(path: Path) -> Path:
     if not _exists(path):
         raise BadInput(f"Expected a zip or a folder at {path}, found nothing there.")
     return path
+
+
+def run(name: str, settings: Settings) -> Run:
+    """A run by its id or its folder.
+
+    Raises:
+        BadInput: there is none.
+    """
+    from core import runs
+
+    return runs.get(settings, name) if runs.RUN_ID.fullmatch(name) else runs.open_folder(Path(name))
 
 
 def new_folder(path: Path, *, beside: Path) -> Path:

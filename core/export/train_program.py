@@ -1,4 +1,4 @@
-"""Write the training of a run as a plain Keras program, with its split and backbone beside it."""
+"""Write the training of a run as a plain Keras program, with its split beside it."""
 
 from __future__ import annotations
 
@@ -41,19 +41,9 @@ SCALING = {"ResNet": "resnet", "Inception": "inception_v3", "MobileNet": "mobile
 """Module of `keras.applications` whose `preprocess_input` scales pixels, by architecture."""
 
 
-def write(
-    folder: Path, config: TrainingConfig, model: ModelFile, dataset: Dataset, settings: Settings
-) -> None:
-    """Write the program and what it reads: the split and, unless Keras has it, the backbone.
-
-    Raises:
-        WeightsUnavailable: the backbone's weights cannot be had.
-        RunDamaged: the saved backbone does not compute what the network does.
-    """
-    backbone = backbones.get(model.backbone)
+def write(folder: Path, config: TrainingConfig, model: ModelFile, dataset: Dataset) -> None:
+    """Write the program and its split; see `write_backbone` for the other file that it may read."""
     files.write_text(folder / SPLIT_FILE, split_rows(dataset))
-    if not backbone.in_keras:
-        write_backbone(backbone, folder / BACKBONE_FILE, settings)
     files.write_text(folder / PROGRAM, program(config, model, dataset))
 
 
