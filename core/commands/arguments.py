@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,11 +118,15 @@ def ingested(
         BadInput: it cannot be learned from.
     """
     from core import intake
+    from core.archive.sources import printable
 
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
-        examined = intake.take_in(data, data.stem, folder, settings, progress)
-        yield unblocked(examined, folder, say), intake.pictures(folder)
+        name = printable(Path(data.stem))
+        examined = intake.take_in(data, name, folder, settings, progress)
+        ready = unblocked(examined, folder, say)
+        report_findings(ready, say)
+        yield ready, intake.pictures(folder)
 
 
 def configuration(
@@ -194,6 +199,23 @@ def unblocked(examined: Intake, folder: Path, say: Callable[[str], None]) -> Int
     if blocking:
         raise BadDataset(" ".join(finding.sentence for finding in blocking))
     return examined
+
+
+def report_findings(examined: Intake, say: Callable[[str], None]) -> None:
+    """Say what is wrong with the pictures, how they were read, and what was left out and why."""
+    from core.archive.unpacking import CLUTTER
+    from core.checks import Severity
+
+    for finding in examined.findings:
+        kind = "Warning" if finding.severity is Severity.WARNS else "Note"
+        say(f"{kind}: {finding.sentence}")
+    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    for skipped in examined.dataset.skipped:
+        if skipped.reason != CLUTTER:
+            reasons[skipped.reason].append(skipped.name)
+    for reason, names in reasons.items():
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        say(f"Left out: {', '.join(names[:3])}{more}. {reason}")
 
 
 def _exists(path: Path) -> bool:

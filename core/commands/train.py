@@ -75,6 +75,11 @@ def train(
                 "seconds": round(manifest.seconds, 2),
                 "seconds_with_exports": round(seconds, 2),
                 "run": str(run.path),
+                "findings": [
+                    {"severity": finding.severity, "code": finding.code, "text": finding.sentence}
+                    for finding in intake.findings
+                ],
+                "left_out": [entry.model_dump() for entry in intake.dataset.skipped],
             }
         )
         return
