@@ -249,7 +249,7 @@ def test_an_archive_inside_the_archive_is_named(read):
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as target:
         target.writestr("a/1.png", picture(1))
-    with pytest.raises(BadDataset, match="train.zip"):
+    with pytest.raises(BadDataset, match=r"train\.zip"):
         read([], {"train.zip": inner.getvalue()})
 
 
