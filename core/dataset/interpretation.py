@@ -1,17 +1,15 @@
 """Decide where the labels of a dataset are, and say how its files were interpreted."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from core.archive.names import ENCODINGS
-from core.archive.unpacking import NESTED, Extraction, Member, Skipped
+from core.archive.unpacking import NESTED, Extraction, Member
 from core.dataset import label_files, layout
 from core.dataset.examples import Note
 from core.errors import BadDataset
 from core.images.decoding import READABLE
 
 SHOWN = 5
-COPY = "A copy of "
 
 
 def interpret(
@@ -37,44 +35,6 @@ def interpret(
             inferred = layout.with_labels(pictures, labels)
     _check_classes(name, inferred, files)
     return inferred, tuple(_notes(pictures, inferred, source, files))
-
-
-def with_left_out(
-    notes: Sequence[Note], inferred: layout.Layout, skipped: Sequence[Skipped]
-) -> tuple[Note, ...]:
-    """Add notes about pictures that were left out for where they are."""
-    counts = Counter(a.reason for a in inferred.assignments if a.reason)
-    added = []
-    if count := counts[layout.NO_CLASS] + counts[layout.NO_TRAINING]:
-        added.append(
-            Note(
-                code="no_class",
-                sentence=f"{_pictures(count)} left out, because their folder is not the folder of "
-                "a class with training pictures. They are listed below.",
-                warns=True,
-            )
-        )
-    if count := counts[layout.UNLABELLED] + counts[layout.NO_SPLIT]:
-        added.append(
-            Note(
-                code="no_split",
-                sentence=f"{_pictures(count)} left out, because they are not in a training, "
-                "validation or test folder. They are listed below.",
-            )
-        )
-    if count := sum(entry.reason.startswith(COPY) for entry in skipped):
-        added.append(
-            Note(
-                code="copied_folder",
-                sentence=f"{_pictures(count)} left out as copies: a folder is in this dataset "
-                "twice. One of each is used.",
-            )
-        )
-    return (*notes, *added)
-
-
-def _pictures(count: int) -> str:
-    return f"{count:,} {'picture was' if count == 1 else 'pictures were'}"
 
 
 def _is_flat_split(inferred: layout.Layout) -> bool:

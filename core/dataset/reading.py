@@ -27,6 +27,7 @@ from core.settings import Settings
 from core.system import threads
 
 THREADS = min(4, threads.cores())  # decoding releases the interpreter's lock
+COPY = "A copy of a file with the same name in another folder."
 REPORT_EVERY = 0.2  # seconds between two calls of progress
 
 
@@ -175,13 +176,13 @@ def _assemble(
     _check_limits(name, inferred, settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []
-    first: dict[tuple[object, ...], str] = {}
+    seen: set[tuple[object, ...]] = set()
     for (member, picture), assignment in zip(readable, inferred.assignments, strict=True):
         # In a folder and its copy, equal files have equal names.
         file = member.name.rsplit("/", 1)[-1]
         key = (file, picture.sha256, assignment.label, assignment.split)
-        original = first.setdefault(key, member.name)
-        reason = assignment.reason or (f"A copy of {original}." if original != member.name else "")
+        reason = assignment.reason or (COPY if key in seen else "")
+        seen.add(key)
         if reason:
             skipped.append(Skipped(name=member.name, reason=reason))
             continue
@@ -204,7 +205,7 @@ def _assemble(
         examples=tuple(examples),
         skipped=tuple(skipped),
         predefined=inferred.predefined,
-        notes=interpretation.with_left_out(notes, inferred, skipped),
+        notes=notes,
     )
 
 

@@ -263,7 +263,7 @@ def test_a_folder_that_is_there_twice_counts_once(read, tmp_path):
     found = intake.take_in(path, "flowers", folder, Settings())
     assert [found.dataset.count(label) for label in (0, 1)] == [3, 3]
     assert not [f for f in found.findings if f.severity is checks.Severity.BLOCKS]
-    assert "6 pictures" in next(f.sentence for f in found.findings if f.code == "copied_folder")
+    assert "6 files" in next(f.sentence for f in found.findings if f.code == "unreadable")
 
 
 def test_the_other_reading_of_nested_folders_is_one_remedy(read, tmp_path):
@@ -303,8 +303,7 @@ def test_a_class_name_stays_on_one_line(read):
 def test_a_test_set_without_class_folders_does_not_vanish_silently(read):
     found = read(paths("train/a", "train/b", "test"))
     assert not found.predefined
-    assert "no_class" in [note.code for note in found.notes]
-    assert len(found.skipped) == 2
+    assert [skipped.reason for skipped in found.skipped] == [layout.NO_CLASS] * 2
 
 
 @pytest.mark.parametrize(
