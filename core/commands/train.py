@@ -81,6 +81,11 @@ def train(
                 "test_pictures": report.pictures,
                 "seconds": round(manifest.seconds, 2),
                 "run": str(run.path),
+                "findings": [
+                    {"severity": finding.severity, "code": finding.code, "text": finding.sentence}
+                    for finding in intake.findings
+                ],
+                "left_out": [entry.model_dump() for entry in intake.dataset.skipped],
             }
         )
         return
