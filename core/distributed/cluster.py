@@ -155,7 +155,7 @@ class Cluster:
         import ray
 
         sent.needs = sent.needs or needs.of(sent.job)
-        sent.request = request = needs.within(sent.needs, self._able())
+        sent.request = request = needs.within(sent.needs, needs.machines(self._avoided))
         # If Ray repeated a task, the job's folder would not say so: hence no retries.
         task: Any = ray.remote(num_cpus=request.cores, num_gpus=request.gpus, max_retries=0)(_work)
         task = task.options(
@@ -175,11 +175,11 @@ class Cluster:
         sent.checked_at = time.monotonic()
         if not sent.job.exists or sent.job.recorded().state is not State.QUEUED:
             return
-        if sent.needs and needs.within(sent.needs, self._able()) != sent.request:
+        if sent.needs and needs.within(sent.needs, needs.machines(self._avoided)) != sent.request:
             self._withdraw(sent)
             self._send(sent)
         reason = ""
-        if not any(machine.get("CPU") for machine in self._able()):
+        if not any(machine.get("CPU") for machine in needs.machines(self._avoided)):
             avoided = ", ".join(sorted(set(self._avoided.values())))
             home = self.settings.variable("home")
             reason = NO_HOME.format(avoided, home) if avoided else NO_MACHINE
@@ -242,16 +242,6 @@ class Cluster:
         sent.attempts += 1
         self._send(sent)
         return False
-
-    def _able(self) -> list[dict[str, float]]:
-        """Resources of each machine that can be given work, in use or not, as Ray names them."""
-        import ray
-
-        return [
-            node["Resources"]
-            for node in ray.nodes()
-            if node["Alive"] and node["NodeID"] not in self._avoided
-        ]
 
     def _withdraw(self, sent: _SentJob) -> None:
         """Cancel a task that is queued in the cluster; a running job reads its own status."""

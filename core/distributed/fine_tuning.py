@@ -170,9 +170,6 @@ class Helper:
         self._reserved = ExitStack()
         self._reserved.enter_context(cores.reserved(count))
 
-    def placed(self) -> None:
-        """Return at once: the process runs."""
-
     def start(
         self,
         config: TrainingConfig,
@@ -240,7 +237,7 @@ def _place(config: TrainingConfig) -> list[tuple[Any, int]]:
         helper = remote.options(num_cpus=count, memory=memory, scheduling_strategy=strategy).remote(
             count
         )
-        started[helper.placed.remote()] = helper, count
+        started[helper.__ray_ready__.remote()] = helper, count
     placed = connection.ready(list(started), wanted, PLACE_SECONDS)
     for ref, (helper, _) in started.items():
         if ref not in placed:

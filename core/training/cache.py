@@ -53,11 +53,6 @@ class FeatureArray:
     def __contains__(self, picture: str) -> bool:
         return picture in self._row_of
 
-    @property
-    def pictures(self) -> list[str]:
-        """SHA-256 of the picture of each row."""
-        return list(self._row_of)
-
     def append(self, pictures: Sequence[str], arrays: np.ndarray) -> None:
         """Add the arrays (n, *shape) of pictures, given by SHA-256, that are not there yet.
 

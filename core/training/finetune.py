@@ -19,13 +19,11 @@ from core.model.dense import DenseHead, softmax
 from core.model.retrained import Retrained
 from core.training import depth, stages
 from core.training.checkpoint import Checkpoint, FineTuneState, Score
-from core.training.config import Phase, TrainingConfig
+from core.training.config import TrainingConfig
 from core.training.features import Features
 from core.training.head import class_weights, targets
 
 PHASE = "fine-tune"
-WARM_UP = 0.1
-"""Share of the steps in which the learning rate rises from zero to its peak."""
 
 Gradients = tuple[float, float, list[np.ndarray]]
 """The loss of some rows of a batch, how many of them are right, and the gradients."""
@@ -77,9 +75,9 @@ class Tuner:
         self.epochs = 0
         """Epochs that this tuner ran itself."""
         steps = math.ceil(pictures / config.batch_size)
-        self._optimizer = _optimizer(phase, steps * phase.epochs)
-        self._step, self._gradients, self._apply = _graphs(self.network, self._optimizer)
-        self._logits = _logits(self.network)
+        self._optimizer = stages.optimizer(phase, steps * phase.epochs)
+        self._step, self._gradients, self._apply = stages.graphs(self.network, self._optimizer)
+        self._logits = stages.logits(self.network)
         self._step.get_concrete_function()
         self._logits.get_concrete_function()
 
@@ -257,25 +255,6 @@ def _repeat_events(state: FineTuneState, emit: Emit) -> None:
     emit(Note(sentence=f"Fine-tuning resumes after epoch {state.epoch}, which was kept."))
 
 
-def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
-    warm_up = max(1, round(WARM_UP * steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        max(1, steps - warm_up),
-        warmup_target=phase.learning_rate,
-        warmup_steps=warm_up,
-    )
-    match phase.optimizer:
-        case "adam":
-            return keras.optimizers.Adam(rate)
-        case "adamw":
-            return keras.optimizers.AdamW(rate, weight_decay=phase.weight_decay)
-        case "rmsprop":
-            return keras.optimizers.RMSprop(rate)
-        case "sgd":
-            return keras.optimizers.SGD(rate, momentum=phase.momentum)
-
-
 def _tensors(
     activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -283,53 +262,6 @@ def _tensors(
         tf.constant(activations.astype(np.float32)),
         tf.constant(smoothed),
         tf.constant(weights, tf.float32),
-    )
-
-
-def _graphs(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer
-) -> tuple[tf.types.experimental.GenericFunction, ...]:
-    """One update as a plain graph, in half the time that `fit` needs with its bookkeeping.
-
-    Also its two halves, gradients and their application, for a batch that machines share.
-    """
-    variables = network.trainable_variables
-    optimizer.build(variables)
-    signature = [
-        tf.TensorSpec((None, *network.input.shape[1:]), tf.float32),
-        tf.TensorSpec((None, network.output.shape[-1]), tf.float32),
-        tf.TensorSpec((None,), tf.float32),
-    ]
-
-    def gradients(activations, smoothed, weights):  # type: ignore[no-untyped-def]
-        with tf.GradientTape() as tape:
-            logits = network(activations, training=True)
-            losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
-            loss = tf.reduce_sum(losses * weights)
-        hits = tf.equal(tf.argmax(logits, 1), tf.argmax(smoothed, 1))
-        hits = tf.reduce_sum(tf.cast(hits, tf.float32))
-        return loss, hits, tape.gradient(loss, variables)
-
-    def apply(sums):  # type: ignore[no-untyped-def]
-        optimizer.apply(sums, variables)
-
-    def step(*batch):  # type: ignore[no-untyped-def]
-        loss, hits, sums = gradients(*batch)
-        apply(sums)
-        return loss, hits
-
-    return (
-        tf.function(step, input_signature=signature),
-        tf.function(gradients, input_signature=signature),
-        tf.function(apply),
-    )
-
-
-def _logits(network: keras.Model) -> tf.types.experimental.GenericFunction:
-    shape = network.input.shape[1:]
-    return tf.function(
-        lambda activations: network(activations, training=False),
-        input_signature=[tf.TensorSpec((None, *shape), tf.float32)],
     )
 
 

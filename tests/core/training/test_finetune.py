@@ -171,7 +171,7 @@ def test_a_head_with_hidden_layers_keeps_its_shape():
 
 def test_the_rate_warms_up_and_falls_to_zero():
     steps, peak = 100, 0.02
-    rate = finetune._optimizer(asked(learning_rate=peak).fine_tune_phase, steps)._learning_rate
+    rate = stages.optimizer(asked(learning_rate=peak).fine_tune_phase, steps)._learning_rate
     at = [float(rate(step)) for step in range(steps + 1)]
     assert at[0] == 0
     assert np.argmax(at) == 10
