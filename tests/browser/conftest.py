@@ -1,13 +1,13 @@
 """The app in a real browser: `page`, or `open_page` to choose path, width and colours."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -22,14 +22,15 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from core.jobs import cancel
-from core.jobs.events import EXPORTS_BEGIN
+from core.jobs import State
+from core.jobs.folder import Order
 from core.runs.run import Run
 from core.settings import Settings
+from core.training import config
 from tests.browser import chromium, litert
 from tests.browser.server import Server, start
-from tests.core.jobs import at_work
-from tests.shapes import draw, shapes_zip
+from tests.core.trainings import take_in, train
+from tests.shapes import draw
 
 PAGES = pytest.StashKey[list[Page]]()
 HERE = {"127.0.0.1", "localhost"}
@@ -55,21 +56,6 @@ def runtime() -> None:
     """The runtime of the live view lies where the app expects it. Skipped where npm is missing."""
     if why := litert.install(litert.FOLDER):
         pytest.skip(why)
-
-
-@dataclass(frozen=True)
-class Taught:
-    """A run that was started in the browser and has finished, without exports.
-
-    Attributes:
-        id: of the run.
-        folder: of the run.
-        found_again: whether its link led back to it after its first tab was closed.
-    """
-
-    id: str
-    folder: Path
-    found_again: bool
 
 
 @pytest.fixture(scope="session")
@@ -136,47 +122,22 @@ def page(open_page: Callable[..., Page]) -> Page:
 
 
 @pytest.fixture(scope="session")
-def taught(
-    visitors: Callable[[int, str], BrowserContext],
-    server: Server,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Taught:
-    """A run on shapes. Its first tab is closed while it trains, and its link opens the second."""
-    visitor = visitors(chromium.WIDE, "light")
-    first = visitor.new_page()
-    with _witnessed(first):
-        first.goto(f"{server.url}/train")
-        chromium.settle(first)
-        chromium.upload(first, shapes_zip(tmp_path_factory.mktemp("shapes")))
-        chromium.start_button(first).click(timeout=TRAINING)
-        first.wait_for_url("**run=**", timeout=TRAINING)
-        link = first.url
-    first.close()
+def taught(server: Server, shared: Callable[..., Any]) -> Run:
+    """A Quick run on shapes, without exports."""
 
-    (run_id,) = parse_qs(urlsplit(link).query)["run"]
-    second = visitor.new_page()
-    with _witnessed(second):
-        second.goto(link)
-        second.get_by_role("button", name="report").first.wait_for(timeout=TRAINING)
-    found_again = run_id in second.url
-    second.close()
-    run, settings = Run(server.home / "runs" / run_id), Settings(home=server.home)
-    at_work.until(lambda: at_work.said(run.job, EXPORTS_BEGIN))
-    cancel(run.job, settings)  # they would take as long again
-    at_work.ended(run.job, settings)
-    return Taught(run_id, run.path, found_again)
+    def build(folder: Path) -> Run:
+        path = folder / ("0123456789abcdef" * 2)
+        done = train(take_in(folder), config.preset("quick"), path, Settings(home=folder))
+        job = done.run.job
+        job.open(Order(kind="train", arguments={"pictures": str(done.pictures)}))
+        job.begin()
+        for event in done.said:
+            job.events.append(event)
+        job.end(State.FINISHED)
+        return done.run
 
-
-@contextmanager
-def _witnessed(page: Page) -> Iterator[None]:
-    """Keep what a page showed when a fixture failed on it."""
-    try:
-        yield
-    except Exception as error:
-        file = Path(tempfile.mkdtemp(prefix="tusker-failed-")) / "fixture.png"
-        chromium.photograph(page, file)
-        error.add_note(f"{page.url} looked like {file}")
-        raise
+    original = shared("browser-training", build)
+    return Run(shutil.copytree(original.path, server.home / "runs" / original.id))
 
 
 def _listen(page: Page, troubles: list[str]) -> None:

@@ -8,17 +8,16 @@ from playwright.sync_api import Page, expect
 from core.evaluation import evaluate
 from core.runs.run import Run
 from tests.browser import chromium
-from tests.browser.conftest import Taught
 
 
 @pytest.fixture
-def rivals(taught: Taught) -> Iterator[tuple[Run, Run]]:
+def rivals(taught: Run) -> Iterator[tuple[Run, Run]]:
     """The run twice more: wrong on its first test picture, and right on all."""
-    found = [Run(taught.folder.with_name(start + taught.id[4:])) for start in ("bad0", "900d")]
+    found = [Run(taught.path.with_name(start + taught.id[4:])) for start in ("bad0", "900d")]
     for run, wrong in zip(found, (1, 0), strict=True):
         # Without what is still being written: exports, and what takes another's place.
         ignored = shutil.ignore_patterns("model", ".*")
-        shutil.copytree(taught.folder, run.path, ignore=ignored)
+        shutil.copytree(taught.path, run.path, ignore=ignored)
         _answer(run, wrong)
     yield found[0], found[1]
     for run in found:  # other tests read the list

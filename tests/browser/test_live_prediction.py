@@ -14,10 +14,10 @@ from core import images, runs
 from core.backbones import get
 from core.model.classifier import Classifier
 from core.predict import lookup
+from core.runs.run import Run
 from core.settings import Settings
 from core.training import config
 from tests.browser import chromium, moving_camera
-from tests.browser.conftest import Taught
 from tests.browser.server import Server
 from tests.core.trainings import take_in, train
 from tests.shapes import draw
@@ -283,7 +283,7 @@ def test_it_is_paused_mirrored_and_explained_from_the_keyboard(visit: Visit, run
 
 
 def test_a_trained_model_predicts_live_and_warns_when_it_is_unsure(
-    visit: Visit, runtime: None, taught: Taught, server: Server, pictures: list[Image.Image]
+    visit: Visit, runtime: None, taught: Run, server: Server, pictures: list[Image.Image]
 ) -> None:
     view = _view(visit(f"?run={taught.id}"), "browser")
     model = lookup.find(taught.id, Settings(home=server.home))
@@ -321,7 +321,7 @@ def _check(
 
 
 def test_a_camera_is_checked_against_the_training_pictures_at_a_press(
-    visit: Visit, runtime: None, taught: Taught, chrome: Browser, tmp_path: Path
+    visit: Visit, runtime: None, taught: Run, chrome: Browser, tmp_path: Path
 ) -> None:
     pictures = [draw(label, number) for number in range(12) for label in range(3)]
     dark = [picture.point(lambda level: level // 5) for picture in pictures]

@@ -12,7 +12,6 @@ from core.intake import samples
 from core.runs.run import Run
 from core.settings import Settings
 from tests.browser import chromium
-from tests.browser.conftest import Taught
 from tests.browser.server import Server
 
 VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export")
@@ -73,7 +72,7 @@ def many(server: Server) -> Run:
 @pytest.mark.parametrize(("which", "width", "scheme"), LOOKS)
 def test_nothing_is_cut_off_or_lies_over_something_else(
     open_page: Callable[..., Page],
-    taught: Taught,
+    taught: Run,
     many: Run,
     which: str,
     width: int,
@@ -158,7 +157,7 @@ def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
 
 
 def test_what_was_chosen_in_one_report_is_not_in_the_address_of_the_next(
-    open_page: Callable[..., Page], taught: Taught
+    open_page: Callable[..., Page], taught: Run
 ) -> None:
     page = open_page(f"reports?run={taught.id}&view=Pictures&only=Wrong&was=0&said=1")
     chromium.press(page, "All runs")

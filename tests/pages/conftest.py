@@ -4,6 +4,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -45,26 +46,32 @@ def visitor(host: Settings) -> Visitor:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+def pictures(shared: Callable[..., Any]) -> Taken:
     """Four classes with names that are not harmless, and one file that is no picture."""
-    folder = tmp_path_factory.mktemp("pictures")
-    source = folder / "=odd_names.zip"
-    with zipfile.ZipFile(source, "w") as archive:
-        for label, name in enumerate(NAMES):
-            for number in range(PER_CLASS):
-                # The number decides the picture, so the last two classes differ in nothing else.
-                content = encoded(draw(min(label, 2), 100 * label + number))
-                archive.writestr(f"{name}/{number:02}.jpg", content)
-        archive.writestr(f"{NAMES[0]}/=broken.jpg", b"no picture")
-    return take_in(folder, source)
+
+    def build(folder: Path) -> Taken:
+        source = folder / "=odd_names.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for label, name in enumerate(NAMES):
+                for number in range(PER_CLASS):
+                    # The number decides the picture, so the last two classes differ in nothing.
+                    content = encoded(draw(min(label, 2), 100 * label + number))
+                    archive.writestr(f"{name}/{number:02}.jpg", content)
+            archive.writestr(f"{NAMES[0]}/=broken.jpg", b"no picture")
+        return take_in(folder, source)
+
+    return shared("odd-names", build)
 
 
 @pytest.fixture(scope="session")
-def trained(pictures: Taken, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(pictures: Taken, shared: Callable[..., Any]) -> Trained:
     """A Quick training on them with the default backbone, without exports. Not to be changed."""
-    home = tmp_path_factory.mktemp("trained")
-    path = home / ("0123456789abcdef" * 2)
-    return train(pictures, config.preset("quick"), path, Settings(home=home))
+
+    def build(folder: Path) -> Trained:
+        path = folder / ("0123456789abcdef" * 2)
+        return train(pictures, config.preset("quick"), path, Settings(home=folder))
+
+    return shared("odd-names-trained", build)
 
 
 @pytest.fixture
