@@ -27,15 +27,16 @@ from core.jobs.folder import Order
 from core.runs.run import Run
 from core.settings import Settings
 from core.training import config
-from tests.browser import chromium, litert
+from tests.browser import chromium, litert, moving_camera
 from tests.browser.server import Server, start
 from tests.core.trainings import take_in, train
-from tests.shapes import draw
 
 PAGES = pytest.StashKey[list[Page]]()
 HERE = {"127.0.0.1", "localhost"}
 TRAINING = 120_000
 """Milliseconds that a small training may take."""
+FILM_FRAMES = 20
+"""Of each picture: at 30 per second, it changes every two thirds of one."""
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's browser side looks for these below the page's own path first, and is refused."""
 
@@ -52,27 +53,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def runtime() -> None:
+def runtime(shared: Callable[..., Any]) -> None:
     """The runtime of the live view lies where the app expects it. Skipped where npm is missing."""
-    if why := litert.install(litert.FOLDER):
+    if why := shared("runtime", lambda _: litert.install(litert.FOLDER)):
         pytest.skip(why)
 
 
 @pytest.fixture(scope="session")
-def camera_picture() -> Image.Image:
-    """What the fake camera sees."""
-    return draw(0, size=480)
+def filmed() -> list[Image.Image]:
+    """What the fake camera sees in turn: two photographs of different classes."""
+    return moving_camera.photographs()
 
 
 @pytest.fixture(scope="session")
 def chrome(
-    tmp_path_factory: pytest.TempPathFactory, camera_picture: Image.Image
+    tmp_path_factory: pytest.TempPathFactory, filmed: list[Image.Image]
 ) -> Iterator[Browser]:
     """Chromium with a fake camera. Without one the tests are skipped, but not in CI."""
     if not chromium.find():
         absent = pytest.fail if os.environ.get("CI") else pytest.skip
         absent("no Chromium on this machine; on Debian: apt-get install chromium")
-    film = chromium.film([camera_picture], tmp_path_factory.mktemp("camera"), 30)
+    film = chromium.film(filmed, tmp_path_factory.mktemp("camera"), FILM_FRAMES)
     with sync_playwright() as playwright:
         browser = chromium.launch(playwright, film)
         yield browser
