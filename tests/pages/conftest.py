@@ -13,11 +13,12 @@ from streamlit.testing.v1 import app_test
 from core import runs
 from core.evaluation import Report
 from core.intake.uploads import Upload
-from core.jobs import State, cancel
+from core.jobs import State
 from core.jobs.folder import Order
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
+from tests.core.jobs import at_work
 from tests.core.trainings import Taken, Trained, take_in, train
 from tests.pages import visitor as visitor_room
 from tests.pages.visitor import Visitor
@@ -37,6 +38,8 @@ def host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     st.cache_resource.clear()
     yield settings
     st.cache_resource.clear()
+    if (settings.home / "queue").exists():  # a training that goes on slows the next tests
+        at_work.kill(*at_work.processes(settings))
 
 
 @pytest.fixture
@@ -128,14 +131,6 @@ def picture(tmp_path: Path) -> Callable[[int], bytes]:
 
 
 @pytest.fixture
-def begun(host: Settings) -> Iterator[Callable[[Visitor], Run]]:
-    """`begun(visitor)`: the run that the visitor's address leads to. It is stopped afterwards."""
-    found: list[Run] = []
-
-    def run(visitor: Visitor) -> Run:
-        found.append(runs.get(host, visitor.at.query_params["run"]))
-        return found[-1]
-
-    yield run
-    for one in found:
-        cancel(one.job, host)
+def begun(host: Settings) -> Callable[[Visitor], Run]:
+    """`begun(visitor)`: the run that the visitor's address leads to."""
+    return lambda visitor: runs.get(host, visitor.at.query_params["run"])
