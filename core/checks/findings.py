@@ -1,6 +1,6 @@
 """Findings about a dataset, and remedies that one click applies."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -107,15 +107,3 @@ def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
     return dataset.model_copy(
         update={"classes": names, "examples": examples, "skipped": dataset.skipped + skipped}
     )
-
-
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Some names as prose: `ant`, `ant and bee`, `ant, bee, cow and 4 more`."""
-    if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def counted(count: int, one: str = "picture", many: str = "pictures") -> str:
-    """A number and its noun: `1 picture`, `1,200 pictures`."""
-    return f"{count:,} {one if count == 1 else many}"

@@ -5,15 +5,3 @@ from core.commands.predict import evaluate, predict
 from core.commands.train import compare, estimate, train
 
 COMMANDS = (predict, train, estimate, compare, evaluate, card, backbones, prepare)
-
-__all__ = [
-    "COMMANDS",
-    "backbones",
-    "card",
-    "compare",
-    "estimate",
-    "evaluate",
-    "predict",
-    "prepare",
-    "train",
-]

@@ -18,7 +18,6 @@ from core.settings import Settings
 if TYPE_CHECKING:
     from core.dataset import Progress
     from core.intake import Intake
-    from core.runs.run import Run
     from core.training.config import TrainingConfig
 
 Data = Annotated[Path, typer.Argument(help="A zip of class folders, or a folder of them.")]
@@ -44,35 +43,6 @@ def existing(path: Path) -> Path:
     if not _exists(path):
         raise BadInput(f"Expected a zip or a folder at {path}, found nothing there.")
     return path
-
-
-def picture(path: Path) -> Path:
-    """A picture file; decoding decides whether it is a picture.
-
-    Raises:
-        BadInput: it is a folder, or does not exist.
-    """
-    if not _exists(path):
-        raise BadInput("Expected a picture, found nothing there.")
-    if path.is_dir():
-        raise BadInput("Expected a picture, found a folder.")
-    return path
-
-
-def holds_pictures(path: Path) -> bool:
-    """Whether it is a folder or a zip, which may hold many pictures."""
-    return _exists(path) and (path.is_dir() or path.name.lower().endswith(".zip"))
-
-
-def run(name: str, settings: Settings) -> Run:
-    """A run by its id or its folder.
-
-    Raises:
-        BadInput: there is none.
-    """
-    from core import runs
-
-    return runs.get(settings, name) if runs.RUN_ID.fullmatch(name) else runs.open_folder(Path(name))
 
 
 def new_folder(path: Path, *, beside: Path) -> Path:
@@ -113,15 +83,28 @@ def ingested(
 ) -> Iterator[tuple[Intake, Path]]:
     """Take in a zip or folder; yields the intake and its folder of pictures, removed afterwards.
 
+    The remedies of findings that block training are applied; `say` is told what they left out.
+
     Raises:
         BadInput: it cannot be learned from.
     """
     from core import intake
+    from core.checks import Severity
 
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
-        examined = intake.take_in(data, data.stem, folder, settings, progress)
-        yield unblocked(examined, folder, say), intake.pictures(folder)
+        examined = intake.take_in(existing(data), data.stem, folder, settings, progress)
+        blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
+        if remedies := [finding.remedy for finding in blocking if finding.remedy is not None]:
+            for finding in blocking:
+                say(finding.sentence)
+            for remedy in remedies:
+                say(f"{remedy.label}: done.")
+            examined = intake.apply_remedies(folder, remedies)
+            blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
+        if blocking:
+            raise BadDataset(" ".join(finding.sentence for finding in blocking))
+        yield examined, intake.pictures(folder)
 
 
 def configuration(
@@ -146,54 +129,6 @@ def configuration(
     return training_config.parse(
         values | {name: value for name, value in options.items() if value is not None}
     )
-
-
-def continued(
-    start: Path,
-    preset: str | None,
-    config: Path | None,
-    backbone: str | None,
-    seed: int | None,
-    settings: Settings,
-    progress: Progress,
-) -> tuple[TrainingConfig, Path]:
-    """The configuration of a training that starts from a bundle, and the folder of its model.
-
-    Raises:
-        BadInput: the bundle cannot be used, or a backbone is given too.
-    """
-    from core.bundles import imported
-    from core.training import warm_start
-
-    if backbone is not None:
-        raise BadInput("Expected --from or --backbone, found both: a bundle brings its backbone.")
-    if not _exists(start) or not start.is_file():
-        raise BadInput(f"Expected a bundle at {start}, found none there.")
-    configured = configuration(preset, config, None, seed)
-    folder = imported.open_bundle(start, settings, progress).path
-    return warm_start.configure(configured, folder), folder
-
-
-def unblocked(examined: Intake, folder: Path, say: Callable[[str], None]) -> Intake:
-    """The intake after the remedies for all findings that block training; says what was left out.
-
-    Raises:
-        BadDataset: a finding that blocks has no remedy.
-    """
-    from core import intake
-    from core.checks import Severity
-
-    blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
-    if remedies := [finding.remedy for finding in blocking if finding.remedy is not None]:
-        for finding in blocking:
-            say(finding.sentence)
-        for remedy in remedies:
-            say(f"{remedy.label}: done.")
-        examined = intake.apply_remedies(folder, remedies)
-        blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
-    if blocking:
-        raise BadDataset(" ".join(finding.sentence for finding in blocking))
-    return examined
 
 
 def _exists(path: Path) -> bool:

@@ -80,6 +80,7 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
     import numpy as np
 
     from core import intake
+    from core.checks.findings import listed
     from core.evaluation import evaluate
     from core.model import batch
 
@@ -89,10 +90,9 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
         dataset = intake.take_in(source, source.stem, Path(scratch), settings).dataset
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:
-            more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             raise BadDataset(
                 "Expected folders named after the model's classes, found "
-                f"{', '.join(unknown[:NAMED])}{more}. Rename them, or leave them out."
+                f"{listed(unknown, NAMED)}. Rename them, or leave them out."
             )
         folder = intake.pictures(Path(scratch))
 

@@ -109,16 +109,3 @@ def test_a_tenth_of_what_is_free_stays_free(available: int, *, enough: bool) -> 
 def test_exports_need_more_memory_for_a_larger_backbone() -> None:
     lite, resnet = map(backbones.get, ("efficientnet-lite0", "resnet50"))
     assert GIGABYTE / 2 < resources.export_memory(lite) < resources.export_memory(resnet)
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (40 * MEGABYTE, "40 MB"),
-        (314 * MEGABYTE, "310 MB"),
-        (1.93 * GIGABYTE, "1.9 GB"),
-        (990 * MEGABYTE, "990 MB"),
-    ],
-)
-def test_bytes_are_written_with_two_digits(number: float, text: str) -> None:
-    assert resources.format_bytes(number) == text
