@@ -84,6 +84,14 @@ def units(examples: Sequence[Example], indices: Iterable[int]) -> list[Unit]:
     return list(joined.values())
 
 
+def groups(examples: Sequence[Example]) -> np.ndarray:
+    """Number of each picture's unit, (n,) int64; near-duplicates and copies share one."""
+    numbers = np.empty(len(examples), np.int64)
+    for number, places in enumerate(units(examples, range(len(examples)))):
+        numbers[places] = number
+    return numbers
+
+
 def assign(units: list[Unit], shares: dict[Split, float]) -> dict[Split, list[int]]:
     """Assign units, the largest first, each to the split that lacks most pictures.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core import images, intake
-from core.dataset import Example
+from core.dataset import Example, splitting
 from core.evaluation import evaluate
 from core.jobs.events import Counter
 from core.model import batch, heatmap, storage
@@ -74,6 +74,7 @@ def write_report(
         uncalibrated=None if head.temperature is None else head.raw.probabilities(embeddings),
         validation=head.validation,
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
+        groups=splitting.groups(examples),
     )
     run.write_report(report, probabilities)
 
