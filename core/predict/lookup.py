@@ -81,6 +81,7 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
     import numpy as np
 
     from core import intake
+    from core.dataset import splitting
     from core.evaluation import evaluate
     from core.model import batch
 
@@ -106,4 +107,5 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
         probabilities,
         classifier.labels,
         names=[example.name for example in dataset.examples],
+        groups=splitting.groups(dataset.examples),
     )
