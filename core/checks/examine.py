@@ -72,6 +72,7 @@ def _fingerprints(dataset: Dataset, pictures: Path) -> tuple[Fingerprints, np.nd
         fingerprints = Fingerprints.of(
             [fingerprint(pictures / e.path, limits) for e in dataset.examples]
         )
+        fingerprints.save(pictures)
     try:
         return fingerprints, np.array(
             [fingerprints.place[e.sha256] for e in dataset.examples], np.int64
