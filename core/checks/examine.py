@@ -13,12 +13,13 @@ from core import settings
 from core.checks import classes as of_classes
 from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
-from core.checks.findings import CheckInput, Finding, Severity
+from core.checks.findings import CheckInput, Finding, Severity, apply, from_note
 from core.dataset import Dataset, Progress
 from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
 
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
+FEWEST_CLASSES = 2
 
 CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
     of_classes.at_least_two_classes,
@@ -114,6 +115,14 @@ def _findings(
     dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
 ) -> tuple[Finding, ...]:
     case = CheckInput(dataset, fingerprints.measures[rows], _copies(fingerprints, rows))
-    findings = [finding for check in CHECKS if (finding := check(case))]
+    findings = [from_note(note, dataset) for note in dataset.notes]
+    findings += [finding for check in CHECKS if (finding := check(case))]
+    # A remedy that leaves nothing to train on is none.
+    findings = [
+        finding.model_copy(update={"remedy": None})
+        if finding.remedy and len(apply(dataset, [finding.remedy]).classes) < FEWEST_CLASSES
+        else finding
+        for finding in findings
+    ]
     order = list(Severity)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))

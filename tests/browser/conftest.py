@@ -22,8 +22,6 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from core.jobs import cancel
-from core.jobs.events import EXPORTS_BEGIN
 from core.runs.run import Run
 from core.settings import Settings
 from tests.browser import chromium, litert
@@ -161,8 +159,6 @@ def taught(
     found_again = run_id in second.url
     second.close()
     run, settings = Run(server.home / "runs" / run_id), Settings(home=server.home)
-    at_work.until(lambda: at_work.said(run.job, EXPORTS_BEGIN))
-    cancel(run.job, settings)  # they would take as long again
     at_work.ended(run.job, settings)
     return Taught(run_id, run.path, found_again)
 

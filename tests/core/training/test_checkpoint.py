@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core import backbones, dataset, runs
-from core.backbones import Backbone
+from core.backbones import Backbone, build
 from core.jobs.events import Epoch, Event, Note
 from core.jobs.folder import CHECKPOINT
 from core.model.dense import DenseHead
@@ -23,7 +23,6 @@ from core.training.checkpoint import Checkpoint, FineTuneState, Score
 from core.training.config import TrainingConfig, parse
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
-from core.training.network import Network
 from tests.core.training import clouds
 from tests.core.trainings import Taken, asked_for, train
 
@@ -45,7 +44,7 @@ class Tuned:
 
     def __init__(self, config: TrainingConfig, kept: Checkpoint | None, until: int = 0) -> None:
         self.said: list[Event] = []
-        self.tuner = Tuner(Network(backbones.get("tiny"), Settings()), config, 3, pictures=24)
+        self.tuner = Tuner(build.trunk(backbones.get("tiny")), config, 3, pictures=24)
         train, validation = clouds.cuts(0, 24, views=2), clouds.cuts(1, 12)
 
         def emit(event: Event) -> None:
@@ -186,7 +185,7 @@ def test_that_of_another_training_is_ignored(
     assert anew.tuner.epochs == 2
     wider = replace_stages(asked(epochs=2))
     with caplog.at_level(logging.WARNING):
-        tuner = Tuner(Network(backbones.get("tiny"), Settings()), wider, 3, pictures=24)
+        tuner = Tuner(build.trunk(backbones.get("tiny")), wider, 3, pictures=24)
         state = [*tuner.network.variables, *tuner._optimizer.variables]
         generator = np.random.default_rng(0)
         assert Checkpoint(broken_off, "b").read(state, generator) is None
@@ -230,7 +229,7 @@ def test_a_slow_disk_is_asked_the_more_rarely(
     kept = Checkpoint(tmp_path / CHECKPOINT, "a")
     for _ in range(500):
         now[0] += 1.0
-        kept.write(FineTuneState([], Score(1, 1, 1)), [], np.random.default_rng(0))
+        kept.write(FineTuneState(score=Score(1, 1, 1)), [], np.random.default_rng(0))
     assert len(writes) == 3
     assert np.diff(writes).min() >= 200
 
@@ -241,7 +240,10 @@ def test_losses_that_are_no_numbers_are_kept_as_they_are(tmp_path: Path) -> None
         phase="fine-tune", epoch=1, epochs=2, loss=math.inf, accuracy=0.1 + 0.2, seconds=1
     )
     before = FineTuneState(
-        [np.ones((2, 3), np.float32)], Score(math.nan, 1 / 3, math.inf), 1, [epoch]
+        score=Score(math.nan, 1 / 3, math.inf),
+        best=[np.ones((2, 3), np.float32)],
+        best_epoch=1,
+        epochs=[epoch],
     )
     generator, again = np.random.default_rng(3), np.random.default_rng(4)
     generator.permutation(7)

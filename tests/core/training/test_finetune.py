@@ -14,7 +14,6 @@ from core.training import depth, finetune, stages
 from core.training.config import parse
 from core.training.convex import logistic_regression
 from core.training.finetune import Tuner
-from core.training.network import Network
 from tests.core.training.clouds import BLOCK1, STEM, cuts
 
 TINY = get("tiny")
@@ -64,7 +63,7 @@ def weights(trunk):
 def run(config, stage=BLOCK1, head=None, train=None, validation=None):
     """Fine-tune a fresh trunk: its weights before and after, the head, what was said."""
     train, validation = train or cuts(0, 24, stage), validation or cuts(1, 12, stage)
-    tuner = Tuner(Network(TINY, HOME), config, classes=3, pictures=len(train[1]))
+    tuner = Tuner(build.trunk(TINY, settings=HOME), config, classes=3, pictures=len(train[1]))
     assert depth.cut_stage(config) == stage
     before, said = weights(tuner.trunk), []
     head, kept = tuner.fit(head or a_head(), *train, *validation, said.append)
@@ -172,7 +171,7 @@ def test_a_head_with_hidden_layers_keeps_its_shape():
 
 def test_the_rate_warms_up_and_falls_to_zero():
     steps, peak = 100, 0.02
-    rate = finetune._optimizer(asked(learning_rate=peak).fine_tune_phase, steps)._learning_rate
+    rate = stages.optimizer(asked(learning_rate=peak).fine_tune_phase, steps)._learning_rate
     at = [float(rate(step)) for step in range(steps + 1)]
     assert at[0] == 0
     assert np.argmax(at) == 10
