@@ -5,30 +5,29 @@ import contextlib
 import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
-from ui import frame, resources, state
+from ui import frame, resources
 
 st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
 frame.apologise_for_bugs()
 resources.start()
 resources.sweep()
-state.translate_old_link()
 page = st.navigation(
     [
         st.Page(
-            "ui/pages/predict.py",
+            "pages/predict.py",
             title="Predict",
             icon=":material/image_search:",
             default=True,
             help="See what is in a picture.",
         ),
         st.Page(
-            "ui/pages/train.py",
+            "pages/train.py",
             title="Train",
             icon=":material/school:",
             help="Train your own classes from folders of pictures.",
         ),
         st.Page(
-            "ui/pages/reports.py",
+            "pages/reports.py",
             title="Reports",
             icon=":material/fact_check:",
             help="How good a trained model is, and where it fails.",

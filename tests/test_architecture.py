@@ -18,8 +18,10 @@ from pathlib import Path
 from core.runs import filenames
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(path for folder in ("core", "ui", "api") for path in (ROOT / folder).rglob("*.py"))
-PAGES = sorted((ROOT / "ui" / "pages").glob("[!_]*.py"))
+SOURCES = sorted(
+    path for folder in ("core", "ui", "pages", "api") for path in (ROOT / folder).rglob("*.py")
+)
+PAGES = sorted((ROOT / "pages").glob("*.py"))
 HEAVY = {"tensorflow", "keras"}
 MAY_IMPORT_TENSORFLOW = {
     "core/backbones/applications.py",
@@ -28,7 +30,6 @@ MAY_IMPORT_TENSORFLOW = {
     "core/backbones/tiny.py",
     "core/model/keras_model.py",
     "core/export/convert.py",
-    "core/distributed/collective.py",
     "core/training/finetune.py",
     "core/training/keras_engine.py",
     "core/training/stages.py",
@@ -36,7 +37,7 @@ MAY_IMPORT_TENSORFLOW = {
 CACHES = {"cache", "lru_cache", "cache_data", "cache_resource"}
 SHARED = {
     "ui/resources.py": {
-        *("settings", "start", "sweep"),
+        *("settings", "start", "sweep", "sample_photographs"),
         *("_backbone", "shared_trunk"),
     },
     "ui/live_camera/capture_view.py": {"network", "network_parts"},

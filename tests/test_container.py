@@ -75,7 +75,7 @@ def test_all_files_of_the_app_are_in_the_image() -> None:
     assert "server.py" in command
     for name in ("server.py", "app.py", "requirements.txt", ".streamlit/config.toml", "LICENSE"):
         assert (ROOT / name).is_file() and name in context
-    for folder in ("api", "core", "ui"):
+    for folder in ("api", "core", "pages", "ui"):
         assert any(path.startswith(f"{folder}/") for path in context)
     assert "core/backbones/data/efficientnet-lite0.tflite" in context
     assert any(path.startswith("core/data/") for path in context)
@@ -86,7 +86,7 @@ def test_all_files_of_the_app_are_in_the_image() -> None:
 
 def test_only_the_app_is_in_the_image() -> None:
     tops = {path.split("/")[0] for path in _context() if not path.startswith("requirements")}
-    assert tops == {"api", "app.py", "core", "LICENSE", "server.py", ".streamlit", "ui"}
+    assert tops == {"api", "app.py", "core", "LICENSE", "pages", "server.py", ".streamlit", "ui"}
     assert not [path for path in _context() if "secrets" in path]
 
 

@@ -1,4 +1,4 @@
-"""The message for a bug, in a page as in a callback."""
+"""What every page needs: entry through `app.py`, old links, and the message for a bug."""
 
 from __future__ import annotations
 
@@ -6,14 +6,29 @@ import secrets
 
 import streamlit as st
 from streamlit.runtime import Runtime, exists
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.system import log
+from ui import state
 
 SORRY = (
     "Sorry, something went wrong that should not. Try again. If it happens again, tell the host "
     "of this server: the log has it as {}."
 )
+
+
+def enter() -> None:
+    """Start again through `app.py` where Streamlit opened a page by itself. First call of a page.
+
+    Until `st.navigation` has run once in the process, Streamlit takes a folder called `pages` for
+    its older kind of multipage app, so the first visitor of a fresh server who follows a link to a
+    page gets that page's script without the navigation. There is no public switch for this.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+    state.translate_old_link()
 
 
 def apologise(error: Exception) -> bool:

@@ -96,9 +96,9 @@ def again(run: Run, settings: Settings) -> None:
         if upload is not None and st.button(
             "Same pictures, other settings", icon=":material/tune:"
         ):
-            st.switch_page("ui/pages/train.py", query_params={state.UPLOAD: upload.id})
+            st.switch_page("pages/train.py", query_params={state.UPLOAD: upload.id})
         if st.button("Other pictures", icon=":material/swap_horiz:"):
-            st.switch_page("ui/pages/train.py")
+            st.switch_page("pages/train.py")
     if ended_early and upload is None:
         st.caption("Its pictures are no longer here. To try again, upload them again.")
     elif ended_early and run.epochs():

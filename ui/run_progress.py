@@ -81,9 +81,9 @@ def finished(run: Run, settings: Settings) -> None:
     )
     with st.container(horizontal=True):
         if st.button("Try it", type="primary", icon=":material/image_search:"):
-            st.switch_page("ui/pages/predict.py", query_params={state.RUN: run.id})
+            st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
         if st.button("Read the report", icon=":material/fact_check:"):
-            st.switch_page("ui/pages/reports.py", query_params={state.RUN: run.id})
+            st.switch_page("pages/reports.py", query_params={state.RUN: run.id})
     exports.offer(run, settings)
     curves(run)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from core.settings import Settings
 if TYPE_CHECKING:
     from core.dataset import Progress
     from core.intake import Intake
+    from core.runs.run import Run
     from core.training.config import TrainingConfig
 
 Data = Annotated[Path, typer.Argument(help="A zip of class folders, or a folder of them.")]
@@ -43,6 +45,17 @@ def existing(path: Path) -> Path:
     if not _exists(path):
         raise BadInput(f"Expected a zip or a folder at {path}, found nothing there.")
     return path
+
+
+def run(name: str, settings: Settings) -> Run:
+    """A run by its id or its folder.
+
+    Raises:
+        BadInput: there is none.
+    """
+    from core import runs
+
+    return runs.get(settings, name) if runs.RUN_ID.fullmatch(name) else runs.open_folder(Path(name))
 
 
 def new_folder(path: Path, *, beside: Path) -> Path:
@@ -89,11 +102,13 @@ def ingested(
         BadInput: it cannot be learned from.
     """
     from core import intake
+    from core.archive.sources import printable
     from core.checks import Severity
 
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
-        examined = intake.take_in(existing(data), data.stem, folder, settings, progress)
+        name = printable(Path(data.stem))
+        examined = intake.take_in(existing(data), name, folder, settings, progress)
         blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
         if remedies := [finding.remedy for finding in blocking if finding.remedy is not None]:
             for finding in blocking:
@@ -104,6 +119,7 @@ def ingested(
             blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
         if blocking:
             raise BadDataset(" ".join(finding.sentence for finding in blocking))
+        report_findings(examined, say)
         yield examined, intake.pictures(folder)
 
 
@@ -129,6 +145,23 @@ def configuration(
     return training_config.parse(
         values | {name: value for name, value in options.items() if value is not None}
     )
+
+
+def report_findings(examined: Intake, say: Callable[[str], None]) -> None:
+    """Say what is wrong with the pictures, how they were read, and what was left out and why."""
+    from core.archive.unpacking import CLUTTER
+    from core.checks import Severity
+
+    for finding in examined.findings:
+        kind = "Warning" if finding.severity is Severity.WARNS else "Note"
+        say(f"{kind}: {finding.sentence}")
+    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    for skipped in examined.dataset.skipped:
+        if skipped.reason != CLUTTER:
+            reasons[skipped.reason].append(skipped.name)
+    for reason, names in reasons.items():
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        say(f"Left out: {', '.join(names[:3])}{more}. {reason}")
 
 
 def _exists(path: Path) -> bool:

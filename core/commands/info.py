@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from core.commands import arguments
 from core.commands.arguments import AsJson, host
 from core.commands.terminal import Watcher, print_json
 
 
 def card(run: Annotated[str, typer.Argument(help="A run's folder or id.")]) -> None:
     """Print the model card of a run, as Markdown."""
-    from core import runs
     from core.export import card as model_card
 
-    by_id = runs.RUN_ID.fullmatch(run)
-    opened = runs.get(host(), run) if by_id else runs.open_folder(Path(run))
-    typer.echo(model_card.card(opened), nl=False)
+    typer.echo(model_card.card(arguments.run(run, host())), nl=False)
 
 
 def backbones(as_json: AsJson = False) -> None:

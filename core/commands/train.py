@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -68,10 +68,8 @@ def train(
         run.findings.write(intake.findings)
         run.job.open(runs.training_order(pictures, model))
         terminal.divert(run.job.log_path)
-        began = time.monotonic()
         with terminal.cancelling(run.job.request_cancel):
             work(run.job, settings, watch)
-        seconds = time.monotonic() - began
     report, manifest = run.report(), run.manifest()
     if as_json:
         print_json(
@@ -82,13 +80,18 @@ def train(
                 "classes": list(report.classes),
                 "test_pictures": report.pictures,
                 "seconds": round(manifest.seconds, 2),
-                "seconds_with_exports": round(seconds, 2),
                 "run": str(run.path),
+                "findings": [
+                    {"severity": finding.severity, "code": finding.code, "text": finding.sentence}
+                    for finding in intake.findings
+                ],
+                "left_out": [entry.model_dump() for entry in intake.dataset.skipped],
             }
         )
         return
     typer.echo(report.headline)
     typer.echo(f"Run: {run.path}")
+    typer.echo(f"To export it to other formats: tusker export {shlex.quote(str(run.path))}")
 
 
 def estimate(

@@ -27,24 +27,19 @@ class Estimate:
 
     Attributes:
         scored: seconds from the start of its worker to a scored model.
-        exports: seconds from there until the exports are made.
-        memory: peak bytes up to the scored model.
-        export_memory: peak bytes of making the exports.
+        memory: peak bytes.
         disk: bytes that it adds.
     """
 
     scored: float
-    exports: float
     memory: int
-    export_memory: int
     disk: int
 
     @property
     def sentence(self) -> str:
         """All of it on one line."""
         return (
-            f"About {duration(self.scored)} to a scored model, then "
-            f"{duration(self.exports)} for the files to download; "
+            f"About {duration(self.scored)} to a scored model; "
             f"about {size(self.memory)} of memory "
             f"and {size(self.disk)} of disk."
         )
@@ -67,9 +62,7 @@ def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Es
         scored += counts.test * costs.view
     return Estimate(
         scored=scored,
-        exports=costs.exports,
         memory=resources.memory(dataset, config, threads.cores()),
-        export_memory=resources.export_memory(backbone),
         disk=resources.disk(dataset, config),
     )
 
@@ -86,12 +79,11 @@ def check_time(expected: Estimate, settings: Settings) -> str:
         LimitExceeded: even half of what is expected is longer.
     """
     allowed = settings.job_minutes * 60
-    if expected.scored + expected.exports <= allowed:
+    if expected.scored <= allowed:
         return ""
     warning = (
         f"This host allows a training {settings.job_minutes:g} min; expected are about "
-        f"{duration(expected.scored)}, and {duration(expected.exports)} more for the files to "
-        "download."
+        f"{duration(expected.scored)}."
     )
     if expected.scored / FACTOR > allowed:
         raise LimitExceeded(

@@ -10,12 +10,14 @@ from typing import Any, Self
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, app_test
 
 from ui import frame
 
 ROOT = Path(__file__).parents[2]
+PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
 PATIENCE = 60.0
 """Seconds that a page, or a job that a page waits for, may take on a busy machine."""
 MARKDOWN = ("body", "label", "help", "text", "caption")
@@ -28,6 +30,15 @@ DEFERRED: dict[str, Callable[[], Any]] = {}
 """Id → what makes a file once its download button is pressed."""
 
 
+class Entered(PagesManager):
+    """A server that somebody has opened at `/` before; `ui/frame.py` says why that matters."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+
+app_test.PagesManager = Entered
 # Each session looks through all that is installed for components, and each run empties Keras where
 # a test before has imported it: a quarter of a second every time, for what no page has a use.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
@@ -71,7 +82,7 @@ class Visitor:
             self.at.run()  # until then nobody knows what pages there are
             self._came = True
         self.at.query_params = dict(parameters)
-        self.at.switch_page(f"ui/pages/{page}.py")
+        self.at.switch_page(f"{PAGES}/{page}.py")
         return self.see()
 
     def see(self) -> Self:

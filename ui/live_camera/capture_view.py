@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.capture.network import network as load_network
-from core.capture.session import CaptureSession
+from core.capture.session import CaptureSession, open_network
 from core.live import parts
 from core.live.parts import Part
 from core.model.classifier import Classifier
@@ -34,7 +33,7 @@ def session() -> CaptureSession:
 @st.cache_resource(show_spinner="Loading the model …")
 def network() -> Classifier:
     """The network that embeds captured pictures; the same for all visitors."""
-    return load_network(resources.settings(), resources.open_model)
+    return open_network(resources.settings(), resources.open_model)
 
 
 @st.cache_resource(max_entries=1, ttl=resources.PACKED_SECONDS, show_spinner=False)

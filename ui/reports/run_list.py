@@ -66,7 +66,7 @@ def _explain_empty(settings: Settings) -> None:
     """The list of a visitor who has not trained anything yet."""
     st.info("You have not trained a model yet.", icon=":material/school:")
     if st.button("Train your own classes", type="primary", icon=":material/school:"):
-        st.switch_page("ui/pages/train.py")
+        st.switch_page("pages/train.py")
     if settings.mode == "public":
         _explain_visibility(settings)
     st.markdown("Until then, here is a finished report to read:")

@@ -65,14 +65,6 @@ class Forecast:
                 f"into {text.size(free)} of free memory.",
                 icon=":material/memory:",
             )
-        if expected.export_memory > free:
-            st.info(
-                "The files to download need about "
-                f"{text.size(expected.export_memory)} of memory, and "
-                f"{text.size(free)} are free. They may have to be left out; the "
-                "report and Predict do not need them.",
-                icon=":material/memory:",
-            )
         try:
             warning = estimate.check_time(expected, self.settings)
         except TuskerError as refusal:

@@ -157,7 +157,7 @@ def show(upload: Upload, examined: Intake) -> bool:
 
 def _strips(upload: Upload, examined: Intake) -> None:
     dataset = examined.dataset
-    most = max(dataset.count(label) for label in range(len(dataset.classes)))
+    most = max((dataset.count(label) for label in range(len(dataset.classes))), default=1)
     for label, name in islice(enumerate(dataset.classes), CLASSES):
         number = dataset.count(label)
         title, strip = st.columns([1, 4], vertical_alignment="center")

@@ -34,7 +34,7 @@ def show(run: Run, settings: Settings) -> None:
     headline, action = st.columns([5, 1], vertical_alignment="center")
     headline.subheader(text.plain(view.report.headline, 400))
     if action.button("Try it", icon=":material/image_search:", type="primary", width="stretch"):
-        st.switch_page("ui/pages/predict.py", query_params={state.RUN: run.id})
+        st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
     name = st.segmented_control(
         "View",
         list(VIEWS),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import runs
 from core.checks import Severity
 from core.dataset import Dataset
 from core.runs.run import Run
@@ -32,14 +31,14 @@ def _origin(view: CompleteRun) -> None:
         return
     changed = text.count(len(origin.corrections), "correction")
     st.markdown(f"Trained again from **{text.plain(origin.name)}** with {changed}.")
-    if not state.listing(view.settings)(runs.folder(view.settings) / origin.run):
+    if not state.may_list(origin.run, view.settings):
         return
     with st.container(horizontal=True):
         if st.button("Open that run", icon=":material/fact_check:"):
-            st.switch_page("ui/pages/reports.py", query_params={state.RUN: origin.run})
+            st.switch_page("pages/reports.py", query_params={state.RUN: origin.run})
         if st.button("Compare with it", icon=":material/compare_arrows:"):
             both = f"{origin.run},{view.run.id}"
-            st.switch_page("ui/pages/reports.py", query_params={state.COMPARE: both})
+            st.switch_page("pages/reports.py", query_params={state.COMPARE: both})
 
 
 def _counts(dataset: Dataset) -> None:

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from core.errors import TuskerError
-from ui import live_camera, resources, state
+from ui import frame, live_camera, resources, state
 from ui.predict import answers, batch, imported_models, model_picker, pictures
 
+frame.enter()
 settings = resources.settings()
 st.title("What is in this picture?")
 

@@ -5,10 +5,11 @@ import streamlit as st
 from core import runs
 from core.errors import TuskerError
 from core.intake import samples
-from ui import launch, resources, run_line, run_progress, state, text, widgets
+from ui import frame, launch, resources, run_line, run_progress, state, text, widgets
 from ui.train import bakeoff, camera, intake, settings_form, warm_start
 from ui.train.estimate import Forecast
 
+frame.enter()
 settings = resources.settings()
 st.title("Train your own classes")
 

@@ -4,9 +4,10 @@ import streamlit as st
 
 from core import runs
 from core.errors import TuskerError
-from ui import launch, resources, run_progress, state
+from ui import frame, launch, resources, run_progress, state
 from ui.reports import compare, owner, run_list, views
 
+frame.enter()
 settings = resources.settings()
 comparing = bool(state.parameter(state.COMPARE))
 if comparing and not state.parameter(state.RUN):

@@ -1,1 +1,0 @@
-"""The scripts of the pages, which `app.py` runs."""
