@@ -64,7 +64,7 @@ class Settings(BaseModel):
     job_minutes: float = Field(120.0, gt=0, description="Maximum time of a training job.")
     queue_length: int = Field(20, ge=1, description="Maximum number of waiting jobs per kind.")
     jobs_at_once: int = Field(
-        5, ge=1, description="Maximum number of running jobs; at most one of each of five kinds."
+        5, ge=1, description="Maximum number of running jobs; at most one of each of six kinds."
     )
     runner: Literal["local", "ray"] = Field(
         "local",

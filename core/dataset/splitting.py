@@ -11,6 +11,8 @@ from core.dataset.examples import Dataset, Example
 from core.dataset.layout import Split
 from core.errors import BadConfig
 
+TRIES = 20
+"""Most attempts to leave enough for training."""
 Unit = list[int]
 """Indices of pictures that must stay together."""
 
@@ -19,9 +21,9 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
     """Assign a split to every picture.
 
     Each class is divided in the given proportions. Pictures that share a `group` or their bytes
-    stay together, as a unit. A class with three or more units has at least one picture in each
-    requested split; with two, in training and test; with one, in training. The result depends on
-    the bytes of the pictures and the seed, not on their order.
+    stay together, as a unit, and each unit has the same chances. A class with three or more units
+    has at least one picture in each requested split; with two, in training and test; with one, in
+    training. The result depends on the bytes of the pictures and the seed, not on their order.
 
     A dataset that is already split is returned unchanged. A predefined split is kept; if it has
     no validation pictures, some are taken from training, as many as without the predefined split.
@@ -51,8 +53,7 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
     random = np.random.default_rng(seed)
     unassigned = [index for index, part in enumerate(splits) if part is None]
     for class_units in _by_class(dataset.examples, unassigned):
-        shuffled = [class_units[i] for i in random.permutation(len(class_units))]
-        for part, indices in assign(shuffled, shares).items():
+        for part, indices in assign(class_units, shares, random).items():
             for index in indices:
                 splits[index] = part
     examples = tuple(
@@ -84,29 +85,61 @@ def units(examples: Sequence[Example], indices: Iterable[int]) -> list[Unit]:
     return list(joined.values())
 
 
-def assign(units: list[Unit], shares: dict[Split, float]) -> dict[Split, list[int]]:
-    """Assign units, the largest first, each to the split that lacks most pictures.
+def groups(examples: Sequence[Example]) -> np.ndarray:
+    """Number of each picture's unit, (n,) int64; near-duplicates and copies share one."""
+    numbers = np.empty(len(examples), np.int64)
+    for number, places in enumerate(units(examples, range(len(examples)))):
+        numbers[places] = number
+    return numbers
+
+
+def assign(
+    units: list[Unit], shares: dict[Split, float], random: np.random.Generator
+) -> dict[Split, list[int]]:
+    """Assign units at random; large ones have the same chances as small ones.
+
+    The units are laid around a circle in random order, from a random point; each goes to the split
+    whose arc contains its middle. So a split misses its share by less than one unit, and with
+    single pictures by none. If a very large unit leaves less than half of its share for training,
+    all are laid again.
 
     Args:
         units: at least one.
         shares: of all pictures, by split; training gets the rest.
+        random: of order and starting point.
 
     Returns:
         Indices of the pictures by split.
     """
     count = sum(map(len, units))
     requested = [part for part, share in shares.items() if share > 0][: max(0, len(units) - 1)]
-    lacking: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in requested}
-    lacking = {"train": max(1, count - sum(lacking.values())), **lacking}
-    assigned: dict[Split, list[Unit]] = {part: [] for part in lacking}
-    for unit in sorted(units, key=len, reverse=True):
-        part = max(lacking, key=lambda part: lacking[part])
-        assigned[part].append(unit)
-        lacking[part] -= len(unit)
+    wanted: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in requested}
+    wanted = {"train": max(1, count - sum(wanted.values())), **wanted}
+    for _ in range(TRIES):
+        assigned = _deal(units, wanted, random)
+        if 2 * sum(map(len, assigned["train"])) >= wanted["train"]:
+            break
+    return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
+
+
+def _deal(
+    units: list[Unit], wanted: dict[Split, int], random: np.random.Generator
+) -> dict[Split, list[Unit]]:
+    """Units by split; no split is empty."""
+    count = sum(map(len, units))
+    shuffled = [units[i] for i in random.permutation(len(units))]
+    sizes = np.array([len(unit) for unit in shuffled])
+    middles = (np.cumsum(sizes) - sizes / 2 + random.uniform(0, count)) % count
+    ends = np.cumsum(list(wanted.values()))
+    places = np.searchsorted(ends[:-1] * (count / ends[-1]), middles, side="right")
+    parts = list(wanted)
+    assigned: dict[Split, list[Unit]] = {part: [] for part in parts}
+    for unit, place in zip(shuffled, places, strict=True):
+        assigned[parts[place]].append(unit)
     for members in assigned.values():
         if not members:
             members.append(max(assigned.values(), key=len).pop())
-    return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
+    return assigned
 
 
 def _by_class(examples: Sequence[Example], indices: Iterable[int]) -> list[list[Unit]]:

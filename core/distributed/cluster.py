@@ -220,7 +220,7 @@ class Cluster:
 
     def _send_again(self, sent: _SentJob) -> bool:
         """Send a job again that no worker runs. Returns whether the job has ended instead."""
-        # A complete run lacks only its exports; its report must not be put at risk.
+        # A complete run lacks only what follows its report; the report must not be put at risk.
         if sent.job.cancel_requested or (_is_training(sent.job) and Run(sent.job.path).complete):
             workers.interrupt(sent.job, self.settings)
             log_end(sent.job)

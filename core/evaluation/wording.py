@@ -34,6 +34,17 @@ def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]
     return f"{value:.{fine}f}", _outwards(low, coarse, -1), _outwards(high, coarse, 1)
 
 
+def difference(estimate: Estimate, *, percent: bool = True) -> str:
+    """A difference with its interval: `+13 points (−2 to +28)`, or `+0.13 (−0.02 to +0.28)`."""
+    value, low, high = (
+        f"{float(figure):+.{len(figure.partition('.')[2])}f}".replace("-", "−")
+        if float(figure)
+        else figure.lstrip("-")
+        for figure in figures(estimate, percent=percent)
+    )
+    return f"{value}{' points' if percent else ''} ({low} to {high})"
+
+
 def headline(right: int, accuracy: Estimate, classes: tuple[str, ...], confusion: Confusion) -> str:
     """The report in one line, with unescaped class names.
 

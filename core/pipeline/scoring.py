@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core import images, intake
-from core.dataset import Example
+from core.dataset import Example, splitting
 from core.evaluation import calibration, evaluate
 from core.jobs.events import Counter
 from core.model import batch, heatmap, storage
@@ -72,6 +72,7 @@ def write_report(
         uncalibrated=uncalibrated,
         validation=head.validation,
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
+        groups=splitting.groups(examples),
     )
     run.write_report(report, probabilities)
 

@@ -10,6 +10,7 @@ from core import backbones
 from core.errors import BadDataset, UnknownModel
 from core.model.classifier import Classifier, Open, on_one_thread, opened
 from core.settings import Settings
+from core.system import prose
 
 # Packages are imported where they are needed: with all of them, `tusker predict` with a backbone
 # would take twice as long.
@@ -80,7 +81,7 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
     import numpy as np
 
     from core import intake
-    from core.checks.findings import listed
+    from core.dataset import splitting
     from core.evaluation import evaluate
     from core.model import batch
 
@@ -92,7 +93,7 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
         if unknown:
             raise BadDataset(
                 "Expected folders named after the model's classes, found "
-                f"{listed(unknown, NAMED)}. Rename them, or leave them out."
+                f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
             )
         folder = intake.pictures(Path(scratch))
 
@@ -106,4 +107,5 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
         probabilities,
         classifier.labels,
         names=[example.name for example in dataset.examples],
+        groups=splitting.groups(dataset.examples),
     )

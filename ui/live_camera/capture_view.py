@@ -53,17 +53,10 @@ def show(settings: Settings) -> None:
 
 def transport() -> None:
     """Carry requests and responses. Call this in a fragment: each request reruns it."""
-    response = st.session_state.pop(state.CAPTURE_RESPONSE, None)
-    live_camera.TRANSPORT(
-        key=state.CAPTURE_TRANSPORT,
-        data=response or capture_protocol.change_notice(session()),
-        on_request_change=_respond,
-    )
-
-
-def _respond() -> None:
-    request = st.session_state[state.CAPTURE_TRANSPORT].request
-    if request is not None:
-        st.session_state[state.CAPTURE_RESPONSE] = capture_protocol.answer(
+    live_camera.transport(
+        state.CAPTURE_TRANSPORT,
+        lambda request: capture_protocol.answer(
             request, MODEL, network(), network_parts(), session()
-        )
+        ),
+        capture_protocol.change_notice(session()),
+    )

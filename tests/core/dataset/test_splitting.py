@@ -1,5 +1,6 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as property_settings
@@ -89,6 +90,24 @@ def test_a_complete_predefined_split_is_kept():
     parts = ["train", "train", "validation", "test"] * 5
     complete = dataset([0] * 10 + [1] * 10, predefined=parts)
     assert split(complete, validation=0.4, test=0.4, seed=0) == complete
+
+
+def test_every_group_has_the_same_chance_whatever_its_size():
+    sizes_of_groups = [30, 12, 12, 5, 5, 5, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1]
+    groups = [number for number, size in enumerate(sizes_of_groups) for _ in range(size)]
+    pictures = dataset([0] * len(groups), groups)
+    first = [groups.index(number) for number in range(len(sizes_of_groups))]
+    seeds = 1_500
+    chances = dict.fromkeys(SPLITS, np.zeros(len(first)))
+    for seed in range(seeds):
+        result = split(pictures, validation=0.15, test=0.25, seed=seed)
+        for part in SPLITS:
+            in_part = np.array([result.examples[place].split == part for place in first])
+            chances[part] = chances[part] + in_part / seeds
+        for part, share in zip(SPLITS, (0.6, 0.15, 0.25), strict=True):
+            assert abs(len(result.of(part)) - share * len(groups)) <= max(sizes_of_groups)
+    for part, share in zip(SPLITS, (0.6, 0.15, 0.25), strict=True):
+        assert chances[part] == pytest.approx(np.full(len(first), share), abs=0.06), part
 
 
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=60)
