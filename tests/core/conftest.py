@@ -52,7 +52,7 @@ def trainings(
         if preset not in cache:
             path = tmp_path_factory.mktemp("runs") / ("0123456789abcdef" * 2)
             home = Settings(home=tiny_home)
-            cache[preset] = train(some_shapes, asked_for(preset), path, home, exports=True)
+            cache[preset] = train(some_shapes, asked_for(preset), path, home)
         return cache[preset]
 
     return trained
