@@ -123,7 +123,7 @@ def test_a_press_orders_a_format_and_it_can_be_cancelled(
 ) -> None:
     Queue("train", host).add(proven.path.with_name("f" * 32))  # so that it waits
     visitor.open("reports", run=proven.id, view="Export")
-    visitor.at.button("saved-model").click()
+    visitor.at.button("prepare saved-model").click()
     visitor.see()
     assert proven.export_job.order().arguments == {"formats": ["saved-model"]}
     assert visitor.buttons().count("Preparing") == 1
