@@ -191,7 +191,7 @@ def test_quick_writes_its_report_and_a_verified_file_without_tensorflow(
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     assert watched.stdout.split("\n")[:2] == ["True 6 []", "True []"], watched.stderr
