@@ -115,7 +115,7 @@ def train(
 ) -> Result:
     """Train a run, and compute the OOD scores of pictures of other datasets."""
     run = runs.create(config, taken.dataset, runs.new_path(settings))
-    training_job.train(run, taken.pictures, settings, _without_exports)
+    training_job.train(run, taken.pictures, settings, without_exports)
     report = run.ood_scores()
     if report is None:
         raise SystemExit(f"{taken.dataset.name}: too few pictures for OOD detection.")
@@ -160,7 +160,8 @@ def _singular(name: str) -> str:
     return name.lower().removesuffix("s")
 
 
-def _without_exports(event: Event) -> None:
+def without_exports(event: Event) -> None:
+    """Receive the events of a training; skips its exports."""
     if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN:
         raise TuskerError("The benchmark needs no exports.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from core.evaluation.report import Estimate
-from core.evaluation.wording import figures
+from core.evaluation.wording import figures, rounded
 from core.system import markdown
 
 plain, short = markdown.plain, markdown.short
@@ -28,14 +28,14 @@ def share(value: float) -> str:
     if 0.999 < value < 1:
         return "> 99.9 %"
     near = 0 < value < 0.01 or 0.99 < value < 1
-    return f"{100 * value:.{1 if near else 0}f} %"
+    return f"{rounded(100 * value, 1 if near else 0)} %"
 
 
 def percent(value: float | None) -> str:
     """A measured share: `93.5 %`, `100 %`, `–` where there is none."""
     if value is None:
         return "–"
-    return f"{100 * value:.{0 if value in (0, 1) else 1}f} %"
+    return f"{rounded(100 * value, 0 if value in (0, 1) else 1)} %"
 
 
 def difference(estimate: Estimate, *, percent: bool = True) -> str:

@@ -121,7 +121,7 @@ def ingested(
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
         examined = intake.take_in(data, data.stem, folder, settings, progress)
-        yield unblocked(examined, folder, say), intake.pictures(folder)
+        yield unblocked(examined, folder, settings, say), intake.pictures(folder)
 
 
 def configuration(
@@ -174,8 +174,12 @@ def continued(
     return warm_start.configure(configured, folder), folder
 
 
-def unblocked(examined: Intake, folder: Path, say: Callable[[str], None]) -> Intake:
+def unblocked(
+    examined: Intake, folder: Path, settings: Settings, say: Callable[[str], None]
+) -> Intake:
     """The intake after the remedies for all findings that block training; says what was left out.
+
+    It also says all warnings.
 
     Raises:
         BadDataset: a finding that blocks has no remedy.
@@ -189,10 +193,13 @@ def unblocked(examined: Intake, folder: Path, say: Callable[[str], None]) -> Int
             say(finding.sentence)
         for remedy in remedies:
             say(f"{remedy.label}: done.")
-        examined = intake.apply_remedies(folder, remedies)
+        examined = intake.apply_remedies(folder, remedies, settings)
         blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
     if blocking:
         raise BadDataset(" ".join(finding.sentence for finding in blocking))
+    for finding in examined.findings:
+        if finding.severity is Severity.WARNS:
+            say(finding.sentence)
     return examined
 
 
