@@ -36,13 +36,10 @@ def train(taken: Taken, config: TrainingConfig, home: Path, prepared: Path) -> d
     done = jobs.train(taken, config, settings, peak)
     jobs.keep_measurements(settings, prepared)
     disk = size_on_disk(done.run.path, settings.home / "features")
-    with_exports = max(expected.memory, expected.export_memory)
     figures: dict[str, Figure] = {}
     for what, estimated, measured in (
         ("s to a scored model", expected.scored, done.scored),
-        ("s for the exports", expected.exports, done.ended - done.scored),
         ("MB of memory", expected.memory / MEGABYTE, peak.scored / MEGABYTE),
-        ("MB of memory with exports", with_exports / MEGABYTE, peak.whole / MEGABYTE),
         ("MB of disk", expected.disk / MEGABYTE, disk / MEGABYTE),
     ):
         name = f"{taken.dataset.name}, {config.preset}: {what}"

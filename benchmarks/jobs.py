@@ -16,7 +16,6 @@ from core import settings as host
 from core.commands import arguments as command_arguments
 from core.dataset import Dataset
 from core.errors import TuskerError
-from core.jobs.events import EXPORTS_BEGIN
 from core.jobs.folder import Order, State
 from core.jobs.workers import ROOT, WORKER, worker_environment
 from core.runs.run import Run
@@ -46,15 +45,13 @@ class Trained:
     Attributes:
         first_event: the process had started and the job began.
         scored: the model was evaluated and the report written.
-        exporting: the exports began, or the process ended without any.
-        ended: the exports were built and the process ended.
+        ended: the steps after the report were done and the process ended.
         began: the start of the process, in seconds since 1970.
     """
 
     run: Run
     first_event: float
     scored: float
-    exporting: float
     ended: float
     began: float
 
@@ -157,13 +154,10 @@ def train(
     status = run.job.recorded()
     if status.state is not State.FINISHED or scored is None:
         raise SystemExit(f"{config.preset} failed: {status.sentence}\n{run.job.log_tail()}")
-    events = run.events()
-    exporting = next((e.at for e in events if getattr(e, "sentence", "") == EXPORTS_BEGIN), ended)
     return Trained(
         run=run,
-        first_event=events[0].at - began,
+        first_event=run.events()[0].at - began,
         scored=scored - began,
-        exporting=exporting - began,
         ended=ended - began,
         began=began,
     )

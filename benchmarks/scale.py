@@ -9,8 +9,7 @@ worker process with an empty `TUSKER_HOME`. Generating and importing the picture
 Seconds per picture run from the start of the process to an evaluated model; "without startup"
 leaves out the constant start of the process. Memory is the peak of the worker and its children
 together, by the system's high-water mark where there is one. Growth per picture is measured from
-the smallest size to 8,000, before the exports begin: those convert the same network for any number
-of pictures, and their peak varies by 200 MB. Disk is the run's folder and the feature cache.
+the smallest size to 8,000. Disk is the run's folder and the feature cache.
 """
 
 from __future__ import annotations
@@ -47,7 +46,6 @@ class Peak:
 
     def __init__(self) -> None:
         self.scored = self.whole = 0
-        self._seen: list[tuple[float, int]] = []
         self._next = 0.0
 
     def __call__(self, pid: int, scored: bool) -> None:
@@ -58,13 +56,8 @@ class Peak:
         self._next = now + INTERVAL_SECONDS
         held = max(_resident(pid), high_water(pid))
         self.whole = max(self.whole, held)
-        self._seen.append((time.time(), self.whole))
         if not scored:
             self.scored = max(self.scored, held)
-
-    def until(self, at: float) -> int:
-        """The peak until a time, in seconds since 1970."""
-        return max((held for seen, held in self._seen if seen <= at), default=0)
 
 
 def _resident(pid: int) -> int:
@@ -95,7 +88,6 @@ class Cost:
     seconds: float
     worked: float
     peak_scored: int
-    peak_before_exports: int
     peak: int
     disk: int
 
@@ -135,7 +127,6 @@ def measure(count: int, preset: str, backbone: str, folder: Path, prepared: Path
         seconds=done.scored,
         worked=done.worked,
         peak_scored=peak.scored,
-        peak_before_exports=peak.until(done.began + done.exporting),
         peak=peak.whole,
         disk=size_on_disk(done.run.path, settings.home / "features"),
     )
@@ -154,7 +145,6 @@ def figures(costs: Sequence[Cost]) -> dict[str, Figure]:
             f"{head} milliseconds per picture": Figure(1000 * cost.each),
             f"{head} milliseconds per picture, without startup": Figure(1000 * cost.each_at_work),
             f"{head} MB until evaluated": Figure(cost.peak_scored / MEGABYTE),
-            f"{head} MB until the exports": Figure(cost.peak_before_exports / MEGABYTE),
             f"{head} MB at peak": Figure(
                 cost.peak / MEGABYTE, at_most=1500 if cost is many else None
             ),
@@ -167,9 +157,7 @@ def figures(costs: Sequence[Cost]) -> dict[str, Figure]:
         "KB per additional picture, until evaluated": Figure(
             (many.peak_scored - few.peak_scored) / more / 1024, at_most=20
         ),
-        "KB per additional picture, until the exports": Figure(
-            (many.peak_before_exports - few.peak_before_exports) / more / 1024, at_most=20
-        ),
+        "KB per additional picture": Figure((many.peak - few.peak) / more / 1024, at_most=20),
     }
 
 

@@ -94,14 +94,14 @@ class Tusker:
     Attributes:
         start: until the first event.
         scored: until the report is written.
-        exported: from then until the exports are built and the process has ended.
+        followed: from then until the process has ended.
         accuracies: pairs of time and validation accuracy.
         accuracy: on the test set, from the report.
     """
 
     start: float
     scored: float
-    exported: float
+    followed: float
     accuracies: tuple[tuple[float, float], ...]
     accuracy: float
 
@@ -111,7 +111,7 @@ class Tusker:
         return cls(
             start=done.first_event,
             scored=done.scored,
-            exported=done.ended - done.scored,
+            followed=done.ended - done.scored,
             accuracies=tuple(_accuracies(done.run.events(), done.began)),
             accuracy=done.run.report().accuracy.value,
         )
@@ -226,7 +226,7 @@ def figures(trials: Sequence[Trial], *, random: bool) -> dict[str, Figure]:
         shown |= {
             f"{name}: seconds to start": Figure(middle(lambda t: of(t).start)),
             f"{name}: seconds to an evaluated model": Figure(middle(lambda t: of(t).scored)),
-            f"{name}: seconds for exports": Figure(middle(lambda t: of(t).exported)),
+            f"{name}: seconds after the report": Figure(middle(lambda t: of(t).followed)),
         }
     shown |= {
         "quick_ratio": Figure(

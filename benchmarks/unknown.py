@@ -30,9 +30,7 @@ from benchmarks import jobs
 from benchmarks.jobs import Taken
 from benchmarks.report import Figure, argument_parser, show
 from core import runs
-from core.errors import TuskerError
 from core.intake import samples
-from core.jobs.events import EXPORTS_BEGIN, Event, Note
 from core.model import batch
 from core.model.classifier import Classifier, on_one_thread
 from core.pipeline import training_job
@@ -115,7 +113,7 @@ def train(
 ) -> Result:
     """Train a run, and compute the OOD scores of pictures of other datasets."""
     run = runs.create(config, taken.dataset, runs.new_path(settings))
-    training_job.train(run, taken.pictures, settings, without_exports)
+    training_job.train(run, taken.pictures, settings, lambda _: None)
     report = run.ood_scores()
     if report is None:
         raise SystemExit(f"{taken.dataset.name}: too few pictures for OOD detection.")
@@ -158,12 +156,6 @@ def figures(results: Mapping[tuple[str, str], Sequence[Result]]) -> dict[str, Fi
 
 def _singular(name: str) -> str:
     return name.lower().removesuffix("s")
-
-
-def without_exports(event: Event) -> None:
-    """Receive the events of a training; skips its exports."""
-    if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN:
-        raise TuskerError("The benchmark needs no exports.")
 
 
 def _scores(run: Run, settings: Settings, files: Iterable[Path]) -> np.ndarray:

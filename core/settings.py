@@ -64,7 +64,7 @@ class Settings(BaseModel):
     job_minutes: float = Field(120.0, gt=0, description="Maximum time of a training job.")
     queue_length: int = Field(20, ge=1, description="Maximum number of waiting jobs per kind.")
     jobs_at_once: int = Field(
-        5, ge=1, description="Maximum number of running jobs; at most one of each of five kinds."
+        5, ge=1, description="Maximum number of running jobs; at most one of each of six kinds."
     )
     runner: Literal["local", "ray"] = Field(
         "local",
@@ -75,12 +75,6 @@ class Settings(BaseModel):
         "auto",
         description="Address of the Ray cluster: `host:6379`, `ray://host:10001`, or `auto` for "
         "the cluster that this machine belongs to.",
-    )
-    storage: str = Field(
-        "",
-        repr=False,
-        description="Storage for pictures and features on clusters that do not share "
-        "`TUSKER_HOME`, as an fsspec address such as `s3://bucket/tusker`; empty for none.",
     )
     worker_megabytes: int = Field(
         24_000,
@@ -131,13 +125,6 @@ class Settings(BaseModel):
     def _absolute(cls, home: Path) -> Path:
         # Workers run in another folder, where a relative path would mean something else.
         return home.expanduser().absolute()
-
-    @field_validator("storage")
-    @classmethod
-    def _same_on_all_machines(cls, storage: str) -> str:
-        if storage and "://" not in storage and not Path(storage).is_absolute():
-            raise ValueError("expected an address such as s3://bucket/folder or an absolute path")
-        return storage
 
     @property
     def archive_bytes(self) -> int:

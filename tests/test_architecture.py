@@ -30,7 +30,6 @@ MAY_IMPORT_TENSORFLOW = {
     "core/backbones/tiny.py",
     "core/model/keras_model.py",
     "core/export/convert.py",
-    "core/distributed/collective.py",
     "core/training/finetune.py",
     "core/training/keras_engine.py",
     "core/training/stages.py",

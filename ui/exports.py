@@ -1,41 +1,37 @@
-"""Downloads of a model: the progress of the export, its verification, and the bundle."""
+"""Downloads of a model: each format, prepared on demand, with its verification, and the bundle."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from core import backbones, runs
-from core.export import packing
-from core.jobs.events import EXPORTS_BEGIN, Note
+from core.export import ordering, packing
+from core.export.formats import FORMATS, Format
+from core.jobs import State, scheduling
 from core.model import storage
 from core.runs import Run
 from core.runs.verification import FileVerification, Verification
-from core.settings import MEGABYTE, Settings
-from ui import text, widgets
+from core.settings import Settings
+from ui import state, text, widgets
 
-FAILED = "The files to download could not be made"
-"""How the note of a training that failed to export begins."""
-LARGE = 300 * MEGABYTE
-"""If all formats together are larger, not all are chosen at first."""
-USUAL = (storage.LITERT, storage.KERAS)
+REFUSED = "export refused"
 
 
 def offer(run: Run, settings: Settings) -> None:
-    """A button for the bundle, or the progress of the export, or why there are no files."""
-    if run.at_work(settings):
-        _watch(run, settings)
+    """A button for the LiteRT file and one for the bundle; the other formats are in the report."""
+    if run.at_work(settings) and not packing.available_formats(run):
+        _watch_training(run, settings)
         return
     sizes = packing.sizes(run)
-    if not sizes:
-        _explain_absence(run)
-    _download(run, settings, sizes, _usual(sizes))
+    with st.container(horizontal=True):
+        if storage.LITERT in sizes:
+            _download(run, FORMATS[0], "Download LiteRT")
+        _bundle(run, settings, sizes, list(sizes))
+    st.caption("Other formats are prepared when you ask for them: in the report, under *Export*.")
 
 
 def show(run: Run, settings: Settings) -> None:
-    """Each format with its verification, a choice of formats, and the bundle."""
-    if run.at_work(settings):
-        _watch(run, settings)
-        return
+    """A button for each format, its verification, and the bundle."""
     if run.id == runs.SAMPLE.name:
         st.info(
             "The sample comes with its report and without its model. Train your own model to "
@@ -43,30 +39,103 @@ def show(run: Run, settings: Settings) -> None:
             icon=":material/inventory_2:",
         )
         return
+    _formats(run, settings)
     sizes, verification = packing.sizes(run), run.verification()
     chosen: list[str] = []
-    if verification is None or not sizes:
-        _explain_absence(run)
-    else:
-        _table(verification, sizes)
+    if verification is not None and sizes:
+        with st.expander("How the files were verified", icon=":material/verified:"):
+            _table(verification, sizes)
         chosen = st.pills(
             "Formats in the bundle",
             list(sizes),
             selection_mode="multi",
-            default=_usual(sizes),
+            default=list(sizes),
             format_func=lambda file: f"{packing.title(file)}, {text.size(sizes[file])}",
-            key=f"formats {run.id}",
+            key=f"formats {run.id} {len(sizes)}",
         )
-    for proof in verification.results if verification else ():
-        if not proof.passed:
-            st.warning(text.plain(proof.reason, 600), icon=":material/block:")
-    _download(run, settings, sizes, chosen)
+    _bundle(run, settings, sizes, chosen)
     with st.expander("What else is in it", icon=":material/folder_zip:"):
         st.markdown("\n".join(f"- `{name}`: {what}" for name, what in packing.DESCRIPTIONS.items()))
     row = backbones.get(run.config().backbone)
     st.caption(
         f"Input: RGB pictures of {row.size}×{row.size} pixels, 0 to 255; all scaling is inside the "
         f"model. Weights of {text.plain(row.title)}: {row.licence}."
+    )
+
+
+def _formats(run: Run, settings: Settings) -> None:
+    """One row per format; drawn again every second while files are being prepared."""
+    busy = _busy(run, settings)
+    st.fragment(_rows, run_every=1 if busy else None)(run, settings, busy=busy)
+
+
+def _busy(run: Run, settings: Settings) -> bool:
+    return ordering.at_work(run, settings) or run.at_work(settings)
+
+
+def _rows(run: Run, settings: Settings, *, busy: bool) -> None:
+    if busy is not _busy(run, settings):
+        st.rerun()
+    waiting = ordering.waiting(run, settings)
+    sizes, verification = packing.sizes(run), run.verification()
+    may_prepare = state.may_change(run.id, settings)
+    for form in FORMATS:
+        with st.container(border=True):
+            words, button = st.columns([3, 1], vertical_alignment="center")
+            words.markdown(f"**{form.title}** · {form.meaning}")
+            result = verification.of(form.file) if verification else None
+            with button:
+                if form.file in sizes:
+                    _download(run, form, "Download")
+                elif form in waiting:
+                    st.button(
+                        "Preparing", key=f"prepare {form.name}", disabled=True, width="stretch"
+                    )
+                elif may_prepare:
+                    st.button(
+                        "Prepare",
+                        key=f"prepare {form.name}",
+                        icon=":material/build:",
+                        disabled=not run.complete or run.at_work(settings),
+                        width="stretch",
+                        on_click=_prepare,
+                        args=(run, form, settings),
+                    )
+            if form.file in sizes and result is not None and verification is not None:
+                words.caption(_proof(result, verification, sizes[form.file]))
+            elif result is not None and form not in waiting:
+                words.caption(f":material/block: {text.plain(result.reason, 600)}")
+    widgets.show_refusal(REFUSED)
+    _progress(run, settings, may_cancel=may_prepare)
+
+
+def _prepare(run: Run, form: Format, settings: Settings) -> None:
+    with widgets.keep_refusal(REFUSED):
+        ordering.order(run, [form], settings, by=state.mark(settings))
+
+
+def _progress(run: Run, settings: Settings, *, may_cancel: bool) -> None:
+    """What the job for exports does, or why it ended early."""
+    job = run.export_job
+    if not job.exists:
+        return
+    status = scheduling.status(job, settings)
+    if status.state is State.FINISHED or status.state is State.CANCELLED:
+        return
+    if status.state.ended:
+        widgets.error(status.sentence)
+        return
+    if status.state is State.QUEUED:
+        st.caption("Waiting. Trainings go first.")
+    widgets.progress(job, settings, "export", may_cancel=may_cancel)
+
+
+def _proof(result: FileVerification, verification: Verification, size: int) -> str:
+    pictures = text.count(verification.pictures, "test picture")
+    copies = "small copies of " if result.thumbnails else ""
+    return (
+        f":material/verified: Verified on {copies}{pictures}"
+        f" · {text.percent(result.agreement)} the same class as the report · {text.size(size)}"
     )
 
 
@@ -87,9 +156,11 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
     )
     pictures = text.count(verification.pictures, "test picture")
     st.caption(
-        f"Each file was opened again in its own process and evaluated on {pictures} by the program "
+        f"Each file was opened again in a fresh process and evaluated on {pictures} by the program "
         f"in the bundle. The report's accuracy on these is {text.percent(verification.accuracy)}. "
-        "Same class: as in the report. Largest difference: of a probability."
+        "Same class: as in the report. Largest difference: of a probability. On small copies, "
+        "accuracy can differ from the report's; the comparison is then with the model's answers to "
+        "the same copies."
     )
 
 
@@ -99,15 +170,22 @@ def _difference(proof: FileVerification) -> str:
     return f"{proof.difference:.4f}" if proof.difference >= 0.0001 else "under 0.0001"
 
 
-def _usual(sizes: dict[str, int]) -> list[str]:
-    """The formats in the bundle unless the visitor chooses others."""
-    small = sum(sizes.values()) <= LARGE
-    return [file for file in sizes if small or file in USUAL]
+def _download(run: Run, form: Format, label: str) -> None:
+    """A button for one file; a SavedModel, which is a folder, comes as a zip."""
+    name = form.file if (run.model_folder / form.file).is_file() else f"{form.file}.zip"
+    widgets.download(
+        label,
+        lambda: packing.content(run, form),
+        name,
+        "application/octet-stream",
+        key=f"download {form.name} {run.id}",
+        width="stretch",
+    )
 
 
-def _download(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[str]) -> None:
+def _bundle(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[str]) -> None:
     total = sum(sizes[file] for file in chosen)
-    total += sum(path.stat().st_size for path in packing.other_files(run).values())
+    total += sum(path.stat().st_size for path in packing.other_files(run, settings).values())
     widgets.download(
         f"Download the bundle ({text.size(total)})",
         lambda: packing.pack(run, settings, chosen),
@@ -117,24 +195,8 @@ def _download(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[
     )
 
 
-def _notes(run: Run) -> list[str]:
-    return [event.sentence for event in run.events() if isinstance(event, Note)]
-
-
-def _explain_absence(run: Run) -> None:
-    """Say that there are no exported files, with the reason from the training."""
-    failure = next((note for note in reversed(_notes(run)) if note.startswith(FAILED)), "")
-    reason = f" The training said: “{text.plain(failure, 600)}”" if failure else ""
-    st.warning(
-        "The model was not exported to formats for other programs; the rest can be downloaded."
-        f"{reason}",
-        icon=":material/warning:",
-    )
-
-
 @st.fragment(run_every=1)
-def _watch(run: Run, settings: Settings) -> None:
-    if not run.at_work(settings):
+def _watch_training(run: Run, settings: Settings) -> None:
+    if packing.available_formats(run) or not run.at_work(settings):
         st.rerun()
-    note = (_notes(run) or [EXPORTS_BEGIN])[-1]
-    st.caption(f":material/hourglass_top: {text.plain(note, 600)} You can leave this page.")
+    st.caption(":material/hourglass_top: The LiteRT file is being verified.")

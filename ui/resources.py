@@ -28,13 +28,13 @@ from core.jobs import recover
 from core.live import parts
 from core.live.parts import Part
 from core.model import heatmap
-from core.model.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
+from core.model.classifier import Answer, Classifier, ServingModel, opened
 from core.predict import lookup
 from core.runs import comparison
 from core.runs.comparison import ComparedRun
 from core.runs.run import Run
 from core.settings import Settings, load
-from core.system import log, memory, threads
+from core.system import log, memory
 from ui.charts.confusion import Share, confusion_matrix
 
 Arguments = ParamSpec("Arguments")
@@ -129,17 +129,6 @@ def _warm(path: Path) -> ServingModel:
 def classifier(model: str) -> Classifier:
     """A model by name, for this visitor, with its current name and threshold."""
     return lookup.find(model, settings(), open_model)
-
-
-@st.cache_resource(
-    scope="session",
-    max_entries=1,
-    show_spinner="Loading the model …",
-    hash_funcs={str: _model_version},
-)
-def classifiers(model: str) -> tuple[Classifier, ...]:
-    """A model by name once per core, to answer many pictures in parallel."""
-    return tuple(lookup.find(model, settings(), on_one_thread) for _ in range(threads.cores()))
 
 
 @st.cache_resource(

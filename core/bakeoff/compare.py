@@ -57,16 +57,14 @@ def compare(
     config: TrainingConfig,
     settings: Settings,
     progress: Progress,
-    rows: Sequence[Backbone] | None = None,
 ) -> Comparison:
-    """Cross-validate a linear head on each backbone, without the test pictures of a run.
+    """Cross-validate a linear head on each available backbone, without the test pictures of a run.
 
     Args:
         dataset: as examined; it is split as in a training with `config`.
         pictures: folder that the dataset's paths are relative to.
         config: for its seed, shares and class weights.
         progress: called with what is done, how many, of how many; may raise `Cancelled`.
-        rows: backbones; all available ones if None.
 
     Raises:
         BadDataset: there are too few pictures besides the test set.
@@ -84,7 +82,7 @@ def compare(
         )
     correct: dict[str, np.ndarray] = {}
     absent: list[Unavailable] = []
-    for row in available(settings) if rows is None else rows:
+    for row in available(settings):
         try:
             correct[row.name] = _correct(
                 row, examples, labels, pictures, config, settings, progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ import typer
 from core.commands import arguments, terminal
 from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, Seed, host
 from core.commands.terminal import Watcher, complain, print_json
+from core.errors import BadInput
 
 
 def train(
@@ -27,12 +28,18 @@ def train(
     seed: Seed = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", help="A bundle to continue from, with more pictures or classes."),
+        typer.Option(
+            "--from",
+            exists=True,
+            dir_okay=False,
+            help="A bundle to continue from, with more pictures or classes.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on your own classes."""
     from core import runs
+    from core.bundles import imported
     from core.estimating import estimate
     from core.model import storage
     from core.pipeline.worker import work
@@ -40,12 +47,14 @@ def train(
 
     settings = host()
     watch = Watcher(silent=as_json)
-    if start is None:
-        configured, model = arguments.configuration(preset, config, backbone, seed), None
-    else:
-        configured, model = arguments.continued(
-            start, preset, config, backbone, seed, settings, watch.step
-        )
+    configured, model = arguments.configuration(preset, config, backbone, seed), None
+    if start is not None:
+        if backbone is not None:
+            raise BadInput(
+                "Expected --from or --backbone, found both: a bundle brings its backbone."
+            )
+        model = imported.open_bundle(start, settings, watch.step).path
+        configured = warm_start.configure(configured, model)
     warm_start.check(configured, model)
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), beside=data)
@@ -59,10 +68,8 @@ def train(
         run.findings.write(intake.findings)
         run.job.open(runs.training_order(pictures, model))
         terminal.divert(run.job.log_path)
-        began = time.monotonic()
         with terminal.cancelling(run.job.request_cancel):
             work(run.job, settings, watch)
-        seconds = time.monotonic() - began
     report, manifest = run.report(), run.manifest()
     if as_json:
         print_json(
@@ -74,13 +81,18 @@ def train(
                 "test_pictures": report.pictures,
                 "leaked_test_pictures": report.leaked,
                 "seconds": round(manifest.seconds, 2),
-                "seconds_with_exports": round(seconds, 2),
                 "run": str(run.path),
+                "findings": [
+                    {"severity": finding.severity, "code": finding.code, "text": finding.sentence}
+                    for finding in intake.findings
+                ],
+                "left_out": [entry.model_dump() for entry in intake.dataset.skipped],
             }
         )
         return
     typer.echo(report.headline)
     typer.echo(f"Run: {run.path}")
+    typer.echo(f"To export it to other formats: tusker export {shlex.quote(str(run.path))}")
 
 
 def estimate(
@@ -98,7 +110,6 @@ def estimate(
     presets = (preset,) if preset or config else PRESETS
     configs = [arguments.configuration(name, config, backbone, None) for name in presets]
     watch = Watcher(silent=as_json)
-    arguments.existing(data)
     with arguments.ingested(data, settings, watch.step, complain) as (intake, _):
         for configured in configs:
             expected = estimate.estimate(intake.dataset, configured, settings)
@@ -121,7 +132,6 @@ def compare(
 
     settings = host()
     configured = arguments.configuration(None, config, None, seed)
-    arguments.existing(data)
     watch = Watcher(silent=as_json)
     with arguments.ingested(data, settings, watch.step, complain) as (intake, pictures):
         comparison = compare.compare(intake.dataset, pictures, configured, settings, watch.step)

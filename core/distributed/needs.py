@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from core import backbones
 from core.errors import TuskerError
 from core.estimating import resources
 from core.jobs.folder import JobFolder, Kind
@@ -28,6 +27,7 @@ NEEDS: dict[Kind, Needs] = {
     "import": Needs(1, 2_000 * MEGABYTE),
     "compare": Needs(2, 1_000 * MEGABYTE),
     "train": Needs(2, 2_000 * MEGABYTE),
+    "export": Needs(1, 2_000 * MEGABYTE),
 }
 THOROUGH_CORES = 4
 
@@ -41,10 +41,7 @@ def of(job: JobFolder) -> Needs:
     try:
         config = run.config()
         cores = THOROUGH_CORES if config.preset == "thorough" else NEEDS[kind].cores
-        memory = max(
-            resources.memory(run.dataset(), config, cores),
-            resources.export_memory(backbones.get(config.backbone)),
-        )
+        memory = resources.memory(run.dataset(), config, cores)
     except TuskerError:
         return NEEDS[kind]  # the worker reports the problem
     return Needs(cores, memory, gpus=int(config.fine_tunes))
@@ -70,3 +67,16 @@ def within(needs: Needs, machines: Sequence[Mapping[str, float]]) -> Needs:
         memory=min(needs.memory, int(largest.get("memory", needs.memory))),
         gpus=gpus,
     )
+
+
+def machines(avoided: Container[str]) -> list[dict[str, float]]:
+    """Resources of each machine that can be given work, in use or not, as Ray names them.
+
+    Args:
+        avoided: Ray's ids of nodes that get none.
+    """
+    import ray
+
+    return [
+        node["Resources"] for node in ray.nodes() if node["Alive"] and node["NodeID"] not in avoided
+    ]

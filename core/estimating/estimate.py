@@ -11,6 +11,7 @@ from core.estimating import resources, unit_costs
 from core.estimating.unit_costs import UnitCosts
 from core.settings import Settings
 from core.system import threads
+from core.system.prose import duration, size
 from core.training import depth
 from core.training.config import TrainingConfig
 
@@ -26,26 +27,21 @@ class Estimate:
 
     Attributes:
         scored: seconds from the start of its worker to a scored model.
-        exports: seconds from there until the exports are made.
-        memory: peak bytes up to the scored model.
-        export_memory: peak bytes of making the exports.
+        memory: peak bytes.
         disk: bytes that it adds.
     """
 
     scored: float
-    exports: float
     memory: int
-    export_memory: int
     disk: int
 
     @property
     def sentence(self) -> str:
         """All of it on one line."""
         return (
-            f"About {duration(self.scored)} to a scored model, then "
-            f"{duration(self.exports)} for the files to download; "
-            f"about {resources.format_bytes(self.memory)} of memory "
-            f"and {resources.format_bytes(self.disk)} of disk."
+            f"About {duration(self.scored)} to a scored model; "
+            f"about {size(self.memory)} of memory "
+            f"and {size(self.disk)} of disk."
         )
 
 
@@ -66,9 +62,7 @@ def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Es
         scored += counts.test * costs.view
     return Estimate(
         scored=scored,
-        exports=costs.exports,
         memory=resources.memory(dataset, config, threads.cores()),
-        export_memory=resources.export_memory(backbone),
         disk=resources.disk(dataset, config),
     )
 
@@ -85,12 +79,11 @@ def check_time(expected: Estimate, settings: Settings) -> str:
         LimitExceeded: even half of what is expected is longer.
     """
     allowed = settings.job_minutes * 60
-    if expected.scored + expected.exports <= allowed:
+    if expected.scored <= allowed:
         return ""
-    minutes = f"{settings.job_minutes:g} minute{'' if settings.job_minutes == 1 else 's'}"
     warning = (
-        f"This host allows a training {minutes}; expected are about {duration(expected.scored)}, "
-        f"and {duration(expected.exports)} more for the files to download."
+        f"This host allows a training {duration(allowed)}; expected are about "
+        f"{duration(expected.scored)}."
     )
     if expected.scored / FACTOR > allowed:
         raise LimitExceeded(
@@ -98,17 +91,3 @@ def check_time(expected: Estimate, settings: Settings) -> str:
             f"the host can raise {settings.variable('job_minutes')}."
         )
     return warning
-
-
-def duration(seconds: float) -> str:
-    """`6 s`, `40 s`, `2.5 min`, `1 h 20 min`: to as many digits as an estimate deserves."""
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < 20:
-        return f"{seconds:.0f} s"
-    if seconds < 88:
-        return f"{5 * round(seconds / 5)} s"
-    if seconds < 285:
-        return f"{round(seconds / 30) / 2:g} min"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return " ".join([f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes))

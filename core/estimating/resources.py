@@ -7,11 +7,10 @@ from collections import Counter
 from typing import Literal, NamedTuple
 
 from core import backbones
-from core.backbones import Backbone
 from core.dataset import Dataset
 from core.errors import NotEnoughResources
 from core.settings import MEGABYTE, Settings
-from core.system import capacity, threads
+from core.system import capacity, prose, threads
 from core.training import depth
 from core.training.config import TrainingConfig
 
@@ -28,11 +27,8 @@ PARAMETER_COPIES = 4
 """Of each parameter: its value, the best so far, and two moments of the optimizer."""
 ACTIVATION_COPIES = 2
 """Bytes of a step relative to those of its layers' outputs: gradients and work space."""
-EXPORT_COPIES = 14
-"""Memory of making the exports, relative to the model."""
-MODEL_FILES = 5.5
-"""Disk of the exports, relative to the model: four are whole and int8 is a quarter; `train.py` may
-come with the backbone, and a margin is added."""
+MODEL_FILES = 1.2
+"""Disk of the LiteRT file and of what is written beside it, relative to the model."""
 THUMBNAIL_BYTES = 6_000
 RESERVE = 0.1
 """Share of what is free that stays free."""
@@ -95,14 +91,8 @@ def step_bytes(config: TrainingConfig) -> float:
     return ACTIVATION_COPIES * values * 1e6 * FLOAT32
 
 
-def export_memory(backbone: Backbone) -> int:
-    """Peak bytes of making the exports."""
-    model = EXPORT_COPIES * backbone.megabytes * MEGABYTE
-    return math.ceil(PYTHON_BYTES + TENSORFLOW_BYTES + model)
-
-
 def disk(dataset: Dataset, config: TrainingConfig) -> int:
-    """Bytes that a training adds: features of every view, and the run with its exports."""
+    """Bytes that a training adds: features of every view, and the run."""
     backbone = backbones.get(config.backbone)
     view = backbone.embedding * FLOAT32
     top = 1000 * backbone.embedding * FLOAT32  # ImageNet's classes, which no run has
@@ -142,14 +132,6 @@ def require(resource: Literal["memory", "disk"], needed: int, available: int) ->
     """
     if needed > available * (1 - RESERVE):
         raise NotEnoughResources(
-            f"Expected about {format_bytes(needed)} of free {resource}, "
-            f"found {format_bytes(available)}. {ADVICE[resource]}"
+            f"Expected about {prose.size(needed)} of free {resource}, "
+            f"found {prose.size(available)}. {ADVICE[resource]}"
         )
-
-
-def format_bytes(number: float) -> str:
-    """Bytes to two digits: `45 MB`, `310 MB`, `1.9 GB`."""
-    megabytes = number / MEGABYTE
-    if megabytes >= 1000:
-        return f"{megabytes / 1024:.1f} GB"
-    return f"{float(f'{megabytes:.2g}'):.0f} MB"

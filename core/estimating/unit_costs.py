@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -24,12 +24,10 @@ FORWARD = 1.5e-3
 """Seconds of one core for a forward pass, per millisecond in the table of backbones."""
 STEP = 4
 """Duration of a training step in forward passes through what it trains."""
-EXPORTS, EXPORTS_PER_MEGABYTE = 40.0, 0.3
-"""Seconds to make and verify the exports: for all backbones, and per megabyte of the model."""
 
-Unit = Literal["view", "step", "exports"]
+Unit = Literal["view", "step"]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-_RECORDED = TypeAdapter(dict[str, dict[Unit, Seconds]])
+_RECORDED = TypeAdapter(dict[str, dict[str, Seconds]])
 
 
 class UnitCosts(BaseModel):
@@ -38,7 +36,6 @@ class UnitCosts(BaseModel):
     Attributes:
         view: decode and render one view of a picture and run it through the whole backbone.
         step: one training picture in one epoch of fine-tuning, if the whole backbone is trained.
-        exports: make and verify all exports.
         recorded: whether a training on this machine has recorded any of them.
     """
 
@@ -46,7 +43,6 @@ class UnitCosts(BaseModel):
 
     view: Seconds
     step: Seconds
-    exports: Seconds
     recorded: bool = False
 
 
@@ -56,13 +52,14 @@ def built_in(backbone: Backbone) -> UnitCosts:
     return UnitCosts(
         view=forward + DECODE / threads.cores(),
         step=STEP * forward,
-        exports=EXPORTS + EXPORTS_PER_MEGABYTE * backbone.megabytes,
     )
 
 
 def read(backbone: Backbone, settings: Settings) -> UnitCosts:
     """What trainings with this backbone have recorded, completed by the built-in guess."""
-    recorded = _recorded(settings).get(backbone.name)
+    seconds = _recorded(settings).get(backbone.name, {})
+    # Files from before exports were made on demand have their duration, too.
+    recorded = {unit: seconds[unit] for unit in get_args(Unit) if unit in seconds}
     if not recorded:
         return built_in(backbone)
     return built_in(backbone).model_copy(update={"recorded": True} | recorded)
@@ -86,7 +83,7 @@ def record(backbone: Backbone, settings: Settings, unit: Unit, seconds: float) -
         logger.warning("unit costs could not be recorded: %s", error)
 
 
-def _recorded(settings: Settings) -> dict[str, dict[Unit, float]]:
+def _recorded(settings: Settings) -> dict[str, dict[str, float]]:
     """The file; a missing or damaged one is empty."""
     try:
         return _RECORDED.validate_json((settings.home / FILE).read_bytes())

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core import backbones, images
-from core.dataset import Example
 from core.errors import Cancelled, NotEnoughResources, TuskerError
 from core.estimating import resources
-from core.export import train_program, verify
+from core.export import parts, train_program, verify
 from core.export.formats import FORMATS, INT8, LABELS, ONNX, SAVED_MODEL, Description, Format
 from core.export.formats import labels as label_lines
+from core.export.parts import Int8Trunk
 from core.export.verify import HeldOut
 from core.jobs.events import Counter, Emit, Note
 from core.model import storage
 from core.model.dense import DenseHead
+from core.model.litert_file import LitertFile
 from core.runs.run import Run
 from core.runs.verification import FileVerification, Verification
 from core.settings import MEGABYTE, Settings
-from core.system import capacity, files
-
-if TYPE_CHECKING:
-    import keras
+from core.system import capacity, files, prose
 
 logger = logging.getLogger(__name__)
 
@@ -36,145 +35,220 @@ OPENED = 4
 VERIFICATION_PICTURES = 200
 """Most test pictures that each file is run on."""
 CALIBRATION_PICTURES = 100
-"""Training pictures whose activations give the ranges of int8."""
-BATCH = 16
+"""Pictures whose activations give the ranges of int8."""
+SCRATCH = ".making-"
 Write = Callable[[Path], None]
 
 
-def build_all(run: Run, pictures: Path, settings: Settings, emit: Emit) -> Verification:
-    """Write every format beside the model, verify it in a fresh process, keep it if it passes.
+def export(
+    run: Run, forms: Collection[Format], pictures: Path | None, settings: Settings, emit: Emit
+) -> Verification:
+    """Write formats beside the model, verify them in a fresh process, keep those that pass.
 
-    A format that fails does not affect the others.
+    A format that fails does not affect the others. The caller writes the manifest.
+
+    Args:
+        pictures: folder that the dataset's paths are relative to; None if they were deleted.
 
     Raises:
         RunDamaged: the run's own files cannot be read.
-        WeightsUnavailable: the backbone's weights cannot be had.
+        UnknownModel: its backbone has not been prepared on this machine.
     """
-    from core.model import keras_model
-
     folder = run.model_folder
+    for abandoned in folder.glob(f"{SCRATCH}*"):
+        files.remove(abandoned)
     model, arrays = storage.load(folder)
-    plain, three_outputs = keras_model.assemble(model, arrays, settings)
     files.write_text(folder / LABELS, label_lines(model))
-    train_program.write(folder, run.config(), model, run.dataset(), settings)
-    pictures_held_out = held_out(run, pictures)
-    writers = _writers(run, pictures, model, plain, three_outputs, DenseHead.from_arrays(arrays))
-    results = {}
-    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder) as scratch:
-        for form in _by_memory():
-            path, target = Path(scratch) / form.file, folder / form.file
-            files.remove(target)
-            emit(Note(sentence=f"Writing and verifying {form.file}."))
-            result = _make(form, path, writers[form.file], model, pictures_held_out, Counter(emit))
-            if result.passed:
-                path.rename(target)
-            else:
+    train_program.write(folder, run.config(), model, run.dataset())
+    source = _Source(run, pictures, settings, model, arrays)
+    known = held_out(run, pictures, settings)
+    for group in _groups(forms):
+        with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
+            made: dict[Format, Path] = {}
+            results: list[FileVerification] = []
+            for form in group:
+                files.remove(folder / form.file)
+                emit(Note(sentence=f"Writing {form.file}."))
+                path = Path(scratch) / form.file
+                if (failure := _write(form, source, path)) is None:
+                    made[form] = path
+                else:
+                    results.append(FileVerification(file=form.file, passed=False, reason=failure))
+            if made:
+                results += verify.verify(made, model, known, Counter(emit))
+            for form, path in made.items():
+                if next(result.passed for result in results if result.file == form.file):
+                    path.rename(folder / form.file)
+        for result in results:
+            if not result.passed:
                 emit(Note(sentence=result.reason))
-            results[form.file] = result
-    verification = Verification(
-        pictures=len(pictures_held_out.paths),
-        accuracy=pictures_held_out.accuracy,
-        results=tuple(results[form.file] for form in FORMATS),
-    )
-    run.verification.write(verification)
+        _record(run, results)
+    verification = run.verification()
+    assert verification is not None
     return verification
 
 
-def held_out(run: Run, pictures: Path) -> HeldOut:
-    """A sample of the test pictures, evenly spaced, with the predictions of the report."""
+def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
+    """A sample of the test pictures, evenly spaced, with their predictions.
+
+    Where the pictures were deleted, these are the small copies that the run keeps of them, with
+    the predictions that the run's model makes of these.
+    """
     examples = run.dataset().of("test")
     places = _evenly(len(examples), VERIFICATION_PICTURES)
-    return HeldOut(
-        paths=tuple(pictures / examples[place].path for place in places),
-        labels=np.array([examples[place].label for place in places]),
-        probabilities=run.probabilities()[places],
-    )
+    labels = np.array([examples[place].label for place in places])
+    if pictures is not None:
+        paths = tuple(pictures / examples[place].path for place in places)
+        return HeldOut(paths, labels, run.probabilities()[places])
+    paths = tuple(run.thumbnail(place) for place in places)
+    classifier = run.classifier(settings)
+    rows = [classifier.answer(classifier.load(path)).probabilities for path in paths]
+    return HeldOut(paths, labels, np.stack(rows), thumbnails=True)
 
 
-def _evenly(total: int, count: int) -> np.ndarray:
-    """At most `count` evenly spaced indices below `total`."""
-    return np.unique(np.linspace(0, total - 1, count).round().astype(int))
+@dataclass(frozen=True)
+class _Source:
+    """What the formats are made of, and the function that writes each of them."""
+
+    run: Run
+    pictures: Path | None
+    settings: Settings
+    model: storage.ModelFile
+    arrays: dict[str, np.ndarray]
+
+    def write(self, form: Format, path: Path) -> None:
+        """Write a format."""
+        writers: dict[str, Write] = {
+            storage.LITERT: self._litert,
+            INT8: self._int8,
+            ONNX: self._onnx,
+            storage.KERAS: self._keras,
+            SAVED_MODEL: self._saved_model,
+        }
+        writers[form.file](path)
+
+    def _litert(self, path: Path) -> None:
+        file = self._network()
+        file.add_head(DenseHead.from_arrays(self.arrays), "embedding", "feature_map")
+        self._describe(file, path)
+
+    def _int8(self, path: Path) -> None:
+        backbone = backbones.get(self.model.backbone)
+        if self.model.fine_tuned:
+            trunk = self._quantised()
+        else:
+            trunk = parts.int8_trunk(backbone, self.settings, self._quantised)
+        path.write_bytes(trunk.content.tobytes())
+        file = LitertFile(path)
+        file.add_head(DenseHead.from_arrays(self.arrays).after(trunk.scale, trunk.shift))
+        self._describe(file, path)
+
+    def _onnx(self, path: Path) -> None:
+        from core.export import onnx_file
+
+        file, description = self._network(), Description.of(self.model)
+        file.add_head(DenseHead.from_arrays(self.arrays))
+        onnx_file.write(file, path, description.sentence, description.entries)
+
+    def _keras(self, path: Path) -> None:
+        from core.export import keras_file
+
+        base = parts.backbone_file(backbones.get(self.model.backbone), self.settings)
+        keras_file.write(base, self.model, self.arrays, path)
+
+    def _saved_model(self, path: Path) -> None:
+        from core.export import convert
+
+        source = path.with_name(f"source-{storage.KERAS}")
+        self._keras(source)
+        convert.to_saved_model(source, path, Description.of(self.model))
+
+    def _network(self) -> LitertFile:
+        path = storage.serving_model(self.run.model_folder, self.model, self.settings)
+        return LitertFile(path)
+
+    def _describe(self, file: LitertFile, path: Path) -> None:
+        description = Description.of(self.model)
+        file.describe(description.sentence, description.entries, input_name="picture")
+        file.write(path)
+
+    def _quantised(self) -> Int8Trunk:
+        """The network below the head in int8, with ranges of activations on the run's pictures."""
+        from core.export import convert
+
+        with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+            source = Path(scratch) / storage.KERAS
+            self._keras(source)
+            return convert.to_int8(source, self._views())
+
+    def _views(self) -> np.ndarray:
+        """(n, size, size, 3) uint8: training pictures or, if deleted, copies of test pictures."""
+        if self.pictures is None:
+            tests = len(self.run.dataset().of("test"))
+            paths = [self.run.thumbnail(place) for place in _evenly(tests, CALIBRATION_PICTURES)]
+        else:
+            examples = self.run.dataset().of("train")
+            places = _evenly(len(examples), CALIBRATION_PICTURES)
+            paths = [self.pictures / examples[place].path for place in places]
+        size, crop = self.model.size, self.model.crop
+        return np.stack([images.decode_and_crop(path, size, crop) for path in paths])
 
 
-def _make(
-    form: Format,
-    path: Path,
-    write: Write,
-    model: storage.ModelFile,
-    held_out: HeldOut,
-    count: Counter,
-) -> FileVerification:
-    """Write and verify one format; if that fails, the result says why."""
+def _write(form: Format, source: _Source, path: Path) -> str | None:
+    """Write one format. Returns why that failed; None if it did not."""
     try:
-        _require_memory(form, model)
-        write(path)
-        return verify.verify(form, path, model, held_out, count)
+        _require_memory(form, source.model)
+        source.write(form, path)
     except Cancelled:
         raise
     except TuskerError as error:
-        return FileVerification(
-            file=form.file, passed=False, reason=f"{form.file} was not made: {error}"
-        )
+        return f"{form.file} was not made: {error}"
     except Exception:
         logger.exception(form.file)
-        sentence = f"{form.file} could not be made; the log says why."
-        return FileVerification(file=form.file, passed=False, reason=sentence)
+        return f"{form.file} could not be made; the log says why."
+    return None
+
+
+def _record(run: Run, results: list[FileVerification]) -> None:
+    """Add results to those of earlier exports."""
+    earlier = run.verification()
+    by_file = {result.file: result for result in (*(earlier.results if earlier else ()), *results)}
+    examples, probabilities = run.dataset().of("test"), run.probabilities()
+    places = _evenly(len(examples), VERIFICATION_PICTURES)
+    labels = np.array([examples[place].label for place in places])
+    run.verification.write(
+        Verification(
+            pictures=len(places),
+            accuracy=float((probabilities[places].argmax(axis=1) == labels).mean()),
+            results=tuple(by_file[form.file] for form in FORMATS if form.file in by_file),
+        )
+    )
+
+
+def _evenly(total: int, count: int) -> list[int]:
+    """At most `count` evenly spaced indices below `total`."""
+    return np.unique(np.linspace(0, total - 1, count).round().astype(int)).tolist()
 
 
 def _require_memory(form: Format, model: storage.ModelFile) -> None:
-    """Check that the memory for converting and verifying a file is free."""
+    """Check that the memory for writing and verifying a file is free."""
     network = backbones.get(model.backbone).megabytes * MEGABYTE
     verifying = OPENED * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
     needed, free = round(max(form.copies * network, verifying)), capacity.free_memory()
     if needed > free * (1 - resources.RESERVE):
         raise NotEnoughResources(
-            f"Expected about {resources.format_bytes(needed)} of free memory, found "
-            f"{resources.format_bytes(free)}. End other work on this machine and train again, or "
+            f"Expected about {prose.size(needed)} of free memory, found "
+            f"{prose.size(free)}. End other work on this machine and try again, or "
             "choose a smaller backbone."
         )
 
 
-def _by_memory() -> list[Format]:
-    """Formats that are made from another come after it; those that need most memory come last."""
-    return sorted(FORMATS, key=lambda form: (form.file == INT8, form.copies))
+def _groups(forms: Collection[Format]) -> Iterator[list[Format]]:
+    """The formats that one process verifies: those that the same library opens."""
+    order = {name: place for place, name in enumerate(("ai-edge-litert", "onnxruntime", "keras"))}
 
+    def library(form: Format) -> int:
+        return order["keras" if form.tensorflow else form.packages[-1]]
 
-def _writers(
-    run: Run,
-    pictures: Path,
-    model: storage.ModelFile,
-    plain: keras.Model,
-    three_outputs: keras.Model,
-    head: DenseHead,
-) -> dict[str, Write]:
-    """The function that writes each format."""
-    import keras
-
-    from core.export import convert
-
-    description = Description.of(model)
-    named = keras.Model(plain.input, {"probabilities": plain.output}, name="classifier")
-    embedding = three_outputs.output["embedding"]
-    trunk = keras.Model(plain.input, {"embedding": embedding}, name="trunk")
-
-    def to_int8(path: Path) -> None:
-        source = path.with_name(f"{SAVED_MODEL} to quantise")
-        convert.to_saved_model(trunk, source, description)
-        examples: tuple[Example, ...] = run.dataset().of("train")
-        chosen = [examples[place] for place in _evenly(len(examples), CALIBRATION_PICTURES)]
-        views = np.stack(
-            [
-                images.decode_and_crop(pictures / example.path, model.size, model.crop)
-                for example in chosen
-            ]
-        )
-        embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)["embedding"]
-        convert.to_int8(source, views, embeddings, head, path, description)
-
-    return {
-        storage.LITERT: lambda path: convert.to_litert(three_outputs, path, description),
-        storage.KERAS: plain.save,
-        SAVED_MODEL: lambda path: convert.to_saved_model(named, path, description),
-        ONNX: lambda path: convert.to_onnx(named, path, description),
-        INT8: to_int8,
-    }
+    for _, group in itertools.groupby(sorted(forms, key=library), library):
+        yield list(group)

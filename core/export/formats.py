@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from core.errors import BadInput
 from core.model import storage
 from core.model.storage import ModelFile
 
@@ -18,6 +20,7 @@ class Format:
     """A row of the table.
 
     Attributes:
+        name: on the command line.
         file: name of the file or, for a SavedModel, of the folder.
         title: name on the screen.
         meaning: what the file is for.
@@ -26,10 +29,11 @@ class Format:
         imports: lines of the program that import the packages.
         opening: lines of the program that open the file at `path` and return a function.
         exact: whether its probabilities must match the report; else it may lose some accuracy.
-        copies: additional memory that its conversion takes, in sizes of the network.
+        copies: additional memory that making it takes, in sizes of the network.
         tensorflow: whether its program needs TensorFlow.
     """
 
+    name: str
     file: str
     title: str
     meaning: str
@@ -70,6 +74,7 @@ def labels(model: ModelFile) -> str:
 
 
 _LITERT = Format(
+    "litert",
     storage.LITERT,
     "LiteRT",
     "The whole model for LiteRT: on phones, in browsers and here",
@@ -80,13 +85,13 @@ _LITERT = Format(
         "run = Interpreter(str(path)).get_signature_runner()\n"
         'return lambda picture: run(picture=np.float32([picture]))["probabilities"][0]'
     ),
-    copies=12,
 )
 
 FORMATS = (
     _LITERT,
     replace(
         _LITERT,
+        name="int8",
         file=INT8,
         title="LiteRT int8",
         meaning="The same in whole numbers: a quarter of the size, for small devices",
@@ -94,6 +99,7 @@ FORMATS = (
         copies=14,
     ),
     Format(
+        "keras",
         storage.KERAS,
         "Keras",
         "The whole model for Keras, of plain layers, to train further",
@@ -107,6 +113,7 @@ FORMATS = (
         tensorflow=True,
     ),
     Format(
+        "onnx",
         ONNX,
         "ONNX",
         "The whole model for ONNX Runtime: servers, browsers, other languages",
@@ -117,9 +124,9 @@ FORMATS = (
             "session = onnxruntime.InferenceSession(path)\n"
             'return lambda picture: session.run(None, {"picture": np.float32([picture])})[0][0]'
         ),
-        copies=34,
     ),
     Format(
+        "saved-model",
         SAVED_MODEL,
         "SavedModel",
         "The whole model for TensorFlow Serving and the tools around it",
@@ -133,3 +140,17 @@ FORMATS = (
         tensorflow=True,
     ),
 )
+
+
+def named(names: Iterable[str]) -> tuple[Format, ...]:
+    """The formats with these names, in the order of the table; all of them for no name.
+
+    Raises:
+        BadInput: there is no such format.
+    """
+    chosen, known = set(names), {form.name for form in FORMATS}
+    if unknown := sorted(chosen - known):
+        raise BadInput(
+            f"There is no format {unknown[0]!r}. Choose from: {', '.join(sorted(known))}."
+        )
+    return tuple(form for form in FORMATS if form.name in (chosen or known))

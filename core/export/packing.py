@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import time
 import zipfile
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from core import backbones
-from core.export import programs
+from core.export import parts, programs
 from core.export.card import card
 from core.export.formats import FORMATS, LABELS, Format
 from core.export.train_program import BACKBONE_FILE, PROGRAM, SPLIT_FILE
@@ -28,7 +29,8 @@ MIT = Path(__file__).parents[2] / "LICENSE"
 MODEL_FILES = {
     PROGRAM: "A Keras program that trains the same model again, without Tusker",
     SPLIT_FILE: "Which picture was for training, validation and test, for train.py",
-    BACKBONE_FILE: "The pretrained network, for train.py, if Keras does not have it",
+    BACKBONE_FILE: "The pretrained network, for train.py, if Keras does not have it; prepared "
+    "with the Keras format",
     LABELS: "Names of the classes, one per line, in the order of the outputs",
     storage.MODEL: "What the model is: backbone, size, classes",
     storage.WEIGHTS: "The trained weights, as plain arrays",
@@ -66,9 +68,12 @@ def sizes(run: Run) -> dict[str, int]:
     return {form.file: size(run.model_folder / form.file) for form in available_formats(run)}
 
 
-def other_files(run: Run) -> dict[str, Path]:
+def other_files(run: Run, settings: Settings) -> dict[str, Path]:
     """The files beside the formats that exist, by their name in the bundle."""
     paths = {name: run.model_folder / name for name in MODEL_FILES}
+    backbone = backbones.get(storage.load_description(run.model_folder).backbone)
+    if not backbone.in_keras and (kept := parts.kept_backbone_file(backbone, settings)):
+        paths[BACKBONE_FILE] = kept
     return {name: path for name, path in paths.items() if path.is_file()} | run.bundled_files()
 
 
@@ -86,7 +91,7 @@ def pack(run: Run, settings: Settings, chosen: Collection[str] | None = None) ->
         with zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
             for form in forms:
                 _add(archive, run.model_folder / form.file, form.file)
-            for name, path in other_files(run).items():
+            for name, path in other_files(run, settings).items():
                 archive.write(path, name)
             for name, text in texts(run, forms).items():
                 entry = zipfile.ZipInfo(name, time.localtime()[:6])
@@ -94,6 +99,17 @@ def pack(run: Run, settings: Settings, chosen: Collection[str] | None = None) ->
                 archive.writestr(entry, text())
         scratch.seek(0)
         return scratch.read()
+
+
+def content(run: Run, form: Format) -> bytes:
+    """A file as it is, or the folder of a SavedModel as a zip."""
+    path = run.model_folder / form.file
+    if path.is_file():
+        return path.read_bytes()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        _add(archive, path, form.file)
+    return buffer.getvalue()
 
 
 def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:

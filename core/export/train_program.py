@@ -1,4 +1,4 @@
-"""Write the training of a run as a plain Keras program, with its split and backbone beside it."""
+"""Write the training of a run as a plain Keras program, with its split beside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from core import backbones
 from core.backbones import Backbone
 from core.dataset import Dataset
-from core.dataset.layout import SPLITS, Split
+from core.dataset.layout import Split, role
 from core.errors import RunDamaged
 from core.export import programs
 from core.model.storage import ModelFile
@@ -41,19 +41,9 @@ SCALING = {"ResNet": "resnet", "Inception": "inception_v3", "MobileNet": "mobile
 """Module of `keras.applications` whose `preprocess_input` scales pixels, by architecture."""
 
 
-def write(
-    folder: Path, config: TrainingConfig, model: ModelFile, dataset: Dataset, settings: Settings
-) -> None:
-    """Write the program and what it reads: the split and, unless Keras has it, the backbone.
-
-    Raises:
-        WeightsUnavailable: the backbone's weights cannot be had.
-        RunDamaged: the saved backbone does not compute what the network does.
-    """
-    backbone = backbones.get(model.backbone)
+def write(folder: Path, config: TrainingConfig, model: ModelFile, dataset: Dataset) -> None:
+    """Write the program and its split; see `write_backbone` for the other file that it may read."""
     files.write_text(folder / SPLIT_FILE, split_rows(dataset))
-    if not backbone.in_keras:
-        write_backbone(backbone, folder / BACKBONE_FILE, settings)
     files.write_text(folder / PROGRAM, program(config, model, dataset))
 
 
@@ -164,11 +154,9 @@ def _split_folders(dataset: Dataset) -> dict[str, Split]:
     """Folder above the classes → its split; a folder that was split further counts as training."""
     names = [example.name.split("/") for example in dataset.examples]
     deepest = min(map(len, names))
-    level = next(
-        level
-        for level in range(deepest)
-        if all(parts[level].casefold() in SPLITS for parts in names)
-    )
+    levels = (n for n in range(deepest - 1) if all(role(parts[n]) for parts in names))
+    if (level := next(levels, None)) is None:  # the split comes from a table
+        return {}
     splits: dict[str, set[Split | None]] = {}
     for parts, example in zip(names, dataset.examples, strict=True):
         splits.setdefault(parts[level], set()).add(example.split)

@@ -1,4 +1,4 @@
-"""Verify an exported file: run the program that ships with it on held-out pictures."""
+"""Verify exported files: run the programs that ship with them on held-out pictures."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import logging
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -26,6 +28,7 @@ TOLERANCE = 1e-3
 """Largest difference of a probability from the report's, for formats that must match it."""
 ACCURACY_LOSS = 0.02
 """Accuracy that other formats may lose, though always at least one picture."""
+ANSWERS = "answers.npz"
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,14 @@ class HeldOut:
     Attributes:
         paths: the files.
         labels: (n,) indices of their classes.
-        probabilities: (n, k) as in the report.
+        probabilities: (n, k) of the model, for original pictures those in the report.
+        thumbnails: whether the files are the small copies that the run keeps.
     """
 
     paths: tuple[Path, ...]
     labels: np.ndarray
     probabilities: np.ndarray
+    thumbnails: bool = False
 
     @property
     def accuracy(self) -> float:
@@ -49,18 +54,34 @@ class HeldOut:
 
 
 def verify(
-    form: Format, path: Path, model: ModelFile, held_out: HeldOut, count: Counter
-) -> FileVerification:
-    """Compare the predictions of an exported file with those of the report.
+    made: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, count: Counter
+) -> list[FileVerification]:
+    """Compare the predictions of exported files with those of the report, in one fresh process.
 
     Args:
-        path: the file, or the folder of a SavedModel.
+        made: files, or folders of a SavedModel, that are opened with the same library.
         count: called with the number of pictures done; an exception of it ends the process.
     """
-    try:
-        indices, probabilities, seconds = _predict(form, path, model, held_out, count)
-    except _VerificationError as error:
-        return FileVerification(file=form.file, passed=False, reason=str(error))
+    results = []
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        _run_programs(made, model, held_out, Path(scratch), count)
+        for form, path in made.items():
+            try:
+                answers = _answers(Path(scratch) / form.name, form, model)
+                results.append(_compare(form, path, held_out, *answers))
+            except _VerificationError as error:
+                results.append(FileVerification(file=form.file, passed=False, reason=str(error)))
+    return results
+
+
+def _compare(
+    form: Format,
+    path: Path,
+    held_out: HeldOut,
+    indices: np.ndarray,
+    probabilities: np.ndarray,
+    seconds: np.ndarray,
+) -> FileVerification:
     expected, labels = held_out.probabilities[indices], held_out.labels[indices]
     difference = float(np.abs(probabilities - expected).max())
     predicted = probabilities.argmax(axis=1)
@@ -89,6 +110,7 @@ def verify(
         milliseconds=1000 * float(np.median(seconds)),
         megabytes=size(path) / MEGABYTE,
         runtime=f"{form.packages[-1]} {_version(form.packages[-1])}",
+        thumbnails=held_out.thumbnails,
     )
 
 
@@ -102,28 +124,59 @@ class _VerificationError(Exception):
     """Why a file could not be run."""
 
 
-def _predict(
-    form: Format, path: Path, model: ModelFile, held_out: HeldOut, count: Counter
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Indices of the pictures that the program could read, their probabilities and seconds."""
-    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        folder = Path(scratch)
-        program, request = folder / form.program, folder / "request.json"
-        program.write_text(programs.prediction(form, model), encoding="utf-8")
+def _run_programs(
+    made: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, scratch: Path, count: Counter
+) -> None:
+    """Run the program of each format on the pictures; its answers go to a folder in `scratch`."""
+    tasks = []
+    for form, path in made.items():
+        folder = scratch / form.name
+        folder.mkdir()
+        (folder / form.program).write_text(programs.prediction(form, model), encoding="utf-8")
         (folder / "labels.txt").touch()
-        values = {
-            "program": str(program),
-            "model": str(path),
-            "pictures": [str(picture) for picture in held_out.paths],
-            "answers": str(folder / "answers.npz"),
-        }
-        request.write_text(json.dumps(values), encoding="utf-8")
-        command = [sys.executable, "-I", str(programs.RUNNER), str(request)]
-        _run(command, form, len(held_out.paths), count)
-        with np.load(folder / "answers.npz", allow_pickle=False) as file:
+        program, answers = str(folder / form.program), str(folder / ANSWERS)
+        tasks.append({"program": program, "model": str(path), "answers": answers})
+    pictures = [str(picture) for picture in held_out.paths]
+    request = scratch / "request.json"
+    request.write_text(json.dumps({"pictures": pictures, "tasks": tasks}), encoding="utf-8")
+    what = f"Verifying {' and '.join(form.file for form in made)}"
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            [sys.executable, "-I", str(programs.RUNNER), str(request)],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.strip().isdecimal():
+                    count(what, int(line), len(pictures) * len(made))
+        except BaseException:
+            process.kill()
+            raise
+        process.wait()
+        if not all((scratch / form.name / ANSWERS).is_file() for form in made):
+            errors.seek(0)
+            logger.error("%s: %s", what, errors.read().decode(errors="replace"))
+
+
+def _answers(
+    folder: Path, form: Format, model: ModelFile
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices of the pictures that a program could read, their probabilities and seconds."""
+    try:
+        with np.load(folder / ANSWERS, allow_pickle=False) as file:
             indices, probabilities, seconds = (
                 file[name] for name in ("indices", "probabilities", "seconds")
             )
+    except (OSError, ValueError, LookupError, BadZipFile) as error:
+        raise _VerificationError(
+            f"{form.file} could not be opened in a fresh process; it was withheld. "
+            "The log says why."
+        ) from error
     if not len(indices):
         raise _VerificationError(
             f"{form.file} could not be verified: Pillow alone opens none of the held-out pictures."
@@ -133,28 +186,6 @@ def _predict(
             f"{form.file} does not give a probability for each class; it was withheld."
         )
     return indices, probabilities, seconds
-
-
-def _run(command: list[str], form: Format, total: int, count: Counter) -> None:
-    with (
-        tempfile.TemporaryFile() as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if line.strip().isdecimal():
-                    count(f"Verifying {form.file}", int(line), total)
-        except BaseException:
-            process.kill()
-            raise
-        if process.wait():
-            errors.seek(0)
-            logger.error("%s: %s", form.file, errors.read().decode(errors="replace"))
-            raise _VerificationError(
-                f"{form.file} could not be opened in a fresh process; it was withheld. "
-                "The log says why."
-            )
 
 
 def _version(package: str) -> str:

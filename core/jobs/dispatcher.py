@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from filelock import Timeout
 from core import settings as settings_module
 from core.jobs import workers
 from core.jobs.folder import JobFolder, Kind, State
-from core.jobs.queue import Queue, job_of, slot
+from core.jobs.queue import SLOT_SECONDS, Queue, job_of, slot
 from core.settings import Settings
 from core.system import log
 
@@ -28,8 +29,14 @@ LOCK_SECONDS = 1.0
 
 
 def drain(queue: Queue, settings: Settings) -> None:
-    """Run the jobs of a queue on this machine, one at a time, the oldest first."""
+    """Run the jobs of a queue on this machine, one at a time, the oldest first.
+
+    An export that is stopped for a training keeps its ticket, and runs again afterwards.
+    """
     while tickets := queue.tickets():
+        if workers.must_wait(queue.kind, settings):
+            time.sleep(SLOT_SECONDS)
+            continue
         with slot(settings):
             _run_ticket(tickets[0], settings)
 
@@ -85,8 +92,17 @@ def _run_ticket(ticket: Path, settings: Settings) -> None:
         with suppress(OSError):  # on a full disk the next reader finds the job interrupted
             folder.end(State.FAILED, "The worker could not be started. Try again in a few minutes.")
     finally:
-        ticket.unlink(missing_ok=True)
-        log_end(folder)
+        if not _waits(folder):
+            ticket.unlink(missing_ok=True)
+            log_end(folder)
+
+
+def _waits(folder: JobFolder) -> bool:
+    """Whether a job was put back into the queue."""
+    try:
+        return folder.recorded().state is State.QUEUED and not folder.cancel_requested
+    except FileNotFoundError:
+        return False
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-EXPORTS_BEGIN = "The files to download are being made."
-"""The note that follows the report: from here on a training only builds exports."""
 STEP_SECONDS = 0.25
 """Minimum time between two recorded steps of the same work; the first and the last always are."""
 

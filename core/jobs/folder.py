@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from core.jobs.events import EventLog
 from core.system import files
 
-Kind = Literal["intake", "prepare", "compare", "import", "train"]
+Kind = Literal["intake", "prepare", "compare", "import", "train", "export"]
 # Files written before version 1.0 call imports "adopt".
 _StoredKind = Annotated[Kind, BeforeValidator(lambda kind: "import" if kind == "adopt" else kind)]
 
@@ -128,8 +128,12 @@ class JobFolder:
         spent = self._total_seconds() if self._unfinished(order) else 0.0
         for name in (CANCEL, EVENTS, LOG):
             (self.path / name).unlink(missing_ok=True)
-        files.write_text(self.path / ORDER, order.model_dump_json(indent=1))
+        self.replace_order(order)
         self._queue(order.kind, time.time(), spent)
+
+    def replace_order(self, order: Order) -> None:
+        """Replace the order; a worker that reads it again sees the new one."""
+        files.write_text(self.path / ORDER, order.model_dump_json(indent=1))
 
     def reopen(self) -> None:
         """Queue an interrupted job again, in its old place; the worker's log is kept."""

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 
-from core.jobs.folder import JobFolder, State, Status
+from core.jobs.folder import JobFolder, Kind, State, Status
+from core.jobs.queue import Queue
 from core.settings import Settings
-from core.system import files
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = "core.pipeline.worker"
@@ -64,6 +64,11 @@ def dispatcher_environment(settings: Settings) -> dict[str, str]:
     """The environment of a dispatcher: a worker's, and the credentials of the Ray cluster."""
     ray = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
     return worker_environment(settings) | (ray if settings.runner == "ray" else {})
+
+
+def must_wait(kind: Kind, settings: Settings) -> bool:
+    """Whether a job of this kind has to wait: exports do while trainings are queued or running."""
+    return kind == "export" and bool(Queue("train", settings).tickets())
 
 
 def run(folder: JobFolder, settings: Settings) -> None:
@@ -114,21 +119,10 @@ def interrupt(folder: JobFolder, settings: Settings) -> Status:
     return folder.recorded()
 
 
-def clean_up(folder: JobFolder, settings: Settings, pid: int | None = None) -> None:
-    """Remove what a stopped worker left half-written.
-
-    Args:
-        pid: of that worker, on this machine; None if no worker is left on any machine.
-    """
-    # The folder of a preparation is the backbone's, and other processes may be writing to it.
-    with suppress(FileNotFoundError):
-        if folder.recorded().kind != "prepare":
-            folder.clear()
-    if pid is None:
-        shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
-    else:
-        for shared in (settings.home / "weights", *settings.home.glob("backbones/*")):
-            files.remove_temporary(shared, pid)
+def clean_up(folder: JobFolder, settings: Settings) -> None:
+    """Remove what a stopped worker left half-written; no worker is left on any machine."""
+    _clear(folder)
+    shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
 
 
 def explain_exit(code: int | None, log: str, settings: Settings) -> tuple[State, str]:
@@ -160,26 +154,37 @@ def _watch(
 ) -> None:
     """Wait for a worker, stop it if it must, clean up after it and record how it ended."""
     deadline = time.monotonic() + seconds
-    overdue, queued_at = False, folder.recorded().queued_at
+    overdue, preempted, recorded = False, False, folder.recorded()
     while True:
         try:
             code = _wait(worker, POLL_SECONDS)
             break
         except psutil.TimeoutExpired:
             overdue = time.monotonic() > deadline
-        if overdue or folder.cancel_requested or not folder.exists:
+            preempted = must_wait(recorded.kind, settings)
+        if overdue or preempted or folder.cancel_requested or not folder.exists:
             code = _stop(worker)
             break
     shutil.rmtree(scratch, ignore_errors=True)
     with suppress(OSError):  # another attempt still uses the folder, or it is gone
         _scratch(folder, settings).rmdir()
     if code != 0:
-        clean_up(folder, settings, worker.pid)
+        _clear(folder)
     with suppress(FileNotFoundError), folder.try_lock(timeout=1.0) as locked:
         # Without the lock another worker does the job, and this one did nothing. With another
         # time the job was queued again meanwhile.
-        if locked and folder.recorded().queued_at == queued_at:
-            _record_end(folder, code, overdue, settings)
+        if locked and folder.recorded().queued_at == recorded.queued_at:
+            if preempted and not (folder.recorded().state.ended or folder.cancel_requested):
+                folder.reopen()
+            else:
+                _record_end(folder, code, overdue, settings)
+
+
+def _clear(folder: JobFolder) -> None:
+    # The folder of a preparation is the backbone's, and other processes may be writing to it.
+    with suppress(FileNotFoundError):
+        if folder.recorded().kind != "prepare":
+            folder.clear()
 
 
 def _record_end(folder: JobFolder, code: int | None, overdue: bool, settings: Settings) -> None:

@@ -1,16 +1,11 @@
-"""Assemble a trained model in Keras, and convert between its weights and named arrays."""
+"""Convert between the trained weights of a Keras network and named arrays."""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
 
-from core import backbones
-from core.backbones import build
 from core.errors import RunDamaged
-from core.model.dense import DenseHead
-from core.model.storage import ModelFile
-from core.settings import Settings
 
 
 def trained_arrays(trunk: keras.Model, above: keras.Model) -> dict[str, np.ndarray]:
@@ -25,42 +20,6 @@ def trained_arrays(trunk: keras.Model, above: keras.Model) -> dict[str, np.ndarr
         if id(layer) in trained
         for variable in layer.trainable_variables
     }
-
-
-def assemble(
-    model: ModelFile, arrays: dict[str, np.ndarray], settings: Settings
-) -> tuple[keras.Model, keras.Model]:
-    """The whole network: preprocessing, backbone, pooling, head.
-
-    Args:
-        arrays: the head's layers and the trained weights of the backbone.
-
-    Returns:
-        Two models that share their layers, from float32 (n, size, size, 3), RGB 0–255: one to
-        probabilities (n, k), one to a dict of `probabilities`, `embedding` and `feature_map`.
-
-    Raises:
-        WeightsUnavailable: the backbone's weights cannot be had.
-        RunDamaged: the arrays do not fit the backbone.
-    """
-    trunk = build.trunk(backbones.get(model.backbone), settings=settings)
-    restore(trunk, arrays)
-    embedding = keras.layers.GlobalAveragePooling2D(name="embedding")(trunk.output)
-    x = embedding
-    layers = DenseHead.from_arrays(arrays).layers
-    for number, (kernel, bias) in enumerate(layers):
-        last = number == len(layers) - 1
-        x = keras.layers.Dropout(model.dropout, name=f"dropout_{number}")(x)
-        dense = keras.layers.Dense(
-            len(bias),
-            activation="softmax" if last else "relu",
-            name="probabilities" if last else f"hidden_{number}",
-        )
-        x = dense(x)
-        dense.set_weights([kernel, bias])
-    plain = keras.Model(trunk.input, x, name="classifier")
-    outputs = {"probabilities": x, "embedding": embedding, "feature_map": trunk.output}
-    return plain, keras.Model(trunk.input, outputs, name="classifier")
 
 
 def trained_layers(trunk: keras.Model, arrays: dict[str, np.ndarray]) -> list[keras.layers.Layer]:

@@ -31,7 +31,7 @@ class LitertFile:
             # Only the parts of a large file that are read get into memory.
             content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-        (self._graph,) = self._model.subgraphs
+        (self.graph,) = self._model.subgraphs
         self._named = {
             output.name.decode(): output for output in self._model.signatureDefs[0].outputs
         }
@@ -43,9 +43,9 @@ class LitertFile:
             LookupError: the converter removed the tensor.
         """
         named = re.compile(rf"(^|/){re.escape(layer)}(_\d+)?(/|$)")
-        for operator in reversed(self._graph.operators):
+        for operator in reversed(self.graph.operators):
             for index in operator.outputs:
-                tensor = self._graph.tensors[index]
+                tensor = self.graph.tensors[index]
                 # Of fused operations, the last one gives the first name.
                 if len(tensor.shape) == 4 and named.search(tensor.name.decode().split(";")[0]):
                     return int(index)
@@ -66,14 +66,14 @@ class LitertFile:
         layers: list[tuple[np.ndarray, np.ndarray]] = []
         while operator.inputs[0] != embedding:
             operator, kind = self._producer(operator.inputs[0])
-            kernel = self._constant(operator.inputs[1]) if len(operator.inputs) > 1 else None
+            kernel = self.constant(operator.inputs[1]) if len(operator.inputs) > 1 else None
             if kind != schema.BuiltinOperator.FULLY_CONNECTED or kernel is None:
                 raise LookupError("not only dense layers are above the embedding")
             activation = schema.ActivationFunctionType
             expected = activation.RELU if layers else activation.NONE
             if operator.builtinOptions.fusedActivationFunction != expected:
                 raise LookupError("a dense layer has another activation than ReLU")
-            bias = self._constant(operator.inputs[2]) if len(operator.inputs) > 2 else None
+            bias = self.constant(operator.inputs[2]) if len(operator.inputs) > 2 else None
             bias = np.zeros(len(kernel), np.float32) if bias is None else bias
             layers.insert(0, (kernel.T, bias))
         return DenseHead(tuple(layers))
@@ -91,11 +91,14 @@ class LitertFile:
             output.name, output.tensorIndex = name.encode(), index
             kept.append(output)
         self._model.signatureDefs[0].outputs = kept
-        self._graph.outputs = np.array([output.tensorIndex for output in kept], np.int32)
+        self.graph.outputs = np.array([output.tensorIndex for output in kept], np.int32)
         self._prune()
 
-    def add_head(self, head: DenseHead) -> None:
-        """Add a float32 head on the output `embedding`; `probabilities` becomes the only output.
+    def add_head(self, head: DenseHead, *kept: str) -> None:
+        """Add a float32 head on the output `embedding`, in place of the old one if there is one.
+
+        Args:
+            kept: outputs that stay beside the new `probabilities`.
 
         Raises:
             LookupError: the file has no output `embedding`.
@@ -116,7 +119,7 @@ class LitertFile:
         softmax.beta = 1.0
         made = self._new((1, head.classes))
         self._append(kinds.SOFTMAX, [flow], made, softmax)
-        self.keep(inside={"probabilities": made})
+        self.keep(*kept, inside={"probabilities": made})
 
     def retrain(self, layers: Iterable[Retrained]) -> None:
         """Replace kernels and biases of trained layers.
@@ -156,11 +159,33 @@ class LitertFile:
             change: float32 array → float32 array of the same shape.
         """
         done: set[int] = set()
-        for index, tensor in enumerate(self._graph.tensors):
-            values = self._constant(index)
+        for index, tensor in enumerate(self.graph.tensors):
+            values = self.constant(index)
             if values is not None and tensor.buffer not in done:
                 self._store(index, change(values), values.shape)
                 done.add(tensor.buffer)
+
+    def kind(self, operator: Any) -> int:
+        """The kind of an operation, as in `schema.BuiltinOperator`."""
+        code = self._model.operatorCodes[operator.opcodeIndex]
+        # Kinds below 127 are in the older field, the others in the newer.
+        return max(code.builtinCode, code.deprecatedBuiltinCode)
+
+    def constant(self, index: int) -> np.ndarray | None:
+        """A float32 constant of the file; None if the tensor is none."""
+        if index < 0:
+            return None
+        tensor = self.graph.tensors[index]
+        content = self._model.buffers[tensor.buffer].data
+        if content is None or tensor.type != schema.TensorType.FLOAT32:
+            return None
+        return np.frombuffer(bytes(content), np.float32).reshape(tensor.shape)
+
+    def integers(self, index: int) -> np.ndarray:
+        """An int32 constant of the file."""
+        tensor = self.graph.tensors[index]
+        content = bytes(self._model.buffers[tensor.buffer].data)
+        return np.frombuffer(content, np.int32).reshape(tensor.shape)
 
     def content(self) -> bytes:
         """The file as bytes."""
@@ -175,10 +200,10 @@ class LitertFile:
     def _replace(self, layer: Retrained) -> None:
         old = layer.flat(layer.kernel)
         matches = []
-        for operator in self._graph.operators:
+        for operator in self.graph.operators:
             if len(operator.inputs) < 2:
                 continue
-            weights = self._constant(operator.inputs[1])
+            weights = self.constant(operator.inputs[1])
             if weights is None or weights.size != old.size:
                 continue
             stored = rows_of(weights, depthwise=layer.depthwise)
@@ -194,7 +219,7 @@ class LitertFile:
         self._store(operator.inputs[1], new.T if layer.depthwise else new, weights.shape)
         if layer.bias is None or layer.new_bias is None:
             return
-        bias = self._constant(operator.inputs[2]) if len(operator.inputs) > 2 else None
+        bias = self.constant(operator.inputs[2]) if len(operator.inputs) > 2 else None
         if bias is None:
             raise LookupError(f"the layer {layer.kernel.shape} has no bias in the file")
         moved = bias + factors * (layer.new_bias - layer.bias)
@@ -202,31 +227,19 @@ class LitertFile:
 
     def _producer(self, tensor: int) -> tuple[Any, int]:
         """The operation that computes a tensor, and its kind."""
-        for operator in self._graph.operators:
+        for operator in self.graph.operators:
             if tensor in operator.outputs:
-                code = self._model.operatorCodes[operator.opcodeIndex]
-                # Kinds below 127 are in the older field, the others in the newer.
-                return operator, max(code.builtinCode, code.deprecatedBuiltinCode)
+                return operator, self.kind(operator)
         raise LookupError("the probabilities do not come from the embedding")
-
-    def _constant(self, index: int) -> np.ndarray | None:
-        """A float32 constant of the file."""
-        if index < 0:
-            return None
-        tensor = self._graph.tensors[index]
-        content = self._model.buffers[tensor.buffer].data
-        if content is None or tensor.type != schema.TensorType.FLOAT32:
-            return None
-        return np.frombuffer(bytes(content), np.float32).reshape(tensor.shape)
 
     def _new(self, shape: tuple[int, ...], values: np.ndarray | None = None) -> int:
         """Add a float32 tensor: a constant, or the output of an operation."""
         tensor, buffer = schema.TensorT(), schema.BufferT()
         tensor.shape, tensor.type = np.array(shape, np.int32), schema.TensorType.FLOAT32
-        tensor.buffer, index = len(self._model.buffers), len(self._graph.tensors)
+        tensor.buffer, index = len(self._model.buffers), len(self.graph.tensors)
         tensor.name = f"head/{index}".encode()
         self._model.buffers.append(buffer)
-        self._graph.tensors.append(tensor)
+        self.graph.tensors.append(tensor)
         if values is not None:
             self._store(index, values, shape)
         return index
@@ -244,23 +257,23 @@ class LitertFile:
             schema.BuiltinOperator.SOFTMAX: schema.BuiltinOptions.SoftmaxOptions,
         }[kind]
         operator.builtinOptions = options
-        self._graph.operators.append(operator)
+        self.graph.operators.append(operator)
 
     def _store(self, index: int, values: np.ndarray, shape: tuple[int, ...]) -> None:
         content = np.ascontiguousarray(values, np.float32).reshape(shape)
-        buffer = self._model.buffers[self._graph.tensors[index].buffer]
+        buffer = self._model.buffers[self.graph.tensors[index].buffer]
         buffer.data = np.frombuffer(content.tobytes(), np.uint8)
 
     def _prune(self) -> None:
-        needed = set(self._graph.outputs.tolist())
+        needed = set(self.graph.outputs.tolist())
         operators: list[Any] = []
-        for operator in reversed(self._graph.operators):
+        for operator in reversed(self.graph.operators):
             if needed & set(operator.outputs.tolist()):
                 operators.insert(0, operator)
                 needed |= {index for index in operator.inputs.tolist() if index >= 0}
-        self._graph.operators = operators
-        used = {self._graph.tensors[index].buffer for index in needed}
-        constants = {tensor.buffer for tensor in self._graph.tensors}
+        self.graph.operators = operators
+        used = {self.graph.tensors[index].buffer for index in needed}
+        constants = {tensor.buffer for tensor in self.graph.tensors}
         for place, buffer in enumerate(self._model.buffers):
             if place in constants - used:
                 buffer.data = None

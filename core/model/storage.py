@@ -176,12 +176,7 @@ def classifier(
         UnknownModel: its backbone has not been prepared on this machine.
     """
     model, arrays = load(folder)
-    if model.fine_tuned:
-        path = folder / SERVING
-        if not path.is_file():
-            raise _damaged(f"{SERVING} is missing")
-    else:
-        path = serving.required(backbones.get(model.backbone), settings)
+    path = serving_model(folder, model, settings)
     head = DenseHead.from_arrays(arrays)
     return Classifier(
         open_model(path),
@@ -194,6 +189,21 @@ def classifier(
         threshold=threshold,
         appearance=load_appearance(folder),
     )
+
+
+def serving_model(folder: Path, model: ModelFile, settings: Settings) -> Path:
+    """The LiteRT file below the head: the backbone's or, after fine-tuning, the model's own.
+
+    Raises:
+        RunDamaged: the model's own file is missing.
+        UnknownModel: its backbone has not been prepared on this machine.
+    """
+    if not model.fine_tuned:
+        return serving.required(backbones.get(model.backbone), settings)
+    path = folder / SERVING
+    if not path.is_file():
+        raise _damaged(f"{SERVING} is missing")
+    return path
 
 
 def _damaged(reason: str) -> RunDamaged:

@@ -1,9 +1,8 @@
-"""After the report: label issues, learning curve, OOD detector, heat maps, footprint, exports."""
+"""After the report: LiteRT file, label issues, learning curve, OOD detector, heat maps, speed."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,19 +11,17 @@ from statistics import median
 import numpy as np
 
 from core import images
-from core.backbones import serving
 from core.dataset import Example, splitting
 from core.errors import Cancelled, TuskerError
-from core.estimating import resources, unit_costs
 from core.evaluation import folds, intervals
 from core.evaluation.report import Footprint, OodScores
-from core.jobs.events import EXPORTS_BEGIN, Counter, Note
+from core.jobs.events import Counter, Note
 from core.model import appearance, batch, ood, storage
 from core.model.classifier import Classifier, opened
 from core.pipeline import scoring
 from core.runs.run import Run
 from core.settings import MEGABYTE
-from core.system import capacity, threads
+from core.system import threads
 from core.training import cross_validation
 from core.training.context import TrainingContext
 
@@ -59,13 +56,13 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         Cancelled: the job was cancelled.
     """
     steps: tuple[tuple[str, Callable[[TrainingContext, Run, TrainingOutputs], None]], ...] = (
+        ("The file to download could not be made", export),
         ("Wrong labels could not be looked for", find_label_issues),
         ("The learning curve could not be drawn", learning_curve),
         ("Pictures unlike the training pictures cannot be detected", fit_ood),
         ("The appearance of its pictures could not be measured", measure_appearance),
         ("Heat maps could not be drawn", draw_heatmaps),
         ("Its speed could not be measured", measure_footprint),
-        ("The files to download could not be made", export),
     )
     for failure, step in steps:
         attempt(context, failure, partial(step, context, run, outputs))
@@ -82,6 +79,14 @@ def attempt(context: TrainingContext, failure: str, work: Callable[[], None]) ->
     except Exception:
         logger.exception(failure)
         context.emit(Note(sentence=f"{failure}; the log says why."))
+
+
+def export(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
+    """Make and verify the LiteRT file, which takes no TensorFlow; other formats are ordered."""
+    from core.export import build, formats
+
+    forms = formats.named(["litert"])
+    build.export(run, forms, context.pictures, context.settings, context.emit)
 
 
 def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
@@ -178,9 +183,7 @@ def draw_heatmaps(context: TrainingContext, run: Run, outputs: TrainingOutputs) 
 def measure_footprint(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
     """Measure the time of a prediction and the size of the model."""
     saved, arrays = storage.load(run.model_folder)
-    serving_model = run.model_folder / storage.SERVING
-    if not saved.fine_tuned:
-        serving_model = serving.required(context.backbone, context.settings)
+    serving_model = storage.serving_model(run.model_folder, saved, context.settings)
     classifier = storage.classifier(
         run.model_folder, context.dataset.name, context.settings, opened
     )
@@ -197,20 +200,6 @@ def measure_footprint(context: TrainingContext, run: Run, _: TrainingOutputs) ->
             parameters=context.backbone.parameters - top + head,
         )
     )
-
-
-def export(context: TrainingContext, run: Run, _: TrainingOutputs | None = None) -> None:
-    """Make and verify the files to download."""
-    context.emit(Note(sentence=EXPORTS_BEGIN))
-    needed = resources.export_memory(context.backbone)
-    resources.require("memory", needed, capacity.free_memory())
-    from core.export import build
-
-    began = time.monotonic()
-    verification = build.build_all(run, context.pictures, context.settings, context.emit)
-    if all(result.passed for result in verification.results):
-        seconds = time.monotonic() - began
-        unit_costs.record(context.backbone, context.settings, "exports", seconds)
 
 
 def _training_and_validation(context: TrainingContext) -> tuple[list[Example], np.ndarray]:

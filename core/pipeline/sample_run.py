@@ -8,13 +8,16 @@ import time
 from pathlib import Path
 
 from core import intake, runs
-from core.errors import TuskerError
+from core.export.formats import LABELS
+from core.export.train_program import PROGRAM, SPLIT_FILE
 from core.intake import samples
-from core.jobs.events import EXPORTS_BEGIN, Epoch, Event, Kept, Note
+from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import State, Status
+from core.model import storage
 from core.pipeline import training_job
 from core.runs.run import Run
 from core.settings import Settings
+from core.system import files
 from core.training import config
 
 
@@ -34,14 +37,17 @@ def make(path: Path) -> Run:
         run.findings.write(ingested.findings)
 
         def keep(event: Event) -> None:
-            """Write the learning curves to the run's events, and stop before the exports."""
-            if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN:
-                raise TuskerError("The sample has no exports.")
+            """Write the learning curves to the run's events."""
             if isinstance(event, Epoch | Kept):
                 run.job.events.append(event)
 
         began = time.time()
         training_job.train(run, intake.pictures(Path(scratch) / "intake"), settings, keep)
+        for name in (storage.LITERT, LABELS, PROGRAM, SPLIT_FILE):
+            files.remove(run.model_folder / name)
+        files.remove(run.verification.path)
+        manifest = run.manifest()
+        run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
         status = Status(
             state=State.FINISHED,
             kind="train",

@@ -83,7 +83,7 @@ def import_model(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str,
 
 
 def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
-    """Train, evaluate and export a run."""
+    """Train and evaluate a run."""
     pictures = _pictures(arguments, "run")
     from core.pipeline import training_job
     from core.runs import Run
@@ -92,6 +92,14 @@ def train(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str
     training_job.train(
         Run(folder.path), pictures, settings, emit, start=None if start is None else Path(start)
     )
+
+
+def export(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:
+    """Prepare formats of a complete run."""
+    from core.export import ordering
+    from core.runs import Run
+
+    ordering.work(Run(folder.path.parent), settings, emit)
 
 
 def _pictures(arguments: dict[str, Any], what: str) -> Path:
@@ -107,6 +115,7 @@ WORK: dict[str, Work] = {
     "compare": compare,
     "import": import_model,
     "train": train,
+    "export": export,
 }
 
 

@@ -10,6 +10,7 @@ from core import backbones
 from core.errors import BadDataset, UnknownModel
 from core.model.classifier import Classifier, Open, on_one_thread, opened
 from core.settings import Settings
+from core.system import prose
 
 # Packages are imported where they are needed: with all of them, `tusker predict` with a backbone
 # would take twice as long.
@@ -113,10 +114,9 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
         dataset = intake.take_in(source, source.stem, Path(scratch), settings).dataset
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:
-            more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             raise BadDataset(
                 "Expected folders named after the model's classes, found "
-                f"{', '.join(unknown[:NAMED])}{more}. Rename them, or leave them out."
+                f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
             )
         known = splitting.known(dataset, learned(name, settings))
         if known.all():

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from core.jobs.events import Epoch, Event, Kept
-from core.jobs.folder import EVENTS, LOG, PRIVATE, State, Status
+from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
 from core.jobs.scheduling import status as live_status
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
@@ -31,6 +31,8 @@ from core.system import files, visitors
 SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 """A finished run on handwritten digits; `python -m core.pipeline.sample_run` makes it."""
 
+EXPORT_JOB = "export-"
+"""How the name of the folder of the job for exports begins; the run's id follows."""
 OWNED = (ANNOTATIONS, ANNOTATIONS_LOCK, visitors.OWNER, PUBLISHED)
 """Files of the owner, which the manifest does not list."""
 BUNDLED = {
@@ -74,6 +76,11 @@ class Run(RunArtifacts):
     def at_work(self, settings: Settings) -> bool:
         """Whether the job is queued or running."""
         return self.job.exists and not self.status(settings).state.ended
+
+    @property
+    def export_job(self) -> JobFolder:
+        """The job that prepares exports of this run; it need not exist."""
+        return JobFolder(self.path / f"{EXPORT_JOB}{self.id}")
 
     @property
     def pictures(self) -> Path | None:
@@ -180,4 +187,5 @@ class Run(RunArtifacts):
     def _is_result(self, path: Path) -> bool:
         parts = path.relative_to(self.path).parts
         hidden = any(part.startswith(".") for part in parts)
+        hidden |= parts[0].startswith(EXPORT_JOB)
         return not hidden and parts[0] not in (*PRIVATE, *OWNED, EVENTS, LOG, MANIFEST)

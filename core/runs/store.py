@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.dataset import Dataset
 from core.errors import BadInput, UnknownModel
-from core.jobs import folders
+from core.jobs import folders, scheduling
 from core.jobs.folder import CHECKPOINT, Order
 from core.runs.filenames import CONFIG
 from core.runs.run import SAMPLE, Run
@@ -24,6 +24,8 @@ TRASH = ".trash-"
 """Prefix of the folder of a discarded run."""
 TRASH_MINUTES = 60
 """How long a discarded run can be restored."""
+EXPORT_SECONDS = 5.0
+"""How long a cancelled export may take to stop."""
 AT_WORK = "This run is still queued or training. Cancel it first, then delete it."
 
 
@@ -32,14 +34,9 @@ def folder(settings: Settings) -> Path:
     return settings.home.resolve() / "runs"
 
 
-def create(config: TrainingConfig, dataset: Dataset, path: Path, *, by: str = "") -> Run:
-    """Create a run folder with its settings and its dataset. The training is not queued yet.
-
-    Args:
-        by: mark of the visitor who owns the run; written first, so that no run is without owner.
-    """
+def create(config: TrainingConfig, dataset: Dataset, path: Path) -> Run:
+    """Create a run folder with its settings and its dataset. The training is not queued yet."""
     path.mkdir(parents=True, exist_ok=True)
-    visitors.set_owner(path, by)
     run = Run(path)
     run.dataset.write(dataset)
     run.config.write(config)
@@ -120,13 +117,12 @@ def discard(run: Run, settings: Settings) -> None:
     if run.path == SAMPLE:
         raise BadInput("The sample comes with Tusker and cannot be deleted.")
     sweep(settings)
-    if not run.job.exists:
-        _move_to_trash(run)
-        return
-    if not run.status(settings).state.ended:
+    if run.at_work(settings):
         raise BadInput(AT_WORK)
-    with run.job.try_lock(timeout=1.0) as free:
-        if not free:
+    if run.export_job.exists:
+        scheduling.cancel(run.export_job, settings)
+    with run.job.try_lock(timeout=EXPORT_SECONDS) as free:
+        if run.job.exists and not free:
             raise BadInput(AT_WORK)
         _move_to_trash(run)
 
@@ -158,10 +154,6 @@ def sweep(settings: Settings) -> None:
     for path in folder(settings).glob(f"{TRASH}*"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
-                files.remove(path)
-    for path in folder(settings).glob("*/checkpoint.safetensors"):  # from before 1.0, unusable
-        with contextlib.suppress(OSError):
-            if Run(path.parent).status(settings).state.ended:
                 files.remove(path)
     for path in folder(settings).glob(f"*/{CHECKPOINT}"):
         with contextlib.suppress(OSError):
@@ -198,13 +190,11 @@ def _ended_at(run: Run, settings: Settings) -> float:
 
 def _delete_unattended(run: Run) -> bool:
     """Remove a run for good, unless a process works in it."""
-    if not run.job.exists:
-        delete(run)
-        return True
     with run.job.try_lock() as free:
-        if free:
+        deletable = free or not run.job.exists
+        if deletable:
             delete(run)
-    return free
+    return deletable
 
 
 def _move_to_trash(run: Run) -> None:

@@ -22,6 +22,8 @@ class FileVerification(BaseModel):
         milliseconds: median time per picture, without decoding.
         megabytes: size of the file.
         runtime: the library that opened it, with its version.
+        thumbnails: whether the pictures were the small copies of the run, since the pictures that
+            it was trained on had been deleted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,10 +37,11 @@ class FileVerification(BaseModel):
     milliseconds: float | None = None
     megabytes: float | None = None
     runtime: str = ""
+    thumbnails: bool = False
 
 
 class Verification(BaseModel):
-    """The results of all files.
+    """The results of the files that were made so far.
 
     Attributes:
         pictures: number of held-out pictures that each file was run on.

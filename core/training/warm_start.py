@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.checks.findings import listed
 from core.dataset import Dataset
 from core.errors import BadConfig
 from core.model import storage
 from core.model.storage import ModelFile
 from core.system import files
+from core.system.prose import listed
 from core.training.config import TrainingConfig, parse
 from core.training.network import GONE
 

@@ -26,7 +26,7 @@ def test_costs_within_the_bounds_pass():
         ({"seconds": 120.0}, "seconds per picture, largest to smallest"),
         ({"peak": 1501 * MEGABYTE}, "8,000 pictures: MB at peak"),
         ({"peak_scored": 400 * MEGABYTE}, "KB per additional picture, until evaluated"),
-        ({"peak_before_exports": 450 * MEGABYTE}, "KB per additional picture, until the exports"),
+        ({"peak": 450 * MEGABYTE}, "KB per additional picture"),
     ],
 )
 def test_costs_that_grow_with_the_pictures_fail(change, name):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from core import intake, runs
 from core.dataset import Dataset
-from core.errors import Cancelled
-from core.jobs.events import EXPORTS_BEGIN, Event, Note
+from core.export import build
+from core.export.formats import FORMATS
+from core.jobs.events import Event
 from core.pipeline import training_job
 from core.runs import Run
 from core.settings import Settings
@@ -61,7 +62,7 @@ def train(
     """Train a run at `path`.
 
     Args:
-        exports: whether to build the exports too.
+        exports: whether to make all formats too.
         features: folder of the feature cache; one for this run if None.
         start: folder of a model to start from.
     """
@@ -70,13 +71,10 @@ def train(
 
     def emit(event: Event) -> None:
         trained.said.append(event)
-        if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN and not exports:
-            raise Cancelled("No exports.")
 
-    try:
-        training_job.train(trained.run, trained.pictures, settings, emit, features, start)
-    except Cancelled:
-        assert not exports
-    else:
-        assert exports, "cancelling was ignored"
+    training_job.train(trained.run, trained.pictures, settings, emit, features, start)
+    if exports:
+        build.export(trained.run, FORMATS, trained.pictures, settings, emit)
+        manifest = trained.run.manifest()
+        trained.run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
     return trained

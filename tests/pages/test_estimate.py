@@ -80,7 +80,6 @@ def test_too_little_memory_is_refused_before_the_start(
     monkeypatch.setattr(capacity, "free_memory", lambda: 500 * MEGABYTE)
     visitor.open("train", upload=upload.id)
     assert may_start(visitor), "Quick fits"
-    assert "files to download need about" in visitor.reads()
     visitor.choose("Balanced", "balanced")
     assert "of free memory, found 500 MB" in visitor.reads()
     assert not may_start(visitor)

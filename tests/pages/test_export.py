@@ -6,16 +6,18 @@ from core import runs
 from core.evaluation import describe
 from core.evaluation.report import Footprint
 from core.export import card
-from core.export.formats import INT8, ONNX
-from core.jobs.events import Note
+from core.export.formats import FORMATS, INT8, ONNX
+from core.jobs import State
 from core.jobs.folder import PRIVATE
+from core.jobs.queue import Queue
 from core.model import storage
 from core.runs.filenames import FOOTPRINT
 from core.runs.run import Run
 from core.runs.verification import FileVerification, Verification
+from core.settings import Settings
+from core.system import visitors
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor, reading
-from ui import exports
 from ui.reports.views import export
 
 FILES = {"Report as one HTML file", "Report as JSON", "Download MODEL_CARD.md"}
@@ -58,11 +60,13 @@ def test_time_size_and_parameters_are_shown(visitor: Visitor, run: Run) -> None:
     assert "Its speed and size were not measured." in visitor.see().reads()
 
 
-def test_missing_exports_are_explained(visitor: Visitor, run: Run) -> None:
-    run.job.events.append(Note(sentence=f"{exports.FAILED}: {NAMES[0]} is no name."))
+def test_a_file_that_could_not_be_made_is_explained(visitor: Visitor, run: Run) -> None:
+    reason = f"{storage.LITERT} was not made: {NAMES[0]} is no name."
+    failed = FileVerification(file=storage.LITERT, passed=False, reason=reason)
+    run.verification.write(Verification(pictures=12, accuracy=0.875, results=(failed,)))
     visitor.open("reports", run=run.id, view="Export")
-    assert "The model was not exported" in visitor.reads()
-    assert f"{exports.FAILED}: {NAMES[0]} is no name." in visitor.reads()
+    assert reason in visitor.reads()
+    assert visitor.buttons().count("Prepare") == len(FORMATS)
     assert "In your code" not in visitor.reads()
 
 
@@ -70,7 +74,6 @@ def test_a_run_without_job_files_can_be_shown(visitor: Visitor, run: Run) -> Non
     for name in PRIVATE:
         (run.path / name).unlink(missing_ok=True)
     visitor.open("reports", run=run.id, view="Export")
-    assert "The model was not exported" in visitor.reads()
     assert any(label.startswith("Download the bundle") for label in visitor.buttons())
     visitor.open("train", run=run.id)
     assert any(label.startswith("Download the bundle") for label in visitor.buttons())
@@ -106,6 +109,38 @@ def test_each_format_is_shown_with_its_verification_and_withheld_ones_with_the_r
     assert set(table["Time per picture"]) == {"4.3 ms"}
     assert "evaluated on 12 test pictures" in visitor.reads()
     assert "classifier-int8.tflite gets 3 % right, [so](x) it was." in visitor.reads()
+
+
+def test_each_format_has_one_button_for_its_state(visitor: Visitor, proven: Run) -> None:
+    visitor.open("reports", run=proven.id, view="Export")
+    assert visitor.buttons().count("Download") == 3
+    assert visitor.buttons().count("Prepare") == 2
+    assert "Verified on 12 test pictures" in visitor.reads()
+
+
+def test_a_press_orders_a_format_and_it_can_be_cancelled(
+    visitor: Visitor, proven: Run, host: Settings
+) -> None:
+    Queue("train", host).add(proven.path.with_name("f" * 32))  # so that it waits
+    visitor.open("reports", run=proven.id, view="Export")
+    visitor.at.button("saved-model").click()
+    visitor.see()
+    assert proven.export_job.order().arguments == {"formats": ["saved-model"]}
+    assert visitor.buttons().count("Preparing") == 1
+    assert "Trainings go first." in visitor.reads()
+    visitor.press("Cancel")
+    assert visitor.buttons().count("Preparing") == 0
+    assert proven.export_job.recorded().state is State.CANCELLED
+
+
+def test_only_the_owner_can_have_formats_prepared(
+    visitor: Visitor, proven: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUSKER_MODE", "public")
+    visitors.set_owner(proven.path, "somebody else")
+    visitor.open("reports", run=proven.id, view="Export")
+    assert "Prepare" not in visitor.buttons()
+    assert visitor.buttons().count("Download") == 3
 
 
 def test_the_button_says_how_large_the_chosen_formats_are(visitor: Visitor, proven: Run) -> None:

@@ -160,13 +160,18 @@ def test_a_finished_run_leads_to_predict_and_to_its_report(visitor: Visitor, run
     assert visitor.at.selectbox[0].value == run.id
 
 
-def test_a_running_export_is_shown(visitor: Visitor, run: Run) -> None:
+def test_the_model_can_be_tried_before_its_file_is_verified(visitor: Visitor, run: Run) -> None:
+    verification = run.verification()
+    run.verification.path.unlink()
     run.job.begin()
     with run.job.lock().acquire():
         visitor.open("train", run=run.id)
-        assert "files to download are" in visitor.reads()
-        assert "Try it" in visitor.buttons(), "nobody has to wait for them"
+        assert "The LiteRT file is being verified." in visitor.reads()
+        assert "Try it" in visitor.buttons(), "nobody has to wait for it"
         assert not visitor.at.download_button
+        run.verification.write(verification)
+        visitor.open("train", run=run.id)
+        assert "Download LiteRT" in visitor.buttons()
 
 
 def test_a_remedy_is_applied_and_undone(visitor: Visitor) -> None:

@@ -62,10 +62,7 @@ def test_a_training_starts_from_an_imported_model(
     upload: Upload,
     model: ImportedModel,
     host: Settings,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Files to download take most of the time, and are tested elsewhere.
-    monkeypatch.setattr("core.pipeline.post_report.export", lambda *_: None)
     visitor.open("train", **{state.UPLOAD: upload.id}).fill("Start from", model.id)
     assert "knows 4 of these classes" in visitor.reads()
     assert warm_start.HONEST in visitor.reads()

@@ -44,7 +44,7 @@ class Forecast:
             with contextlib.suppress(TuskerError):  # the backbone has fewer stages
                 config = training_config.preset(preset, backbone=backbone)
                 seconds = estimate.estimate(self.dataset, config, self.settings).scored
-                caption = f"**≈ {text.plain(estimate.duration(seconds))}** · {caption}"
+                caption = f"**≈ {text.duration(seconds)}** · {caption}"
             captions.append(caption)
         return captions
 
@@ -62,15 +62,7 @@ class Forecast:
         if fitting.batch_size < config.batch_size:
             st.info(
                 f"The batch will be {fitting.batch_size} instead of {config.batch_size}, to fit "
-                f"into {resources.format_bytes(free)} of free memory.",
-                icon=":material/memory:",
-            )
-        if expected.export_memory > free:
-            st.info(
-                "The files to download need about "
-                f"{resources.format_bytes(expected.export_memory)} of memory, and "
-                f"{resources.format_bytes(free)} are free. They may have to be left out; the "
-                "report and Predict do not need them.",
+                f"into {text.size(free)} of free memory.",
                 icon=":material/memory:",
             )
         try:

@@ -1,34 +1,60 @@
-"""Run a program that ships with a model on pictures: python -I run_program.py REQUEST.json
+"""Run programs that ship with a model on pictures: python -I run_program.py REQUEST.json
 
-This file imports nothing of Tusker, so its results are those of anyone who has the program.
+This file imports nothing of Tusker, so its results are those of anyone who has the programs.
 """
 
 import importlib.util
 import json
 import sys
 import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from PIL import UnidentifiedImageError
 
-request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-specification = importlib.util.spec_from_file_location("program", request["program"])
-assert specification is not None
-assert specification.loader is not None
-program = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(program)
+REQUEST = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+DECODERS = 2
+"""Threads that read pictures while the model answers."""
 
-predict = program.load_model(Path(request["model"]))
-indices, probabilities, seconds = [], [], []
-for index, path in enumerate(request["pictures"]):
+
+def imported(path: str) -> ModuleType:
+    """A program as a module."""
+    specification = importlib.util.spec_from_file_location("program", path)
+    assert specification is not None
+    assert specification.loader is not None
+    program = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(program)
+    return program
+
+
+def answer(program: ModuleType, model: str, answers: str, done: int) -> None:
+    """Write the probabilities of all pictures that the program can read."""
+
+    def load(path: str) -> np.ndarray | None:
+        try:
+            return program.load(path)
+        except UnidentifiedImageError:  # a format that Pillow alone cannot read
+            return None
+
+    predict = program.load_model(Path(model))
+    indices, probabilities, seconds = [], [], []
+    with ThreadPoolExecutor(DECODERS) as threads:
+        for index, view in enumerate(threads.map(load, REQUEST["pictures"])):
+            if view is not None:
+                start = time.perf_counter()
+                probabilities.append(predict(view))
+                seconds.append(time.perf_counter() - start)
+                indices.append(index)
+            print(done + index + 1, flush=True)
+    np.savez(answers, indices=indices, probabilities=probabilities, seconds=seconds)
+
+
+for number, task in enumerate(REQUEST["tasks"]):
     try:
-        view = program.load(path)
-    except UnidentifiedImageError:  # a format that Pillow alone cannot read
-        continue
-    start = time.perf_counter()
-    probabilities.append(predict(view))
-    seconds.append(time.perf_counter() - start)
-    indices.append(index)
-    print(index + 1, flush=True)
-np.savez(request["answers"], indices=indices, probabilities=probabilities, seconds=seconds)
+        done = number * len(REQUEST["pictures"])
+        answer(imported(task["program"]), task["model"], task["answers"], done)
+    except Exception:  # one file must not keep the others from being verified
+        traceback.print_exc()

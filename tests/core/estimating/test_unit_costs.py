@@ -19,7 +19,6 @@ def test_before_the_first_training_a_larger_backbone_is_expected_to_take_longer(
     assert not lite.recorded
     assert 0 < 3 * lite.view < resnet.view
     assert 0 < 3 * lite.step < resnet.step
-    assert 0 < lite.exports < resnet.exports
 
 
 def test_recorded_costs_replace_the_guess_for_their_backbone_and_unit_only(
@@ -51,6 +50,14 @@ def test_a_damaged_file_is_read_as_empty_and_replaced(settings: Settings, damage
     assert not unit_costs.read(LITE, settings).recorded
     unit_costs.record(LITE, settings, "view", 0.25)
     assert unit_costs.read(LITE, settings).view == 0.25
+
+
+def test_costs_that_earlier_versions_recorded_are_left_aside(settings: Settings) -> None:
+    settings.home.mkdir()
+    (settings.home / FILE).write_text('{"efficientnet-lite0": {"view": 0.25, "exports": 77}}')
+    costs = unit_costs.read(LITE, settings)
+    assert (costs.view, costs.recorded) == (0.25, True)
+    assert costs.step == unit_costs.built_in(LITE).step
 
 
 def test_a_home_that_cannot_be_written_to_stops_no_training(tmp_path: Path) -> None:

@@ -1,39 +1,40 @@
 """Formats are made one by one, and none stays that is not what it should be."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from core.errors import Cancelled
-from core.export import build, convert, verify
-from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL
+from core.export import build, onnx_file, verify
+from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, named
 from core.jobs.events import Note, Step
 from core.model import storage
-from core.system import capacity
+from core.system import capacity, files
+
+ROOT = Path(__file__).parents[3]
 
 ALL = {form.file for form in FORMATS}
 
 
-@pytest.fixture
-def one_only(monkeypatch):
-    """`one_only(ONNX)`: of the table, leave rows alone."""
-
-    def leave(*names):
-        monkeypatch.setattr(build, "FORMATS", [form for form in FORMATS if form.file in names])
-
-    return leave
+def export(done, *names, said=lambda _: None):
+    """Make formats again; all of them for no name."""
+    return build.export(done.run, named(names), done.pictures, done.settings, said)
 
 
 def there(run):
     return {path.name for path in run.model_folder.iterdir()} & ALL
 
 
-def test_labels_outside_ascii_are_written_as_they_are(trained, one_only):
+def test_labels_outside_ascii_are_written_as_they_are(trained):
     done = trained()
-    one_only(storage.LITERT, ONNX)
     saved, arrays = storage.load(done.run.model_folder)
     classes = ("ćma", "蜂", saved.classes[2])
     storage.save(done.run.model_folder, saved.model_copy(update={"classes": classes}), arrays)
-    found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
+    found = export(done, "litert", "onnx")
     assert all(result.passed for result in found.results)
     written = (done.run.model_folder / "labels.txt").read_text(encoding="utf-8")
     assert written == "".join(f"{name}\n" for name in classes)
@@ -45,7 +46,7 @@ def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reaso
     wrong = arrays | {"head.0.bias": arrays["head.0.bias"] + np.float32([0, 50, 0])}
     storage.save(done.run.model_folder, saved, wrong)
     said = []
-    found = build.build_all(done.run, done.pictures, done.settings, said.append)
+    found = export(done, said=said.append)
     assert there(done.run) == set(), "the old ones went too"
     assert not list(done.run.model_folder.glob(".*"))
     for one in found.results:
@@ -59,52 +60,44 @@ def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reaso
     assert done.run.verification() == found
 
 
-def test_what_cannot_be_opened_elsewhere_is_withheld_and_the_others_stay(
-    trained, one_only, monkeypatch
-):
+def test_what_cannot_be_opened_elsewhere_is_withheld_and_the_others_stay(trained, monkeypatch):
     done = trained()
-    one_only(storage.LITERT, ONNX)
-    monkeypatch.setattr(convert, "to_onnx", lambda _, path, __: path.write_bytes(b"half"))
-    found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
+    monkeypatch.setattr(onnx_file, "write", lambda _, path, *__: path.write_bytes(b"half"))
+    found = export(done, "litert", "onnx")
     assert found.of(storage.LITERT).passed
     assert "could not be opened in a fresh process" in found.of(ONNX).reason
     assert not (done.run.model_folder / ONNX).exists()
 
 
-def test_a_writer_that_fails_does_not_keep_the_others_from_being_made(
-    trained, one_only, monkeypatch
-):
+def test_a_writer_that_fails_does_not_keep_the_others_from_being_made(trained, monkeypatch):
     done = trained()
-    one_only(SAVED_MODEL, ONNX)
 
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(convert, "to_onnx", fail)
-    found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
-    assert found.of(SAVED_MODEL).passed
+    monkeypatch.setattr(onnx_file, "write", fail)
+    found = export(done, "litert", "onnx")
+    assert found.of(storage.LITERT).passed
     assert "could not be made" in found.of(ONNX).reason
 
 
-def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained, one_only, monkeypatch):
+def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained, monkeypatch):
     done = trained()
-    one_only(storage.LITERT, SAVED_MODEL)
     monkeypatch.setattr(capacity, "free_memory", lambda: 300 * 2**20)
-    found = build.build_all(done.run, done.pictures, done.settings, lambda _: None)
+    found = export(done, "litert", "saved-model")
     assert found.of(storage.LITERT).passed
     assert "Expected about 640 MB of free memory, found 300 MB" in found.of(SAVED_MODEL).reason
 
 
-def test_cancelling_ends_the_verifying_process_and_leaves_nothing_half_made(trained, one_only):
+def test_cancelling_ends_the_verifying_process_and_leaves_nothing_half_made(trained):
     done = trained()
-    one_only(storage.LITERT)
 
     def stop(event):
         if isinstance(event, Step):
             raise Cancelled("Enough.")
 
     with pytest.raises(Cancelled):
-        build.build_all(done.run, done.pictures, done.settings, stop)
+        export(done, "litert", said=stop)
     assert there(done.run) == ALL - {storage.LITERT}
     assert not list(done.run.model_folder.glob(".*"))
 
@@ -114,7 +107,7 @@ def test_held_out_pictures_are_test_pictures_with_what_the_report_says_of_them(
 ):
     done = trained()
     monkeypatch.setattr(build, "VERIFICATION_PICTURES", 4)
-    known = build.held_out(done.run, done.pictures)
+    known = build.held_out(done.run, done.pictures, done.settings)
     tests = done.run.dataset().of("test")
     assert len(known.paths) == 4
     for path, label, said in zip(known.paths, known.labels, known.probabilities, strict=True):
@@ -125,22 +118,90 @@ def test_held_out_pictures_are_test_pictures_with_what_the_report_says_of_them(
 
 def test_pictures_that_take_more_than_pillow_are_left_out_of_the_verification(trained, tmp_path):
     done = trained()
-    known = build.held_out(done.run, done.pictures)
+    known = build.held_out(done.run, done.pictures, done.settings)
     strange = tmp_path / "strange.heic"
     strange.write_bytes(b"not for Pillow")
     mixed = verify.HeldOut((strange, *known.paths[1:]), known.labels, known.probabilities)
     saved, _ = storage.load(done.run.model_folder)
     form = FORMATS[0]
     counted = []
-    found = verify.verify(
-        form,
-        done.run.model_folder / form.file,
-        saved,
-        mixed,
-        lambda what, number, total: counted.append((what, number, total)),
-    )
+    made = {form: done.run.model_folder / form.file}
+
+    def count(*step):
+        counted.append(step)
+
+    (found,) = verify.verify(made, saved, mixed, count)
     assert found.passed
     assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
     only = verify.HeldOut((strange,), known.labels[:1], known.probabilities[:1])
-    found = verify.verify(form, done.run.model_folder / form.file, saved, only, lambda *_: None)
+    (found,) = verify.verify(made, saved, only, count)
     assert "could not be verified" in found.reason
+
+
+def test_without_the_pictures_the_small_copies_of_the_run_are_used(trained):
+    done = trained()
+    found = build.export(done.run, FORMATS, None, done.settings, lambda _: None)
+    assert [result.file for result in found.results if result.passed] == [
+        form.file for form in FORMATS
+    ]
+    assert all(result.thumbnails for result in found.results)
+    assert all(result.difference <= 1e-3 for result in found.results if result.file != INT8)
+    known = build.held_out(done.run, None, done.settings)
+    assert known.paths == tuple(done.run.thumbnail(place) for place in range(6))
+
+
+def test_results_of_earlier_exports_stay(trained):
+    done = trained()
+    before = done.run.verification()
+    after = export(done, "onnx")
+    assert [result.file for result in after.results] == [form.file for form in FORMATS]
+    assert after.of(INT8) == before.of(INT8)
+    assert (after.pictures, after.accuracy) == (before.pictures, before.accuracy)
+
+
+def test_files_that_the_same_library_opens_share_a_process(trained):
+    done, steps = trained(), []
+    export(done, said=lambda event: steps.append(getattr(event, "what", "")))
+    assert [step for step in dict.fromkeys(steps) if step] == [
+        "Verifying classifier.tflite and classifier-int8.tflite",
+        "Verifying classifier.onnx",
+        "Verifying classifier.keras and saved_model",
+    ]
+
+
+BLOCKED = """
+import sys
+from pathlib import Path
+
+class Blocked:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] in ("tensorflow", "keras"):
+            raise ImportError(f"{name} is not to be imported")
+
+sys.meta_path.insert(0, Blocked())
+from core import settings
+from core.export import build, formats
+from core.runs import Run
+
+forms = formats.named(["litert", "int8", "onnx", "keras"])
+run, pictures = Run(Path(sys.argv[1])), Path(sys.argv[2])
+found = build.export(run, forms, pictures, settings.load(), lambda _: None)
+print([result.reason for result in found.results if not result.passed])
+"""
+
+
+def test_from_the_second_run_of_a_backbone_on_only_a_saved_model_takes_tensorflow(trained):
+    done = trained()
+    for form in FORMATS:
+        files.remove(done.run.model_folder / form.file)
+    told = subprocess.run(
+        [sys.executable, "-c", BLOCKED, done.run.path, done.pictures],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TUSKER_HOME": str(done.settings.home)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert told.stdout.strip() == "[]", told.stderr
+    assert there(done.run) == ALL - {SAVED_MODEL}

@@ -9,9 +9,11 @@ import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from core import backbones
 from core.evaluation import Report
-from core.export import packing
+from core.export import packing, parts
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL
+from core.export.train_program import BACKBONE_FILE
 from core.model import storage
 from core.runs.verification import Verification
 from core.training.config import TrainingConfig
@@ -61,6 +63,29 @@ def test_only_the_chosen_formats_come_along_with_their_programs(trained):
     assert ONNX in names
     assert not names & (FILES - {ONNX})
     assert names & PROGRAMS == {"predict_onnx.py"}
+
+
+def test_the_backbone_for_the_training_program_comes_once_it_is_prepared(trained):
+    done = trained()
+    for part in done.settings.home.glob(f"backbones/*/*{BACKBONE_FILE}"):
+        part.unlink()
+    row = backbones.get("tiny")
+    with opened(done) as archive:
+        assert BACKBONE_FILE not in archive.namelist()
+    parts.backbone_file(row, done.settings)
+    with opened(done) as archive:
+        assert BACKBONE_FILE in archive.namelist()
+
+
+def test_a_saved_model_is_downloaded_as_a_zip_and_other_files_as_they_are(trained):
+    done = trained()
+    for form in FORMATS:
+        content = packing.content(done.run, form)
+        if form.file == SAVED_MODEL:
+            names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+            assert f"{SAVED_MODEL}/saved_model.pb" in names
+        else:
+            assert content == (done.run.model_folder / form.file).read_bytes()
 
 
 def test_the_program_asks_the_int8_file_where_that_comes_alone(trained):

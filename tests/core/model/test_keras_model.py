@@ -1,9 +1,7 @@
-"""A run's parts become one plain network, and trained weights find their places again."""
+"""Trained weights find their places again."""
 
 import itertools
-import json
 
-import keras
 import numpy as np
 import pytest
 
@@ -12,11 +10,9 @@ from core.backbones import build
 from core.errors import RunDamaged
 from core.model import keras_model
 from core.model.dense import DenseHead
-from core.model.storage import ModelFile
 from core.training import stages
 
 TINY = backbones.get("tiny")
-CLASSES = ("ant", "bee", "fly")
 
 
 def a_head(*widths):
@@ -27,10 +23,6 @@ def a_head(*widths):
             for i, o in itertools.pairwise(widths)
         )
     )
-
-
-def description(**values):
-    return ModelFile(backbone="tiny", classes=CLASSES, size=32, crop=1.0, **values)
 
 
 def noise(count=3):
@@ -47,29 +39,6 @@ def tuned():
     return trunk, above
 
 
-@pytest.mark.parametrize("hidden", [(), (7, 5)])
-def test_the_whole_is_the_backbone_pooled_under_the_head(settings, hidden):
-    head = a_head(32, *hidden, 3)
-    plain, serving_form = keras_model.assemble(
-        description(hidden=hidden, dropout=0.5), head.arrays(), settings
-    )
-    maps = np.asarray(build.trunk(TINY)(noise(), training=False))
-    wanted = head.probabilities(maps.mean((1, 2)))
-    found = serving_form(noise(), training=False)
-    np.testing.assert_allclose(plain(noise(), training=False), wanted, atol=1e-5)
-    np.testing.assert_allclose(found["probabilities"], wanted, atol=1e-5)
-    np.testing.assert_allclose(found["embedding"], maps.mean((1, 2)), atol=1e-5)
-    np.testing.assert_allclose(found["feature_map"], maps, atol=1e-5)
-    assert set(found) == {"probabilities", "embedding", "feature_map"}
-
-
-def test_dropout_comes_back_when_somebody_trains_it_further(settings):
-    plain, _ = keras_model.assemble(description(dropout=0.5), a_head(32, 3).arrays(), settings)
-    assert [layer.rate for layer in plain.layers if isinstance(layer, keras.layers.Dropout)] == [
-        0.5
-    ]
-
-
 def test_only_what_was_trained_is_kept():
     trunk, above = tuned()
     arrays = keras_model.trained_arrays(trunk, above)
@@ -80,11 +49,12 @@ def test_only_what_was_trained_is_kept():
     )
 
 
-def test_trained_weights_find_their_places_in_a_fresh_network(settings):
+def test_trained_weights_find_their_places_in_a_fresh_network():
     trunk, above = tuned()
     arrays = a_head(32, 3).arrays() | keras_model.trained_arrays(trunk, above)
-    _, serving_form = keras_model.assemble(description(cut="block 1"), arrays, settings)
-    found = serving_form(noise(), training=False)["feature_map"]
+    again = build.trunk(TINY)
+    keras_model.restore(again, arrays)
+    found = again(noise(), training=False)
     np.testing.assert_allclose(found, trunk(noise(), training=False), atol=1e-6)
     fresh = build.trunk(TINY)(noise(), training=False)
     assert not np.allclose(found, fresh, atol=1e-2)
@@ -99,15 +69,7 @@ def test_trained_weights_find_their_places_in_a_fresh_network(settings):
         ("trunk.eight.kernel", (1,)),
     ],
 )
-def test_weights_that_do_not_fit_the_backbone_are_damage(settings, name, shape):
+def test_weights_that_do_not_fit_the_backbone_are_damage(name, shape):
     arrays = a_head(32, 3).arrays() | {name: np.zeros(shape, np.float32)}
     with pytest.raises(RunDamaged, match="do not fit tiny"):
-        keras_model.assemble(description(cut="block 1"), arrays, settings)
-
-
-def test_the_saved_file_holds_plain_layers_and_no_augmentation(settings, tmp_path):
-    plain, _ = keras_model.assemble(description(), a_head(32, 3).arrays(), settings)
-    config = json.dumps(plain.get_config())
-    assert "Random" not in config
-    assert "Lambda" not in config
-    assert '"module": "core' not in config, "it could not be opened elsewhere"
+        keras_model.restore(build.trunk(TINY), arrays)

@@ -21,7 +21,7 @@ def show(view: CompleteRun) -> None:
     label_issues.show(view, dataset)
     _counts(dataset)
     _findings(view.run)
-    _skipped(dataset)
+    widgets.skipped(dataset.skipped)
 
 
 def _origin(view: CompleteRun) -> None:
@@ -73,10 +73,3 @@ def _findings(run: Run) -> None:
             continue
         with st.expander(sentence):
             st.dataframe({"File": list(finding.files)}, hide_index=True)
-
-
-def _skipped(dataset: Dataset) -> None:
-    if not dataset.skipped:
-        return
-    st.subheader(text.count(len(dataset.skipped), "file was left out", "files were left out"))
-    widgets.skipped(dataset.skipped)

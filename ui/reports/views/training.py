@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.evaluation import describe
-from core.evaluation.advice import in_points
+from core.evaluation.wording import difference
 from core.runs import Run
 from ui import run_progress, text, widgets
 from ui.charts import learning
@@ -64,7 +64,7 @@ def _learning_curve(run: Run) -> None:
             {
                 "Class": [curve.classes[trend.label] for trend in ordered],
                 "Recall": [describe(trend.recall) for trend in ordered],
-                "Gain by the last doubling": [in_points(trend.gain) for trend in ordered],
+                "Gain by the last doubling": [difference(trend.gain) for trend in ordered],
             },
             hide_index=True,
         )

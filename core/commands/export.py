@@ -1,0 +1,49 @@
+"""The command `export`: a run as files for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core.commands import arguments
+from core.commands.arguments import AsJson, host
+from core.commands.terminal import Watcher, complain, print_json
+
+
+def export(
+    run: Annotated[str, typer.Argument(help="A run's folder or id.")],
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="litert, int8, keras, onnx or saved-model; repeat it for several. Default: all.",
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Also write a zip of these formats with their programs.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Export a run to formats for other programs, each verified on test pictures."""
+    from core.export import formats, ordering, packing
+
+    settings = host()
+    forms = formats.named(names or ())
+    opened = arguments.run(run, settings)
+    ordering.prepare(opened, forms, settings, Watcher(silent=as_json))
+    sizes, verification = packing.sizes(opened), opened.verification()
+    withheld = [form for form in forms if form.file not in sizes]
+    if bundle is not None:
+        bundle.write_bytes(packing.pack(opened, settings, [form.file for form in forms]))
+    if as_json and verification is not None:
+        print_json(verification.model_dump(mode="json", by_alias=False))
+    for form in forms:
+        if form.file in sizes and not as_json:
+            typer.echo(f"{opened.model_folder / form.file}")
+    for form in withheld:
+        result = verification.of(form.file) if verification else None
+        complain(result.reason if result else f"{form.file} was not made.")
+    if withheld:
+        raise typer.Exit(1)

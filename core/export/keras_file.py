@@ -1,0 +1,118 @@
+"""Write a run's Keras file from its backbone's, without TensorFlow.
+
+A Keras file is a zip of a configuration in JSON and weights in HDF5. In the latter, each layer has
+a group named after its class and number, whose `vars` have the layer's name as an attribute.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from core.model.dense import DenseHead
+from core.model.storage import ModelFile
+from core.system import files
+
+CONFIG, WEIGHTS = "config", "model.weights.h5"
+"""Entries of the zip; the first one's name has an extension."""
+VARIABLES = {"kernel": "0", "bias": "1", "gamma": "0", "beta": "1"}
+"""The place of a trainable variable among those of its layer."""
+
+
+def write(base: Path, model: ModelFile, arrays: dict[str, np.ndarray], path: Path) -> None:
+    """Write the whole network: preprocessing, backbone, pooling, head.
+
+    Args:
+        base: the backbone without its top, as `train_program.write_backbone` writes it.
+        arrays: the head's layers and the trained weights of the backbone.
+
+    Raises:
+        LookupError: the arrays do not fit the backbone.
+    """
+    with zipfile.ZipFile(base) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    configuration = next(name for name in content if Path(name).stem == CONFIG)
+    config = json.loads(content[configuration])
+    layers = config["config"]["layers"]
+    trunk = [layer["name"] for layer in layers]
+    weights = io.BytesIO(content[WEIGHTS])
+    with h5py.File(weights, "r+") as file:
+        groups = {group["vars"].attrs["name"]: group for group in file["layers"].values()}
+        for name, array in arrays.items():
+            if name.startswith("trunk."):
+                _, place, variable = name.split(".", 2)
+                groups[trunk[int(place)]][f"vars/{VARIABLES[variable]}"][...] = array
+        head = _head(layers[-1], DenseHead.from_arrays(arrays), model.dropout)
+        for layer, values in head:
+            layers.append(layer)
+            _add_weights(file["layers"], layer, values)
+    config["config"] |= {"name": "classifier", "output_layers": [layers[-1]["name"], 0, 0]}
+    content |= {configuration: json.dumps(config).encode(), WEIGHTS: weights.getvalue()}
+    with files.replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+
+
+def _head(
+    last: dict[str, Any], head: DenseHead, dropout: float
+) -> list[tuple[dict[str, Any], tuple[np.ndarray, ...]]]:
+    """The configurations of the layers above the backbone, each with its weights."""
+    width = head.inputs
+    flow = [last["name"], [None, None, None, width]]
+    rows: list[tuple[dict[str, Any], tuple[np.ndarray, ...]]] = []
+
+    def add(kind: str, name: str, width: int, *weights: np.ndarray, **options: object) -> None:
+        rows.append((_layer(kind, name, flow, options), weights))
+        flow[:] = [name, [None, width]]
+
+    add("GlobalAveragePooling2D", "embedding", width)
+    for number, (kernel, bias) in enumerate(head.layers):
+        final = number == len(head.layers) - 1
+        if dropout:
+            add("Dropout", f"dropout_{number}", len(kernel), rate=dropout)
+        add(
+            "Dense",
+            "probabilities" if final else f"hidden_{number}",
+            len(bias),
+            kernel,
+            bias,
+            units=len(bias),
+            activation="softmax" if final else "relu",
+        )
+    return rows
+
+
+def _layer(kind: str, name: str, source: list[Any], options: dict[str, object]) -> dict[str, Any]:
+    """The configuration of a layer that takes the output of another."""
+    before, shape = source
+    tensor = {"shape": shape, "dtype": "float32", "keras_history": [before, 0, 0]}
+    argument = {"class_name": "__keras_tensor__", "config": tensor}
+    return {
+        "module": "keras.layers",
+        "class_name": kind,
+        "config": {"name": name} | options,
+        "registered_name": None,
+        "build_config": {"input_shape": shape},
+        "name": name,
+        "inbound_nodes": [{"args": [argument], "kwargs": {}}],
+    }
+
+
+def _add_weights(
+    layers: h5py.Group, layer: dict[str, Any], weights: tuple[np.ndarray, ...]
+) -> None:
+    """Add the group of a layer, numbered among those of its class."""
+    kind = {"GlobalAveragePooling2D": "global_average_pooling2d"}
+    stem = kind.get(layer["class_name"], layer["class_name"].lower())
+    taken = sum(name == stem or name.removeprefix(f"{stem}_").isdecimal() for name in layers)
+    group = layers.create_group(f"{stem}_{taken}" if taken else stem)
+    variables = group.create_group("vars")
+    variables.attrs["name"] = layer["name"]
+    for place, values in enumerate(weights):
+        variables[str(place)] = values

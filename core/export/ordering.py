@@ -1,0 +1,103 @@
+"""Order exports of a run: one job per run with a list of formats, which waits for trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from core.errors import BadInput
+from core.export.build import export
+from core.export.formats import Format, named
+from core.export.packing import available_formats
+from core.jobs import JobFolder, enqueue, quotas, scheduling
+from core.jobs.events import Emit
+from core.jobs.folder import Order
+from core.runs.run import SAMPLE, Run
+from core.settings import Settings
+
+FORMATS = "formats"
+
+
+def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = "") -> JobFolder:
+    """Queue the preparation of formats; formats that are being prepared already stay in the order.
+
+    Args:
+        by: mark of the visitor who asks.
+
+    Raises:
+        BadInput: the run is not complete, or it is the sample.
+        LimitExceeded: the queue is full, or this visitor has no disk space or place left.
+    """
+    check(run)
+    quotas.check_space(by, settings)
+    job = run.export_job
+    wanted = {form.name for form in (*forms, *waiting(run, settings))}
+    ordered = Order(kind="export", arguments={FORMATS: sorted(wanted)})
+    if at_work(run, settings):
+        job.replace_order(ordered)
+        return job
+    return enqueue(job.path, ordered, settings, by=by)
+
+
+def at_work(run: Run, settings: Settings) -> bool:
+    """Whether exports of a run are queued or being prepared."""
+    job = run.export_job
+    return job.exists and not scheduling.status(job, settings).state.ended
+
+
+def waiting(run: Run, settings: Settings) -> tuple[Format, ...]:
+    """The formats that are queued or being prepared."""
+    if not at_work(run, settings):
+        return ()
+    there = available_formats(run)
+    return tuple(form for form in named(_names(run)) if form not in there)
+
+
+def work(run: Run, settings: Settings, emit: Emit) -> None:
+    """Prepare what was ordered, formats that are ordered meanwhile included.
+
+    Raises:
+        RunDamaged: the run's own files cannot be read.
+        Cancelled: by `emit`.
+    """
+    tried: set[str] = set()
+    while names := set(_names(run)) - tried:
+        prepare(run, named(names), settings, emit)
+        tried |= names
+
+
+def prepare(run: Run, forms: Collection[Format], settings: Settings, emit: Emit) -> None:
+    """Prepare the formats that a run does not offer yet, in this process, and list them.
+
+    Raises:
+        BadInput: the run is not complete, or it is the sample.
+        RunDamaged: the run's own files cannot be read.
+        Cancelled: by `emit`.
+    """
+    check(run)
+    with run.job.lock():  # the last steps of the training write the same files
+        there = available_formats(run)
+        missing = [form for form in forms if form not in there]
+        if not missing:
+            return
+        try:
+            export(run, missing, run.pictures, settings, emit)
+        finally:
+            manifest = run.manifest()
+            run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+
+
+def check(run: Run) -> None:
+    """Check that a run has a model to export.
+
+    Raises:
+        BadInput: it is not complete, or it is the sample.
+    """
+    if run.path == SAMPLE:
+        raise BadInput("The sample comes with its report and without its model.")
+    if not run.complete:
+        raise BadInput("This run is not finished, so it has no model to export yet.")
+
+
+def _names(run: Run) -> list[str]:
+    names: list[str] = run.export_job.order().arguments[FORMATS]
+    return names

@@ -1,0 +1,76 @@
+"""Parts of exports that need TensorFlow, prepared once per backbone and kept in `TUSKER_HOME`.
+
+With a frozen backbone, the parts of all runs are the same, and only the head is added to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.backbones import Backbone, serving
+from core.export import train_program
+from core.settings import Settings
+from core.system import files
+
+
+@dataclass(frozen=True)
+class Int8Trunk:
+    """A network up to its embedding in int8.
+
+    Attributes:
+        content: a LiteRT file with the output `embedding`.
+        scale, shift: (d,) float32 that correct an embedding for the rounding.
+    """
+
+    content: np.ndarray
+    scale: np.ndarray
+    shift: np.ndarray
+
+
+def backbone_file(backbone: Backbone, settings: Settings) -> Path:
+    """The pretrained network without its top as a Keras file. Imports TensorFlow to make it.
+
+    Raises:
+        WeightsUnavailable: the published weights cannot be had.
+        RunDamaged: the file does not compute what the network does.
+    """
+    path = _path(backbone, train_program.BACKBONE_FILE, settings)
+    if not path.is_file():
+        train_program.write_backbone(backbone, path, settings)
+    return path
+
+
+def kept_backbone_file(backbone: Backbone, settings: Settings) -> Path | None:
+    """The file of `backbone_file`; None if it has not been made yet."""
+    path = _path(backbone, train_program.BACKBONE_FILE, settings)
+    return path if path.is_file() else None
+
+
+def int8_trunk(
+    backbone: Backbone, settings: Settings, quantise: Callable[[], Int8Trunk]
+) -> Int8Trunk:
+    """The backbone in int8.
+
+    Args:
+        quantise: makes it. Imports TensorFlow.
+    """
+    path = _path(backbone, "int8.npz", settings)
+    if not path.is_file():
+        made = quantise()
+        with files.replacing(path) as temporary, temporary.open("wb") as handle:
+            np.savez(handle, content=made.content, scale=made.scale, shift=made.shift)
+    with np.load(path, allow_pickle=False) as arrays:
+        return Int8Trunk(arrays["content"], arrays["scale"], arrays["shift"])
+
+
+def _path(backbone: Backbone, name: str, settings: Settings) -> Path:
+    """The place of a part. It has the hash of the serving model, so an old part is not used."""
+    folder = serving.kept_in(backbone, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = serving.locate(backbone, settings)
+    digest = serving.sha256(path) if path else None
+    return folder / f"{(digest or 'none')[:12]}-{name}"

@@ -1,0 +1,135 @@
+"""Exports are ordered per run, prepared behind all trainings, and listed in the manifest."""
+
+import pytest
+
+from core import runs
+from core.errors import BadInput, Cancelled
+from core.export import ordering, packing
+from core.export.formats import ONNX, named
+from core.jobs import State, cancel, scheduling
+from core.jobs.folder import Order
+from core.jobs.queue import Queue
+from core.model import storage
+from core.runs.verification import Verification
+from core.system import files
+from tests.core.jobs import at_work
+from tests.core.jobs.at_work import until
+
+
+@pytest.fixture
+def fresh(trained):
+    """A finished run with its LiteRT file alone, and the settings of its home."""
+    done = trained()
+    for form in packing.available_formats(done.run)[1:]:
+        files.remove(done.run.model_folder / form.file)
+    found = done.run.verification()
+    first = Verification(pictures=6, accuracy=found.accuracy, results=found.results[:1])
+    done.run.verification.write(first)
+    manifest = done.run.manifest()
+    done.run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+    with at_work.tidied(done.settings):
+        yield done.run, done.settings
+
+
+def offered(run):
+    return [form.name for form in packing.available_formats(run)]
+
+
+def test_an_ordered_format_is_prepared_by_a_worker_and_listed(fresh):
+    run, settings = fresh
+    assert offered(run) == ["litert"]
+    job = ordering.order(run, named(["onnx"]), settings)
+    assert [form.name for form in ordering.waiting(run, settings)] == ["onnx"]
+    status = at_work.ended(job, settings)
+    assert status.state is State.FINISHED, job.log_tail()
+    assert offered(run) == ["litert", "onnx"]
+    listed = run.manifest().files
+    assert f"model/{ONNX}" in listed
+    assert not [name for name in listed if name.startswith("export-")]
+    assert run.classifier(settings).labels
+    assert run.status(settings).state is State.FINISHED, "the training's own job is as it was"
+
+
+def test_what_is_ordered_meanwhile_joins_the_order(fresh):
+    run, settings = fresh
+    Queue("train", settings).add(run.path.with_name("f" * 32))  # so that it waits
+    job = ordering.order(run, named(["onnx"]), settings)
+    assert ordering.order(run, named(["keras"]), settings).path == job.path
+    assert job.order().arguments == {"formats": ["keras", "onnx"]}
+    assert len(Queue("export", settings).tickets()) == 1
+    cancel(job, settings)
+    assert ordering.waiting(run, settings) == ()
+
+
+def test_formats_that_are_there_are_not_made_again(fresh):
+    run, settings = fresh
+    before = (run.model_folder / storage.LITERT).stat().st_mtime_ns
+    ordering.prepare(run, named(["litert"]), settings, lambda _: None)
+    assert (run.model_folder / storage.LITERT).stat().st_mtime_ns == before
+
+
+def test_a_cancelled_export_leaves_a_whole_run(fresh):
+    run, settings = fresh
+
+    def stop(_):
+        raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled):
+        ordering.prepare(run, named(["onnx"]), settings, stop)
+    assert offered(run) == ["litert"]
+    assert set(run.manifest().files) == {
+        path.relative_to(run.path).as_posix()
+        for path in run.path.rglob("*")
+        if path.is_file() and run._is_result(path)
+    }
+
+
+def test_an_export_waits_for_trainings_and_is_stopped_for_them(fresh, a_zip):
+    run, settings = fresh
+    training = run.path.with_name("f" * 32)
+    Queue("train", settings).add(training)
+    job = ordering.order(run, named(()), settings)
+    until(lambda: Queue("export", settings).held)
+    assert scheduling.status(job, settings).state is State.QUEUED
+    assert not at_work.processes(settings, "worker")
+    (ticket,) = Queue("train", settings).tickets()
+    ticket.unlink()
+    until(lambda: job.recorded().state is State.RUNNING)
+    worker = at_work.only(settings, "worker")
+    Queue("train", settings).add(training)
+    until(lambda: not at_work.lives(worker))
+    until(lambda: job.recorded().state is State.QUEUED)
+    assert job.order() == Order(
+        kind="export", arguments={"formats": sorted(form.name for form in named(()))}
+    )
+    assert at_work.hidden(run.path) == []
+    Queue("train", settings).tickets()[0].unlink()
+    assert at_work.ended(job, settings, within=300).state is State.FINISHED, job.log_tail()
+    assert offered(run) == [form.name for form in named(())]
+
+
+def test_a_run_that_is_being_exported_can_be_discarded_and_restored(fresh):
+    run, settings = fresh
+    job = ordering.order(run, named(["onnx"]), settings)
+    until(lambda: job.recorded().state is State.RUNNING)
+    runs.discard(run, settings)
+    until(lambda: not at_work.processes(settings, "worker"))
+    restored = runs.restore(run.id, settings)
+    assert scheduling.status(restored.export_job, settings).state is State.CANCELLED
+    assert "litert" in offered(restored)
+
+
+def test_a_run_without_a_model_cannot_be_exported(settings, tiny, some_shapes):
+    run = runs.create(tiny_config(), some_shapes.dataset, runs.new_path(settings))
+    with pytest.raises(BadInput, match="not finished"):
+        ordering.order(run, named(["onnx"]), settings)
+    with pytest.raises(BadInput, match="without its model"):
+        ordering.order(runs.get(settings, runs.SAMPLE.name), named(["onnx"]), settings)
+    with pytest.raises(BadInput, match="'coreml'"):
+        named(["coreml"])
+
+
+def tiny_config():
+    from tests.core.trainings import asked_for
+
+    return asked_for("quick")
