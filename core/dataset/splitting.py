@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -13,11 +14,20 @@ from core.errors import BadConfig
 
 TRIES = 20
 """Most attempts to leave enough for training."""
+BURST = re.compile(r"burst \d+, (?=\d+\.jpg$)")
+"""How names of captured pictures begin, as `core.capture` writes them."""
 Unit = list[int]
 """Indices of pictures that must stay together."""
 
 
-def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
+def split(
+    dataset: Dataset,
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+    learned: Collection[str] = (),
+) -> Dataset:
     """Assign a split to every picture.
 
     Each class is divided in the given proportions. Pictures that share a `group` or their bytes
@@ -33,6 +43,8 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
         validation: share of all pictures, 0 or more.
         test: share of all pictures, 0 or more; less than 1 together with `validation`.
         seed: 0 or more.
+        learned: SHA-256 of pictures that the model to continue from learned from. Unless the split
+            is predefined, they and those that look like them are for training.
 
     Raises:
         BadConfig: the shares are negative or leave nothing for training.
@@ -53,7 +65,8 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
     random = np.random.default_rng(seed)
     unassigned = [index for index, part in enumerate(splits) if part is None]
     for class_units in _by_class(dataset.examples, unassigned):
-        for part, indices in assign(class_units, shares, random).items():
+        shared_out = _assign_class(dataset.examples, class_units, shares, learned, random)
+        for part, indices in shared_out.items():
             for index in indices:
                 splits[index] = part
     examples = tuple(
@@ -63,8 +76,10 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
     return dataset.model_copy(update={"examples": examples})
 
 
-def units(examples: Sequence[Example], indices: Iterable[int]) -> list[Unit]:
-    """Join the pictures at these indices that share a group or their bytes."""
+def units(
+    examples: Sequence[Example], indices: Iterable[int], *, bursts: bool = False
+) -> list[Unit]:
+    """Join the pictures at these indices that share a group or their bytes, or also a burst."""
     parent: dict[object, object] = {}
 
     def root(key: object) -> object:
@@ -79,18 +94,41 @@ def units(examples: Sequence[Example], indices: Iterable[int]) -> list[Unit]:
         parent[root(example.sha256)] = root(index)
         if example.group is not None:
             parent[root(("group", example.group))] = root(index)
+        if bursts and (burst := BURST.match(example.name.rpartition("/")[2])):
+            parent[root(("burst", example.label, burst.group()))] = root(index)
     joined: defaultdict[object, Unit] = defaultdict(list)
     for index in indices:
         joined[root(index)].append(index)
     return list(joined.values())
 
 
-def groups(examples: Sequence[Example]) -> np.ndarray:
-    """Number of each picture's unit, (n,) int64; near-duplicates and copies share one."""
+def groups(examples: Sequence[Example], *, bursts: bool = False) -> np.ndarray:
+    """Number of each picture's unit, (n,) int64.
+
+    Without bursts, for cross-validation within few of them; with bursts, for intervals.
+    """
     numbers = np.empty(len(examples), np.int64)
-    for number, places in enumerate(units(examples, range(len(examples)))):
+    for number, places in enumerate(units(examples, range(len(examples)), bursts=bursts)):
         numbers[places] = number
     return numbers
+
+
+def known(dataset: Dataset, learned: Collection[str]) -> np.ndarray:
+    """Which pictures, (n,) bool, share a unit or a burst with one of these SHA-256."""
+    unit = groups(dataset.examples, bursts=True)
+    return np.isin(unit, unit[[example.sha256 in learned for example in dataset.examples]])
+
+
+def leaked(dataset: Dataset, learned: Collection[str] = ()) -> int:
+    """Number of test pictures that nearly equal one that the model learns from, or learned from.
+
+    Args:
+        dataset: with its split.
+        learned: SHA-256 of pictures that the model to continue from learned from.
+    """
+    in_test = np.array([example.split == "test" for example in dataset.examples], bool)
+    trained = {e.sha256 for e in dataset.examples if e.split != "test"}
+    return int((known(dataset, trained.union(learned)) & in_test).sum())
 
 
 def assign(
@@ -120,6 +158,28 @@ def assign(
         if 2 * sum(map(len, assigned["train"])) >= wanted["train"]:
             break
     return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
+
+
+def _assign_class(
+    examples: Sequence[Example],
+    units: list[Unit],
+    shares: dict[Split, float],
+    learned: Collection[str],
+    random: np.random.Generator,
+) -> dict[Split, list[int]]:
+    """Assign the units of a class; those with pictures learned from before are for training."""
+    before: list[Unit] = []
+    new: list[Unit] = []
+    for unit in units:
+        (before if any(examples[i].sha256 in learned for i in unit) else new).append(unit)
+    if not new:
+        return {"train": [i for unit in before for i in unit]}
+    if before:  # validation and test are shares of all, as far as the new ones go
+        larger, most = sum(map(len, units)) / sum(map(len, new)), sum(shares.values()) or 1.0
+        shares = {part: share * min(larger, 1 / most) for part, share in shares.items()}
+    assigned = assign(new, shares, random)
+    assigned["train"] += [i for unit in before for i in unit]
+    return assigned
 
 
 def _deal(

@@ -122,17 +122,22 @@ def choices(
     probabilities: Floats,
     groups: Ints | None = None,
     *,
+    validation_labels: Ints | None = None,
+    validation_groups: Ints | None = None,
     aims: Sequence[float] = AIMS,
 ) -> tuple[Threshold, ...]:
-    """Thresholds that give certain coverages on validation, with their results on test.
+    """Thresholds that give certain coverages on validation, with their results on both.
 
-    Thresholds depend on validation pictures only, so that the error on the test set is honest.
+    Thresholds depend on validation pictures only, and are chosen by the error there, so that the
+    error on the test set is honest.
 
     Args:
         validation: (m, k) probabilities; without rows, there are no thresholds.
         labels: class indices of the test pictures, (n,), n at least 1.
         probabilities: (n, k) of the test pictures.
         groups: group of each test picture, (n,); each is alone if None.
+        validation_labels, validation_groups: class indices and groups of the validation pictures,
+            (m,); without labels, there is no error on validation.
         aims: coverages, from 1 down; those with the same threshold are listed once.
     """
     if not len(validation):
@@ -142,7 +147,12 @@ def choices(
     thresholds: dict[float, Threshold] = {}
     for aim in aims:
         value = 0.0 if aim >= 1 else float(ranked[math.ceil(aim * len(ranked)) - 1])
-        thresholds.setdefault(value, at_threshold(labels, probabilities, groups, value, aim))
+        choice = at_threshold(labels, probabilities, groups, value, aim)
+        if validation_labels is not None:
+            where = np.arange(len(validation)) if validation_groups is None else validation_groups
+            on_validation = at_threshold(validation_labels, validation, where, value, aim).error
+            choice = choice.model_copy(update={"validation": on_validation})
+        thresholds.setdefault(value, choice)
     return tuple(thresholds.values())
 
 

@@ -28,8 +28,12 @@ def evaluate(
     temperature: float | None = None,
     uncalibrated: ArrayLike | None = None,
     validation: ArrayLike | None = None,
+    validation_labels: ArrayLike | None = None,
+    validation_groups: ArrayLike | None = None,
     training_counts: ArrayLike | None = None,
     groups: ArrayLike | None = None,
+    leaked: int = 0,
+    left_out: int = 0,
     seed: int = 0,
 ) -> Report:
     """Evaluate a model on its test pictures.
@@ -43,10 +47,13 @@ def evaluate(
         uncalibrated: predictions without temperature, (n, k); given if and only if there is one.
         validation: predictions for the validation pictures, (m, k), to choose thresholds by; None
             for no thresholds.
+        validation_labels, validation_groups: of these, (m,), for the error to choose by.
         training_counts: training pictures by class, (k,), to find the most common class by; the
             test pictures are counted if None.
         groups: numbers (n,), equal for pictures that look the same or were taken in one burst,
             which intervals do not count as independent; each picture is alone if None.
+        leaked: number of test pictures that nearly equal one that the model learned from.
+        left_out: number of such pictures that are not among these.
         seed: of every bootstrap. Equal input and seed give an equal report.
 
     Raises:
@@ -74,7 +81,9 @@ def evaluate(
     accuracy = intervals.proportion(correct, len(truth), effects.accuracy)
     balanced, macro, weighted = metrics.average(counts, effects, seed=seed)
     return Report(
-        headline=headline(correct, accuracy, classes, confusion),
+        headline=headline(correct, accuracy, classes, confusion, leaked),
+        leaked=leaked,
+        left_out=left_out,
         classes=classes,
         pictures=len(truth),
         right=correct,
@@ -88,7 +97,17 @@ def evaluate(
         baseline=_baseline(truth, predicted, training_counts, len(classes), group),
         confusion=confusion,
         predictions=_predictions(names, truth, predicted, checked),
-        certainty=_certainty(truth, checked, group, temperature, uncalibrated, validation, seed),
+        certainty=_certainty(
+            truth,
+            checked,
+            group,
+            temperature,
+            uncalibrated,
+            validation,
+            None if validation_labels is None else np.asarray(validation_labels, np.int64),
+            None if validation_groups is None else np.asarray(validation_groups, np.int64),
+            seed,
+        ),
         curves=class_curves(truth, checked),
     )
 
@@ -170,6 +189,8 @@ def _certainty(
     temperature: float | None,
     uncalibrated: ArrayLike | None,
     validation: ArrayLike | None,
+    validation_labels: Ints | None,
+    validation_groups: Ints | None,
     seed: int,
 ) -> Certainty:
     before, after = calibration.reliability(labels, probabilities, groups, seed=seed), None
@@ -184,5 +205,15 @@ def _certainty(
         after=after,
         temperature=temperature,
         coverage=calibration.coverage(labels, probabilities),
-        choices=calibration.choices(choices_by, labels, probabilities, groups),
+        choices=calibration.choices(
+            choices_by,
+            labels,
+            probabilities,
+            groups,
+            validation_labels=validation_labels,
+            validation_groups=validation_groups,
+        ),
+        validation=()
+        if validation_labels is None or not len(choices_by)
+        else calibration.coverage(validation_labels, choices_by),
     )

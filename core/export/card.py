@@ -174,7 +174,7 @@ def _threshold(run: Run, report: Report) -> Threshold | None:
         if choice.value == own.threshold:
             return choice
     guesses = report.predictions
-    groups = splitting.groups(run.dataset().of("test"))
+    groups = splitting.groups(run.dataset().of("test"), bursts=True)
     answered = np.array([guess.probability >= own.threshold for guess in guesses])
     wrong = np.array([guess.predicted != guess.label for guess in guesses])
     return Threshold(

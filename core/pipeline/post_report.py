@@ -146,10 +146,11 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
         return
     storage.save_ood_detector(run.model_folder, detector)
     scores = detector.ood_score(outputs.test)
+    groups = splitting.groups(context.of("test"), bursts=True)
     run.ood_scores.write(
         OodScores(
             scores=tuple(np.round(scores.astype(float), 4).tolist()),
-            false_alarms=intervals.share(scores > 1, splitting.groups(context.of("test"))),
+            false_alarms=intervals.share(scores > 1, groups),
         )
     )
 

@@ -71,8 +71,11 @@ def write_report(
         temperature=head.temperature,
         uncalibrated=uncalibrated,
         validation=head.validation,
+        validation_labels=context.labels("validation"),
+        validation_groups=splitting.groups(context.of("validation"), bursts=True),
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
-        groups=splitting.groups(examples),
+        groups=splitting.groups(examples, bursts=True),
+        leaked=splitting.leaked(context.dataset, context.learned),
     )
     run.write_report(report, probabilities)
 

@@ -51,7 +51,9 @@ def load(run: Run) -> ComparedRun:
     try:
         test = dataset.of("test")
         keys = tuple(example.sha256 for example in test)
-        answered = EvaluatedModel(report, keys, run.probabilities(), splitting.groups(test))
+        answered = EvaluatedModel(
+            report, keys, run.probabilities(), splitting.groups(test, bursts=True)
+        )
     except ValueError as error:
         raise RunDamaged("The report of this run is not about its test pictures.") from error
     return ComparedRun(

@@ -472,6 +472,18 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     assert not Path(run.job.order().arguments["pictures"]).parent.exists()
 
 
+def test_a_leak_is_said_and_changes_the_headline(some_zip: Path, tmp_path: Path) -> None:
+    shutil.unpack_archive(some_zip, tmp_path / "given" / "train")
+    shutil.unpack_archive(some_zip, tmp_path / "given" / "test")
+    for picture in (tmp_path / "given" / "train").rglob("0[0-3].jpg"):
+        picture.unlink()
+    answer = tusker("train", tmp_path / "given", "--out", tmp_path / "run")
+    assert answer.returncode == 0, answer.stderr
+    headline = answer.stdout.splitlines()[0]
+    assert headline.startswith("Not a fair test: 8 of 16 test pictures are near-copies of")
+    assert "so the score would be too high" in answer.stderr
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
