@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from core.evaluation.wording import rounded
 from core.system import markdown, prose
 
 plain, short = markdown.plain, markdown.short
@@ -22,14 +23,14 @@ def share(value: float) -> str:
     if 0.999 < value < 1:
         return "> 99.9 %"
     near = 0 < value < 0.01 or 0.99 < value < 1
-    return f"{100 * value:.{1 if near else 0}f} %"
+    return f"{rounded(100 * value, 1 if near else 0)} %"
 
 
 def percent(value: float | None) -> str:
     """A measured share: `93.5 %`, `100 %`, `–` where there is none."""
     if value is None:
         return "–"
-    return f"{100 * value:.{0 if value in (0, 1) else 1}f} %"
+    return f"{rounded(100 * value, 0 if value in (0, 1) else 1)} %"
 
 
 def date(seconds: float) -> str:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from core import backbones
 from core.dataset import Dataset
 from core.evaluation import Estimate, describe
+from core.evaluation.differences import ALPHA
 from core.evaluation.report import ReportPart
 from core.system import files, prose
 from core.training.config import TrainingConfig
@@ -35,21 +36,25 @@ class Candidate(ReportPart):
     """The figures of one backbone.
 
     `right` counts the pictures predicted correctly out of fold. `behind` is the difference in
-    accuracy to the best backbone, on the same pictures; None for the best. `milliseconds` is the
-    time for one picture on this machine.
+    accuracy to the best backbone, on the same pictures, and `p` its p-value, adjusted for multiple
+    comparisons; both are None for the best. `milliseconds` is the time for one picture on this
+    machine.
     """
 
     backbone: str
     right: int
     accuracy: Estimate
     behind: Estimate | None
+    p: float | None = None
     milliseconds: float
     megabytes: float
 
     @property
     def as_good(self) -> bool:
         """Whether the difference to the best is not significant."""
-        return self.behind is None or self.behind.low <= 0
+        if self.behind is None or self.p is None:  # without p: of an earlier version
+            return self.behind is None or self.behind.low <= 0
+        return self.p >= ALPHA
 
 
 class Unavailable(ReportPart):

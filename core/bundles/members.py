@@ -11,7 +11,15 @@ from core.errors import BadArchive, BadBundle, LimitExceeded
 from core.model import storage
 from core.settings import MEGABYTE, Settings
 
-READ = (storage.MODEL, storage.WEIGHTS, storage.OOD, storage.APPEARANCE)
+SPLIT = "split.json"
+READ = (
+    storage.MODEL,
+    storage.WEIGHTS,
+    storage.OOD,
+    storage.APPEARANCE,
+    storage.LEARNED,
+    SPLIT,
+)
 ENTRIES = 200
 """Largest number of files in a bundle; Tusker writes about thirty."""
 

@@ -107,13 +107,13 @@ class Index:
         """Rows, their neighbours and the correlations, row by row and the most similar first."""
         queries = _cells(self._grey, rows, window, mirrored)
         probes = min(PROBES, len(self._centres))
-        nearest = np.empty((len(rows), probes), np.int32)
+        probed = np.empty((len(rows), probes), np.int32)
         for at in _blocks(len(rows)):
             near = np.argpartition(-(queries[at] @ self._centres.T), probes - 1, axis=1)
-            nearest[at] = near[:, :probes]
-        probed = nearest.ravel()
-        order = np.argsort(probed, kind="stable")
-        bounds = np.searchsorted(probed[order], np.arange(len(self._centres) + 1))
+            probed[at] = near[:, :probes]
+        flat = probed.ravel()
+        order = np.argsort(flat, kind="stable")
+        bounds = np.searchsorted(flat[order], np.arange(len(self._centres) + 1))
         found = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
         for number in range(len(self._centres)):
             members = slice(*self._bounds[number : number + 2])

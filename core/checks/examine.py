@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from core import settings
 from core.checks import classes as of_classes
 from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
@@ -17,6 +16,7 @@ from core.checks.findings import CheckInput, Finding, Severity, apply, from_note
 from core.dataset import Dataset, Progress
 from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
+from core.settings import Settings
 
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
 FEWEST_CLASSES = 2
@@ -39,7 +39,7 @@ CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
 
 
 def examine(
-    dataset: Dataset, pictures: Path, progress: Progress | None = None
+    dataset: Dataset, pictures: Path, settings: Settings, progress: Progress | None = None
 ) -> tuple[Dataset, tuple[Finding, ...]]:
     """Group pictures that look the same, and run all checks.
 
@@ -47,6 +47,7 @@ def examine(
         dataset: as read.
         pictures: folder with the fingerprints that `read` wrote; without them, the pictures are
             decoded again.
+        settings: the limits of pictures.
         progress: called with what is done, how many, and of how many; may raise.
 
     Returns:
@@ -55,23 +56,24 @@ def examine(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    fingerprints, rows = _fingerprints(dataset, pictures)
+    fingerprints, rows = _fingerprints(dataset, pictures, settings)
     grouped = _group(dataset, fingerprints, rows, progress)
     return grouped, _findings(grouped, fingerprints, rows)
 
 
-def run_checks(dataset: Dataset, pictures: Path) -> tuple[Finding, ...]:
+def run_checks(dataset: Dataset, pictures: Path, settings: Settings) -> tuple[Finding, ...]:
     """Run the checks on a dataset with groups, such as one with remedies applied."""
-    return _findings(dataset, *_fingerprints(dataset, pictures))
+    return _findings(dataset, *_fingerprints(dataset, pictures, settings))
 
 
-def _fingerprints(dataset: Dataset, pictures: Path) -> tuple[Fingerprints, np.ndarray]:
+def _fingerprints(
+    dataset: Dataset, pictures: Path, settings: Settings
+) -> tuple[Fingerprints, np.ndarray]:
     """Fingerprints of the pictures, and the row of each example in them."""
     fingerprints = Fingerprints.load(pictures)
     if fingerprints is None or any(e.sha256 not in fingerprints.place for e in dataset.examples):
-        limits = settings.load()
         fingerprints = Fingerprints.of(
-            [fingerprint(pictures / e.path, limits) for e in dataset.examples]
+            [fingerprint(pictures / e.path, settings) for e in dataset.examples]
         )
         fingerprints.save(pictures)
     try:

@@ -103,22 +103,12 @@ def ingested(
     """
     from core import intake
     from core.archive.sources import printable
-    from core.checks import Severity
 
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
         name = printable(Path(data.stem))
         examined = intake.take_in(existing(data), name, folder, settings, progress)
-        blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
-        if remedies := [finding.remedy for finding in blocking if finding.remedy is not None]:
-            for finding in blocking:
-                say(finding.sentence)
-            for remedy in remedies:
-                say(f"{remedy.label}: done.")
-            examined = intake.apply_remedies(folder, remedies)
-            blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
-        if blocking:
-            raise BadDataset(" ".join(finding.sentence for finding in blocking))
+        examined = unblocked(examined, folder, settings, say)
         report_findings(examined, say)
         yield examined, intake.pictures(folder)
 
@@ -145,6 +135,30 @@ def configuration(
     return training_config.parse(
         values | {name: value for name, value in options.items() if value is not None}
     )
+
+
+def unblocked(
+    examined: Intake, folder: Path, settings: Settings, say: Callable[[str], None]
+) -> Intake:
+    """The intake after the remedies for all findings that block training; says what was left out.
+
+    Raises:
+        BadDataset: a finding that blocks has no remedy.
+    """
+    from core import intake
+    from core.checks import Severity
+
+    blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
+    if remedies := [finding.remedy for finding in blocking if finding.remedy is not None]:
+        for finding in blocking:
+            say(finding.sentence)
+        for remedy in remedies:
+            say(f"{remedy.label}: done.")
+        examined = intake.apply_remedies(folder, remedies, settings)
+        blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
+    if blocking:
+        raise BadDataset(" ".join(finding.sentence for finding in blocking))
+    return examined
 
 
 def report_findings(examined: Intake, say: Callable[[str], None]) -> None:

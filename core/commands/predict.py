@@ -161,6 +161,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a model on other pictures of its classes."""
+    from core.evaluation import describe
     from core.predict import lookup
 
     settings = host()
@@ -172,11 +173,13 @@ def evaluate(
         )
     name, data = names
     report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings)
+    if report.left_out:
+        was = "picture was" if report.left_out == 1 else "pictures were"
+        complain(f"{report.left_out:,} {was} left out: the model learned from them.")
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
     typer.echo(report.headline)
     for row in report.per_class:
         if row.support:
-            recall = row.recall.value if row.recall else 0.0
-            typer.echo(f"{row.name}: {recall:.1%} of {row.support} correct")
+            typer.echo(f"{row.name}: {describe(row.recall)} of {row.support} correct")

@@ -79,6 +79,7 @@ def train(
                 "macro_f1": report.macro.f1.value,
                 "classes": list(report.classes),
                 "test_pictures": report.pictures,
+                "leaked_test_pictures": report.leaked,
                 "seconds": round(manifest.seconds, 2),
                 "run": str(run.path),
                 "findings": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core import images, intake
-from core.dataset import Example
+from core.dataset import Example, splitting
 from core.evaluation import calibration, evaluate
 from core.jobs.events import Counter
 from core.model import batch, heatmap, storage
@@ -71,7 +71,11 @@ def write_report(
         temperature=head.temperature,
         uncalibrated=uncalibrated,
         validation=head.validation,
+        validation_labels=context.labels("validation"),
+        validation_groups=splitting.groups(context.of("validation"), bursts=True),
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
+        groups=splitting.groups(examples, bursts=True),
+        leaked=splitting.leaked(context.dataset, context.learned),
     )
     run.write_report(report, probabilities)
 

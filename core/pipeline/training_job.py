@@ -67,7 +67,13 @@ def train(
     began = time.monotonic() - run.job.spent
     config = run.config()
     warm_start.check(config, start)
-    dataset = split(run.dataset(), validation=config.validation, test=config.test, seed=config.seed)
+    dataset = split(
+        run.dataset(),
+        validation=config.validation,
+        test=config.test,
+        seed=config.seed,
+        learned=() if start is None else storage.load_learned(start),
+    )
     backbone = backbones.get(config.backbone)
     if (model := Network(backbone, settings, start).model) is not None:
         emit(Note(sentence=warm_start.describe(dataset, model)))
@@ -252,6 +258,8 @@ def _save(
         ),
         head.head.arrays() | network.arrays | (trained or {}),
     )
+    learned = {example.sha256 for example in (*context.of("train"), *context.of("validation"))}
+    storage.save_learned(run.model_folder, learned | context.learned)
     if not trained and network.retrained is not None:
         with files.replacing(run.model_folder / storage.SERVING) as temporary:
             shutil.copyfile(network.serving_model(), temporary)

@@ -14,8 +14,8 @@ from core.training.config import TrainingConfig, parse
 from core.training.network import GONE
 
 HONEST = (
-    "The score is honest only if the model was not trained on the test pictures. Upload a test "
-    "set, or pictures that are new to the model."
+    "Files that its bundle lists as learned from are not used to test it. Edited copies of them "
+    "are not recognised, so upload pictures that are new to the model."
 )
 
 

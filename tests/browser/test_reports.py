@@ -7,43 +7,35 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from core.evaluation import Report, describe
+from core.runs.run import Run
 from tests.browser import chromium
-from tests.browser.conftest import Taught
 from tests.shapes import draw, encoded
-
-VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export")
 
 
 @pytest.fixture
-def report(taught: Taught) -> Report:
+def report(taught: Run) -> Report:
     """What the file says."""
-    return Report.from_json((taught.folder / "report.json").read_bytes())
+    return Report.from_json((taught.path / "report.json").read_bytes())
 
 
-def test_a_report_is_reached_from_the_list_and_read_through_its_views(
-    page: Page, taught: Taught, report: Report
+def test_a_report_is_reached_from_the_list_and_left_for_it(
+    page: Page, taught: Run, report: Report
 ) -> None:
     chromium.follow(page, "Reports")
     page.locator(f".st-key-open-{taught.id}").get_by_role("button").click()
     expect(page.get_by_role("heading", name=report.headline)).to_be_visible()
     accuracy = page.get_by_test_id("stMetric").filter(has_text="Accuracy")
     expect(accuracy).to_contain_text(describe(report.accuracy))
-    for view in VIEWS:
-        chromium.choose(page, view)
-        expect(page.get_by_role("radio", name=view)).to_be_checked()
-        expect(page.get_by_test_id("stException")).to_have_count(0)
-        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
-        assert f"view={view}" in page.url or view == "Summary"
     chromium.press(page, "All runs")
     expect(page.get_by_role("heading", name="How good is it")).to_be_visible()
     assert taught.id not in page.url, "the list stays until a run is clicked"
 
 
 def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
-    open_page: Callable[..., Page], taught: Taught
+    open_page: Callable[..., Page], taught: Run
 ) -> None:
-    copy = taught.folder.with_name(secrets.token_hex(16))
-    shutil.copytree(taught.folder, copy)
+    copy = taught.path.with_name(secrets.token_hex(16))
+    shutil.copytree(taught.path, copy)
     page = open_page("reports?find=shapes")
 
     def open_menu() -> Locator:
@@ -72,7 +64,7 @@ def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
 
 
 def test_a_cell_of_the_matrix_shows_its_pictures(
-    open_page: Callable[..., Page], taught: Taught, report: Report
+    open_page: Callable[..., Page], taught: Run, report: Report
 ) -> None:
     page = open_page(f"reports?run={taught.id}&view=Confusions")
     cell = (report.predictions[0].label, report.predictions[0].predicted)
@@ -91,7 +83,7 @@ def test_a_cell_of_the_matrix_shows_its_pictures(
 
 
 def test_the_trained_model_answers_on_the_predict_page(
-    open_page: Callable[..., Page], taught: Taught, tmp_path: Path
+    open_page: Callable[..., Page], taught: Run, tmp_path: Path
 ) -> None:
     page = open_page(f"reports?run={taught.id}")
     page.get_by_role("button", name="Try it").click()

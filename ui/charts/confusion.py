@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from core.evaluation.confusion import by_column, by_row
 from core.evaluation.report import Report
+from core.evaluation.wording import rounded
 from ui.charts.drawing import finish, literal
 from ui.charts.palette import ACCENT, CLEAR, NEUTRAL, TEXT, WRONG, tint
 from ui.text import share
@@ -95,7 +96,7 @@ def confusion_matrix(
             {
                 "x": int(c),
                 "y": int(r),
-                "text": f"{shown[r, c]:.0f}",
+                "text": rounded(shown[r, c], 0),
                 "showarrow": False,
                 "font": {"size": 13 if size <= 10 else 10},
             }

@@ -116,7 +116,11 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
     if status.state is State.FINISHED:
         remedies = findings.applied(upload)
         try:
-            return intake.apply_remedies(upload.path, remedies) if remedies else upload.intake()
+            return (
+                intake.apply_remedies(upload.path, remedies, settings)
+                if remedies
+                else upload.intake()
+            )
         except TuskerError as refusal:
             _unusable(str(refusal))
             return None

@@ -141,7 +141,7 @@ def test_exact_copies_are_found_and_all_but_one_can_be_left_out(tmp_path):
     assert set(found["copies"].remedy.files) == {"ant/copy.jpg", "ant/copy2.jpg"}
     after = apply(grouped, [found["copies"].remedy])
     assert set(found) - {"copies"} == {
-        f.code for f in checks.run_checks(after, intake.pictures(tmp_path / "intake"))
+        f.code for f in checks.run_checks(after, intake.pictures(tmp_path / "intake"), LIMITS)
     }
 
 
@@ -154,7 +154,7 @@ def test_the_same_picture_in_two_classes_blocks_until_resolved(tmp_path):
     assert finding.severity is Severity.BLOCKS
     assert set(finding.files) == {"ant/3.jpg", "bee/wrong.jpg", "ant/4.jpg", "bee/wrong.png"}
     after = apply(grouped, [finding.remedy])
-    still = checks.run_checks(after, intake.pictures(tmp_path / "intake"))
+    still = checks.run_checks(after, intake.pictures(tmp_path / "intake"), LIMITS)
     assert Severity.BLOCKS not in {f.severity for f in still}
 
 
@@ -264,7 +264,9 @@ def test_a_leak_across_a_given_split_is_reported(tmp_path):
     assert found["leaks"].remedy.files == ("train/ant/7.jpg",)
     assert set(found["leaks"].files) == {"train/ant/7.jpg", "val/ant/leak.jpg"}
     after = apply(grouped, [found["leaks"].remedy])
-    assert "leaks" not in {f.code for f in checks.run_checks(after, tmp_path / "intake/pictures")}
+    assert "leaks" not in {
+        f.code for f in checks.run_checks(after, tmp_path / "intake/pictures", LIMITS)
+    }
 
 
 def test_poor_pictures_are_found_each_for_its_reason(tmp_path):
@@ -330,7 +332,7 @@ def test_small_and_unequal_classes_are_found(tmp_path):
 def test_fewer_than_two_classes_block(tmp_path):
     grouped, _ = taken(healthy(4), tmp_path)
     single = apply(grouped, [Remedy(kind="leave_out", label="", classes=("bee",))])
-    found = checks.run_checks(single, tmp_path / "intake/pictures")
+    found = checks.run_checks(single, tmp_path / "intake/pictures", LIMITS)
     assert (found[0].code, found[0].severity) == ("two_classes", Severity.BLOCKS)
 
 
@@ -376,11 +378,11 @@ def test_fingerprints_are_computed_again_once_when(before, tmp_path):
         with np.load(kept) as data:
             earlier = {name: data[name] for name in ("sha256", "grey", "measures")}
         np.savez(kept, **earlier)
-    again, findings = checks.examine(grouped, pictures)
+    again, findings = checks.examine(grouped, pictures, LIMITS)
     assert again == grouped
     assert {f.code for f in findings} == set(found)
     (pictures / grouped.examples[0].path).unlink()  # no picture is decoded a second time
-    assert checks.run_checks(grouped, pictures) == findings
+    assert checks.run_checks(grouped, pictures, LIMITS) == findings
 
 
 def test_pictures_are_examined_at_the_rate_of_a_thousand_in_fifteen_seconds(tmp_path):

@@ -2,7 +2,9 @@
 
 import logging
 import math
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,23 +97,38 @@ def asked(optimizer: str = "adam", **phase: object) -> TrainingConfig:
     )
 
 
+@cache
+def whole(optimizer: str = "adam", epochs: int = 6) -> Tuned:
+    """A training that nothing interrupts."""
+    return Tuned(asked(optimizer, epochs=epochs), None)
+
+
+@cache
+def _fourth_epoch() -> bytes:
+    """The checkpoint of a training that was killed in its fourth epoch."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / CHECKPOINT
+        Tuned(asked(), Checkpoint(path, "a"), until=4)
+        return path.read_bytes()
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
 def test_what_was_killed_in_an_epoch_goes_on_after_the_one_before_bit_for_bit(
     tmp_path: Path, optimizer: str
 ) -> None:
     config, path = asked(optimizer), tmp_path / CHECKPOINT
-    whole = Tuned(config, None)
     Tuned(config, Checkpoint(path, "a"), until=4)
     went_on = Tuned(config, Checkpoint(path, "a"))
     assert went_on.tuner.epochs == 3, "it began with another epoch than the fourth"
     assert went_on.notes == [f"{GOES_ON} 3, which was kept."]
-    assert went_on.losses == whole.losses, "each epoch once, as it would have been"
+    expected = whole(optimizer)
+    assert went_on.losses == expected.losses, "each epoch once, as it would have been"
     assert (went_on.kept.epoch, went_on.kept.validation_loss) == (
-        whole.kept.epoch,
-        whole.kept.validation_loss,
+        expected.kept.epoch,
+        expected.kept.validation_loss,
     )
-    assert whole.kept.epoch > 0
-    for array, was in zip(went_on.weights, whole.weights, strict=True):
+    assert expected.kept.epoch > 0
+    for array, was in zip(went_on.weights, expected.weights, strict=True):
         np.testing.assert_array_equal(array, was)
 
 
@@ -121,7 +138,7 @@ def test_it_can_break_off_again_and_again(tmp_path: Path) -> None:
         Tuned(config, Checkpoint(path, "a"), until=epoch)
     last = Tuned(config, Checkpoint(path, "a"))
     assert last.tuner.epochs == 1
-    assert last.losses == Tuned(config, None).losses
+    assert last.losses == whole().losses
 
 
 def test_patience_that_was_at_its_end_is_at_its_end(
@@ -144,7 +161,7 @@ def test_patience_that_was_at_its_end_is_at_its_end(
 def broken_off(tmp_path: Path) -> Path:
     """The checkpoint of a training that was killed in its fourth epoch."""
     path = tmp_path / CHECKPOINT
-    Tuned(asked(), Checkpoint(path, "a"), until=4)
+    path.write_bytes(_fourth_epoch())
     return path
 
 
@@ -173,7 +190,7 @@ def test_one_that_is_damaged_is_ignored_and_said_to_be(
         anew = Tuned(asked(epochs=2), Checkpoint(broken_off, "a"))
     assert "the checkpoint is ignored" in caplog.text
     assert (anew.tuner.epochs, anew.notes) == (2, [])
-    assert anew.losses == Tuned(asked(epochs=2), None).losses
+    assert anew.losses == whole(epochs=2).losses
 
 
 def test_that_of_another_training_is_ignored(
@@ -286,7 +303,7 @@ def test_a_run_that_was_killed_in_an_epoch_has_the_report_of_one_that_was_not(
     tiny: Backbone, settings: Settings, some_shapes: Taken, tmp_path: Path
 ) -> None:
     config = asked_for("balanced")
-    whole = train(some_shapes, config, tmp_path / ("a" * 32), settings)
+    uninterrupted = train(some_shapes, config, tmp_path / ("a" * 32), settings)
     run = runs.create(config, some_shapes.dataset, tmp_path / ("b" * 32))
     features = tmp_path / "features"
     with pytest.raises(Killed):
@@ -295,11 +312,11 @@ def test_a_run_that_was_killed_in_an_epoch_has_the_report_of_one_that_was_not(
     run.clear()
     said = _trained(run, some_shapes, settings, features)
     assert any(isinstance(e, Note) and f"{GOES_ON} 3" in e.sentence for e in said)
-    assert run.report() == whole.run.report()
-    assert np.array_equal(run.probabilities(), whole.run.probabilities())
+    assert run.report() == uninterrupted.run.report()
+    assert np.array_equal(run.probabilities(), uninterrupted.run.probabilities())
     weights = Path("model") / "weights.safetensors"
-    assert (run.path / weights).read_bytes() == (whole.run.path / weights).read_bytes()
-    assert _tuned(said) == _tuned(whole.said)
+    assert (run.path / weights).read_bytes() == (uninterrupted.run.path / weights).read_bytes()
+    assert _tuned(said) == _tuned(uninterrupted.said)
     assert not run.job.checkpoint.exists()
     assert CHECKPOINT not in run.manifest().files
 

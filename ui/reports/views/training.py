@@ -35,7 +35,7 @@ def show(view: CompleteRun) -> None:
             st.caption(
                 f"{widgets.PHASES[kept.phase]}: {which}, with a validation loss of "
                 f"{kept.validation_loss:.3f} and a validation accuracy of "
-                f"{100 * kept.validation_accuracy:.1f} %."
+                f"{text.percent(kept.validation_accuracy)}."
             )
     with right:
         _learning_curve(run)
