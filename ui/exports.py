@@ -132,10 +132,10 @@ def _progress(run: Run, settings: Settings, *, may_cancel: bool) -> None:
 
 def _proof(result: FileVerification, verification: Verification, size: int) -> str:
     pictures = text.count(verification.pictures, "test picture")
-    copies = "small copies of " if result.thumbnails else ""
+    copies, reference = ("small copies of ", "model") if result.thumbnails else ("", "report")
     return (
         f":material/verified: Verified on {copies}{pictures}"
-        f" · {text.percent(result.agreement)} the same class as the report · {text.size(size)}"
+        f" · {text.percent(result.agreement)} the same class as the {reference} · {text.size(size)}"
     )
 
 
@@ -158,9 +158,9 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
     st.caption(
         f"Each file was opened again in a fresh process and evaluated on {pictures} by the program "
         f"in the bundle. The report's accuracy on these is {text.percent(verification.accuracy)}. "
-        "Same class: as in the report. Largest difference: of a probability. On small copies, "
-        "accuracy can differ from the report's; the comparison is then with the model's answers to "
-        "the same copies."
+        "Same class: as in the report. Largest difference: of a probability. Files that were "
+        "verified on small copies are compared with the model's answers to the same copies, and "
+        "their accuracy can differ from the report's."
     )
 
 

@@ -23,7 +23,7 @@ from core.evaluation import Report, browsing, paired
 from core.evaluation.browsing import Rows
 from core.evaluation.paired import NotComparable, PairedComparison
 from core.export import card
-from core.intake import samples, uploads
+from core.intake import uploads
 from core.jobs import recover
 from core.live import parts
 from core.live.parts import Part
@@ -215,9 +215,3 @@ def heatmaps(model: str, content: bytes, classes: tuple[int, ...]) -> np.ndarray
     maps = network.heatmaps(network.answer(network.load(content)), classes)
     # They are shown one at a time, and the likeliest answer need not have the highest value.
     return np.stack([heatmap.packed(evidence) for evidence in maps])
-
-
-@st.cache_data(show_spinner=False)
-def sample_photographs() -> dict[str, bytes]:
-    """The sample pictures by name."""
-    return samples.photographs()

@@ -176,11 +176,6 @@ def owning(settings: Settings) -> Callable[[Path], bool]:
     return lambda folder: visitors.owner(folder) == own_mark
 
 
-def may_list(run_id: str, settings: Settings) -> bool:
-    """Whether a run is in this visitor's lists."""
-    return listing(settings)(runs.folder(settings) / run_id)
-
-
 def may_change(run_id: str, settings: Settings) -> bool:
     """Whether this visitor may rename, correct or delete a run; a link alone gives no such right.
 

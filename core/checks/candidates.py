@@ -111,9 +111,9 @@ class Index:
         for at in _blocks(len(rows)):
             near = np.argpartition(-(queries[at] @ self._centres.T), probes - 1, axis=1)
             probed[at] = near[:, :probes]
-        probed = probed.ravel()
-        order = np.argsort(probed, kind="stable")
-        bounds = np.searchsorted(probed[order], np.arange(len(self._centres) + 1))
+        flat = probed.ravel()
+        order = np.argsort(flat, kind="stable")
+        bounds = np.searchsorted(flat[order], np.arange(len(self._centres) + 1))
         found = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
         for number in range(len(self._centres)):
             members = slice(*self._bounds[number : number + 2])

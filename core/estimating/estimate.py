@@ -82,7 +82,7 @@ def check_time(expected: Estimate, settings: Settings) -> str:
     if expected.scored <= allowed:
         return ""
     warning = (
-        f"This host allows a training {duration(allowed)}; expected are about "
+        f"This host allows a training {settings.job_minutes:g} min; expected are about "
         f"{duration(expected.scored)}."
     )
     if expected.scored / FACTOR > allowed:

@@ -78,7 +78,9 @@ def _save(network: keras.Model, output: str, folder: Path) -> None:
     module = tf.Module()
     module.weights = [variable.value for variable in network.variables]
     module.serve = tf.function(
-        lambda picture: {output: network(picture, training=False)}, input_signature=[picture]
+        lambda picture: {output: network(picture, training=False)},
+        input_signature=[picture],
+        autograph=False,
     )
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
 

@@ -30,12 +30,11 @@ def duration(seconds: float) -> str:
 
 
 def size(number: float) -> str:
-    """Bytes as `42 bytes`, `0.3 kB`, `18.6 MB`, `310 MB` or `1.9 GB`."""
+    """Bytes as `42 bytes`, `0.3 kB`, `1.8 MB`, `310 MB` or `1.9 GB`."""
     if number < 100:
         return count(round(number), "byte")
     for unit in ("kB", "MB", "GB"):
         number /= 1024
         if number < 1000 or unit == "GB":
             break
-    small = number < (10 if unit == "kB" else 100)
-    return f"{number:.{1 if small else 0}f} {unit}"
+    return f"{number:.{1 if number < 10 else 0}f} {unit}"

@@ -53,7 +53,7 @@ def trainings(
             home = Settings(home=folder / "home")
             shutil.copytree(tiny_home, home.home)
             path = folder / ("0123456789abcdef" * 2)
-            return train(some_shapes, asked_for(preset), path, home, exports=True)
+            return train(some_shapes, asked_for(preset), path, home)
 
         return shared(f"training-{preset}", build)
 

@@ -26,7 +26,7 @@ FILES = {"Report as one HTML file", "Report as JSON", "Download MODEL_CARD.md"}
 def test_the_model_the_report_and_the_card_can_be_downloaded(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id, view="Export")
     groups = [heading.value for heading in visitor.at.subheader]
-    assert groups[-3:] == ["The model", "The report", "The model card"]
+    assert groups[-4:] == ["The model", "In your code", "The report", "The model card"]
     assert set(visitor.buttons()) >= FILES
     assert visitor.download("Download MODEL_CARD.md").decode() == card.card(run)
 
@@ -123,7 +123,7 @@ def test_a_press_orders_a_format_and_it_can_be_cancelled(
 ) -> None:
     Queue("train", host).add(proven.path.with_name("f" * 32))  # so that it waits
     visitor.open("reports", run=proven.id, view="Export")
-    visitor.at.button("saved-model").click()
+    visitor.at.button("prepare saved-model").click()
     visitor.see()
     assert proven.export_job.order().arguments == {"formats": ["saved-model"]}
     assert visitor.buttons().count("Preparing") == 1

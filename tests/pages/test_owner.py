@@ -1,5 +1,6 @@
 """What whoever taught a run may do with it, and who may not."""
 
+import re
 import shutil
 from collections.abc import Callable
 
@@ -87,7 +88,7 @@ def test_deleting_says_what_is_lost_first(visitor: Visitor, run: Run, host: Sett
     assert run.path.is_dir()
     said = visitor.reads()
     assert "its model and its report" in said
-    assert "kB" in said
+    assert re.search(r": [0-9.]+ [kM]B\.", said)
     assert "pictures that you uploaded are not part of it" in said
     visitor.press("Delete")
     assert not runs.list_runs(host)

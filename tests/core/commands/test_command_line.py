@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from core.backbones import Backbone
 from core.bakeoff import compare, result
 from core.commands.arguments import host
 from core.export import card, packing
+from core.export.formats import ONNX
 from core.intake import samples
 from core.jobs import JobFolder, State
 from core.jobs.workers import ROOT
@@ -419,6 +421,22 @@ def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
     assert run.path == out and run.complete
     assert (run.config().seed, run.config().preset) == (3, "quick")
     assert run.job.recorded().state is State.FINISHED
+
+
+def test_a_run_is_exported_and_packed_without_tensorflow(
+    trained: Callable[..., Trained], tmp_path: Path, banned: Banned
+) -> None:
+    run, bundle = trained().run, tmp_path / "bundle.zip"
+    asked = ("export", run.path, "--format", "onnx", "--bundle", bundle)
+    answer = tusker(*asked, **banned("tensorflow", "keras"))
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout == f"{run.model_folder / ONNX}\n"
+    assert f"model/{ONNX}" in run.manifest().files
+    with zipfile.ZipFile(bundle) as archive:
+        assert {ONNX, "predict_onnx.py"} <= set(archive.namelist())
+    refused = tusker("export", run.path, "--format", "coreml")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "'coreml'. Choose from: int8, keras, litert, onnx, saved-model." in refused.stderr
 
 
 def test_every_preset_is_foreseen_in_a_sentence_or_as_json(

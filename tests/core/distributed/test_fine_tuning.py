@@ -12,7 +12,7 @@ import pytest
 from core.backbones import Backbone
 from core.distributed import connection, extraction, fine_tuning
 from core.errors import Cancelled
-from core.jobs.events import EXPORTS_BEGIN, Epoch, Event, Kept, Note
+from core.jobs.events import Epoch, Kept, Note
 from core.pipeline import training_job
 from core.settings import Settings
 from core.system import threads
@@ -63,15 +63,6 @@ def notes(trained: Trained) -> list[str]:
     return [event.sentence for event in trained.said if isinstance(event, Note)]
 
 
-def _until_exports(trained: Trained) -> Callable[[Event], None]:
-    def emit(event: Event) -> None:
-        trained.said.append(event)
-        if isinstance(event, Note) and event.sentence == EXPORTS_BEGIN:
-            raise Cancelled("No exports.")
-
-    return emit
-
-
 def assert_same(trained: Trained, alone: Trained) -> None:
     """But for rounding, both went the same way and came to the same answers."""
     assert [e.epoch for e in epochs(trained)] == [e.epoch for e in epochs(alone)]
@@ -116,19 +107,13 @@ def test_a_training_that_resumes_is_shared_with_the_weights_of_its_checkpoint(
 
     steps: list[fine_tuning.Team] = []
     path = tmp_path / ("c" * 32)
+    features = tmp_path / "features"
     with monkeypatch.context() as patched:
         patched.setattr(fine_tuning, "Team", _then(stop))
-        interrupted = train(shapes, fine_tuned(), path, spread)
+        interrupted = train(shapes, fine_tuned(), path, spread, features=features)
     assert not interrupted.run.complete and epochs(interrupted)
     resumed = Trained(interrupted.run, interrupted.pictures, spread)
-    with contextlib.suppress(Cancelled):
-        training_job.train(
-            resumed.run,
-            resumed.pictures,
-            spread,
-            _until_exports(resumed),
-            path.with_name(f"features-of-{path.name}"),
-        )
+    training_job.train(resumed.run, shapes.pictures, spread, resumed.said.append, features)
     assert any("resumes after epoch" in note for note in notes(resumed))
     assert SHARED in notes(resumed) and fine_tuning.LOST not in notes(resumed)
     one = spread.model_copy(update={"runner": "local"})
@@ -187,7 +172,7 @@ def test_a_cancelled_one_ends_everywhere_within_seconds(
     trained = train(shapes, asked, tmp_path / ("e" * 32), spread)
     assert running == [1] and not trained.run.complete
     assert not ray.is_initialized()
-    assert at_work.until(lambda: not _helpers()) < 5
+    at_work.until(lambda: not _helpers(), within=5)
 
 
 def test_few_pictures_are_fine_tuned_here(

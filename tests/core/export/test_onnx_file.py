@@ -48,7 +48,8 @@ def test_each_operation_answers_alike_for_any_number_of_pictures(converted, tmp_
     pictures = np.random.default_rng(0).uniform(0, 255, (3, 33, 33, 3)).astype(np.float32)
     (found,) = session.run(None, {"picture": pictures})
     ask = Interpreter(str(converted)).get_signature_runner()
-    wanted = [ask(picture=picture[None])["probabilities"][0] for picture in pictures]
+    (name,) = ask.get_input_details()
+    wanted = [ask(**{name: picture[None]})["probabilities"][0] for picture in pictures]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     assert len({tuple(row) for row in np.round(wanted, 3)}) == 3, "they differ by picture"
     assert session.get_modelmeta().custom_metadata_map == {"labels.txt": "a\n"}

@@ -102,9 +102,9 @@ def test_an_export_waits_for_trainings_and_is_stopped_for_them(fresh, a_zip):
     assert job.order() == Order(
         kind="export", arguments={"formats": sorted(form.name for form in named(()))}
     )
-    assert at_work.hidden(run.path) == []
     Queue("train", settings).tickets()[0].unlink()
     assert at_work.ended(job, settings, within=300).state is State.FINISHED, job.log_tail()
+    assert at_work.hidden(run.path) == []
     assert offered(run) == [form.name for form in named(())]
 
 

@@ -97,7 +97,7 @@ def test_of_a_mistake_the_map_of_what_was_said_comes_before_that_of_what_it_was(
                 content = encoded(draw(0, 100 * label + number))
                 archive.writestr(f"{name}/{number}.jpg", content)
     taken = take_in(tmp_path / "taken", twins)
-    made = train(taken, asked_for("quick"), tmp_path / "run", settings, exports=True)
+    made = train(taken, asked_for("quick"), tmp_path / "run", settings)
     said, true = check_kept(made)
     assert (said != true).any(), "nothing was mistaken"
 

@@ -55,19 +55,7 @@ def some(dataset: Dataset, keep) -> Dataset:
 def test_a_run_is_complete_with_every_file(trained, preset):
     run = trained(preset).run
     pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
-    inside = {"classifier.keras", "classifier.tflite", "classifier-int8.tflite"}
-    inside |= {"classifier.onnx", "labels.txt", "train.py", "split.json"}
-    inside |= {
-        f"saved_model/{name}"
-        for name in (
-            "saved_model.pb",
-            "fingerprint.pb",
-            "variables/variables.index",
-            "variables/variables.data-00000-of-00001",
-            "assets.extra/labels.txt",
-            "assets.extra/model.json",
-        )
-    }
+    inside = {"classifier.tflite", "labels.txt", "train.py", "split.json"}
     inside |= {"model.json", "weights.safetensors", "novelty.safetensors", "looks.json"}
     if preset == "balanced":  # its backbone is its own, and so is what serves it
         inside.add("serving.tflite")
@@ -203,7 +191,7 @@ def test_quick_writes_its_report_and_a_verified_file_without_tensorflow(
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     assert watched.stdout.split("\n")[:2] == ["True 6 []", "True []"], watched.stderr
