@@ -17,7 +17,8 @@ CHUNK = 1_000_000
 """Indices that a bootstrap draws at once; bounds its memory."""
 UNSEEN = 0.2
 """Groups with one value throughout that `design_effect` adds to those in the test set. Chosen by
-simulation, so that intervals cover 93 to 97 % with bursts of 3, 10 and 30 (`benchmarks/trust.py`)."""
+simulation, so that intervals cover 93 to 97 % for bursts of 3, 10 and 30 (`benchmarks/trust.py`).
+"""
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
