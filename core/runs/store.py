@@ -122,13 +122,12 @@ def discard(run: Run, settings: Settings) -> None:
     if run.path == SAMPLE:
         raise BadInput("The sample comes with Tusker and cannot be deleted.")
     sweep(settings)
+    scheduling.cancel(run.export_job, settings)
     if not run.job.exists:
         _move_to_trash(run)
         return
     if not run.status(settings).state.ended:
         raise BadInput(AT_WORK)
-    if run.export_job.exists:
-        scheduling.cancel(run.export_job, settings)
     with run.job.try_lock(timeout=EXPORT_SECONDS) as free:
         if not free:
             raise BadInput(AT_WORK)
