@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Personal if only this machine can reach the app, public otherwise.
 MODE = $(if $(filter localhost 127.0.0.1 ::1,$(ADDRESS)),personal,public)
 ARGS ?=
-# Test processes. The tests of one file run in one process, because they share costly fixtures.
+# Test processes. One that has no tests left takes over half of what another still has to do.
 WORKERS ?= 2
 NPM := $(shell command -v npm)
 
@@ -43,7 +43,7 @@ lint: $(VENV)/.dev $(if $(NPM),node_modules/.stamp)  ## ruff, mypy, import rules
 	@if [ -d node_modules/eslint ]; then npm run --silent lint; else echo "JavaScript is not checked: npm is missing or could not install the linters."; fi
 
 unit: $(VENV)/.dev  ## all tests except the slow ones, without the linters
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 slow: $(VENV)/.dev  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)

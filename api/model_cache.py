@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Hashable
+from functools import lru_cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -31,7 +31,10 @@ class ModelCache:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._classifiers: OrderedDict[str, tuple[Hashable, Classifier]] = OrderedDict()
+        # The version is part of the key, so a changed model is opened again.
+        self._opened = lru_cache(MAX_MODELS)(
+            lambda name, _version: lookup.find(name, settings, self._open)
+        )
         self._interpreters: WeakValueDictionary[Hashable, ServingModel] = WeakValueDictionary()
 
     def classifier(self, name: str) -> Classifier:
@@ -46,14 +49,7 @@ class ModelCache:
             RunDamaged: the run is incomplete, or its files differ from its manifest.
         """
         with self._lock:  # concurrent requests for a model open it once
-            version = self._version(name)
-            entry = self._classifiers.pop(name, None)
-            if entry is None or entry[0] != version:
-                entry = version, lookup.find(name, self._settings, self._open)
-            self._classifiers[name] = entry
-            while len(self._classifiers) > MAX_MODELS:
-                self._classifiers.popitem(last=False)
-            return entry[1]
+            return self._opened(name, self._version(name))
 
     def _version(self, name: str) -> Hashable:
         """A value that differs once the model has changed."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
@@ -50,49 +49,44 @@ class Parameters(BaseModel):
 NAMES = tuple(Parameters.model_fields)
 
 
-@dataclass(frozen=True)
-class PredictRequest:
-    """At least one picture, and the parameters."""
-
-    pictures: tuple[UploadFile, ...]
-    parameters: Parameters
-
-
 @asynccontextmanager
-async def parse(request: Request, settings: Settings) -> AsyncGenerator[PredictRequest]:
-    """Parse a request. Its pictures are deleted after the block.
+async def parse(
+    request: Request, settings: Settings
+) -> AsyncGenerator[tuple[list[UploadFile], Parameters]]:
+    """Parse a request. Its pictures, at least one, are deleted after the block.
 
     Raises:
         HTTPException: the request is malformed.
         LimitExceeded: the request is larger than this host allows.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     _check_size(int(request.headers.get("content-length", 0)), settings)
-    if content_type == "multipart/form-data":
-        with _time_limit():
-            form = await _parse_form(request, settings)
-        try:
-            yield _parse_fields(request, form.multi_items())
-        finally:
-            await form.close()
-    elif content_type.startswith("image/"):
-        with SpooledTemporaryFile(max_size=SPOOL_BYTES) as file:
-            with _time_limit():
-                async for chunk in _body(request, settings):
-                    file.write(chunk)
-            file.seek(0)
-            yield _parse_fields(
-                request, [(FIELD, UploadFile(cast("BinaryIO", file), filename=FIELD))]
-            )
-    else:
+    try:
+        with anyio.fail_after(TIMEOUT_SECONDS):
+            form = await _read(request, settings)
+    except TimeoutError as error:
+        message = f"Expected the whole request within {TIMEOUT_SECONDS} s. Send fewer pictures."
+        raise HTTPException(408, message) from error
+    try:
+        yield _parse_fields(request, form.multi_items())
+    finally:
+        await form.close()
+
+
+async def _read(request: Request, settings: Settings) -> FormData:
+    """The form; a body that is a picture becomes a form with one field."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type.startswith("image/"):
+        file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed with the form
+        async for chunk in _body(request, settings):
+            file.write(chunk)
+        file.seek(0)
+        return FormData([(FIELD, UploadFile(cast("BinaryIO", file), filename=FIELD))])
+    if content_type != "multipart/form-data":
         raise HTTPException(
             415,
             f"Expected the Content-Type multipart/form-data with pictures in the field {FIELD}, or "
             f"image/jpeg or similar with one picture, found {quote(content_type)}.",
         )
-
-
-async def _parse_form(request: Request, settings: Settings) -> FormData:
     parser = MultiPartParser(
         request.headers,
         _body(request, settings),
@@ -133,17 +127,9 @@ def _check_size(size: int, settings: Settings) -> None:
         )
 
 
-@contextmanager
-def _time_limit() -> Iterator[None]:
-    try:
-        with anyio.fail_after(TIMEOUT_SECONDS):
-            yield
-    except TimeoutError as error:
-        message = f"Expected the whole request within {TIMEOUT_SECONDS} s. Send fewer pictures."
-        raise HTTPException(408, message) from error
-
-
-def _parse_fields(request: Request, form: Iterable[tuple[str, str | UploadFile]]) -> PredictRequest:
+def _parse_fields(
+    request: Request, form: Iterable[tuple[str, str | UploadFile]]
+) -> tuple[list[UploadFile], Parameters]:
     pictures: list[UploadFile] = []
     values: dict[str, Any] = {}
     # A parameter in the form overrides one in the query.
@@ -165,7 +151,7 @@ def _parse_fields(request: Request, form: Iterable[tuple[str, str | UploadFile]]
     if not pictures:
         message = f"Expected at least one picture in the field {FIELD}, found none."
         raise HTTPException(422, message)
-    return PredictRequest(tuple(pictures), Parameters(**values))
+    return pictures, Parameters(**values)
 
 
 def _parse_value(name: str, value: str) -> str | int | bool:

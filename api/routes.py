@@ -64,12 +64,11 @@ class Api:
 
     async def predict(self, request: Request) -> Response:
         """Predict the classes of each picture."""
-        async with parse(request, self._settings) as parsed:
-            parameters = parsed.parameters
+        async with parse(request, self._settings) as (pictures, parameters):
             load = partial(self._models.classifier, parameters.model)
             classifier = await self._in_thread(load)
             results = []
-            for upload in parsed.pictures:
+            for upload in pictures:
                 # Picture by picture, so that other requests get their turn in between.
                 work = partial(_predict, classifier, upload, parameters)
                 results.append(await self._in_thread(work))

@@ -35,7 +35,7 @@ LONG: dict[str, Any] = {
 WRITES = ("before", "middle", "after")
 RENAMES = ("before", "after")
 KINDS = ("quick", "disk", "web", "balanced", "checkpoints", "exports")
-FEW = 6
+FEW = 3
 """Points of the fast subset."""
 
 
@@ -159,7 +159,7 @@ def fast(folder: Path, prepared: Path | None = None) -> list[Group]:
         grouped("worker killed", (inject(quick, f) for f in _sample([*kills(quick)], FEW))),
         grouped(
             "disk full or broken",
-            (inject(quick, f) for f in _sample([*disk_errors(quick)], FEW // 2)),
+            (inject(quick, f) for f in _sample([*disk_errors(quick)], FEW - 1)),
         ),
     ]
 

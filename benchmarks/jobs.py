@@ -65,7 +65,7 @@ def take_in(source: Path, folder: Path, settings: Settings) -> Taken:
     """Import a zip or a folder, without whatever blocks a training."""
     try:
         taken = intake.take_in(source, source.stem, folder, settings)
-        whole = command_arguments.unblocked(taken, folder, lambda _sentence: None)
+        whole = command_arguments.unblocked(taken, folder, settings, lambda _sentence: None)
     except TuskerError as error:
         raise SystemExit(str(error)) from error
     return Taken(whole.dataset, intake.pictures(folder))

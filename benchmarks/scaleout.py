@@ -3,18 +3,15 @@
     python -m benchmarks.scaleout
     python -m benchmarks.scaleout --only tuning
     python -m benchmarks.scaleout --pictures 3000 --rounds 3
-    python -m benchmarks.scaleout --only pass --storage /tmp/landing
 
 Needs `requirements-ray.txt`. A cluster is started on this machine, whose nodes stand for machines
 of one core each. The pass over photographs of 500 × 375 pixels is made by a training on one core,
 as on a single machine, and then by the same training with a node of one other core to share it
-with; joining the cluster is counted. With `--storage`, a folder that exists, pictures are sent to
-the node and features land there, as between machines that share no folder. Speed-up is the ratio of
-the medians. Its overhead is what a small job (taking in a zip of a few pictures) takes from its
-order to its end on the cluster, less what it takes without. Fine-tuning is that of two stages on
-kept activations, in the same way on one core and on two; its rates are those of the epochs after
-the first, and what goes before the first step (joining, starting TensorFlow there) is told apart.
-Its speed-up is the median of the rounds'.
+with; joining the cluster is counted. Speed-up is the ratio of the medians. Its overhead is what a
+small job (taking in a zip of a few pictures) takes from its order to its end on the cluster, less
+what it takes without. Fine-tuning is that of two stages on kept activations, in the same way on one
+core and on two; its rates are those of the epochs after the first, and what goes before the first
+step (joining, starting TensorFlow there) is told apart. Its speed-up is the median of the rounds'.
 """
 
 from __future__ import annotations
@@ -161,7 +158,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tuned", type=int, default=1024, help="pictures to fine-tune on")
     parser.add_argument("--only", choices=("pass", "tuning"), help="in place of both")
-    parser.add_argument("--storage", default="", help="where features land, as fsspec names it")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
     if (os.cpu_count() or 1) < 2:
@@ -171,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
         folder = Path(name)
         settings = jobs.new_home(folder / "home")
         jobs.prepare(backbones.DEFAULT, settings)
-        cluster_of = {"runner": "ray", "ray_address": ray.address, "storage": asked.storage}
+        cluster_of = {"runner": "ray", "ray_address": ray.address}
         spread = settings.model_copy(update=cluster_of)
         found: dict[str, Figure] = {}
         if asked.only != "tuning":

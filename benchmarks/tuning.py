@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -85,7 +85,7 @@ def tune(given: Kept) -> Tuned:
     from core.training.finetune import Tuner
 
     context, found = given.context, given.found
-    tuner = Tuner(context.network, context.config, CLASSES, len(context.of("train")))
+    tuner = Tuner(context.network.trunk(), context.config, CLASSES, len(context.of("train")))
     width = context.backbone.embedding
     start = DenseHead(((np.zeros((width, CLASSES), np.float32), np.zeros(CLASSES, np.float32)),))
     said: list[tuple[float, Event]] = []
@@ -95,10 +95,9 @@ def tune(given: Kept) -> Tuned:
         said.append((time.perf_counter() - began, event))
 
     began = time.perf_counter()
-    done = fine_tuning.fit(context, tuner, start, found, note)
-    if done is None and context.settings.runner == "ray":
-        raise SystemExit("Fine-tuning was not shared: see the log.")
-    if done is None:
+    with fine_tuning.team(replace(context, emit=note), tuner) as team:
+        if team is None and context.settings.runner == "ray":
+            raise SystemExit("Fine-tuning was not shared: see the log.")
         tuner.fit(
             start,
             found["train"],
@@ -106,6 +105,7 @@ def tune(given: Kept) -> Tuned:
             found["validation"],
             context.labels("validation"),
             note,
+            team=team,
         )
     seconds = time.perf_counter() - began
     epochs = [event for _, event in said if isinstance(event, Epoch)]

@@ -76,12 +76,6 @@ class Settings(BaseModel):
         description="Address of the Ray cluster: `host:6379`, `ray://host:10001`, or `auto` for "
         "the cluster that this machine belongs to.",
     )
-    storage: str = Field(
-        "",
-        repr=False,
-        description="Storage for pictures and features on clusters that do not share "
-        "`TUSKER_HOME`, as an fsspec address such as `s3://bucket/tusker`; empty for none.",
-    )
     worker_megabytes: int = Field(
         24_000,
         ge=0,
@@ -131,13 +125,6 @@ class Settings(BaseModel):
     def _absolute(cls, home: Path) -> Path:
         # Workers run in another folder, where a relative path would mean something else.
         return home.expanduser().absolute()
-
-    @field_validator("storage")
-    @classmethod
-    def _same_on_all_machines(cls, storage: str) -> str:
-        if storage and "://" not in storage and not Path(storage).is_absolute():
-            raise ValueError("expected an address such as s3://bucket/folder or an absolute path")
-        return storage
 
     @property
     def archive_bytes(self) -> int:

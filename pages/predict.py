@@ -32,11 +32,9 @@ with outputs:
     batch.forget()
     if chosen:
         try:
-            results = answers.predict(model, chosen, count)
+            answers.show(chosen, model, count)
         except TuskerError as refusal:
             st.error(str(refusal), icon=":material/broken_image:")
-            st.stop()
-        answers.show(results, model)
     elif st.session_state[state.SOURCE] == "Upload":
         st.subheader("No picture at hand? Try one of these.")
         pictures.show_samples()

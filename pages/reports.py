@@ -20,7 +20,6 @@ if run is None:
     if not state.parameter(state.RUN):
         st.title("How good is it, and where does it fail?")
         run_list.show(settings)
-        owner.show_dialog(settings)
     st.stop()
 
 back = "Back to comparing" if comparing else "All runs"
@@ -36,4 +35,3 @@ except TuskerError as refusal:
     run_progress.damaged(run, settings, str(refusal))
 if summary.state.ended and not summary.complete:
     launch.again(run, settings)
-owner.show_dialog(settings)

@@ -1,10 +1,14 @@
 """Fixtures for all tests: settings, a prepared backbone, pictures, and folders of the host."""
 
 import os
+import pickle
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from core import settings as host
 from core.settings import Settings
@@ -34,6 +38,28 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 patch.delenv(name)
         patch.setenv("TUSKER_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """`shared(name, build)`: the result of `build(folder)`, called once for all test processes.
+
+    The other processes get a copy of the result, and the same folder. Neither may be changed.
+    """
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+
+    def build_once(name: str, build: Callable[[Path], Any]) -> Any:
+        folder, result = common / f"shared-{name}", common / f"shared-{name}.pickle"
+        with FileLock(f"{folder}.lock"):
+            if not result.is_file():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                folder.mkdir()
+                result.write_bytes(pickle.dumps(build(folder)))
+        return pickle.loads(result.read_bytes())
+
+    return build_once
 
 
 @pytest.fixture
@@ -82,11 +108,15 @@ def shapes_zip(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the prepared tiny backbone. Must not be changed."""
+def tiny_home(shared: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the prepared tiny backbone."""
     from core import backbones
     from core.backbones import serving
 
-    home = tmp_path_factory.mktemp("tiny")
-    serving.prepare(backbones.get("tiny"), Settings(home=home))
-    return home
+    def prepare(home: Path) -> Path:
+        serving.prepare(backbones.get("tiny"), Settings(home=home))
+        return home
+
+    # A copy, because trainings write derived files beside the backbone.
+    copy = tmp_path_factory.mktemp("tiny")
+    return shutil.copytree(shared("tiny", prepare), copy, dirs_exist_ok=True)

@@ -30,7 +30,6 @@ MAY_IMPORT_TENSORFLOW = {
     "core/backbones/tiny.py",
     "core/model/keras_model.py",
     "core/export/convert.py",
-    "core/distributed/collective.py",
     "core/training/finetune.py",
     "core/training/keras_engine.py",
     "core/training/stages.py",
@@ -38,7 +37,7 @@ MAY_IMPORT_TENSORFLOW = {
 CACHES = {"cache", "lru_cache", "cache_data", "cache_resource"}
 SHARED = {
     "ui/resources.py": {
-        *("settings", "start", "sweep", "sample_photographs"),
+        *("settings", "start", "sweep"),
         *("_backbone", "shared_trunk"),
     },
     "ui/live_camera/capture_view.py": {"network", "network_parts"},

@@ -7,7 +7,7 @@ import streamlit as st
 from core import backbones, runs
 from core.export import ordering, packing
 from core.export.formats import FORMATS, Format
-from core.jobs import State, cancel, scheduling
+from core.jobs import State, scheduling
 from core.model import storage
 from core.runs import Run
 from core.runs.verification import FileVerification, Verification
@@ -125,14 +125,9 @@ def _progress(run: Run, settings: Settings, *, may_cancel: bool) -> None:
     if status.state.ended:
         widgets.error(status.sentence)
         return
-    line, stop = st.columns([5, 1], vertical_alignment="center")
-    with line:
-        if status.state is State.QUEUED:
-            st.progress(0.0, text="Waiting. Trainings go first.")
-        else:
-            widgets.progress(job.events.read())
-    if may_cancel:
-        widgets.cancel_button("cancel exports", stop, cancel, job, settings)
+    if status.state is State.QUEUED:
+        st.caption("Waiting. Trainings go first.")
+    widgets.progress(job, settings, "export", may_cancel=may_cancel)
 
 
 def _proof(result: FileVerification, verification: Verification, size: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from core import runs
 from core.errors import TuskerError
 from core.intake import Intake, uploads
 from core.intake.uploads import Upload
-from core.jobs import State, enqueue, quotas
+from core.jobs import State, enqueue, folders, quotas
 from core.runs import Run, resuming
 from core.settings import Settings
 from core.training.config import TrainingConfig
@@ -34,16 +35,11 @@ def start(
     runs.sweep(settings)
     by = state.mark(settings)
     with widgets.keep_refusal(state.REFUSAL):
-        quotas.check_space(by, settings)
         quotas.check_minutes(by, settings)
-        run = Run(runs.new_path(settings))
-        try:
-            runs.create(config, examined.dataset, run.path, by=by)
+        with folders.create(runs.folder(settings), "The run", settings, by=by) as path:
+            run = runs.create(config, examined.dataset, path)
             run.findings.write(examined.findings)
-            enqueue(run.path, runs.training_order(upload.pictures, start_from), settings, by=by)
-        except (TuskerError, OSError):
-            runs.delete(run)
-            raise
+            enqueue(path, runs.training_order(upload.pictures, start_from), settings, by=by)
         state.remember_run(run.id)
         state.show_run(run.id)
 
@@ -112,14 +108,13 @@ def again(run: Run, settings: Settings) -> None:
 
 def pictures(run: Run, settings: Settings) -> Upload | None:
     """The upload that a run of this visitor was trained on, while it is still here."""
-    if not state.may_change(run.id, settings):
+    folder = run.pictures
+    if folder is None or not state.may_change(run.id, settings):
         return None
-    try:
-        folder = Path(run.job.order().arguments["pictures"])
+    with contextlib.suppress(TuskerError):
         upload = uploads.get(settings, folder.parent.name)
-    except (OSError, ValueError, KeyError, TuskerError):
-        return None
-    return upload if upload.pictures == folder else None
+        return upload if upload.pictures == folder else None
+    return None
 
 
 def _resume(run: Run, settings: Settings) -> None:

@@ -23,18 +23,18 @@ from core.evaluation import Report, browsing, paired
 from core.evaluation.browsing import Rows
 from core.evaluation.paired import NotComparable, PairedComparison
 from core.export import card
-from core.intake import samples, uploads
+from core.intake import uploads
 from core.jobs import recover
 from core.live import parts
 from core.live.parts import Part
 from core.model import heatmap
-from core.model.classifier import Answer, Classifier, ServingModel, on_one_thread, opened
+from core.model.classifier import Answer, Classifier, ServingModel, opened
 from core.predict import lookup
 from core.runs import comparison
 from core.runs.comparison import ComparedRun
 from core.runs.run import Run
 from core.settings import Settings, load
-from core.system import log, memory, threads
+from core.system import log, memory
 from ui.charts.confusion import Share, confusion_matrix
 
 Arguments = ParamSpec("Arguments")
@@ -134,17 +134,6 @@ def classifier(model: str) -> Classifier:
 @st.cache_resource(
     scope="session",
     max_entries=1,
-    show_spinner="Loading the model …",
-    hash_funcs={str: _model_version},
-)
-def classifiers(model: str) -> tuple[Classifier, ...]:
-    """A model by name once per core, to answer many pictures in parallel."""
-    return tuple(lookup.find(model, settings(), on_one_thread) for _ in range(threads.cores()))
-
-
-@st.cache_resource(
-    scope="session",
-    max_entries=1,
     ttl=PACKED_SECONDS,
     show_spinner=False,
     hash_funcs={str: _model_version},
@@ -226,9 +215,3 @@ def heatmaps(model: str, content: bytes, classes: tuple[int, ...]) -> np.ndarray
     maps = network.heatmaps(network.answer(network.load(content)), classes)
     # They are shown one at a time, and the likeliest answer need not have the highest value.
     return np.stack([heatmap.packed(evidence) for evidence in maps])
-
-
-@st.cache_data(show_spinner=False)
-def sample_photographs() -> dict[str, bytes]:
-    """The sample pictures by name."""
-    return samples.photographs()

@@ -56,6 +56,8 @@ def badges(run: Summary) -> None:
     if name in BADGES:
         colour, icon = BADGES[name]
         st.badge(name, icon=icon, color=colour)  # type: ignore[arg-type]
+    if not run.fair:
+        st.badge("Not a fair test", icon=":material/content_copy:", color="orange")
     if run.sample:
         st.badge("Sample", icon=":material/science:", color="violet")
     if run.published:

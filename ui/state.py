@@ -72,25 +72,20 @@ OLD_VALUES = {
 # Session-state keys.
 MINE = "runs_of_this_visit"
 VISITOR = "token_of_this_visit"
-DIALOG = "owner_dialog"
 DELETED = "owner_deleted"
-NOT_SAVED = "owner_not_saved"
+OWNER_REFUSAL = "owner_refusal"
 SOURCE = "predict_source"
 SAMPLE = "predict_sample"
 SHOWN = "predict_shown"
 PREPARE_REFUSAL = "predict_prepare_refusal"
 IMPORTING = "predict_importing"
-IMPORT_ROUND = "predict_import_round"
 IMPORT_REFUSAL = "predict_import_refusal"
 BATCH = "predict_batch"
 WHY = "predict_why"
 WHY_STRENGTH = "predict_why_strength"
 LIVE_TRANSPORT = "live_transport"
-LIVE_RESPONSE = "live_response"
 CAPTURE_TRANSPORT = "capture_transport"
-CAPTURE_RESPONSE = "capture_response"
 CAPTURE_CLASS = "capture_class"
-CAPTURE_ROUND = "capture_round"
 CAPTURE_PROBLEMS = "capture_problems"
 CAPTURE_REFUSAL = "capture_refusal"
 TRAIN_AT_ONCE = "train_at_once"
@@ -98,7 +93,6 @@ BACKBONE = "train_backbone"
 REMEDIES = "train_remedies"
 REFUSAL = "train_refusal"
 COMPARE_REFUSAL = "train_compare_refusal"
-ROUND = "train_round"
 ACTUAL_BOX = "report_actual"
 PREDICTED_BOX = "report_predicted"
 FRAMED = "report_framed"
@@ -180,11 +174,6 @@ def owning(settings: Settings) -> Callable[[Path], bool]:
         return lambda _: True
     own_mark = mark(settings)
     return lambda folder: visitors.owner(folder) == own_mark
-
-
-def may_list(run_id: str, settings: Settings) -> bool:
-    """Whether a run is in this visitor's lists."""
-    return listing(settings)(runs.folder(settings) / run_id)
 
 
 def may_change(run_id: str, settings: Settings) -> bool:

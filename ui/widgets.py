@@ -18,7 +18,7 @@ from core.checks import Severity
 from core.dataset import Skipped
 from core.errors import TuskerError
 from core.jobs import JobFolder, State, cancel, scheduling
-from core.jobs.events import Epoch, Event, Note, Step
+from core.jobs.events import Epoch, Note, Step
 from core.predict.table import inert
 from core.settings import Settings
 from ui import text
@@ -92,9 +92,15 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def skipped(files: Sequence[Skipped]) -> None:
-    """A table of the files that were left out."""
-    columns = {"File": [file.name for file in files], "Why": [file.reason for file in files]}
-    st.dataframe(columns, hide_index=True)
+    """Every file that was left out and why, on the screen and as CSV; nothing if there is none."""
+    if not files:
+        return
+    count = text.count(len(files), "file was left out", "files were left out")
+    with st.expander(count, icon=":material/visibility_off:"):
+        columns = {"File": [file.name for file in files], "Why": [file.reason for file in files]}
+        st.dataframe(columns, hide_index=True)
+        rows = [(file.name, file.reason) for file in files]
+        download_csv(("file", "why"), lambda: rows, "left_out.csv")
 
 
 def error(sentence: str, icon: str = ":material/error:") -> None:
@@ -125,28 +131,67 @@ def show_refusal(key: str) -> None:
         error(st.session_state[key])
 
 
-def release(files: Iterable[UploadedFile]) -> None:
-    """Free the memory of uploads that are on disk now; their widget needs a new key afterwards.
-
-    Otherwise Streamlit keeps them until the session ends. It has no public call for this; its chat
-    input does the same.
-    """
-    context = get_script_run_ctx()
-    for file in files:
-        file.close()
-        if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-
-
-def progress(events: Iterable[Event], seconds: float = 0.0, unit: str = "") -> None:
-    """A bar with what a job is doing, how far it is and how long the step will take.
+def uploader(
+    label: str, key: str, take: Callable[[list[UploadedFile]], object], **more: Any
+) -> None:
+    """An uploader that passes files on and is then empty again.
 
     Args:
-        events: of the job, in order.
-        seconds: that it has taken so far; not shown below 1.
+        take: gets the files once, in a callback. Their memory is freed afterwards; otherwise
+            Streamlit would keep them until the session ends. It has no public call for this; its
+            chat input does the same.
+        more: further arguments of `st.file_uploader`.
+    """
+    turn = st.session_state.setdefault(f"{key} turn", 0)
+    current = f"{key} {turn}"
+
+    def taken() -> None:
+        value = st.session_state[current]
+        files = value if isinstance(value, list) else [value] if value else []
+        if not files:
+            return
+        take(files)
+        st.session_state[f"{key} turn"] += 1  # a new key empties the uploader
+        context = get_script_run_ctx()
+        for file in files:
+            file.close()
+            if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+                context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+    st.file_uploader(label, key=current, on_change=taken, **more)
+
+
+@st.fragment(run_every=0.5)
+def watch(job: JobFolder, settings: Settings, noun: str, *, may_cancel: bool = True) -> None:
+    """Progress of a job; the page is drawn again once it has ended.
+
+    Args:
+        noun: what the job is, such as `upload`.
+    """
+    if scheduling.status(job, settings).state.ended:
+        st.rerun()
+    progress(job, settings, noun, may_cancel=may_cancel)
+
+
+def progress(
+    job: JobFolder, settings: Settings, noun: str, unit: str = "", *, may_cancel: bool = True
+) -> None:
+    """A bar with what a job is doing, how far it is and what is left, and a button to cancel it.
+
+    Args:
+        noun: what the job is, such as `upload`.
         unit: of the rate, such as `pictures/s`; no rate is shown without one.
     """
-    shown = [event for event in events if isinstance(event, Step | Epoch | Note)]
+    status = scheduling.status(job, settings)
+    line, stop = st.columns([5, 1], vertical_alignment="center")
+    if may_cancel:
+        cancel_button(f"cancel {noun}", stop, cancel, job, settings)
+    if status.state is State.QUEUED:
+        before = scheduling.position(job, settings)
+        ahead = f"{text.count(before, noun)} before yours" if before else "Starting"
+        line.progress(0.0, text=text.plain(status.sentence, 300) if status.sentence else ahead)
+        return
+    shown = [event for event in job.events.read() if isinstance(event, Step | Epoch | Note)]
     last = shown[-1] if shown else None
     parts: list[str] = []
     done = 0.0
@@ -168,35 +213,10 @@ def progress(events: Iterable[Event], seconds: float = 0.0, unit: str = "") -> N
         parts.append(f"{rate:,.0f} {unit}")
     if left is not None and left >= 1:
         parts.append(f"about {text.duration(left)} left in this step")
+    seconds = status.spent + (status.seconds or 0)
     if seconds >= 1:
         parts.append(f"{text.duration(seconds)} so far")
-    st.progress(min(1.0, done), text=" · ".join(parts) or "Starting")
-
-
-def waiting(job: JobFolder, settings: Settings, noun: str) -> None:
-    """A bar for a job in the queue: how many are before it."""
-    before = scheduling.position(job, settings)
-    st.progress(0.0, text=f"{text.count(before, noun)} before yours" if before else "Starting")
-
-
-@st.fragment(run_every=0.5)
-def watch(job: JobFolder, settings: Settings, noun: str, *, may_cancel: bool = True) -> None:
-    """Progress of a job and a button to cancel it; the page is drawn again once it has ended.
-
-    Args:
-        noun: what the job is, such as `upload`.
-    """
-    status = scheduling.status(job, settings)
-    if status.state.ended:
-        st.rerun()
-    line, stop = st.columns([5, 1], vertical_alignment="center")
-    with line:
-        if status.state is State.QUEUED:
-            waiting(job, settings, noun)
-        else:
-            progress(job.events.read())
-    if may_cancel:
-        cancel_button(f"cancel {noun}", stop, cancel, job, settings)
+    line.progress(min(1.0, done), text=" · ".join(parts) or "Starting")
 
 
 def cancel_button(key: str, place: Any, callback: Callable[..., None], *args: Any) -> None:

@@ -6,9 +6,10 @@ be checked, and not all supported versions detect overlapping entries.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
+from core.archive import names
 from core.errors import BadArchive, LimitExceeded
 from core.settings import Settings
 
@@ -35,6 +36,7 @@ class Entry:
     Attributes:
         name: decoded, otherwise unchanged.
         raw_name: bytes of the name.
+        encoding: of the name, if the zip does not say it and it is not UTF-8; otherwise empty.
         offset: of the local header, in bytes from the file's start.
         packed: size in the archive, in bytes.
         size: declared unpacked size, in bytes.
@@ -55,6 +57,7 @@ class Entry:
     flags: int
     mode: int
     system: int
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +113,30 @@ def find(file: IO[bytes], limits: Settings) -> Directory:
     return Directory(count, start + shift, size, shift)
 
 
-def entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
-    """Yield the entries of a directory.
+def entries(file: IO[bytes], directory: Directory) -> list[Entry]:
+    """List the entries of a directory.
+
+    Names without a mark are decoded together: in the first encoding that fits them all.
 
     Raises:
         BadArchive: the directory is damaged or has a name that cannot be decoded.
 
     Source: APPNOTE.TXT 6.3.10, section 4.3.12.
     """
+    found = list(_entries(file, directory))
+    unmarked = [entry.raw_name for entry in found if entry.encoding]
+    if not unmarked:
+        return found
+    encoding = next(iter(names.fitting(unmarked)), names.FALLBACK)
+    return [
+        replace(entry, name=entry.raw_name.decode(encoding), encoding=encoding)
+        if entry.encoding
+        else entry
+        for entry in found
+    ]
+
+
+def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
     at, end = directory.start, directory.start + directory.size
     file.seek(at)
     for _ in range(directory.count):
@@ -140,9 +159,11 @@ def entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
         if disk:
             raise BadArchive("This zip comes in several parts. Make it as a single file.")
         system = made_by >> 8
+        name, encoding = _decode_name(raw_name, flags, extra)
         yield Entry(
-            name=_decode_name(raw_name, flags),
+            name=name,
             raw_name=raw_name,
+            encoding=encoding,
             offset=offset + directory.shift,
             packed=packed,
             size=size,
@@ -167,22 +188,34 @@ def data_start(file: IO[bytes], entry: Entry) -> int:
         raise BadArchive(f"{entry.name} is missing from this zip. {MAKE_AGAIN}")
     flags, method = struct.unpack_from("<2H", head, 6)
     name_size, extra_size = struct.unpack_from("<2H", head, 26)
-    if file.read(name_size) != entry.raw_name or method != entry.method or flags & 1:
+    name = file.read(name_size)
+    # Some tools write "\\" in the directory and "/" before the file.
+    same_name = name.replace(b"\\", b"/") == entry.raw_name.replace(b"\\", b"/")
+    if not same_name or method != entry.method or flags & 1:
         raise BadArchive(f"This zip contradicts itself about {entry.name}. {MAKE_AGAIN}")
     return entry.offset + 30 + name_size + extra_size
 
 
 def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
-    """Offset and bytes of the last end record that extends exactly to the end of the file."""
+    """Offset and bytes of the last end record.
+
+    One that extends exactly to the end of the file is preferred; otherwise, what follows the
+    archive is ignored.
+    """
     first = max(0, length - _END_BYTES - _COMMENT_BYTES)
     tail = _read(file, first, length - first)
     at = len(tail)
+    followed = -1
     while (at := tail.rfind(_END, 0, at)) >= 0:
         if len(tail) - at >= _END_BYTES:
             comment = struct.unpack_from("<H", tail, at + 20)[0]
             if at + _END_BYTES + comment == len(tail):
                 return first + at, tail[at : at + _END_BYTES]
+            if at + _END_BYTES + comment < len(tail) and followed < 0:
+                followed = at
         at += 3  # `rfind` ends before a match that would reach `at`
+    if followed >= 0:
+        return first + followed, tail[followed : followed + _END_BYTES]
     head = _read(file, 0, 8)
     for magic, found in _OTHER_FORMATS.items():
         if head.startswith(magic):
@@ -212,21 +245,25 @@ def _zip64(extra: bytes, *fields: int) -> list[int]:
     raise BadArchive(f"The directory of this zip lacks a size. {MAKE_AGAIN}")
 
 
-def _decode_name(raw: bytes, flags: int) -> str:
-    """Decode as UTF-8 where valid, since many tools do not set its flag, else as code page 437.
+def _decode_name(raw: bytes, flags: int, extra: bytes) -> tuple[str, str]:
+    """The name, and the encoding if that is a guess.
+
+    Many tools write UTF-8 without setting its flag.
 
     Source: APPNOTE.TXT 6.3.10, appendix D.
     """
     if len(raw) > NAME_BYTES:
         raise BadArchive(f"A name in this zip has {len(raw):,} bytes. Shorten it.")
+    if (name := names.unicode_path(raw, extra)) is not None:
+        return name, ""
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8"), ""
     except UnicodeDecodeError:
         if flags & 0x800:
             raise BadArchive(
                 f"A name in this zip is marked as UTF-8 but is not. {MAKE_AGAIN}"
             ) from None
-        return raw.decode("cp437")
+        return raw.decode(names.FALLBACK), names.FALLBACK
 
 
 def _read(file: IO[bytes], at: int, count: int) -> bytes:

@@ -15,7 +15,8 @@ RATIO_ENTRY_BYTES = 4 * MEGABYTE
 RATIO_ARCHIVE_BYTES = 64 * MEGABYTE
 STORED, DEFLATED = 0, 8
 ENCRYPTED = 1 | 1 << 6 | 1 << 13
-WINDOWS = (0, 10, 11)
+LINK = "A link or a device. Put the picture itself in its place."
+SAME_NAME = "Another file of this zip has the same name."
 
 CLUTTER_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
 
@@ -35,52 +36,65 @@ class ZippedFile:
     end: int
 
 
-def list_files(entries: Sequence[Entry], directory: int) -> list[ZippedFile]:
-    """Check entries and list the files among them, without folders.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a zip contains.
+
+    Attributes:
+        files: in the order of the directory.
+        folders: names of the folders that have an entry.
+        left_out: names of the files that are left out → the reason.
+    """
+
+    files: list[ZippedFile]
+    folders: list[str]
+    left_out: dict[str, str]
+
+
+def list_files(entries: Sequence[Entry], directory: int) -> Listing:
+    """Check entries and list them.
 
     Args:
         entries: all entries of a zip.
         directory: offset of the zip's directory.
 
     Raises:
-        BadArchive: an entry is unsafe or cannot be read, or two entries clash.
+        BadArchive: an entry is unsafe or cannot be read.
     """
-    files = []
-    names: dict[str, str] = {}
+    listing = Listing([], [], {})
+    names: set[str] = set()
     for entry, end in zip(entries, _ends(entries, directory), strict=True):
-        name = clean(entry.name, windows=entry.system in WINDOWS)
+        name = clean(entry.name)
         is_folder = entry.name.endswith(("/", "\\"))
-        _check(entry, is_folder)
-        if is_folder or not name:
+        reason = _check(entry, is_folder)
+        if not name:
             continue
-        key = unicodedata.normalize("NFC", name).casefold()
-        if key in names:
-            raise BadArchive(
-                "Two files in this zip have names that are equal or differ only by case: "
-                f"{names[key]} and {name}. Rename one."
-            )
-        names[key] = name
-        files.append(ZippedFile(name, entry, end))
-    return files
+        if is_folder:
+            listing.folders.append(name)
+            continue
+        key = unicodedata.normalize("NFC", name)
+        if reason or key in names:
+            listing.left_out[name] = reason or SAME_NAME
+            continue
+        names.add(key)
+        listing.files.append(ZippedFile(name, entry, end))
+    return listing
 
 
-def clean(name: str, *, windows: bool = False) -> str:
+def clean(name: str) -> str:
     """Check a name and remove its empty parts: `./flowers//rose/1.jpg` → `flowers/rose/1.jpg`.
 
-    Args:
-        name: as in the archive.
-        windows: whether backslashes separate folders, as some tools on Windows write them.
+    Backslashes separate folders, as some tools on Windows write them.
 
     Raises:
         BadArchive: the name is absolute or contains `..`.
     """
     if "\0" in name:
         raise BadArchive(f"A name in this zip contains a zero byte. {MAKE_AGAIN}")
-    if windows:
-        name = name.replace("\\", "/")
+    name = name.replace("\\", "/")
     parts = name.split("/")
     drive = len(name) >= 2 and name[1] == ":" and name[0].isascii() and name[0].isalpha()
-    if name.startswith("/") or ".." in parts or drive or "\\" in name:
+    if name.startswith("/") or ".." in parts or drive:
         raise BadArchive(
             f"Names in a zip must stay inside it; this one may lead out: {name}. {MAKE_AGAIN}"
         )
@@ -119,15 +133,17 @@ def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> No
         )
 
 
-def _check(entry: Entry, is_folder: bool) -> None:
+def _check(entry: Entry, is_folder: bool) -> str:
+    """The reason if an entry is left out, or an empty string.
+
+    Raises:
+        BadArchive: the entry is unsafe or cannot be read.
+    """
     if entry.flags & ENCRYPTED:
         raise BadArchive("This zip is encrypted. Make it without a password.")
     kind = stat.S_IFMT(entry.mode)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR and not is_folder):
-        raise BadArchive(
-            f"A zip may contain files and folders only; {entry.name} is a link or a device. Put "
-            "the file itself in its place."
-        )
+        return LINK
     if entry.method not in (STORED, DEFLATED) and not is_folder:
         raise BadArchive(
             f"{entry.name} is packed by method {entry.method}; only stored and deflate are read. "
@@ -135,6 +151,7 @@ def _check(entry: Entry, is_folder: bool) -> None:
         )
     if entry.method == STORED and entry.size != entry.packed:
         raise BadArchive(f"This zip gives two sizes for {entry.name}. {MAKE_AGAIN}")
+    return ""
 
 
 def _ends(entries: Sequence[Entry], directory: int) -> list[int]:

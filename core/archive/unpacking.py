@@ -2,9 +2,9 @@
 
 The whole directory is checked before any file is written. A zip is refused if it exceeds the
 limits on entries, bytes or compression ratio, is encrypted, uses a method other than stored or
-deflate, or has links, devices, overlapping entries, names that are absolute or contain `..`, or
-names that differ only by case. Files of operating systems, archives inside the archive and
-damaged files are skipped and reported. Files are written under generated names.
+deflate, or has overlapping entries or names that are absolute or contain `..`. Links, second files
+of the same name, files of operating systems, archives inside the archive and damaged files are
+skipped and reported. Files are written under generated names.
 """
 
 import shutil
@@ -12,14 +12,22 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from pydantic import BaseModel
 
-from core.archive import directory
+from core.archive import directory, names
 from core.archive.directory import MAKE_AGAIN
-from core.archive.inspection import DEFLATED, ZippedFile, check_sizes, clean, is_clutter, list_files
+from core.archive.inspection import (
+    DEFLATED,
+    Listing,
+    ZippedFile,
+    check_sizes,
+    clean,
+    is_clutter,
+    list_files,
+)
 from core.errors import BadArchive, LimitExceeded, NotEnoughResources
 from core.settings import MEGABYTE, Settings
 
@@ -51,10 +59,19 @@ class Skipped(BaseModel, frozen=True):
 
 
 class Extraction(BaseModel, frozen=True):
-    """The files of an archive, in the archive's order."""
+    """The files of an archive, in the archive's order.
+
+    Attributes:
+        empty_folders: folders with no file in them or below.
+        encodings: in which unmarked names look like words, the one that was used first.
+        garbled: some unmarked names that look like words in no encoding.
+    """
 
     members: tuple[Member, ...]
     skipped: tuple[Skipped, ...]
+    empty_folders: tuple[str, ...] = ()
+    encodings: tuple[str, ...] = ()
+    garbled: tuple[str, ...] = ()
 
 
 class DamagedFile(BadArchive):
@@ -80,11 +97,13 @@ def extract(
     deadline = time.monotonic() + settings.intake_seconds
     is_new = not destination.exists()
     written: list[Path] = []
-    members, skipped = [], []
+    members = []
     try:
         with archive.open("rb") as file:
+            entries, listing = _checked_files(file, settings)
+            skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
             files = []
-            for zipped in _checked_files(file, settings):
+            for zipped in listing.files:
                 if is_clutter(zipped.name):
                     skipped.append(Skipped(name=zipped.name, reason=CLUTTER))
                 else:
@@ -107,7 +126,22 @@ def extract(
         if is_new:
             shutil.rmtree(destination, ignore_errors=True)
         raise
-    return Extraction(members=tuple(members), skipped=tuple(skipped))
+    unmarked = [entry for entry in entries if entry.encoding]
+    encodings = tuple(names.fitting([entry.raw_name for entry in unmarked])) if unmarked else ()
+    return Extraction(
+        members=tuple(members),
+        skipped=tuple(skipped),
+        empty_folders=empty_folders(listing.folders, [zipped.name for zipped in listing.files]),
+        encodings=encodings,
+        garbled=() if encodings else tuple(entry.name for entry in unmarked[:3]),
+    )
+
+
+def empty_folders(folders: Iterable[str], files: Iterable[str]) -> tuple[str, ...]:
+    """The folders with no file in them or below, without clutter."""
+    used = {str(parent) for name in files for parent in PurePosixPath(name).parents}
+    empty = [folder for folder in folders if folder not in used and not is_clutter(folder)]
+    return tuple(folder for folder in empty if not any(o.startswith(f"{folder}/") for o in empty))
 
 
 def read(file: IO[bytes], zipped: ZippedFile) -> Iterator[bytes]:
@@ -156,7 +190,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
                         f"A folder may have up to {settings.archive_entries:,} files. Leave some "
                         f"out, or raise {Settings.variable('archive_entries')}."
                     )
-                info = zipfile.ZipInfo(clean(name, windows=True))
+                info = zipfile.ZipInfo(clean(name))
                 with target.open(info, "w", force_zip64=True) as out:
                     while chunk := stream.read(CHUNK):
                         total += len(chunk)
@@ -172,7 +206,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         raise
 
 
-def _checked_files(file: IO[bytes], settings: Settings) -> list[ZippedFile]:
+def _checked_files(file: IO[bytes], settings: Settings) -> tuple[list[directory.Entry], Listing]:
     length = file.seek(0, 2)
     if length > settings.archive_bytes:
         raise LimitExceeded(
@@ -181,9 +215,9 @@ def _checked_files(file: IO[bytes], settings: Settings) -> list[ZippedFile]:
             f"{Settings.variable('archive_megabytes')}."
         )
     files = directory.find(file, settings)
-    entries = list(directory.entries(file, files))
+    entries = directory.entries(file, files)
     check_sizes(entries, length, settings)
-    return list_files(entries, files.start)
+    return entries, list_files(entries, files.start)
 
 
 def _write(

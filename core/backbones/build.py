@@ -26,7 +26,6 @@ FAMILIES: dict[str, ModuleType] = {
 def trunk(
     backbone: Backbone,
     weights: Weights = "pretrained",
-    seed: int = 0,
     settings: Settings | None = None,
 ) -> keras.Model:
     """The network without its top.
@@ -34,7 +33,6 @@ def trunk(
     Args:
         backbone: a row of the table.
         weights: pretrained, random, or the path of a file.
-        seed: for random weights.
         settings: where weights are stored; from the environment by default.
 
     Returns:
@@ -44,20 +42,19 @@ def trunk(
     Raises:
         WeightsUnavailable: the weights cannot be had.
     """
-    network = _network(backbone, weights, seed, settings)
+    network = _network(backbone, weights, settings)
     return keras.Model(network.input, _feature_map(network, backbone), name=backbone.name)
 
 
 def imagenet_classifier(
     backbone: Backbone,
     weights: Weights = "pretrained",
-    seed: int = 0,
     settings: Settings | None = None,
 ) -> keras.Model:
     """The whole network, with three outputs.
 
     Args:
-        backbone, weights, seed, settings: as for `trunk`.
+        backbone, weights, settings: as for `trunk`.
 
     Returns:
         Model from float32 (n, size, size, 3), RGB 0–255, to a dict of `probabilities`
@@ -66,7 +63,7 @@ def imagenet_classifier(
     Raises:
         WeightsUnavailable: the weights cannot be had.
     """
-    network = _network(backbone, weights, seed, settings)
+    network = _network(backbone, weights, settings)
     outputs = {
         "probabilities": network.output,
         "embedding": _pooling(network).output,
@@ -99,14 +96,12 @@ def top_model(backbone: Backbone, stage: int, model: keras.Model) -> keras.Model
     return keras.Model(cut, _feature_map(model, backbone), name=f"{backbone.name}_top")
 
 
-def _network(
-    backbone: Backbone, weights: Weights, seed: int, settings: Settings | None
-) -> keras.Model:
+def _network(backbone: Backbone, weights: Weights, settings: Settings | None) -> keras.Model:
     """The network from pictures to probabilities, with its weights."""
     family = FAMILIES[backbone.recipe.family]
     network = family.build(backbone)
     if weights == "random" or (weights == "pretrained" and backbone.weights is None):
-        _randomise(network, seed)
+        _randomise(network)
     elif weights == "pretrained":
         family.load(network, files.fetch(backbone, settings or host.load()))
     else:
@@ -114,9 +109,9 @@ def _network(
     return network
 
 
-def _randomise(network: keras.Model, seed: int) -> None:
-    """Draw weights that keep activations in range, without a global seed."""
-    generator = np.random.default_rng(seed)
+def _randomise(network: keras.Model) -> None:
+    """Draw weights that keep activations in range, equal each time, without a global seed."""
+    generator = np.random.default_rng(0)
     for layer in network.layers:
         if layer.name == "rgb_to_bgr":
             continue

@@ -10,6 +10,7 @@ result there and its SHA-256 into the table.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent / "data"
 MODEL = "serving.tflite"
 RECORD = "serving.json"
-PARTIAL = ".prepare-"
 OUTPUTS = ("probabilities", "embedding", "feature_map")
 TOLERANCE = 1e-4
 # Hundredths of the work done before each step; the download takes longest.
@@ -60,14 +60,14 @@ def locate(backbone: Backbone, settings: Settings) -> Path | None:
     An unchanged file is hashed once per process.
     """
     committed = DATA / f"{backbone.name}.tflite"
-    if backbone.committed is not None and _sha256(committed) == backbone.committed:
+    if backbone.committed is not None and sha256(committed) == backbone.committed:
         return committed
     folder = kept_in(backbone, settings)
     try:
         record = Record.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError):
         return None
-    valid = record.backbone == backbone.name and record.sha256 == _sha256(folder / MODEL)
+    valid = record.backbone == backbone.name and record.sha256 == sha256(folder / MODEL)
     return folder / MODEL if valid else None
 
 
@@ -84,12 +84,6 @@ def required(backbone: Backbone, settings: Settings) -> Path:
             f"Run: python -m core prepare {backbone.name}"
         )
     return path
-
-
-def digest(backbone: Backbone, settings: Settings) -> str | None:
-    """SHA-256 of the serving model that `locate` finds, in hex; None if there is none."""
-    path = locate(backbone, settings)
-    return None if path is None else _sha256(path)
 
 
 def outputs(interpreter: Any) -> dict[str, int]:
@@ -118,14 +112,13 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
         return path
     folder = kept_in(backbone, settings)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        weights.sweep(folder, PARTIAL)
-        with tempfile.TemporaryDirectory(
-            prefix=files.temporary_prefix(PARTIAL), dir=folder
-        ) as scratch:
+        # A worker's temporary folder is deleted however the worker ends.
+        with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
             path = Path(scratch) / MODEL
             record = _make(backbone, path, settings, progress or (lambda *_: None))
-            path.replace(folder / MODEL)
+            folder.mkdir(parents=True, exist_ok=True)
+            with files.replacing(folder / MODEL) as temporary:
+                shutil.copyfile(path, temporary)
         files.write_text(folder / RECORD, record.model_dump_json(indent=1))
     except OSError as error:
         raise NotEnoughResources(
@@ -203,7 +196,7 @@ def kept_in(backbone: Backbone, settings: Settings) -> Path:
     return settings.home / "backbones" / backbone.name
 
 
-def _sha256(path: Path) -> str | None:
+def sha256(path: Path) -> str | None:
     """SHA-256 in hex, cached by time and size; None if there is no file."""
     try:
         state = path.stat()

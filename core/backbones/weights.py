@@ -1,17 +1,14 @@
 """Find a backbone's pretrained weights: in a package, in `TUSKER_HOME`, or by download."""
 
-import contextlib
 import hashlib
 import http.client
-import os
 import shutil
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from core.backbones.row import Backbone
 from core.backbones.row import Weights as Source
@@ -23,8 +20,6 @@ from core.system import files
 # A host without a network connection should fail soon.
 TIMEOUT_SECONDS = 10
 CHUNK = 1 << 20
-PARTIAL = ".download-"
-STALE_SECONDS = 3600
 
 Progress = Callable[[str, int, int], None]
 
@@ -71,28 +66,17 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
         )
 
     target = folder(settings) / source.file
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.parent, PARTIAL)
-    descriptor, name = tempfile.mkstemp(prefix=files.temporary_prefix(PARTIAL), dir=target.parent)
-    partial = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            _download(source, file, progress)
-        partial.chmod(0o644)
-        partial.replace(target)
+        # A worker's temporary folder is deleted however the worker ends.
+        with tempfile.NamedTemporaryFile(prefix="tusker-") as partial:
+            _download(source, partial, progress)
+            partial.flush()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with files.replacing(target) as temporary:
+                shutil.copyfile(partial.name, temporary)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise WeightsUnavailable(_sentence(backbone, target, error)) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return target
-
-
-def sweep(where: Path, prefix: str) -> None:
-    """Delete old partial files of killed processes."""
-    for path in where.glob(f"{prefix}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _packaged(source: Source) -> Path | None:
@@ -102,7 +86,7 @@ def _packaged(source: Source) -> Path | None:
     return Path(spec.submodule_search_locations[0]) / "models" / source.file
 
 
-def _download(source: Source, file: BinaryIO, progress: Progress | None) -> None:
+def _download(source: Source, file: IO[bytes], progress: Progress | None) -> None:
     """Write the download to a file.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from core import backbones
 from core import dataset as datasets
 from core.backbones import Backbone, serving, weights
 from core.bakeoff.result import Candidate, Comparison, Unavailable, conditions_of
-from core.dataset import Dataset, Example, Progress
+from core.dataset import Dataset, Example, Progress, splitting
 from core.errors import BadDataset, Cancelled, TuskerError
 from core.estimating import unit_costs
-from core.evaluation.intervals import paired_difference, proportion
+from core.evaluation.differences import holm, sign_flip
+from core.evaluation.intervals import gain, share
 from core.model.classifier import opened
 from core.settings import Settings
 from core.training import cache, cross_validation, engines, features
@@ -55,16 +57,14 @@ def compare(
     config: TrainingConfig,
     settings: Settings,
     progress: Progress,
-    rows: Sequence[Backbone] | None = None,
 ) -> Comparison:
-    """Cross-validate a linear head on each backbone, without the test pictures of a run.
+    """Cross-validate a linear head on each available backbone, without the test pictures of a run.
 
     Args:
         dataset: as examined; it is split as in a training with `config`.
         pictures: folder that the dataset's paths are relative to.
         config: for its seed, shares and class weights.
         progress: called with what is done, how many, of how many; may raise `Cancelled`.
-        rows: backbones; all available ones if None.
 
     Raises:
         BadDataset: there are too few pictures besides the test set.
@@ -82,7 +82,7 @@ def compare(
         )
     correct: dict[str, np.ndarray] = {}
     absent: list[Unavailable] = []
-    for row in available(settings) if rows is None else rows:
+    for row in available(settings):
         try:
             correct[row.name] = _correct(
                 row, examples, labels, pictures, config, settings, progress
@@ -101,7 +101,7 @@ def compare(
         terms=conditions_of(dataset, config),
         pictures=len(examples),
         held_out=len(split.examples) - len(examples),
-        contenders=ranked(correct, milliseconds, megabytes),
+        contenders=ranked(correct, splitting.groups(examples), milliseconds, megabytes),
         absent=tuple(absent),
     )
 
@@ -129,7 +129,7 @@ def _correct(
     probabilities = cross_validation.out_of_fold(
         embeddings,
         labels,
-        cross_validation.groups(examples),
+        splitting.groups(examples),
         config.seed,
         weighted=config.class_weights,
         progress=lambda done, total: report("training heads", done, total),
@@ -179,27 +179,38 @@ def _milliseconds(models: Sequence[Path]) -> list[float]:
 
 
 def ranked(
-    correct: dict[str, np.ndarray], milliseconds: dict[str, float], megabytes: dict[str, float]
+    correct: dict[str, np.ndarray],
+    groups: np.ndarray,
+    milliseconds: dict[str, float],
+    megabytes: dict[str, float],
 ) -> tuple[Candidate, ...]:
     """The best first, among equals the fastest; each with its difference to the best.
 
+    P-values are adjusted for all pairs of backbones, because the best is chosen by the figures that
+    it is compared by.
+
     Args:
         correct: by backbone, which pictures (n,) bool were predicted correctly.
+        groups: group of each picture, (n,).
         milliseconds, megabytes: by backbone.
     """
     order = sorted(correct, key=lambda name: (-correct[name].sum(), milliseconds[name]))
-    best = correct[order[0]]
-
-    def candidate(name: str) -> Candidate:
-        own = correct[name]
-        better, worse = int((best & ~own).sum()), int((own & ~best).sum())
-        return Candidate(
+    changes = [
+        correct[first].astype(np.int64) - correct[second]
+        for first, second in combinations(order, 2)
+    ]
+    # The pairs with the best come first.
+    p_values = holm([sign_flip(change, groups) for change in changes])[: len(order) - 1]
+    behind = [gain(change, groups) for change in changes[: len(order) - 1]]
+    return tuple(
+        Candidate(
             backbone=name,
-            right=int(own.sum()),
-            accuracy=proportion(int(own.sum()), len(own)),
-            behind=None if name == order[0] else paired_difference(better, worse, len(own)),
+            right=int(correct[name].sum()),
+            accuracy=share(correct[name], groups),
+            behind=difference,
+            p=p,
             milliseconds=milliseconds[name],
             megabytes=megabytes[name],
         )
-
-    return tuple(map(candidate, order))
+        for name, difference, p in zip(order, [None, *behind], [None, *p_values], strict=True)
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +11,9 @@ from pydantic import ValidationError
 from core import backbones
 from core.dataset import Dataset
 from core.evaluation import Estimate, describe
+from core.evaluation.differences import ALPHA
 from core.evaluation.report import ReportPart
-from core.system import files
+from core.system import files, prose
 from core.training.config import TrainingConfig
 
 RESULT = "bakeoff.json"
@@ -36,21 +36,25 @@ class Candidate(ReportPart):
     """The figures of one backbone.
 
     `right` counts the pictures predicted correctly out of fold. `behind` is the difference in
-    accuracy to the best backbone, on the same pictures; None for the best. `milliseconds` is the
-    time for one picture on this machine.
+    accuracy to the best backbone, on the same pictures, and `p` its p-value, adjusted for multiple
+    comparisons; both are None for the best. `milliseconds` is the time for one picture on this
+    machine.
     """
 
     backbone: str
     right: int
     accuracy: Estimate
     behind: Estimate | None
+    p: float | None = None
     milliseconds: float
     megabytes: float
 
     @property
     def as_good(self) -> bool:
         """Whether the difference to the best is not significant."""
-        return self.behind is None or self.behind.low <= 0
+        if self.behind is None or self.p is None:  # without p: of an earlier version
+            return self.behind is None or self.behind.low <= 0
+        return self.p >= ALPHA
 
 
 class Unavailable(ReportPart):
@@ -82,11 +86,12 @@ class Comparison(ReportPart):
         if not equals:
             return f"{name} was correct most often, on {on}. Chance does not explain its lead."
         most_often = "" if others[0].right == best.right else " most often,"
+        titles = [backbones.get(candidate.backbone).title for candidate in equals]
         are = "is" if len(equals) == 1 else "are"
-        summary = f"{_listed(equals)} {are} as good within the margin of error"
+        summary = f"{prose.listed(titles, len(titles))} {are} as good within the margin of error"
         fastest = min(equals, key=lambda candidate: candidate.milliseconds)
         if fastest.milliseconds < FASTER * best.milliseconds:
-            which = f"and {_listed([fastest])} is" if len(equals) > 1 else "and"
+            which = f"and {backbones.get(fastest.backbone).title} is" if len(equals) > 1 else "and"
             summary += (
                 f", {which} faster: {fastest.milliseconds:.0f} ms per picture against "
                 f"{best.milliseconds:.0f}"
@@ -107,11 +112,6 @@ def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
         crop=config.crop,
         pictures=digest,
     )
-
-
-def _listed(contenders: Sequence[Candidate]) -> str:
-    names = [backbones.get(candidate.backbone).title for candidate in contenders]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def table(comparison: Comparison) -> list[str]:

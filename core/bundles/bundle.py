@@ -1,15 +1,18 @@
 """Check a bundle from outside completely, before any byte of it is stored.
 
-Only `model.json`, `weights.safetensors`, `novelty.safetensors` and `looks.json` of the zip are
-read. Nothing in them can be executed: a description that is checked against the table of backbones,
-float32 arrays whose names and shapes follow from it, and a few bounded numbers. The network is
-built here, and the files that are stored are written from the checked values.
+Only `model.json`, `weights.safetensors`, `novelty.safetensors`, `looks.json`, `learned.json` and
+`split.json` of the zip are read. Nothing in them can be executed: a description that is checked
+against the table of backbones, float32 arrays whose names and shapes follow from it, a few bounded
+numbers, and hashes of pictures. The network is built here, and the files that are stored are
+written from the checked values.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,16 +26,19 @@ from safetensors import SafetensorError, deserialize
 from core import backbones
 from core.archive.directory import NAME_BYTES
 from core.backbones import variables
-from core.bundles.members import Member, find
+from core.bundles.members import SPLIT, Member, find
 from core.errors import BadBundle, LimitExceeded
 from core.model import storage
 from core.model.appearance import Appearance
 from core.model.ood import DIRECTIONS, OodDetector
-from core.model.storage import APPEARANCE, MODEL, OOD, WEIGHTS, ModelFile
+from core.model.storage import APPEARANCE, LEARNED, MODEL, OOD, WEIGHTS, ModelFile
 from core.settings import MEGABYTE, Settings
 
 MODEL_BYTES, APPEARANCE_BYTES = MEGABYTE, 4096
 """Largest `model.json` and `looks.json`; Tusker writes about 600 bytes of the latter."""
+LEARNED_BYTES = 64 * MEGABYTE
+"""Largest `learned.json` and `split.json`."""
+SHA256 = re.compile("[0-9a-f]{64}")
 HEADER_BYTES = 256 * 1024
 """Largest header of a safetensors file; the largest that Tusker writes has 30 KB."""
 LENGTH_BYTES = 8
@@ -49,6 +55,7 @@ class Bundle:
     arrays: dict[str, np.ndarray]
     ood_detector: OodDetector | None
     appearance: Appearance | None
+    learned: frozenset[str]
 
     def write(self, folder: Path) -> None:
         """Write the files of the model into a folder, which is created."""
@@ -58,6 +65,8 @@ class Bundle:
             storage.save_ood_detector(folder, self.ood_detector)
         if self.appearance is not None:
             storage.save_appearance(folder, self.appearance)
+        if self.learned:
+            storage.save_learned(folder, self.learned)
 
 
 def read(file: IO[bytes], settings: Settings) -> Bundle:
@@ -81,6 +90,7 @@ def read(file: IO[bytes], settings: Settings) -> Bundle:
         _read_weights(members[WEIGHTS], model),
         _read_ood_detector(members[OOD], model) if OOD in members else None,
         _read_appearance(members[APPEARANCE]) if APPEARANCE in members else None,
+        _read_learned(members),
     )
 
 
@@ -167,6 +177,24 @@ def _read_appearance(member: Member) -> Appearance:
         return Appearance.model_validate_json(member.read(APPEARANCE_BYTES))
     except ValidationError as error:
         raise _invalid(APPEARANCE, _first_error(error)) from error
+
+
+def _read_learned(members: dict[str, Member]) -> frozenset[str]:
+    """SHA-256 of the pictures that the model learned from; earlier bundles have only a split."""
+    hashes: set[str] = set()
+    for name in (LEARNED, SPLIT):
+        if name not in members:
+            continue
+        try:
+            rows = json.loads(members[name].read(LEARNED_BYTES))
+            if name == SPLIT:
+                rows = [row["sha256"] for row in rows if row["part"] != "test"]
+            if not all(SHA256.fullmatch(row) for row in rows):
+                raise ValueError("a hash is not a SHA-256")
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise _invalid(name, str(error)[:120]) from error
+        hashes.update(rows)
+    return frozenset(hashes)
 
 
 def _read_arrays(member: Member, values: int) -> dict[str, np.ndarray]:

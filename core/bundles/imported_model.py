@@ -45,6 +45,10 @@ class ImportedModel(AnnotatedFolder):
         except RunDamaged as error:
             raise RunDamaged(DAMAGED) from error
 
+    def learned(self) -> frozenset[str]:
+        """SHA-256 of the pictures that the model learned from, as far as its bundle says."""
+        return storage.load_learned(self.path)
+
     @property
     def title(self) -> str:
         """Name of the model. Raises RunDamaged."""

@@ -11,7 +11,15 @@ from core.errors import BadArchive, BadBundle, LimitExceeded
 from core.model import storage
 from core.settings import MEGABYTE, Settings
 
-READ = (storage.MODEL, storage.WEIGHTS, storage.OOD, storage.APPEARANCE)
+SPLIT = "split.json"
+READ = (
+    storage.MODEL,
+    storage.WEIGHTS,
+    storage.OOD,
+    storage.APPEARANCE,
+    storage.LEARNED,
+    SPLIT,
+)
 ENTRIES = 200
 """Largest number of files in a bundle; Tusker writes about thirty."""
 
@@ -71,8 +79,10 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
             f"Expected a bundle of at most {ENTRIES} files, found {located.count:,}. Leave all but "
             f"{', '.join(READ)} out of it."
         )
-    files = list_files(list(directory.entries(file, located)), located.start)
-    members = {zipped.name: Member(zipped.name, file, zipped) for zipped in files}
+    listing = list_files(directory.entries(file, located), located.start)
+    for name, reason in listing.left_out.items():
+        raise BadBundle(f"{name} in this bundle cannot be read. {reason}")
+    members = {zipped.name: Member(zipped.name, file, zipped) for zipped in listing.files}
     missing = [name for name in (storage.MODEL, storage.WEIGHTS) if name not in members]
     if missing:
         raise BadBundle(

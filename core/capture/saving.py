@@ -12,11 +12,11 @@ from core.capture.frames import Frame
 from core.capture.session import CaptureSession, Class
 from core.capture.splitting import split_by_burst
 from core.checks import Finding, Severity
-from core.checks.findings import listed
 from core.errors import BadDataset
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.settings import Settings
+from core.system.prose import listed
 
 NAME = "Captured by camera"
 FEWEST = 3

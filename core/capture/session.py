@@ -10,19 +10,47 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from core import backbones
 from core.archive.inspection import is_clutter
+from core.backbones import serving
 from core.capture.frames import Frame, take
 from core.capture.head import FittedHead, fit
 from core.errors import BadDataset, LimitExceeded
-from core.model.classifier import Classifier
+from core.model.classifier import Classifier, Open, opened
+from core.model.dense import DenseHead
 from core.settings import MEGABYTE, Settings
+from core.training.config import TrainingConfig
 
 LONGEST = 60
 """Limit of a class name, in characters."""
 RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[1-9¹²³])\s*(\..*)?", re.IGNORECASE)
 """Names that Windows reserves for devices, whatever follows the first dot."""
+KEPT_CLASSES = 8
+"""ImageNet classes that the head of the network keeps."""
 FORBIDDEN = '/\\:*?"<>|'
 """Characters that some systems do not allow in folder names."""
+
+
+def open_network(settings: Settings, open_model: Open = opened) -> Classifier:
+    """Open the backbone with a small head, by which a browser can check its own engine.
+
+    Pictures are cropped as in a training, so both compute the same embeddings.
+
+    Raises:
+        UnknownModel: the backbone has not been prepared on this machine.
+    """
+    row = backbones.get(backbones.DEFAULT)
+    model = open_model(serving.required(row, settings))
+    kernel, bias = model.head.layers[-1]
+    head = DenseHead(((np.ascontiguousarray(kernel[:, :KEPT_CLASSES]), bias[:KEPT_CLASSES]),))
+    return Classifier(
+        model,
+        title=row.title,
+        labels=backbones.imagenet_labels()[:KEPT_CLASSES],
+        size=row.size,
+        crop=TrainingConfig().crop,
+        head=head,
+    )
 
 
 @dataclass

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from core.capture.frames import Frame
 from core.dataset.layout import Split
 from core.dataset.splitting import assign
@@ -46,7 +48,7 @@ def split_by_burst(pictures: Iterable[Frame]) -> Partition:
         bursts[picture.burst].append(picture.id)
     units = list(bursts.values())
     if len(units) > 2:
-        dealt = assign(units, SHARES)
+        dealt = assign(units, SHARES, np.random.default_rng(0))
         splits = {number: split for split, ids in dealt.items() for number in ids}
         return Partition(splits, single_burst=False)
     if len(units) == 2:

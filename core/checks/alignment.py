@@ -24,17 +24,22 @@ def align(a: np.ndarray, b: np.ndarray, steps: int, start: np.ndarray | None = N
     count, size = a.shape[:2]
     at = np.tile(np.array([1, 0, 1, 0], np.float32), (count, 1)) if start is None else start.copy()
     along = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
-    down, across = np.gradient(b, axis=(1, 2))
+    slopes = np.empty((count, 4, size, size), np.float32)
     for _ in range(steps):
         moved, inside = sample(b, at)
-        dx, dy = sample(across, at)[0] * inside * size, sample(down, at)[0] * inside * size
-        difference, gain = _difference(a, moved, inside)
-        slopes = np.stack([dx * along, dx, dy * along[:, None], dy], 1).reshape(count, 4, -1)
-        slopes *= gain.reshape(count, 1, 1)
-        square = slopes @ slopes.transpose(0, 2, 1)
+        fixed, centred = _centred(a, inside), _centred(moved, inside)
+        gain = np.sqrt((_power(fixed) + 1) / (_power(centred) + 1))
+        moved *= gain
+        dx, dy = _slope(moved, inside, at[:, 0], 2), _slope(moved, inside, at[:, 2], 1)
+        slopes[:, 0], slopes[:, 1] = dx * along, dx
+        slopes[:, 2], slopes[:, 3] = dy * along[:, None], dy
+        flat = slopes.reshape(count, 4, -1)
+        square = flat @ flat.transpose(0, 2, 1)
         ridge = 1e-4 * np.trace(square, axis1=1, axis2=2) + 1e-3
         square += ridge[:, None, None] * np.eye(4, dtype=np.float32)
-        step = np.linalg.solve(square, slopes @ difference.reshape(count, -1, 1))[..., 0]
+        step = np.linalg.solve(square, flat @ (fixed - gain * centred).reshape(count, -1, 1))[
+            ..., 0
+        ]
         at += step.astype(np.float32)
         at[:, ::2] = at[:, ::2].clip(*SCALE)
         at[:, 1::2] = at[:, 1::2].clip(-SHIFT, SHIFT)
@@ -75,11 +80,12 @@ def _weights(size: int, scale: np.ndarray, shift: np.ndarray) -> tuple[np.ndarra
     return weights.astype(np.float32), inside
 
 
-def _difference(a: np.ndarray, b: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`a` less `b` at equal mean and contrast, and the gain that made `b` so."""
-    a, b = _centred(a, inside), _centred(b, inside)
-    gain = np.sqrt((_power(a) + 1) / (_power(b) + 1))
-    return a - gain * b, gain
+def _slope(pictures: np.ndarray, inside: np.ndarray, scale: np.ndarray, axis: int) -> np.ndarray:
+    """Slopes of scaled pictures along one axis, per edge of the picture before scaling."""
+    slope = np.zeros_like(pictures)
+    ahead, behind = np.moveaxis(pictures, axis, 0)[2:], np.moveaxis(pictures, axis, 0)[:-2]
+    np.moveaxis(slope, axis, 0)[1:-1] = ahead - behind
+    return slope * inside * (pictures.shape[1] / 2 / scale)[:, None, None]
 
 
 def _centred(pictures: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -4,8 +4,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from core.checks.findings import CheckInput, Finding, Remedy, Severity, counted, listed
+from core.checks.findings import CheckInput, Finding, Remedy, Severity
 from core.dataset import Dataset
+from core.system.prose import count, listed
 
 FEWEST = 3  # pictures per class: one for each split
 FEW = 20  # with fewer a class is learned and scored poorly
@@ -40,7 +41,7 @@ def too_few_pictures(case: CheckInput) -> Finding | None:
         ),
         remedy=Remedy(
             kind="leave_out",
-            label=f"Leave out {counted(len(small), 'class', 'classes')}",
+            label=f"Leave out {count(len(small), 'class', 'classes')}",
             classes=tuple(small),
         ),
     )

@@ -4,22 +4,22 @@ A check is a function that takes a `CheckInput` and returns a finding or None.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from core import settings
 from core.checks import classes as of_classes
 from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
-from core.checks.findings import CheckInput, Finding, Severity
+from core.checks.findings import CheckInput, Finding, Severity, apply, from_note
 from core.dataset import Dataset, Progress
 from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
+from core.settings import Settings
 
 COMPARABLE = 32  # shorter edge from which detail tells pictures apart, in pixels
-FLAT = 8  # grey levels of standard deviation below which equal pixels mean nothing
+FEWEST_CLASSES = 2
 
 CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
     of_classes.at_least_two_classes,
@@ -39,7 +39,7 @@ CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
 
 
 def examine(
-    dataset: Dataset, pictures: Path, progress: Progress | None = None
+    dataset: Dataset, pictures: Path, settings: Settings, progress: Progress | None = None
 ) -> tuple[Dataset, tuple[Finding, ...]]:
     """Group pictures that look the same, and run all checks.
 
@@ -47,6 +47,7 @@ def examine(
         dataset: as read.
         pictures: folder with the fingerprints that `read` wrote; without them, the pictures are
             decoded again.
+        settings: the limits of pictures.
         progress: called with what is done, how many, and of how many; may raise.
 
     Returns:
@@ -55,24 +56,26 @@ def examine(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    fingerprints, rows = _fingerprints(dataset, pictures)
+    fingerprints, rows = _fingerprints(dataset, pictures, settings)
     grouped = _group(dataset, fingerprints, rows, progress)
     return grouped, _findings(grouped, fingerprints, rows)
 
 
-def run_checks(dataset: Dataset, pictures: Path) -> tuple[Finding, ...]:
+def run_checks(dataset: Dataset, pictures: Path, settings: Settings) -> tuple[Finding, ...]:
     """Run the checks on a dataset with groups, such as one with remedies applied."""
-    return _findings(dataset, *_fingerprints(dataset, pictures))
+    return _findings(dataset, *_fingerprints(dataset, pictures, settings))
 
 
-def _fingerprints(dataset: Dataset, pictures: Path) -> tuple[Fingerprints, np.ndarray]:
+def _fingerprints(
+    dataset: Dataset, pictures: Path, settings: Settings
+) -> tuple[Fingerprints, np.ndarray]:
     """Fingerprints of the pictures, and the row of each example in them."""
     fingerprints = Fingerprints.load(pictures)
     if fingerprints is None or any(e.sha256 not in fingerprints.place for e in dataset.examples):
-        limits = settings.load()
         fingerprints = Fingerprints.of(
-            [fingerprint(pictures / e.path, limits) for e in dataset.examples]
+            [fingerprint(pictures / e.path, settings) for e in dataset.examples]
         )
+        fingerprints.save(pictures)
     try:
         return fingerprints, np.array(
             [fingerprints.place[e.sha256] for e in dataset.examples], np.int64
@@ -85,38 +88,43 @@ def _group(
     dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray, progress: Progress | None
 ) -> Dataset:
     """Number the groups of pictures that look the same."""
-    used, first = np.unique(rows, return_index=True)
-    edges = [min(dataset.examples[at].width, dataset.examples[at].height) for at in first]
     report = (lambda done, total: progress("Comparing pictures", done, total)) if progress else None
-    similar = near_duplicates.pairs(fingerprints.grey[used], np.array(edges) < COMPARABLE, report)
-    linked = [(int(first[a]), int(first[b])) for a, b in similar]
-    for original, *copies in _copies(dataset, fingerprints, rows):
-        linked += [(original, copy) for copy in copies]
-    groups = near_duplicates.groups(len(dataset.examples), linked)
-    number = {at: group for group, members in enumerate(groups) for at in members}
+    used = np.unique(rows)
+    _, first, place = np.unique(fingerprints.pixels[used], return_index=True, return_inverse=True)
+    known = np.arange(len(fingerprints.pixels))
+    known[used] = used[first[place]]
+    edges = np.array([min(example.width, example.height) for example in dataset.examples])
+    compared = np.intersect1d(rows[edges >= COMPARABLE], known[used])
+    found = near_duplicates.group(fingerprints.grey, fingerprints.chroma, compared, known, report)
+    _, group, count = np.unique(found[rows], return_inverse=True, return_counts=True)
+    number = np.where(count > 1, np.cumsum(count > 1) - 1, -1)[group].tolist()
     examples = tuple(
-        example.model_copy(update={"group": number.get(at)})
-        for at, example in enumerate(dataset.examples)
+        example.model_copy(update={"group": group if group >= 0 else None})
+        for example, group in zip(dataset.examples, number, strict=True)
     )
     return dataset.model_copy(update={"examples": examples})
 
 
-def _copies(
-    dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
-) -> tuple[tuple[int, ...], ...]:
-    """Examples with equal bytes, or equal pixels in another file."""
-    same: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for at, (example, row) in enumerate(zip(dataset.examples, rows, strict=True)):
-        grey = fingerprints.grey[row]
-        pixels = (example.width, example.height, grey.tobytes())
-        same[pixels if grey.std() >= FLAT else example.sha256].append(at)
+def _copies(fingerprints: Fingerprints, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Examples with equal pixels."""
+    same: defaultdict[str, list[int]] = defaultdict(list)
+    for at, pixels in enumerate(fingerprints.pixels[rows].tolist()):
+        same[pixels].append(at)
     return tuple(tuple(members) for members in same.values() if len(members) > 1)
 
 
 def _findings(
     dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
 ) -> tuple[Finding, ...]:
-    case = CheckInput(dataset, fingerprints.measures[rows], _copies(dataset, fingerprints, rows))
-    findings = [finding for check in CHECKS if (finding := check(case))]
+    case = CheckInput(dataset, fingerprints.measures[rows], _copies(fingerprints, rows))
+    findings = [from_note(note, dataset) for note in dataset.notes]
+    findings += [finding for check in CHECKS if (finding := check(case))]
+    # A remedy that leaves nothing to train on is none.
+    findings = [
+        finding.model_copy(update={"remedy": None})
+        if finding.remedy and len(apply(dataset, [finding.remedy]).classes) < FEWEST_CLASSES
+        else finding
+        for finding in findings
+    ]
     order = list(Severity)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))

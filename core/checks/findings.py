@@ -1,6 +1,6 @@
 """Findings about a dataset, and remedies that one click applies."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -8,10 +8,12 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from core.archive.names import ENCODINGS
 from core.archive.unpacking import Skipped
-from core.dataset import Dataset, Example
+from core.dataset import Dataset, Example, layout
+from core.dataset.examples import Note
 
-LEFT_OUT = "Left out on the advice of a finding."
+LEFT_OUT = "Excluded by a remedy that was applied."
 
 
 class Severity(StrEnum):
@@ -27,7 +29,8 @@ class Remedy(BaseModel):
 
     Attributes:
         kind: `leave_out` removes `files` and all pictures of `classes`; `merge` merges the later
-            of `classes` into the first.
+            of `classes` into the first; `read_as` takes the classes from nested folders by
+            `reading`; `rename` gives `classes` the names `names`.
         label: of the button.
         files: `Example.name` of each.
         classes: names of classes.
@@ -35,10 +38,12 @@ class Remedy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["leave_out", "merge"]
+    kind: Literal["leave_out", "merge", "read_as", "rename"]
     label: str
     files: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    reading: layout.Reading | None = None
+    names: tuple[str, ...] = ()
 
 
 class Finding(BaseModel):
@@ -77,13 +82,19 @@ class CheckInput:
 
 
 def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
-    """Apply remedies: first classes are merged, then files are left out.
+    """Apply remedies: classes are read again, renamed and merged, then files are left out.
 
     The dataset itself is not changed; applying fewer remedies to it undoes the others.
     """
     remedies = list(remedies)
+    for remedy in remedies:
+        if remedy.kind == "read_as":
+            dataset = _read_as(dataset, remedy.reading)
     name_of = {name: name for name in dataset.classes}
     for remedy in remedies:
+        if remedy.kind == "rename":
+            new_names = dict(zip(remedy.classes, remedy.names, strict=True))
+            name_of = {old: new_names.get(new, new) for old, new in name_of.items()}
         if remedy.kind == "merge" and remedy.classes:
             into = name_of[remedy.classes[0]]
             absorbed = {name_of[name] for name in remedy.classes if name in name_of}
@@ -97,25 +108,54 @@ def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
         out = example.name in files or dataset.classes[example.label] in classes
         (removed if out else kept).append(example)
     labels = [name_of[dataset.classes[example.label]] for example in kept]
-    names = tuple(name for name in dataset.classes if name in set(labels))
+    names = tuple(sorted(set(labels)))
     place = {name: index for index, name in enumerate(names)}
     examples = tuple(
         example.model_copy(update={"label": place[label]})
         for example, label in zip(kept, labels, strict=True)
     )
     skipped = tuple(Skipped(name=example.name, reason=LEFT_OUT) for example in removed)
+    renamed = any(remedy.kind == "rename" for remedy in remedies)
+    notes = tuple(note for note in dataset.notes if not (renamed and note.encodings))
     return dataset.model_copy(
-        update={"classes": names, "examples": examples, "skipped": dataset.skipped + skipped}
+        update={
+            "classes": names,
+            "examples": examples,
+            "skipped": dataset.skipped + skipped,
+            "notes": notes,
+        }
     )
 
 
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Some names as prose: `ant`, `ant and bee`, `ant, bee, cow and 4 more`."""
-    if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def from_note(note: Note, dataset: Dataset) -> Finding:
+    """The finding that shows a note, with the other interpretation as a remedy."""
+    remedy = None
+    if note.reading:
+        label = "Make each subfolder a class" if note.reading == "path" else "Use the outer folders"
+        remedy = Remedy(kind="read_as", label=label, reading=note.reading)
+    elif len(note.encodings) > 1:
+        used, other = note.encodings[:2]
+        names = [name.encode(used, "replace").decode(other, "replace") for name in dataset.classes]
+        remedy = Remedy(
+            kind="rename",
+            label=f"Read them as {ENCODINGS[other]}",
+            classes=dataset.classes,
+            names=tuple(names),
+        )
+    severity = Severity.WARNS if note.warns else Severity.INFORMS
+    return Finding(severity=severity, code=note.code, sentence=note.sentence, remedy=remedy)
 
 
-def counted(count: int, one: str = "picture", many: str = "pictures") -> str:
-    """A number and its noun: `1 picture`, `1,200 pictures`."""
-    return f"{count:,} {one if count == 1 else many}"
+def _read_as(dataset: Dataset, reading: layout.Reading | None) -> Dataset:
+    """The dataset with classes from its nested folders by another reading."""
+    inferred = layout.infer([example.name for example in dataset.examples], reading)
+    place = {name: index for index, name in enumerate(inferred.classes)}
+    examples = tuple(
+        example.model_copy(update={"label": place[assignment.label]})
+        for example, assignment in zip(dataset.examples, inferred.assignments, strict=True)
+        if not assignment.reason
+    )
+    notes = tuple(note for note in dataset.notes if not note.reading)
+    return dataset.model_copy(
+        update={"classes": inferred.classes, "examples": examples, "notes": notes}
+    )

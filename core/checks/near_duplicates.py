@@ -1,72 +1,144 @@
-"""Find pictures that look the same: re-encoded, resized, slightly cropped or mirrored copies.
+"""Group pictures that look the same: re-encoded, resized, slightly cropped or mirrored copies.
 
-There are two steps, on small grey versions of the pictures. First, every pair is compared at
-12 × 12 cells, with one of the two also cropped at corners and edges, and mirrored. Then similar
-pairs are aligned (shift and scale on both axes), and their fine detail is compared. Similar scenes
-have similar cells; only copies have similar detail.
+Small versions of the pictures are compared in three steps. An index names candidates, which are
+pairs with similar grey cells. Each pair is aligned (shift and scale on both axes). Then its fine
+detail and its colours are compared: similar scenes have similar cells, only copies have similar
+detail. Pictures are joined during the comparison, so that the copies of one picture do not use up
+each other's candidates.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from core.checks.alignment import align, correlation, sample
+from core.checks.candidates import Candidates, Index, Progress
+from core.system import threads
 
-CELLS = 12
-CUT = 0.05  # of an edge
-WINDOWS = (  # left, top, right, bottom
-    (0.0, 0.0, 1.0, 1.0),
-    (CUT, CUT, 1.0, 1.0),
-    (0.0, CUT, 1 - CUT, 1.0),
-    (CUT, 0.0, 1.0, 1 - CUT),
-    (0.0, 0.0, 1 - CUT, 1 - CUT),
-    (CUT, CUT, 1 - CUT, 1 - CUT),
-)
-# Correlations. On 1,196 photographs of insects and flowers, planted copies had at least 0.94,
-# 0.95 and 0.80; pairs that are only similar at most 0.97, 0.94 and 0.63.
-SIMILAR_CELLS, SIMILAR_PICTURE, SIMILAR_DETAIL = 0.9, 0.88, 0.75
+# Correlations. On 1,196 photographs of insects and flowers, planted copies had at least 0.95 and
+# 0.80; pairs that are only similar at most 0.94 and 0.63.
+SIMILAR_PICTURE, SIMILAR_DETAIL = 0.88, 0.75
 CERTAINTY = 10.0  # standard errors by which detail must agree
 DETAIL_SIGMA = 3  # pixels of 64
-COARSE_STEPS, FINE_STEPS = 8, 4
+COARSE_STEPS, FINE_STEPS = 6, 2
 FLAT = 6.0  # grey levels of standard deviation below which there is nothing to compare
-PAIRS_PER_PICTURE = 3
-BLOCK = 1_024
+# Root mean squares of the chroma, from 0 to 128, and of its difference relative to the larger one.
+# Of 1,133 planted copies in colour, none differed by more than both.
+COLOURLESS, DIFFERENT_COLOURS = 4.0, 0.5
+FAILURES = 3  # pairs of a picture that differ before no more are compared
+PAIRS = 128  # compared at once
 
-Report = Callable[[int, int], None]
 
-
-def pairs(
-    grey: np.ndarray, tiny: np.ndarray, progress: Report | None = None
-) -> list[tuple[int, int]]:
-    """Find pairs of pictures that look the same.
+def group(
+    grey: np.ndarray,
+    chroma: np.ndarray,
+    rows: np.ndarray,
+    known: np.ndarray,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """Group pictures that look the same, directly or through others.
 
     Args:
         grey: (n, 64, 64) uint8, each a whole picture squeezed into a square.
-        tiny: (n,) bool, pictures with too few pixels to have detail; they are not compared.
+        chroma: (n, 8, 8, 2) uint8, Cb and Cr of as many cells of each picture.
+        rows: (m,) int, the pictures to compare.
+        known: (n,) int, for each picture a row of the group that it is known to be in.
         progress: called with (steps done, steps in all); may raise.
 
     Returns:
-        Pairs of rows, each with the smaller first.
+        (n,) int, for each picture a row of its group, the same for the whole group.
     """
-    similar: list[tuple[int, int]] = []
-    needed = _needed(grey)
-    candidates = _candidates(grey, tiny, progress)
-    for start in range(0, len(candidates), BLOCK // 4):
-        if progress:
-            progress(start, len(candidates))
-        block = candidates[start : start + BLOCK // 4]
-        first, second, mirrored = block.T
-        a = grey[first].astype(np.float32)
-        b = grey[second].astype(np.float32)
-        b[mirrored == 1] = b[mirrored == 1, :, ::-1]
-        same = _same(a, b, np.maximum(needed[first], needed[second]))
-        similar += [(int(i), int(j)) for i, j in zip(first[same], second[same], strict=True)]
-    return similar
+    varied = (rows[at][grey[rows[at]].std((1, 2)) >= FLAT] for at in _blocks(len(rows)))
+    rows = np.concatenate([rows[:0], *varied])
+    if len(rows) < 2:
+        return known
+    # Matrices of this size take longer on two threads than on one.
+    with threadpool_limits(1, user_api="blas"):
+        index = Index(grey, rows)
+        comparison = _Comparison(grey, chroma, known)
+        while len(rows):
+            before = comparison.group
+            candidates, full = index.search(rows, before, progress)
+            comparison.join(candidates, progress)
+            # Further copies of a picture are found once its candidates are in its group.
+            rows = full[comparison.group[full] != before[full]]
+    return comparison.group
 
 
-def groups(count: int, linked: list[tuple[int, int]]) -> list[list[int]]:
-    """Rows that are linked with each other, directly or through others; singles are left out."""
-    parent = list(range(count))
+class _Comparison:
+    """Groups of pictures, joined pair by pair.
+
+    Attributes:
+        group: (n,) int, the smallest row of each picture's group.
+    """
+
+    def __init__(self, grey: np.ndarray, chroma: np.ndarray, known: np.ndarray) -> None:
+        self.group = known
+        self._grey, self._chroma = grey, chroma
+        self._needed = np.full(len(grey), np.nan, np.float32)
+        self._failures = np.zeros(len(grey), np.int32)
+
+    def join(self, pairs: Candidates, progress: Progress | None) -> None:
+        """Compare pairs, the most similar first, and join the groups of those that look the same.
+
+        In each round, every group's first pair is compared, so that few comparisons concern
+        pictures that are joined anyway.
+
+        Source: O. Borůvka's minimum spanning tree, 1926.
+        """
+        first, second, mirrored = pairs
+        total = len(first)
+        while True:
+            fewest = np.minimum(self._failures[first], self._failures[second])
+            useful = (self.group[first] != self.group[second]) & (fewest < FAILURES)
+            first, second, mirrored = first[useful], second[useful], mirrored[useful]
+            count = len(first)
+            if not count:
+                return
+            best = np.full(len(self.group), count)
+            for end in (first, second):
+                np.minimum.at(best, self.group[end], np.arange(count))
+            chosen = np.unique(best[best < count])
+            done = total - count
+            same = np.empty(len(chosen), bool)
+            for at, answer in self._compared(first[chosen], second[chosen], mirrored[chosen]):
+                same[at] = answer
+                if progress:
+                    progress(done + at.start, total)
+            self.group = _merged(self.group, first[chosen[same]], second[chosen[same]])
+            for end in (first, second):
+                np.add.at(self._failures, end[chosen[~same]], 1)
+            first, second, mirrored = (np.delete(a, chosen) for a in (first, second, mirrored))
+
+    def _compared(
+        self, first: np.ndarray, second: np.ndarray, mirrored: np.ndarray
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Slices of the pairs, and whether each pair looks the same."""
+        ends = np.unique(np.concatenate([first, second]))
+        missing = ends[np.isnan(self._needed[ends])]
+        for at in _blocks(len(missing)):
+            self._needed[missing[at]] = _needed(self._grey[missing[at]])
+
+        def compare(at: slice) -> tuple[slice, np.ndarray]:
+            i, j, turned = first[at], second[at], mirrored[at]
+            a, b = self._grey[i].astype(np.float32), self._grey[j].astype(np.float32)
+            colours_a, colours_b = self._chroma[i], self._chroma[j]
+            b[turned], colours_b[turned] = b[turned, :, ::-1], colours_b[turned, :, ::-1]
+            needed = np.maximum(self._needed[i], self._needed[j])
+            return at, _same(a, b, colours_a, colours_b, needed)
+
+        count = threads.cores()
+        yield from threads.map_ordered(
+            compare, _blocks(len(first)), threads=count, most=count, name="compare"
+        )
+
+
+def _merged(group: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The groups after those of each pair are joined; the smaller row names the group."""
+    parent = list(range(len(group)))
 
     def root(row: int) -> int:
         while parent[row] != row:
@@ -74,67 +146,14 @@ def groups(count: int, linked: list[tuple[int, int]]) -> list[list[int]]:
             row = parent[row]
         return row
 
-    for first, second in linked:
-        low, high = sorted((root(first), root(second)))
+    for a, b in zip(group[first].tolist(), group[second].tolist(), strict=True):
+        low, high = sorted((root(a), root(b)))
         parent[high] = low
-    members: dict[int, list[int]] = {}
-    for row in range(count):
-        members.setdefault(root(row), []).append(row)
-    return [rows for rows in members.values() if len(rows) > 1]
+    return np.array([root(row) for row in range(len(group))])[group]
 
 
-def _candidates(grey: np.ndarray, tiny: np.ndarray, progress: Report | None) -> np.ndarray:
-    """(m, 3) int: two rows with similar cells, and 1 if the second has to be mirrored."""
-    rows = np.flatnonzero(~tiny & (grey.reshape(len(grey), -1).std(1) >= FLAT))
-    if len(rows) < 2:
-        return np.empty((0, 3), np.int64)
-    upright = _cells(grey[rows])
-    mirrored = _cells(grey[rows][:, :, ::-1])
-    kept: list[tuple[float, int, int, int]] = []
-    for start in range(0, len(rows), BLOCK):
-        if progress:
-            progress(start, len(rows))
-        block = slice(start, start + BLOCK)
-        plain = upright[0][block]
-        # Either of the two may be the cropped one.
-        straight = [plain @ w.T for w in upright] + [w[block] @ upright[0].T for w in upright[1:]]
-        turned = [plain @ w.T for w in mirrored] + [w[block] @ mirrored[0].T for w in upright[1:]]
-        similarity = np.stack([np.max(straight, axis=0), np.max(turned, axis=0)])
-        flip, score = similarity.argmax(0), similarity.max(0)
-        later = np.arange(len(rows)) > np.arange(start, start + len(plain))[:, None]
-        rows_a, rows_b = np.nonzero(later & (score > SIMILAR_CELLS))
-        kept += [
-            (float(score[i, j]), int(rows[start + i]), int(rows[j]), int(flip[i, j]))
-            for i, j in zip(rows_a, rows_b, strict=True)
-        ]
-    kept.sort(reverse=True)
-    slots = np.full(len(grey), PAIRS_PER_PICTURE)
-    best_of_each = []
-    for _, first, second, mirror in kept:
-        if slots[first] > 0 or slots[second] > 0:
-            slots[[first, second]] -= 1
-            best_of_each.append((first, second, mirror))
-    return np.array(best_of_each, np.int64).reshape(-1, 3)
-
-
-def _cells(grey: np.ndarray) -> list[np.ndarray]:
-    """For each window, (n, cells²) float32 of mean 0 and length 1."""
-    answer = []
-    for left, top, right, bottom in WINDOWS:
-        across, down = _averages(left, right, grey.shape[2]), _averages(top, bottom, grey.shape[1])
-        cells = (down @ grey.astype(np.float32) @ across.T).reshape(len(grey), -1)
-        cells -= cells.mean(1, keepdims=True)
-        answer.append(cells / (np.linalg.norm(cells, axis=1, keepdims=True) + 1e-6))
-    return answer
-
-
-def _averages(start: float, end: float, size: int) -> np.ndarray:
-    """(cells, size) weights that average the pixels between two parts of an edge."""
-    edges = np.linspace(start * size, end * size, CELLS + 1)
-    pixel = np.arange(size)
-    covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-    weights = covered.clip(0)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + PAIRS) for start in range(0, count, PAIRS))
 
 
 def _needed(grey: np.ndarray) -> np.ndarray:
@@ -147,15 +166,12 @@ def _needed(grey: np.ndarray) -> np.ndarray:
     Source: R. A. Fisher, "On the probable error of a coefficient of correlation", 1921; the
     participation ratio as a number of degrees of freedom, C. S. Bretherton et al., 1999.
     """
-    needed = np.empty(len(grey), np.float32)
-    for start in range(0, len(grey), BLOCK):
-        block = grey[start : start + BLOCK].astype(np.float32)
-        detail = block - _smooth(block, DETAIL_SIGMA)
-        power = np.abs(np.fft.rfft2(detail)) ** 2
-        independent = 2 * _participation(power) * _participation(_smooth(detail**2, 2))
-        independent /= detail[0].size
-        needed[start : start + BLOCK] = np.tanh(CERTAINTY / np.sqrt(independent + 1e-6))
-    return np.maximum(needed, SIMILAR_DETAIL)
+    pictures = grey.astype(np.float32)
+    detail = pictures - _smooth(pictures, DETAIL_SIGMA)
+    power = np.abs(np.fft.rfft2(detail)) ** 2
+    independent = 2 * _participation(power) * _participation(_smooth(detail**2, 2))
+    independent /= detail[0].size
+    return np.maximum(np.tanh(CERTAINTY / np.sqrt(independent + 1e-6)), SIMILAR_DETAIL)
 
 
 def _participation(parts: np.ndarray) -> np.ndarray:
@@ -164,8 +180,16 @@ def _participation(parts: np.ndarray) -> np.ndarray:
     return parts.sum(1) ** 2 / ((parts**2).sum(1) + 1e-12)
 
 
-def _same(a: np.ndarray, b: np.ndarray, needed: np.ndarray) -> np.ndarray:
-    """(m,) bool: whether (m, 64, 64) pictures correlate, and their detail as much as needed."""
+def _same(
+    a: np.ndarray, b: np.ndarray, colours_a: np.ndarray, colours_b: np.ndarray, needed: np.ndarray
+) -> np.ndarray:
+    """(m,) bool: whether pictures correlate, their detail as much as needed, and their colours.
+
+    Args:
+        a, b: (m, 64, 64) float32 grey levels.
+        colours_a, colours_b: (m, 8, 8, 2) uint8 chroma.
+        needed: (m,) correlations.
+    """
     at = align(_smooth(_halved(a), 1.5), _smooth(_halved(b), 1.5), COARSE_STEPS)
     whole, fine = _agreement(a, b, at)
     same = (whole > SIMILAR_PICTURE - 0.1) & (fine > needed - 0.4)
@@ -175,7 +199,32 @@ def _same(a: np.ndarray, b: np.ndarray, needed: np.ndarray) -> np.ndarray:
         at = align(_smooth(a, 1.5), _smooth(b, 1.5), FINE_STEPS, at[near])
         whole, fine = _agreement(a, b, at)
         same[near] = (whole > SIMILAR_PICTURE) & (fine > needed[near])
+        same[near] &= _same_colours(colours_a[near], colours_b[near], at)
     return same
+
+
+def _same_colours(a: np.ndarray, b: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """(m,) bool: whether the chroma of aligned pictures agrees; True if one has no colours.
+
+    Args:
+        a, b: (m, 8, 8, 2) uint8.
+        at: (m, 4) as returned by `align`.
+    """
+    ours, theirs = (
+        [pictures[..., channel].astype(np.float32) - 128 for channel in range(2)]
+        for pictures in (a, b)
+    )
+    moved = [sample(channel, at) for channel in theirs]
+    inside = moved[0][1]
+
+    def strength(channels: list[np.ndarray]) -> np.ndarray:
+        power = sum(((channel * inside) ** 2).sum((1, 2)) for channel in channels)
+        return np.sqrt(power / (inside.sum((1, 2)) + 1e-6))
+
+    strengths = strength(ours), strength([channel for channel, _ in moved])
+    apart = strength([mine - other for mine, (other, _) in zip(ours, moved, strict=True)])
+    colourless = np.minimum(*strengths) < COLOURLESS
+    return colourless | (apart < np.maximum(COLOURLESS, DIFFERENT_COLOURS * np.maximum(*strengths)))
 
 
 def _agreement(a: np.ndarray, b: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 
 from core.archive.unpacking import CLUTTER
-from core.checks.findings import LEFT_OUT, CheckInput, Finding, Remedy, Severity, counted
+from core.checks.findings import LEFT_OUT, CheckInput, Finding, Remedy, Severity
 from core.dataset import splitting
+from core.system.prose import count
 
 TINY = 48  # shorter edge, in pixels
 ODD_RATIO = 3  # longer edge to shorter edge
@@ -27,7 +28,7 @@ def same_picture_in_two_classes(case: CheckInput) -> Finding | None:
     return Finding(
         severity=Severity.BLOCKS,
         code="in_two_classes",
-        sentence=f"{counted(len(mixed), 'picture is', 'pictures are')} in two classes at once. "
+        sentence=f"{count(len(mixed), 'picture is', 'pictures are')} in two classes at once. "
         "Remove the wrong ones, or leave all of them out.",
         files=files,
         remedy=_leave_out(files),
@@ -44,8 +45,7 @@ def similar_pictures_in_two_classes(case: CheckInput) -> Finding | None:
     return Finding(
         severity=Severity.WARNS,
         code="alike_in_two_classes",
-        sentence=f"{counted(len(files))} look the same as one of another class. Check their "
-        "labels.",
+        sentence=f"{count(len(files))} look the same as one of another class. Check their labels.",
         files=files,
         remedy=_leave_out(files),
     )
@@ -59,7 +59,7 @@ def duplicates(case: CheckInput) -> Finding | None:
     return Finding(
         severity=Severity.WARNS,
         code="copies",
-        sentence=f"{counted(len(surplus), 'picture is a copy', 'pictures are copies')} of another "
+        sentence=f"{count(len(surplus), 'picture is a copy', 'pictures are copies')} of another "
         "in the same class, and would count twice.",
         files=_shown(case, case.copies, surplus),
         remedy=_leave_out(_names(case, [surplus])),
@@ -76,7 +76,7 @@ def near_duplicates(case: CheckInput) -> Finding | None:
     return Finding(
         severity=Severity.WARNS,
         code="near_copies",
-        sentence=f"{counted(len(surplus), 'picture looks', 'pictures look')} the same as another. "
+        sentence=f"{count(len(surplus), 'picture looks', 'pictures look')} the same as another. "
         "Those that look the same are kept together in training or test.",
         files=_shown(case, groups, surplus),
         remedy=_leave_out(_names(case, [surplus])),
@@ -100,7 +100,7 @@ def leaks(case: CheckInput) -> Finding | None:
     return Finding(
         severity=Severity.WARNS,
         code="leaks",
-        sentence=f"{counted(held_out)} to test or validate on "
+        sentence=f"{count(held_out)} to test or validate on "
         f"{'looks' if held_out == 1 else 'look'} the same as a training picture, so the score "
         "would be too high. Leave out the training pictures.",
         files=_names(case, leaking),
@@ -118,7 +118,7 @@ def unreadable(case: CheckInput) -> Finding | None:
     return Finding(
         severity=Severity.WARNS,
         code="unreadable",
-        sentence=f"{counted(len(unread), 'file was', 'files were')} left out. {why}",
+        sentence=f"{count(len(unread), 'file was', 'files were')} left out. {why}",
         files=tuple(skipped.name for skipped in unread),
     )
 
@@ -156,7 +156,7 @@ def _property(
     return Finding(
         severity=Severity.INFORMS if common else Severity.WARNS,
         code=code,
-        sentence=f"{counted(len(places), 'picture is', 'pictures are')} {adjective}. {advice}",
+        sentence=f"{count(len(places), 'picture is', 'pictures are')} {adjective}. {advice}",
         files=files,
         remedy=None if common else _leave_out(files),
     )
@@ -240,4 +240,4 @@ def _names(case: CheckInput, groups: Iterable[Sequence[int]]) -> tuple[str, ...]
 
 
 def _leave_out(files: tuple[str, ...]) -> Remedy:
-    return Remedy(kind="leave_out", label=f"Leave out {counted(len(files))}", files=files)
+    return Remedy(kind="leave_out", label=f"Leave out {count(len(files))}", files=files)

@@ -6,16 +6,3 @@ from core.commands.predict import evaluate, predict
 from core.commands.train import compare, estimate, train
 
 COMMANDS = (predict, train, estimate, compare, evaluate, export, card, backbones, prepare)
-
-__all__ = [
-    "COMMANDS",
-    "backbones",
-    "card",
-    "compare",
-    "estimate",
-    "evaluate",
-    "export",
-    "predict",
-    "prepare",
-    "train",
-]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,24 +45,6 @@ def existing(path: Path) -> Path:
     if not _exists(path):
         raise BadInput(f"Expected a zip or a folder at {path}, found nothing there.")
     return path
-
-
-def picture(path: Path) -> Path:
-    """A picture file; decoding decides whether it is a picture.
-
-    Raises:
-        BadInput: it is a folder, or does not exist.
-    """
-    if not _exists(path):
-        raise BadInput("Expected a picture, found nothing there.")
-    if path.is_dir():
-        raise BadInput("Expected a picture, found a folder.")
-    return path
-
-
-def holds_pictures(path: Path) -> bool:
-    """Whether it is a folder or a zip, which may hold many pictures."""
-    return _exists(path) and (path.is_dir() or path.name.lower().endswith(".zip"))
 
 
 def run(name: str, settings: Settings) -> Run:
@@ -113,15 +96,21 @@ def ingested(
 ) -> Iterator[tuple[Intake, Path]]:
     """Take in a zip or folder; yields the intake and its folder of pictures, removed afterwards.
 
+    The remedies of findings that block training are applied; `say` is told what they left out.
+
     Raises:
         BadInput: it cannot be learned from.
     """
     from core import intake
+    from core.archive.sources import printable
 
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
-        examined = intake.take_in(data, data.stem, folder, settings, progress)
-        yield unblocked(examined, folder, say), intake.pictures(folder)
+        name = printable(Path(data.stem))
+        examined = intake.take_in(existing(data), name, folder, settings, progress)
+        examined = unblocked(examined, folder, settings, say)
+        report_findings(examined, say)
+        yield examined, intake.pictures(folder)
 
 
 def configuration(
@@ -148,33 +137,9 @@ def configuration(
     )
 
 
-def continued(
-    start: Path,
-    preset: str | None,
-    config: Path | None,
-    backbone: str | None,
-    seed: int | None,
-    settings: Settings,
-    progress: Progress,
-) -> tuple[TrainingConfig, Path]:
-    """The configuration of a training that starts from a bundle, and the folder of its model.
-
-    Raises:
-        BadInput: the bundle cannot be used, or a backbone is given too.
-    """
-    from core.bundles import imported
-    from core.training import warm_start
-
-    if backbone is not None:
-        raise BadInput("Expected --from or --backbone, found both: a bundle brings its backbone.")
-    if not _exists(start) or not start.is_file():
-        raise BadInput(f"Expected a bundle at {start}, found none there.")
-    configured = configuration(preset, config, None, seed)
-    folder = imported.open_bundle(start, settings, progress).path
-    return warm_start.configure(configured, folder), folder
-
-
-def unblocked(examined: Intake, folder: Path, say: Callable[[str], None]) -> Intake:
+def unblocked(
+    examined: Intake, folder: Path, settings: Settings, say: Callable[[str], None]
+) -> Intake:
     """The intake after the remedies for all findings that block training; says what was left out.
 
     Raises:
@@ -189,11 +154,28 @@ def unblocked(examined: Intake, folder: Path, say: Callable[[str], None]) -> Int
             say(finding.sentence)
         for remedy in remedies:
             say(f"{remedy.label}: done.")
-        examined = intake.apply_remedies(folder, remedies)
+        examined = intake.apply_remedies(folder, remedies, settings)
         blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
     if blocking:
         raise BadDataset(" ".join(finding.sentence for finding in blocking))
     return examined
+
+
+def report_findings(examined: Intake, say: Callable[[str], None]) -> None:
+    """Say what is wrong with the pictures, how they were read, and what was left out and why."""
+    from core.archive.unpacking import CLUTTER
+    from core.checks import Severity
+
+    for finding in examined.findings:
+        kind = "Warning" if finding.severity is Severity.WARNS else "Note"
+        say(f"{kind}: {finding.sentence}")
+    reasons: defaultdict[str, list[str]] = defaultdict(list)
+    for skipped in examined.dataset.skipped:
+        if skipped.reason != CLUTTER:
+            reasons[skipped.reason].append(skipped.name)
+    for reason, names in reasons.items():
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        say(f"Left out: {', '.join(names[:3])}{more}. {reason}")
 
 
 def _exists(path: Path) -> bool:

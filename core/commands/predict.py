@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.commands import arguments
 from core.commands.arguments import AsJson, host
-from core.commands.terminal import complain, print_answer, print_json
+from core.commands.terminal import Watcher, cancelling, complain, print_json
 from core.errors import BadInput
+
+if TYPE_CHECKING:
+    from core.model.batch import Row
+    from core.model.classifier import Verdict
+
+NAMED = 5
+"""Labels that the summary lists by name."""
 
 
 def predict(
@@ -27,34 +39,112 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Classify pictures."""
+    from core.archive import sources
+    from core.model import batch
+    from core.model.classifier import Verdict, on_one_thread
     from core.predict import lookup
 
     settings = host()
-    tables = {"csv": csv, "jsonl": jsonl, "xlsx": xlsx}
-    if any(tables.values()) or any(map(arguments.holds_pictures, images)):
-        from core.commands import batch
-
-        chosen = {form: path for form, path in tables.items() if path is not None}
-        batch.predict(images, model, chosen, settings, top=top, as_json=as_json)
-        return
-    classifier = lookup.find(model, settings)
-    failed = False
-    for path in images:
-        try:
-            answer = classifier.answer(classifier.load(arguments.picture(path)))
-        except BadInput as error:
-            failed = True
-            complain(f"{path}: {error}")
-            continue
-        print_answer(
-            str(path),
-            classifier.top(answer.probabilities, top),
-            classifier.verdict(answer),
-            as_json=as_json,
-            alone=len(images) == 1,
+    named = {"csv": csv, "jsonl": jsonl, "xlsx": xlsx}
+    tables = {form: path for form, path in named.items() if path is not None}
+    _check(tables, images)
+    # The model is opened before anything is unpacked, and used by the first thread.
+    opened = [lookup.find(model, settings, on_one_thread)]
+    watch = Watcher(silent=as_json or not tables)
+    labels: Counter[str] = Counter()
+    verdicts: Counter[Verdict | None] = Counter()  # None: the picture could not be read
+    began = time.monotonic()
+    with cancelling(lambda: None), tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        pictures = sources.find(images, Path(scratch), settings, watch.step)
+        watch.step(f"Predicting on {len(pictures):,} files", 0, len(pictures))
+        rows = batch.answers(
+            lambda: opened.pop() if opened else lookup.find(model, settings, on_one_thread),
+            pictures,
+            max(top, 2),
         )
-    if failed:
+        alone = [picture.content for picture in pictures] == images[:1]
+        with closing(rows), _writing(tables) as adds:
+            for row in filter(None, rows):
+                verdicts[row.verdict] += 1
+                if row.verdict is Verdict.SURE:
+                    labels[row.predictions[0].label] += 1
+                for add in adds:
+                    add(row)
+                if row.verdict is None:
+                    complain(f"{row.file}: {row.problem}")
+                elif not tables:
+                    _print(row, top, as_json=as_json, alone=alone)
+    if not verdicts:
+        complain("Expected pictures, found none.")
+    elif tables:
+        _summarise(labels, verdicts, time.monotonic() - began, as_json=as_json)
+    if verdicts[None] or not verdicts:
         raise typer.Exit(2)
+
+
+def _print(row: Row, top: int, *, as_json: bool, alone: bool) -> None:
+    """Print the predictions for a picture; with its name, unless it is the only one."""
+    predictions = row.predictions[:top]
+    if as_json:
+        values = [vars(prediction) for prediction in predictions]
+        print_json({"file": row.file, "predictions": values, "verdict": row.verdict})
+        return
+    if not alone:
+        typer.echo(row.file)
+    if row.verdict and row.verdict != "sure":
+        typer.echo(f"{row.verdict.capitalize()}; its best guess:")
+    for rank, prediction in enumerate(predictions, start=1):
+        typer.echo(f"{rank}: {prediction.label} with probability {prediction.probability:.2f}")
+
+
+def _check(tables: Mapping[str, Path], paths: Sequence[Path]) -> None:
+    uses = {path.resolve(): "which is an input" for path in paths}
+    for path in tables.values():
+        resolved = arguments.new_file(path).resolve()
+        if resolved in uses:
+            raise BadInput(f"Expected a new file for each table, found {path}, {uses[resolved]}.")
+        uses[resolved] = "which is another table"
+
+
+@contextmanager
+def _writing(tables: Mapping[str, Path]) -> Iterator[list[Callable[[Row], None]]]:
+    from core.predict import table
+
+    with ExitStack() as stack:
+        yield [stack.enter_context(table.open_table(path, form)) for form, path in tables.items()]
+
+
+def _summarise(
+    labels: Counter[str], verdicts: Counter[Verdict | None], seconds: float, *, as_json: bool
+) -> None:
+    from core.model.classifier import Verdict
+
+    total, unreadable = verdicts.total(), verdicts[None]
+    rate = total / seconds
+    if as_json:
+        print_json(
+            {
+                "pictures": total,
+                "labels": dict(labels.most_common()),
+                "not_sure": verdicts[Verdict.NOT_SURE],
+                "unlike": verdicts[Verdict.UNLIKE],
+                "unreadable": unreadable,
+                "seconds": round(seconds, 2),
+                "pictures_per_second": round(rate, 1),
+            }
+        )
+        return
+    named = labels.most_common(NAMED)
+    parts = [f"{count:,} {label}" for label, count in named]
+    if rest := labels.total() - sum(count for _, count in named):
+        parts.append(f"{rest:,} of {len(labels) - NAMED:,} other labels")
+    for verdict in (Verdict.NOT_SURE, Verdict.UNLIKE):
+        if verdicts[verdict]:
+            parts.append(f"{verdicts[verdict]:,} {verdict.value}")
+    if unreadable:
+        parts.append(f"{unreadable:,} not readable")
+    noun = "picture" if total == 1 else "pictures"
+    typer.echo(f"{total:,} {noun}: {'; '.join(parts)}. {seconds:.1f} s, {rate:.0f} pictures/s.")
 
 
 def evaluate(
@@ -71,6 +161,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a model on other pictures of its classes."""
+    from core.evaluation import describe
     from core.predict import lookup
 
     settings = host()
@@ -82,11 +173,13 @@ def evaluate(
         )
     name, data = names
     report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings)
+    if report.left_out:
+        was = "picture was" if report.left_out == 1 else "pictures were"
+        complain(f"{report.left_out:,} {was} left out: the model learned from them.")
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
     typer.echo(report.headline)
     for row in report.per_class:
         if row.support:
-            recall = row.recall.value if row.recall else 0.0
-            typer.echo(f"{row.name}: {recall:.1%} of {row.support} correct")
+            typer.echo(f"{row.name}: {describe(row.recall)} of {row.support} correct")

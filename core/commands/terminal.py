@@ -1,4 +1,4 @@
-"""What commands print: answers, messages and progress, without the noise of native libraries."""
+"""What commands print: messages and progress, without the noise of native libraries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from types import FrameType
@@ -17,7 +17,6 @@ import typer
 
 if TYPE_CHECKING:
     from core.jobs.events import Event
-    from core.model.classifier import Prediction, Verdict
 
 
 @contextmanager
@@ -82,22 +81,6 @@ def complain(sentence: str) -> None:
 def print_json(values: dict[str, Any]) -> None:
     """Print JSON on one line."""
     typer.echo(json.dumps(values, ensure_ascii=False))
-
-
-def print_answer(
-    file: str, predictions: Sequence[Prediction], verdict: Verdict, *, as_json: bool, alone: bool
-) -> None:
-    """Print the predictions for a picture; with its name, unless it is the only one."""
-    if as_json:
-        rows = [vars(prediction) for prediction in predictions]
-        print_json({"file": file, "predictions": rows, "verdict": verdict})
-        return
-    if not alone:
-        typer.echo(file)
-    if verdict != "sure":
-        typer.echo(f"{verdict.capitalize()}; its best guess:")
-    for rank, prediction in enumerate(predictions, start=1):
-        typer.echo(f"{rank}: {prediction.label} with probability {prediction.probability:.2f}")
 
 
 class Watcher:

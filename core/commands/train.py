@@ -12,6 +12,7 @@ import typer
 from core.commands import arguments, terminal
 from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, Seed, host
 from core.commands.terminal import Watcher, complain, print_json
+from core.errors import BadInput
 
 
 def train(
@@ -27,12 +28,18 @@ def train(
     seed: Seed = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", help="A bundle to continue from, with more pictures or classes."),
+        typer.Option(
+            "--from",
+            exists=True,
+            dir_okay=False,
+            help="A bundle to continue from, with more pictures or classes.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on your own classes."""
     from core import runs
+    from core.bundles import imported
     from core.estimating import estimate
     from core.model import storage
     from core.pipeline.worker import work
@@ -40,12 +47,14 @@ def train(
 
     settings = host()
     watch = Watcher(silent=as_json)
-    if start is None:
-        configured, model = arguments.configuration(preset, config, backbone, seed), None
-    else:
-        configured, model = arguments.continued(
-            start, preset, config, backbone, seed, settings, watch.step
-        )
+    configured, model = arguments.configuration(preset, config, backbone, seed), None
+    if start is not None:
+        if backbone is not None:
+            raise BadInput(
+                "Expected --from or --backbone, found both: a bundle brings its backbone."
+            )
+        model = imported.open_bundle(start, settings, watch.step).path
+        configured = warm_start.configure(configured, model)
     warm_start.check(configured, model)
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), beside=data)
@@ -70,8 +79,14 @@ def train(
                 "macro_f1": report.macro.f1.value,
                 "classes": list(report.classes),
                 "test_pictures": report.pictures,
+                "leaked_test_pictures": report.leaked,
                 "seconds": round(manifest.seconds, 2),
                 "run": str(run.path),
+                "findings": [
+                    {"severity": finding.severity, "code": finding.code, "text": finding.sentence}
+                    for finding in intake.findings
+                ],
+                "left_out": [entry.model_dump() for entry in intake.dataset.skipped],
             }
         )
         return
@@ -95,7 +110,6 @@ def estimate(
     presets = (preset,) if preset or config else PRESETS
     configs = [arguments.configuration(name, config, backbone, None) for name in presets]
     watch = Watcher(silent=as_json)
-    arguments.existing(data)
     with arguments.ingested(data, settings, watch.step, complain) as (intake, _):
         for configured in configs:
             expected = estimate.estimate(intake.dataset, configured, settings)
@@ -118,7 +132,6 @@ def compare(
 
     settings = host()
     configured = arguments.configuration(None, config, None, seed)
-    arguments.existing(data)
     watch = Watcher(silent=as_json)
     with arguments.ingested(data, settings, watch.step, complain) as (intake, pictures):
         comparison = compare.compare(intake.dataset, pictures, configured, settings, watch.step)

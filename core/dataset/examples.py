@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from core.archive.unpacking import Skipped
-from core.dataset.layout import Split
+from core.dataset.layout import Reading, Split
 
 
 class Example(BaseModel, frozen=True):
@@ -33,6 +33,24 @@ class Example(BaseModel, frozen=True):
     size: int = 0
 
 
+class Note(BaseModel, frozen=True):
+    """How something was interpreted while a dataset was read, to be shown as a finding.
+
+    Attributes:
+        code: short name of the kind.
+        sentence: for the visitor.
+        warns: whether it may be wrong or lose something.
+        reading: the other way to read nested folders, to be offered.
+        encodings: in which the names can be read, the one that was used first.
+    """
+
+    code: str
+    sentence: str
+    warns: bool = False
+    reading: Reading | None = None
+    encodings: tuple[str, ...] = ()
+
+
 class Dataset(BaseModel, frozen=True):
     """Classes, their pictures and the files that were skipped.
 
@@ -44,6 +62,7 @@ class Dataset(BaseModel, frozen=True):
     examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...] = ()
     predefined: bool = False
+    notes: tuple[Note, ...] = ()
 
     def count(self, label: int, split: Split | None = None) -> int:
         """Number of pictures of a class, in all or in one split."""

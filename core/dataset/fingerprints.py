@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from core.system import files
 
 FILE = "fingerprints.npz"
 GREY = 64  # edge of the square grey picture, in pixels
+CHROMA = 8  # edge of the square picture of its colours, in cells
 EDGE = 160  # shorter edge at which sharpness is measured, near the input size of a backbone
 
 MEASURES = ("dark", "bright", "contrast", "sharpness")
@@ -28,7 +30,10 @@ class Fingerprint:
         format: Pillow's name, such as `JPEG`.
         width, height: upright, in pixels.
         size: of the file, in bytes.
+        pixels: hash of the decoded RGB pixels, in hex. Large JPEG files are decoded at reduced
+            size.
         grey: (64, 64) uint8, the whole picture resized to a square.
+        chroma: (8, 8, 2) uint8, likewise its Cb and Cr, 128 without colour.
         measures: (4,) float32 as in `MEASURES`, on grey levels 0 to 255: 99th percentile, 5th
             percentile, standard deviation, and standard deviation of the Laplacian at a shorter
             edge of 160 pixels.
@@ -40,7 +45,9 @@ class Fingerprint:
     width: int
     height: int
     size: int
+    pixels: str
     grey: np.ndarray
+    chroma: np.ndarray
     measures: np.ndarray
     thumbnail: bytes
 
@@ -51,36 +58,51 @@ class Fingerprints:
 
     Attributes:
         place: SHA-256 → row.
+        pixels: (n,) hashes of the pixels.
         grey: (n, 64, 64) uint8.
+        chroma: (n, 8, 8, 2) uint8.
         measures: (n, 4) float32.
     """
 
     place: dict[str, int]
+    pixels: np.ndarray
     grey: np.ndarray
+    chroma: np.ndarray
     measures: np.ndarray
 
     @classmethod
     def of(cls, fingerprints: list[Fingerprint]) -> Fingerprints:
         """Combine fingerprints; equal files get one row."""
         unique = {fingerprint.sha256: fingerprint for fingerprint in fingerprints}
+        kept = unique.values()
         return cls(
             {sha256: row for row, sha256 in enumerate(unique)},
-            np.array([f.grey for f in unique.values()], np.uint8).reshape(-1, GREY, GREY),
-            np.array([f.measures for f in unique.values()], np.float32).reshape(-1, len(MEASURES)),
+            np.array([f.pixels for f in kept], np.str_),
+            np.array([f.grey for f in kept], np.uint8).reshape(-1, GREY, GREY),
+            np.array([f.chroma for f in kept], np.uint8).reshape(-1, CHROMA, CHROMA, 2),
+            np.array([f.measures for f in kept], np.float32).reshape(-1, len(MEASURES)),
         )
 
     def save(self, folder: Path) -> None:
         """Write `fingerprints.npz`."""
         with files.replacing(folder / FILE) as path, path.open("wb") as out:
-            np.savez(out, sha256=list(self.place), grey=self.grey, measures=self.measures)
+            np.savez(
+                out,
+                sha256=list(self.place),
+                pixels=self.pixels,
+                grey=self.grey,
+                chroma=self.chroma,
+                measures=self.measures,
+            )
 
     @classmethod
     def load(cls, folder: Path) -> Fingerprints | None:
-        """Read `fingerprints.npz`; None if missing or damaged."""
+        """Read `fingerprints.npz`; None if missing, damaged or of an earlier version."""
         try:
             with np.load(folder / FILE, allow_pickle=False) as data:
                 place = {str(name): row for row, name in enumerate(data["sha256"])}
-                return cls(place, data["grey"], data["measures"])
+                parts = (data[name] for name in ("pixels", "grey", "chroma", "measures"))
+                return cls(place, *parts)
         except (OSError, ValueError, KeyError):
             return None
 
@@ -92,17 +114,23 @@ def fingerprint(path: Path, limits: Settings) -> Fingerprint:
         BadImage: as in `images.decode`.
     """
     decoded = images.decode_with_info(path, shorter_edge=EDGE, limits=limits)
+    pixels = hashlib.blake2b(digest_size=16)
+    pixels.update(f"{decoded.width} {decoded.height} {decoded.pixels.shape}".encode())
+    pixels.update(np.ascontiguousarray(decoded.pixels).data)
     picture = Image.fromarray(decoded.pixels)
     if (factor := min(picture.size) // EDGE) > 1:
         picture = picture.reduce(factor)
     grey = picture.convert("L")
+    colours = picture.resize((CHROMA, CHROMA), Image.Resampling.BOX).convert("YCbCr")
     return Fingerprint(
         sha256=files.sha256(path),
         format=decoded.format,
         width=decoded.width,
         height=decoded.height,
         size=path.stat().st_size,
+        pixels=pixels.hexdigest(),
         grey=np.asarray(grey.resize((GREY, GREY), Image.Resampling.BOX)),
+        chroma=np.asarray(colours)[..., 1:],
         measures=_measure(grey),
         thumbnail=images.thumbnail(np.asarray(picture)),
     )

@@ -8,18 +8,26 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from core.archive.inspection import is_clutter
-from core.archive.unpacking import CLUTTER, Extraction, Member, Progress, Skipped, extract
-from core.dataset import layout
+from core.archive.inspection import LINK, is_clutter
+from core.archive.sources import printable
+from core.archive.unpacking import (
+    CLUTTER,
+    Extraction,
+    Member,
+    Progress,
+    Skipped,
+    empty_folders,
+    extract,
+)
+from core.dataset import interpretation, layout
 from core.dataset.examples import Dataset, Example
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
-from core.errors import BadDataset, BadImage, LimitExceeded
-from core.images.decoding import READABLE
+from core.errors import BadImage, LimitExceeded
 from core.settings import Settings
 from core.system import threads
 
 THREADS = min(4, threads.cores())  # decoding releases the interpreter's lock
-LINK = "A link or a device. Put the picture itself in its place."
+COPY = "A copy of a file with the same name in another folder."
 REPORT_EVERY = 0.2  # seconds between two calls of progress
 
 
@@ -52,7 +60,7 @@ def read(
     """
     deadline = time.monotonic() + settings.intake_seconds
     if source.is_dir():
-        files, base = _walk(source, settings), None
+        files, base = _walk(source, pictures, settings), None
     else:
         files, base = extract(source, pictures, settings, progress), pictures
     results = _fingerprint(files.members, thumbnails, settings, deadline, progress)
@@ -67,15 +75,20 @@ def thumbnail_name(sha256: str) -> str:
     return f"{sha256}.jpg"
 
 
-def _walk(folder: Path, settings: Settings) -> Extraction:
-    """List the files of a folder, sorted, without following links."""
+def _walk(folder: Path, pictures: Path, settings: Settings) -> Extraction:
+    """List the files of a folder, sorted, without following links.
+
+    A path that is not valid Unicode cannot be stored as text; its file gets a link in `pictures`.
+    """
     members: list[Member] = []
     skipped: list[Skipped] = []
+    seen: list[str] = []
     for base, folders, names in os.walk(folder):
         folders.sort()
+        seen += [printable((Path(base) / name).relative_to(folder)) for name in folders]
         for file in sorted(names):
             path = Path(base) / file
-            name = path.relative_to(folder).as_posix()
+            name = printable(path.relative_to(folder))
             if len(members) >= settings.archive_entries:
                 raise LimitExceeded(
                     f"A folder may have up to {settings.archive_entries:,} files. Leave some out, "
@@ -86,8 +99,18 @@ def _walk(folder: Path, settings: Settings) -> Extraction:
             elif path.is_symlink() or not path.is_file():
                 skipped.append(Skipped(name=name, reason=LINK))
             else:
-                members.append(Member(name=name, path=path.absolute()))
-    return Extraction(members=tuple(members), skipped=tuple(skipped))
+                path = path.absolute()
+                if printable(path) != str(path):
+                    pictures.mkdir(parents=True, exist_ok=True)
+                    link = pictures.absolute() / f"{len(members):06d}"
+                    link.symlink_to(path)
+                    path = link
+                members.append(Member(name=name, path=path))
+    return Extraction(
+        members=tuple(members),
+        skipped=tuple(skipped),
+        empty_folders=empty_folders(seen, [member.name for member in members]),
+    )
 
 
 def _fingerprint(
@@ -140,19 +163,28 @@ def _assemble(
 ) -> Dataset:
     """Assign readable pictures to classes; paths are relative to `base` if given."""
     readable: list[tuple[Member, Fingerprint]] = []
+    others: list[Member] = []
     skipped = list(files.skipped)
     for member, result in zip(files.members, results, strict=True):
         if isinstance(result, str):
             skipped.append(Skipped(name=member.name, reason=result))
+            others.append(member)
         else:
             readable.append((member, result))
-    inferred = layout.infer([member.name for member, _ in readable])
-    _check_classes(name, inferred, settings)
+    names = [member.name for member, _ in readable]
+    inferred, notes = interpretation.interpret(name, names, others, files)
+    _check_limits(name, inferred, settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
-    examples = []
+    examples: list[Example] = []
+    seen: set[tuple[object, ...]] = set()
     for (member, picture), assignment in zip(readable, inferred.assignments, strict=True):
-        if assignment.reason:
-            skipped.append(Skipped(name=member.name, reason=assignment.reason))
+        # In a folder and its copy, equal files have equal names.
+        file = member.name.rsplit("/", 1)[-1]
+        key = (file, picture.sha256, assignment.label, assignment.split)
+        reason = assignment.reason or (COPY if key in seen else "")
+        seen.add(key)
+        if reason:
+            skipped.append(Skipped(name=member.name, reason=reason))
             continue
         examples.append(
             Example(
@@ -173,27 +205,13 @@ def _assemble(
         examples=tuple(examples),
         skipped=tuple(skipped),
         predefined=inferred.predefined,
+        notes=notes,
     )
 
 
-def _check_classes(name: str, inferred: layout.Layout, settings: Settings) -> None:
-    """Check that there are two classes, and the limits of a dataset."""
+def _check_limits(name: str, inferred: layout.Layout, settings: Settings) -> None:
+    """Check the limits of a dataset."""
     counts = Counter(a.label for a in inferred.assignments if not a.reason)
-    if not inferred.assignments:
-        raise BadDataset(
-            f"No readable pictures in {name}. Put {READABLE} files into it, each class in its own "
-            "folder."
-        )
-    if not counts:
-        raise BadDataset(
-            f"No class folders in {name}. Found {len(inferred.assignments)} pictures at the top "
-            "level. Put each class in its own folder: flowers/rose/…, flowers/tulip/…"
-        )
-    if len(counts) < 2:
-        raise BadDataset(
-            f"Expected at least two classes; {name} has one, {next(iter(counts))}. Add a folder "
-            "with pictures of something else."
-        )
     for field, noun, count in (
         ("classes", "classes", len(counts)),
         ("pictures", "pictures", counts.total()),

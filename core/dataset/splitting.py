@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -11,17 +12,28 @@ from core.dataset.examples import Dataset, Example
 from core.dataset.layout import Split
 from core.errors import BadConfig
 
+TRIES = 20
+"""Most attempts to leave enough for training."""
+BURST = re.compile(r"burst \d+, (?=\d+\.jpg$)")
+"""How names of captured pictures begin, as `core.capture` writes them."""
 Unit = list[int]
 """Indices of pictures that must stay together."""
 
 
-def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dataset:
+def split(
+    dataset: Dataset,
+    *,
+    validation: float,
+    test: float,
+    seed: int,
+    learned: Collection[str] = (),
+) -> Dataset:
     """Assign a split to every picture.
 
     Each class is divided in the given proportions. Pictures that share a `group` or their bytes
-    stay together, as a unit. A class with three or more units has at least one picture in each
-    requested split; with two, in training and test; with one, in training. The result depends on
-    the bytes of the pictures and the seed, not on their order.
+    stay together, as a unit, and each unit has the same chances. A class with three or more units
+    has at least one picture in each requested split; with two, in training and test; with one, in
+    training. The result depends on the bytes of the pictures and the seed, not on their order.
 
     A dataset that is already split is returned unchanged. A predefined split is kept; if it has
     no validation pictures, some are taken from training, as many as without the predefined split.
@@ -31,6 +43,8 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
         validation: share of all pictures, 0 or more.
         test: share of all pictures, 0 or more; less than 1 together with `validation`.
         seed: 0 or more.
+        learned: SHA-256 of pictures that the model to continue from learned from. Unless the split
+            is predefined, they and those that look like them are for training.
 
     Raises:
         BadConfig: the shares are negative or leave nothing for training.
@@ -51,8 +65,8 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
     random = np.random.default_rng(seed)
     unassigned = [index for index, part in enumerate(splits) if part is None]
     for class_units in _by_class(dataset.examples, unassigned):
-        shuffled = [class_units[i] for i in random.permutation(len(class_units))]
-        for part, indices in assign(shuffled, shares).items():
+        shared_out = _assign_class(dataset.examples, class_units, shares, learned, random)
+        for part, indices in shared_out.items():
             for index in indices:
                 splits[index] = part
     examples = tuple(
@@ -62,8 +76,10 @@ def split(dataset: Dataset, *, validation: float, test: float, seed: int) -> Dat
     return dataset.model_copy(update={"examples": examples})
 
 
-def units(examples: Sequence[Example], indices: Iterable[int]) -> list[Unit]:
-    """Join the pictures at these indices that share a group or their bytes."""
+def units(
+    examples: Sequence[Example], indices: Iterable[int], *, bursts: bool = False
+) -> list[Unit]:
+    """Join the pictures at these indices that share a group or their bytes, or also a burst."""
     parent: dict[object, object] = {}
 
     def root(key: object) -> object:
@@ -78,35 +94,112 @@ def units(examples: Sequence[Example], indices: Iterable[int]) -> list[Unit]:
         parent[root(example.sha256)] = root(index)
         if example.group is not None:
             parent[root(("group", example.group))] = root(index)
+        if bursts and (burst := BURST.match(example.name.rpartition("/")[2])):
+            parent[root(("burst", example.label, burst.group()))] = root(index)
     joined: defaultdict[object, Unit] = defaultdict(list)
     for index in indices:
         joined[root(index)].append(index)
     return list(joined.values())
 
 
-def assign(units: list[Unit], shares: dict[Split, float]) -> dict[Split, list[int]]:
-    """Assign units, the largest first, each to the split that lacks most pictures.
+def groups(examples: Sequence[Example], *, bursts: bool = False) -> np.ndarray:
+    """Number of each picture's unit, (n,) int64.
+
+    Without bursts, for cross-validation within few of them; with bursts, for intervals.
+    """
+    numbers = np.empty(len(examples), np.int64)
+    for number, places in enumerate(units(examples, range(len(examples)), bursts=bursts)):
+        numbers[places] = number
+    return numbers
+
+
+def known(dataset: Dataset, learned: Collection[str]) -> np.ndarray:
+    """Which pictures, (n,) bool, share a unit or a burst with one of these SHA-256."""
+    unit = groups(dataset.examples, bursts=True)
+    return np.isin(unit, unit[[example.sha256 in learned for example in dataset.examples]])
+
+
+def leaked(dataset: Dataset, learned: Collection[str] = ()) -> int:
+    """Number of test pictures that nearly equal one that the model learns from, or learned from.
+
+    Args:
+        dataset: with its split.
+        learned: SHA-256 of pictures that the model to continue from learned from.
+    """
+    in_test = np.array([example.split == "test" for example in dataset.examples], bool)
+    trained = {e.sha256 for e in dataset.examples if e.split != "test"}
+    return int((known(dataset, trained.union(learned)) & in_test).sum())
+
+
+def assign(
+    units: list[Unit], shares: dict[Split, float], random: np.random.Generator
+) -> dict[Split, list[int]]:
+    """Assign units at random; large ones have the same chances as small ones.
+
+    The units are laid around a circle in random order, from a random point; each goes to the split
+    whose arc contains its middle. So a split misses its share by less than one unit, and with
+    single pictures by none. If a very large unit leaves less than half of its share for training,
+    all are laid again.
 
     Args:
         units: at least one.
         shares: of all pictures, by split; training gets the rest.
+        random: of order and starting point.
 
     Returns:
         Indices of the pictures by split.
     """
     count = sum(map(len, units))
     requested = [part for part, share in shares.items() if share > 0][: max(0, len(units) - 1)]
-    lacking: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in requested}
-    lacking = {"train": max(1, count - sum(lacking.values())), **lacking}
-    assigned: dict[Split, list[Unit]] = {part: [] for part in lacking}
-    for unit in sorted(units, key=len, reverse=True):
-        part = max(lacking, key=lambda part: lacking[part])
-        assigned[part].append(unit)
-        lacking[part] -= len(unit)
+    wanted: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in requested}
+    wanted = {"train": max(1, count - sum(wanted.values())), **wanted}
+    for _ in range(TRIES):
+        assigned = _deal(units, wanted, random)
+        if 2 * sum(map(len, assigned["train"])) >= wanted["train"]:
+            break
+    return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
+
+
+def _assign_class(
+    examples: Sequence[Example],
+    units: list[Unit],
+    shares: dict[Split, float],
+    learned: Collection[str],
+    random: np.random.Generator,
+) -> dict[Split, list[int]]:
+    """Assign the units of a class; those with pictures learned from before are for training."""
+    before: list[Unit] = []
+    new: list[Unit] = []
+    for unit in units:
+        (before if any(examples[i].sha256 in learned for i in unit) else new).append(unit)
+    if not new:
+        return {"train": [i for unit in before for i in unit]}
+    if before:  # validation and test are shares of all, as far as the new ones go
+        larger, most = sum(map(len, units)) / sum(map(len, new)), sum(shares.values()) or 1.0
+        shares = {part: share * min(larger, 1 / most) for part, share in shares.items()}
+    assigned = assign(new, shares, random)
+    assigned["train"] += [i for unit in before for i in unit]
+    return assigned
+
+
+def _deal(
+    units: list[Unit], wanted: dict[Split, int], random: np.random.Generator
+) -> dict[Split, list[Unit]]:
+    """Units by split; no split is empty."""
+    count = sum(map(len, units))
+    shuffled = [units[i] for i in random.permutation(len(units))]
+    sizes = np.array([len(unit) for unit in shuffled])
+    middles = (np.cumsum(sizes) - sizes / 2 + random.uniform(0, count)) % count
+    ends = np.cumsum(list(wanted.values()))
+    places = np.searchsorted(ends[:-1] * (count / ends[-1]), middles, side="right")
+    parts = list(wanted)
+    assigned: dict[Split, list[Unit]] = {part: [] for part in parts}
+    for unit, place in zip(shuffled, places, strict=True):
+        assigned[parts[place]].append(unit)
     for members in assigned.values():
         if not members:
             members.append(max(assigned.values(), key=len).pop())
-    return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
+    return assigned
 
 
 def _by_class(examples: Sequence[Example], indices: Iterable[int]) -> list[list[Unit]]:

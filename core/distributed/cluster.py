@@ -9,6 +9,7 @@ cancellation work as on a single host.
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.distributed import connection, cores, needs
-from core.distributed.machines import Machines, UnreachableNode
 from core.distributed.needs import Needs
 from core.jobs import workers
 from core.jobs.dispatcher import log_end
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+NODE = "ray.io/node-id"
+"""The label that Ray gives each node."""
 POLL_SECONDS = 0.2
 FIT_SECONDS = 2.0
 """Interval at which a queued task's request is compared with the machines there are."""
@@ -79,7 +81,8 @@ class Cluster:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._machines = Machines()
+        self._avoided: dict[str, str] = {}
+        """Host names, by Ray's id, of nodes without the folder of the runs."""
 
     def drain(self, queue: Queue) -> None:
         """Send each job of the queue to the cluster at once, and return when all have ended.
@@ -152,13 +155,15 @@ class Cluster:
         import ray
 
         sent.needs = sent.needs or needs.of(sent.job)
-        sent.request = request = needs.within(sent.needs, self._machines.able())
+        sent.request = request = needs.within(sent.needs, needs.machines(self._avoided))
         # If Ray repeated a task, the job's folder would not say so: hence no retries.
         task: Any = ray.remote(num_cpus=request.cores, num_gpus=request.gpus, max_retries=0)(_work)
         task = task.options(
             memory=request.memory,
             name=sent.job.order().kind,
-            label_selector=self._machines.selector,
+            label_selector=(
+                {NODE: f"!in({','.join(sorted(self._avoided))})"} if self._avoided else {}
+            ),
         )
         sent.task = task.remote(str(sent.job.path), self.settings, request.cores)
         sent.checked_at = time.monotonic()
@@ -170,12 +175,13 @@ class Cluster:
         sent.checked_at = time.monotonic()
         if not sent.job.exists or sent.job.recorded().state is not State.QUEUED:
             return
-        if sent.needs and needs.within(sent.needs, self._machines.able()) != sent.request:
+        if sent.needs and needs.within(sent.needs, needs.machines(self._avoided)) != sent.request:
             self._withdraw(sent)
             self._send(sent)
         reason = ""
-        if not self._machines.any_able():
-            avoided, home = self._machines.avoided, self.settings.variable("home")
+        if not any(machine.get("CPU") for machine in needs.machines(self._avoided)):
+            avoided = ", ".join(sorted(set(self._avoided.values())))
+            home = self.settings.variable("home")
             reason = NO_HOME.format(avoided, home) if avoided else NO_MACHINE
         sent.job.set_waiting_reason(reason)
 
@@ -189,7 +195,7 @@ class Cluster:
                 self._fit(sent)
                 return False
             try:
-                unreachable = ray.get(sent.task)
+                without_folder = ray.get(sent.task)
             except ray.exceptions.RayTaskError:
                 raise
             except ray.exceptions.OutOfMemoryError:
@@ -198,9 +204,10 @@ class Cluster:
                 log.event("machine lost", error=type(error).__name__, attempts=sent.attempts)
                 logger.warning("a task was lost: %s", error)
             else:
-                if unreachable and sent.job.exists:
-                    logger.warning("machine %s lacks the folder of the runs", unreachable.name)
-                    self._machines.avoid(unreachable)
+                if without_folder and sent.job.exists:
+                    node, name = without_folder
+                    logger.warning("machine %s lacks the folder of the runs", name)
+                    self._avoided[node] = name
                     self._send(sent)
                     return False
             sent.task = None
@@ -254,13 +261,21 @@ class Cluster:
             time.sleep(POLL_SECONDS)
 
 
-def _work(path: str, settings: Settings, count: int) -> UnreachableNode | None:
-    """Run a job on a machine of the cluster. Returns the machine if it lacks the job's folder."""
-    job = JobFolder(Path(path))
+def _work(path: str, settings: Settings, count: int) -> tuple[str, str] | None:
+    """Run a job on a machine of the cluster.
+
+    Returns:
+        Id in Ray and host name of the machine if it lacks the job's folder, else None.
+    """
+    import ray
+
+    job, here = JobFolder(Path(path)), ray.get_runtime_context()
     try:
         (job.path / STATUS).stat()
     except OSError:  # the folder is missing, or the share hangs or is refused
-        return UnreachableNode.here()
+        return here.get_node_id(), socket.gethostname()
+    # The worker joins the node that it is on, also where the dispatcher is a remote client.
+    settings = settings.model_copy(update={"ray_address": here.gcs_address})
     with cores.reserved(count):
         workers.run(job, settings)
     return None

@@ -7,7 +7,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,21 @@ def join(settings: Settings) -> None:
     if callable(stop) and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, stop)  # lets a stopped worker record it
     _raise_memory_limit()
+
+
+@contextmanager
+def joined(settings: Settings) -> Iterator[None]:
+    """Join the cluster, and leave it after the block, which ends this process's tasks and actors.
+
+    Raises: as `join`.
+    """
+    join(settings)
+    import ray
+
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def ready(refs: Sequence[ray.ObjectRef], wanted: int, seconds: float) -> list[ray.ObjectRef]:

@@ -1,38 +1,32 @@
-"""Fine-tune on several machines of a Ray cluster, each of which computes a part of every batch.
+"""Fine-tune with other machines of a Ray cluster, which compute a part of each batch.
 
-One process runs on the machine of the training, on the cores that it has already, and one on each
-other machine with free cores. Each process computes gradients from files that all machines share;
-`MultiWorkerMirroredStrategy` (`collective.py`) adds them up, so the result is that of one machine
-except for rounding. If the cluster fails, the training fine-tunes alone.
+The training runs its own loop. For each batch it sends the other machines their rows, adds their
+gradients to its own, and applies the sums; they apply the same sums before the next batch. So the
+result is that of one machine except for rounding and dropout. If a machine fails, the training
+computes the batch again and continues alone.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from core.dataset import Split
-from core.distributed import connection
-from core.distributed.rank import ActivationFiles, FineTuneResult, FineTuneTask, Rank
+import numpy as np
+
+from core import backbones
+from core.distributed import connection, cores
 from core.estimating import estimate, resources, unit_costs
-from core.jobs.events import Emit, Epoch, Event, Kept, Note
-from core.model.dense import DenseHead
-from core.settings import Settings
+from core.jobs.events import Note
 from core.system import threads
-from core.training import checkpoint
+from core.training.config import TrainingConfig
 from core.training.context import TrainingContext
-from core.training.features import Features
 
 if TYPE_CHECKING:
-    import ray
-
-    from core.training.finetune import Tuner
+    from core.training.finetune import Gradients, Tuner
 
 logger = logging.getLogger(__name__)
 
@@ -44,233 +38,218 @@ ROWS = 4
 PLACE_SECONDS = 20.0
 """How long the cluster may take to start a process on a machine with free cores."""
 START_SECONDS = 180.0
-"""How long the processes may take until the first step is done."""
+"""How long a process may take to import TensorFlow and build the network."""
 STALL_SECONDS = 300.0
-"""How long there may be no event afterwards; Ray notices a lost machine far sooner."""
-POLL_SECONDS = 0.2
+"""How long a batch may take; Ray notices a lost machine far sooner."""
+SEEDS_PER_PROCESS = 1_000
+"""Distance of the seeds of two processes, so that each draws its own dropout."""
 LOST = "Fine-tuning on several machines failed. This machine continues alone."
 
 
-class DeduplicatedEpochs:
-    """Pass events on, each epoch once, even if it is run again on this machine."""
+@contextmanager
+def team(context: TrainingContext, tuner: Tuner) -> Iterator[Team | None]:
+    """Processes on other machines, if there are any and they save time; None if not."""
+    costs = unit_costs.read(context.backbone, context.settings)
+    seconds = estimate.fine_tuning_seconds(context.config, len(context.of("train")), costs)
+    # With a GPU, the cores of other machines are useless.
+    has_gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
+    if context.settings.runner != "ray" or seconds < WORTH_IT or has_gpu:
+        yield None
+        return
+    with ExitStack() as stack:
+        helpers: list[tuple[Any, int]] = []
+        try:
+            stack.enter_context(connection.joined(context.settings))
+            helpers = _place(context.config)
+        except Exception:
+            logger.exception("no cluster to fine-tune with")
+        if not helpers:
+            yield None
+            return
+        context.emit(Note(sentence=f"{len(helpers) + 1} machines fine-tune together."))
+        yield Team(context, tuner, helpers)
 
-    def __init__(self, emit: Emit) -> None:
-        self._emit, self._epoch = emit, 0
 
-    def __call__(self, event: Event) -> None:
-        """Emit an event unless it is an epoch that was emitted before."""
-        if isinstance(event, Epoch):
-            if event.epoch <= self._epoch:
-                return
-            self._epoch = event.epoch
-        self._emit(event)
-
-
-@dataclass(frozen=True)
-class PlacedRank:
-    """A process on a machine with free cores."""
-
-    actor: Any
-    address: str
-    cores: int
-
-
-def fit(
-    context: TrainingContext,
-    tuner: Tuner,
-    head: DenseHead,
-    features: Mapping[Split, Features],
-    emit: Emit,
-    path: Path | None = None,
-) -> tuple[DenseHead, Kept] | None:
-    """Fine-tune with other machines, if there are any and it saves time.
+class Team:
+    """This process and helpers on other machines, in the place of a tuner.
 
     Args:
-        tuner: receives the weights, as if it had been trained itself.
-        head: of phase 1.
-        features: of the training and validation pictures, with activations at the cut.
-        emit: receives each event; may raise `Cancelled`.
-        path: of the checkpoint to resume from and to write.
-
-    Returns:
-        What `Tuner.fit` returns; None if `tuner`, which is unchanged, has yet to do it.
+        helpers: each with its cores; rows are shared in proportion.
     """
-    if context.settings.runner != "ray" or _seconds(context) < WORTH_IT or _has_gpu():
-        return None
-    with closing(_run(context, head, features, path)) as running:
-        while True:
+
+    def __init__(
+        self, context: TrainingContext, tuner: Tuner, helpers: Sequence[tuple[Any, int]]
+    ) -> None:
+        self._context, self._tuner = context, tuner
+        self._helpers = [helper for helper, _ in helpers]
+        counts = [threads.cores(), *(count for _, count in helpers)]
+        self._shares = np.cumsum([0, *counts]) / sum(counts)
+        self._begun = False
+        self._update: Any = None
+        """The last sums of gradients, which the helpers have not yet applied."""
+
+    def step(
+        self, activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
+    ) -> tuple[float, float]:
+        """As `Tuner.step`."""
+        return self._together(self._step, self._tuner.step, activations, smoothed, weights)
+
+    def logits(self, activations: np.ndarray) -> np.ndarray:
+        """As `Tuner.logits`."""
+        return self._together(self._logits, self._tuner.logits, activations)
+
+    def _begin(self) -> None:
+        """Have the helpers build the network, with the weights that the tuner has now."""
+        import ray
+
+        context = self._context
+        values = ray.put([np.asarray(variable) for variable in self._tuner.shared_variables])
+        classes, pictures = len(context.dataset.classes), len(context.of("train"))
+        refs = []
+        for rank, helper in enumerate(self._helpers, start=1):
+            seed = context.config.seed + SEEDS_PER_PROCESS * rank
+            config = context.config.model_copy(update={"seed": seed})
+            refs.append(helper.start.remote(config, classes, pictures, values))
+        _results(refs, START_SECONDS)
+        self._begun = True
+
+    def _step(self, *batch: np.ndarray) -> tuple[float, float]:
+        import ray
+
+        own, refs = self._send("gradients", *batch)
+        parts = [self._tuner.gradients(*own), *_results(refs, STALL_SECONDS)]
+        sums = [np.sum(arrays, axis=0) for arrays in zip(*(p[2] for p in parts), strict=True)]
+        self._update = ray.put(sums)
+        self._tuner.apply(sums)
+        return sum(part[0] for part in parts), sum(part[1] for part in parts)
+
+    def _logits(self, activations: np.ndarray) -> np.ndarray:
+        (own,), refs = self._send("logits", activations)
+        return np.concatenate([self._tuner.logits(own), *_results(refs, STALL_SECONDS)])
+
+    def _send(self, method: str, *arrays: np.ndarray) -> tuple[list[np.ndarray], list[Any]]:
+        """Call a method of each helper with its rows and the last update. Returns own rows too."""
+        # Rounded up, so that a small batch is for the first processes.
+        ends = np.ceil(self._shares * len(arrays[0])).astype(int)
+        parts = [[array[first:end] for array in arrays] for first, end in pairwise(ends)]
+        refs = []
+        for helper, part in zip(self._helpers, parts[1:], strict=True):
+            if len(part[0]):
+                refs.append(getattr(helper, method).remote(self._update, *part))
+            elif self._update is not None:
+                helper.apply.remote(self._update)
+        self._update = None
+        return parts[0], refs
+
+    def _together(self, shared: Callable[..., Any], alone: Callable[..., Any], *batch: Any) -> Any:
+        if self._helpers:
             try:
-                event = next(running)
-            except StopIteration as end:
-                result: FineTuneResult | None = end.value
-                if result is None:
-                    return None
-                tuner.network.set_weights(result.weights)
-                return tuner.head(), result.kept
-            except Exception:  # of Ray, of TensorFlow, or of a machine
+                if not self._begun:
+                    self._begin()
+                return shared(*batch)
+            except Exception:  # of Ray, of TensorFlow, or of a machine; no weight has changed
                 logger.exception("fine-tuning continues on this machine alone")
-                break
-            emit(event)
-    emit(Note(sentence=LOST))
-    return None
+                self._leave()
+                self._context.emit(Note(sentence=LOST))
+        return alone(*batch)
+
+    def _leave(self) -> None:
+        import ray
+
+        for helper in self._helpers:
+            with suppress(Exception):  # the cluster may be gone
+                ray.kill(helper)
+        self._helpers = []
 
 
-def _run(
-    context: TrainingContext, head: DenseHead, features: Mapping[Split, Features], path: Path | None
-) -> Generator[Event, None, FineTuneResult | None]:
-    """Yield events and return the result, or None without a second machine. Raises on failure."""
-    try:
-        connection.join(context.settings)
-    except Exception:
-        logger.exception("no cluster to fine-tune with")
-        return None
-    import ray
+class Helper:
+    """A process on another machine, as a Ray actor."""
 
-    try:
-        train = ActivationFiles.of(features["train"])
-        ranks = _place(context, train)
-        if len(ranks) < 2:
-            logger.info("no other machine has free cores: fine-tuning on this one")
-            return None
-        addresses = ", ".join(rank.address for rank in ranks)
-        logger.info("fine-tuning on %d machines: %s", len(ranks), addresses)
-        yield Note(sentence=f"{len(ranks)} machines fine-tune together.")
-        task = FineTuneTask(
-            config=context.config,
-            backbone=context.backbone.name,
-            start=context.start,
-            settings=context.settings,
-            head=head,
-            train=train,
-            train_labels=context.labels("train"),
-            validation=ActivationFiles.of(features["validation"]),
-            validation_labels=context.labels("validation"),
-            checkpoint=None if path is None else path.resolve(),
-            key=checkpoint.key_of(context),
-        )
-        return (yield from _watch(ranks, ray.put(task)))
-    finally:
-        ray.shutdown()  # ends all processes on all machines
+    def __init__(self, count: int) -> None:
+        # TensorFlow's threads inherit the cores of this one.
+        self._reserved = ExitStack()
+        self._reserved.enter_context(cores.reserved(count))
+
+    def start(
+        self,
+        config: TrainingConfig,
+        classes: int,
+        pictures: int,
+        values: Sequence[np.ndarray],
+    ) -> None:
+        """Build the network of a training.
+
+        Args:
+            classes, pictures: as for `Tuner`.
+            values: of `Tuner.shared_variables`.
+        """
+        os.environ |= {
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "KERAS_BACKEND": "tensorflow",
+            "CUDA_VISIBLE_DEVICES": "-1",
+        }
+        from core.backbones import build
+        from core.training.finetune import Tuner
+
+        # All that is trained gets the given values, and nothing else runs here.
+        trunk = build.trunk(backbones.get(config.backbone), "random")
+        self._tuner = Tuner(trunk, config, classes, pictures)
+        for variable, value in zip(self._tuner.shared_variables, values, strict=True):
+            variable.assign(value)
+
+    def apply(self, update: Sequence[np.ndarray] | None) -> None:
+        """Apply the sums of the last batch, if there are any."""
+        if update is not None:
+            self._tuner.apply(update)
+
+    def gradients(self, update: Sequence[np.ndarray] | None, *batch: np.ndarray) -> Gradients:
+        """As `Tuner.gradients`, after the update."""
+        self.apply(update)
+        return self._tuner.gradients(*batch)
+
+    def logits(self, update: Sequence[np.ndarray] | None, activations: np.ndarray) -> np.ndarray:
+        """As `Tuner.logits`, after the update."""
+        self.apply(update)
+        return self._tuner.logits(activations)
 
 
-def _place(context: TrainingContext, activations: ActivationFiles) -> list[PlacedRank]:
-    """Start a process here and one on each other machine with free cores; an empty list if none."""
+def _place(config: TrainingConfig) -> list[tuple[Any, int]]:
+    """Start a helper on each other machine with free cores. Returns them with their cores."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here, own_cores = _node(context.settings), threads.cores()
-    memory = round(resources.PYTHON_BYTES + resources.fine_tuning_bytes(context.config))
-    remote: Any = ray.remote(max_restarts=0, max_concurrency=2)(Rank)
-
-    def start(node: str, cores: int) -> Any:
-        strategy = NodeAffinitySchedulingStrategy(node, soft=False)
-        return remote.options(num_cpus=cores, memory=memory, scheduling_strategy=strategy).remote()
-
-    others = {
-        node["NodeID"]: min(own_cores, int(node["Resources"].get("CPU", 0)))
+    here, own = ray.get_runtime_context().get_node_id(), threads.cores()
+    memory = round(resources.PYTHON_BYTES + resources.fine_tuning_bytes(config))
+    counts = {
+        node["NodeID"]: min(own, int(node["Resources"].get("CPU", 0)))
         for node in ray.nodes()
         if node["Alive"] and node["NodeID"] != here
     }
-    others = {node: count for node, count in others.items() if count}
+    counts = {node: count for node, count in counts.items() if count}
     free = int(ray.available_resources().get("CPU", 0))
-    wanted = min(len(others), free, context.config.batch_size // ROWS - 1)
-    if wanted < 1 or not here:
+    wanted = min(len(counts), free, config.batch_size // ROWS - 1)
+    if wanted < 1:
         return []
-    required, _ = activations.files[0]
-    lead = start(here, 0)  # the training has its cores already
-    lead_ref = lead.address.remote(required)
-    started = {lead_ref: PlacedRank(lead, "", own_cores)}
-    for node, count in others.items():
-        actor = start(node, count)
-        started[actor.address.remote(required)] = PlacedRank(actor, "", count)
-    addresses = _addresses([lead_ref], 1)
-    if addresses:
-        addresses |= _addresses([ref for ref in started if ref != lead_ref], wanted)
-    for ref, rank in started.items():
-        if ref not in addresses:
-            ray.kill(rank.actor)
-    return [replace(started[ref], address=address) for ref, address in addresses.items()]
+    remote: Any = ray.remote(max_restarts=0)(Helper)
+    started = {}
+    for node, count in counts.items():
+        strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+        helper = remote.options(num_cpus=count, memory=memory, scheduling_strategy=strategy).remote(
+            count
+        )
+        started[helper.__ray_ready__.remote()] = helper, count
+    placed = connection.ready(list(started), wanted, PLACE_SECONDS)
+    for ref, (helper, _) in started.items():
+        if ref not in placed:
+            ray.kill(helper)
+    return [started[ref] for ref in placed]
 
 
-def _addresses(refs: list[ray.ObjectRef], wanted: int) -> dict[ray.ObjectRef, str]:
-    """Addresses of at most `wanted` processes that start in time and have the required file."""
+def _results(refs: Sequence[Any], seconds: float) -> list[Any]:
+    """What the helpers return. Raises what they raise, and TimeoutError."""
     import ray
 
-    addresses: dict[ray.ObjectRef, str] = {}
-    deadline = time.monotonic() + PLACE_SECONDS
-    while refs and len(addresses) < wanted and time.monotonic() < deadline:
-        for ref in connection.ready(refs, 1, POLL_SECONDS):
-            refs.remove(ref)
-            with suppress(ray.exceptions.RayError):
-                if address := ray.get(ref):
-                    addresses[ref] = address
-    return addresses
-
-
-def _watch(
-    ranks: Sequence[PlacedRank], task: ray.ObjectRef
-) -> Generator[Event, None, FineTuneResult]:
-    """Have the processes fine-tune, and yield the events of the first one."""
-    import ray
-
-    lead = ranks[0].actor
-    addresses, counts = [rank.address for rank in ranks], [rank.cores for rank in ranks]
-    running = [
-        rank.actor.tune.remote(task, number, addresses, counts, None if number else _affinity())
-        for number, rank in enumerate(ranks)
-    ]
-    fetching = lead.events.remote()
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        done, left = ray.wait(running, num_returns=len(running), timeout=POLL_SECONDS)
-        # Raises the error of any process; the others would wait for it.
-        results: list[FineTuneResult] = ray.get(done)
-        if connection.ready([fetching], 1, POLL_SECONDS):
-            events: tuple[Event, ...] = ray.get(fetching)
-            fetching = lead.events.remote()
-            if events:
-                deadline = time.monotonic() + STALL_SECONDS
-            yield from events
-        if not left:
-            break
-        if time.monotonic() > deadline:
-            raise TimeoutError("no event of the processes for too long")
-    result = agreed_result(results)
-    yield from ray.get(fetching, timeout=START_SECONDS)
-    yield from result.events
-    return result
-
-
-def agreed_result(results: Sequence[FineTuneResult]) -> FineTuneResult:
-    """The result of the first process. Raises RuntimeError if the weights differ."""
-    if len({result.digest for result in results}) > 1:
-        raise RuntimeError("the processes ended with different weights")
-    return next(result for result in results if result.weights)
-
-
-def _node(settings: Settings) -> str:
-    """Ray's id of the node of this process; empty if it is on none."""
-    import ray
-
-    if not settings.ray_address.startswith("ray://"):
-        return ray.get_runtime_context().get_node_id()
-    own = ray.util.get_node_ip_address()  # `get_node_id` would return the head's
-    nodes = [node for node in ray.nodes() if node["Alive"] and node["NodeManagerAddress"] == own]
-    return nodes[0]["NodeID"] if nodes else ""
-
-
-def _affinity() -> frozenset[int]:
-    with suppress(AttributeError):  # only on Linux
-        return frozenset(os.sched_getaffinity(0))
-    return frozenset()
-
-
-def _has_gpu() -> bool:
-    """Whether this training has a GPU, which makes the cores of other machines useless."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "-1") not in ("", "-1")
-
-
-def _seconds(context: TrainingContext) -> float:
-    """How long fine-tuning on this machine will take, at most."""
-    costs = unit_costs.read(context.backbone, context.settings)
-    return estimate.fine_tuning_seconds(context.config, len(context.of("train")), costs)
+    if len(connection.ready(refs, len(refs), seconds)) < len(refs):
+        raise TimeoutError("a machine does not answer")
+    results: list[Any] = ray.get(list(refs))
+    return results

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import TuskerError
@@ -67,3 +67,16 @@ def within(needs: Needs, machines: Sequence[Mapping[str, float]]) -> Needs:
         memory=min(needs.memory, int(largest.get("memory", needs.memory))),
         gpus=gpus,
     )
+
+
+def machines(avoided: Container[str]) -> list[dict[str, float]]:
+    """Resources of each machine that can be given work, in use or not, as Ray names them.
+
+    Args:
+        avoided: Ray's ids of nodes that get none.
+    """
+    import ray
+
+    return [
+        node["Resources"] for node in ray.nodes() if node["Alive"] and node["NodeID"] not in avoided
+    ]

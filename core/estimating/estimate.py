@@ -11,6 +11,7 @@ from core.estimating import resources, unit_costs
 from core.estimating.unit_costs import UnitCosts
 from core.settings import Settings
 from core.system import threads
+from core.system.prose import duration, size
 from core.training import depth
 from core.training.config import TrainingConfig
 
@@ -38,9 +39,9 @@ class Estimate:
     def sentence(self) -> str:
         """All of it on one line."""
         return (
-            f"About {duration(self.scored)} to a scored model; "
-            f"about {resources.format_bytes(self.memory)} of memory "
-            f"and {resources.format_bytes(self.disk)} of disk."
+            f"About {duration(max(1.0, self.scored))} to a scored model; "
+            f"about {size(self.memory)} of memory "
+            f"and {size(self.disk)} of disk."
         )
 
 
@@ -80,9 +81,9 @@ def check_time(expected: Estimate, settings: Settings) -> str:
     allowed = settings.job_minutes * 60
     if expected.scored <= allowed:
         return ""
-    minutes = f"{settings.job_minutes:g} minute{'' if settings.job_minutes == 1 else 's'}"
     warning = (
-        f"This host allows a training {minutes}; expected are about {duration(expected.scored)}."
+        f"This host allows a training {settings.job_minutes:g} min; expected are about "
+        f"{duration(expected.scored)}."
     )
     if expected.scored / FACTOR > allowed:
         raise LimitExceeded(
@@ -90,17 +91,3 @@ def check_time(expected: Estimate, settings: Settings) -> str:
             f"the host can raise {settings.variable('job_minutes')}."
         )
     return warning
-
-
-def duration(seconds: float) -> str:
-    """`6 s`, `40 s`, `2.5 min`, `1 h 20 min`: to as many digits as an estimate deserves."""
-    if seconds < 1:
-        return "under 1 s"
-    if seconds < 20:
-        return f"{seconds:.0f} s"
-    if seconds < 88:
-        return f"{5 * round(seconds / 5)} s"
-    if seconds < 285:
-        return f"{round(seconds / 30) / 2:g} min"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return " ".join([f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes))

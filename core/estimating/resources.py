@@ -10,7 +10,7 @@ from core import backbones
 from core.dataset import Dataset
 from core.errors import NotEnoughResources
 from core.settings import MEGABYTE, Settings
-from core.system import capacity, threads
+from core.system import capacity, prose, threads
 from core.training import depth
 from core.training.config import TrainingConfig
 
@@ -132,14 +132,6 @@ def require(resource: Literal["memory", "disk"], needed: int, available: int) ->
     """
     if needed > available * (1 - RESERVE):
         raise NotEnoughResources(
-            f"Expected about {format_bytes(needed)} of free {resource}, "
-            f"found {format_bytes(available)}. {ADVICE[resource]}"
+            f"Expected about {prose.size(needed)} of free {resource}, "
+            f"found {prose.size(available)}. {ADVICE[resource]}"
         )
-
-
-def format_bytes(number: float) -> str:
-    """Bytes to two digits: `45 MB`, `310 MB`, `1.9 GB`."""
-    megabytes = number / MEGABYTE
-    if megabytes >= 1000:
-        return f"{megabytes / 1024:.1f} GB"
-    return f"{float(f'{megabytes:.2g}'):.0f} MB"

@@ -7,6 +7,8 @@ from typing import Literal
 
 from core.evaluation.intervals import Z
 from core.evaluation.report import Estimate, ReportPart
+from core.evaluation.wording import difference
+from core.system.prose import listed
 
 MINIMUM_GAIN = 0.005
 """A smaller gain does not count, however certain."""
@@ -65,15 +67,6 @@ def advise(
     return Advice(verdict, needed, _sentence(verdict, gain, points, [classes[i] for i in needed]))
 
 
-def in_points(gain: Estimate) -> str:
-    """`3.4 percentage points (0.4 to 6.4)`."""
-    value, low, high = (
-        f"{100 * part:.1f}".replace("-0.0", "0.0").replace("-", "−")
-        for part in (gain.value, gain.low, gain.high)
-    )
-    return f"{value} percentage points ({low} to {high})"
-
-
 def _verdict(gain: Estimate) -> Verdict:
     if gain.low > 0 and gain.value >= MINIMUM_GAIN:
         return "rising"
@@ -94,16 +87,12 @@ def _needed(trends: tuple[Trend, ...], accuracy: float) -> tuple[int, ...]:
 def _sentence(verdict: Verdict, gain: Estimate, points: tuple[Point, ...], names: list[str]) -> str:
     before, after = (round(point.per_class) for point in points[-2:])
     doubling = f"the last doubling, from {before} to {after} pictures per class,"
-    listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    changed = f"{doubling} changed accuracy by {difference(gain)}."
     if verdict == "rising":
-        first = f"Begin with {listed}." if names else "No class needs them most."
-        return (
-            f"More pictures would probably help: {doubling} increased accuracy by "
-            f"{in_points(gain)}. {first}"
-        )
-    changed = f"{doubling} changed accuracy by {in_points(gain)}."
+        first = f"Begin with {listed(names)}." if names else "No class needs them most."
+        return f"More pictures would probably help: {changed} {first}"
     if verdict == "unsure":
-        first = f" If you add some, begin with {listed}." if names else ""
+        first = f" If you add some, begin with {listed(names)}." if names else ""
         return f"It is uncertain whether more pictures would help: {changed}{first}"
     if points[-1].accuracy.value >= NEARLY_ALL:
         instead = "There is little left to gain."

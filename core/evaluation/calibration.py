@@ -51,17 +51,21 @@ def scale(probabilities: Floats, temperature: float) -> Floats:
     return _softmax(np.log(np.maximum(probabilities, TINY)) / temperature)
 
 
-def reliability(labels: Ints, probabilities: Floats, *, seed: int = 0) -> Reliability:
+def reliability(
+    labels: Ints, probabilities: Floats, groups: Ints | None = None, *, seed: int = 0
+) -> Reliability:
     """Accuracy by predicted probability, in bins of equal width, and expected calibration error.
 
     Args:
         labels: class indices, (n,), n at least 1.
         probabilities: (n, k).
+        groups: group of each picture, (n,); each is alone if None.
         seed: of the bootstrap for the error's interval.
 
     Source: Guo et al. (2017), equations 2 and 3. The interval is the basic bootstrap's (Davison
         and Hinkley 1997, 5.2.1), because resampling increases the error.
     """
+    groups = np.arange(len(labels)) if groups is None else groups
     confidence = probabilities.max(axis=1)
     correct = probabilities.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
@@ -71,21 +75,16 @@ def reliability(labels: Ints, probabilities: Floats, *, seed: int = 0) -> Reliab
             high=(i + 1) / BINS,
             count=int(inside.sum()),
             confidence=float(confidence[inside].mean()),
-            accuracy=intervals.proportion(int(correct[inside].sum()), int(inside.sum())),
+            accuracy=intervals.share(correct[inside], groups[inside]),
         )
         for i in np.unique(place).tolist()
         for inside in [place == i]
     ]
-    gap = correct - confidence
-
-    def error(indices: Ints) -> Floats:
-        rows = np.arange(len(indices))[:, None] * BINS
-        flat = (rows + place[indices]).ravel()
-        sums = np.bincount(flat, gap[indices].ravel(), minlength=len(indices) * BINS)
-        return np.abs(sums.reshape(-1, BINS)).sum(axis=1) / len(labels)
-
-    value = float(error(np.arange(len(labels))[None])[0])
-    low, high = intervals.percentiles(intervals.bootstrap(len(labels), error, seed=seed))
+    gaps = np.zeros((len(labels), BINS))
+    gaps[np.arange(len(labels)), place] = correct - confidence
+    value = float(np.abs(gaps.mean(axis=0)).sum())
+    draws = np.abs(intervals.bootstrap(gaps, groups, seed=seed)).sum(axis=1)
+    low, high = intervals.percentiles(draws)
     bounds = np.clip([2 * value - high, 2 * value - low], 0, 1)
     return Reliability(bins=tuple(filled), error=intervals.around(value, *bounds.tolist()))
 
@@ -118,38 +117,56 @@ def coverage(
 
 
 def choices(
-    validation: Floats, labels: Ints, probabilities: Floats, *, aims: Sequence[float] = AIMS
+    validation: Floats,
+    labels: Ints,
+    probabilities: Floats,
+    groups: Ints | None = None,
+    *,
+    validation_labels: Ints | None = None,
+    validation_groups: Ints | None = None,
+    aims: Sequence[float] = AIMS,
 ) -> tuple[Threshold, ...]:
-    """Thresholds that give certain coverages on validation, with their results on test.
+    """Thresholds that give certain coverages on validation, with their results on both.
 
-    Thresholds depend on validation pictures only, so that the error on the test set is honest.
+    Thresholds depend on validation pictures only, and are chosen by the error there, so that the
+    error on the test set is honest.
 
     Args:
         validation: (m, k) probabilities; without rows, there are no thresholds.
         labels: class indices of the test pictures, (n,), n at least 1.
         probabilities: (n, k) of the test pictures.
+        groups: group of each test picture, (n,); each is alone if None.
+        validation_labels, validation_groups: class indices and groups of the validation pictures,
+            (m,); without labels, there is no error on validation.
         aims: coverages, from 1 down; those with the same threshold are listed once.
     """
     if not len(validation):
         return ()
+    groups = np.arange(len(labels)) if groups is None else groups
     ranked = np.sort(validation.max(axis=1))[::-1]
     thresholds: dict[float, Threshold] = {}
     for aim in aims:
         value = 0.0 if aim >= 1 else float(ranked[math.ceil(aim * len(ranked)) - 1])
-        thresholds.setdefault(value, at_threshold(labels, probabilities, value, aim))
+        choice = at_threshold(labels, probabilities, groups, value, aim)
+        if validation_labels is not None:
+            where = np.arange(len(validation)) if validation_groups is None else validation_groups
+            on_validation = at_threshold(validation_labels, validation, where, value, aim).error
+            choice = choice.model_copy(update={"validation": on_validation})
+        thresholds.setdefault(value, choice)
     return tuple(thresholds.values())
 
 
-def at_threshold(labels: Ints, probabilities: Floats, value: float, aim: float) -> Threshold:
+def at_threshold(
+    labels: Ints, probabilities: Floats, groups: Ints, value: float, aim: float
+) -> Threshold:
     """Coverage and error of (n, k) probabilities at a threshold."""
     covered = probabilities.max(axis=1) >= value
     wrong = probabilities.argmax(axis=1)[covered] != labels[covered]
-    count = int(covered.sum())
     return Threshold(
         aim=aim,
         value=value,
-        coverage=intervals.proportion(count, len(labels)),
-        error=intervals.proportion(int(wrong.sum()), count) if count else None,
+        coverage=intervals.share(covered, groups),
+        error=intervals.share(wrong, groups[covered]) if covered.any() else None,
     )
 
 

@@ -12,8 +12,8 @@ from core.evaluation.report import Estimate
 
 ALPHA = 1 - intervals.LEVEL
 """Significance level."""
-MINIMUM_PICTURES = 10
-"""With fewer pictures, a bootstrap of their losses is not reliable."""
+MINIMUM_GROUPS = 10
+"""With fewer groups of pictures, a bootstrap of their losses is not reliable."""
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,35 @@ class Difference:
         return self.adjusted < ALPHA
 
 
-def mcnemar(only_first: int, only_second: int) -> float:
-    """P-value of the exact McNemar test, computed in integers so that no count is too large.
+def sign_flip(change: Ints, groups: Ints) -> float:
+    """P-value of the exact permutation test that swaps the two models in whole groups.
+
+    If each picture is a group, this is the exact McNemar test.
 
     Args:
-        only_first, only_second: number of pictures that only one model predicts correctly.
+        change: of each picture, (n,): 1 if only the second model is correct, -1 if only the first.
+        groups: group of each picture, (n,), any numbers.
 
     Returns:
         The two-sided p-value, 0 to 1; 1 if the models never differ.
 
     Source: McNemar, "Note on the sampling error of the difference between correlated proportions
-        or percentages", Psychometrika 12 (1947), with the binomial in place of chi-square.
-        Recommended for two trained models by Dietterich, "Approximate statistical tests for
-        comparing supervised classification learning algorithms", Neural Computation 10 (1998).
+        or percentages", Psychometrika 12 (1947), recommended for two trained models by Dietterich,
+        "Approximate statistical tests for comparing supervised classification learning
+        algorithms", Neural Computation 10 (1998); Fisher, "The design of experiments" (1935),
+        section 21, for groups.
     """
-    differing, fewer = only_first + only_second, min(only_first, only_second)
-    ways = tail = 1
-    for drawn in range(1, fewer + 1):
-        ways = ways * (differing - drawn + 1) // drawn
-        tail += ways
-    return min(1.0, 2 * tail / 2**differing)
+    _, group = np.unique(groups, return_inverse=True)
+    sums = np.rint(np.bincount(group, change)).astype(np.int64)
+    sizes, times = np.unique(np.abs(sums[sums != 0]), return_counts=True)
+    chances = np.ones(1)  # of each sum over the groups that favour the second model
+    for size, count in zip(sizes.tolist(), times.tolist(), strict=True):
+        logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count + 1)))])
+        own = np.zeros(size * count + 1)
+        own[::size] = np.exp(logs[-1] - logs - logs[::-1] - count * np.log(2))
+        chances = np.convolve(chances, own)
+    distance = np.abs(2 * np.arange(len(chances)) - (len(chances) - 1))
+    return min(1.0, float(chances[distance >= abs(int(sums.sum()))].sum()))
 
 
 def from_draws(draws: Floats) -> float:
@@ -81,14 +90,14 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-def of_accuracy(only_first: int, only_second: int, pictures: int) -> Difference:
-    """Difference of accuracy, from the pictures that only one model predicts correctly."""
-    p = mcnemar(only_first, only_second)
-    return Difference(intervals.paired_difference(only_second, only_first, pictures), p, p)
+def of_accuracy(change: Ints, groups: Ints) -> Difference:
+    """Difference of accuracy; arguments as of `sign_flip`."""
+    p = sign_flip(change, groups)
+    return Difference(intervals.gain(change, groups), p, p)
 
 
 def of_averages(
-    labels: Ints, first: Ints, second: Ints, classes: int, *, seed: int
+    labels: Ints, first: Ints, second: Ints, classes: int, groups: Ints, *, seed: int
 ) -> tuple[Difference, Difference]:
     """Differences of balanced accuracy and macro F1, by a paired stratified bootstrap.
 
@@ -98,8 +107,12 @@ def of_averages(
     Args:
         labels, first, second: actual classes and the predictions of both models, (n,).
         classes: number of classes.
+        groups: group of each picture, (n,); of every class as many pictures are drawn as its
+            groups are worth.
         seed: of the bootstrap.
     """
+    change = (second == labels).astype(np.int64) - (first == labels)
+    effects = intervals.design_effect(change, groups, labels, classes)
     shape = (classes, classes, classes)
     seen, times = np.unique(
         np.ravel_multi_index((labels, first, second), shape), return_counts=True
@@ -114,11 +127,12 @@ def of_averages(
     label, *predictions = np.unravel_index(cells, shape)
 
     generator = np.random.default_rng(seed)
-    drawn: Ints = np.zeros((intervals.RESAMPLES, len(cells)), np.int64)
+    drawn = np.zeros((intervals.RESAMPLES, len(cells)))
     for name, size in zip(present, sizes, strict=True):
         inside = np.flatnonzero(label == name)
         shares = weights[inside] / weights[inside].sum()
-        drawn[:, inside] = generator.multinomial(size, shares, size=len(drawn))
+        worth = max(1, round(size / effects[name]))
+        drawn[:, inside] = generator.multinomial(worth, shares, size=len(drawn)) * (size / worth)
 
     tallies = [
         [_count(label, prediction, times, classes) for prediction in predictions]
@@ -135,22 +149,25 @@ def of_averages(
     return difference("recall", "balanced"), difference("f1", "macro")
 
 
-def of_log_loss(labels: Ints, first: Floats, second: Floats, *, seed: int) -> Difference | None:
-    """Difference of log loss, by a paired bootstrap; None below `MINIMUM_PICTURES` pictures.
+def of_log_loss(
+    labels: Ints, first: Floats, second: Floats, groups: Ints, *, seed: int
+) -> Difference | None:
+    """Difference of log loss, by a paired bootstrap; None below `MINIMUM_GROUPS` groups.
 
     Args:
         labels: actual classes, (n,).
         first, second: probabilities of both models, (n, k).
+        groups: group of each picture, (n,).
         seed: of the bootstrap.
     """
-    if len(labels) < MINIMUM_PICTURES:
+    if len(np.unique(groups)) < MINIMUM_GROUPS:
         return None
     values = metrics.log_losses(labels, second) - metrics.log_losses(labels, first)
-    draws = intervals.bootstrap(len(values), lambda rows: values[rows].mean(axis=1), seed=seed)
+    draws = intervals.bootstrap(values[:, None], groups, seed=seed)[:, 0]
     return _difference(float(values.mean()), draws)
 
 
-def _count(label: Ints, prediction: Ints, times: Ints, classes: int) -> ClassCounts:
+def _count(label: Ints, prediction: Ints, times: Ints | Floats, classes: int) -> ClassCounts:
     """Counts by class where cells (c,) of a label and a prediction occur `times` times, (m, c)."""
     return ClassCounts(
         _sum_by(label, times * (label == prediction), classes),
@@ -159,11 +176,11 @@ def _count(label: Ints, prediction: Ints, times: Ints, classes: int) -> ClassCou
     )
 
 
-def _sum_by(key: Ints, times: Ints, classes: int) -> Ints:
+def _sum_by(key: Ints, times: Ints | Floats, classes: int) -> Floats:
     """Sums of columns (m, c) by the class (c,) of each, (m, k)."""
     order = np.argsort(key, kind="stable")
     present, starts = np.unique(key[order], return_index=True)
-    sums = np.zeros((len(times), classes), np.int64)
+    sums = np.zeros((len(times), classes))
     sums[:, present] = np.add.reduceat(times[:, order], starts, axis=1)
     return sums
 

@@ -1,6 +1,5 @@
-"""Confidence intervals for figures of a test set."""
+"""Confidence intervals for figures of a test set, whose pictures may come in groups."""
 
-from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
@@ -16,6 +15,10 @@ Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 RESAMPLES = 1_000
 CHUNK = 1_000_000
 """Indices that a bootstrap draws at once; bounds its memory."""
+UNSEEN = 0.2
+"""Groups with one value throughout that `design_effect` adds to those in the test set. Chosen by
+simulation, so that intervals cover 93 to 97 % for bursts of 3, 10 and 30 (`benchmarks/trust.py`).
+"""
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
@@ -55,27 +58,80 @@ def wilson_f1(hits: ArrayLike, misses: ArrayLike) -> tuple[Floats, Floats]:
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
-def proportion(successes: float, trials: int) -> Estimate:
-    """A proportion with its Wilson interval; `trials` is at least 1."""
-    low, high = wilson(successes, trials)
+def design_effect(
+    values: ArrayLike, groups: Ints, parts: Ints | None = None, count: int = 1
+) -> Floats:
+    """By how much groups increase the variance of a mean: n pictures are worth n / effect.
+
+    The variance of the ratio estimator over groups, divided by that over single pictures. A fifth
+    of a typical group with one value throughout is added to both, because a test set without
+    mistakes does not show whether mistakes come in groups. Without groups, the effect is 1.
+
+    Args:
+        values: of the pictures, (n,); 0 or 1 for a proportion, -1 to 1 for a difference.
+        groups: group of each picture, (n,), any numbers.
+        parts: for means of several parts of the pictures, the part of each, (n,), 0 to `count` - 1.
+        count: number of parts.
+
+    Returns:
+        (count,), 1 or more.
+
+    Source: Kish, "Survey sampling" (1965), sections 5.4 and 8.2, for the effect and its use as an
+        effective number of trials; Korn and Graubard, "Confidence intervals for proportions with
+        small expected number of positive counts estimated from survey data", Survey Methodology 24
+        (1998), for why small samples need a correction.
+    """
+    values = np.asarray(values, float)
+    parts = np.zeros(len(values), np.int64) if parts is None else parts
+    trials = np.maximum(np.bincount(parts, minlength=count), 1)
+    deviation = values - (np.bincount(parts, values, count) / trials)[parts]
+    _, number = np.unique(groups, return_inverse=True)
+    cells, cell = np.unique(number * count + parts, return_inverse=True)
+    between = np.bincount(cells % count, np.bincount(cell, deviation) ** 2, count)
+    typical = np.bincount(cells % count, np.bincount(cell) ** 2, count) / trials
+    within = np.bincount(parts, deviation**2, count)
+    added = np.maximum(UNSEEN * typical, np.finfo(float).tiny)
+    return np.maximum((between + added * typical) / (within + added), 1.0)
+
+
+def proportion(successes: float, trials: float, effect: float = 1.0) -> Estimate:
+    """A proportion with its Wilson interval; `trials` is at least 1, `effect` by groups."""
+    low, high = wilson(successes / effect, trials / effect)
     return around(successes / trials, float(low), float(high))
 
 
-def paired_difference(only_first: float, only_second: float, trials: int) -> Estimate:
+def share(values: ArrayLike, groups: Ints) -> Estimate:
+    """The mean of values 0 to 1 of pictures, (n,), as a proportion; `groups` as above."""
+    values = np.asarray(values, float)
+    return proportion(float(values.sum()), len(values), float(design_effect(values, groups)[0]))
+
+
+def gain(change: ArrayLike, groups: Ints) -> Estimate:
+    """The mean of changes -1 to 1 of pictures, (n,), as a paired difference."""
+    change = np.asarray(change, float)
+    up, down = float(change[change > 0].sum()), float(-change[change < 0].sum())
+    return paired_difference(up, down, len(change), float(design_effect(change, groups)[0]))
+
+
+def paired_difference(
+    only_first: float, only_second: float, trials: float, effect: float = 1.0
+) -> Estimate:
     """Difference of the accuracies of two models on the same pictures, first minus second.
 
     Args:
         only_first, only_second: number of pictures that only one model predicts correctly. May be
             fractions if predictions are averages; the interval is then conservative.
         trials: number of pictures.
+        effect: of their groups, as by `design_effect`.
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
         proportions based on paired data", J. Educ. Behav. Stat. 37 (2012).
     """
-    first, second = (only_first + 1) / (trials + 2), (only_second + 1) / (trials + 2)
-    difference = first - second
-    half = Z * np.sqrt((first + second - difference**2) / (trials + 2))
     value = (only_first - only_second) / trials
+    adjusted = trials / effect + 2
+    first, second = (only_first / effect + 1) / adjusted, (only_second / effect + 1) / adjusted
+    difference = first - second
+    half = Z * np.sqrt((first + second - difference**2) / adjusted)
     return around(value, max(difference - half, -1.0), min(difference + half, 1.0))
 
 
@@ -98,31 +154,33 @@ def weighted_mean(
     return mean - below, mean + above
 
 
-def bootstrap(
-    pictures: int,
-    statistic: Callable[[Ints], Floats],
-    *,
-    seed: int,
-) -> Floats:
-    """Compute a statistic on bootstrap samples of a test set.
+def bootstrap(values: Floats, groups: Ints, *, seed: int) -> Floats:
+    """Means of values on bootstrap samples of the groups of a test set.
 
     Args:
-        pictures: size of the test set.
-        statistic: maps indices (m, pictures), one sample per row, to (m,) values.
+        values: of the pictures, (n, c).
+        groups: group of each picture, (n,), any numbers.
         seed: of the random samples.
 
     Returns:
-        The values, (`RESAMPLES`,).
+        (`RESAMPLES`, c).
 
-    Source: Efron and Tibshirani, "An introduction to the bootstrap" (1993), chapter 13.
+    Source: Davison and Hinkley, "Bootstrap methods and their application" (1997), section 3.8.
     """
+    names, group = np.unique(groups, return_inverse=True)
+    columns = [np.bincount(group, column) for column in (*values.T, np.ones(len(group)))]
+    sums = np.stack(columns, axis=1)
     generator = np.random.default_rng(seed)
-    rows = max(1, CHUNK // pictures)
+    rows = max(1, CHUNK // len(names))
     parts = []
     for start in range(0, RESAMPLES, rows):
         count = min(rows, RESAMPLES - start)
-        parts.append(statistic(generator.integers(0, pictures, size=(count, pictures))))
-    return np.concatenate(parts)
+        drawn = generator.integers(0, len(names), size=(count, len(names)))
+        drawn += len(names) * np.arange(count)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        parts.append(times @ sums)
+    totals = np.concatenate(parts)
+    return totals[:, :-1] / totals[:, -1:]
 
 
 def percentiles(draws: Floats) -> tuple[Floats, Floats]:

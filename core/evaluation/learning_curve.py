@@ -13,9 +13,9 @@ from typing import Final, Literal
 
 import numpy as np
 
-from core.evaluation import folds
+from core.evaluation import folds, intervals
 from core.evaluation.advice import Point, Trend, Verdict, advise
-from core.evaluation.intervals import Floats, Ints, paired_difference, proportion
+from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Estimate, JsonDocument
 
 Predict = Callable[[np.ndarray, Ints, np.ndarray], np.ndarray]
@@ -79,7 +79,7 @@ def learning_curve(
 
     For each fold, heads are trained on the other folds: on all pictures, a random half of each
     class, half of that half, and so on. A point pools the predictions of all folds. Its interval
-    is Wilson's for the number of pictures, because more subsets do not add pictures.
+    is Wilson's for the pictures and their groups, because more subsets do not add pictures.
 
     Args:
         embeddings: (n, d) float32 of the unaugmented pictures, without test pictures.
@@ -113,7 +113,7 @@ def learning_curve(
                 trials.append(_Trial(held_out, probabilities, len(chosen)))
         correct.append(_correct(trials, labels)[predicted])
         sizes.append(float(np.mean([trial.size for trial in trials])))
-    return _summarise(classes, labels[predicted], np.stack(correct), sizes)
+    return _summarise(classes, labels[predicted], groups[predicted], np.stack(correct), sizes)
 
 
 def _correct(trials: Sequence[_Trial], labels: Ints) -> Floats:
@@ -146,37 +146,31 @@ def _subset(labels: Ints, share: float, seed: tuple[int, ...]) -> Ints:
 
 
 def _summarise(
-    classes: tuple[str, ...], labels: Ints, correct: Floats, sizes: list[float]
+    classes: tuple[str, ...], labels: Ints, groups: Ints, correct: Floats, sizes: list[float]
 ) -> LearningCurve:
     """The curve from how often each picture is predicted correctly, (sizes, n)."""
     present = np.unique(labels)
     points = tuple(
-        Point(taught=round(count), per_class=count / len(present), accuracy=_accuracy(row))
+        Point(
+            taught=round(count),
+            per_class=count / len(present),
+            accuracy=intervals.share(row, groups),
+        )
         for count, row in zip(sizes, correct, strict=True)
     )
     if len(points) < 2:
         return _with_advice(classes, len(labels), points)
-    half, full = correct[-2], correct[-1]
+    full, change = correct[-1], correct[-1] - correct[-2]
     trends = tuple(
         Trend(
             label=int(label),
-            recall=_accuracy(full[labels == label]),
-            gain=_gain(half[labels == label], full[labels == label]),
+            recall=intervals.share(full[own], groups[own]),
+            gain=intervals.gain(change[own], groups[own]),
         )
         for label in present
+        for own in [labels == label]
     )
-    return _with_advice(classes, len(labels), points, _gain(half, full), trends)
-
-
-def _accuracy(correct: Floats) -> Estimate:
-    return proportion(float(correct.sum()), len(correct))
-
-
-def _gain(before: Floats, after: Floats) -> Estimate:
-    change = after - before
-    return paired_difference(
-        float(change[change > 0].sum()), float(-change[change < 0].sum()), len(change)
-    )
+    return _with_advice(classes, len(labels), points, intervals.gain(change, groups), trends)
 
 
 def _with_advice(

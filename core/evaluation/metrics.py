@@ -18,9 +18,18 @@ weighted ones weight classes by their pictures."""
 class ClassCounts(NamedTuple):
     """Counts by class, each (…, k): correct pictures, pictures and predictions of the class."""
 
-    hits: Ints
-    support: Ints
-    predicted: Ints
+    hits: Ints | Floats
+    support: Ints | Floats
+    predicted: Ints | Floats
+
+
+class Effects(NamedTuple):
+    """Design effects of groups on the metrics of each class, (k,) each, and on accuracy."""
+
+    precision: Floats
+    recall: Floats
+    f1: Floats
+    accuracy: float
 
 
 class _Bounds(NamedTuple):
@@ -29,7 +38,7 @@ class _Bounds(NamedTuple):
     values: Floats
     low: Floats
     high: Floats
-    trials: Ints
+    trials: Ints | Floats
 
 
 def count(counts: Ints) -> ClassCounts:
@@ -37,23 +46,49 @@ def count(counts: Ints) -> ClassCounts:
     return ClassCounts(np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0))
 
 
-def resample(counts: Ints, *, seed: int, resamples: int = intervals.RESAMPLES) -> ClassCounts:
+def effects(labels: Ints, predicted: Ints, groups: Ints, classes: int) -> Effects:
+    """Design effects of the groups (n,) of pictures with these actual and predicted classes."""
+    correct = labels == predicted
+    # F1 is about the pictures that are of a class, predicted as it, or both.
+    wrong = np.flatnonzero(~correct)
+    either = np.concatenate([np.arange(len(labels)), wrong])
+    parts = np.concatenate([labels, predicted[wrong]])
+    return Effects(
+        intervals.design_effect(correct, groups, predicted, classes),
+        intervals.design_effect(correct, groups, labels, classes),
+        intervals.design_effect(correct[either], groups[either], parts, classes),
+        float(intervals.design_effect(correct, groups)[0]),
+    )
+
+
+def resample(
+    counts: Ints,
+    effect: Floats | None = None,
+    *,
+    seed: int,
+    resamples: int = intervals.RESAMPLES,
+) -> ClassCounts:
     """Counts of stratified bootstrap samples of a test set, each (resamples, k).
 
     Every class keeps its number of pictures. Drawing cells of the confusion matrix is equivalent
-    to drawing pictures, and as fast for a million of them.
+    to drawing pictures, and as fast for a million of them. Where groups have an effect on recall,
+    (k,), as many are drawn as the pictures are worth.
     """
     generator = np.random.default_rng(seed)
-    hits = np.zeros((resamples, len(counts)), np.int64)
+    hits = np.zeros((resamples, len(counts)))
     predicted = np.zeros_like(hits)
+    support = counts.sum(axis=1)
+    worth = support if effect is None else np.maximum(1, np.rint(support / effect)).astype(int)
     for label, row in enumerate(counts):
         cells = np.flatnonzero(row)
         if not len(cells):
             continue
-        drawn = generator.multinomial(row.sum(), row[cells] / row.sum(), size=resamples)
+        shares = row[cells] / row.sum()
+        drawn = generator.multinomial(worth[label], shares, size=resamples)
+        drawn = drawn * (support[label] / worth[label])
         predicted[:, cells] += drawn
         hits[:, label] = drawn[:, cells == label].sum(axis=1)
-    return ClassCounts(hits, np.broadcast_to(counts.sum(axis=1), hits.shape), predicted)
+    return ClassCounts(hits, np.broadcast_to(support, hits.shape), predicted)
 
 
 def mean(counts: ClassCounts, metric: Metric, averaging: Averaging) -> Floats:
@@ -62,14 +97,16 @@ def mean(counts: ClassCounts, metric: Metric, averaging: Averaging) -> Floats:
     return _ratio((weights * _values(counts, metric)).sum(axis=-1), weights.sum(axis=-1))
 
 
-def by_class(classes: tuple[str, ...], counts: ClassCounts) -> tuple[ClassScore, ...]:
+def by_class(
+    classes: tuple[str, ...], counts: ClassCounts, effects: Effects
+) -> tuple[ClassScore, ...]:
     """Precision, recall and F1 of each class; None for 0 / 0."""
     estimates = {
         metric: [
             intervals.around(float(value), float(low), float(high)) if trials else None
             for value, low, high, trials in zip(*bounds, strict=True)
         ]
-        for metric, bounds in _bounds(counts).items()
+        for metric, bounds in _bounds(counts, effects).items()
     }
     return tuple(
         ClassScore(
@@ -84,16 +121,25 @@ def by_class(classes: tuple[str, ...], counts: ClassCounts) -> tuple[ClassScore,
     )
 
 
-def average(counts: Ints, *, seed: int) -> tuple[Estimate, Averages, Averages]:
+def average(
+    counts: Ints, effects: Effects | None = None, *, seed: int
+) -> tuple[Estimate, Averages, Averages]:
     """Balanced accuracy, macro and weighted averages of a confusion matrix (k, k).
 
     Each interval contains two: the stratified bootstrap's, which accounts for correlation between
     classes, and the one that follows from the intervals of the classes, which accounts for
     mistakes that the test set happens not to contain. Weighted recall is accuracy and has
     Wilson's interval. With three pictures per class or fewer, F1 is biased downwards.
+
+    Args:
+        counts: by actual and predicted class.
+        effects: of groups; None without groups.
+        seed: of the bootstrap.
     """
-    tally, draws = count(counts), resample(counts, seed=seed)
-    bounds = _bounds(tally)
+    single = np.ones(len(counts))
+    effects = effects or Effects(single, single, single, 1.0)
+    tally, draws = count(counts), resample(counts, effects.recall, seed=seed)
+    bounds = _bounds(tally, effects)
 
     def estimate(metric: Metric, averaging: Averaging) -> Estimate:
         values, low, high, trials = bounds[metric]
@@ -114,7 +160,9 @@ def average(counts: Ints, *, seed: int) -> tuple[Estimate, Averages, Averages]:
         ),
         Averages(
             precision=estimate("precision", "weighted"),
-            recall=intervals.proportion(int(tally.hits.sum()), int(tally.support.sum())),
+            recall=intervals.proportion(
+                int(tally.hits.sum()), int(tally.support.sum()), effects.accuracy
+            ),
             f1=estimate("f1", "weighted"),
         ),
     )
@@ -149,7 +197,7 @@ def _values(counts: ClassCounts, metric: Metric) -> Floats:
             return _ratio(2 * hits, support + predicted)
 
 
-def _weights(counts: ClassCounts, averaging: Averaging) -> Ints:
+def _weights(counts: ClassCounts, averaging: Averaging) -> Ints | Floats:
     """Weight of each class in an average, (…, k), up to a factor."""
     match averaging:
         case "macro":
@@ -160,16 +208,24 @@ def _weights(counts: ClassCounts, averaging: Averaging) -> Ints:
             return counts.support
 
 
-def _bounds(counts: ClassCounts) -> dict[Metric, _Bounds]:
+def _bounds(counts: ClassCounts, effects: Effects) -> dict[Metric, _Bounds]:
     """Precision and recall with Wilson intervals, F1 with the interval that follows from them."""
     hits, support, predicted = counts
     either = support + predicted
-    return {
-        "precision": _Bounds(
-            _values(counts, "precision"), *intervals.wilson(hits, predicted), predicted
+    bounds: dict[Metric, tuple[tuple[Floats, Floats], Ints | Floats]] = {
+        "precision": (
+            intervals.wilson(hits / effects.precision, predicted / effects.precision),
+            predicted,
         ),
-        "recall": _Bounds(_values(counts, "recall"), *intervals.wilson(hits, support), support),
-        "f1": _Bounds(_values(counts, "f1"), *intervals.wilson_f1(hits, either - 2 * hits), either),
+        "recall": (intervals.wilson(hits / effects.recall, support / effects.recall), support),
+        "f1": (
+            intervals.wilson_f1(hits / effects.f1, (either - 2 * hits) / effects.f1),
+            either,
+        ),
+    }
+    return {
+        metric: _Bounds(_values(counts, metric), *ends, trials)
+        for metric, (ends, trials) in bounds.items()
     }
 
 

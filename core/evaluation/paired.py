@@ -23,18 +23,20 @@ class EvaluatedModel:
         report: of n test pictures and k classes.
         keys: SHA-256 of each test picture, in the order of the report, (n,).
         probabilities: predictions for the test pictures, (n, k).
+        groups: group of each test picture, (n,).
     """
 
     report: Report
     keys: tuple[str, ...]
     probabilities: Floats
+    groups: Ints
 
     def __post_init__(self) -> None:
         shape = (len(self.report.predictions), len(self.report.classes))
-        if len(self.keys) != shape[0] or self.probabilities.shape != shape:
+        found = len(self.keys), self.probabilities.shape, len(self.groups)
+        if found != (shape[0], shape, shape[0]):
             raise ValueError(
-                f"expected {shape[0]} keys and probabilities {shape}, found {len(self.keys)} and "
-                f"{self.probabilities.shape}"
+                f"expected {shape[0]} keys and groups and probabilities {shape}, found {found}"
             )
 
     def labelled_keys(self) -> list[tuple[str, str]]:
@@ -60,7 +62,7 @@ class PairedComparison:
         both, only_first, only_second: number of pictures by which model is correct.
         accuracy, balanced_accuracy, macro_f1: second minus first.
         log_loss: second minus first, so that negative values favour the second; None below
-            `differences.MINIMUM_PICTURES` pictures.
+            `differences.MINIMUM_GROUPS` groups of pictures.
         fixed: pictures that only the second model predicts correctly, in the first's order.
         broken: pictures that only the first model predicts correctly.
         comparisons: number of comparisons that p-values are adjusted for.
@@ -116,9 +118,9 @@ def compare(
 ) -> PairedComparison | NotComparable:
     """Compare two models if they were tested on the same pictures.
 
-    Pictures, labels and classes must be the same, in any order; classes are matched by name. The
-    result is about the two trained models, not about the ways they were trained: another seed
-    would give other models.
+    Pictures, labels and classes must be the same, in any order; classes are matched by name. Groups
+    are those of the first model. The result is about the two trained models, not about the ways
+    they were trained: another seed would give other models.
 
     Args:
         first, second: the models.
@@ -135,17 +137,20 @@ def compare(
     correct_before, correct_after = before == labels, after == labels
     broken = np.flatnonzero(correct_before & ~correct_after)
     fixed = np.flatnonzero(correct_after & ~correct_before)
-    balanced, macro = differences.of_averages(labels, before, after, len(names), seed=seed)
+    groups = first.groups
+    balanced, macro = differences.of_averages(labels, before, after, len(names), groups, seed=seed)
     probabilities = second.probabilities[places][:, columns]
     return PairedComparison(
         pictures=len(labels),
         both=int((correct_before & correct_after).sum()),
         only_first=len(broken),
         only_second=len(fixed),
-        accuracy=differences.of_accuracy(len(broken), len(fixed), len(labels)),
+        accuracy=differences.of_accuracy(correct_after.astype(np.int64) - correct_before, groups),
         balanced_accuracy=balanced,
         macro_f1=macro,
-        log_loss=differences.of_log_loss(labels, first.probabilities, probabilities, seed=seed),
+        log_loss=differences.of_log_loss(
+            labels, first.probabilities, probabilities, groups, seed=seed
+        ),
         fixed=tuple(Position(int(i), places[i]) for i in fixed),
         broken=tuple(Position(int(i), places[i]) for i in broken),
     )

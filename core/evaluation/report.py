@@ -148,13 +148,15 @@ class Threshold(ReportPart):
     """A probability below which a prediction is "not sure".
 
     `aim` is the share of validation pictures that reach `value`. `coverage` and `error` are
-    measured on the test set; `error` is None if no test picture reaches `value`.
+    measured on the test set; `error` is None if no test picture reaches `value`. `validation` is
+    the error on validation pictures, to choose by; None in earlier reports.
     """
 
     aim: float
     value: float
     coverage: Estimate
     error: Estimate | None
+    validation: Estimate | None = None
 
 
 class Certainty(ReportPart):
@@ -162,8 +164,9 @@ class Certainty(ReportPart):
 
     `temperature` was fitted on the validation set and is part of the model. `before` is without
     and `after` with temperature; if none was fitted, both `temperature` and `after` are None.
-    `coverage` is with temperature. `choices` are thresholds, from the one that covers all
-    pictures to the strictest; empty without validation pictures.
+    `coverage` is of the test pictures and `validation` of the validation pictures, both with
+    temperature; the latter is empty in earlier reports. `choices` are thresholds, from the one
+    that covers all pictures to the strictest; empty without validation pictures.
     """
 
     before: Reliability
@@ -171,6 +174,7 @@ class Certainty(ReportPart):
     temperature: float | None
     coverage: tuple[CoveragePoint, ...]
     choices: tuple[Threshold, ...]
+    validation: tuple[CoveragePoint, ...] = ()
 
 
 class Curve(ReportPart):
@@ -222,7 +226,8 @@ class Report(JsonDocument):
     """All figures of a model on one test set.
 
     `top` has top-1, top-2, … accuracy. `macro` is the mean over classes, `weighted` the mean
-    weighted by support. Labels are indices into `classes`.
+    weighted by support. Labels are indices into `classes`. `leaked` counts the test pictures that
+    nearly equal one that the model learned from, `left_out` those that were left out for that.
     """
 
     version: Literal[2] = VERSION
@@ -230,6 +235,8 @@ class Report(JsonDocument):
     classes: tuple[str, ...]
     pictures: int
     right: int
+    leaked: int = 0
+    left_out: int = 0
     accuracy: Estimate
     balanced_accuracy: Estimate
     top: tuple[Estimate, ...]

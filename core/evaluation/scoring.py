@@ -28,7 +28,12 @@ def evaluate(
     temperature: float | None = None,
     uncalibrated: ArrayLike | None = None,
     validation: ArrayLike | None = None,
+    validation_labels: ArrayLike | None = None,
+    validation_groups: ArrayLike | None = None,
     training_counts: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    leaked: int = 0,
+    left_out: int = 0,
     seed: int = 0,
 ) -> Report:
     """Evaluate a model on its test pictures.
@@ -42,8 +47,13 @@ def evaluate(
         uncalibrated: predictions without temperature, (n, k); given if and only if there is one.
         validation: predictions for the validation pictures, (m, k), to choose thresholds by; None
             for no thresholds.
+        validation_labels, validation_groups: of these, (m,), for the error to choose by.
         training_counts: training pictures by class, (k,), to find the most common class by; the
             test pictures are counted if None.
+        groups: numbers (n,), equal for pictures that look the same or were taken in one burst,
+            which intervals do not count as independent; each picture is alone if None.
+        leaked: number of test pictures that nearly equal one that the model learned from.
+        left_out: number of such pictures that are not among these.
         seed: of every bootstrap. Equal input and seed give an equal report.
 
     Raises:
@@ -63,27 +73,41 @@ def evaluate(
     names = tuple(names) if names is not None else tuple(map(str, range(1, len(truth) + 1)))
 
     predicted = checked.argmax(axis=1)
+    group = np.arange(len(truth)) if groups is None else np.asarray(groups, np.int64)
     correct = int((predicted == truth).sum())
     confusion = confuse(truth, predicted, len(classes))
     counts = np.array(confusion.counts)
-    accuracy = intervals.proportion(correct, len(truth))
-    balanced, macro, weighted = metrics.average(counts, seed=seed)
+    effects = metrics.effects(truth, predicted, group, len(classes))
+    accuracy = intervals.proportion(correct, len(truth), effects.accuracy)
+    balanced, macro, weighted = metrics.average(counts, effects, seed=seed)
     return Report(
-        headline=headline(correct, accuracy, classes, confusion),
+        headline=headline(correct, accuracy, classes, confusion, leaked),
+        leaked=leaked,
+        left_out=left_out,
         classes=classes,
         pictures=len(truth),
         right=correct,
         accuracy=accuracy,
         balanced_accuracy=balanced,
-        top=_top(truth, checked),
+        top=_top(truth, checked, group),
         macro=macro,
         weighted=weighted,
-        log_loss=_log_loss(truth, original if original.dtype.kind == "f" else checked, seed),
-        per_class=metrics.by_class(classes, metrics.count(counts)),
-        baseline=_baseline(truth, predicted, training_counts, len(classes)),
+        log_loss=_log_loss(truth, original if original.dtype.kind == "f" else checked, group, seed),
+        per_class=metrics.by_class(classes, metrics.count(counts), effects),
+        baseline=_baseline(truth, predicted, training_counts, len(classes), group),
         confusion=confusion,
         predictions=_predictions(names, truth, predicted, checked),
-        certainty=_certainty(truth, checked, temperature, uncalibrated, validation, seed),
+        certainty=_certainty(
+            truth,
+            checked,
+            group,
+            temperature,
+            uncalibrated,
+            validation,
+            None if validation_labels is None else np.asarray(validation_labels, np.int64),
+            None if validation_groups is None else np.asarray(validation_groups, np.int64),
+            seed,
+        ),
         curves=class_curves(truth, checked),
     )
 
@@ -106,34 +130,34 @@ def _checked(probabilities: ArrayLike, shape: tuple[int, int], split: str) -> Fl
     return checked
 
 
-def _top(labels: Ints, probabilities: Floats) -> tuple[Estimate, ...]:
+def _top(labels: Ints, probabilities: Floats, groups: Ints) -> tuple[Estimate, ...]:
     ranks = metrics.ranks(labels, probabilities)
     last = min(TOP, probabilities.shape[1] - 1)
-    return tuple(
-        intervals.proportion(int((ranks < k).sum()), len(labels)) for k in range(1, last + 1)
-    )
+    return tuple(intervals.share(ranks < k, groups) for k in range(1, last + 1))
 
 
-def _log_loss(labels: Ints, probabilities: Floats, seed: int) -> Estimate:
+def _log_loss(labels: Ints, probabilities: Floats, groups: Ints, seed: int) -> Estimate:
     losses = metrics.log_losses(labels, probabilities)
-    draws = intervals.bootstrap(len(labels), lambda rows: losses[rows].mean(axis=1), seed=seed)
-    low, high = intervals.percentiles(draws)
+    low, high = intervals.percentiles(intervals.bootstrap(losses[:, None], groups, seed=seed)[:, 0])
     return intervals.around(float(losses.mean()), float(low), float(high))
 
 
 def _baseline(
-    labels: Ints, predicted: Ints, training_counts: ArrayLike | None, classes: int
+    labels: Ints,
+    predicted: Ints,
+    training_counts: ArrayLike | None,
+    classes: int,
+    groups: Ints,
 ) -> Baseline:
-    counts = np.bincount(labels, minlength=classes)
-    training = counts if training_counts is None else np.asarray(training_counts)
+    if training_counts is None:
+        training_counts = np.bincount(labels, minlength=classes)
+    training = np.asarray(training_counts)
     most_common = int(training.argmax())
     correct, baseline = predicted == labels, labels == most_common
     return Baseline(
         label=most_common,
-        accuracy=intervals.proportion(int(counts[most_common]), len(labels)),
-        gain=intervals.paired_difference(
-            int((correct & ~baseline).sum()), int((baseline & ~correct).sum()), len(labels)
-        ),
+        accuracy=intervals.share(baseline, groups),
+        gain=intervals.gain(correct.astype(np.int64) - baseline, groups),
     )
 
 
@@ -161,15 +185,18 @@ def _predictions(
 def _certainty(
     labels: Ints,
     probabilities: Floats,
+    groups: Ints,
     temperature: float | None,
     uncalibrated: ArrayLike | None,
     validation: ArrayLike | None,
+    validation_labels: Ints | None,
+    validation_groups: Ints | None,
     seed: int,
 ) -> Certainty:
-    before, after = calibration.reliability(labels, probabilities, seed=seed), None
+    before, after = calibration.reliability(labels, probabilities, groups, seed=seed), None
     if uncalibrated is not None:
         rows = _checked(uncalibrated, probabilities.shape, "test")
-        before, after = calibration.reliability(labels, rows, seed=seed), before
+        before, after = calibration.reliability(labels, rows, groups, seed=seed), before
     choices_by = np.empty((0, probabilities.shape[1]))
     if validation is not None:
         choices_by = _checked(validation, (-1, probabilities.shape[1]), "validation")
@@ -178,5 +205,15 @@ def _certainty(
         after=after,
         temperature=temperature,
         coverage=calibration.coverage(labels, probabilities),
-        choices=calibration.choices(choices_by, labels, probabilities),
+        choices=calibration.choices(
+            choices_by,
+            labels,
+            probabilities,
+            groups,
+            validation_labels=validation_labels,
+            validation_groups=validation_groups,
+        ),
+        validation=()
+        if validation_labels is None or not len(choices_by)
+        else calibration.coverage(validation_labels, choices_by),
     )

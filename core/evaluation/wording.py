@@ -1,6 +1,7 @@
 """Format figures with as many digits as their intervals support, and write the headline."""
 
 import math
+from decimal import ROUND_HALF_UP, Decimal
 
 from core.evaluation.report import Confusion, Estimate
 
@@ -31,20 +32,50 @@ def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]
     if not percent:
         coarse += 2
         fine = coarse
-    return f"{value:.{fine}f}", _outwards(low, coarse, -1), _outwards(high, coarse, 1)
+    return rounded(value, fine), _outwards(low, coarse, -1), _outwards(high, coarse, 1)
 
 
-def headline(right: int, accuracy: Estimate, classes: tuple[str, ...], confusion: Confusion) -> str:
+def rounded(value: float, digits: int) -> str:
+    """A figure with so many digits; halves are rounded up in size, as charts in the browser do."""
+    step = Decimal(1).scaleb(-digits)
+    return str(Decimal(f"{value:.9f}").quantize(step, ROUND_HALF_UP))
+
+
+def difference(estimate: Estimate, *, percent: bool = True) -> str:
+    """A difference with its interval: `+13 points (−2 to +28)`, or `+0.13 (−0.02 to +0.28)`."""
+    value, low, high = (
+        f"{float(figure):+.{len(figure.partition('.')[2])}f}".replace("-", "−")
+        if float(figure)
+        else figure.lstrip("-")
+        for figure in figures(estimate, percent=percent)
+    )
+    return f"{value}{' points' if percent else ''} ({low} to {high})"
+
+
+def headline(
+    right: int,
+    accuracy: Estimate,
+    classes: tuple[str, ...],
+    confusion: Confusion,
+    leaked: int = 0,
+) -> str:
     """The report in one line, with unescaped class names.
 
     Example:
         143 of 153 test pictures correct: 93.5 % (88–97 %); mostly confuses ants with bees
+        Not a fair test: 57 of 58 test pictures are near-copies of training pictures. All 58 …
     """
     pictures = sum(map(sum, confusion.counts))
     value, low, high = figures(accuracy)
     noun = "test picture" if pictures == 1 else "test pictures"
     whole = f"All {pictures}" if right == pictures > 1 else f"{right} of {pictures}"
     sentence = f"{whole} {noun} correct: {value} % ({low}–{high} %)"
+    if leaked:
+        copies = "is a near-copy" if leaked == 1 else "are near-copies"
+        sentence = (
+            f"Not a fair test: {leaked:,} of {pictures:,} {noun} {copies} of training pictures. "
+            f"{sentence}"
+        )
     return sentence + _confused(classes, confusion, pictures - right)
 
 

@@ -26,7 +26,7 @@ from core.model.litert_file import LitertFile
 from core.runs.run import Run
 from core.runs.verification import FileVerification, Verification
 from core.settings import MEGABYTE, Settings
-from core.system import capacity, files
+from core.system import capacity, files, prose
 
 logger = logging.getLogger(__name__)
 
@@ -237,8 +237,8 @@ def _require_memory(form: Format, model: storage.ModelFile) -> None:
     needed, free = round(max(form.copies * network, verifying)), capacity.free_memory()
     if needed > free * (1 - resources.RESERVE):
         raise NotEnoughResources(
-            f"Expected about {resources.format_bytes(needed)} of free memory, found "
-            f"{resources.format_bytes(free)}. End other work on this machine and try again, or "
+            f"Expected about {prose.size(needed)} of free memory, found "
+            f"{prose.size(free)}. End other work on this machine and try again, or "
             "choose a smaller backbone."
         )
 

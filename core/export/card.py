@@ -10,6 +10,8 @@ from importlib import metadata
 from platform import python_version
 from typing import Any
 
+import numpy as np
+
 from core import __version__, backbones
 from core.dataset import Dataset, Split, splitting
 from core.evaluation import Report, describe, intervals
@@ -171,13 +173,15 @@ def _threshold(run: Run, report: Report) -> Threshold | None:
     for choice in report.certainty.choices:
         if choice.value == own.threshold:
             return choice
-    answered = [guess for guess in report.predictions if guess.probability >= own.threshold]
-    wrong = sum(guess.predicted != guess.label for guess in answered)
+    guesses = report.predictions
+    groups = splitting.groups(run.dataset().of("test"), bursts=True)
+    answered = np.array([guess.probability >= own.threshold for guess in guesses])
+    wrong = np.array([guess.predicted != guess.label for guess in guesses])
     return Threshold(
         aim=own.aim,
         value=own.threshold,
-        coverage=intervals.proportion(len(answered), report.pictures),
-        error=intervals.proportion(wrong, len(answered)) if answered else None,
+        coverage=intervals.share(answered, groups),
+        error=intervals.share(wrong[answered], groups[answered]) if answered.any() else None,
     )
 
 

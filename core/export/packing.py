@@ -35,6 +35,7 @@ MODEL_FILES = {
     storage.MODEL: "What the model is: backbone, size, classes",
     storage.WEIGHTS: "The trained weights, as plain arrays",
     storage.OOD: "Detects pictures that are not like the training pictures",
+    storage.LEARNED: "Which pictures it learned from, by SHA-256, so that none is used to test it",
     storage.APPEARANCE: "Brightness, colour and sharpness of the training pictures",
 }
 """Files of the model folder beside the formats, with what each is for."""

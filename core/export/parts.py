@@ -71,4 +71,6 @@ def _path(backbone: Backbone, name: str, settings: Settings) -> Path:
     """The place of a part. It has the hash of the serving model, so an old part is not used."""
     folder = serving.kept_in(backbone, settings)
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{(serving.digest(backbone, settings) or 'none')[:12]}-{name}"
+    path = serving.locate(backbone, settings)
+    digest = serving.sha256(path) if path else None
+    return folder / f"{(digest or 'none')[:12]}-{name}"

@@ -11,7 +11,7 @@ import numpy as np
 from core import backbones
 from core.backbones import Backbone
 from core.dataset import Dataset
-from core.dataset.layout import SPLITS, Split
+from core.dataset.layout import Split, role
 from core.errors import RunDamaged
 from core.export import programs
 from core.model.storage import ModelFile
@@ -154,11 +154,9 @@ def _split_folders(dataset: Dataset) -> dict[str, Split]:
     """Folder above the classes → its split; a folder that was split further counts as training."""
     names = [example.name.split("/") for example in dataset.examples]
     deepest = min(map(len, names))
-    level = next(
-        level
-        for level in range(deepest)
-        if all(parts[level].casefold() in SPLITS for parts in names)
-    )
+    levels = (n for n in range(deepest - 1) if all(role(parts[n]) for parts in names))
+    if (level := next(levels, None)) is None:  # the split comes from a table
+        return {}
     splits: dict[str, set[Split | None]] = {}
     for parts, example in zip(names, dataset.examples, strict=True):
         splits.setdefault(parts[level], set()).add(example.split)

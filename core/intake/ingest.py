@@ -62,7 +62,7 @@ def take_in(
     dataset = datasets.read(
         source, pictures(folder), settings, progress, name=name, thumbnails=folder / THUMBNAILS
     )
-    dataset, findings = checks.examine(dataset, pictures(folder), progress)
+    dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
     intake = _intake(dataset, findings, tuple(notes))
     files.write_text(folder / FILE, intake.model_dump_json())
     return intake
@@ -80,7 +80,7 @@ def load(folder: Path) -> Intake:
         raise BadDataset("These pictures are no longer here. Upload them again.") from error
 
 
-def apply_remedies(folder: Path, remedies: Iterable[Remedy]) -> Intake:
+def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings) -> Intake:
     """The intake after some remedies; nothing on disk changes.
 
     Raises:
@@ -88,7 +88,7 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy]) -> Intake:
     """
     intake = load(folder)
     dataset = apply(intake.dataset, remedies)
-    return _intake(dataset, checks.run_checks(dataset, pictures(folder)), intake.notes)
+    return _intake(dataset, checks.run_checks(dataset, pictures(folder), settings), intake.notes)
 
 
 def pictures(folder: Path) -> Path:

@@ -17,7 +17,6 @@ import psutil
 from core.jobs.folder import JobFolder, Kind, State, Status
 from core.jobs.queue import Queue
 from core.settings import Settings
-from core.system import files
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = "core.pipeline.worker"
@@ -120,21 +119,10 @@ def interrupt(folder: JobFolder, settings: Settings) -> Status:
     return folder.recorded()
 
 
-def clean_up(folder: JobFolder, settings: Settings, pid: int | None = None) -> None:
-    """Remove what a stopped worker left half-written.
-
-    Args:
-        pid: of that worker, on this machine; None if no worker is left on any machine.
-    """
-    # The folder of a preparation is the backbone's, and other processes may be writing to it.
-    with suppress(FileNotFoundError):
-        if folder.recorded().kind != "prepare":
-            folder.clear()
-    if pid is None:
-        shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
-    else:
-        for shared in (settings.home / "weights", *settings.home.glob("backbones/*")):
-            files.remove_temporary(shared, pid)
+def clean_up(folder: JobFolder, settings: Settings) -> None:
+    """Remove what a stopped worker left half-written; no worker is left on any machine."""
+    _clear(folder)
+    shutil.rmtree(_scratch(folder, settings), ignore_errors=True)
 
 
 def explain_exit(code: int | None, log: str, settings: Settings) -> tuple[State, str]:
@@ -181,7 +169,7 @@ def _watch(
     with suppress(OSError):  # another attempt still uses the folder, or it is gone
         _scratch(folder, settings).rmdir()
     if code != 0:
-        clean_up(folder, settings, worker.pid)
+        _clear(folder)
     with suppress(FileNotFoundError), folder.try_lock(timeout=1.0) as locked:
         # Without the lock another worker does the job, and this one did nothing. With another
         # time the job was queued again meanwhile.
@@ -190,6 +178,13 @@ def _watch(
                 folder.reopen()
             else:
                 _record_end(folder, code, overdue, settings)
+
+
+def _clear(folder: JobFolder) -> None:
+    # The folder of a preparation is the backbone's, and other processes may be writing to it.
+    with suppress(FileNotFoundError):
+        if folder.recorded().kind != "prepare":
+            folder.clear()
 
 
 def _record_end(folder: JobFolder, code: int | None, overdue: bool, settings: Settings) -> None:

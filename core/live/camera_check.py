@@ -12,6 +12,7 @@ from core.live.frames import pixels
 from core.model import appearance
 from core.model.appearance import Percentiles
 from core.model.classifier import Classifier
+from core.system.prose import listed
 
 FRAMES = 10
 """Of a camera that are measured."""
@@ -132,13 +133,8 @@ def _compare_distance(value: float) -> MeasureComparison:
 def _verdict(measures: Sequence[MeasureComparison]) -> str:
     unlike = [measure.reason for measure in measures if measure.unlike]
     if unlike:
-        return f"Your camera looks unlike your training pictures: {_listed(unlike)}. {ADVICE}"
+        return f"Your camera looks unlike your training pictures: {listed(unlike)}. {ADVICE}"
     slight = [measure.reason for measure in measures if measure.reason]
     if slight:
-        return f"Your camera looks somewhat unlike your training pictures: {_listed(slight)}."
+        return f"Your camera looks somewhat unlike your training pictures: {listed(slight)}."
     return "Your camera looks like your training pictures."
-
-
-def _listed(reasons: Sequence[str]) -> str:
-    *others, last = reasons
-    return f"{', '.join(others)} and {last}" if others else last

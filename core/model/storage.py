@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -27,6 +29,7 @@ WEIGHTS = "weights.safetensors"
 SERVING = "serving.tflite"
 OOD = "novelty.safetensors"
 APPEARANCE = "looks.json"
+LEARNED = "learned.json"
 LITERT = "classifier.tflite"
 KERAS = "classifier.keras"
 ANSWERING = (MODEL, WEIGHTS, SERVING, OOD, APPEARANCE)
@@ -140,6 +143,19 @@ def load_appearance(folder: Path) -> Appearance | None:
         return Appearance.model_validate_json((folder / APPEARANCE).read_bytes())
     except (OSError, ValueError) as error:
         raise _damaged(f"{APPEARANCE} cannot be read") from error
+
+
+def save_learned(folder: Path, hashes: Iterable[str]) -> None:
+    """Save the SHA-256, in hex, of every picture that the model learned from."""
+    files.write_text(folder / LEARNED, json.dumps(sorted(set(hashes)), indent=0))
+
+
+def load_learned(folder: Path) -> frozenset[str]:
+    """Read the SHA-256 of the pictures that the model learned from; empty if they are unknown."""
+    try:
+        return frozenset(json.loads((folder / LEARNED).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return frozenset()
 
 
 def classifier(

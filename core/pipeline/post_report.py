@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 
 from core import images
-from core.dataset import Example
+from core.dataset import Example, splitting
 from core.errors import Cancelled, TuskerError
 from core.evaluation import folds, intervals
 from core.evaluation.report import Footprint, OodScores
@@ -95,7 +95,7 @@ def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutpu
 
     context.emit(Note(sentence="Looking for labels that may be wrong."))
     examples, labels = context.of("train"), context.labels("train")
-    groups = cross_validation.groups(examples)
+    groups = splitting.groups(examples)
     issues: tuple[checks.LabelIssue, ...] = ()
     if folds.feasible(labels, groups, folds.MINIMUM) == folds.MINIMUM:
         probabilities = cross_validation.out_of_fold(
@@ -118,7 +118,7 @@ def learning_curve(context: TrainingContext, run: Run, outputs: TrainingOutputs)
         cross_validation.learning_curve(
             np.concatenate([outputs.train, outputs.validation]),
             labels,
-            cross_validation.groups(examples),
+            splitting.groups(examples),
             context.dataset.classes,
             context.config.seed,
         )
@@ -141,15 +141,16 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
         embeddings = _embeddings(context, run, examples)
     else:
         embeddings = np.concatenate([outputs.train, outputs.validation])
-    detector = ood.fit(embeddings, labels, cross_validation.groups(examples))
+    detector = ood.fit(embeddings, labels, splitting.groups(examples))
     if detector is None:
         return
     storage.save_ood_detector(run.model_folder, detector)
     scores = detector.ood_score(outputs.test)
+    groups = splitting.groups(context.of("test"), bursts=True)
     run.ood_scores.write(
         OodScores(
             scores=tuple(np.round(scores.astype(float), 4).tolist()),
-            false_alarms=intervals.proportion(int((scores > 1).sum()), len(scores)),
+            false_alarms=intervals.share(scores > 1, groups),
         )
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from core import images, intake
-from core.dataset import Example
-from core.evaluation import evaluate
+from core.dataset import Example, splitting
+from core.evaluation import calibration, evaluate
 from core.jobs.events import Counter
 from core.model import batch, heatmap, storage
 from core.model.classifier import Classifier, on_one_thread
@@ -51,18 +51,16 @@ def open_classifier(context: TrainingContext, run: Run) -> Classifier:
 
 
 def write_report(
-    context: TrainingContext,
-    run: Run,
-    head: CalibratedHead,
-    probabilities: np.ndarray,
-    embeddings: np.ndarray,
+    context: TrainingContext, run: Run, head: CalibratedHead, probabilities: np.ndarray
 ) -> None:
     """Evaluate a run and write its report.
 
     Args:
         probabilities: (n, k), predictions for the test pictures.
-        embeddings: (n, d) float32 of these, to predict from without the temperature.
     """
+    uncalibrated = None
+    if head.temperature is not None:
+        uncalibrated = calibration.scale(probabilities.astype(np.float64), 1 / head.temperature)
     examples, classes = context.of("test"), context.dataset.classes
     run.write_thumbnails(_thumbnail(context, example) for example in examples)
     report = evaluate(
@@ -71,9 +69,13 @@ def write_report(
         classes,
         names=[example.name for example in examples],
         temperature=head.temperature,
-        uncalibrated=None if head.temperature is None else head.raw.probabilities(embeddings),
+        uncalibrated=uncalibrated,
         validation=head.validation,
+        validation_labels=context.labels("validation"),
+        validation_groups=splitting.groups(context.of("validation"), bursts=True),
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
+        groups=splitting.groups(examples, bursts=True),
+        leaked=splitting.leaked(context.dataset, context.learned),
     )
     run.write_report(report, probabilities)
 

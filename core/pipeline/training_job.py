@@ -67,7 +67,13 @@ def train(
     began = time.monotonic() - run.job.spent
     config = run.config()
     warm_start.check(config, start)
-    dataset = split(run.dataset(), validation=config.validation, test=config.test, seed=config.seed)
+    dataset = split(
+        run.dataset(),
+        validation=config.validation,
+        test=config.test,
+        seed=config.seed,
+        learned=() if start is None else storage.load_learned(start),
+    )
     backbone = backbones.get(config.backbone)
     if (model := Network(backbone, settings, start).model) is not None:
         emit(Note(sentence=warm_start.describe(dataset, model)))
@@ -116,7 +122,7 @@ def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
     _save(context, run, head)
     # The features are those of the serving model, so the test pictures need not pass again.
     probabilities = head.head.probabilities(plain["test"])
-    scoring.write_report(context, run, head, probabilities, plain["test"])
+    scoring.write_report(context, run, head, probabilities)
     return TrainingOutputs(**plain)
 
 
@@ -151,7 +157,7 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     train, validation = (features[split].embeddings[:, 0].copy() for split in features)
     del features, tuner, building
     probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
-    scoring.write_report(context, run, head, probabilities, test)
+    scoring.write_report(context, run, head, probabilities)
     return TrainingOutputs(train, validation, test, heatmaps)
 
 
@@ -183,22 +189,21 @@ def _fit_top(
     features: dict[Split, Features],
 ) -> tuple[DenseHead, Kept]:
     """Phase 2: the stages above the cut and the head, on several machines or on this one."""
-    emit = fine_tuning.DeduplicatedEpochs(context.emit)
-    shared = fine_tuning.fit(context, tuner, head, features, emit, run.job.checkpoint)
-    if shared is not None:
-        return shared
     began = time.monotonic()
     labels = context.labels("train")
-    tuned = tuner.fit(
-        head,
-        features["train"],
-        labels,
-        features["validation"],
-        context.labels("validation"),
-        emit,
-        checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(context)),
-    )
-    if steps := tuner.epochs * len(labels) * depth.trained_share(context.config):
+    with fine_tuning.team(context, tuner) as team:
+        tuned = tuner.fit(
+            head,
+            features["train"],
+            labels,
+            features["validation"],
+            context.labels("validation"),
+            context.emit,
+            checkpoint.Checkpoint(run.job.checkpoint, checkpoint.key_of(context)),
+            team,
+        )
+    steps = tuner.epochs * len(labels) * depth.trained_share(context.config)
+    if steps and team is None:
         seconds = time.monotonic() - began
         unit_costs.record(context.backbone, context.settings, "step", seconds / steps)
     return tuned
@@ -216,7 +221,7 @@ def _start_tuner(context: TrainingContext) -> Future[Tuner]:
             from core.training.finetune import Tuner
 
             classes, pictures = len(context.dataset.classes), len(context.of("train"))
-            future.set_result(Tuner(context.network, context.config, classes, pictures))
+            future.set_result(Tuner(context.network.trunk(), context.config, classes, pictures))
         except BaseException as error:
             future.set_exception(error)
 
@@ -253,6 +258,8 @@ def _save(
         ),
         head.head.arrays() | network.arrays | (trained or {}),
     )
+    learned = {example.sha256 for example in (*context.of("train"), *context.of("validation"))}
+    storage.save_learned(run.model_folder, learned | context.learned)
     if not trained and network.retrained is not None:
         with files.replacing(run.model_folder / storage.SERVING) as temporary:
             shutil.copyfile(network.serving_model(), temporary)

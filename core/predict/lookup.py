@@ -10,6 +10,7 @@ from core import backbones
 from core.errors import BadDataset, UnknownModel
 from core.model.classifier import Classifier, Open, on_one_thread, opened
 from core.settings import Settings
+from core.system import prose
 
 # Packages are imported where they are needed: with all of them, `tusker predict` with a backbone
 # would take twice as long.
@@ -71,15 +72,39 @@ def trained_model(model_id: str, settings: Settings) -> Run | ImportedModel:
     return runs.get(settings, model_id)
 
 
-def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
-    """Evaluate a model on every picture of a zip or folder, whatever its split.
+def learned(name: str, settings: Settings) -> frozenset[str]:
+    """SHA-256 of the pictures that a model learned from, as far as known; arguments as of `find`.
 
     Raises:
-        BadDataset: a folder has no class of the model as its name.
+        UnknownModel: there is no such model.
+    """
+    if not name or backbones.known(name):
+        return frozenset()
+    from core import runs
+
+    if runs.RUN_ID.fullmatch(name):
+        return trained_model(name, settings).learned()
+    path = Path(name)
+    if path.is_dir():
+        return runs.open_folder(path).learned()
+    from core.bundles import imported
+
+    return imported.open_bundle(path, settings).learned()
+
+
+def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
+    """Evaluate a model on every picture of a zip or folder that it did not learn from.
+
+    The split that folders define is ignored. Left out are pictures that the model was trained or
+    validated on, and those of the zip or folder that look like one of them.
+
+    Raises:
+        BadDataset: a folder has no class of the model as its name, or no picture is left.
     """
     import numpy as np
 
     from core import intake
+    from core.dataset import splitting
     from core.evaluation import evaluate
     from core.model import batch
 
@@ -89,21 +114,29 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
         dataset = intake.take_in(source, source.stem, Path(scratch), settings).dataset
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:
-            more = f" and {len(unknown) - NAMED} more" if len(unknown) > NAMED else ""
             raise BadDataset(
                 "Expected folders named after the model's classes, found "
-                f"{', '.join(unknown[:NAMED])}{more}. Rename them, or leave them out."
+                f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
             )
+        known = splitting.known(dataset, learned(name, settings))
+        if known.all():
+            raise BadDataset(
+                f"Expected pictures that the model does not know, found {len(known)} that it "
+                "learned from. Evaluate it on other pictures."
+            )
+        examples = [e for e, seen in zip(dataset.examples, known, strict=True) if not seen]
         folder = intake.pictures(Path(scratch))
 
         def predict(model: Classifier, example: Example) -> np.ndarray:
             return model.answer(model.load(folder / example.path)).probabilities
 
-        rows = batch.each(lambda: find(name, settings, on_one_thread), dataset.examples, predict)
+        rows = batch.each(lambda: find(name, settings, on_one_thread), examples, predict)
         probabilities = np.stack(list(rows))
     return evaluate(
-        np.array([indices[dataset.classes[example.label]] for example in dataset.examples]),
+        np.array([indices[dataset.classes[example.label]] for example in examples]),
         probabilities,
         classifier.labels,
-        names=[example.name for example in dataset.examples],
+        names=[example.name for example in examples],
+        groups=splitting.groups(examples, bursts=True),
+        left_out=int(known.sum()),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.dataset import splitting
 from core.errors import RunDamaged
 from core.evaluation.paired import EvaluatedModel
 from core.evaluation.report import Footprint, Report
@@ -48,8 +49,10 @@ def load(run: Run) -> ComparedRun:
     """
     dataset, report = run.dataset(), run.report()
     try:
+        test = dataset.of("test")
+        keys = tuple(example.sha256 for example in test)
         answered = EvaluatedModel(
-            report, tuple(example.sha256 for example in dataset.of("test")), run.probabilities()
+            report, keys, run.probabilities(), splitting.groups(test, bursts=True)
         )
     except ValueError as error:
         raise RunDamaged("The report of this run is not about its test pictures.") from error

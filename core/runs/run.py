@@ -133,6 +133,15 @@ class Run(RunArtifacts):
         paths = {name: self.path / name for name in BUNDLED}
         return {name: path for name, path in paths.items() if path.is_file()}
 
+    def learned(self) -> frozenset[str]:
+        """SHA-256 of the pictures that its model learned from.
+
+        Raises:
+            RunDamaged: the dataset cannot be read.
+        """
+        own = frozenset(e.sha256 for e in self.dataset().examples if e.split != "test")
+        return own | storage.load_learned(self.model_folder)
+
     @property
     def title(self) -> str:
         """The owner's name for the run, or else that of the pictures.

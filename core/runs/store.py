@@ -34,14 +34,9 @@ def folder(settings: Settings) -> Path:
     return settings.home.resolve() / "runs"
 
 
-def create(config: TrainingConfig, dataset: Dataset, path: Path, *, by: str = "") -> Run:
-    """Create a run folder with its settings and its dataset. The training is not queued yet.
-
-    Args:
-        by: mark of the visitor who owns the run; written first, so that no run is without owner.
-    """
+def create(config: TrainingConfig, dataset: Dataset, path: Path) -> Run:
+    """Create a run folder with its settings and its dataset. The training is not queued yet."""
     path.mkdir(parents=True, exist_ok=True)
-    visitors.set_owner(path, by)
     run = Run(path)
     run.dataset.write(dataset)
     run.config.write(config)
@@ -122,14 +117,11 @@ def discard(run: Run, settings: Settings) -> None:
     if run.path == SAMPLE:
         raise BadInput("The sample comes with Tusker and cannot be deleted.")
     sweep(settings)
-    scheduling.cancel(run.export_job, settings)
-    if not run.job.exists:
-        _move_to_trash(run)
-        return
-    if not run.status(settings).state.ended:
+    if run.at_work(settings):
         raise BadInput(AT_WORK)
+    scheduling.cancel(run.export_job, settings)
     with run.job.try_lock(timeout=EXPORT_SECONDS) as free:
-        if not free:
+        if run.job.exists and not free:
             raise BadInput(AT_WORK)
         _move_to_trash(run)
 
@@ -161,10 +153,6 @@ def sweep(settings: Settings) -> None:
     for path in folder(settings).glob(f"{TRASH}*"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
-                files.remove(path)
-    for path in folder(settings).glob("*/checkpoint.safetensors"):  # from before 1.0, unusable
-        with contextlib.suppress(OSError):
-            if Run(path.parent).status(settings).state.ended:
                 files.remove(path)
     for path in folder(settings).glob(f"*/{CHECKPOINT}"):
         with contextlib.suppress(OSError):
@@ -201,13 +189,11 @@ def _ended_at(run: Run, settings: Settings) -> float:
 
 def _delete_unattended(run: Run) -> bool:
     """Remove a run for good, unless a process works in it."""
-    if not run.job.exists:
-        delete(run)
-        return True
     with run.job.try_lock() as free:
-        if free:
+        deletable = free or not run.job.exists
+        if deletable:
             delete(run)
-    return free
+    return deletable
 
 
 def _move_to_trash(run: Run) -> None:

@@ -37,6 +37,7 @@ class Summary(BaseModel):
         damaged: whether a file is missing or not what the training wrote.
         at: when it was queued, in seconds since 1970.
         accuracy: with its 95 % confidence interval; None before there is a report.
+        fair: whether no test picture nearly equals a training picture.
         megabytes: size of all its files.
     """
 
@@ -56,6 +57,7 @@ class Summary(BaseModel):
     classes: tuple[str, ...] = ()
     pictures: int = 0
     accuracy: Estimate | None = None
+    fair: bool = True
     megabytes: float = 0.0
 
 
@@ -71,6 +73,7 @@ class _Data(BaseModel):
 
 class _Report(BaseModel):
     version: int
+    leaked: int = 0
     accuracy: Estimate
 
 
@@ -123,4 +126,6 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
             raise RunDamaged(f"Expected a report of version {VERSION}.")
     except (RunDamaged, OSError, ValueError):
         return Summary(**known, damaged=True)
-    return line.model_copy(update={"complete": True, "accuracy": report.accuracy})
+    return line.model_copy(
+        update={"complete": True, "accuracy": report.accuracy, "fair": not report.leaked}
+    )

@@ -3,10 +3,8 @@
 import contextlib
 import hashlib
 import os
-import re
 import secrets
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,30 +37,6 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a file atomically, as UTF-8."""
     write_bytes(path, text.encode("utf-8"))
-
-
-def temporary_prefix(prefix: str, pid: int | None = None) -> str:
-    """A prefix for temporary files that names their process: `.prepare-` → `.prepare-4711@host-`.
-
-    The host is part of the name because other machines may share the folder.
-
-    Args:
-        prefix: begins with a dot and ends with its only hyphen.
-        pid: a process of this machine; the current one if None.
-    """
-    return f"{prefix}{_process(os.getpid() if pid is None else pid)}-"
-
-
-def remove_temporary(folder: Path, pid: int) -> None:
-    """Remove the temporary files of an ended process of this machine from a folder."""
-    for path in folder.glob(".*"):
-        if path.name.split("-")[1:2] == [_process(pid)]:
-            remove(path)
-
-
-def _process(pid: int) -> str:
-    # A hyphen in the host's name would end the prefix early.
-    return f"{pid}@{re.sub('[^A-Za-z0-9.]', '_', socket.gethostname())}"
 
 
 def remove(path: Path) -> None:

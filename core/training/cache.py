@@ -53,13 +53,14 @@ class FeatureArray:
     def __contains__(self, picture: str) -> bool:
         return picture in self._row_of
 
-    @property
-    def pictures(self) -> list[str]:
-        """SHA-256 of the picture of each row."""
-        return list(self._row_of)
-
     def append(self, pictures: Sequence[str], arrays: np.ndarray) -> None:
-        """Add the arrays (n, *shape) of pictures, given by SHA-256, that are not there yet."""
+        """Add the arrays (n, *shape) of pictures, given by SHA-256, that are not there yet.
+
+        Raises:
+            ValueError: the arrays have another shape.
+        """
+        if arrays.shape != (len(pictures), *self._shape):
+            raise ValueError(f"expected rows of shape {self._shape}, got {arrays.shape}")
         new = [place for place, picture in enumerate(pictures) if picture not in self._row_of]
         if not new:
             return

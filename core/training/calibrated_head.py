@@ -12,17 +12,15 @@ from core.model.dense import DenseHead
 
 @dataclass(frozen=True)
 class CalibratedHead:
-    """A head with and without its temperature.
+    """A head with its temperature.
 
     Attributes:
-        head: with the temperature.
-        raw: without.
-        temperature: None where validation pictures cannot determine it; both heads are the same.
+        head: includes the temperature.
+        temperature: None where validation pictures cannot determine it.
         validation: (m, k) float64, predictions of `head` for the validation pictures.
     """
 
     head: DenseHead
-    raw: DenseHead
     temperature: float | None
     validation: np.ndarray
 
@@ -38,6 +36,6 @@ def calibrate(raw: DenseHead, uncalibrated: np.ndarray, labels: np.ndarray) -> C
     probabilities = uncalibrated.astype(np.float64)
     temperature = calibration.fit_temperature(labels, probabilities)
     if temperature is None:
-        return CalibratedHead(raw, raw, None, probabilities)
+        return CalibratedHead(raw, None, probabilities)
     scaled = calibration.scale(probabilities, temperature)
-    return CalibratedHead(raw.tempered(temperature), raw, temperature, scaled)
+    return CalibratedHead(raw.tempered(temperature), temperature, scaled)

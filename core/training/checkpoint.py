@@ -12,12 +12,12 @@ import logging
 import time
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.jobs.events import Epoch
 from core.system import files
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Raised when a step, or the content of the file, changes: older checkpoints are ignored."""
 SECONDS = 5.0
 """Least work between two checkpoints."""
 SHARE = 0.05
 """Largest share of the time that may be spent on writing."""
-METADATA, BEST, VARIABLE = "metadata", "best.", "variable."
+KEY, STATE, GENERATOR, BEST, VARIABLE = "key", "state", "generator", "best.", "variable."
 
 _UNREADABLE = (OSError, ValueError, LookupError, EOFError, RuntimeError, zipfile.BadZipFile)
 """What NumPy and zipfile raise for a damaged file."""
@@ -49,39 +49,27 @@ class Score:
     tempered: float
 
 
-@dataclass
-class FineTuneState:
+class FineTuneState(BaseModel):
     """The state of fine-tuning after an epoch.
 
     Attributes:
-        best: weights of the best epoch, as returned by `get_weights`.
         score: of the best epoch.
+        best: weights of the best epoch, as returned by `get_weights`.
         best_epoch: its number; 0 is the head alone.
         epochs: events of the finished epochs.
     """
 
-    best: list[np.ndarray]
+    model_config = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="strings")
+
     score: Score
+    best: list[np.ndarray] = Field([], exclude=True)
     best_epoch: int = 0
-    epochs: list[Epoch] = field(default_factory=list)
+    epochs: list[Epoch] = []
 
     @property
     def epoch(self) -> int:
         """Number of the last finished epoch."""
         return len(self.epochs)
-
-
-class _Metadata(BaseModel):
-    """All of a checkpoint that is not an array."""
-
-    model_config = ConfigDict(ser_json_inf_nan="strings")
-
-    key: str
-    score: Score
-    best_epoch: int
-    epochs: list[Epoch]
-    generator: str
-    """JSON: some of its numbers have more digits than pydantic guarantees to keep."""
 
 
 def key_of(context: TrainingContext) -> str:
@@ -128,14 +116,12 @@ class Checkpoint:
         began = time.monotonic()
         if began - self._written < max(SECONDS, self._seconds / SHARE):
             return
-        metadata = _Metadata(
-            key=self._key,
-            score=state.score,
-            best_epoch=state.best_epoch,
-            epochs=state.epochs,
-            generator=json.dumps(generator.bit_generator.state),
-        )
-        arrays: dict[str, Any] = {METADATA: np.array(metadata.model_dump_json())}
+        texts = {
+            KEY: self._key,
+            STATE: state.model_dump_json(),
+            GENERATOR: json.dumps(generator.bit_generator.state),
+        }
+        arrays: dict[str, Any] = {name: np.array(text) for name, text in texts.items()}
         arrays |= {f"{VARIABLE}{n}": variable for n, variable in enumerate(variables)}
         arrays |= {f"{BEST}{n}": array for n, array in enumerate(state.best)}
         try:
@@ -170,14 +156,14 @@ class Checkpoint:
         variables: Sequence[keras.Variable],
         generator: np.random.Generator,
     ) -> FineTuneState:
-        metadata = _Metadata.model_validate_json(str(arrays[METADATA]))
-        if metadata.key != self._key:
+        if str(arrays[KEY]) != self._key:
             raise ValueError("the checkpoint is of other settings, pictures or libraries")
-        best = [array for name, array in arrays.items() if name.startswith(BEST)]
+        state = FineTuneState.model_validate_json(str(arrays[STATE]))
+        state.best = [array for name, array in arrays.items() if name.startswith(BEST)]
         values = [array for name, array in arrays.items() if name.startswith(VARIABLE)]
         if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
             raise ValueError("the checkpoint is of another network")
-        generator.bit_generator.state = json.loads(metadata.generator)
+        generator.bit_generator.state = json.loads(str(arrays[GENERATOR]))
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-        return FineTuneState(best, metadata.score, metadata.best_epoch, metadata.epochs)
+        return state

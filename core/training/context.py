@@ -12,6 +12,7 @@ from core.backbones import Backbone
 from core.dataset import Dataset, Example, Split
 from core.errors import BadDataset
 from core.jobs.events import Emit
+from core.model import storage
 from core.settings import Settings
 from core.training.cache import FeatureCache
 from core.training.config import TrainingConfig
@@ -41,6 +42,11 @@ class TrainingContext:
     def network(self) -> Network:
         """The network that the training starts from."""
         return Network(self.backbone, self.settings, self.start)
+
+    @cached_property
+    def learned(self) -> frozenset[str]:
+        """SHA-256 of the pictures that the model to continue from learned from."""
+        return frozenset() if self.start is None else storage.load_learned(self.start)
 
     def of(self, split: Split) -> tuple[Example, ...]:
         """The examples of a split."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from core.dataset import Example, splitting
 from core.errors import BadDataset
 from core.evaluation import folds
 from core.evaluation import learning_curve as evaluation
@@ -19,14 +18,6 @@ from core.training.head import class_weights
 FOLDS = 5
 CURVE_STRENGTHS = (1e-3, 1e-2)
 """Inverse regularisation strengths of a learning curve, whose many heads must be quick to fit."""
-
-
-def groups(examples: Sequence[Example]) -> np.ndarray:
-    """Group number of each picture, (n,) int64; near duplicates and copies share one."""
-    numbers = np.empty(len(examples), np.int64)
-    for number, places in enumerate(splitting.units(examples, range(len(examples)))):
-        numbers[places] = number
-    return numbers
 
 
 def out_of_fold(
@@ -90,7 +81,7 @@ def learning_curve(
     Args:
         features: (n, d) float32, embeddings of the plain training and validation pictures.
         labels: (n,) int64.
-        groups: (n,) int64, as returned by `groups`.
+        groups: (n,) int64, as by `splitting.groups`.
         classes: (k,) names.
         seed: for folds and subsets.
     """

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from core.backbones import serving
+from core.model.classifier import ServingModel, on_one_thread
 from core.system import threads
 from core.training.network import Network
 
@@ -58,9 +58,9 @@ class LitertEngine:
         """Open the file in as many interpreters as callers; 0: as there are cores."""
         self.model, self.name, self.cut = model, name, cut
         self.callers = callers or threads.cores()
-        interpreters = [_Interpreter(model) for _ in range(self.callers)]
+        interpreters = [on_one_thread(model) for _ in range(self.callers)]
         self.cut_shape = interpreters[0].shapes.get("cut", ())
-        self._idle: queue.SimpleQueue[_Interpreter] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[ServingModel] = queue.SimpleQueue()
         for interpreter in interpreters:
             self._idle.put(interpreter)
 
@@ -68,35 +68,13 @@ class LitertEngine:
         """See `Engine.run`."""
         interpreter = self._idle.get()
         try:
-            outputs = [interpreter.run(view) for view in views]
+            outputs = [interpreter.outputs(view) for view in views]
         finally:
             self._idle.put(interpreter)
         embeddings = np.stack([output["embedding"] for output in outputs])
         if self.cut is None:
             return embeddings, None
         return embeddings, np.stack([output["cut"] for output in outputs]).astype(np.float16)
-
-
-class _Interpreter:
-    """A LiteRT file on one thread."""
-
-    def __init__(self, model: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter = Interpreter(model_path=str(model), num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = serving.outputs(self._interpreter)
-        shapes = {d["index"]: d["shape"] for d in self._interpreter.get_output_details()}
-        self.shapes = {
-            name: tuple(shapes[index].tolist()[1:]) for name, index in self._outputs.items()
-        }
-
-    def run(self, view: np.ndarray) -> dict[str, np.ndarray]:
-        # Into the interpreter's own memory, released again before it runs: one copy less.
-        np.copyto(self._interpreter.tensor(self._input)()[0], view)
-        self._interpreter.invoke()
-        return {name: self._interpreter.get_tensor(i)[0] for name, i in self._outputs.items()}
 
 
 def litert(network: Network, stage: int | None) -> LitertEngine:

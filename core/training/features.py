@@ -126,17 +126,13 @@ def extract(
             missing[example.sha256] = example, numbers
 
     def compute(chunk: list[MissingViews]) -> _Result:
-        rendered: list[np.ndarray] = []
-        for example, numbers in chunk:
-            if numbers == [0]:
-                rendered.append(
-                    images.decode_and_crop(pictures / example.path, backbone.size, crop)
-                )
-                continue
-            edge = math.ceil(backbone.size / crop)  # as in `images.decode_and_crop`
-            picture = images.decode(pictures / example.path, shorter_edge=edge)
-            key = f"{seed}/{example.sha256}"
-            rendered += render(picture, backbone.size, crop, augmentation, key, numbers)
+        rendered = [
+            view
+            for example, numbers in chunk
+            for view in render_views(
+                pictures / example.path, example.sha256, numbers, backbone, augmentation, seed, crop
+            )
+        ]
         embeddings, cuts = engine.run(np.stack(rendered))
         sha256 = [example.sha256 for example, numbers in chunk for _ in numbers]
         views = [number for _, numbers in chunk for number in numbers]
@@ -155,6 +151,32 @@ def extract(
             done += result.pictures
             progress(done, len(examples))
     return _collect(examples, arrays, backbone, passed)
+
+
+def render_views(
+    source: bytes | Path,
+    sha256: str,
+    numbers: Sequence[int],
+    backbone: Backbone,
+    augmentation: Augmentation,
+    seed: int,
+    crop: float,
+) -> list[np.ndarray]:
+    """Some views of a picture as a backbone sees them, (size, size, 3) uint8 each.
+
+    Args:
+        source: the picture, or its path.
+        sha256: of the picture; seeds its random views.
+        numbers: of the views.
+
+    Raises:
+        BadImage: the picture cannot be read.
+    """
+    if list(numbers) == [0]:
+        return [images.decode_and_crop(source, backbone.size, crop)]
+    edge = math.ceil(backbone.size / crop)  # as in `images.decode_and_crop`
+    picture = images.decode(source, shorter_edge=edge)
+    return render(picture, backbone.size, crop, augmentation, f"{seed}/{sha256}", numbers)
 
 
 def open_arrays(cache: FeatureCache, engine: Engine, view: str, backbone: Backbone) -> ViewArrays:

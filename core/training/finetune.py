@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
+from typing import Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from core import backbones
 from core.backbones import build
 from core.evaluation import calibration
 from core.jobs.events import Counter, Emit, Epoch, Kept, Note
@@ -16,17 +19,26 @@ from core.model.dense import DenseHead, softmax
 from core.model.retrained import Retrained
 from core.training import depth, stages
 from core.training.checkpoint import Checkpoint, FineTuneState, Score
-from core.training.config import Phase, TrainingConfig
+from core.training.config import TrainingConfig
 from core.training.features import Features
 from core.training.head import class_weights, targets
-from core.training.network import Network
-from core.training.team import Team
 
 PHASE = "fine-tune"
-WARM_UP = 0.1
-"""Share of the steps in which the learning rate rises from zero to its peak."""
-SEEDS_PER_PROCESS = 1_000
-"""Distance of the seeds of two processes, so that each draws its own dropout."""
+
+Gradients = tuple[float, float, list[np.ndarray]]
+"""The loss of some rows of a batch, how many of them are right, and the gradients."""
+
+
+class Worker(Protocol):
+    """What computes the batches: a tuner, or one with helpers on other machines."""
+
+    def step(
+        self, activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
+    ) -> tuple[float, float]:
+        """See `Tuner.step`."""
+
+    def logits(self, activations: np.ndarray) -> np.ndarray:
+        """See `Tuner.logits`."""
 
 
 class Tuner:
@@ -37,40 +49,35 @@ class Tuner:
 
     def __init__(
         self,
-        network: Network,
+        trunk: keras.Model,
         config: TrainingConfig,
         classes: int,
         pictures: int,
-        team: Team | None = None,
     ) -> None:
         """Build and trace the network.
 
         Args:
-            network: to start from.
+            trunk: the backbone of the settings, without a head, with the weights to start from.
             classes: number of outputs.
             pictures: training pictures; they determine the length of the schedule.
-            team: processes that share the work, each with a tuner; this one alone if None.
 
         Raises:
             BadConfig: no cut lies below all layers to train.
-            WeightsUnavailable: the backbone's weights cannot be had.
         """
         self._config = config
-        self._team = team or Team()
-        backbone, self.trunk = network.backbone, network.trunk()
+        backbone, self.trunk = backbones.get(config.backbone), trunk
         self.above = build.top_model(backbone, depth.cut_stage(config), self.trunk)
         stages.unfreeze(self.above, config.unfreeze.layers)
         self._before = [layer.get_weights() for layer in stages.trained(self.above)]
         widths = [backbone.embedding, *config.head.hidden, classes]
-        seed = config.seed + SEEDS_PER_PROCESS * self._team.rank
-        self.network = stages.network(self.above, widths, config.head.dropout, seed)
+        self.network = stages.network(self.above, widths, config.head.dropout, config.seed)
         phase = config.fine_tune_phase
         self.epochs = 0
         """Epochs that this tuner ran itself."""
         steps = math.ceil(pictures / config.batch_size)
-        self._optimizer = _optimizer(phase, steps * phase.epochs)
-        self._step = _step(self.network, self._optimizer, self._team)
-        self._logits = _logits(self.network)
+        self._optimizer = stages.optimizer(phase, steps * phase.epochs)
+        self._step, self._gradients, self._apply = stages.graphs(self.network, self._optimizer)
+        self._logits = stages.logits(self.network)
         self._step.get_concrete_function()
         self._logits.get_concrete_function()
 
@@ -83,6 +90,7 @@ class Tuner:
         validation_labels: np.ndarray,
         emit: Emit,
         checkpoint: Checkpoint | None = None,
+        team: Worker | None = None,
     ) -> tuple[DenseHead, Kept]:
         """Train the stages and the head together, starting from the head of phase 1.
 
@@ -98,11 +106,13 @@ class Tuner:
             train, validation: features with activations at the cut.
             train_labels, validation_labels: (n,) int64.
             checkpoint: to resume from, and to write after each epoch.
+            team: this tuner with helpers on other machines; None to compute alone.
 
         Returns:
             The head that now belongs to `above`, and which epoch was kept.
         """
-        network, config, team = self.network, self._config, self._team
+        network, config = self.network, self._config
+        worker: Worker = team or self
         for layer, (kernel, bias) in zip(stages.dense(network), head.layers, strict=True):
             layer.set_weights([kernel, bias])
         phase = config.fine_tune_phase
@@ -117,8 +127,8 @@ class Tuner:
         variables = [*network.variables, *self._optimizer.variables]
         state = checkpoint.read(variables, generator) if checkpoint else None
         if state is None:
-            score = self._score(validation, validation_labels)
-            state = FineTuneState(network.get_weights(), score)
+            score = self._score(worker, validation, validation_labels)
+            state = FineTuneState(score=score, best=network.get_weights())
         else:
             _repeat_events(state, emit)
         for epoch in range(state.epoch + 1, phase.epochs + 1):
@@ -130,18 +140,15 @@ class Tuner:
             order = generator.permutation(pictures)
             for first in range(0, pictures, config.batch_size):
                 batch = np.sort(order[first : first + config.batch_size])
-                rows, weights = team.share(batch, row_weights[batch] / len(batch))
-                activations = train.cuts(rows, view_order[rows, (epoch - 1) % views])
-                batch_loss, batch_hits = self._step(
-                    tf.constant(activations.astype(np.float32)),
-                    tf.constant(smoothed[rows]),
-                    tf.constant(weights, tf.float32),
+                batch_loss, batch_hits = worker.step(
+                    train.cuts(batch, view_order[batch, (epoch - 1) % views]),
+                    smoothed[batch],
+                    row_weights[batch] / len(batch),
                 )
-                loss += float(batch_loss) * len(batch)
-                hits += float(batch_hits)
+                loss += batch_loss * len(batch)
+                hits += batch_hits
                 progress(f"Fine-tuning, epoch {epoch}", first + len(batch), pictures)
-            loss, hits = team.sum(np.array([loss, hits]))
-            score = self._score(validation, validation_labels)
+            score = self._score(worker, validation, validation_labels)
             seconds = time.monotonic() - began
             event = Epoch(
                 phase=PHASE,
@@ -185,26 +192,60 @@ class Tuner:
         """
         return stages.retrained(stages.trained(self.above), self._before)
 
-    def probabilities(self, features: Features) -> np.ndarray:
-        """Predict the plain views of a split: (n, classes) float64."""
-        size = self._config.batch_size
-        logits = np.zeros((len(features.embeddings), self.network.output.shape[-1]))
-        rows, weights = self._team.share(np.arange(len(logits)), np.ones(len(logits)))
-        rows = rows[weights > 0]
-        for chunk in (rows[first : first + size] for first in range(0, len(rows), size)):
-            activations = features.cuts(chunk, np.zeros_like(chunk)).astype(np.float32)
-            logits[chunk] = self._logits(tf.constant(activations)).numpy()
-        return softmax(self._team.sum(logits))
+    def step(
+        self, activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
+    ) -> tuple[float, float]:
+        """Update the weights by one batch.
 
-    def _score(self, features: Features, labels: np.ndarray) -> Score:
+        Args:
+            activations: (n, h, w, c) float16 at the cut.
+            smoothed: (n, classes) float32, targets.
+            weights: (n,), share of each row in the loss.
+
+        Returns:
+            Loss, and number of correct rows.
+        """
+        loss, hits = self._step(*_tensors(activations, smoothed, weights))
+        return float(loss), float(hits)
+
+    def gradients(
+        self, activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
+    ) -> Gradients:
+        """What some rows of a batch add to its update; arguments as for `step`."""
+        loss, hits, gradients = self._gradients(*_tensors(activations, smoothed, weights))
+        return float(loss), float(hits), [gradient.numpy() for gradient in gradients]
+
+    def apply(self, gradients: Sequence[np.ndarray]) -> None:
+        """Update the weights by the sums of all gradients of a batch."""
+        self._apply([tf.constant(gradient) for gradient in gradients])
+
+    def logits(self, activations: np.ndarray) -> np.ndarray:
+        """(n, h, w, c) float16 → (n, classes) float32."""
+        return self._logits(tf.constant(activations.astype(np.float32))).numpy()
+
+    @property
+    def shared_variables(self) -> list[keras.Variable]:
+        """All that a step changes, but for the seeds of dropout."""
+        return [*self.network.weights, *self._optimizer.variables]
+
+    def probabilities(self, features: Features, worker: Worker | None = None) -> np.ndarray:
+        """Predict the plain views of a split: (n, classes) float64."""
+        worker, size = worker or self, self._config.batch_size
+        rows = np.arange(len(features.embeddings))
+        chunks = [rows[first : first + size] for first in range(0, len(rows), size)]
+        logits = [worker.logits(features.cuts(chunk, np.zeros_like(chunk))) for chunk in chunks]
+        return softmax(np.concatenate(logits).astype(np.float64))
+
+    def _score(self, worker: Worker, features: Features, labels: np.ndarray) -> Score:
         """Loss and accuracy on the plain views of a split."""
-        probabilities = self.probabilities(features)
+        probabilities = self.probabilities(features, worker)
         # Where every prediction is correct, the more confident network is better.
         temperature = calibration.fit_temperature(labels, probabilities) or calibration.COLDEST
-        loss = _cross_entropy(labels, probabilities)
-        accuracy = float((probabilities.argmax(axis=1) == labels).mean())
-        tempered = _cross_entropy(labels, calibration.scale(probabilities, temperature))
-        return Score(*map(float, self._team.from_first(np.array([loss, accuracy, tempered]))))
+        return Score(
+            loss=_cross_entropy(labels, probabilities),
+            accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
+            tempered=_cross_entropy(labels, calibration.scale(probabilities, temperature)),
+        )
 
 
 def _repeat_events(state: FineTuneState, emit: Emit) -> None:
@@ -214,60 +255,13 @@ def _repeat_events(state: FineTuneState, emit: Emit) -> None:
     emit(Note(sentence=f"Fine-tuning resumes after epoch {state.epoch}, which was kept."))
 
 
-def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
-    warm_up = max(1, round(WARM_UP * steps))
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        max(1, steps - warm_up),
-        warmup_target=phase.learning_rate,
-        warmup_steps=warm_up,
-    )
-    match phase.optimizer:
-        case "adam":
-            return keras.optimizers.Adam(rate)
-        case "adamw":
-            return keras.optimizers.AdamW(rate, weight_decay=phase.weight_decay)
-        case "rmsprop":
-            return keras.optimizers.RMSprop(rate)
-        case "sgd":
-            return keras.optimizers.SGD(rate, momentum=phase.momentum)
-
-
-def _step(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, team: Team
-) -> tf.types.experimental.GenericFunction:
-    """One update as a plain graph, in half the time that `fit` needs with its bookkeeping.
-
-    The weights of the rows are shares of the batch's loss; a row of weight 0 does not count.
-    """
-    variables = network.trainable_variables
-    optimizer.build(variables)
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, *network.input.shape[1:]), tf.float32),
-            tf.TensorSpec((None, network.output.shape[-1]), tf.float32),
-            tf.TensorSpec((None,), tf.float32),
-        ]
-    )
-    def step(activations, smoothed, weights):  # type: ignore[no-untyped-def]
-        with tf.GradientTape() as tape:
-            logits = network(activations, training=True)
-            losses = tf.nn.softmax_cross_entropy_with_logits(smoothed, logits)
-            loss = tf.reduce_sum(losses * weights)
-        gradients = team.sum_gradients(tape.gradient(loss, variables))
-        optimizer.apply(gradients, variables)
-        hits = tf.equal(tf.argmax(logits, 1), tf.argmax(smoothed, 1)) & (weights > 0)
-        return loss, tf.reduce_sum(tf.cast(hits, tf.float32))
-
-    return step
-
-
-def _logits(network: keras.Model) -> tf.types.experimental.GenericFunction:
-    shape = network.input.shape[1:]
-    return tf.function(
-        lambda activations: network(activations, training=False),
-        input_signature=[tf.TensorSpec((None, *shape), tf.float32)],
+def _tensors(
+    activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    return (
+        tf.constant(activations.astype(np.float32)),
+        tf.constant(smoothed),
+        tf.constant(weights, tf.float32),
     )
 
 

@@ -17,7 +17,6 @@ from core.model import storage as model
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
 from core.settings import Settings
-from core.system import files
 
 if TYPE_CHECKING:
     import keras
@@ -74,10 +73,7 @@ class Network:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of that file, part of the key of its features. Raises as `serving_model`."""
-        path = self.serving_model()
-        published = self.retrained is None
-        recorded = serving.digest(self.backbone, self.settings) if published else None
-        return recorded or files.sha256(path)
+        return serving.sha256(self.serving_model()) or ""
 
     @property
     def workplace(self) -> Path:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.checks.findings import listed
 from core.dataset import Dataset
 from core.errors import BadConfig
 from core.model import storage
 from core.model.storage import ModelFile
 from core.system import files
+from core.system.prose import listed
 from core.training.config import TrainingConfig, parse
 from core.training.network import GONE
 
 HONEST = (
-    "The score is honest only if the model was not trained on the test pictures. Upload a test "
-    "set, or pictures that are new to the model."
+    "Files that its bundle lists as learned from are not used to test it. Edited copies of them "
+    "are not recognised, so upload pictures that are new to the model."
 )
 
 

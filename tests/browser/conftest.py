@@ -1,13 +1,13 @@
 """The app in a real browser: `page`, or `open_page` to choose path, width and colours."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
@@ -22,17 +22,21 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from core.jobs import State
+from core.jobs.folder import Order
 from core.runs.run import Run
 from core.settings import Settings
-from tests.browser import chromium, litert
+from core.training import config
+from tests.browser import chromium, litert, moving_camera
 from tests.browser.server import Server, start
-from tests.core.jobs import at_work
-from tests.shapes import draw, shapes_zip
+from tests.core.trainings import take_in, train
 
 PAGES = pytest.StashKey[list[Page]]()
 HERE = {"127.0.0.1", "localhost"}
 TRAINING = 120_000
 """Milliseconds that a small training may take."""
+FILM_FRAMES = 20
+"""Of each picture: at 30 per second, it changes every two thirds of one."""
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's browser side looks for these below the page's own path first, and is refused."""
 
@@ -49,42 +53,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def runtime() -> None:
+def runtime(shared: Callable[..., Any]) -> None:
     """The runtime of the live view lies where the app expects it. Skipped where npm is missing."""
-    if why := litert.install(litert.FOLDER):
+    if why := shared("runtime", lambda _: litert.install(litert.FOLDER)):
         pytest.skip(why)
 
 
-@dataclass(frozen=True)
-class Taught:
-    """A run that was started in the browser and has finished, without exports.
-
-    Attributes:
-        id: of the run.
-        folder: of the run.
-        found_again: whether its link led back to it after its first tab was closed.
-    """
-
-    id: str
-    folder: Path
-    found_again: bool
-
-
 @pytest.fixture(scope="session")
-def camera_picture() -> Image.Image:
-    """What the fake camera sees."""
-    return draw(0, size=480)
+def filmed() -> list[Image.Image]:
+    """What the fake camera sees in turn: two photographs of different classes."""
+    return moving_camera.photographs()
 
 
 @pytest.fixture(scope="session")
 def chrome(
-    tmp_path_factory: pytest.TempPathFactory, camera_picture: Image.Image
+    tmp_path_factory: pytest.TempPathFactory, filmed: list[Image.Image]
 ) -> Iterator[Browser]:
     """Chromium with a fake camera. Without one the tests are skipped, but not in CI."""
     if not chromium.find():
         absent = pytest.fail if os.environ.get("CI") else pytest.skip
         absent("no Chromium on this machine; on Debian: apt-get install chromium")
-    film = chromium.film([camera_picture], tmp_path_factory.mktemp("camera"), 30)
+    film = chromium.film(filmed, tmp_path_factory.mktemp("camera"), FILM_FRAMES)
     with sync_playwright() as playwright:
         browser = chromium.launch(playwright, film)
         yield browser
@@ -134,45 +123,22 @@ def page(open_page: Callable[..., Page]) -> Page:
 
 
 @pytest.fixture(scope="session")
-def taught(
-    visitors: Callable[[int, str], BrowserContext],
-    server: Server,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Taught:
-    """A run on shapes. Its first tab is closed while it trains, and its link opens the second."""
-    visitor = visitors(chromium.WIDE, "light")
-    first = visitor.new_page()
-    with _witnessed(first):
-        first.goto(f"{server.url}/train")
-        chromium.settle(first)
-        chromium.upload(first, shapes_zip(tmp_path_factory.mktemp("shapes")))
-        chromium.start_button(first).click(timeout=TRAINING)
-        first.wait_for_url("**run=**", timeout=TRAINING)
-        link = first.url
-    first.close()
+def taught(server: Server, shared: Callable[..., Any]) -> Run:
+    """A Quick run on shapes, without exports."""
 
-    (run_id,) = parse_qs(urlsplit(link).query)["run"]
-    second = visitor.new_page()
-    with _witnessed(second):
-        second.goto(link)
-        second.get_by_role("button", name="report").first.wait_for(timeout=TRAINING)
-    found_again = run_id in second.url
-    second.close()
-    run, settings = Run(server.home / "runs" / run_id), Settings(home=server.home)
-    at_work.ended(run.job, settings)
-    return Taught(run_id, run.path, found_again)
+    def build(folder: Path) -> Run:
+        path = folder / ("0123456789abcdef" * 2)
+        done = train(take_in(folder), config.preset("quick"), path, Settings(home=folder))
+        job = done.run.job
+        job.open(Order(kind="train", arguments={"pictures": str(done.pictures)}))
+        job.begin()
+        for event in done.said:
+            job.events.append(event)
+        job.end(State.FINISHED)
+        return done.run
 
-
-@contextmanager
-def _witnessed(page: Page) -> Iterator[None]:
-    """Keep what a page showed when a fixture failed on it."""
-    try:
-        yield
-    except Exception as error:
-        file = Path(tempfile.mkdtemp(prefix="tusker-failed-")) / "fixture.png"
-        chromium.photograph(page, file)
-        error.add_note(f"{page.url} looked like {file}")
-        raise
+    original = shared("browser-training", build)
+    return Run(shutil.copytree(original.path, server.home / "runs" / original.id))
 
 
 def _listen(page: Page, troubles: list[str]) -> None:

@@ -21,32 +21,33 @@ Visit = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def things() -> list[Image.Image]:
-    return moving_camera.photographs()
+def usual(chrome: Browser, filmed: list[Image.Image]) -> Iterator[BrowserContext]:
+    """A visitor whose browser keeps the app and the model from one test to the next."""
+    with chromium.context(chrome) as visitor:
+        visitor.add_init_script(f"{moving_camera.camera(filmed)};{REMEMBER_TRACKS}")
+        yield visitor
 
 
 @pytest.fixture
-def visit(chrome: Browser, server: Server, things: list[Image.Image]) -> Iterator[Visit]:
-    """`visit(script="", runtime=True, width=1400)`: a new visitor who chose the camera on Train."""
-    contexts: list[BrowserContext] = []
+def visit(usual: BrowserContext, server: Server) -> Iterator[Visit]:
+    """`visit(runtime=True)`: a page where the camera is chosen on Train."""
+    pages: list[Page] = []
     errors: list[str] = []
 
-    def come(script: str = "", runtime: bool = True, width: int = chromium.WIDE) -> Page:
-        visitor = chromium.context(chrome, width=width)
-        contexts.append(visitor)
-        visitor.add_init_script(f"{moving_camera.camera(things)};{script}")
-        if not runtime:
-            visitor.route(NO_RUNTIME, lambda route: route.abort())
-        page = visitor.new_page()
+    def come(runtime: bool = True) -> Page:
+        page = usual.new_page()
+        pages.append(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
+        if not runtime:
+            page.route(NO_RUNTIME, lambda route: route.abort())
         page.goto(f"{server.url}/train")
         chromium.settle(page)
         moving_camera.start(page)
         return page
 
     yield come
-    for visitor in contexts:
-        visitor.close()
+    for page in pages:
+        page.close()
     assert not errors, errors
 
 
@@ -121,7 +122,9 @@ def test_the_server_predicts_where_the_browser_cannot_and_deletes_what_is_cleare
     expect(start_button).to_be_visible(timeout=TRAINING)
 
 
-def test_pictures_are_captured_and_corrected_from_the_keyboard(visit: Visit, runtime: None) -> None:
+def test_pictures_are_captured_and_corrected_from_the_keyboard_and_fit_a_telephone(
+    visit: Visit, runtime: None
+) -> None:
     page = visit()
     view = _view(page, "browser")
     pictures = view.locator(".class").first.locator(".strip li")
@@ -151,16 +154,20 @@ def test_pictures_are_captured_and_corrected_from_the_keyboard(visit: Visit, run
     name.press_sequentially("12")
     expect(view).to_have_attribute("data-capturing", "")
 
+    page.set_viewport_size({"width": chromium.NARROW, "height": 900})
+    chromium.settle(page)
+    assert chromium.overflow(page) <= 0
+
 
 def test_files_are_added_and_the_camera_is_off_after_leaving(
-    visit: Visit, runtime: None, things: list[Image.Image], tmp_path: Path
+    visit: Visit, runtime: None, filmed: list[Image.Image], tmp_path: Path
 ) -> None:
-    page = visit(script=REMEMBER_TRACKS)
+    page = visit()
     _view(page, "browser")
     paths = [tmp_path / f"{number}.png" for number in range(3)]
     for number, path in enumerate(paths):
-        width, height = things[0].size
-        part = things[0].convert("RGB").crop((0, 0, width // (number + 1), height // (number + 1)))
+        width, height = filmed[0].size
+        part = filmed[0].convert("RGB").crop((0, 0, width // (number + 1), height // (number + 1)))
         part.resize((320, 240)).save(path)
     page.get_by_test_id("stExpander").locator("summary").click()
     chromium.upload(page, *paths)
@@ -191,9 +198,3 @@ def test_after_a_restart_of_the_server_the_view_says_so_and_starts_again(
             expect(view).to_have_attribute("data-pictures", "0")
             expect(view.get_by_role("img")).to_have_count(0)
             hold(view, 0, 1)
-
-
-def test_it_fits_on_a_telephone(visit: Visit, runtime: None) -> None:
-    page = visit(width=chromium.NARROW)
-    _view(page, "browser")
-    assert chromium.overflow(page) <= 0

@@ -8,17 +8,16 @@ from playwright.sync_api import Page, expect
 from core.evaluation import evaluate
 from core.runs.run import Run
 from tests.browser import chromium
-from tests.browser.conftest import Taught
 
 
 @pytest.fixture
-def rivals(taught: Taught) -> Iterator[tuple[Run, Run]]:
+def rivals(taught: Run) -> Iterator[tuple[Run, Run]]:
     """The run twice more: wrong on its first test picture, and right on all."""
-    found = [Run(taught.folder.with_name(start + taught.id[4:])) for start in ("bad0", "900d")]
+    found = [Run(taught.path.with_name(start + taught.id[4:])) for start in ("bad0", "900d")]
     for run, wrong in zip(found, (1, 0), strict=True):
         # Without what is still being written: exports, and what takes another's place.
         ignored = shutil.ignore_patterns("model", ".*")
-        shutil.copytree(taught.folder, run.path, ignore=ignored)
+        shutil.copytree(taught.path, run.path, ignore=ignored)
         _answer(run, wrong)
     yield found[0], found[1]
     for run in found:  # other tests read the list
@@ -37,7 +36,7 @@ def _answer(run: Run, wrong: int) -> None:
     run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
 
 
-def test_runs_are_compared_by_a_link_their_pictures_seen_and_their_reports_read(
+def test_runs_are_compared_by_a_link_also_on_a_telephone_and_their_reports_read(
     open_page: Callable[..., Page], rivals: tuple[Run, Run]
 ) -> None:
     bad, good = rivals
@@ -56,11 +55,6 @@ def test_runs_are_compared_by_a_link_their_pictures_seen_and_their_reports_read(
     chromium.press(page, "Back to comparing")
     expect(page.get_by_alt_text(picture)).to_be_visible()
 
-
-def test_a_comparison_fits_a_telephone(
-    open_page: Callable[..., Page], rivals: tuple[Run, Run]
-) -> None:
-    ids = ",".join(run.id for run in rivals)
-    page = open_page(f"reports?compare={ids}", width=chromium.NARROW, scheme="dark")
-    expect(page.get_by_role("heading", name="Which one is better?")).to_be_visible()
+    page.set_viewport_size({"width": chromium.NARROW, "height": 900})
+    chromium.settle(page)
     assert chromium.overflow(page) <= 0

@@ -77,8 +77,7 @@ def open_file(
         page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [chromium.WIDE, chromium.NARROW])
+@pytest.mark.parametrize(("width", "scheme"), [(chromium.NARROW, "light"), (chromium.WIDE, "dark")])
 def test_the_file_loads_nothing_else_fits_the_window_and_follows_the_colour_scheme(
     open_file: Callable[..., Opened], file: Path, width: int, scheme: str
 ) -> None:

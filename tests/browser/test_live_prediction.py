@@ -14,10 +14,10 @@ from core import images, runs
 from core.backbones import get
 from core.model.classifier import Classifier
 from core.predict import lookup
+from core.runs.run import Run
 from core.settings import Settings
 from core.training import config
-from tests.browser import chromium, moving_camera
-from tests.browser.conftest import Taught
+from tests.browser import chromium
 from tests.browser.server import Server
 from tests.core.trainings import take_in, train
 from tests.shapes import draw
@@ -55,16 +55,7 @@ UPDATE_MODEL = """(view, change) => {
     const { data } = view.view;
     view.view.update({ ...data, model: { ...data.model, ...change } });
 }"""
-FILM_FRAMES = 20
-"""Of each picture: at 30 per second, it changes every two thirds of one."""
-
 Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def pictures() -> list[Image.Image]:
-    """What the film shows: two photographs of different classes."""
-    return moving_camera.photographs()
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +64,9 @@ def model() -> Classifier:
 
 
 @pytest.fixture(scope="module")
-def names(pictures: list[Image.Image], model: Classifier) -> set[str]:
-    """The classes that the model predicts for the pictures."""
-    frames = [np.asarray(chromium.framed(picture)) for picture in pictures]
+def names(filmed: list[Image.Image], model: Classifier) -> set[str]:
+    """The classes that the model predicts for the film."""
+    frames = [np.asarray(chromium.framed(picture)) for picture in filmed]
     answers = [
         model.answer(images.crop_and_resize(frame, model.size, model.crop)) for frame in frames
     ]
@@ -84,26 +75,11 @@ def names(pictures: list[Image.Image], model: Classifier) -> set[str]:
     return names
 
 
-@pytest.fixture(scope="module")
-def filmed(
-    chrome: Browser, pictures: list[Image.Image], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Browser]:
-    """Chromium whose camera sees the film."""
-    film = chromium.film(pictures, tmp_path_factory.mktemp("film"), FILM_FRAMES)
-    with chromium.another(chrome.browser_type, *chromium.seeing(film)) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def usual(filmed: Browser) -> Iterator[BrowserContext]:
-    """A visitor whose browser keeps the app and the model from one test to the next."""
-    with chromium.context(filmed) as visitor:
-        yield visitor
-
-
 @pytest.fixture
-def visit(filmed: Browser, usual: BrowserContext, server: Server) -> Iterator[Visit]:
-    """`visit(path="", prepare=None, script="", browser=filmed)`: a page where Live is chosen.
+def visit(
+    chrome: Browser, visitors: Callable[[int, str], BrowserContext], server: Server
+) -> Iterator[Visit]:
+    """`visit(path="", prepare=None, script="", browser=chrome)`: a page where Live is chosen.
 
     With `prepare`, `script` or another browser it is the page of a new visitor.
     """
@@ -113,10 +89,10 @@ def visit(filmed: Browser, usual: BrowserContext, server: Server) -> Iterator[Vi
         path: str = "",
         prepare: Callable[[BrowserContext], None] | None = None,
         script: str = "",
-        browser: Browser = filmed,
+        browser: Browser = chrome,
     ) -> Page:
-        visitor = usual
-        if prepare or script or browser is not filmed:
+        visitor = visitors(chromium.WIDE, "light")
+        if prepare or script or browser is not chrome:
             visitor = chromium.context(browser)
             opened.append(visitor)
             visitor.add_init_script(script)
@@ -176,7 +152,7 @@ def test_the_browser_follows_the_camera_as_python_would_and_sends_nothing(
     runtime: None,
     names: set[str],
     model: Classifier,
-    pictures: list[Image.Image],
+    filmed: list[Image.Image],
 ) -> None:
     sent: list[object] = []
 
@@ -194,7 +170,7 @@ def test_the_browser_follows_the_camera_as_python_would_and_sends_nothing(
     assert sent
     sent.clear()
     _follows(view, names)
-    _agrees(view, model, pictures)
+    _agrees(view, model, filmed)
     assert not sent
 
     parts = "async () => (await (await caches.open('tusker-live')).keys()).length"
@@ -283,11 +259,11 @@ def test_it_is_paused_mirrored_and_explained_from_the_keyboard(visit: Visit, run
 
 
 def test_a_trained_model_predicts_live_and_warns_when_it_is_unsure(
-    visit: Visit, runtime: None, taught: Taught, server: Server, pictures: list[Image.Image]
+    visit: Visit, runtime: None, taught: Run, server: Server, filmed: list[Image.Image]
 ) -> None:
     view = _view(visit(f"?run={taught.id}"), "browser")
     model = lookup.find(taught.id, Settings(home=server.home))
-    _agrees(view, model, [*pictures, draw(0, size=240)])
+    _agrees(view, model, [*filmed, draw(0, size=240)])
     view.evaluate(UPDATE_MODEL, {"threshold": 2})
     view.evaluate(FAKE_OOD_SCORE, 0.5)
     expect(view.locator(".verdict")).to_contain_text("Not sure")
@@ -321,7 +297,7 @@ def _check(
 
 
 def test_a_camera_is_checked_against_the_training_pictures_at_a_press(
-    visit: Visit, runtime: None, taught: Taught, chrome: Browser, tmp_path: Path
+    visit: Visit, runtime: None, taught: Run, chrome: Browser, tmp_path: Path
 ) -> None:
     pictures = [draw(label, number) for number in range(12) for label in range(3)]
     dark = [picture.point(lambda level: level // 5) for picture in pictures]
@@ -330,6 +306,7 @@ def test_a_camera_is_checked_against_the_training_pictures_at_a_press(
     assert "darker" in table
 
 
+@pytest.mark.slow
 def test_a_camera_that_shows_such_pictures_looks_like_them_and_a_soft_one_does_not(
     visit: Visit, runtime: None, datasets: Path, chrome: Browser, server: Server, tmp_path: Path
 ) -> None:

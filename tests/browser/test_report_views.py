@@ -1,4 +1,5 @@
 import csv
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -12,15 +13,13 @@ from core.intake import samples
 from core.runs.run import Run
 from core.settings import Settings
 from tests.browser import chromium
-from tests.browser.conftest import Taught
 from tests.browser.server import Server
 
 VIEWS = ("Summary", "Confusions", "Pictures", "Certainty", "Training", "Data", "Export")
-LOOKS = (
-    ("few", chromium.NARROW, "light"),
-    ("many", chromium.WIDE, "light"),
-    ("many", chromium.NARROW, "dark"),
-)
+FAST = (("many", chromium.NARROW, "light"), ("few", chromium.WIDE, "dark"))
+"""Of all classes, widths and colour schemes, those that cover each value once."""
+TALL = 5_000
+"""Pixels of a window in which every view is drawn whole."""
 MANY = 40
 """Classes of a report in which nothing is small."""
 FAULTS = """() => {
@@ -70,10 +69,18 @@ def many(server: Server) -> Run:
     return make(Settings(home=server.home), classes=MANY, test=20 * MANY)
 
 
-@pytest.mark.parametrize(("which", "width", "scheme"), LOOKS)
-def test_nothing_is_cut_off_or_lies_over_something_else(
+@pytest.mark.parametrize(
+    ("which", "width", "scheme"),
+    [
+        pytest.param(*look, marks=() if look in FAST else pytest.mark.slow)
+        for look in itertools.product(
+            ("few", "many"), (chromium.NARROW, chromium.WIDE), ("light", "dark")
+        )
+    ],
+)
+def test_each_view_is_shown_whole_and_nothing_lies_over_something_else(
     open_page: Callable[..., Page],
-    taught: Taught,
+    taught: Run,
     many: Run,
     which: str,
     width: int,
@@ -81,16 +88,18 @@ def test_nothing_is_cut_off_or_lies_over_something_else(
 ) -> None:
     run = taught.id if which == "few" else many.id
     page = open_page(f"reports?run={run}&was=0&said=0", width=width, scheme=scheme)
-    window = page.viewport_size
+    page.set_viewport_size({"width": width, "height": TALL})
     for view in VIEWS:
         chromium.choose(page, view)
+        expect(page.get_by_role("radio", name=view)).to_be_checked()
+        assert f"view={view}" in page.url or view == "Summary"
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
         if view == "Summary":
             page.get_by_test_id("stExpander").locator("summary").first.click()
-        chromium.unfold(page)
-        wide = chromium.overflow(page)
-        assert wide <= 0, f"{view} is {wide} pixels too wide"
+            chromium.settle(page)
+        assert chromium.overflow(page) <= 0, f"{view} is wider than the window"
         assert not page.evaluate(FAULTS), view
-        page.set_viewport_size(window)
 
 
 def test_a_picture_opens_closer_and_leads_to_the_next(
@@ -158,7 +167,7 @@ def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
 
 
 def test_what_was_chosen_in_one_report_is_not_in_the_address_of_the_next(
-    open_page: Callable[..., Page], taught: Taught
+    open_page: Callable[..., Page], taught: Run
 ) -> None:
     page = open_page(f"reports?run={taught.id}&view=Pictures&only=Wrong&was=0&said=1")
     chromium.press(page, "All runs")

@@ -1,11 +1,15 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Page, expect
 
+from core.jobs import cancel
+from core.runs.run import Run
+from core.settings import Settings
 from tests.browser import chromium
-from tests.browser.conftest import TRAINING, Taught
+from tests.browser.conftest import TRAINING
 from tests.browser.server import Server
 from tests.shapes import draw, encoded, shapes_zip
 
@@ -26,9 +30,22 @@ def test_a_cancelled_training_stops_and_says_so(page: Page, server: Server, tmp_
     assert status["ended_at"]
 
 
-def test_a_training_goes_on_when_its_tab_is_closed(taught: Taught) -> None:
-    assert taught.found_again, "the link leads back to the run"
-    assert (taught.folder / "report.json").is_file()
+def test_a_training_goes_on_when_its_tab_is_closed_and_its_link_leads_back_to_it(
+    open_page: Callable[..., Page], server: Server, tmp_path: Path
+) -> None:
+    first = open_page("train")
+    chromium.upload(first, shapes_zip(tmp_path))
+    chromium.start_button(first).click(timeout=TRAINING)
+    first.wait_for_url("**run=**", timeout=TRAINING)
+    link = urlsplit(first.url)
+    first.close()
+    (run_id,) = parse_qs(link.query)["run"]
+    second = open_page(f"{link.path[1:]}?{link.query}")
+    second.get_by_role("button", name="report").first.wait_for(timeout=TRAINING)
+    assert run_id in second.url, "the link leads back to the run"
+    run = Run(server.home / "runs" / run_id)
+    assert (run.path / "report.json").is_file()
+    cancel(run.job, Settings(home=server.home))  # what follows the report
 
 
 def test_a_folder_of_folders_is_taken_in_and_odd_names_are_shown_as_they_are(

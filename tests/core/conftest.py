@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,33 +30,34 @@ PR_SET_CHILD_SUBREAPER = 36
 @pytest.fixture
 def tiny(tiny_home: Path, settings: Settings) -> Backbone:
     """The tiny backbone, prepared in the home of this test."""
-    # Without measurements and files that trainings of other tests have written.
-    written = shutil.ignore_patterns("unit_costs*", "*_relu.tflite")
+    # Without files that trainings of other tests have written.
+    written = shutil.ignore_patterns("*_relu.tflite")
     shutil.copytree(tiny_home, settings.home, ignore=written, dirs_exist_ok=True)
     return backbones.get("tiny")
 
 
 @pytest.fixture(scope="session")
-def some_shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+def some_shapes(shared: Callable[..., Any]) -> Taken:
     """Three classes of 14 pictures. Must not be changed."""
-    return take_in(tmp_path_factory.mktemp("shapes"), classes=3, per_class=14)
+    return shared("shapes", partial(take_in, classes=3, per_class=14))
 
 
 @pytest.fixture(scope="session")
 def trainings(
-    tiny_home: Path, some_shapes: Taken, tmp_path_factory: pytest.TempPathFactory
+    tiny_home: Path, some_shapes: Taken, shared: Callable[..., Any]
 ) -> Callable[[str], Trained]:
     """`trainings("quick")`: a run of that preset, trained once. Must not be changed."""
-    cache: dict[str, Trained] = {}
 
     def trained(preset: str) -> Trained:
-        if preset not in cache:
-            path = tmp_path_factory.mktemp("runs") / ("0123456789abcdef" * 2)
-            home = Settings(home=tiny_home)
-            cache[preset] = train(some_shapes, asked_for(preset), path, home)
-        return cache[preset]
+        def build(folder: Path) -> Trained:
+            home = Settings(home=folder / "home")
+            shutil.copytree(tiny_home, home.home)
+            path = folder / ("0123456789abcdef" * 2)
+            return train(some_shapes, asked_for(preset), path, home)
 
-    return trained
+        return shared(f"training-{preset}", build)
+
+    return cache(trained)
 
 
 @pytest.fixture
@@ -183,22 +185,14 @@ def a_zip(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def photos():
-    folder = os.environ.get("TUSKER_TEST_PHOTOS")
-    if not folder:
-        pytest.skip("TUSKER_TEST_PHOTOS names no folder of ImageNet photographs.")
-    return sorted(Path(folder).glob("n*_*.jpg"))
+def photos(photos: Path) -> list[Path]:
+    """Photographs whose file names contain their ImageNet class."""
+    return sorted(photos.glob("n*_*.jpg"))
 
 
 @pytest.fixture(scope="session")
-def scene():
-    """A picture with edges and colour, (h, w, 3) uint8: the real thing if there is one."""
-    folder = os.environ.get("TUSKER_TEST_PHOTOS")
-    found = sorted(Path(folder).glob("*.jpg")) if folder else []
-    if found:
-        from core import images
-
-        return images.decode(found[0])
+def scene() -> np.ndarray:
+    """A picture with edges and colour, (h, w, 3) uint8."""
     y, x = np.mgrid[0:320, 0:400] / 320
     wave = np.stack([np.sin(9 * x + 4 * y), np.cos(5 * x * y), np.sin(14 * y)], axis=-1)
     disc = ((x - 0.6) ** 2 + (y - 0.5) ** 2 < 0.08)[..., None]

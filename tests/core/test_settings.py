@@ -56,13 +56,6 @@ def test_a_relative_home_becomes_an_absolute_path(
     assert settings.load({"TUSKER_HOME": "~/data"}).home == tmp_path / "me" / "data"
 
 
-def test_storage_is_an_address_or_an_absolute_path() -> None:
-    for value in ("s3://bucket/tusker", "/mnt/shared", ""):
-        assert settings.load({"TUSKER_STORAGE": value}).storage == value
-    with pytest.raises(BadConfig, match=r"TUSKER_STORAGE is 'features': .*an absolute path\."):
-        settings.load({"TUSKER_STORAGE": "features"})
-
-
 def test_settings_are_frozen_and_refuse_unknown_fields() -> None:
     with pytest.raises(ValidationError):
         Settings().pictures = 9  # type: ignore[misc]

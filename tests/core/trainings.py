@@ -1,10 +1,12 @@
 """Import pictures and train runs in the process of the test."""
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import intake, runs
 from core.dataset import Dataset
+from core.errors import Cancelled
 from core.export import build
 from core.export.formats import FORMATS
 from core.jobs.events import Event
@@ -59,7 +61,7 @@ def train(
     features: Path | None = None,
     start: Path | None = None,
 ) -> Trained:
-    """Train a run at `path`.
+    """Train a run at `path`. One that is cancelled is returned as far as it came.
 
     Args:
         exports: whether to make all formats too.
@@ -72,7 +74,8 @@ def train(
     def emit(event: Event) -> None:
         trained.said.append(event)
 
-    training_job.train(trained.run, trained.pictures, settings, emit, features, start)
+    with contextlib.suppress(Cancelled):
+        training_job.train(trained.run, trained.pictures, settings, emit, features, start)
     if exports:
         build.export(trained.run, FORMATS, trained.pictures, settings, emit)
         manifest = trained.run.manifest()

@@ -4,6 +4,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -12,11 +13,12 @@ from streamlit.testing.v1 import app_test
 from core import runs
 from core.evaluation import Report
 from core.intake.uploads import Upload
-from core.jobs import State, cancel
+from core.jobs import State
 from core.jobs.folder import Order
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
+from tests.core.jobs import at_work
 from tests.core.trainings import Taken, Trained, take_in, train
 from tests.pages import visitor as visitor_room
 from tests.pages.visitor import Visitor
@@ -36,6 +38,8 @@ def host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     st.cache_resource.clear()
     yield settings
     st.cache_resource.clear()
+    if (settings.home / "queue").exists():  # a training that goes on slows the next tests
+        at_work.kill(*at_work.processes(settings))
 
 
 @pytest.fixture
@@ -45,26 +49,32 @@ def visitor(host: Settings) -> Visitor:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Taken:
+def pictures(shared: Callable[..., Any]) -> Taken:
     """Four classes with names that are not harmless, and one file that is no picture."""
-    folder = tmp_path_factory.mktemp("pictures")
-    source = folder / "=odd_names.zip"
-    with zipfile.ZipFile(source, "w") as archive:
-        for label, name in enumerate(NAMES):
-            for number in range(PER_CLASS):
-                # The number decides the picture, so the last two classes differ in nothing else.
-                content = encoded(draw(min(label, 2), 100 * label + number))
-                archive.writestr(f"{name}/{number:02}.jpg", content)
-        archive.writestr(f"{NAMES[0]}/=broken.jpg", b"no picture")
-    return take_in(folder, source)
+
+    def build(folder: Path) -> Taken:
+        source = folder / "=odd_names.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for label, name in enumerate(NAMES):
+                for number in range(PER_CLASS):
+                    # The number decides the picture, so the last two classes differ in nothing.
+                    content = encoded(draw(min(label, 2), 100 * label + number))
+                    archive.writestr(f"{name}/{number:02}.jpg", content)
+            archive.writestr(f"{NAMES[0]}/=broken.jpg", b"no picture")
+        return take_in(folder, source)
+
+    return shared("odd-names", build)
 
 
 @pytest.fixture(scope="session")
-def trained(pictures: Taken, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(pictures: Taken, shared: Callable[..., Any]) -> Trained:
     """A Quick training on them with the default backbone, without exports. Not to be changed."""
-    home = tmp_path_factory.mktemp("trained")
-    path = home / ("0123456789abcdef" * 2)
-    return train(pictures, config.preset("quick"), path, Settings(home=home))
+
+    def build(folder: Path) -> Trained:
+        path = folder / ("0123456789abcdef" * 2)
+        return train(pictures, config.preset("quick"), path, Settings(home=folder))
+
+    return shared("odd-names-trained", build)
 
 
 @pytest.fixture
@@ -121,14 +131,6 @@ def picture(tmp_path: Path) -> Callable[[int], bytes]:
 
 
 @pytest.fixture
-def begun(host: Settings) -> Iterator[Callable[[Visitor], Run]]:
-    """`begun(visitor)`: the run that the visitor's address leads to. It is stopped afterwards."""
-    found: list[Run] = []
-
-    def run(visitor: Visitor) -> Run:
-        found.append(runs.get(host, visitor.at.query_params["run"]))
-        return found[-1]
-
-    yield run
-    for one in found:
-        cancel(one.job, host)
+def begun(host: Settings) -> Callable[[Visitor], Run]:
+    """`begun(visitor)`: the run that the visitor's address leads to."""
+    return lambda visitor: runs.get(host, visitor.at.query_params["run"])

@@ -47,7 +47,6 @@ def many(picture: Callable[[int], bytes]) -> dict[str, bytes]:
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "AT_ONCE", 4)
     monkeypatch.setattr(batch, "SLICE", 0.0)
 
 
@@ -103,11 +102,11 @@ def test_a_batch_can_be_cancelled_and_continued(
     visitor.open().give(("some.zip", packed(many)))
     assert "of 13" in visitor.at.get("progress")[0].proto.text
     visitor.press("Cancel")
-    assert "Stopped after 4 of 13 files" in visitor.reads()
-    assert len(visitor.table("File")) == 4
+    assert "Stopped after 1 of 13 files" in visitor.reads()
+    assert len(visitor.table("File")) == 1
     assert "CSV" in visitor.buttons()
     visitor.see()
-    assert len(visitor.table("File")) == 4
+    assert len(visitor.table("File")) == 1
     visitor.press("Continue")
     finished(visitor)
     assert len(visitor.table("File")) == 12

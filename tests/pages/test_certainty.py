@@ -24,6 +24,9 @@ def test_a_threshold_becomes_part_of_the_model_and_applies_on_predict(
     visitor.see()
     assert describe(choice.coverage) in visitor.reads()
     assert run.annotations().threshold == 0, "looking changes nothing"
+    assert choice.validation is not None
+    assert "validation pictures." in visitor.reads()
+    assert describe(choice.validation) in visitor.reads()
     (label,) = (label for label in visitor.buttons() if label.startswith("Say “not sure” below"))
     visitor.press(label)
     assert (run.annotations().threshold, run.annotations().aim) == (choice.value, choice.aim)

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from core import backbones
+from core.estimating import estimate as estimating
 from core.estimating import resources, unit_costs
 from core.intake.uploads import Upload
 from core.settings import MEGABYTE, Settings
@@ -97,16 +98,20 @@ def test_a_smaller_batch_is_announced_before_the_start(
     assert may_start(visitor)
 
 
-@pytest.mark.parametrize(("minutes", "startable"), [("0.001", False), ("0.15", True)])
+@pytest.mark.parametrize(("share", "startable"), [(0.01, False), (0.75, True)])
 def test_a_training_longer_than_the_host_allows_is_refused_or_warned_of(
     visitor: Visitor,
     upload: Upload,
+    host: Settings,
     monkeypatch: pytest.MonkeyPatch,
-    minutes: str,
+    share: float,
     *,
     startable: bool,
 ) -> None:
+    quick = config.preset("quick")
+    expected = estimating.estimate(upload.intake().dataset, quick, host).scored
+    minutes = f"{share * expected / 60:.4g}"
     monkeypatch.setenv("TUSKER_JOB_MINUTES", minutes)
     visitor.open("train", upload=upload.id)
-    assert f"This host allows a training {minutes} minutes" in visitor.reads()
+    assert f"This host allows a training {minutes} min" in visitor.reads()
     assert may_start(visitor) is startable

@@ -135,12 +135,12 @@ def test_building_a_network_is_shown(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _bring(visitor, packed)
-    assert "Its network is being built here" in visitor.reads()
+    assert "must be built here once" in visitor.reads()
     (made,) = imported.list_models(host)
     monkeypatch.setattr(ImportedModel, "build", lambda *_: None)
     work(JobFolder(made.path), host)
     monkeypatch.undo()
-    assert "being built" not in visitor.see().reads()
+    assert "must be built" not in visitor.see().reads()
 
 
 def test_a_failed_build_says_why_and_can_be_started_again(
@@ -158,7 +158,7 @@ def test_a_failed_build_says_why_and_can_be_started_again(
     visitor.see()
     assert "The *weights* could not be had." in visitor.reads()
     visitor.press("Try again")
-    assert "Its network is being built here" in visitor.reads()
+    assert "must be built here once" in visitor.reads()
 
 
 def test_a_cancelled_build_can_be_started_again(
@@ -167,9 +167,9 @@ def test_a_cancelled_build_can_be_started_again(
     _bring(visitor, packed)
     (made,) = imported.list_models(host)
     scheduling.cancel(made.job, host)
-    assert "Its network has not been built here yet." in visitor.see().reads()
+    assert "must be built here once" in visitor.see().reads()
     visitor.press("Build it")
-    assert "Its network is being built here" in visitor.reads()
+    assert "must be built here once" in visitor.reads()
 
 
 def test_a_full_queue_refuses_a_bundle(

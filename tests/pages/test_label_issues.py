@@ -27,9 +27,9 @@ def test_a_label_is_corrected_and_the_correction_undone(visitor: Visitor, run: R
     visitor.open("reports", run=run.id, view="Data")
     assert "2 training pictures may have the wrong label" in visitor.reads()
     classes = run.dataset().classes
-    doubts(visitor)[0].set_value(first.suggested)
+    doubts(visitor)[0].set_value(run.dataset().classes[first.suggested])
     visitor.see()
-    doubts(visitor)[1].set_value(-2)
+    doubts(visitor)[1].set_value("")
     visitor.see()
     made = {one.name: one.label for one in run.annotations().corrections}
     assert made == {first.name: classes[first.suggested], second.name: None}
@@ -38,8 +38,8 @@ def test_a_label_is_corrected_and_the_correction_undone(visitor: Visitor, run: R
     visitor.see()
     assert [one.name for one in run.annotations().corrections] == [second.name]
     assert doubts(visitor)[0].proto.set_value, "or the browser would send the correction again"
-    assert doubts(visitor)[0].value == -1
-    doubts(visitor)[1].set_value(-1)
+    assert doubts(visitor)[0].value is None
+    doubts(visitor)[1].set_value(None)
     visitor.see()
     assert run.annotations().corrections == ()
     assert not [label for label in visitor.buttons() if label.startswith("Train again")]
@@ -50,7 +50,7 @@ def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
 ) -> None:
     (first,) = doubted(run, 1)
     visitor.open("reports", run=run.id, view="Data")
-    doubts(visitor)[0].set_value(first.suggested)
+    doubts(visitor)[0].set_value(run.dataset().classes[first.suggested])
     visitor.see()
     visitor.press("Train again with 1 correction")
     (again,) = (other for other in runs.list_runs(host) if other.id != run.id)
@@ -71,7 +71,7 @@ def test_without_its_pictures_a_run_cannot_be_trained_again(visitor: Visitor, ru
     moved = order.model_copy(update={"arguments": {"pictures": "/nowhere"}})
     (run.path / "order.json").write_text(moved.model_dump_json())
     visitor.open("reports", run=run.id, view="Data")
-    doubts(visitor)[0].set_value(first.suggested)
+    doubts(visitor)[0].set_value(run.dataset().classes[first.suggested])
     visitor.see()
     assert "no longer on this host" in visitor.reads()
     assert not [label for label in visitor.buttons() if label.startswith("Train again")]

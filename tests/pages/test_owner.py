@@ -1,5 +1,6 @@
 """What whoever taught a run may do with it, and who may not."""
 
+import re
 import shutil
 from collections.abc import Callable
 
@@ -13,21 +14,16 @@ from core.runs.filenames import REPORT
 from core.runs.run import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
-from ui import state
 from ui.reports import owner
 
 NAME = "<b>Roses</b> & **tulips**"
 
 
-def ask(visitor: Visitor, what: str, run: Run) -> None:
-    visitor.at.button(key=f"{what} {run.id}").click()
-    visitor.see()
-
-
-def controls(visitor: Visitor) -> list[str]:
-    """What the page lets this visitor do, as keys of its buttons."""
-    keys = [button.key or "" for button in visitor.at.button]
-    return [key for key in keys if key.startswith(("edit ", "delete "))]
+def open_menu(visitor: Visitor, run: Run) -> list[str]:
+    """Open the menu of a run, if the page has one. Returns what can be pressed in it."""
+    visitor.at.session_state[owner.MENU.format(run.id)] = True
+    labels = visitor.see().buttons()
+    return [label for label in labels if label in ("Save", "Publish", "Delete")]
 
 
 @pytest.fixture
@@ -41,7 +37,7 @@ def test_a_name_and_tags_are_shown_unrendered_on_every_page(
     visitor: Visitor, run: Run, place: str
 ) -> None:
     visitor.open("reports", **({"run": run.id} if place == "report" else {}))
-    ask(visitor, "edit", run)
+    open_menu(visitor, run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value(f"  {NAME} ")
     visitor.at.multiselect(key=owner.TAG.format(run.id)).set_value(["to keep", "*new*"])
     visitor.press("Save")
@@ -60,7 +56,7 @@ def test_a_name_and_tags_are_shown_unrendered_on_every_page(
 def test_without_a_name_a_run_is_called_after_its_pictures(visitor: Visitor, run: Run) -> None:
     run.annotate(lambda said: said.named(NAME))
     visitor.open("reports", run=run.id)
-    ask(visitor, "edit", run)
+    open_menu(visitor, run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("")
     visitor.press("Save")
     assert run.title == run.dataset().name
@@ -68,7 +64,7 @@ def test_without_a_name_a_run_is_called_after_its_pictures(visitor: Visitor, run
 
 def test_long_names_and_tags_are_cut(visitor: Visitor, run: Run) -> None:
     visitor.open("reports")
-    ask(visitor, "edit", run)
+    open_menu(visitor, run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("n" * 500)
     visitor.at.multiselect(key=owner.TAG.format(run.id)).set_value(["t" * 500, " ", "t" * 501])
     visitor.press("Save")
@@ -79,25 +75,22 @@ def test_long_names_and_tags_are_cut(visitor: Visitor, run: Run) -> None:
 def test_a_name_that_cannot_be_saved_is_reported(visitor: Visitor, run: Run) -> None:
     (run.path / "annotations.json").mkdir()  # a file cannot replace a folder
     visitor.open("reports")
-    ask(visitor, "edit", run)
+    open_menu(visitor, run)
     visitor.at.text_input(key=owner.NAME.format(run.id)).set_value("New")
     visitor.press("Save")
-    assert owner.NOT_SAVED in visitor.reads()
+    assert "could not be stored" in visitor.reads()
     assert "Save" in visitor.buttons()
 
 
-def test_deleting_needs_confirmation(visitor: Visitor, run: Run, host: Settings) -> None:
+def test_deleting_says_what_is_lost_first(visitor: Visitor, run: Run, host: Settings) -> None:
     visitor.open("reports", run=run.id)
-    ask(visitor, "delete", run)
+    open_menu(visitor, run)
     assert run.path.is_dir()
     said = visitor.reads()
     assert "its model and its report" in said
-    assert "kB" in said
+    assert re.search(r": [0-9.]+ [kM]B\.", said)
     assert "pictures that you uploaded are not part of it" in said
-    visitor.press("Keep it")
-    assert run.path.is_dir()
-    ask(visitor, "delete", run)
-    visitor.press("Delete it")
+    visitor.press("Delete")
     assert not runs.list_runs(host)
     assert "was deleted" in visitor.reads()
     assert [title.value for title in visitor.at.title] == [
@@ -112,15 +105,15 @@ def test_a_deletion_can_be_undone_until_the_run_is_swept(
     run.annotate(lambda said: said.named("Mine"))
     headline = run.report().headline
     visitor.open("reports")
-    ask(visitor, "delete", run)
-    visitor.press("Delete it")
+    open_menu(visitor, run)
+    visitor.press("Delete")
     assert "Mine was deleted." in visitor.reads()
     visitor.press("Undo")
     assert [each.id for each in runs.list_runs(host)] == [run.id]
     assert "was deleted" not in visitor.reads()
     assert headline in visitor.open("reports", run=run.id).reads()
-    ask(visitor, "delete", run)
-    visitor.press("Delete it")
+    open_menu(visitor, run)
+    visitor.press("Delete")
     shutil.rmtree(runs.folder(host) / f"{runs.store.TRASH}{run.id}")
     assert "Undo" not in visitor.see().buttons()
 
@@ -140,27 +133,23 @@ def test_a_run_can_be_deleted_however_it_ended(
     if not isinstance(ending, State):
         (run.path / ending).write_bytes(b"{")
     visitor.open("reports", run=run.id)
-    ask(visitor, "delete", run)
+    open_menu(visitor, run)
     if ending is State.QUEUED:
-        assert "Delete it" not in visitor.buttons()
+        assert "Delete" not in visitor.buttons()
         visitor.press("Cancel it")
         assert run.status(host).state is State.CANCELLED
-        ask(visitor, "delete", run)
-    visitor.press("Delete it")
+        open_menu(visitor, run)
+    visitor.press("Delete")
     assert not run.path.exists()
 
 
 def test_a_visitor_with_the_link_can_read_and_not_change(public: None, run: Run) -> None:
     friend = Visitor().open("reports", run=run.id)
     assert run.report().headline in friend.reads()
-    assert not controls(friend)
+    assert not open_menu(friend, run)
     friend.press("All runs")
     assert len(friend.at.button) >= 1
-    assert not controls(friend)
-    # Not even by pressing what is not there.
-    friend.at.session_state[state.DIALOG] = ("delete", run.id)
-    friend.see()
-    assert "Delete it" not in friend.buttons()
+    assert not open_menu(friend, run)
 
 
 def test_a_visitor_with_the_link_cannot_cancel(public: None, run_in: Callable[..., Run]) -> None:
@@ -186,8 +175,10 @@ def test_only_the_visit_that_started_a_run_may_change_it(
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
     mine = Visitor().open("train", upload=upload.id).press("Start training")
     (run,) = runs.list_runs(host)
-    assert len(controls(mine.open("reports", run=run.id))) == 2
-    assert not controls(Visitor().open("reports", run=run.id))
+    mine.open("reports", run=run.id)
+    assert open_menu(mine, run) == ["Save"]
+    assert "Cancel it" in mine.buttons()
+    assert not open_menu(Visitor().open("reports", run=run.id), run)
 
 
 @pytest.mark.parametrize("view", ["Summary", "Certainty", "Data", "Export"])
@@ -195,10 +186,9 @@ def test_everybody_can_read_the_sample_and_nobody_can_change_it(
     visitor: Visitor, view: str
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in runs.SAMPLE.rglob("*")}
-    visitor.open("reports")
-    assert not controls(visitor)
-    visitor.open("reports", run=runs.SAMPLE.name, view=view)
-    assert not controls(visitor)
+    sample = Run(runs.SAMPLE)
+    assert not open_menu(visitor.open("reports"), sample)
+    assert not open_menu(visitor.open("reports", run=sample.id, view=view), sample)
     assert not visitor.at.error
     assert "Sample" in visitor.reads()
     assert {path: path.stat().st_mtime_ns for path in runs.SAMPLE.rglob("*")} == before

@@ -5,6 +5,7 @@ import pytest
 
 from core.evaluation import browsing, describe
 from core.evaluation.report import Report
+from core.evaluation.wording import difference
 from core.runs.filenames import HEATMAPS
 from core.runs.run import Run
 from core.settings import Settings
@@ -13,7 +14,6 @@ from tests.pages.visitor import Visitor, _markdown, reading
 from ui.reports.views import pictures
 from ui.reports.views.complete_run import CompleteRun
 from ui.reports.views.summary import NARROW, interval
-from ui.text import difference
 
 
 def everything(visitor: Visitor) -> list[str]:
@@ -98,7 +98,7 @@ def test_the_address_opens_a_cell_with_its_pictures_and_predictions(
     cell = (first.label, first.predicted)
     visitor.open("reports", run=run.id, view="Confusions", was=str(cell[0]), said=str(cell[1]))
     there = [p for p in report.predictions if (p.label, p.predicted) == cell]
-    assert len(visitor.at.image) == len(there)
+    assert len(visitor.at.image) == 2 * len(there), "each with its heat map"
     assert len([b for b in visitor.buttons() if b == "Look closer"]) == len(there)
     for said in there:
         for label, _ in said.top[:3]:
@@ -130,7 +130,7 @@ def test_a_cell_can_be_chosen_by_its_classes_or_from_the_list(
     button.click()
     visitor.see()
     assert visitor.at.query_params["was"] == str(worst.label)
-    assert len(visitor.at.image) == worst.count
+    assert len(visitor.at.image) == 3 * worst.count, "evidence for both classes"
 
 
 def test_a_cell_of_one_run_is_not_chosen_in_the_report_of_the_next(

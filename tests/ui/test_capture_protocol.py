@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from core.capture.network import network as open_network
-from core.capture.session import CaptureSession
+from core.capture.session import CaptureSession, open_network
 from core.model.classifier import Classifier
 from core.model.dense import DenseHead
 from core.settings import Settings

@@ -135,9 +135,10 @@ def test_both_phases_share_an_axis_with_a_mark_between_them():
     assert [a.text for a in figure.layout.annotations] == ["head", "fine-tune"]
 
 
-def test_a_phase_that_kept_its_start_has_no_epoch_to_mark():
+def test_a_phase_that_kept_its_start_is_marked_before_its_first_epoch():
     figure = learning.training_curves(epochs(), [kept("head", 0), kept("fine-tune", 0)])
-    assert not any(len(t.x) for t in figure.data if t.name == "kept")
+    assert [list(t.x) for t in figure.data if t.name == "kept"] == [[0.5, 3.5], [0.5, 3.5]]
+    assert [len(t.y) for t in figure.data if t.name == "kept"] == [2, 2]
 
 
 def test_the_axis_tells_iterations_of_the_solver_from_epochs():

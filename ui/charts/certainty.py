@@ -61,11 +61,13 @@ def reliability(certainty: Certainty) -> go.Figure:
 def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
     """Share of wrong answers by share of pictures answered, least sure ones left out first.
 
+    Of validation pictures, by which a threshold is chosen; of test pictures in earlier reports.
+
     Args:
         certainty: of a report.
         threshold: to mark on the line, if any.
     """
-    points = certainty.coverage
+    points = certainty.validation or certainty.coverage
     figure = go.Figure(
         go.Scatter(
             x=[100 * p.coverage for p in points],
@@ -88,7 +90,8 @@ def coverage(certainty: Certainty, threshold: float | None = None) -> go.Figure:
             hoverinfo="skip",
             name=f"threshold {literal(share(threshold or 0))}",
         )
-    figure.update_xaxes(**PERCENTS, title_text="pictures answered")
+    kind = "validation" if certainty.validation else "test"
+    figure.update_xaxes(**PERCENTS, title_text=f"{kind} pictures answered")
     figure.update_yaxes(title_text="wrong among them", ticksuffix=" %", rangemode="tozero")
     alt = "Share of wrong answers by share of pictures answered"
     return finish(figure, alt, height=340, showlegend=bool(answered))

@@ -10,7 +10,7 @@ from core import backbones
 from core.bakeoff.result import Comparison
 from core.evaluation.report import Estimate
 from core.evaluation.wording import describe
-from ui.charts.drawing import ROOM, error_bars, finish, literal, pairs, per_cents, row_axis
+from ui.charts.drawing import ROOM, error_bars, finish, literal, per_cents, row_axis
 from ui.charts.palette import ACCENT, NEUTRAL, class_colour
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "pentagon")
@@ -44,7 +44,7 @@ def accuracies(names: Sequence[str], estimates: Sequence[Estimate]) -> go.Figure
             },
             customdata=[
                 [literal(name), literal(describe(estimate))]
-                for name, estimate in pairs(names, estimates)
+                for name, estimate in zip(names, estimates, strict=True)
             ],
             hovertemplate="%{customdata[0]}<br>accuracy %{customdata[1]}<extra></extra>",
         )

@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 
 from core.evaluation.confusion import by_column, by_row
 from core.evaluation.report import Report
-from ui.charts.drawing import finish, literal, pairs
+from core.evaluation.wording import rounded
+from ui.charts.drawing import finish, literal
 from ui.charts.palette import ACCENT, CLEAR, NEUTRAL, TEXT, WRONG, tint
 from ui.text import share
 
@@ -78,12 +79,14 @@ def confusion_matrix(
         marker={"symbol": "square", "size": max(3, min(12, 180 / size)), "color": CLEAR},
         selected_marker={"color": tint(NEUTRAL, 0.6), "size": max(8, 0.7 * _row_height(size))},
         unselected_marker={"opacity": 1},
-        customdata=[[places[r], places[c], int(counts[r, c])] for r, c in pairs(rows, columns)],
+        customdata=[
+            [places[r], places[c], int(counts[r, c])] for r, c in zip(rows, columns, strict=True)
+        ],
         text=[
             f"Actual <b>{literal(names[r])}</b><br>Predicted <b>{literal(names[c])}</b><br>"
             f"{counts[r, c]} {'picture' if counts[r, c] == 1 else 'pictures'}, "
             f"{literal(share(shares[r, c]))} of the {of}"
-            for r, c in pairs(rows, columns)
+            for r, c in zip(rows, columns, strict=True)
         ],
         hovertemplate="%{text}<extra></extra>",
     )
@@ -93,11 +96,11 @@ def confusion_matrix(
             {
                 "x": int(c),
                 "y": int(r),
-                "text": f"{shown[r, c]:.0f}",
+                "text": rounded(shown[r, c], 0),
                 "showarrow": False,
                 "font": {"size": 13 if size <= 10 else 10},
             }
-            for r, c in pairs(*np.nonzero(counts))
+            for r, c in zip(*np.nonzero(counts), strict=True)
         ]
     if chosen is not None:
         row, column = (places.index(label) for label in chosen)

@@ -17,8 +17,6 @@ PLAIN = {"displayModeBar": False}
 ROOM = 24
 """Pixels between the title of an axis and its numbers, which are as wide as `100 %`."""
 
-GRID = tint(NEUTRAL, 0.25)
-
 PERCENTS = {
     "tickvals": [0, 25, 50, 75, 100],
     "ticktext": ["0 %", "25 %", "50 %", "75 %", "100 %"],
@@ -38,7 +36,7 @@ def literal(text: str, limit: int | None = None) -> str:
 
 
 AXIS = {
-    "gridcolor": GRID,
+    "gridcolor": tint(NEUTRAL, 0.25),
     "zeroline": False,
     "automargin": True,
     "title_standoff": 8,
@@ -56,14 +54,8 @@ def finish(figure: go.Figure, alt: str, height: int, **layout: Any) -> go.Figure
         height: in pixels.
         layout: further properties.
     """
-    figure.update_layout(_frame(height) | layout | {"meta": alt}, overwrite=True)
-    figure.update_xaxes(AXIS, overwrite=True)
-    figure.update_yaxes(AXIS, overwrite=True)
-    return figure
-
-
-def _frame(height: int) -> dict[str, Any]:
-    return {
+    frame = {
+        "meta": alt,
         "height": height,
         # At the right, space for half of the last tick of an axis, which may be `100 %`.
         "margin": {"l": 4, "r": 24, "t": 8, "b": 4},
@@ -72,14 +64,12 @@ def _frame(height: int) -> dict[str, Any]:
         "dragmode": False,
         "font": {"color": TEXT},
         "hovermode": "closest",
-        "legend": {
-            "orientation": "h",
-            "x": 0,
-            "xanchor": "left",
-            "y": 1.02,
-            "yanchor": "bottom",
-        },
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
     }
+    figure.update_layout(frame | layout, overwrite=True)
+    figure.update_xaxes(AXIS, overwrite=True)
+    figure.update_yaxes(AXIS, overwrite=True)
+    return figure
 
 
 def per_cents(shares: Iterable[float]) -> dict[str, Any]:
@@ -119,8 +109,3 @@ def row_axis(names: Iterable[str], limit: int) -> dict[str, Any]:
         "range": [len(listed) - 0.5, -0.5],
         "showgrid": False,
     }
-
-
-def pairs(first: Iterable[Any], second: Iterable[Any]) -> Iterable[tuple[Any, Any]]:
-    """Items of two sequences of one length."""
-    return zip(first, second, strict=True)

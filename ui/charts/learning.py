@@ -19,16 +19,17 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
 
     Args:
         epochs: in the order they ran; may be empty. Their own numbers label the axis.
-        kept: the epoch whose weights each phase kept.
+        kept: the epoch whose weights each phase kept; epoch 0 is drawn at the start of its phase.
     """
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.07)
     starts: dict[str, int] = {}
     for position, epoch in enumerate(epochs):
         starts.setdefault(epoch.phase, position)
     x = list(range(1, len(epochs) + 1))
-    position_of = {
+    position_of: dict[tuple[str, int], float] = {
         (epoch.phase, epoch.epoch): place for place, epoch in zip(x, epochs, strict=True)
     }
+    position_of |= {(phase, 0): start + 0.5 for phase, start in starts.items()}
     hover = [[literal(epoch.phase), epoch.unit, epoch.epoch] for epoch in epochs]
     mode = "lines+markers" if len(epochs) <= 40 else "lines"
     for name, prefix, line in (

@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
+from plotly.graph_objects import Figure
 from plotly.offline import get_plotlyjs
 
 from core.evaluation import describe
@@ -22,7 +23,8 @@ from core.export.card import Facts
 from core.runs import comparison
 from core.runs.run import Run
 from ui import text
-from ui.html_report import embedded_charts, snapshots
+from ui.charts import bars, certainty, confusion, learning
+from ui.html_report import snapshots
 
 HERE = Path(__file__).parent
 TEMPLATE, STYLE, SCRIPT = "report.html.j2", "report.css", "report.js"
@@ -30,6 +32,9 @@ MISTAKES, FILES = 10, 50
 """Most rows of the table of mistakes, and of the files that were left out."""
 TALL = 600
 """Pixels from which a chart scrolls inside the page."""
+MOST_CLASSES = 150
+"""Beyond it a matrix is too large a file and too fine to read."""
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 PROSE = 900
 """Characters of a sentence with names in it before it is cut."""
 
@@ -55,6 +60,7 @@ def render(run: Run) -> str:
         "count": text.count,
         "duration": text.duration,
         "short": text.short,
+        "embed": _embed,
     }
     plotly, script = (_script(content) for content in (get_plotlyjs(), _read(SCRIPT)))
     return environment.get_template(
@@ -66,7 +72,7 @@ def render(run: Run) -> str:
         plotly=Markup(plotly),  # noqa: S704
         script=Markup(script),  # noqa: S704
         card=Markup(_card(run, facts)),  # noqa: S704
-        charts=embedded_charts.embed(run, facts),
+        charts=_charts(run, facts),
         pictures=snapshots.choose(run, facts),
         settings=[
             (name, value if isinstance(value, str) else json.dumps(value))
@@ -84,6 +90,34 @@ def refusal(sentence: str) -> str:
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>No report</title>'
         f"<p>{escape(sentence)}</p></html>"
     )
+
+
+def _charts(run: Run, facts: Facts) -> dict[str, Figure]:
+    """Every chart that this run has data for, by its name in the template."""
+    report = facts.report
+    figures = {
+        "classes": bars.per_class(report),
+        "reliability": certainty.reliability(report.certainty),
+        "coverage": certainty.coverage(
+            report.certainty, facts.threshold.value if facts.threshold else None
+        ),
+        "roc": certainty.class_curves(report, "roc"),
+        "precision_recall": certainty.class_curves(report, "precision_recall"),
+    }
+    if len(report.classes) <= MOST_CLASSES:
+        figures["matrix"] = confusion.confusion_matrix(report)
+    if epochs := run.epochs():
+        figures["training"] = learning.training_curves(epochs, run.kept())
+    if facts.curve is not None and len(facts.curve.points) > 1:
+        figures["learning"] = learning.learning_curve(facts.curve)
+    return figures
+
+
+def _embed(figure: Figure) -> Markup:
+    """A chart as the JSON that the script of the page gives to Plotly."""
+    figure.update_layout(template="none", font_family=FONT)
+    # In a script element only this sign can begin anything else than JSON.
+    return Markup(figure.to_json().replace("<", "\\u003c"))  # noqa: S704 - escaped
 
 
 def _unbroken(figure: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def source(name: str) -> str:
 _VIEW = st.components.v2.component(
     "tusker_live_view", css=source("camera.css"), js=source("loader.js")
 )
-TRANSPORT = st.components.v2.component("tusker_live_transport", js=source("transport.js"))
+_TRANSPORT = st.components.v2.component("tusker_live_transport", js=source("transport.js"))
 
 
 def show(model: str, count: int, settings: Settings) -> None:
@@ -46,7 +46,26 @@ def show(model: str, count: int, settings: Settings) -> None:
     data = view_data("prediction_view.js", model, classifier, parts, settings)
     data["model"] |= {"threshold": classifier.threshold, "check": _check(model, classifier)}
     _VIEW(key="live view", data=data | {"count": count, "ramp": heatmap.RAMP})
-    _transport(model)
+    _live_transport(model)
+
+
+def transport(
+    key: str, respond: Callable[[object], bytes | None], idle: bytes | None = None
+) -> None:
+    """Carry requests and responses. Call this in a fragment: each request reruns it.
+
+    Args:
+        idle: what the browser gets between two responses.
+    """
+
+    def answer_request() -> None:
+        request = st.session_state[key].request
+        if request is not None:
+            st.session_state[response] = respond(request)
+
+    response = f"{key}_response"
+    data = st.session_state.pop(response, None) or idle
+    _TRANSPORT(key=key, data=data, on_request_change=answer_request)
 
 
 def view_data(
@@ -84,15 +103,10 @@ def _check(model: str, classifier: Classifier) -> dict[str, Any] | None:
 
 
 @st.fragment
-def _transport(model: str) -> None:
-    """Only this fragment reruns for a request."""
-    response = st.session_state.pop(state.LIVE_RESPONSE, None)
-    key = state.LIVE_TRANSPORT
-    TRANSPORT(key=key, data=response, on_request_change=lambda: _respond(model))
-
-
-def _respond(model: str) -> None:
-    request = st.session_state[state.LIVE_TRANSPORT].request
-    if request is not None:
-        classifier, parts = resources.classifier(model), resources.live_parts(model)
-        st.session_state[state.LIVE_RESPONSE] = answer(request, model, classifier, parts)
+def _live_transport(model: str) -> None:
+    transport(
+        state.LIVE_TRANSPORT,
+        lambda request: answer(
+            request, model, resources.classifier(model), resources.live_parts(model)
+        ),
+    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.capture.network import network as load_network
-from core.capture.session import CaptureSession
+from core.capture.session import CaptureSession, open_network
 from core.live import parts
 from core.live.parts import Part
 from core.model.classifier import Classifier
@@ -34,7 +33,7 @@ def session() -> CaptureSession:
 @st.cache_resource(show_spinner="Loading the model …")
 def network() -> Classifier:
     """The network that embeds captured pictures; the same for all visitors."""
-    return load_network(resources.settings(), resources.open_model)
+    return open_network(resources.settings(), resources.open_model)
 
 
 @st.cache_resource(max_entries=1, ttl=resources.PACKED_SECONDS, show_spinner=False)
@@ -54,17 +53,10 @@ def show(settings: Settings) -> None:
 
 def transport() -> None:
     """Carry requests and responses. Call this in a fragment: each request reruns it."""
-    response = st.session_state.pop(state.CAPTURE_RESPONSE, None)
-    live_camera.TRANSPORT(
-        key=state.CAPTURE_TRANSPORT,
-        data=response or capture_protocol.change_notice(session()),
-        on_request_change=_respond,
-    )
-
-
-def _respond() -> None:
-    request = st.session_state[state.CAPTURE_TRANSPORT].request
-    if request is not None:
-        st.session_state[state.CAPTURE_RESPONSE] = capture_protocol.answer(
+    live_camera.transport(
+        state.CAPTURE_TRANSPORT,
+        lambda request: capture_protocol.answer(
             request, MODEL, network(), network_parts(), session()
-        )
+        ),
+        capture_protocol.change_notice(session()),
+    )

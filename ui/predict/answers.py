@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from core import images
 from core.errors import BadImage
-from core.model.classifier import Classifier, Prediction, Verdict
+from core.model.classifier import Answer, Classifier, Prediction, Verdict
 from ui import resources, state, text, widgets
 from ui.predict import why
 from ui.predict.pictures import Picture
@@ -19,61 +19,39 @@ SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Not like the training pi
 HEADER = ("file", "rank", "label", "index", "probability", "verdict")
 
 
-@dataclass(frozen=True)
-class Result:
-    """A picture with the answers of a model.
-
-    Attributes:
-        predictions: the likeliest first; none if the picture could not be read.
-        verdict: whether to trust the first prediction.
-        seconds: that the model took.
-        refusal: why the picture could not be read; empty if it could.
-    """
-
-    picture: Picture
-    predictions: tuple[Prediction, ...] = ()
-    verdict: Verdict = Verdict.SURE
-    seconds: float = 0.0
-    refusal: str = ""
-
-
-def predict(model: str, pictures: list[Picture], count: int) -> list[Result]:
-    """Classify every picture; one that cannot be read does not stop the others."""
+def show(pictures: list[Picture], model: str, count: int) -> None:
+    """One picture with its likeliest classes; with several, a grid to choose it from."""
     classifier = resources.classifier(model)
-    results: list[Result] = []
-    for picture in pictures:
-        try:
-            answer = resources.answer(model, picture.content)
-        except BadImage as refusal:
-            results.append(Result(picture, refusal=str(refusal)))
-            continue
-        predictions = classifier.top(answer.probabilities, count)
-        results.append(Result(picture, predictions, classifier.verdict(answer), answer.seconds))
-    return results
-
-
-def show(results: list[Result], model: str) -> None:
-    """One picture with all its answers; with several, a grid to choose it from."""
+    results = [_predict(model, picture) for picture in pictures]
     chosen = min(int(st.session_state.get(state.SHOWN, 0)), len(results) - 1)
-    _show_one(results[chosen], model)
+    _show_one(pictures[chosen], results[chosen], model, count)
     if len(results) > 1:
-        _grid(results, chosen)
-        widgets.download_csv(HEADER, lambda: _csv_rows(results), "predictions.csv")
+        _grid(pictures, results, classifier, chosen)
+        rows = partial(_csv_rows, pictures, results, classifier, count)
+        widgets.download_csv(HEADER, rows, "predictions.csv")
 
 
-def _show_one(result: Result, model: str) -> None:
-    picture, predictions = result.picture, result.predictions
+def _predict(model: str, picture: Picture) -> Answer | str:
+    """The answer, or why the picture cannot be read, which does not stop the others."""
+    try:
+        return resources.answer(model, picture.content)
+    except BadImage as refusal:
+        return str(refusal)
+
+
+def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) -> None:
     classifier = resources.classifier(model)
-    if result.refusal:
-        st.error(f"{text.plain(picture.name)}: {text.plain(result.refusal, 400)}")
+    if isinstance(answer, str):
+        st.error(f"{text.plain(picture.name)}: {text.plain(answer, 400)}")
         return
+    predictions = classifier.top(answer.probabilities, count)
     # The bars come first where the columns stand below each other.
     left, right = st.columns([3, 2], gap="medium")
     best = predictions[0]
     shown = preview(picture.content)
     right.image(shown, width="stretch", alt=f"{picture.name}: {best.label}")
     with left:
-        _warn(result, classifier)
+        _warn(classifier.verdict(answer), best, classifier)
         for guess in predictions:
             widgets.bar(guess.label, guess.probability, text.share(guess.probability))
         st.caption(
@@ -82,35 +60,36 @@ def _show_one(result: Result, model: str) -> None:
             f"probability {text.share(best.probability)}"
         )
         st.caption(
-            f"{text.milliseconds(result.seconds)} · {text.plain(classifier.title)} · "
+            f"{max(1, round(1000 * answer.seconds))} ms · {text.plain(classifier.title)} · "
             f"{text.classes(len(classifier.labels))}"
         )
     why.offer(model, picture, shown, predictions)
 
 
-def _warn(result: Result, classifier: Classifier) -> None:
+def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
     """Say so where the answers below should not be trusted."""
-    if result.verdict is Verdict.UNLIKE:
+    if verdict is Verdict.UNLIKE:
         st.info(
             "**Not like the training pictures.** The model can answer only with its own classes; "
             "these would be its answers.",
             icon=":material/help:",
         )
-    elif result.verdict is Verdict.NOT_SURE:
+    elif verdict is Verdict.NOT_SURE:
         st.info(
-            f"**Not sure.** The best answer has {text.share(result.predictions[0].probability)}, "
+            f"**Not sure.** The best answer has {text.share(best.probability)}, "
             f"and this model does not answer below {text.share(classifier.threshold)}.",
             icon=":material/help:",
         )
 
 
-def _summary(result: Result) -> str:
+def _summary(answer: Answer | str, classifier: Classifier) -> str:
     """The answer in a few words."""
-    if result.refusal:
+    if isinstance(answer, str):
         return "Not readable"
-    if result.verdict is not Verdict.SURE:
-        return SHORT[result.verdict]
-    best = result.predictions[0]
+    verdict = classifier.verdict(answer)
+    if verdict is not Verdict.SURE:
+        return SHORT[verdict]
+    (best,) = classifier.top(answer.probabilities, 1)
     return f"{best.label.split(',')[0]} {text.share(best.probability)}"
 
 
@@ -127,19 +106,20 @@ def preview(content: bytes, *, square: bool = False) -> bytes:
     return images.thumbnail(picture, edge=640)
 
 
-def _grid(results: list[Result], chosen: int) -> None:
+def _grid(
+    pictures: list[Picture], results: list[Answer | str], classifier: Classifier, chosen: int
+) -> None:
     with st.grid(min_column_width=130, gap="small") as grid:
-        for number, result in enumerate(results):
-            picture = result.picture
+        for number, (picture, answer) in enumerate(zip(pictures, results, strict=True)):
             with grid.cell():
-                if result.refusal:
-                    st.caption(f":material/broken_image: {text.plain(result.refusal, 400)}")
+                if isinstance(answer, str):
+                    st.caption(f":material/broken_image: {text.plain(answer, 400)}")
                 else:
                     st.image(
                         preview(picture.content, square=True), width="stretch", alt=picture.name
                     )
                 st.button(
-                    text.plain(_summary(result), 40),
+                    text.plain(_summary(answer, classifier), 40),
                     key=f"show {number}",
                     type="primary" if number == chosen else "secondary",
                     width="stretch",
@@ -154,12 +134,16 @@ def _choose(number: int) -> None:
     st.session_state[state.SHOWN] = number
 
 
-def _csv_rows(results: list[Result]) -> Iterator[tuple[object, ...]]:
+def _csv_rows(
+    pictures: list[Picture], results: list[Answer | str], classifier: Classifier, count: int
+) -> Iterator[tuple[object, ...]]:
     """One row per picture and answer."""
-    for result in results:
-        name, verdict = result.picture.name, result.verdict.value
-        if result.refusal:
-            yield name, "", result.refusal, "", "", ""
-        for rank, guess in enumerate(result.predictions, start=1):
+    for picture, answer in zip(pictures, results, strict=True):
+        if isinstance(answer, str):
+            yield picture.name, "", answer, "", "", ""
+            continue
+        verdict = classifier.verdict(answer).value
+        guesses = classifier.top(answer.probabilities, count)
+        for rank, guess in enumerate(guesses, start=1):
             probability = np.format_float_positional(guess.probability, 6)
-            yield name, rank, guess.label, guess.index, probability, verdict
+            yield picture.name, rank, guess.label, guess.index, probability, verdict

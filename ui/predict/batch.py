@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,16 +15,14 @@ from core.errors import LimitExceeded, TuskerError
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.model.batch import Row, answers
-from core.model.classifier import Verdict
-from core.predict import table
+from core.model.classifier import Verdict, on_one_thread
+from core.predict import lookup, table
 from core.settings import Settings
-from ui import resources, state, text, widgets
+from ui import state, text, widgets
 from ui.predict.pictures import Batch
 
 SLICE = 0.5
 """Seconds of work between two checks whether the visitor wants to stop."""
-AT_ONCE = 16
-"""Pictures that are started together; a slice has as many such groups as fit into it."""
 SHOWN = 1_000
 """Rows of the table on the page; the downloads have all."""
 BARS = 12
@@ -47,8 +46,9 @@ class BatchProgress:
 
     Attributes:
         id: of the files and of the model.
-        waiting: pictures still to be classified.
-        total: number of files, done or waiting.
+        answers: of the pictures still to be classified; None for a file that is no picture.
+        total: number of files.
+        done: number of files that are done.
         unpacked: uploads that hold the pictures of its zips.
         seconds: of work so far.
         stopped: whether the visitor stopped it.
@@ -56,18 +56,14 @@ class BatchProgress:
     """
 
     id: str
-    waiting: list[Source] = field(default_factory=list)
+    answers: Iterator[Row | None] = field(default_factory=lambda: iter(()))
     total: int = 0
+    done: int = 0
     rows: list[Row] = field(default_factory=list)
     unpacked: list[Upload] = field(default_factory=list)
     seconds: float = 0.0
     stopped: bool = False
     refusal: str = ""
-
-    @property
-    def done(self) -> int:
-        """Number of files that are done."""
-        return self.total - len(self.waiting)
 
     @property
     def rate(self) -> float:
@@ -80,12 +76,12 @@ def show(batch: Batch, model: str, settings: Settings) -> None:
     progress = st.session_state.get(state.BATCH)
     if progress is None or progress.id != f"{model} {batch.id}":
         forget()
-        progress = _begin(batch, f"{model} {batch.id}", settings)
+        progress = _begin(batch, model, settings)
         st.session_state[state.BATCH] = progress
     if progress.refusal:
         widgets.error(progress.refusal)
-    elif progress.waiting and not progress.stopped:
-        _work(progress, model, settings)
+    elif progress.done < progress.total and not progress.stopped:
+        _work(progress, settings)
     else:
         _finished(progress)
 
@@ -103,8 +99,9 @@ def _clear(progress: BatchProgress) -> None:
     progress.unpacked.clear()
 
 
-def _begin(batch: Batch, name: str, settings: Settings) -> BatchProgress:
-    progress = BatchProgress(name)
+def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
+    progress = BatchProgress(f"{model} {batch.id}")
+    pictures: list[Source] = []
     try:
         with st.spinner("Reading the pictures …"):
             for file in batch.files:
@@ -115,35 +112,37 @@ def _begin(batch: Batch, name: str, settings: Settings) -> BatchProgress:
                         file, settings, prefix=prefix, by=state.mark(settings)
                     )
                     progress.unpacked.append(upload)
-                    progress.waiting += sources
+                    pictures += sources
                 else:
-                    progress.waiting.append(Source(file.name, file.getvalue()))
-        count = len(progress.waiting)
-        if count > settings.batch_pictures:
+                    pictures.append(Source(file.name, file.getvalue()))
+        if len(pictures) > settings.batch_pictures:
             raise LimitExceeded(
-                f"Expected at most {settings.batch_pictures:,} pictures at once, found {count:,}. "
-                f"Leave some out; the host can raise {settings.variable('batch_pictures')}."
+                f"Expected at most {settings.batch_pictures:,} pictures at once, found "
+                f"{len(pictures):,}. Leave some out; the host can raise "
+                f"{settings.variable('batch_pictures')}."
             )
     except TuskerError as refusal:
         _clear(progress)
-        progress.waiting.clear()
+        pictures.clear()
         progress.refusal = str(refusal)
     except BaseException:  # the visitor left the page
         _clear(progress)
         raise
-    progress.total = len(progress.waiting)
+    # Paused between two slices; a model is opened for each core once the first one begins.
+    progress.answers = answers(lambda: lookup.find(model, settings, on_one_thread), pictures)
+    progress.total = len(pictures)
     return progress
 
 
 @st.fragment(run_every=0.2)
-def _work(progress: BatchProgress, model: str, settings: Settings) -> None:
-    if progress.waiting and not progress.stopped:
-        _slice(progress, model, settings)
-    if progress.stopped or progress.refusal or not progress.waiting:
+def _work(progress: BatchProgress, settings: Settings) -> None:
+    if not progress.stopped:
+        _slice(progress, settings)
+    if progress.stopped or progress.refusal or progress.done == progress.total:
         st.rerun()
     line, stop = st.columns([4, 1], vertical_alignment="center")
     parts = [f"{progress.done:,} of {progress.total:,}", f"{progress.rate:,.0f} pictures/s"]
-    left = len(progress.waiting) / progress.rate
+    left = (progress.total - progress.done) / progress.rate
     if left >= 1:
         parts.append(f"about {text.duration(left)} left")
     line.progress(progress.done / progress.total, text=" · ".join(parts))
@@ -151,22 +150,22 @@ def _work(progress: BatchProgress, model: str, settings: Settings) -> None:
     st.caption("Stay on this page until it is done.")
 
 
-def _slice(progress: BatchProgress, model: str, settings: Settings) -> None:
+def _slice(progress: BatchProgress, settings: Settings) -> None:
     """Classify as many pictures as half a second is enough for."""
     began = time.monotonic()
-    before = progress.seconds
     try:
-        classifiers = resources.classifiers(model)
         for upload in progress.unpacked:
             uploads.get(settings, upload.id)  # marks it as used, or it would be deleted for its age
-        while progress.waiting and progress.seconds - before <= SLICE:
-            rows = answers(iter(classifiers).__next__, progress.waiting[:AT_ONCE])
-            progress.rows += [row for row in rows if row is not None]
-            del progress.waiting[:AT_ONCE]
-            progress.seconds = before + time.monotonic() - began
+        for row in progress.answers:
+            progress.done += 1
+            if row is not None:
+                progress.rows.append(row)
+            if time.monotonic() - began > SLICE:
+                break
     except TuskerError as refusal:
         progress.refusal = str(refusal)
-    if not progress.waiting:
+    progress.seconds += time.monotonic() - began
+    if progress.done == progress.total:
         _clear(progress)
 
 
@@ -175,7 +174,8 @@ def _set_stopped(progress: BatchProgress, stopped: bool) -> None:
 
 
 def _finished(progress: BatchProgress) -> None:
-    if progress.waiting:
+    unfinished = progress.done < progress.total
+    if unfinished:
         st.info(
             f"Stopped after {progress.done:,} of {progress.total:,} files.",
             icon=":material/cancel:",
@@ -188,7 +188,7 @@ def _finished(progress: BatchProgress) -> None:
         )
     rows = progress.rows
     if not rows:
-        if not progress.waiting:
+        if not unfinished:
             st.info("No pictures were found.", icon=":material/help:")
         return
     st.subheader(text.count(len(rows), "picture"))

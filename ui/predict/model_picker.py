@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import streamlit as st
 
 from core import backbones, evaluation, runs
-from core.backbones import Backbone, serving
+from core.backbones import serving
 from core.bundles import imported
 from core.jobs import JobFolder, State, enqueue, scheduling
 from core.jobs.folder import Order
 from core.runs import Summary
 from core.settings import Settings
 from ui import models, state, text, widgets
-from ui.predict import imported_models
 
 
 def choose(settings: Settings) -> str:
@@ -44,7 +46,10 @@ def _run_title(run: Summary) -> str:
 def describe(model: str, settings: Settings) -> str:
     """Size, speed and accuracy of a model, in a line."""
     if imported.exists(settings, model):
-        return imported_models.describe(imported.get(settings, model))
+        saved = imported.get(settings, model).model()
+        trained = ", its upper layers fine-tuned" if saved.fine_tuned else ""
+        title = backbones.get(saved.backbone).title
+        return f"From a bundle, not evaluated here · {title}{trained}"
     if not backbones.known(model):
         report = runs.get(settings, model).report()
         accuracy = evaluation.describe(report.accuracy)
@@ -60,40 +65,51 @@ def describe(model: str, settings: Settings) -> str:
 
 def ready(model: str, settings: Settings) -> bool:
     """Whether the model can answer; if not, say what is missing and offer to prepare it."""
+    start: Callable[..., object]
     if imported.exists(settings, model):
-        return imported_models.ready(imported.get(settings, model), settings)
-    if not backbones.known(model):
+        saved = imported.get(settings, model)
+        if saved.ready(settings):
+            return True
+        job, start = saved.job, partial(imported.queue_build, saved)
+        needed = "Its network must be built here once, which takes a few seconds."
+        label = "Build it"
+    elif not backbones.known(model) or serving.locate(backbones.get(model), settings) is not None:
         return True
-    row = backbones.get(model)
-    if serving.locate(row, settings) is not None:
-        return True
-    job = JobFolder(serving.kept_in(row, settings))
-    status = scheduling.status(job, settings).state if job.exists else None
-    if status in (State.QUEUED, State.RUNNING):
-        widgets.watch(job, settings, "model", may_cancel=False)
-        return False
-    if status is State.FAILED:
-        widgets.error(job.recorded().sentence)
     else:
+        row = backbones.get(model)
+        job = JobFolder(serving.kept_in(row, settings))
+        order = Order(kind="prepare", arguments={"backbone": row.name})
+        start = partial(enqueue, job.path, order)
         duration = (
             "Its weights are here; converting them takes about half a minute."
             if row.offline
             else f"Its weights ({row.megabytes:.0f} MB) are downloaded, then converted: a minute "
             "or two."
         )
-        st.info(f"{row.title} has not been used on this machine yet. {duration} This happens once.")
-    st.button(
-        "Try again" if status is State.FAILED else f"Prepare {row.title}",
-        type="primary",
-        icon=":material/download:",
-        on_click=_prepare,
-        args=(row, settings),
-    )
-    widgets.show_refusal(state.PREPARE_REFUSAL)
+        needed = f"{row.title} has not been used on this machine yet. {duration} This happens once."
+        label = f"Prepare {row.title}"
+    status = scheduling.status(job, settings).state if job.exists else None
+    if status in (State.QUEUED, State.RUNNING):
+        st.info(needed)
+        widgets.watch(job, settings, "model", may_cancel=False)
+        return False
+    failed = status is State.FAILED
+    if failed:
+        widgets.error(job.recorded().sentence)
+    else:
+        st.info(needed)
+    if backbones.known(model) or state.may_change(model, settings):
+        st.button(
+            "Try again" if failed else label,
+            type="primary",
+            icon=":material/download:",
+            on_click=_prepare,
+            args=(start, settings),
+        )
+        widgets.show_refusal(state.PREPARE_REFUSAL)
     return False
 
 
-def _prepare(row: Backbone, settings: Settings) -> None:
-    order = Order(kind="prepare", arguments={"backbone": row.name})
+def _prepare(start: Callable[..., object], settings: Settings) -> None:
     with widgets.keep_refusal(state.PREPARE_REFUSAL):
-        enqueue(serving.kept_in(row, settings), order, settings, by=state.mark(settings))
+        start(settings, by=state.mark(settings))

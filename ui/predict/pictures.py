@@ -10,7 +10,7 @@ from streamlit.typing import UploadedFile
 from core.archive import sources
 from core.intake import samples
 from core.settings import Settings
-from ui import resources, state
+from ui import state
 
 LIVE = "Live"
 SOURCES = ("Upload", "Camera", LIVE, "Samples")  # without icons, to fit a phone
@@ -49,7 +49,7 @@ def choose(settings: Settings) -> list[Picture] | Batch:
     if source == "Samples":
         show_samples()
         name = st.session_state.get(state.SAMPLE)
-        photographs = resources.sample_photographs()
+        photographs = samples.photographs()
         return [Picture(name, photographs[name])] if name in photographs else []
     if source == LIVE:
         st.caption("Hold something up to the camera. Each frame is classified.")
@@ -72,7 +72,7 @@ def choose(settings: Settings) -> list[Picture] | Batch:
 
 def show_samples() -> None:
     """The sample pictures, each with a button."""
-    photographs = resources.sample_photographs()
+    photographs = samples.photographs()
     with st.grid(len(photographs), min_column_width=120, gap="small") as grid:
         for name, content in photographs.items():
             with grid.cell():

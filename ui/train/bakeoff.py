@@ -16,9 +16,6 @@ from core.training.config import TrainingConfig
 from ui import state, text, widgets
 from ui.charts import comparison
 
-NAMED = 3
-"""Backbones that are listed by name."""
-
 
 def offer(
     upload: Upload, examined: Intake, config: TrainingConfig | None, settings: Settings
@@ -54,6 +51,7 @@ def _offer(
     share = 1 - (config.test if config is not None and not examined.dataset.predefined else 0)
     pictures = round(share * len(examined.dataset.examples))
     seconds = compare.seconds(pictures, rows, settings)
+    tried = text.listed([row.title for row in rows])
     duration = "" if again else f" About {text.duration(seconds)}."
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -64,8 +62,8 @@ def _offer(
             args=(upload, examined, config, settings),
         )
         st.caption(
-            f"Which backbone suits your pictures? Tries {_listed([row.title for row in rows])} on "
-            f"them, without the test pictures.{duration}"
+            f"Which backbone suits your pictures? Tries {tried} on them, without "
+            f"the test pictures.{duration}"
         )
     widgets.show_refusal(state.COMPARE_REFUSAL)
 
@@ -114,9 +112,3 @@ def _row(candidate: Candidate, chosen: str) -> None:
 
 def _use(backbone: str) -> None:
     st.session_state[state.BACKBONE] = backbone
-
-
-def _listed(names: list[str]) -> str:
-    if len(names) > NAMED:
-        return f"the {len(names)} that are on this machine"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -9,11 +9,11 @@ from streamlit.typing import UploadedFile
 
 from core.capture.saving import as_zip, missing, save, single_burst_classes
 from core.checks import Severity
-from core.checks.findings import listed
 from core.errors import TuskerError
 from core.intake import Intake
 from core.intake.uploads import Upload
 from core.settings import Settings
+from core.system.prose import listed
 from core.training import config
 from ui import launch, state, text, widgets
 from ui.live_camera import capture_view
@@ -91,7 +91,6 @@ def _add_files(settings: Settings) -> None:
     session = capture_view.session()
     with st.expander("Add pictures from files", icon=":material/upload:"):
         ids: dict[str, int] = {each.name: each.id for each in session.classes}
-        turn = st.session_state.setdefault(state.CAPTURE_ROUND, 0)
         if not ids:
             st.caption("Add a class first.")
             return
@@ -106,21 +105,18 @@ def _add_files(settings: Settings) -> None:
             key=f"capture class {hash(tuple(ids.items()))}",
         )
         st.session_state[state.CAPTURE_CLASS] = ids[chosen]
-        key = f"capture files {turn}"
-        st.file_uploader(
+        widgets.uploader(
             "Pictures of it",
+            "capture files",
+            lambda files: _take(ids[chosen], files),
             accept_multiple_files=True,
             max_upload_size=settings.picture_megabytes,
-            key=key,
-            on_change=_take,
-            args=(ids[chosen], key),
         )
         for sentence in st.session_state.get(state.CAPTURE_PROBLEMS, ()):
             st.warning(text.plain(sentence, 400), icon=":material/broken_image:")
 
 
-def _take(class_id: int, key: str) -> None:
-    files: list[UploadedFile] = st.session_state[key]
+def _take(class_id: int, files: list[UploadedFile]) -> None:
     session = capture_view.session()
     burst = time.time_ns() // 1_000_000
     problems = []
@@ -133,8 +129,6 @@ def _take(class_id: int, key: str) -> None:
         else:
             if left_out:
                 problems.append(f"{file.name}: left out, nearly the same as another picture.")
-    widgets.release(files)
-    st.session_state[state.CAPTURE_ROUND] += 1  # a new key empties the uploader
     more = [f"… and {len(problems) - NAMED} more"] if len(problems) > NAMED else []
     st.session_state[state.CAPTURE_PROBLEMS] = problems[:NAMED] + more
 

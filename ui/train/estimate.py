@@ -20,8 +20,8 @@ from core.training.config import TrainingConfig
 from ui import state, text
 
 DESCRIPTIONS = {
-    "quick": "Only a new head on top of what it knows.",
-    "balanced": "The head, then the last stage of the backbone.",
+    "quick": "Trains only the final layer.",
+    "balanced": "Then fine-tunes the top of the network.",
     "thorough": "More views of each picture, two stages.",
 }
 
@@ -44,7 +44,7 @@ class Forecast:
             with contextlib.suppress(TuskerError):  # the backbone has fewer stages
                 config = training_config.preset(preset, backbone=backbone)
                 seconds = estimate.estimate(self.dataset, config, self.settings).scored
-                caption = f"**≈ {text.plain(estimate.duration(seconds))}** · {caption}"
+                caption = f"**≈ {text.duration(seconds)}** · {caption}"
             captions.append(caption)
         return captions
 
@@ -62,7 +62,7 @@ class Forecast:
         if fitting.batch_size < config.batch_size:
             st.info(
                 f"The batch will be {fitting.batch_size} instead of {config.batch_size}, to fit "
-                f"into {resources.format_bytes(free)} of free memory.",
+                f"into {text.size(free)} of free memory.",
                 icon=":material/memory:",
             )
         try:

@@ -69,18 +69,6 @@ def _picture(upload: Upload, example: Example) -> None:
     )
 
 
-def show_skipped(examined: Intake) -> None:
-    """Every file that was left out and why, on the screen and as CSV."""
-    skipped = examined.dataset.skipped
-    if not skipped:
-        return
-    count = text.count(len(skipped), "file was left out", "files were left out")
-    with st.expander(f":material/visibility_off: {count}"):
-        widgets.skipped(skipped)
-        rows = [(file.name, file.reason) for file in skipped]
-        widgets.download_csv(("file", "why"), lambda: rows, "left_out.csv")
-
-
 def _apply(upload: Upload, remedy: Remedy) -> None:
     remedies = st.session_state.setdefault(state.REMEDIES, {})
     remedies.setdefault(upload.id, []).append(remedy.model_dump(mode="json"))

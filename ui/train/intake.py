@@ -56,32 +56,24 @@ def offer(settings: Settings) -> None:
         camera.offer(settings)
         return
     widgets.show_refusal(state.REFUSAL)
-    turn = st.session_state.setdefault(state.ROUND, 0)
     if source == "Zip":
         st.caption("One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`")
-        archive = st.file_uploader(
+        widgets.uploader(
             "Drop a zip of class folders",
+            "zip",
+            lambda files: _upload(lambda: _take_zip(files, settings)),
             type="zip",
             max_upload_size=settings.archive_megabytes,
-            key=f"zip {turn}",
         )
-        if archive is not None:
-            name = archive.name.removesuffix(".zip")
-            _upload(lambda: uploads.store_zip(archive, name, settings, by=mark))
-            widgets.release([archive])
-            st.rerun()
     elif source == "Folder":
         st.caption("Choose the folder that holds one folder for each class.")
-        files = st.file_uploader(
+        widgets.uploader(
             "Choose a folder of class folders",
+            "folder",
+            lambda files: _upload(lambda: _take_folder(files, settings)),
             accept_multiple_files="directory",
             max_upload_size=settings.archive_megabytes,
-            key=f"folder {turn}",
         )
-        if files:
-            _upload(lambda: _take_folder(files, settings))
-            widgets.release(files)
-            st.rerun()
     else:
         st.caption(
             f"{samples.PER_CLASS * 10} handwritten digits from scikit-learn, in ten classes. "
@@ -101,6 +93,12 @@ def offer(settings: Settings) -> None:
     )
 
 
+def _take_zip(files: list[UploadedFile], settings: Settings) -> Upload:
+    (archive,) = files
+    name = archive.name.removesuffix(".zip")
+    return uploads.store_zip(archive, name, settings, by=state.mark(settings))
+
+
 def _take_folder(files: list[UploadedFile], settings: Settings) -> Upload:
     name = files[0].name.replace("\\", "/").split("/")[0] or "folder"
     named = ((file.name, file) for file in files)
@@ -110,7 +108,6 @@ def _take_folder(files: list[UploadedFile], settings: Settings) -> Upload:
 def _upload(take: Callable[[], Upload]) -> None:
     with widgets.keep_refusal(state.REFUSAL):
         st.query_params[state.UPLOAD] = take().id
-    st.session_state[state.ROUND] += 1  # a new key empties the uploader
 
 
 def examined(upload: Upload, settings: Settings) -> Intake | None:
@@ -119,7 +116,11 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
     if status.state is State.FINISHED:
         remedies = findings.applied(upload)
         try:
-            return intake.apply_remedies(upload.path, remedies) if remedies else upload.intake()
+            return (
+                intake.apply_remedies(upload.path, remedies, settings)
+                if remedies
+                else upload.intake()
+            )
         except TuskerError as refusal:
             _unusable(str(refusal))
             return None
@@ -153,14 +154,14 @@ def show(upload: Upload, examined: Intake) -> bool:
     )
     change.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
     findings.show(upload, examined)
-    findings.show_skipped(examined)
+    widgets.skipped(dataset.skipped)
     _strips(upload, examined)
     return not any(finding.severity is Severity.BLOCKS for finding in examined.findings)
 
 
 def _strips(upload: Upload, examined: Intake) -> None:
     dataset = examined.dataset
-    most = max(dataset.count(label) for label in range(len(dataset.classes)))
+    most = max((dataset.count(label) for label in range(len(dataset.classes))), default=1)
     for label, name in islice(enumerate(dataset.classes), CLASSES):
         number = dataset.count(label)
         title, strip = st.columns([1, 4], vertical_alignment="center")

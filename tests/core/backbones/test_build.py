@@ -60,13 +60,10 @@ def test_a_cut_with_nothing_above_it_is_refused(stage):
         build.top_model(get("tiny"), stage, build.trunk(get("tiny"), "random"))
 
 
-def test_random_weights_come_from_the_seed_and_from_nothing_else():
-    backbone = get("tiny")
-    first, again, other = (
-        build.trunk(backbone, "random", seed).get_weights() for seed in (3, 3, 4)
-    )
+def test_random_weights_are_the_same_each_time():
+    first, again = (build.trunk(get("tiny"), "random").get_weights() for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert all(array.std() > 0 for array in first)
 
 
 @pytest.mark.parametrize("name", ["tiny", "resnet50"])

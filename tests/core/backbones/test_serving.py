@@ -140,7 +140,7 @@ def test_cancelling_leaves_nothing_half_made(settings):
 
     with pytest.raises(Cancelled):
         serving.prepare(TINY, settings, stop)
-    assert list((settings.home / "backbones" / "tiny").iterdir()) == []
+    assert not (settings.home / "backbones").exists()
 
 
 def test_without_its_weights_a_backbone_is_not_made_and_nothing_remains(settings, monkeypatch):
@@ -155,7 +155,8 @@ def test_without_its_weights_a_backbone_is_not_made_and_nothing_remains(settings
 def test_a_conversion_that_changes_the_answers_is_a_failure(tiny_home):
     from core.backbones import build
 
-    other = build.imagenet_classifier(TINY, "random", seed=1)
+    other = build.imagenet_classifier(TINY, "random")
+    other.set_weights([2 * array for array in other.get_weights()])
     with pytest.raises(RuntimeError, match="off by"):
         serving._check(other, serving.locate(TINY, tiny_home[0]), TINY.size)
 

@@ -1,7 +1,6 @@
 import dataclasses
 import hashlib
 import http.server
-import os
 import socket
 import threading
 
@@ -104,17 +103,6 @@ def test_a_download_that_is_cut_leaves_nothing(settings, host):
     with pytest.raises(WeightsUnavailable, match="could not be downloaded"):
         weights.fetch(row(f"{host.url}/w.h5"), settings)
     assert left_behind(settings) == []
-
-
-def test_what_a_killed_download_left_is_swept_and_a_running_one_is_not(settings, host):
-    folder = weights.folder(settings)
-    folder.mkdir(parents=True)
-    stale, running = folder / ".download-old", folder / ".download-new"
-    for path in (stale, running):
-        path.write_bytes(b"half")
-    os.utime(stale, (0, 0))
-    path = weights.fetch(row(f"{host.url}/w.h5"), settings)
-    assert set(left_behind(settings)) == {running, path}
 
 
 def test_a_cancelled_download_leaves_nothing(settings, host):

@@ -9,6 +9,7 @@ from core import backbones, dataset
 from core.backbones import serving, weights
 from core.bakeoff import compare as bakeoff
 from core.bakeoff.result import conditions_of
+from core.dataset import splitting
 from core.errors import BadDataset, Cancelled, WeightsUnavailable
 from core.estimating import unit_costs
 from core.pipeline.extraction import extract
@@ -21,10 +22,11 @@ QUIET = lambda *_: None  # noqa: E731 - a name for saying nothing
 
 
 @pytest.fixture
-def compare(tiny, settings, some_shapes):
+def compare(tiny, settings, some_shapes, monkeypatch):
     def made(config=None, progress=QUIET, rows=(tiny,), taken=some_shapes):
         asked = config or asked_for("quick")
-        return bakeoff.compare(taken.dataset, taken.pictures, asked, settings, progress, rows)
+        monkeypatch.setattr(bakeoff, "available", lambda _settings: rows)
+        return bakeoff.compare(taken.dataset, taken.pictures, asked, settings, progress)
 
     return made
 
@@ -88,7 +90,7 @@ def test_pictures_of_a_group_are_not_taught_and_asked_about(compare, monkeypatch
     compare(taken=type(some_shapes)(grouped, some_shapes.pictures))
     parted = dataset.split(grouped, validation=0.15, test=0.15, seed=0)
     taking_part = [e for e in parted.examples if e.split != "test"]
-    np.testing.assert_array_equal(asked[0], cross_validation.groups(taking_part))
+    np.testing.assert_array_equal(asked[0], splitting.groups(taking_part))
     assert len(np.unique(asked[0])) < len(taking_part)
 
 
@@ -179,6 +181,7 @@ def test_the_best_comes_first_and_the_others_say_how_far_they_are_behind():
     worse = np.arange(200) < 120
     ranked = bakeoff.ranked(
         {"resnet50": worse, "mobilenetv2": right, "tiny": right},
+        np.arange(200),
         milliseconds={"resnet50": 3.0, "mobilenetv2": 9.0, "tiny": 5.0},
         megabytes={"resnet50": 1.0, "mobilenetv2": 1.0, "tiny": 1.0},
     )
@@ -186,6 +189,26 @@ def test_the_best_comes_first_and_the_others_say_how_far_they_are_behind():
     assert ranked[0].behind is None
     assert ranked[1].behind.value == 0 and ranked[1].as_good
     assert ranked[2].behind.value == 0.15 and not ranked[2].as_good
+
+
+def test_the_best_of_eight_equal_backbones_has_no_lead_beyond_chance():
+    """Without a correction for multiple comparisons, every third set of eight has a "winner"."""
+    generator, worse = np.random.default_rng(0), 0
+    names = list(backbones.BACKBONES)[:8]
+    costs = dict.fromkeys(names, 1.0)
+    for _ in range(200):
+        correct = {name: generator.random(150) < 0.8 for name in names}
+        ranked = bakeoff.ranked(correct, np.arange(150), costs, costs)
+        worse += not all(candidate.as_good for candidate in ranked)
+    assert worse <= 0.07 * 200
+
+
+def test_a_lead_on_one_burst_is_no_lead():
+    best, other = np.arange(100) < 90, np.arange(100) < 70
+    costs = {"resnet50": 1.0, "mobilenetv2": 1.0}
+    for groups, as_good in ((np.arange(100), False), (np.arange(100) // 20, True)):
+        ranked = bakeoff.ranked({"resnet50": best, "mobilenetv2": other}, groups, costs, costs)
+        assert ranked[1].as_good is as_good
 
 
 def test_only_what_needs_no_download_is_at_hand(settings, tiny):

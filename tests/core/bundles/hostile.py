@@ -135,7 +135,7 @@ def _twice() -> bytes:
     with zipfile.ZipFile(buffer, "w") as target:
         for name, content in whole().items():
             target.writestr(name, content)
-        target.writestr("Model.JSON", described(backbone="resnet50"))
+        target.writestr("model.json", described(backbone="resnet50"))
     return buffer.getvalue()
 
 

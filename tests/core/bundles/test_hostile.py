@@ -103,7 +103,7 @@ def test_each_is_refused_in_a_sentence_in_little_memory_without_running_anything
         ("weights that say they do", "such a model has at most"),
         ("encrypted", "without a password"),
         ("a climbing name", "may lead out"),
-        ("two files of one name", "Two files in this zip"),
+        ("two files of one name", "model.json in this bundle"),
         ("a word too many", "custom_objects"),
     ],
 )

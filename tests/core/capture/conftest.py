@@ -2,8 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.capture.network import network as open_network
-from core.capture.session import CaptureSession
+from core.capture.session import CaptureSession, open_network
 from core.model.classifier import Classifier
 from core.settings import Settings
 from tests.shapes import draw, encoded

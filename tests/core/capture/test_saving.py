@@ -101,7 +101,7 @@ def test_that_a_single_burst_flatters_is_told_with_what_is_found(
         assert at_work.ended(upload.job, settings).state is State.FINISHED
     (told,) = (found for found in upload.intake().findings if found.code == "one_burst")
     assert "Class 1" in told.sentence
-    assert told in intake.apply_remedies(upload.path, ()).findings
+    assert told in intake.apply_remedies(upload.path, (), settings).findings
 
 
 def test_too_little_is_not_kept_and_nothing_is_written(show: Show, settings: Settings) -> None:

@@ -169,7 +169,7 @@ def test_a_class_is_renamed_with_its_pictures_and_new_names_are_free(show: Show)
 def test_no_tensorflow_is_needed() -> None:
     program = (
         "import sys; from core.settings import Settings\n"
-        "from core.capture.network import network\n"
+        "from core.capture.session import open_network as network\n"
         "from core.capture.session import CaptureSession\n"
         "from tests.shapes import draw, encoded\n"
         "s = CaptureSession(network(Settings()), Settings())\n"

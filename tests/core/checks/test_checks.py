@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from core import checks, intake
 from core.checks import Finding, Severity
@@ -141,7 +141,7 @@ def test_exact_copies_are_found_and_all_but_one_can_be_left_out(tmp_path):
     assert set(found["copies"].remedy.files) == {"ant/copy.jpg", "ant/copy2.jpg"}
     after = apply(grouped, [found["copies"].remedy])
     assert set(found) - {"copies"} == {
-        f.code for f in checks.run_checks(after, intake.pictures(tmp_path / "intake"))
+        f.code for f in checks.run_checks(after, intake.pictures(tmp_path / "intake"), LIMITS)
     }
 
 
@@ -154,7 +154,7 @@ def test_the_same_picture_in_two_classes_blocks_until_resolved(tmp_path):
     assert finding.severity is Severity.BLOCKS
     assert set(finding.files) == {"ant/3.jpg", "bee/wrong.jpg", "ant/4.jpg", "bee/wrong.png"}
     after = apply(grouped, [finding.remedy])
-    still = checks.run_checks(after, intake.pictures(tmp_path / "intake"))
+    still = checks.run_checks(after, intake.pictures(tmp_path / "intake"), LIMITS)
     assert Severity.BLOCKS not in {f.severity for f in still}
 
 
@@ -164,6 +164,94 @@ def test_what_looks_the_same_in_two_classes_warns(tmp_path):
     finding = taken(files, tmp_path)[1]["alike_in_two_classes"]
     assert finding.severity is Severity.WARNS
     assert set(finding.files) == {"ant/3.jpg", "bee/wrong.jpg"}
+
+
+def circles(colour: tuple[int, int, int], count: int) -> list[bytes]:
+    """Circles at the same places for every colour."""
+    drawn = []
+    for number in range(count):
+        random = np.random.default_rng(number)
+        picture = Image.new("RGB", (200, 200), (255, 255, 255))
+        x, y, radius = random.integers(60, 140), random.integers(60, 140), random.integers(25, 55)
+        box = (int(x - radius), int(y - radius), int(x + radius), int(y + radius))
+        ImageDraw.Draw(picture).ellipse(box, fill=colour)
+        drawn.append(encoded(picture, "PNG"))
+    return drawn
+
+
+def test_classes_that_differ_only_in_colour_are_not_the_same_picture(tmp_path):
+    # A green that has the grey level of red.
+    colours = {"red": (255, 0, 0), "green": (0, 130, 0)}
+    files = {
+        f"{name}/{number}.png": picture
+        for name, colour in colours.items()
+        for number, picture in enumerate(circles(colour, 20))
+    }
+    grouped, found = taken(files, tmp_path)
+    assert not {"in_two_classes", "alike_in_two_classes"} & set(found)
+    sides: dict[int | None, set[int]] = {}
+    for example in grouped.examples:
+        sides.setdefault(example.group, set()).add(example.label)
+    assert all(len(labels) == 1 for group, labels in sides.items() if group is not None)
+
+
+def test_scenes_that_differ_only_in_colour_are_not_grouped(tmp_path):
+    files = healthy()
+    # Cb and Cr mirrored at grey: every hue becomes its complement, at the same grey level.
+    planes = [np.asarray(plane) for plane in photograph(3).convert("YCbCr").split()]
+    complement = np.stack([planes[0], 255 - planes[1], 255 - planes[2]], 2)
+    other = Image.fromarray(complement, "YCbCr").convert("RGB")
+    files["bee/other.jpg"] = encoded(other)
+    grouped, _ = taken(files, tmp_path)
+    assert {e.group for e in grouped.examples} == {None}
+
+
+def test_a_grey_copy_of_a_colour_picture_is_a_near_duplicate(tmp_path):
+    files = healthy()
+    files["ant/grey.jpg"] = encoded(photograph(3).convert("L"))
+    groups = {e.name: e.group for e in taken(files, tmp_path)[0].examples}
+    assert groups["ant/grey.jpg"] is not None
+    assert groups["ant/grey.jpg"] == groups["ant/3.jpg"]
+
+
+def test_equal_pixels_in_another_format_are_copies_and_one_changed_pixel_is_not(tmp_path):
+    picture = Image.open(io.BytesIO(encoded(photograph(3))))
+    changed = picture.copy()
+    changed.putpixel((7, 9), tuple(value ^ 1 for value in picture.getpixel((7, 9))))
+    files = healthy()
+    files["ant/equal.png"] = encoded(picture, "PNG")
+    files["bee/changed.png"] = encoded(changed, "PNG")
+    _, found = taken(files, tmp_path)
+    assert set(found["copies"].files) == {"ant/3.jpg", "ant/equal.png"}
+    assert "in_two_classes" not in found
+    assert "bee/changed.png" in found["alike_in_two_classes"].files
+
+
+def test_many_tight_copies_and_their_crops_are_one_group(tmp_path):
+    files = {}
+    for scene in range(24):
+        picture = photograph(40_000 + scene)
+        for number in range(5):
+            noise = np.random.default_rng(number).normal(0, 4, (180, 240, 3))
+            noisy = np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8)
+            whole = Image.fromarray(noisy)
+            files[f"{'ab'[scene % 2]}/{scene} whole {number}.jpg"] = encoded(whole)
+            edges = (0.05, 0.03 + 0.005 * number, 0.04, 0.02)
+            files[f"{'ab'[scene % 2]}/{scene} cropped {number}.jpg"] = encoded(
+                cropped(whole, *edges)
+            )
+    grouped, _ = taken(files, tmp_path)
+    groups: dict[str, set[int | None]] = {}
+    for example in grouped.examples:
+        groups.setdefault(example.name.split("/")[1].split()[0], set()).add(example.group)
+    assert all(len(numbers) == 1 for numbers in groups.values())
+    assert len(set.union(*groups.values()) - {None}) == 24
+    for seed in range(3):
+        dealt = split(grouped, validation=0.15, test=0.15, seed=seed)
+        sides: dict[str, set[str | None]] = {}
+        for example in dealt.examples:
+            sides.setdefault(example.name.split("/")[1].split()[0], set()).add(example.split)
+        assert [scene for scene, side in sides.items() if len(side) > 1] == []
 
 
 def test_a_leak_across_a_given_split_is_reported(tmp_path):
@@ -176,7 +264,9 @@ def test_a_leak_across_a_given_split_is_reported(tmp_path):
     assert found["leaks"].remedy.files == ("train/ant/7.jpg",)
     assert set(found["leaks"].files) == {"train/ant/7.jpg", "val/ant/leak.jpg"}
     after = apply(grouped, [found["leaks"].remedy])
-    assert "leaks" not in {f.code for f in checks.run_checks(after, tmp_path / "intake/pictures")}
+    assert "leaks" not in {
+        f.code for f in checks.run_checks(after, tmp_path / "intake/pictures", LIMITS)
+    }
 
 
 def test_poor_pictures_are_found_each_for_its_reason(tmp_path):
@@ -242,7 +332,7 @@ def test_small_and_unequal_classes_are_found(tmp_path):
 def test_fewer_than_two_classes_block(tmp_path):
     grouped, _ = taken(healthy(4), tmp_path)
     single = apply(grouped, [Remedy(kind="leave_out", label="", classes=("bee",))])
-    found = checks.run_checks(single, tmp_path / "intake/pictures")
+    found = checks.run_checks(single, tmp_path / "intake/pictures", LIMITS)
     assert (found[0].code, found[0].severity) == ("two_classes", Severity.BLOCKS)
 
 
@@ -275,14 +365,24 @@ def test_findings_come_with_the_gravest_first(tmp_path):
     assert order[0] == 0
 
 
-def test_pictures_are_looked_at_again_where_nothing_was_kept(tmp_path):
+@pytest.mark.parametrize("before", ["missing", "of an earlier version"])
+def test_fingerprints_are_computed_again_once_when(before, tmp_path):
     files = healthy(6)
     files["ant/copy.jpg"] = files["ant/1.jpg"]
     grouped, found = taken(files, tmp_path)
-    (tmp_path / "intake/pictures/fingerprints.npz").unlink()
-    again, findings = checks.examine(grouped, tmp_path / "intake/pictures")
+    pictures = tmp_path / "intake/pictures"
+    kept = pictures / "fingerprints.npz"
+    if before == "missing":
+        kept.unlink()
+    else:
+        with np.load(kept) as data:
+            earlier = {name: data[name] for name in ("sha256", "grey", "measures")}
+        np.savez(kept, **earlier)
+    again, findings = checks.examine(grouped, pictures, LIMITS)
     assert again == grouped
     assert {f.code for f in findings} == set(found)
+    (pictures / grouped.examples[0].path).unlink()  # no picture is decoded a second time
+    assert checks.run_checks(grouped, pictures, LIMITS) == findings
 
 
 def test_pictures_are_examined_at_the_rate_of_a_thousand_in_fifteen_seconds(tmp_path):

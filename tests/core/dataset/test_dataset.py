@@ -69,9 +69,9 @@ def test_a_zip_of_class_folders_is_read(tmp_path):
         ),
         pytest.param(
             ["cat/small/1.png", "dog/small/1.png", "dog/large/1.png"],
-            "cat/small dog/small large",
+            "cat dog",
             "",
-            id="equal names are told apart by their parents",
+            id="subfolders with repeated names belong to their class",
         ),
         pytest.param(
             ["train/a/1.png", "train/b/1.png", "test/1.png", "test/2.png"],

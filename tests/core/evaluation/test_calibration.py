@@ -100,6 +100,18 @@ def test_thresholds_are_chosen_on_validation_and_measured_on_test(predictions):
     assert result[-1].error.value < result[0].error.value
 
 
+def test_the_error_to_choose_by_is_that_of_the_validation_pictures(predictions):
+    labels, probabilities = predictions
+    own, validation, test = labels[:200], probabilities[:200], probabilities[200:]
+    result = calibration.choices(validation, labels[200:], test, validation_labels=own)
+    for choice in result:
+        covered = validation.max(axis=1) >= choice.value
+        wrong = validation[covered].argmax(axis=1) != own[covered]
+        assert choice.validation.value == pytest.approx(wrong.mean())
+        assert choice.validation.low < choice.validation.high
+    assert any(choice.validation.value != choice.error.value for choice in result)
+
+
 def test_equal_probabilities_pass_a_threshold_together():
     labels, probabilities = np.array([0, 0, 0, 1]), np.tile([0.8, 0.2], (4, 1))
     assert len(calibration.coverage(labels, probabilities)) == 1

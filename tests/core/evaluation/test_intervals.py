@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from core.evaluation import intervals, metrics
+from core.evaluation import evaluate, intervals, metrics
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (0, 30), (143, 153), (30, 30)])
@@ -18,7 +18,7 @@ def test_without_trials_the_bounds_are_0_and_1():
 
 
 def test_the_interval_of_f1_follows_from_that_of_the_jaccard_index():
-    low, high = intervals.wilson(8, 10)
+    low, high = map(float, intervals.wilson(8, 10))
     assert intervals.wilson_f1(8, 2) == pytest.approx((2 * low / (1 + low), 2 * high / (1 + high)))
     assert intervals.wilson_f1(5, 0)[1] == 1
     assert intervals.wilson_f1(5, 0)[0] < 0.9
@@ -35,12 +35,111 @@ def test_the_bootstrap_does_not_depend_on_its_chunks(monkeypatch):
     values = np.random.default_rng(0).normal(size=50)
 
     def draw():
-        return intervals.bootstrap(50, lambda rows: values[rows].mean(axis=1), seed=1)
+        return intervals.bootstrap(values[:, None], np.arange(50), seed=1)[:, 0]
 
     whole = draw()
     monkeypatch.setattr(intervals, "CHUNK", 300)
     assert np.array_equal(draw(), whole)
     assert whole.std() == pytest.approx(values.std() / np.sqrt(50), rel=0.1)
+
+
+def test_a_bootstrap_draws_whole_groups():
+    values, groups = np.repeat([0.0, 1.0], 50), np.arange(100) // 10
+    draws = intervals.bootstrap(values[:, None], groups, seed=0)[:, 0]
+    assert set(np.round(10 * draws, 6)) <= set(range(11))
+    assert draws.std() == pytest.approx(0.5 / np.sqrt(10), rel=0.1)
+
+
+def test_pictures_without_groups_keep_their_interval():
+    correct = np.arange(153) < 143
+    for groups in (np.arange(153), np.random.default_rng(0).permutation(153)):
+        assert intervals.design_effect(correct, groups) == pytest.approx(1, abs=1e-12)
+        low, high = intervals.wilson(143, 153)
+        found = intervals.share(correct, groups)
+        assert (found.low, found.high) == pytest.approx((float(low), float(high)), abs=1e-9)
+
+
+def test_ten_scenes_of_ten_frames_are_worth_about_ten_pictures():
+    scenes = np.arange(100) // 10
+    low, high = map(float, intervals.wilson(8, 10))
+    whole_scenes = intervals.share(scenes < 8, scenes)
+    assert (whole_scenes.low, whole_scenes.high) == pytest.approx((low, high), abs=0.03)
+    all_correct = intervals.share(np.ones(100), scenes)
+    assert all_correct.low == pytest.approx(float(intervals.wilson(10, 10)[0]))
+    spread = intervals.share(np.arange(100) % 10 < 8, scenes)  # two mistakes in every scene
+    assert spread.high - spread.low < 0.7 * (whole_scenes.high - whole_scenes.low)
+
+
+def burst_results(generator, model, accuracy, correlation, sizes):
+    """Whether each picture of bursts is correct, with a correlation inside bursts."""
+    if correlation == 0:
+        chances = np.full(len(sizes), accuracy)
+    elif model == "beta":
+        scale = 1 / correlation - 1
+        chances = generator.beta(accuracy * scale, (1 - accuracy) * scale, len(sizes))
+    else:  # a latent difficulty per burst and per picture, and a threshold
+        normal = stats.norm
+        shift = np.sqrt(correlation) * generator.standard_normal(len(sizes))
+        chances = normal.cdf((normal.ppf(accuracy) - shift) / np.sqrt(1 - correlation))
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    return generator.random(len(groups)) < chances[groups], groups
+
+
+@pytest.mark.parametrize("burst", [1, 3, 10, 30])
+def test_95_percent_intervals_contain_the_truth_93_to_97_times_in_100(burst):
+    generator, held = np.random.default_rng(burst), []
+    for model in ("beta", "latent"):
+        for accuracy in (0.7, 0.85, 0.95):
+            for correlation in (0.1, 0.3, 0.6, 0.9):
+                for bursts in (12, 50):
+                    for _ in range(60):
+                        sizes = np.full(bursts, burst)
+                        drawn = burst_results(generator, model, accuracy, correlation, sizes)
+                        found = intervals.share(*drawn)
+                        held.append(found.low <= accuracy <= found.high)
+    assert len(held) == 2_880
+    assert 0.93 <= np.mean(held) <= 0.975
+
+
+def test_every_interval_of_a_report_is_wider_for_bursts_than_for_single_pictures():
+    generator = np.random.default_rng(0)
+    labels = np.repeat(np.arange(40) % 4, 10)
+    groups = np.repeat(np.arange(40), 10)
+    probabilities = generator.dirichlet(np.ones(4), 40).repeat(10, axis=0)
+    probabilities[np.arange(400), labels] += 1
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    given = labels, probabilities, ("a", "b", "c", "d")
+    single, burst = (
+        evaluate(*given, validation=probabilities, groups=some) for some in (None, groups)
+    )
+
+    def width(report, path):
+        value = report
+        for name in path.split("."):
+            value = value[int(name)] if name.isdigit() else getattr(value, name)
+        return value.high - value.low
+
+    for path in (
+        "accuracy",
+        "balanced_accuracy",
+        "top.0",
+        "top.1",
+        "macro.precision",
+        "macro.recall",
+        "macro.f1",
+        "weighted.f1",
+        "weighted.recall",
+        "log_loss",
+        "per_class.0.precision",
+        "per_class.0.recall",
+        "per_class.0.f1",
+        "baseline.accuracy",
+        "baseline.gain",
+        "certainty.before.error",
+        "certainty.before.bins.0.accuracy",
+        "certainty.choices.0.error",
+    ):
+        assert width(burst, path) > 1.5 * width(single, path), path
 
 
 def test_resampling_keeps_the_number_of_pictures_of_every_class():

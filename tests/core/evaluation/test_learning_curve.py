@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.errors import RunDamaged
-from core.evaluation import advice, folds
+from core.evaluation import advice, folds, wording
 from core.evaluation.learning_curve import (
     PICTURES_PREDICTED,
     LearningCurve,
@@ -184,7 +184,7 @@ def test_the_verdict_depends_on_the_whole_interval(value, low, high, verdict):
 
 def test_a_gain_has_its_sign_and_its_unit():
     gain = Estimate(value=-0.002, low=-0.0131, high=0.0004)
-    assert advice.in_points(gain) == "−0.2 percentage points (−1.3 to 0.0)"
+    assert wording.difference(gain) == "−0.2 points (−1.4 to +0.1)"
 
 
 def test_a_curve_converts_to_json_and_back():

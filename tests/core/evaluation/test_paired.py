@@ -1,3 +1,6 @@
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -25,7 +28,7 @@ def model(labels, predicted, classes=CLASSES, keys=None, probability=0.7):
     probabilities[np.arange(len(labels)), [index[name] for name in predicted]] = probability
     report = evaluate([index[name] for name in labels], probabilities, classes)
     keys = tuple(keys or (f"{i:064x}" for i in range(len(labels))))
-    return EvaluatedModel(report, keys, probabilities)
+    return EvaluatedModel(report, keys, probabilities, np.arange(len(labels)))
 
 
 def correct_on(correct, pictures=20):
@@ -43,9 +46,43 @@ def drawn(seed, pictures, accuracy):
 @pytest.mark.parametrize(
     ("first", "second"), [(0, 0), (0, 12), (1, 0), (5, 380), (400, 1), (5_000, 5_400)]
 )
-def test_mcnemar_equals_scipy(first, second):
+def test_without_groups_the_permutation_test_is_mcnemars(first, second):
+    change = np.repeat([-1, 1, 0], [first, second, 7])
     expected = stats.binomtest(first, first + second).pvalue if first + second else 1.0
-    assert differences.mcnemar(first, second) == pytest.approx(expected, rel=1e-6)
+    p = differences.sign_flip(change, np.arange(len(change)))
+    assert p == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_permutation_test_swaps_whole_groups():
+    change = np.repeat([1, 1, 1, -1, 0], [10, 10, 5, 10, 10])
+    groups = np.repeat(np.arange(5), [10, 10, 5, 10, 10])
+    sums = [10, 10, 5, -10]
+    swapped = [abs(np.dot(signs, sums)) >= 15 for signs in itertools.product((1, -1), repeat=4)]
+    assert differences.sign_flip(change, groups) == pytest.approx(np.mean(swapped))
+    assert differences.sign_flip(change, np.arange(45)) < 0.05
+
+
+def test_equal_models_on_bursts_seldom_differ_significantly():
+    generator = np.random.default_rng(0)
+    groups = np.repeat(np.arange(30), 10)
+    p_values = [
+        differences.sign_flip(generator.integers(-1, 2, 30)[groups], groups) for _ in range(400)
+    ]
+    assert np.mean(np.array(p_values) < 0.05) < 0.07
+
+
+def test_one_better_scene_is_no_better_model():
+    """Ten corrections, all of one scene of ten frames, are worth one."""
+    worse, better = correct_on(range(10)), correct_on(range(20))
+    scenes = np.arange(20) // 10
+    single = compare(worse, better)
+    grouped = compare(replace(worse, groups=scenes), better)
+    assert single.favours("accuracy") == 1
+    for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+        wide, narrow = (getattr(result, name).estimate for result in (grouped, single))
+        assert wide.high - wide.low > 1.3 * (narrow.high - narrow.low)
+        assert not getattr(grouped, name).significant
+    assert grouped.log_loss is None
 
 
 def test_holm_adjusts_p_values():
@@ -184,7 +221,7 @@ def test_p_values_are_rounded_but_never_to_zero():
 def test_keys_must_match_the_report():
     first = correct_on([0])
     with pytest.raises(ValueError, match="expected 20 keys"):
-        EvaluatedModel(first.report, first.keys[1:], first.probabilities)
+        EvaluatedModel(first.report, first.keys[1:], first.probabilities, first.groups)
 
 
 @pytest.mark.parametrize("pictures", [15, 90])
@@ -199,7 +236,7 @@ def test_intervals_contain_the_truth_as_often_as_they_should(pictures):
         # The second model mostly agrees with the first.
         same = generator.random(len(labels)) < 0.6
         second = np.where(same, first, predict(labels, generator, 0.95))
-        return differences.of_averages(labels, first, second, 3, seed=seed)
+        return differences.of_averages(labels, first, second, 3, np.arange(len(labels)), seed=seed)
 
     truth = [d.estimate.value for d in averages(np.repeat([0, 1, 2], 100_000), 0)]
     labels = np.repeat([0, 1, 2], pictures // 3)
@@ -216,9 +253,10 @@ def test_equally_good_models_are_seldom_significantly_different():
         generator = np.random.default_rng(seed)
         correct = generator.random((2, 60)) < 0.8
         first, second = np.where(correct, labels, (labels + 1) % 3)
-        averages = differences.of_averages(labels, first, second, 3, seed=seed)
-        accuracy = differences.of_accuracy(
-            int((correct[0] & ~correct[1]).sum()), int((correct[1] & ~correct[0]).sum()), 60
+        averages = differences.of_averages(
+            labels, first, second, 3, np.arange(len(labels)), seed=seed
         )
+        change = correct[1].astype(int) - correct[0]
+        accuracy = differences.of_accuracy(change, np.arange(60))
         significant += [d.significant for d in (accuracy, *averages)]
     assert (significant / 300 < 0.08).all(), significant

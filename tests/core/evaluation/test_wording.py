@@ -3,7 +3,7 @@ import pytest
 
 from core.evaluation import Estimate, describe, evaluate
 from core.evaluation.intervals import proportion
-from core.evaluation.wording import figures
+from core.evaluation.wording import figures, rounded
 
 
 def headline(counts, classes=("ants", "bees", "wasps", "flies")):
@@ -19,6 +19,14 @@ def headline(counts, classes=("ants", "bees", "wasps", "flies")):
 def test_the_headline_has_the_accuracy_and_the_main_confusion():
     assert headline([[63, 7], [3, 80]]) == (
         "143 of 153 test pictures correct: 93.5 % (88–97 %); mostly confuses ants with bees"
+    )
+
+
+def test_a_leak_comes_first_in_the_headline():
+    report = evaluate([0, 1], [[0.9, 0.1], [0.2, 0.8]], ("ants", "bees"), leaked=1)
+    assert report.leaked == 1
+    assert report.headline.startswith(
+        "Not a fair test: 1 of 2 test pictures is a near-copy of training pictures. All 2 test"
     )
 
 
@@ -66,3 +74,9 @@ def test_figures_can_be_without_percent():
     assert describe(estimate, percent=False) == "0.93 (0.88–0.97)"
     assert figures(estimate) == ("93.1", "88", "97")
     assert describe(None) == "–"
+
+
+def test_halves_are_rounded_up_in_size():
+    assert [rounded(value, 0) for value in (62.5, 63.5, 0.5, -2.5)] == ["63", "64", "1", "-3"]
+    assert describe(proportion(15, 24)).startswith("63 %")
+    assert rounded(93.45, 1) == "93.5" and rounded(28.749999999, 2) == "28.75"

@@ -19,7 +19,7 @@ def test_an_intake_is_kept_with_its_notes_and_read_again(tmp_path: Path) -> None
     result = intake.take_in(path, "My flowers", folder, LIMITS, notes=[NOTE])
     assert result.dataset.name == "My flowers"
     assert NOTE in result.findings
-    assert intake.load(folder) == result == intake.apply_remedies(folder, ())
+    assert intake.load(folder) == result == intake.apply_remedies(folder, (), LIMITS)
     assert {path.name for path in folder.iterdir()} == {"pictures", "thumbnails", "intake.json"}
     for example in result.dataset.examples:
         with Image.open(intake.thumbnail(folder, example)) as thumbnail:

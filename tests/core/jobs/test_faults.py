@@ -11,8 +11,8 @@ def test_a_training_that_is_broken_off_resumes_to_the_same_report(
     tmp_path: Path, tiny_home: Path
 ) -> None:
     for group in faults.fast(tmp_path, tiny_home):
-        assert group.tried >= 3, group
-        assert group.resumed >= 2, group
+        assert group.tried >= 2, group
+        assert group.resumed >= 1, group
         assert group.troubles == ()
         assert group.difference == 0
 

@@ -91,17 +91,16 @@ def test_a_training_is_cancelled_while_it_fine_tunes(
 def test_a_download_is_cancelled_and_its_files_are_removed(
     job_settings: Settings, stalled: None, hangs: bool
 ) -> None:
-    weights = job_settings.home / "weights"
+    scratch = job_settings.home / "scratch"
     job = at_work.stalled_preparation(job_settings)
-    at_work.until(lambda: list(weights.glob(".download-*")))
-    other = weights / ".download-1-others"
-    other.write_bytes(b"another process is still downloading this")
+    at_work.until(lambda: list(scratch.glob("*/*/tusker-*")))
     if hangs:
         at_work.only(job_settings, "worker").suspend()
     cancel_and_wait(job, job_settings)
     at_work.until(lambda: not at_work.processes(job_settings))
     assert hangs or job.log_tail().endswith("stopped"), "it had to be killed"
-    assert list(weights.iterdir()) == [other]
+    assert not list(scratch.iterdir())
+    assert not list((job_settings.home / "weights").glob("*"))
     assert at_work.hidden(job_settings.home / "backbones") == []
 
 

@@ -42,14 +42,13 @@ def test_a_head_on_embeddings_predicts_as_the_model_on_pictures(
     head = DenseHead.from_arrays(arrays)
     found = extract(context, EVERY, None)
     embeddings = {split: found[split].embeddings[:, 0] for split in EVERY}
-    raw = head if saved.temperature is None else head.tempered(1 / saved.temperature)
     answering = CalibratedHead(
-        head, raw, saved.temperature, head.probabilities(embeddings["validation"])
+        head, saved.temperature, head.probabilities(embeddings["validation"])
     )
     from_pictures, again, _ = scoring.predict_test(context, run, "Again")
     np.testing.assert_allclose(from_pictures, first, atol=1e-6)
     np.testing.assert_allclose(again, embeddings["test"], atol=1e-5)
-    scoring.write_report(context, run, answering, head.probabilities(embeddings["test"]), again)
+    scoring.write_report(context, run, answering, head.probabilities(embeddings["test"]))
     (run.path / "manifest.json").unlink()  # it is of the report that was replaced
     np.testing.assert_array_equal(run.probabilities(), first)
 

@@ -256,7 +256,7 @@ def test_the_same_settings_and_seed_give_the_same_report_to_the_last_bit(
     trainings, tiny_home, some_shapes, tmp_path, preset
 ):
     first = trainings(preset).run
-    shutil.copytree(tiny_home, tmp_path / "home", ignore=shutil.ignore_patterns("*.json"))
+    shutil.copytree(tiny_home, tmp_path / "home")
     home = Settings(home=tmp_path / "home")
     again = train(some_shapes, asked_for(preset), tmp_path / "again", home).run
     np.testing.assert_array_equal(again.probabilities(), first.probabilities())
@@ -320,7 +320,7 @@ def test_cancelling_leaves_an_unfinished_run_and_keeps_what_was_looked_at(
     assert files(run) == {"config.json", "dataset.json"}
     assert not list(run.path.glob(".*"))
     again = train(some_shapes, QUICK, tmp_path / "again", settings, features=tmp_path / "features")
-    assert "42 of 42 views came from the cache; 0 went through the backbone." in notes(again)
+    assert "42 of 42 views came from the cache; 0 were extracted." in notes(again)
 
 
 @pytest.mark.parametrize("mode", ["personal", "public"])

@@ -1,11 +1,13 @@
 """A model is found by its name, and scored on pictures of its classes."""
 
+import io
 import zipfile
 
 import numpy as np
 import pytest
 
 from core.errors import BadDataset, BadInput, RunDamaged, UnknownModel
+from core.export import packing
 from core.predict import lookup
 from tests import shapes
 
@@ -82,3 +84,43 @@ def test_of_many_other_classes_the_first_are_named(trained, tmp_path):
             archive.writestr(f"kind{number}/a.jpg", shapes.encoded(shapes.draw(number % 8, number)))
     with pytest.raises(BadDataset, match=r"found kind0, kind1, kind2, kind3, kind4 and 4 more\."):
         lookup.evaluate_on(done.run.id, source, done.settings)
+
+
+def trained_zip(done, path, splits):
+    """A zip of pictures that a run was trained with."""
+    dataset = done.run.dataset()
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, example in enumerate(dataset.examples):
+            if example.split in splits:
+                content = (done.pictures / example.path).read_bytes()
+                archive.writestr(f"{dataset.classes[example.label]}/{number}.jpg", content)
+    return path
+
+
+@pytest.mark.parametrize("bundled", [False, True])
+def test_pictures_that_the_model_learned_from_are_left_out_and_counted(trained, tmp_path, bundled):
+    done = trained()
+    name = str(done.run.path)
+    if bundled:
+        (tmp_path / "bundle.zip").write_bytes(packing.pack(done.run, done.settings))
+        name = str(tmp_path / "bundle.zip")
+    everything = trained_zip(done, tmp_path / "all.zip", ("train", "validation", "test"))
+    report = lookup.evaluate_on(name, everything, done.settings)
+    dataset = done.run.dataset()
+    assert report.pictures == len(dataset.of("test"))
+    assert report.left_out == len(dataset.examples) - report.pictures
+    only_known = trained_zip(done, tmp_path / "known.zip", ("train", "validation"))
+    with pytest.raises(BadDataset, match=f"found {report.left_out} that it learned from"):
+        lookup.evaluate_on(name, only_known, done.settings)
+
+
+def test_an_earlier_bundle_says_by_its_split_what_it_learned_from(trained, tmp_path):
+    done = trained()
+    files = zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings)))
+    with zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
+        for member in files.namelist():
+            if member != "learned.json":
+                old.writestr(member, files.read(member))
+    test = {example.sha256 for example in done.run.dataset().of("test")}
+    learned = lookup.learned(str(tmp_path / "old.zip"), done.settings)
+    assert learned == {e.sha256 for e in done.run.dataset().examples} - test

@@ -1,6 +1,5 @@
 import hashlib
 import os
-import socket
 import threading
 from pathlib import Path
 
@@ -49,24 +48,3 @@ def test_the_hash_of_a_large_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     content = os.urandom(2_000_017)
     (tmp_path / "large").write_bytes(content)
     assert files.sha256(tmp_path / "large") == hashlib.sha256(content).hexdigest()
-
-
-def test_only_temporary_files_of_that_process_on_this_machine_are_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(socket, "gethostname", lambda: "an-other")
-        kept = [tmp_path / f"{files.temporary_prefix('.prepare-', pid=123)}abc"]
-    kept += [
-        tmp_path / f"{files.temporary_prefix('.prepare-', pid=12)}abc",
-        tmp_path / f"{files.temporary_prefix('.prepare-', pid=1234)}abc",
-        tmp_path / f"{files.temporary_prefix('.prepare-')}123-",
-        tmp_path / "serving.tflite",
-    ]
-    (tmp_path / f"{files.temporary_prefix('.prepare-', pid=123)}abc").mkdir()
-    (tmp_path / f"{files.temporary_prefix('.download-', pid=123)}abc").touch()
-    for path in kept:
-        path.touch()
-    files.remove_temporary(tmp_path, pid=123)
-    assert sorted(tmp_path.iterdir()) == sorted(kept)
-    files.remove_temporary(tmp_path / "nowhere", pid=123)

@@ -2,7 +2,9 @@
 
 import logging
 import math
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from core import backbones, dataset, runs
-from core.backbones import Backbone
+from core.backbones import Backbone, build
 from core.jobs.events import Epoch, Event, Note
 from core.jobs.folder import CHECKPOINT
 from core.model.dense import DenseHead
@@ -23,7 +25,6 @@ from core.training.checkpoint import Checkpoint, FineTuneState, Score
 from core.training.config import TrainingConfig, parse
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
-from core.training.network import Network
 from tests.core.training import clouds
 from tests.core.trainings import Taken, asked_for, train
 
@@ -45,7 +46,7 @@ class Tuned:
 
     def __init__(self, config: TrainingConfig, kept: Checkpoint | None, until: int = 0) -> None:
         self.said: list[Event] = []
-        self.tuner = Tuner(Network(backbones.get("tiny"), Settings()), config, 3, pictures=24)
+        self.tuner = Tuner(build.trunk(backbones.get("tiny")), config, 3, pictures=24)
         train, validation = clouds.cuts(0, 24, views=2), clouds.cuts(1, 12)
 
         def emit(event: Event) -> None:
@@ -96,23 +97,38 @@ def asked(optimizer: str = "adam", **phase: object) -> TrainingConfig:
     )
 
 
+@cache
+def whole(optimizer: str = "adam", epochs: int = 6) -> Tuned:
+    """A training that nothing interrupts."""
+    return Tuned(asked(optimizer, epochs=epochs), None)
+
+
+@cache
+def _fourth_epoch() -> bytes:
+    """The checkpoint of a training that was killed in its fourth epoch."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / CHECKPOINT
+        Tuned(asked(), Checkpoint(path, "a"), until=4)
+        return path.read_bytes()
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
 def test_what_was_killed_in_an_epoch_goes_on_after_the_one_before_bit_for_bit(
     tmp_path: Path, optimizer: str
 ) -> None:
     config, path = asked(optimizer), tmp_path / CHECKPOINT
-    whole = Tuned(config, None)
     Tuned(config, Checkpoint(path, "a"), until=4)
     went_on = Tuned(config, Checkpoint(path, "a"))
     assert went_on.tuner.epochs == 3, "it began with another epoch than the fourth"
     assert went_on.notes == [f"{GOES_ON} 3, which was kept."]
-    assert went_on.losses == whole.losses, "each epoch once, as it would have been"
+    expected = whole(optimizer)
+    assert went_on.losses == expected.losses, "each epoch once, as it would have been"
     assert (went_on.kept.epoch, went_on.kept.validation_loss) == (
-        whole.kept.epoch,
-        whole.kept.validation_loss,
+        expected.kept.epoch,
+        expected.kept.validation_loss,
     )
-    assert whole.kept.epoch > 0
-    for array, was in zip(went_on.weights, whole.weights, strict=True):
+    assert expected.kept.epoch > 0
+    for array, was in zip(went_on.weights, expected.weights, strict=True):
         np.testing.assert_array_equal(array, was)
 
 
@@ -122,7 +138,7 @@ def test_it_can_break_off_again_and_again(tmp_path: Path) -> None:
         Tuned(config, Checkpoint(path, "a"), until=epoch)
     last = Tuned(config, Checkpoint(path, "a"))
     assert last.tuner.epochs == 1
-    assert last.losses == Tuned(config, None).losses
+    assert last.losses == whole().losses
 
 
 def test_patience_that_was_at_its_end_is_at_its_end(
@@ -145,7 +161,7 @@ def test_patience_that_was_at_its_end_is_at_its_end(
 def broken_off(tmp_path: Path) -> Path:
     """The checkpoint of a training that was killed in its fourth epoch."""
     path = tmp_path / CHECKPOINT
-    Tuned(asked(), Checkpoint(path, "a"), until=4)
+    path.write_bytes(_fourth_epoch())
     return path
 
 
@@ -174,7 +190,7 @@ def test_one_that_is_damaged_is_ignored_and_said_to_be(
         anew = Tuned(asked(epochs=2), Checkpoint(broken_off, "a"))
     assert "the checkpoint is ignored" in caplog.text
     assert (anew.tuner.epochs, anew.notes) == (2, [])
-    assert anew.losses == Tuned(asked(epochs=2), None).losses
+    assert anew.losses == whole(epochs=2).losses
 
 
 def test_that_of_another_training_is_ignored(
@@ -186,7 +202,7 @@ def test_that_of_another_training_is_ignored(
     assert anew.tuner.epochs == 2
     wider = replace_stages(asked(epochs=2))
     with caplog.at_level(logging.WARNING):
-        tuner = Tuner(Network(backbones.get("tiny"), Settings()), wider, 3, pictures=24)
+        tuner = Tuner(build.trunk(backbones.get("tiny")), wider, 3, pictures=24)
         state = [*tuner.network.variables, *tuner._optimizer.variables]
         generator = np.random.default_rng(0)
         assert Checkpoint(broken_off, "b").read(state, generator) is None
@@ -230,7 +246,7 @@ def test_a_slow_disk_is_asked_the_more_rarely(
     kept = Checkpoint(tmp_path / CHECKPOINT, "a")
     for _ in range(500):
         now[0] += 1.0
-        kept.write(FineTuneState([], Score(1, 1, 1)), [], np.random.default_rng(0))
+        kept.write(FineTuneState(score=Score(1, 1, 1)), [], np.random.default_rng(0))
     assert len(writes) == 3
     assert np.diff(writes).min() >= 200
 
@@ -241,7 +257,10 @@ def test_losses_that_are_no_numbers_are_kept_as_they_are(tmp_path: Path) -> None
         phase="fine-tune", epoch=1, epochs=2, loss=math.inf, accuracy=0.1 + 0.2, seconds=1
     )
     before = FineTuneState(
-        [np.ones((2, 3), np.float32)], Score(math.nan, 1 / 3, math.inf), 1, [epoch]
+        score=Score(math.nan, 1 / 3, math.inf),
+        best=[np.ones((2, 3), np.float32)],
+        best_epoch=1,
+        epochs=[epoch],
     )
     generator, again = np.random.default_rng(3), np.random.default_rng(4)
     generator.permutation(7)
@@ -284,7 +303,7 @@ def test_a_run_that_was_killed_in_an_epoch_has_the_report_of_one_that_was_not(
     tiny: Backbone, settings: Settings, some_shapes: Taken, tmp_path: Path
 ) -> None:
     config = asked_for("balanced")
-    whole = train(some_shapes, config, tmp_path / ("a" * 32), settings)
+    uninterrupted = train(some_shapes, config, tmp_path / ("a" * 32), settings)
     run = runs.create(config, some_shapes.dataset, tmp_path / ("b" * 32))
     features = tmp_path / "features"
     with pytest.raises(Killed):
@@ -293,11 +312,11 @@ def test_a_run_that_was_killed_in_an_epoch_has_the_report_of_one_that_was_not(
     run.clear()
     said = _trained(run, some_shapes, settings, features)
     assert any(isinstance(e, Note) and f"{GOES_ON} 3" in e.sentence for e in said)
-    assert run.report() == whole.run.report()
-    assert np.array_equal(run.probabilities(), whole.run.probabilities())
+    assert run.report() == uninterrupted.run.report()
+    assert np.array_equal(run.probabilities(), uninterrupted.run.probabilities())
     weights = Path("model") / "weights.safetensors"
-    assert (run.path / weights).read_bytes() == (whole.run.path / weights).read_bytes()
-    assert _tuned(said) == _tuned(whole.said)
+    assert (run.path / weights).read_bytes() == (uninterrupted.run.path / weights).read_bytes()
+    assert _tuned(said) == _tuned(uninterrupted.said)
     assert not run.job.checkpoint.exists()
     assert CHECKPOINT not in run.manifest().files
 

@@ -14,7 +14,6 @@ from core.training import depth, finetune, stages
 from core.training.config import parse
 from core.training.convex import logistic_regression
 from core.training.finetune import Tuner
-from core.training.network import Network
 from tests.core.training.clouds import BLOCK1, STEM, cuts
 
 TINY = get("tiny")
@@ -64,7 +63,7 @@ def weights(trunk):
 def run(config, stage=BLOCK1, head=None, train=None, validation=None):
     """Fine-tune a fresh trunk: its weights before and after, the head, what was said."""
     train, validation = train or cuts(0, 24, stage), validation or cuts(1, 12, stage)
-    tuner = Tuner(Network(TINY, HOME), config, classes=3, pictures=len(train[1]))
+    tuner = Tuner(build.trunk(TINY, settings=HOME), config, classes=3, pictures=len(train[1]))
     assert depth.cut_stage(config) == stage
     before, said = weights(tuner.trunk), []
     head, kept = tuner.fit(head or a_head(), *train, *validation, said.append)
@@ -83,11 +82,21 @@ class Outcome:
         return {name for (name, part), was in pairs if (self.after[name, part] != was).any()}
 
 
-def test_only_what_is_above_the_cut_is_trained_and_batch_normalisation_is_not():
-    done = run(asked())
-    assert done.kept.epoch > 0
-    assert done.changed == {"block2_conv"}
-    both = run(asked(unfreeze={"stages": 2}), STEM)
+@pytest.fixture(scope="module")
+def plain():
+    """One stage, trained with the defaults of `asked`."""
+    return run(asked())
+
+
+@pytest.fixture(scope="module")
+def both():
+    """Two stages."""
+    return run(asked(unfreeze={"stages": 2}), STEM)
+
+
+def test_only_what_is_above_the_cut_is_trained_and_batch_normalisation_is_not(plain, both):
+    assert plain.kept.epoch > 0
+    assert plain.changed == {"block2_conv"}
     assert both.changed == {"block1_conv", "block2_conv"}
 
 
@@ -100,9 +109,8 @@ def test_the_last_layers_alone_can_be_trained():
     assert run(asked(unfreeze={"layers": 2})).changed == set()
 
 
-def test_the_head_is_trained_together_with_the_layers_and_fits_them():
-    validation, labels = cuts(1, 12)
-    done = run(asked(), validation=(validation, labels))
+def test_the_head_is_trained_together_with_the_layers_and_fits_them(plain):
+    done, (validation, labels) = plain, cuts(1, 12)
     assert not np.array_equal(done.head.layers[0][0], a_head().layers[0][0])
     maps = np.asarray(done.above(activations(validation), training=False))
     found = done.head.probabilities(maps.mean((1, 2)))
@@ -172,7 +180,7 @@ def test_a_head_with_hidden_layers_keeps_its_shape():
 
 def test_the_rate_warms_up_and_falls_to_zero():
     steps, peak = 100, 0.02
-    rate = finetune._optimizer(asked(learning_rate=peak).fine_tune_phase, steps)._learning_rate
+    rate = stages.optimizer(asked(learning_rate=peak).fine_tune_phase, steps)._learning_rate
     at = [float(rate(step)) for step in range(steps + 1)]
     assert at[0] == 0
     assert np.argmax(at) == 10
@@ -182,14 +190,10 @@ def test_the_rate_warms_up_and_falls_to_zero():
     assert at[-1] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.fixture(scope="module")
-def plain():
-    return run(asked()).after["block2_conv", "kernel"]
-
-
 @pytest.mark.parametrize("knob", [{"label_smoothing": 0.3}, {"seed": 1}, {"batch_size": 6}])
 def test_each_knob_makes_a_difference(plain, knob):
-    assert not np.array_equal(run(asked(**knob)).after["block2_conv", "kernel"], plain)
+    usual = plain.after["block2_conv", "kernel"]
+    assert not np.array_equal(run(asked(**knob)).after["block2_conv", "kernel"], usual)
 
 
 def test_class_weights_are_those_of_the_first_phase(monkeypatch):
@@ -210,7 +214,8 @@ def test_class_weights_are_those_of_the_first_phase(monkeypatch):
 
 
 def test_the_same_seed_gives_the_same_network(plain):
-    np.testing.assert_array_equal(run(asked()).after["block2_conv", "kernel"], plain)
+    usual = plain.after["block2_conv", "kernel"]
+    np.testing.assert_array_equal(run(asked()).after["block2_conv", "kernel"], usual)
 
 
 class Watched:
@@ -249,8 +254,8 @@ def test_validation_sees_plain_views_alone():
     assert [pair for batch in watched.asked for pair in batch] == 2 * [(i, 0) for i in range(12)]
 
 
-def test_what_was_retrained_is_told_before_and_after():
-    done = run(asked(unfreeze={"stages": 2}), STEM)
+def test_what_was_retrained_is_told_before_and_after(both):
+    done = both
     one, two = done.tuner.retrained()
     for layer, found in (("block1_conv", one), ("block2_conv", two)):
         np.testing.assert_array_equal(found.kernel, done.before[layer, "kernel"])
@@ -259,12 +264,11 @@ def test_what_was_retrained_is_told_before_and_after():
         assert not np.array_equal(found.kernel, found.new_kernel)
 
 
-def test_the_whole_trained_network_can_be_asked():
-    done = run(asked())
+def test_the_whole_trained_network_can_be_asked(plain):
     view = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
     fresh = build.trunk(TINY)
     was = np.asarray(fresh(view[None].astype(np.float32), training=False)).mean((0, 1, 2))
-    fresh.get_layer("block2_conv").set_weights([done.after["block2_conv", "kernel"]])
+    fresh.get_layer("block2_conv").set_weights([plain.after["block2_conv", "kernel"]])
     now = np.asarray(fresh(view[None].astype(np.float32), training=False))[0].mean((0, 1))
-    np.testing.assert_allclose(stages.embedding(done.tuner.trunk, view), now, atol=1e-6)
+    np.testing.assert_allclose(stages.embedding(plain.tuner.trunk, view), now, atol=1e-6)
     assert not np.allclose(now, was, atol=1e-3)

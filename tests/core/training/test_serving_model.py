@@ -30,7 +30,7 @@ def context(tiny, settings, some_shapes):
 @pytest.fixture
 def tuner(context):
     """A network whose last stage is not as it was."""
-    made = Tuner(context.network, context.config, 3, 30)
+    made = Tuner(context.network.trunk(), context.config, 3, 30)
     random = np.random.default_rng(0)
     for layer in trained(made.above):
         layer.set_weights(

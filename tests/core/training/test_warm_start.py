@@ -16,7 +16,7 @@ from core.training import engines, head, warm_start
 from core.training.config import parse
 from core.training.network import Network
 from tests.core.training.clouds import clusters
-from tests.core.trainings import asked_for, take_in, train
+from tests.core.trainings import Taken, asked_for, take_in, train
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,32 @@ def test_a_head_alone_goes_on_top_of_the_network_that_was_trained(start, more_sh
     ).read_bytes()
     assert problems(done) == []
     assert (done.run.model_folder / storage.KERAS).is_file()
+
+
+def test_no_picture_that_the_model_learned_from_tests_it(start, more_shapes):
+    folder, settings = start("quick")
+    before = storage.load_learned(folder)
+    done = go_on(more_shapes, "quick", folder, settings)
+    dataset = done.run.dataset()
+    assert len(before & {e.sha256 for e in dataset.examples}) > 20, "the classes are the same"
+    assert not before & {e.sha256 for e in dataset.of("test")}
+    assert done.run.report().leaked == 0
+    learned = {e.sha256 for e in (*dataset.of("train"), *dataset.of("validation"))}
+    assert storage.load_learned(done.run.model_folder) == learned | before
+
+
+def test_a_given_test_set_that_the_model_learned_from_is_no_fair_test(start, more_shapes):
+    folder, settings = start("quick")
+    before = storage.load_learned(folder)
+    examples = tuple(
+        e.model_copy(update={"split": "test" if place % 3 == 0 else "train"})
+        for place, e in enumerate(more_shapes.dataset.examples)
+    )
+    given = more_shapes.dataset.model_copy(update={"examples": examples, "predefined": True})
+    done = go_on(Taken(given, more_shapes.pictures), "quick", folder, settings)
+    known = sum(e.sha256 in before for e in done.run.dataset().of("test"))
+    assert done.run.report().leaked == known > 0
+    assert done.run.report().headline.startswith(f"Not a fair test: {known} of ")
 
 
 def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):

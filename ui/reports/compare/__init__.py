@@ -14,8 +14,8 @@ from core.runs.comparison import MOST
 from core.runs.run import Run
 from core.settings import Settings
 from ui import resources, run_line, state, text
-from ui.reports.compare import changes, figures, verdicts
-from ui.reports.compare.column import Column
+from ui.reports.compare import changes, figures
+from ui.reports.compare.figures import Column
 
 
 def current(settings: Settings) -> list[Run]:
@@ -54,8 +54,8 @@ def show(compared: Sequence[Run], settings: Settings) -> None:
         for column in columns:
             with grid.cell(), st.container(border=True, height="stretch"):
                 _card(column, reference=column is columns[0])
-    verdicts.show(columns)
-    figures.show(columns)
+    figures.verdicts(columns)
+    figures.table(columns)
     changes.show(columns)
     figures.by_class(columns)
     figures.settings(columns)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.evaluation.paired import Position
 from ui import gallery, text
-from ui.reports.compare.column import Column, comparable
+from ui.reports.compare.figures import Column, comparable
 
 
 def show(columns: Sequence[Column]) -> None:

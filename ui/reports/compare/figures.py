@@ -1,18 +1,23 @@
-"""The figures of runs side by side, by run, by class and by setting."""
+"""Runs as columns: which is better, and their figures, classes and settings side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from core import backbones
 from core.evaluation import describe
-from core.runs.comparison import changed_settings, training_data_changes
+from core.evaluation.paired import NotComparable, PairedComparison
+from core.evaluation.report import Report
+from core.evaluation.verdict import chance, verdict
+from core.evaluation.wording import difference
+from core.runs.comparison import ComparedRun, changed_settings, training_data_changes
+from core.runs.run import Run
 from ui import text, widgets
 from ui.charts import comparison
-from ui.reports.compare.column import Column, comparable
 
 TESTED = ("Accuracy", "Balanced accuracy", "Macro F1", "Log loss")
 """Figures whose differences are tested."""
@@ -22,7 +27,77 @@ SAME = 1.01
 """Sizes that differ by less than this factor count as equal."""
 
 
-def show(columns: Sequence[Column]) -> None:
+@dataclass(frozen=True)
+class Column:
+    """A run with its measurements and a letter.
+
+    Attributes:
+        letter: A for the reference, with which the others are compared.
+        pairing: the comparison with the reference on the same pictures; None for the reference.
+    """
+
+    letter: str
+    run: Run
+    measured: ComparedRun
+    pairing: PairedComparison | NotComparable | None
+
+    @property
+    def report(self) -> Report:
+        """The report of the run."""
+        return self.measured.report
+
+    @property
+    def title(self) -> str:
+        """The name that the owner gave the run, or else that of its pictures."""
+        return self.run.annotations().name or self.measured.manifest.name
+
+
+def comparable(columns: Sequence[Column]) -> list[tuple[Column, PairedComparison]]:
+    """The columns that can be compared with the first on the same pictures."""
+    pairs = ((column, column.pairing) for column in columns)
+    return [(column, pair) for column, pair in pairs if isinstance(pair, PairedComparison)]
+
+
+def verdicts(columns: Sequence[Column]) -> None:
+    """A verdict on each run but the first, and the figures behind it."""
+    first, *others = columns
+    for column in others:
+        assert column.pairing is not None
+        sentence = text.plain(verdict(column.pairing, first.letter, column.letter), 400)
+        if isinstance(column.pairing, PairedComparison):
+            st.subheader(sentence)
+        else:
+            st.markdown(f":material/link_off: {sentence}")
+    pairs = comparable(columns)
+    if len(pairs) < len(others):
+        st.caption(
+            "Runs on the same upload with the same seed and the same share for the test have the "
+            "same test pictures."
+        )
+    if not pairs:
+        return
+    several = len(pairs) > 1
+    table = {
+        f"Against {first.letter}": [f"**{column.letter}**" for column, _ in pairs],
+        "Now correct": [f"{pairing.only_second:,}" for _, pairing in pairs],
+        "Now wrong": [f"{pairing.only_first:,}" for _, pairing in pairs],
+        "Accuracy": [difference(pairing.accuracy.estimate) for _, pairing in pairs],
+        "Macro F1": [difference(pairing.macro_f1.estimate, percent=False) for _, pairing in pairs],
+        "p": [_p(pairing.accuracy.p) for _, pairing in pairs],
+    }
+    if several:
+        table["Adjusted p"] = [_p(pairing.accuracy.adjusted) for _, pairing in pairs]
+    st.table(table, border="horizontal", alt=f"How the runs differ from {first.letter}")
+    st.caption(
+        "p: how likely such a difference on these pictures is for two equally good models (exact "
+        "McNemar test). In brackets: the 95 % confidence interval. "
+        + ("Several runs were compared, so p is adjusted (Holm–Bonferroni). " if several else "")
+        + "This compares these models; training again with another seed gives slightly different "
+        "ones."
+    )
+
+
+def table(columns: Sequence[Column]) -> None:
     """Every figure of every run, and the accuracies as a chart."""
     table, chart = st.columns([3, 2], gap="large")
     with table:
@@ -156,3 +231,7 @@ def _value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return text.plain(str(value))
+
+
+def _p(p: float) -> str:
+    return chance(p).removeprefix("p ").removeprefix("= ")

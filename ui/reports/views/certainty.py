@@ -52,9 +52,10 @@ def _threshold(view: CompleteRun) -> None:
     widgets.chart(certainty.coverage(measured, threshold), key="coverage")
     if chosen is None:
         return
-    st.markdown(_describe(chosen))
+    st.markdown(_describe(chosen, in_force=chosen.value == annotations.threshold))
     st.caption(
-        "The threshold is chosen on validation pictures; its effect is measured on test pictures."
+        "The threshold is chosen on validation pictures. The error on test pictures is shown for "
+        "the one in force only, so that none is chosen by it."
     )
     in_force = _in_force(annotations)
     if chosen.value == annotations.threshold:
@@ -87,15 +88,18 @@ def _choose(choices: tuple[Threshold, ...], annotations: Annotations) -> Thresho
     return by_aim[aim]
 
 
-def _describe(choice: Threshold) -> str:
+def _describe(choice: Threshold, *, in_force: bool) -> str:
     """`Answers 91 % (80–97) of the pictures and is wrong on 2.1 % (0.4–11) of those.`"""
     if choice.value <= 0:
         value, low, high = figures(choice.error) if choice.error else ("–", "–", "–")
         return f"Answers every picture and is wrong on **{value} %** ({low}–{high})."
-    wrong = describe(choice.error) if choice.error else "none of none"
+    if choice.validation and not in_force:
+        wrong, of = describe(choice.validation), "validation pictures"
+    else:
+        wrong, of = describe(choice.error) if choice.error else "none of none", "them"
     return (
         f"Answers **{describe(choice.coverage)}** of the pictures, those with a probability of at "
-        f"least {text.share(choice.value)}, and is wrong on **{wrong}** of them."
+        f"least {text.share(choice.value)}, and is wrong on **{wrong}** of {of}."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core import runs
 from core.checks import Severity
 from core.dataset import Dataset
 from core.runs.run import Run
@@ -21,7 +22,7 @@ def show(view: CompleteRun) -> None:
     label_issues.show(view, dataset)
     _counts(dataset)
     _findings(view.run)
-    _skipped(dataset)
+    widgets.skipped(dataset.skipped)
 
 
 def _origin(view: CompleteRun) -> None:
@@ -31,7 +32,7 @@ def _origin(view: CompleteRun) -> None:
         return
     changed = text.count(len(origin.corrections), "correction")
     st.markdown(f"Trained again from **{text.plain(origin.name)}** with {changed}.")
-    if not state.may_list(origin.run, view.settings):
+    if not state.listing(view.settings)(runs.folder(view.settings) / origin.run):
         return
     with st.container(horizontal=True):
         if st.button("Open that run", icon=":material/fact_check:"):
@@ -73,10 +74,3 @@ def _findings(run: Run) -> None:
             continue
         with st.expander(sentence):
             st.dataframe({"File": list(finding.files)}, hide_index=True)
-
-
-def _skipped(dataset: Dataset) -> None:
-    if not dataset.skipped:
-        return
-    st.subheader(text.count(len(dataset.skipped), "file was left out", "files were left out"))
-    widgets.skipped(dataset.skipped)

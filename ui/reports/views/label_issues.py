@@ -12,8 +12,8 @@ from ui import gallery, state, text, widgets
 from ui.reports.views.complete_run import CompleteRun
 
 PAGE = 12
-KEEP, OUT = -1, -2
-"""Options besides the classes, which are numbered from 0."""
+OUT = ""
+"""Option besides the names of classes."""
 
 
 def show(view: CompleteRun, dataset: Dataset) -> None:
@@ -67,41 +67,31 @@ def _show_issue(
     sha256 = hashes.get(issue.name)
     if not view.mine or sha256 is None:
         return
-    named = (issue.suggested, issue.label)
-    others = [option for option in range(len(dataset.classes)) if option not in named]
-    options = [KEEP, issue.suggested, OUT, *others]
-    corrected = {correction.sha256: correction.label for correction in annotations.corrections}
+    others = [name for name in dataset.classes if name not in (suggested, label)]
+    options = [suggested, OUT, *others]
+    corrected = {each.sha256: each.label or OUT for each in annotations.corrections}.get(sha256)
+    key = f"label issue {view.run.id} {sha256}"
+    if corrected in options:
+        st.session_state.setdefault(key, corrected)
     st.selectbox(
         f"What is {issue.name}?",
         options,
-        index=options.index(_option(dataset, corrected[sha256])) if sha256 in corrected else 0,
-        format_func=lambda option: _option_title(dataset, option),
-        key=f"label issue {view.run.id} {sha256}",
+        index=None,  # so that the box can be emptied again
+        format_func=lambda name: f"It is {text.short(name, 30)}" if name else "Leave it out",
+        placeholder="Correct as it is",
+        key=key,
         on_change=_correct,
-        args=(view, dataset, issue.name, sha256),
+        args=(view, issue.name, sha256),
         label_visibility="collapsed",
     )
 
 
-def _option(dataset: Dataset, label: str | None) -> int:
-    if label is None:
-        return OUT
-    return dataset.classes.index(label) if label in dataset.classes else KEEP
-
-
-def _option_title(dataset: Dataset, option: int) -> str:
-    if option < 0:
-        return "Correct as it is" if option == KEEP else "Leave it out"
-    return f"It is {text.short(dataset.classes[option], 30)}"
-
-
-def _correct(view: CompleteRun, dataset: Dataset, name: str, sha256: str) -> None:
+def _correct(view: CompleteRun, name: str, sha256: str) -> None:
     chosen = st.session_state[f"label issue {view.run.id} {sha256}"]
-    if chosen == KEEP:
+    if chosen is None:
         view.run.annotate(lambda annotations: annotations.without(sha256))
         return
-    label = None if chosen == OUT else dataset.classes[chosen]
-    correction = Correction(sha256=sha256, name=name, label=label)
+    correction = Correction(sha256=sha256, name=name, label=chosen or None)
     view.run.annotate(lambda annotations: annotations.corrected(correction))
 
 
@@ -142,7 +132,7 @@ def _train_again(view: CompleteRun, annotations: Annotations) -> None:
 def _undo(view: CompleteRun, sha256: str) -> None:
     view.run.annotate(lambda annotations: annotations.without(sha256))
     # The browser still has the old choice, and would send it again with the next press.
-    st.session_state[f"label issue {view.run.id} {sha256}"] = KEEP
+    st.session_state[f"label issue {view.run.id} {sha256}"] = None
 
 
 def _train(view: CompleteRun) -> None:

@@ -17,11 +17,9 @@ from ui.reports.views.complete_run import CompleteRun
 EDGE = 320
 """Longest edge of a picture in the dialog, in pixels."""
 STRENGTH = 0.7
-"""How much a heat map covers beside its picture."""
+"""How much a heat map covers the picture of a card."""
 BARS, NAMED = 5, 3
 """Answers that the dialog and a card list."""
-GAP, GREY = 4, 128
-"""Pixels between a picture and its heat map, and their shade, for light and dark pages."""
 CARDS = 12
 """Pictures beside their heat maps on a page."""
 
@@ -39,8 +37,7 @@ def tiles(view: CompleteRun, places: Sequence[int], key: str) -> None:
 
 def cards(view: CompleteRun, places: Sequence[int], key: str) -> None:
     """Test pictures, each beside its heat map, with the likeliest answers."""
-    if view.run.heatmaps() is None:
-        st.caption("This run has no heat maps; they are made once its report is finished.")
+    _has_heat_maps(view)
     _gallery(view, places, key, _card, CARDS, 240)
 
 
@@ -92,9 +89,7 @@ def _tile(view: CompleteRun, place: int, key: str) -> bool:
 def _card(view: CompleteRun, place: int, key: str) -> bool:
     """A picture beside its heat map, and its likeliest answers; returns whether it was pressed."""
     prediction = view.report.predictions[place]
-    shown = _beside_heat_map(view, place)
-    if shown is not None:
-        st.image(shown, width="stretch", alt=f"{prediction.name} and its heat map")
+    _heat_maps(view, place, STRENGTH)
     _answers(view, prediction, NAMED)
     return st.button(
         "Look closer",
@@ -103,19 +98,6 @@ def _card(view: CompleteRun, place: int, key: str) -> bool:
         width="stretch",
         help=text.plain(prediction.name),
     )
-
-
-def _beside_heat_map(view: CompleteRun, place: int) -> bytes | None:
-    """A picture as JPEG, with the heat map of its prediction at the right, if there is one."""
-    pixels, maps = _pixels(view, place), view.run.heatmaps()
-    if pixels is None:
-        return None
-    if maps is None or place >= len(maps):
-        return images.thumbnail(pixels)
-    crop = view.run.config().crop
-    covered = heatmap.overlay(pixels, maps[place, 0], crop=crop, strength=STRENGTH)
-    gap = np.full((len(pixels), GAP, 3), GREY, np.uint8)
-    return images.thumbnail(np.hstack([pixels, gap, covered]), edge=EDGE + GAP)
 
 
 def _pixels(view: CompleteRun, place: int) -> np.ndarray | None:
@@ -131,7 +113,11 @@ def _dialog(view: CompleteRun, places: Sequence[int]) -> None:
     at = places.index(place) if place in places else 0
     prediction = view.report.predictions[places[at]]
     _verdict(view, places[at], prediction)
-    _heat_maps(view, places[at], prediction)
+    drawn = st.container()
+    has = _has_heat_maps(view)
+    strength = widgets.heat_map_strength("heat map strength") if has else STRENGTH
+    with drawn:
+        _heat_maps(view, places[at], strength)
     _answers(view, prediction, BARS)
     if prediction.label not in [choice.label for choice in prediction.top[:BARS]]:
         st.caption(f"The actual class is not among the {BARS} likeliest.")
@@ -173,29 +159,35 @@ def _verdict(view: CompleteRun, place: int, prediction: Prediction) -> None:
         )
 
 
-def _heat_maps(view: CompleteRun, place: int, prediction: Prediction) -> None:
+def _heat_maps(view: CompleteRun, place: int, strength: float) -> None:
+    """The picture, and beside it the evidence for the predicted and for the actual class."""
+    prediction, classes = view.report.predictions[place], view.report.classes
     pixels, maps = _pixels(view, place), view.run.heatmaps()
     if pixels is None:
         st.caption("The small copy of this picture is missing.")
         return
     if maps is None or place >= len(maps):
         st.image(pixels, width=EDGE, alt=prediction.name)
-        st.caption("It has no heat map yet; heat maps are made once the report is finished.")
         return
-    classes, crop = view.report.classes, view.run.config().crop
-    explained = [(prediction.predicted, maps[place, 0])]
-    if prediction.label != prediction.predicted:
-        explained.append((prediction.label, maps[place, 1]))
-    grid = st.grid(len(explained) + 1, min_column_width=110, gap="small")
-    strength = widgets.heat_map_strength("heat map strength")
-    with grid.cell():
-        st.image(pixels, width="stretch", alt=prediction.name)
-        st.caption("The picture")
-    for label, heat in explained:
-        covered = heatmap.overlay(pixels, heat, crop=crop, strength=strength)
+    labels = dict.fromkeys((prediction.predicted, prediction.label))  # one if it is correct
+    with st.grid(len(labels) + 1, min_column_width=110, gap="small") as grid:
         with grid.cell():
-            st.image(covered, width="stretch", alt=f"Heat map for {classes[label]}")
-            st.caption(f"Evidence for **{text.plain(classes[label], 40)}**")
+            st.image(pixels, width="stretch", alt=prediction.name)
+            st.caption("The picture")
+        for label, heat in zip(labels, maps[place], strict=False):
+            crop = view.run.config().crop
+            covered = heatmap.overlay(pixels, heat, crop=crop, strength=strength)
+            with grid.cell():
+                st.image(covered, width="stretch", alt=f"Heat map for {classes[label]}")
+                st.caption(f"Evidence for **{text.plain(classes[label], 40)}**")
+
+
+def _has_heat_maps(view: CompleteRun) -> bool:
+    """Whether the run has them; if not, say so."""
+    if view.run.heatmaps() is not None:
+        return True
+    st.caption("This run has no heat maps; they are made once its report is finished.")
+    return False
 
 
 def _answers(view: CompleteRun, prediction: Prediction, count: int) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.evaluation import Estimate, Report, describe
 from core.evaluation.report import Mistake
-from core.evaluation.wording import figures
+from core.evaluation.wording import difference, figures
 from ui import resources, text, widgets
 from ui.charts import bars, certainty
 from ui.reports.views import confusions, picture
@@ -65,7 +65,7 @@ def _metrics(report: Report) -> None:
         ),
         (
             "Gain over the baseline",
-            text.difference(baseline.gain),
+            difference(baseline.gain),
             "Percentage points of accuracy, on the same test pictures.",
         ),
     )

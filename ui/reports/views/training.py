@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.evaluation import describe
-from core.evaluation.advice import in_points
+from core.evaluation.wording import difference
 from core.runs import Run
 from ui import run_progress, text, widgets
 from ui.charts import learning
@@ -35,7 +35,7 @@ def show(view: CompleteRun) -> None:
             st.caption(
                 f"{widgets.PHASES[kept.phase]}: {which}, with a validation loss of "
                 f"{kept.validation_loss:.3f} and a validation accuracy of "
-                f"{100 * kept.validation_accuracy:.1f} %."
+                f"{text.percent(kept.validation_accuracy)}."
             )
     with right:
         _learning_curve(run)
@@ -64,7 +64,7 @@ def _learning_curve(run: Run) -> None:
             {
                 "Class": [curve.classes[trend.label] for trend in ordered],
                 "Recall": [describe(trend.recall) for trend in ordered],
-                "Gain by the last doubling": [in_points(trend.gain) for trend in ordered],
+                "Gain by the last doubling": [difference(trend.gain) for trend in ordered],
             },
             hide_index=True,
         )

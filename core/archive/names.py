@@ -1,0 +1,93 @@
+"""Decode the names in a zip that does not say how they are encoded."""
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Sequence
+
+# In order of preference; the first that fits all names is used.
+ENCODINGS = {
+    "cp437": "Western European",
+    "cp850": "Western European",
+    "cp866": "Cyrillic",
+    "cp932": "Japanese",
+    "gb18030": "Chinese (simplified)",
+    "big5": "Chinese (traditional)",
+    "cp949": "Korean",
+    "cp1252": "Western European",
+    "cp1250": "Central European",
+    "cp852": "Central European",
+    "cp1251": "Cyrillic",
+}
+FALLBACK = "cp437"
+"""What a zip without a mark should use (APPNOTE.TXT 6.3.10, appendix D)."""
+_COMMON = {  # lead bytes of the characters in frequent use; gb18030 and cp932 order others after
+    "gb18030": (0xB0, 0xD7),
+    "big5": (0xA4, 0xC6),
+    "cp949": (0xB0, 0xC8),
+    "cp932": (0x82, 0x97),
+}
+_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "HIRAGANA", "KATAKANA", "CJK", "HANGUL")
+_JOINED = {"HIRAGANA", "KATAKANA", "CJK"}
+
+
+def unicode_path(raw: bytes, extra: bytes) -> str | None:
+    """The name in the Info-ZIP Unicode Path field, if it belongs to the raw name.
+
+    Source: APPNOTE.TXT 6.3.10, section 4.6.9.
+    """
+    at = 0
+    while at + 4 <= len(extra):
+        tag, size = (int.from_bytes(extra[at + n : at + n + 2], "little") for n in (0, 2))
+        block = extra[at + 4 : at + 4 + size]
+        belongs = int.from_bytes(block[1:5], "little") == zlib.crc32(raw)
+        if tag == 0x7075 and block[:1] == b"\1" and belongs:
+            try:
+                return block[5:].decode("utf-8")
+            except UnicodeDecodeError:
+                return None
+        at += 4 + size
+    return None
+
+
+def fitting(names: Sequence[bytes]) -> list[str]:
+    """The encodings in which all names look like words, the most likely first."""
+    unique = list(dict.fromkeys(names))
+    return [encoding for encoding in ENCODINGS if all(_fits(raw, encoding) for raw in unique)]
+
+
+def _fits(raw: bytes, encoding: str) -> bool:
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    words = re.findall(r"[^\W\d_]+", text)
+    foreign = [sign for sign in text if ord(sign) > 127]
+    return all(map(_is_letter, foreign)) and all(_is_word(word, encoding) for word in words)
+
+
+def _is_letter(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Lu", "Ll", "Lo", "Lm", "Mn") and sign not in "ªºⁿƒ"
+
+
+def _is_word(word: str, encoding: str) -> bool:
+    """Whether a word is of one script, in ordinary case, and of characters in frequent use."""
+    scripts = {_script(sign) for sign in word}
+    if None in scripts or (len(scripts) > 1 and not scripts <= _JOINED):
+        return False
+    if word.isascii():
+        return True
+    if scripts == {"LATIN"} and len(word) > 2 and 2 * sum(map(str.isascii, word)) < len(word):
+        return False
+    if scripts <= {"LATIN", "CYRILLIC", "GREEK"}:
+        return word in (word.lower(), word.upper()) or word[1:] == word[1:].lower()
+    low, high = _COMMON.get(encoding, (0, 0xFF))
+    return all(
+        low <= sign.encode(encoding)[0] <= high or _script(sign) in ("HIRAGANA", "KATAKANA")
+        for sign in word
+    )
+
+
+def _script(sign: str) -> str | None:
+    name = unicodedata.name(sign, "")
+    return next((script for script in _SCRIPTS if name.startswith(script)), None)

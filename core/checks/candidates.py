@@ -1,0 +1,195 @@
+"""Find pictures with similar cells without comparing all pairs: an inverted file.
+
+Each picture is described by the mean grey levels of 12 × 12 cells. A few rounds of k-means divide
+the pictures into lists, and a query is compared with the pictures of the nearest lists only. One of
+two copies may be cropped or mirrored, so each picture is looked up as it is, cropped at corners and
+edges, and all of these mirrored.
+
+Source: J. Sivic and A. Zisserman, "Video Google", 2003; H. Jégou et al., "Product quantization for
+nearest neighbor search", 2011, on inverted files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+CELLS = 12
+CUT = 0.05  # of an edge
+WINDOWS = (  # left, top, right, bottom
+    (0.0, 0.0, 1.0, 1.0),
+    (CUT, CUT, 1.0, 1.0),
+    (0.0, CUT, 1 - CUT, 1.0),
+    (CUT, 0.0, 1.0, 1 - CUT),
+    (0.0, 0.0, 1 - CUT, 1 - CUT),
+    (CUT, CUT, 1 - CUT, 1 - CUT),
+)
+QUERIES = tuple((window, mirrored) for mirrored in (False, True) for window in WINDOWS)
+SIMILAR = 0.9  # correlation of the cells; planted copies of photographs had at least 0.94
+NEIGHBOURS = 4  # per picture and query
+LISTS = 2.0  # times the square root of the number of pictures
+PROBES = 4  # lists per query
+ROUNDS, SAMPLE = 4, 20  # of k-means, and its pictures per list
+BLOCK = 2_048
+
+Progress = Callable[[int, int], None]
+
+
+class Candidates(NamedTuple):
+    """Pairs of rows with similar cells, the most similar first.
+
+    Attributes:
+        first, second: (m,) int32.
+        mirrored: (m,) bool, whether one of the two has to be mirrored.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    mirrored: np.ndarray
+
+
+class Index:
+    """An inverted file of the cells of some pictures.
+
+    Args:
+        grey: (n, s, s) uint8, each a whole picture squeezed into a square.
+        rows: (m,) int, the pictures to find.
+    """
+
+    def __init__(self, grey: np.ndarray, rows: np.ndarray) -> None:
+        self._grey = grey
+        cells = _cells(grey, rows, *QUERIES[0])
+        lists = max(1, min(len(rows), round(LISTS * len(rows) ** 0.5)))
+        self._centres = _kmeans(cells, lists)
+        nearest = _nearest(cells, self._centres)
+        order = np.argsort(nearest, kind="stable")
+        self._rows, self._cells = rows[order].astype(np.int32), cells[order]
+        self._bounds = np.searchsorted(nearest[order], np.arange(lists + 1))
+
+    def search(
+        self, rows: np.ndarray, group: np.ndarray, progress: Progress | None = None
+    ) -> tuple[Candidates, np.ndarray]:
+        """Find the most similar pictures outside each picture's own group.
+
+        Args:
+            rows: (q,) int, the pictures to look up.
+            group: (n,) int, the group of each picture.
+            progress: called with (queries done, queries in all); may raise.
+
+        Returns:
+            The candidates, and the rows that had `NEIGHBOURS` of them for some query, so that
+            there may be more.
+        """
+        found = []
+        full = []
+        for number, (window, mirrored) in enumerate(QUERIES):
+            if progress:
+                progress(number * len(rows), len(QUERIES) * len(rows))
+            row, other, score = self._neighbours(rows, group, window, mirrored)
+            full.append(row[NEIGHBOURS - 1 :][row[NEIGHBOURS - 1 :] == row[: 1 - NEIGHBOURS]])
+            found.append((row, other, score, np.full(len(row), mirrored)))
+        row, other, score, flip = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        first, second = np.minimum(row, other), np.maximum(row, other)
+        best = np.argsort(-score, kind="stable")
+        pairs = first[best].astype(np.int64) * len(self._grey) + second[best]
+        best = best[np.sort(np.unique(pairs, return_index=True)[1])]
+        return Candidates(first[best], second[best], flip[best]), np.unique(np.concatenate(full))
+
+    def _neighbours(
+        self,
+        rows: np.ndarray,
+        group: np.ndarray,
+        window: tuple[float, float, float, float],
+        mirrored: bool,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows, their neighbours and the correlations, row by row and the most similar first."""
+        queries = _cells(self._grey, rows, window, mirrored)
+        probes = min(PROBES, len(self._centres))
+        probed = np.empty((len(rows), probes), np.int32)
+        for at in _blocks(len(rows)):
+            near = np.argpartition(-(queries[at] @ self._centres.T), probes - 1, axis=1)
+            probed[at] = near[:, :probes]
+        flat = probed.ravel()
+        order = np.argsort(flat, kind="stable")
+        bounds = np.searchsorted(flat[order], np.arange(len(self._centres) + 1))
+        found = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))]
+        for number in range(len(self._centres)):
+            members = slice(*self._bounds[number : number + 2])
+            askers = order[slice(*bounds[number : number + 2])] // probes
+            for at in _blocks(len(askers)):
+                score = queries[askers[at]] @ self._cells[members].T
+                asker, member = np.nonzero(score > SIMILAR)
+                if len(asker):
+                    row, other = rows[askers[at][asker]], self._rows[members][member]
+                    apart = group[row] != group[other]
+                    hits = row[apart], other[apart], score[asker, member][apart]
+                    found.append(_best(*hits))
+        return _best(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def _best(
+    row: np.ndarray, other: np.ndarray, score: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The `NEIGHBOURS` highest scores of each row, sorted by row and score."""
+    order = np.lexsort((other, -score, row))
+    row, other, score = row[order].astype(np.int32), other[order], score[order]
+    kept = np.ones(len(row), bool)
+    kept[NEIGHBOURS:] = row[NEIGHBOURS:] != row[:-NEIGHBOURS]
+    return row[kept], other[kept], score[kept]
+
+
+def _cells(
+    grey: np.ndarray,
+    rows: np.ndarray,
+    window: tuple[float, float, float, float],
+    mirrored: bool,
+) -> np.ndarray:
+    """(m, cells²) float32 of mean 0 and length 1."""
+    left, top, right, bottom = window
+    size = grey.shape[1]
+    across, down = _averages(left, right, size), _averages(top, bottom, size)
+    if mirrored:
+        across = across[:, ::-1]
+    answer = np.empty((len(rows), CELLS * CELLS), np.float32)
+    for at in _blocks(len(rows)):
+        cells = down @ grey[rows[at]].astype(np.float32) @ across.T
+        cells = cells.reshape(len(cells), -1)
+        cells -= cells.mean(1, keepdims=True)
+        answer[at] = cells / (np.linalg.norm(cells, axis=1, keepdims=True) + 1e-6)
+    return answer
+
+
+def _averages(start: float, end: float, size: int) -> np.ndarray:
+    """(cells, size) weights that average the pixels between two parts of an edge."""
+    edges = np.linspace(start * size, end * size, CELLS + 1)
+    pixel = np.arange(size)
+    covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    weights = covered.clip(0)
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _kmeans(cells: np.ndarray, lists: int) -> np.ndarray:
+    """(lists, d) float32 of length 1: spherical k-means on a sample, the same for equal cells."""
+    random = np.random.default_rng(0)
+    sample = cells[random.permutation(len(cells))[: SAMPLE * lists]]
+    centres = sample[:lists]
+    for _ in range(ROUNDS):
+        nearest = np.concatenate(
+            [(sample[at] @ centres.T).argmax(1) for at in _blocks(len(sample))]
+        )
+        sums = np.zeros_like(centres)
+        np.add.at(sums, nearest, sample)
+        length = np.linalg.norm(sums, axis=1, keepdims=True)
+        centres = np.where(length > 0, sums / (length + 1e-9), centres)
+    return centres
+
+
+def _nearest(cells: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """(m,) int, the centre that is most similar to each of (m, d) cells."""
+    return np.concatenate([(cells[at] @ centres.T).argmax(1) for at in _blocks(len(cells))])
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, start + BLOCK) for start in range(0, count, BLOCK))

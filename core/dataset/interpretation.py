@@ -1,0 +1,162 @@
+"""Decide where the labels of a dataset are, and say how its files were interpreted."""
+
+from collections.abc import Sequence
+
+from core.archive.names import ENCODINGS
+from core.archive.unpacking import NESTED, Extraction, Member
+from core.dataset import label_files, layout
+from core.dataset.examples import Note
+from core.errors import BadDataset
+from core.images.decoding import READABLE
+
+SHOWN = 5
+
+
+def interpret(
+    name: str, pictures: Sequence[str], others: Sequence[Member], files: Extraction
+) -> tuple[layout.Layout, tuple[Note, ...]]:
+    """The class and split of each picture: from folders, else from tables or file names.
+
+    Args:
+        name: of the dataset, for messages.
+        pictures: names of the readable pictures.
+        others: all other files.
+        files: what was extracted.
+
+    Raises:
+        BadDataset: there are no labels, fewer than two classes, or labels of parts of pictures.
+    """
+    inferred = layout.infer(pictures)
+    source = None
+    if len(inferred.classes) < 2 or _is_flat_split(inferred):
+        source = label_files.find(name, pictures, others) or label_files.in_names(pictures)
+        if source:
+            labels = [source.labels.get(picture, ("", "")) for picture in pictures]
+            inferred = layout.with_labels(pictures, labels)
+    _check_classes(name, inferred, files)
+    return inferred, tuple(_notes(pictures, inferred, source, files))
+
+
+def _is_flat_split(inferred: layout.Layout) -> bool:
+    """Whether all classes are named like parts of a split."""
+    roles = {layout.role(label) for label in inferred.classes}
+    return None not in roles and "train" in roles
+
+
+def _check_classes(name: str, inferred: layout.Layout, files: Extraction) -> None:
+    """Check that there are at least two classes."""
+    nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
+    if not inferred.assignments and nested:
+        raise BadDataset(
+            f"{name} contains an archive, {nested[0]}, and no pictures. Unpack that archive and "
+            "upload its class folders."
+        )
+    if not inferred.assignments:
+        raise BadDataset(
+            f"No readable pictures in {name}. Put {READABLE} files into it, each class in its own "
+            "folder."
+        )
+    classes = inferred.classes
+    if not classes:
+        raise BadDataset(
+            f"No class folders in {name}. Found {len(inferred.assignments)} pictures at the top "
+            "level. Put each class in its own folder: flowers/rose/…, flowers/tulip/…"
+        )
+    if _is_flat_split(inferred):
+        raise BadDataset(
+            f"Expected class folders; {name} has pictures directly in {' and '.join(classes)}, and "
+            "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
+        )
+    if len(classes) < 2:
+        raise BadDataset(
+            f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
+            "with pictures of something else."
+        )
+
+
+def _notes(
+    pictures: Sequence[str],
+    inferred: layout.Layout,
+    source: label_files.Labels | None,
+    files: Extraction,
+) -> list[Note]:
+    notes = []
+    folders = {folder for picture in pictures for folder in picture.split("/")[:-1]}
+    if changed := sorted({layout.printable(f) for f in folders if layout.printable(f) != f}):
+        notes.append(
+            Note(
+                code="control_signs",
+                sentence="Line breaks and control characters in names of folders were replaced by "
+                f"spaces: {_listed(changed)}.",
+            )
+        )
+    if source:
+        notes.append(
+            Note(
+                code="labels_from",
+                sentence=f"Labels were read from {source.source}: {_listed(inferred.classes)}.",
+            )
+        )
+    if inferred.reading == "top":
+        notes.append(
+            Note(
+                code="subfolders",
+                sentence="Subfolders belong to the class folder above them: the classes are "
+                f"{_listed(inferred.classes)}.",
+                reading="path",
+            )
+        )
+    elif inferred.reading:
+        notes.append(
+            Note(
+                code="subfolders",
+                sentence="The innermost folders are the classes: "
+                f"{_listed(inferred.classes)}. The folders above them are not.",
+                reading="top",
+            )
+        )
+    if inferred.spellings:
+        pairs = [" and ".join(names) for names in inferred.spellings]
+        notes.append(
+            Note(
+                code="spellings",
+                sentence="Spelled differently in training and test, and read as one class: "
+                f"{_listed(pairs)}.",
+            )
+        )
+    if files.encodings:
+        used, *others = files.encodings
+        names = [label for label in inferred.classes if not label.isascii()][:3]
+        notes.append(
+            Note(
+                code="encoding",
+                sentence="The zip does not say how its names are encoded. They were read as "
+                f"{ENCODINGS[used]}: {', '.join(names)}.",
+                warns=bool(others),
+                encodings=files.encodings,
+            )
+        )
+    elif files.garbled:
+        notes.append(
+            Note(
+                code="encoding",
+                sentence="The zip does not say how its names are encoded, and no encoding fits: "
+                f"{', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
+                warns=True,
+            )
+        )
+    if files.empty_folders:
+        notes.append(
+            Note(
+                code="empty_folders",
+                sentence=f"No pictures in {_listed(files.empty_folders)}. If these are classes, "
+                "add pictures to them.",
+                warns=True,
+            )
+        )
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN])
+    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

@@ -1,0 +1,354 @@
+"""How folders, tables and file names are read as classes and splits."""
+
+import csv
+import io
+import json
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import checks, dataset, intake
+from core.archive import names
+from core.dataset import layout
+from core.errors import BadDataset
+from core.settings import Settings
+
+
+def paths(*folders: str, each: int = 2) -> list[str]:
+    return [f"{folder}/{number}.jpg" for folder in folders for number in range(each)]
+
+
+def counts(found: layout.Layout) -> dict[tuple[str, str | None], int]:
+    return dict(Counter((a.label, a.split) for a in found.assignments if not a.reason))
+
+
+def split(*classes: str) -> dict[tuple[str, str | None], int]:
+    return {(name, part): 2 for name in classes for part in ("train", "test")}
+
+
+@pytest.mark.parametrize(
+    ("training", "testing"),
+    [
+        ("train", "test"),
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("training_set", "test_set"),
+        ("Train_images", "Test_images"),
+        ("TrainImages", "TestImages"),
+        ("train_data", "val_data"),
+        ("x/x/train", "x/x/test"),
+        ("dataset/dataset-train", "dataset/dataset-holdout"),
+        ("mnist/training", "mnist/testing"),
+    ],
+)
+def test_folders_with_the_words_of_a_split_define_it(training, testing):
+    found = layout.infer(paths(*(f"{part}/{c}" for part in (training, testing) for c in "ab")))
+    assert counts(found) == split("a", "b")
+    assert found.predefined
+
+
+def test_a_split_below_the_classes_is_read():
+    assert counts(layout.infer(paths("cat/train", "dog/train", "cat/test", "dog/test"))) == split(
+        "cat", "dog"
+    )
+
+
+def test_unlabelled_pictures_are_left_out_with_the_reason():
+    found = layout.infer(
+        paths(*(f"seg_{part}/{c}" for part in ("train", "test") for c in "ab"), "seg_pred")
+    )
+    assert counts(found) == split("a", "b")
+    assert [a.reason for a in found.assignments[-2:]] == [layout.UNLABELLED] * 2
+
+
+def test_a_class_may_be_named_like_a_split():
+    found = layout.infer(paths("train", "bus", "test tube"))
+    assert found.classes == ("bus", "test tube", "train")
+    assert not found.predefined
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ["train/A", "train/B", "test/a", "test/b"],
+        ["train/Red rose", "train/B", "test/red_rose", "test/B"],
+    ],
+)
+def test_classes_spelled_differently_in_the_splits_are_one(folders):
+    found = layout.infer(paths(*folders))
+    first = folders[0].split("/")[1]
+    assert counts(found) == split(first, "B")
+    assert found.spellings[0] == (first, folders[2].split("/")[1])
+
+
+def test_classes_of_one_split_that_differ_by_case_stay_apart():
+    assert layout.infer(paths("train/A", "train/a", "test/A")).classes == ("A", "a")
+
+
+@pytest.mark.parametrize(
+    ("folders", "classes", "reading"),
+    [
+        (["a", "a/more", "b"], "a b", "top"),
+        (["a/2020-01", "a/2020-02", "b/2020-01", "b/2020-02"], "a b", "top"),
+        (["a/2020-01", "b/2021-07"], "a b", "top"),
+        (["cat/images", "dog/images"], "cat dog", "top"),
+        (["cat/small", "dog/small", "dog/large"], "cat dog", "top"),
+        (["cats/tabby", "cats/manx", "dogs/pug"], "manx pug tabby", "inner"),
+        (["animals/cat", "animals/cat/lying", "animals/dog", "car"], "car cat dog", "inner"),
+        (["site1/cat", "site1/dog", "site2/cat", "site2/dog"], "cat dog", "inner"),
+        (["color/Apple", "color/Corn", "grayscale/Apple", "grayscale/Corn"], "Apple Corn", "inner"),
+        (["f/a", "f/b", "f - Copy/a", "f - Copy/b"], "a b", "inner"),
+        (["f/a", "f/b", "f/f/a", "f/f/b"], "a b", None),
+        (["images/001.Tern", "images/002.Gull"], "001.Tern 002.Gull", None),
+    ],
+)
+def test_nested_folders_are_read_as_their_names_suggest(folders, classes, reading):
+    found = layout.infer(paths(*folders))
+    assert (found.classes, found.reading) == (tuple(classes.split()), reading)
+
+
+def picture(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (24, 24, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read a zip of pictures with these names and of other files."""
+
+    def made(pictures: list[str], others: dict[str, str | bytes] | None = None) -> dataset.Dataset:
+        path = tmp_path / "flowers.zip"
+        with zipfile.ZipFile(path, "w") as target:
+            for seed, name in enumerate(pictures):
+                target.writestr(name, picture(seed))
+            for name, content in (others or {}).items():
+                target.writestr(name, content)
+        return dataset.read(path, tmp_path / "pictures", Settings())
+
+    return made
+
+
+def labels(found: dataset.Dataset) -> dict[str, str]:
+    return {example.name: found.classes[example.label] for example in found.examples}
+
+
+def table(*rows: tuple[object, ...], delimiter: str = ",") -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows(rows)
+    return out.getvalue()
+
+
+FILES = [f"images/p{n}.png" for n in range(6)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        table(("id", "label"), *((f"p{n}", "ab"[n % 2]) for n in range(6))),
+        table(("file", "breed"), *((f"p{n}.png", "ab"[n % 2]) for n in range(6)), delimiter=";"),
+        table(*((f"images/p{n}.png", "ab"[n % 2]) for n in range(6))),
+        table(("x", "age", "dx"), *((f"p{n}", n % 2 + 30, "ab"[n % 2]) for n in range(6))),
+        table(("filename", "a", "b"), *((f"p{n}.png", 1 - n % 2, n % 2) for n in range(6))),
+    ],
+    ids=["stems", "semicolons", "no header", "more columns", "one column per class"],
+)
+def test_labels_are_read_from_a_table(content, read):
+    found = read(FILES, {"train.csv": content})
+    assert labels(found) == {name: "ab"[n % 2] for n, name in enumerate(FILES)}
+    assert "train.csv" in found.notes[0].sentence
+
+
+def test_a_table_beside_each_split_labels_the_pictures_beside_it(read):
+    names = [f"{part}/{n}.png" for part in ("train", "test") for n in range(4)]
+    rows = {"train": "abab", "test": "bbaa"}
+    content = {
+        f"{part}/_classes.csv": table(
+            ("filename", " a", " b"),
+            *((f"{n}.png", int(c == "a"), int(c == "b")) for n, c in enumerate(signs)),
+        )
+        for part, signs in rows.items()
+    }
+    found = read(names, content)
+    assert "".join(labels(found).values()) == "ababbbaa"
+    assert [example.split for example in found.examples] == ["train"] * 4 + ["test"] * 4
+
+
+def test_a_table_with_several_possible_labels_is_refused_with_their_names(read):
+    rows = ((f"p{n}", "ab"[n % 2], "xy"[n // 3]) for n in range(6))
+    with pytest.raises(BadDataset, match=r"colour, shape"):
+        read(FILES, {"list.csv": table(("id", "colour", "shape"), *rows)})
+
+
+def coco(box: bool) -> str:
+    return json.dumps(
+        {
+            "categories": [{"id": 7, "name": "a"}, {"id": 9, "name": "b"}],
+            "images": [{"id": n, "file_name": f"p{n}.png"} for n in range(6)],
+            "annotations": [
+                {"image_id": n, "category_id": 7 + 2 * (n % 2)}
+                | ({"bbox": [1, 2, 3, 4]} if box else {})
+                for n in range(6)
+            ],
+        }
+    )
+
+
+def test_labels_of_whole_pictures_are_read_from_coco(read):
+    found = read(FILES, {"_annotations.coco.json": coco(box=False)})
+    assert set(labels(found).values()) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("train/_annotations.coco.json", coco(box=True), "COCO"),
+        ("labels/p0.txt", "0 0.5 0.5 0.2 0.2\n1 0.1 0.1 0.1 0.1\n", "YOLO"),
+        ("Annotations/p0.xml", "<annotation><object><bndbox></bndbox></object>", "Pascal VOC"),
+        ("boxes.csv", table(("filename", "class", "xmin", "xmax"), ("p0.png", "a", 1, 2)), "boxes"),
+    ],
+)
+def test_an_export_for_object_detection_is_refused_by_name(name, content, kind, read):
+    with pytest.raises(BadDataset, match=kind):
+        read(FILES, {name: content})
+
+
+@pytest.mark.parametrize(
+    ("files", "classes"),
+    [
+        (["cat.0", "cat.1", "dog.0", "dog.1"], "cat dog"),
+        (["great_dane_12", "great_dane_7", "pug (1)", "pug (2)"], "great_dane pug"),
+    ],
+)
+def test_labels_are_read_from_file_names(files, classes, read):
+    found = read([f"train/{file}.png" for file in files])
+    assert found.classes == tuple(classes.split())
+    assert found.notes[0].code == "labels_from"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [["IMG_1", "IMG_2", "DSC_1", "DSC_2"], ["p1", "p2", "p3"], ["a1", "b1", "c1"]],
+    ids=["cameras", "one label", "one picture each"],
+)
+def test_file_names_that_are_only_numbered_are_no_labels(files, read):
+    with pytest.raises(BadDataset):
+        read([f"pictures/{file}.png" for file in files])
+
+
+def test_a_split_without_class_folders_is_refused(read):
+    with pytest.raises(BadDataset, match="class folders"):
+        read([f"{part}/{n}x.png" for part in ("train", "valid", "test") for n in range(3)])
+
+
+def test_an_archive_inside_the_archive_is_named(read):
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as target:
+        target.writestr("a/1.png", picture(1))
+    with pytest.raises(BadDataset, match=r"train\.zip"):
+        read([], {"train.zip": inner.getvalue()})
+
+
+def test_a_folder_that_is_there_twice_counts_once(read, tmp_path):
+    path = tmp_path / "flowers.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for n in range(6):
+            for folder in ("flowers", "flowers/flowers"):
+                target.writestr(f"{folder}/{'ab'[n % 2]}/{n}.png", picture(n))
+    folder = tmp_path / "intake"
+    found = intake.take_in(path, "flowers", folder, Settings())
+    assert [found.dataset.count(label) for label in (0, 1)] == [3, 3]
+    assert not [f for f in found.findings if f.severity is checks.Severity.BLOCKS]
+    assert "6 files" in next(f.sentence for f in found.findings if f.code == "unreadable")
+
+
+def test_the_other_reading_of_nested_folders_is_one_remedy(read, tmp_path):
+    read(paths("a/left", "a/right", "b/left", "b/right", each=3))
+    found = intake.take_in(tmp_path / "flowers.zip", "f", tmp_path / "intake", Settings())
+    finding = next(f for f in found.findings if f.code == "subfolders")
+    assert found.dataset.classes == ("a", "b")
+    other = intake.apply_remedies(tmp_path / "intake", [finding.remedy])
+    assert other.dataset.classes == ("a/left", "a/right", "b/left", "b/right")
+    assert "subfolders" not in [f.code for f in other.findings]
+
+
+def test_no_remedy_leaves_nothing(tmp_path):
+    path = tmp_path / "flowers.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for n in range(4):
+            for label in "ab":
+                target.writestr(f"{label}/{label}{n}.png", picture(n))
+    found = intake.take_in(path, "flowers", tmp_path / "intake", Settings())
+    blocking = [f for f in found.findings if f.severity is checks.Severity.BLOCKS]
+    assert [f.code for f in blocking] == ["in_two_classes"]
+    assert blocking[0].remedy is None
+
+
+def test_an_empty_class_folder_is_a_finding(read):
+    found = read(paths("a", "b"), {"c/": ""})
+    note = next(note for note in found.notes if note.code == "empty_folders")
+    assert note.sentence.startswith("No pictures in c.")
+
+
+def test_a_class_name_stays_on_one_line(read):
+    found = read(paths("two\nlines", "b\u2028c"))
+    assert found.classes == ("b c", "two lines")
+    assert "control_signs" in [note.code for note in found.notes]
+
+
+def test_a_test_set_without_class_folders_does_not_vanish_silently(read):
+    found = read(paths("train/a", "train/b", "test"))
+    assert not found.predefined
+    assert [skipped.reason for skipped in found.skipped] == [layout.NO_CLASS] * 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("gb18030", ["雏菊", "玫瑰"]),
+        ("cp866", ["роза", "ромашка"]),
+        ("cp1251", ["роза", "ромашка"]),
+        ("cp932", ["ひまわり", "バラ"]),
+        ("cp437", ["Blüte", "café"]),
+        ("cp1252", ["Blüte", "café"]),
+        ("cp852", ["růže", "łąka"]),
+        ("big5", ["玫瑰", "雛菊"]),
+    ],
+)
+def test_unmarked_names_are_decoded_by_the_encoding_that_fits_all(encoding, words):
+    raw = [f"{word}/1.jpg".encode(encoding) for word in words]
+    best = names.fitting(raw)[0]
+    assert [name.decode(best) for name in raw] == [f"{word}/1.jpg" for word in words]
+
+
+def test_another_encoding_that_fits_is_offered(read, tmp_path):
+    path = tmp_path / "flowers.zip"
+    with zipfile.ZipFile(path, "w") as target:
+        for n in range(6):
+            target.writestr(f"{'@#'[n % 2] * 4}/{n}.png", picture(n))
+    content = path.read_bytes()
+    for sign, word in (("@", "장미"), ("#", "튤립")):
+        content = content.replace(sign.encode() * 4, word.encode("cp949"))
+    path.write_bytes(content)
+    found = intake.take_in(path, "flowers", tmp_path / "intake", Settings())
+    finding = next(f for f in found.findings if f.code == "encoding")
+    assert finding.severity is checks.Severity.WARNS
+    assert set(finding.remedy.names) != set(found.dataset.classes)
+    renamed = intake.apply_remedies(tmp_path / "intake", [finding.remedy])
+    assert renamed.dataset.classes == tuple(sorted(finding.remedy.names))
+
+
+def test_a_name_on_disk_that_is_not_utf8_is_read(tmp_path):
+    for folder in (b"caf\xe9", b"tea"):
+        path = Path(tmp_path / "set") / folder.decode("utf-8", "surrogateescape")
+        path.mkdir(parents=True)
+        for n in range(3):
+            (path / f"{n}.png").write_bytes(picture(len(folder) * 10 + n))
+    found = dataset.read(tmp_path / "set", tmp_path / "pictures", Settings())
+    assert found.classes == ("caf\ufffd", "tea")
+    assert all((tmp_path / "pictures" / example.path).is_file() for example in found.examples)
+    found.model_dump_json()
