@@ -105,7 +105,7 @@ def test_a_run_that_is_being_exported_can_be_discarded_and_restored(fresh):
     runs.discard(run, settings)
     until(lambda: not at_work.processes(settings, "worker"))
     restored = runs.restore(run.id, settings)
-    assert scheduling.status(restored.export_job, settings).state is State.CANCELLED
+    assert at_work.ended(restored.export_job, settings).state is State.CANCELLED
     assert "litert" in offered(restored)
 
 
