@@ -13,7 +13,7 @@ from core.archive.unpacking import Skipped
 from core.dataset import Dataset, Example, layout
 from core.dataset.examples import Note
 
-LEFT_OUT = "Left out on the advice of a finding."
+LEFT_OUT = "Excluded by a remedy that was applied."
 
 
 class Severity(StrEnum):

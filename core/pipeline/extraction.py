@@ -71,7 +71,7 @@ def _report(context: TrainingContext, extracted: dict[Split, Features], seconds:
         context.emit(
             Note(
                 sentence=f"{cached:,} of {cached + passed:,} views came from the cache; "
-                f"{passed:,} went through the backbone."
+                f"{passed:,} were extracted."
             )
         )
     if passed >= (ENOUGH_BESIDE_TENSORFLOW if context.config.fine_tunes else ENOUGH):

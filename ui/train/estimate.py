@@ -20,8 +20,8 @@ from core.training.config import TrainingConfig
 from ui import state, text
 
 DESCRIPTIONS = {
-    "quick": "Only a new head on top of what it knows.",
-    "balanced": "The head, then the last stage of the backbone.",
+    "quick": "Trains only the final layer.",
+    "balanced": "Then fine-tunes the top of the network.",
     "thorough": "More views of each picture, two stages.",
 }
 

@@ -69,7 +69,7 @@ def test_with_other_settings_no_picture_goes_through_the_frozen_layers_again(
     assert passed.litert == 42
     done = trained_again(**values)
     assert passed.litert == 42
-    assert cached(done) == ["42 of 42 views came from the cache; 0 went through the backbone."]
+    assert cached(done) == ["42 of 42 views came from the cache; 0 were extracted."]
     steps = [event for event in done.said if isinstance(event, Step)]
     assert {event.what for event in steps if event.what.startswith("Extracting")} == {
         f"Extracting features of {split} pictures" for split in ("training", "validation", "test")
@@ -101,7 +101,7 @@ def test_presets_share_what_they_can(trained_again, passed):
     trained_again("balanced")
     first = passed.litert
     assert cached(trained_again("quick")) == [
-        "36 of 42 views came from the cache; 6 went through the backbone."
+        "36 of 42 views came from the cache; 6 were extracted."
     ]
     assert passed.litert == first + 6
 

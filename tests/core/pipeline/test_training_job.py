@@ -320,7 +320,7 @@ def test_cancelling_leaves_an_unfinished_run_and_keeps_what_was_looked_at(
     assert files(run) == {"config.json", "dataset.json"}
     assert not list(run.path.glob(".*"))
     again = train(some_shapes, QUICK, tmp_path / "again", settings, features=tmp_path / "features")
-    assert "42 of 42 views came from the cache; 0 went through the backbone." in notes(again)
+    assert "42 of 42 views came from the cache; 0 were extracted." in notes(again)
 
 
 @pytest.mark.parametrize("mode", ["personal", "public"])

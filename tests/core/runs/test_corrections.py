@@ -112,7 +112,7 @@ def test_a_new_run_learns_from_corrected_pictures_and_pays_only_for_the_head(
         e.name for e in learned.dataset().of("test")
     ]
     notes = [event.sentence for event in again.events() if isinstance(event, Note)]
-    assert any(note.endswith("; 0 went through the backbone.") for note in notes), notes
+    assert any(note.endswith("; 0 were extracted.") for note in notes), notes
     assert again.title == f"{learned.title}, corrected"
     came_from = again.origin()
     assert came_from is not None and came_from.run == learned.id
