@@ -271,7 +271,7 @@ def test_the_other_reading_of_nested_folders_is_one_remedy(read, tmp_path):
     found = intake.take_in(tmp_path / "flowers.zip", "f", tmp_path / "intake", Settings())
     finding = next(f for f in found.findings if f.code == "subfolders")
     assert found.dataset.classes == ("a", "b")
-    other = intake.apply_remedies(tmp_path / "intake", [finding.remedy])
+    other = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
     assert other.dataset.classes == ("a/left", "a/right", "b/left", "b/right")
     assert "subfolders" not in [f.code for f in other.findings]
 
@@ -338,7 +338,7 @@ def test_another_encoding_that_fits_is_offered(read, tmp_path):
     finding = next(f for f in found.findings if f.code == "encoding")
     assert finding.severity is checks.Severity.WARNS
     assert set(finding.remedy.names) != set(found.dataset.classes)
-    renamed = intake.apply_remedies(tmp_path / "intake", [finding.remedy])
+    renamed = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
     assert renamed.dataset.classes == tuple(sorted(finding.remedy.names))
 
 
