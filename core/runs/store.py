@@ -119,8 +119,7 @@ def discard(run: Run, settings: Settings) -> None:
     sweep(settings)
     if run.at_work(settings):
         raise BadInput(AT_WORK)
-    if run.export_job.exists:
-        scheduling.cancel(run.export_job, settings)
+    scheduling.cancel(run.export_job, settings)
     with run.job.try_lock(timeout=EXPORT_SECONDS) as free:
         if run.job.exists and not free:
             raise BadInput(AT_WORK)

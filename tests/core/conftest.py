@@ -25,14 +25,14 @@ from tests.core.jobs.at_work import until
 from tests.core.trainings import Taken, Trained, asked_for, take_in, train
 
 PR_SET_CHILD_SUBREAPER = 36
+DERIVED = shutil.ignore_patterns("*_relu.tflite")
+"""Files that trainings write beside a backbone."""
 
 
 @pytest.fixture
 def tiny(tiny_home: Path, settings: Settings) -> Backbone:
     """The tiny backbone, prepared in the home of this test."""
-    # Without files that trainings of other tests have written.
-    written = shutil.ignore_patterns("*_relu.tflite")
-    shutil.copytree(tiny_home, settings.home, ignore=written, dirs_exist_ok=True)
+    shutil.copytree(tiny_home, settings.home, ignore=DERIVED, dirs_exist_ok=True)
     return backbones.get("tiny")
 
 
@@ -70,6 +70,9 @@ def trained(
         original = trainings(preset)
         path = runs.new_path(settings)
         shutil.copytree(original.run.path, path)
+        # Its exports have put files for bundles beside the backbone.
+        prepared = original.settings.home / "backbones"
+        shutil.copytree(prepared, settings.home / prepared.name, ignore=DERIVED, dirs_exist_ok=True)
         return Trained(Run(path), original.pictures, settings, original.said)
 
     return copy

@@ -13,8 +13,9 @@ def clouds(classes: int, each: int) -> tuple[np.ndarray, np.ndarray]:
     return points.astype(np.float32), labels
 
 
-def label_issues(points, labels, names, *, seed):
-    probabilities = out_of_fold(points, labels, np.arange(len(labels)), seed, strength=STRENGTH)
+def label_issues(points, labels, names, *, seed, groups=None):
+    groups = np.arange(len(labels)) if groups is None else groups
+    probabilities = out_of_fold(points, labels, groups, seed, strength=STRENGTH)
     return find_label_issues(probabilities, labels, names)
 
 
@@ -33,6 +34,19 @@ def test_planted_wrong_labels_are_found_with_the_class_they_look_like():
         place = int(one.name.removesuffix(".jpg"))
         assert (one.label, one.suggested) == (given[place], true[place])
         assert one.probability >= CONFIDENT
+
+
+def test_wrong_labels_of_whole_bursts_do_not_hide_behind_each_other():
+    centres, true = clouds(3, 40)
+    generator = np.random.default_rng(1)
+    points = np.repeat(centres, 8, axis=0)
+    points += generator.normal(0, 0.05, points.shape).astype(np.float32)
+    bursts, true = np.repeat(np.arange(len(centres)), 8), np.repeat(true, 8)
+    given = true.copy()
+    planted = np.isin(bursts, [3, 20, 50, 70, 100, 110])
+    given[planted] = (true[planted] + 1) % 3
+    found = label_issues(points, given, names(len(given)), seed=0, groups=bursts)
+    assert {one.name for one in found} == {f"{place}.jpg" for place in np.flatnonzero(planted)}
 
 
 def test_right_labels_raise_no_doubt():

@@ -10,25 +10,17 @@ from core.jobs import State, cancel, scheduling
 from core.jobs.folder import Order
 from core.jobs.queue import Queue
 from core.model import storage
-from core.runs.verification import Verification
-from core.system import files
 from tests.core.jobs import at_work
 from tests.core.jobs.at_work import until
+from tests.core.trainings import asked_for, train
 
 
 @pytest.fixture
-def fresh(trained):
+def fresh(tiny, settings, some_shapes):
     """A finished run with its LiteRT file alone, and the settings of its home."""
-    done = trained()
-    for form in packing.available_formats(done.run)[1:]:
-        files.remove(done.run.model_folder / form.file)
-    found = done.run.verification()
-    first = Verification(pictures=6, accuracy=found.accuracy, results=found.results[:1])
-    done.run.verification.write(first)
-    manifest = done.run.manifest()
-    done.run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
-    with at_work.tidied(done.settings):
-        yield done.run, done.settings
+    run = train(some_shapes, asked_for("quick"), runs.new_path(settings), settings).run
+    with at_work.tidied(settings):
+        yield run, settings
 
 
 def offered(run):
@@ -47,7 +39,7 @@ def test_an_ordered_format_is_prepared_by_a_worker_and_listed(fresh):
     assert f"model/{ONNX}" in listed
     assert not [name for name in listed if name.startswith("export-")]
     assert run.classifier(settings).labels
-    assert run.status(settings).state is State.FINISHED, "the training's own job is as it was"
+    assert not run.job.exists, "the job is not the training's"
 
 
 def test_what_is_ordered_meanwhile_joins_the_order(fresh):
@@ -84,11 +76,11 @@ def test_a_cancelled_export_leaves_a_whole_run(fresh):
     }
 
 
-def test_an_export_waits_for_trainings_and_is_stopped_for_them(fresh, a_zip):
+def test_an_export_waits_for_trainings_and_is_stopped_for_them(fresh):
     run, settings = fresh
     training = run.path.with_name("f" * 32)
     Queue("train", settings).add(training)
-    job = ordering.order(run, named(()), settings)
+    job = ordering.order(run, named(["onnx"]), settings)
     until(lambda: Queue("export", settings).held)
     assert scheduling.status(job, settings).state is State.QUEUED
     assert not at_work.processes(settings, "worker")
@@ -99,13 +91,11 @@ def test_an_export_waits_for_trainings_and_is_stopped_for_them(fresh, a_zip):
     Queue("train", settings).add(training)
     until(lambda: not at_work.lives(worker))
     until(lambda: job.recorded().state is State.QUEUED)
-    assert job.order() == Order(
-        kind="export", arguments={"formats": sorted(form.name for form in named(()))}
-    )
+    assert job.order() == Order(kind="export", arguments={"formats": ["onnx"]})
     Queue("train", settings).tickets()[0].unlink()
     assert at_work.ended(job, settings, within=300).state is State.FINISHED, job.log_tail()
     assert at_work.hidden(run.path) == []
-    assert offered(run) == [form.name for form in named(())]
+    assert offered(run) == ["litert", "onnx"]
 
 
 def test_a_run_that_is_being_exported_can_be_discarded_and_restored(fresh):
@@ -115,21 +105,15 @@ def test_a_run_that_is_being_exported_can_be_discarded_and_restored(fresh):
     runs.discard(run, settings)
     until(lambda: not at_work.processes(settings, "worker"))
     restored = runs.restore(run.id, settings)
-    assert scheduling.status(restored.export_job, settings).state is State.CANCELLED
+    assert at_work.ended(restored.export_job, settings).state is State.CANCELLED
     assert "litert" in offered(restored)
 
 
 def test_a_run_without_a_model_cannot_be_exported(settings, tiny, some_shapes):
-    run = runs.create(tiny_config(), some_shapes.dataset, runs.new_path(settings))
+    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
     with pytest.raises(BadInput, match="not finished"):
         ordering.order(run, named(["onnx"]), settings)
     with pytest.raises(BadInput, match="without its model"):
         ordering.order(runs.get(settings, runs.SAMPLE.name), named(["onnx"]), settings)
     with pytest.raises(BadInput, match="'coreml'"):
         named(["coreml"])
-
-
-def tiny_config():
-    from tests.core.trainings import asked_for
-
-    return asked_for("quick")
