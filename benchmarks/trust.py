@@ -1,6 +1,5 @@
 """Whether scores, intervals and probabilities of a report can be trusted.
 
-    python -m benchmarks.trust
     python -m benchmarks.trust --datasets FOLDER --seeds 3
 
 - planted leaks: copies of pictures (mirrored, cropped, resized, compressed) are planted in a
@@ -11,8 +10,6 @@
   have a latent difficulty and a threshold.
 - calibration error and false alarms: on held-out pictures, after trainings with the Quick preset.
   The OOD detector promises that as many pictures of its classes pass as `core.model.ood.ALIKE`.
-
-Without `--datasets`, the pictures are drawn.
 """
 
 from __future__ import annotations
@@ -27,7 +24,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy.stats import norm
 
-from benchmarks import jobs, pictures
+from benchmarks import jobs
 from benchmarks.jobs import Taken
 from benchmarks.report import Figure, argument_parser, show
 from core import runs
@@ -183,7 +180,7 @@ def figures(
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark and print the figures."""
     parser = argument_parser(__doc__)
-    parser.add_argument("--datasets", type=Path, help="folder of zips")
+    parser.add_argument("--datasets", type=Path, required=True, help="folder of zips")
     parser.add_argument("--backbone", default="efficientnet-lite0")
     parser.add_argument("--seeds", type=int, default=1, help="trainings per dataset")
     parser.add_argument("--rounds", type=int, default=200, help="test sets per cell")
@@ -191,14 +188,9 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
         scratch = Path(folder)
         settings = jobs.new_home(scratch / "home")
-        if options.datasets is None:
-            pictures.tree(scratch / "drawings", 240)
-            sources = [scratch / "drawings"]
-        else:
-            sources = sorted(options.datasets.glob("*.zip"))
         sets = {
             source.stem: jobs.take_in(source, scratch / source.stem / "intake", settings)
-            for source in sources
+            for source in sorted(options.datasets.glob("*.zip"))
         }
         measured = coverage_figures(options.rounds)
         measured |= figures(sets, scratch, settings, options.backbone, options.seeds)

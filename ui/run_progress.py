@@ -74,11 +74,16 @@ def finished(run: Run, settings: Settings) -> None:
     except TuskerError as refusal:
         st.error(str(refusal))
         return
-    st.success(
-        f"Accuracy {describe(report.accuracy)} on {text.count(report.pictures, 'picture')} that "
-        "were not used for training.",
-        icon=":material/check_circle:",
-    )
+    if report.leaked:
+        st.warning(text.plain(report.headline, 400), icon=":material/content_copy:")
+    else:
+        st.success(
+            f"Accuracy {describe(report.accuracy)} on {text.count(report.pictures, 'picture')} "
+            "that were not used for training.",
+            icon=":material/check_circle:",
+        )
+    if any(kept.phase == "fine-tune" and not kept.epoch for kept in run.kept()):
+        st.caption("Fine-tuning was no better on validation, so the head alone was kept.")
     with st.container(horizontal=True):
         if st.button("Try it", type="primary", icon=":material/image_search:"):
             st.switch_page("pages/predict.py", query_params={state.RUN: run.id})

@@ -15,7 +15,7 @@ Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 RESAMPLES = 1_000
 CHUNK = 1_000_000
 """Indices that a bootstrap draws at once; bounds its memory."""
-UNSEEN = 0.2
+UNSEEN = 0.15
 """Groups with one value throughout that `design_effect` adds to those in the test set. Chosen by
 simulation, so that intervals cover 93 to 97 % for bursts of 3, 10 and 30 (`benchmarks/trust.py`).
 """
@@ -63,7 +63,7 @@ def design_effect(
 ) -> Floats:
     """By how much groups increase the variance of a mean: n pictures are worth n / effect.
 
-    The variance of the ratio estimator over groups, divided by that over single pictures. A fifth
+    The variance of the ratio estimator over groups, divided by that over single pictures. A share
     of a typical group with one value throughout is added to both, because a test set without
     mistakes does not show whether mistakes come in groups. Without groups, the effect is 1.
 

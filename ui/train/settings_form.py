@@ -73,7 +73,13 @@ def choose(
     except TuskerError as refusal:
         widgets.error(str(refusal))
         return None
-    return config if config == defaults else config.model_copy(update={"preset": "custom"})
+    # A preset is the same on every backbone, with any seed, and without mirror images if those
+    # would show something else.
+    unchanged = preset(chosen, backbone=config.backbone, seed=config.seed)
+    flip = unchanged.augmentation.flip and mirror
+    augmentation = unchanged.augmentation.model_copy(update={"flip": flip})
+    unchanged = unchanged.model_copy(update={"augmentation": augmentation})
+    return config if config == unchanged else config.model_copy(update={"preset": "custom"})
 
 
 def _advanced(
