@@ -132,7 +132,11 @@ def leaked(dataset: Dataset, learned: Collection[str] = ()) -> int:
 
 
 def assign(
-    units: list[Unit], shares: dict[Split, float], random: np.random.Generator
+    units: list[Unit],
+    shares: dict[Split, float],
+    random: np.random.Generator,
+    *,
+    for_training: int = 1,
 ) -> dict[Split, list[int]]:
     """Assign units at random; large ones have the same chances as small ones.
 
@@ -145,17 +149,20 @@ def assign(
         units: at least one.
         shares: of all pictures, by split; training gets the rest.
         random: of order and starting point.
+        for_training: fewest units for training; 0 if training has other pictures.
 
     Returns:
         Indices of the pictures by split.
     """
     count = sum(map(len, units))
-    requested = [part for part, share in shares.items() if share > 0][: max(0, len(units) - 1)]
+    most = max(0, len(units) - for_training)
+    requested = [part for part, share in shares.items() if share > 0][:most]
     wanted: dict[Split, int] = {part: max(1, round(shares[part] * count)) for part in requested}
-    wanted = {"train": max(1, count - sum(wanted.values())), **wanted}
+    rest = max(for_training, count - sum(wanted.values()))
+    wanted = {"train": rest, **wanted} if rest else wanted
     for _ in range(TRIES):
         assigned = _deal(units, wanted, random)
-        if 2 * sum(map(len, assigned["train"])) >= wanted["train"]:
+        if 2 * sum(map(len, assigned.get("train", []))) >= rest:
             break
     return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
 
@@ -177,8 +184,8 @@ def _assign_class(
     if before:  # validation and test are shares of all, as far as the new ones go
         larger, most = sum(map(len, units)) / sum(map(len, new)), sum(shares.values()) or 1.0
         shares = {part: share * min(larger, 1 / most) for part, share in shares.items()}
-    assigned = assign(new, shares, random)
-    assigned["train"] += [i for unit in before for i in unit]
+    assigned = assign(new, shares, random, for_training=0 if before else 1)
+    assigned["train"] = [*assigned.get("train", []), *(i for unit in before for i in unit)]
     return assigned
 
 

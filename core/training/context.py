@@ -60,6 +60,12 @@ class TrainingContext:
         """Raise `BadDataset` if a split is empty, or a class has no training picture."""
         splits: tuple[Split, ...] = ("train", "validation", "test")
         for split in splits:
+            known = sum(example.sha256 in self.learned for example in self.dataset.examples)
+            if known and not self.of(split):
+                raise BadDataset(
+                    f"Expected pictures that are new to the model, to test it; it learned from "
+                    f"{known} of these {len(self.dataset.examples)}. Add new pictures."
+                )
             if not self.of(split):
                 raise BadDataset(
                     f"Expected {split} pictures, found none among {len(self.dataset.examples)}. "

@@ -204,3 +204,19 @@ def test_pictures_that_a_model_learned_from_are_for_training(seed):
     assert {validation, test} <= {4, 5}, "the ten new ones, but for one to train on"
     assert sizes(result, 1) == [42, 9, 9]
     assert splitting.leaked(result, learned) == 0
+
+
+def test_new_pictures_test_a_model_that_learned_from_all_others():
+    examples = tuple(
+        Example(
+            name=f"{label}/{n}", path="", label=label, sha256=f"{label}{n}", width=9, height=9
+        )
+        for label in (0, 1)
+        for n in range(10)
+    )
+    whole = Dataset(name="", classes=("a", "b"), examples=examples)
+    learned = {e.sha256 for e in examples if not e.name.endswith(("8", "9"))}
+    done = splitting.split(whole, validation=0.15, test=0.15, seed=0, learned=learned)
+    for label in (0, 1):
+        assert [done.count(label, part) for part in ("train", "validation", "test")] == [8, 1, 1]
+    assert not {e.sha256 for e in (*done.of("test"), *done.of("validation"))} & learned
