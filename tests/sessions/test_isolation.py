@@ -130,7 +130,7 @@ def test_a_reload_shows_the_visitors_own_runs_and_no_others(
         assert again.cookie == mine.cookie
         assert run.id.encode() in page and other.id.encode() not in page
         assert b"finds again by a cookie" in page
-        assert f"delete {run.id}".encode() in page, "the owner can delete it"
+        assert f"manage {run.id}".encode() in page, "the owner can manage it"
     with Session(host.url) as visitor:
         assert not any(run.id.encode() in visitor.open("reports").everything() for _, run in crowd)
 
