@@ -154,7 +154,7 @@ def test_everyone_can_read_a_published_run_but_only_its_owner_can_change_it(
     with Session(host.url) as visitor:
         page = visitor.open("reports").everything()
         assert run.id.encode() in page and b"published" in page
-        assert f"delete {run.id}".encode() not in page
+        assert f"manage {run.id}".encode() not in page
         run.publish(shown=False)
         visitor.got.clear()
         assert run.id.encode() not in visitor.open("reports").everything()
