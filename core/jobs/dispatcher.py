@@ -98,9 +98,14 @@ def _run_ticket(ticket: Path, settings: Settings) -> None:
 
 
 def _waits(folder: JobFolder) -> bool:
-    """Whether a job was put back into the queue."""
+    """Whether an export was stopped for a training and keeps its ticket.
+
+    Any other job that is queued again was queued by somebody else, with another ticket.
+    """
     try:
-        return folder.recorded().state is State.QUEUED and not folder.cancel_requested
+        recorded = folder.recorded()
+        stopped = recorded.kind == "export" and recorded.state is State.QUEUED
+        return stopped and not folder.cancel_requested
     except FileNotFoundError:
         return False
 

@@ -89,7 +89,8 @@ def test_each_view_is_shown_whole_and_nothing_lies_over_something_else(
     run = taught.id if which == "few" else many.id
     page = open_page(f"reports?run={run}&was=0&said=0", width=width, scheme=scheme)
     page.set_viewport_size({"width": width, "height": TALL})
-    for view in VIEWS:
+    views = VIEWS if which == "few" else [view for view in VIEWS if view != "Export"]
+    for view in views:  # the report of many classes has no model to export
         chromium.choose(page, view)
         expect(page.get_by_role("radio", name=view)).to_be_checked()
         assert f"view={view}" in page.url or view == "Summary"

@@ -39,6 +39,7 @@ def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
     page = open_page("reports?find=shapes")
 
     def open_menu() -> Locator:
+        chromium.settle(page)
         page.locator(f".st-key-manage-{copy.name}").get_by_role("button").press("Enter")
         menu = page.get_by_test_id("stPopoverBody")
         expect(menu.get_by_role("button", name="Delete")).to_be_visible()

@@ -216,7 +216,7 @@ def test_only_what_needs_no_download_is_at_hand(settings, tiny):
     assert names == ["efficientnet-lite0", "efficientnet-lite2"]
     row = backbones.get("resnet50")
     file = weights.folder(settings) / row.weights.file
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"downloaded before")
     assert [row.name for row in bakeoff.available(settings)] == [*names, "resnet50"]
 

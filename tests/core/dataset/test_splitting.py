@@ -208,9 +208,7 @@ def test_pictures_that_a_model_learned_from_are_for_training(seed):
 
 def test_new_pictures_test_a_model_that_learned_from_all_others():
     examples = tuple(
-        Example(
-            name=f"{label}/{n}", path="", label=label, sha256=f"{label}{n}", width=9, height=9
-        )
+        Example(name=f"{label}/{n}", path="", label=label, sha256=f"{label}{n}", width=9, height=9)
         for label in (0, 1)
         for n in range(10)
     )

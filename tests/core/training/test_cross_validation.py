@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from core.dataset import Example
+from core.dataset.splitting import groups
 from core.errors import BadDataset
-from core.training.cross_validation import groups, learning_curve, out_of_fold
+from core.training.cross_validation import learning_curve, out_of_fold
 from tests.core.training.clouds import clusters
 
 
