@@ -8,6 +8,7 @@ from core.dataset import label_files, layout
 from core.dataset.examples import Note
 from core.errors import BadDataset
 from core.images.decoding import READABLE
+from core.system import prose
 
 SHOWN = 5
 
@@ -64,7 +65,7 @@ def _check_classes(name: str, inferred: layout.Layout, files: Extraction) -> Non
         )
     if _is_flat_split(inferred):
         raise BadDataset(
-            f"Expected class folders; {name} has pictures directly in {' and '.join(classes)}, and "
+            f"Expected class folders; {name} has pictures directly in {prose.listed(classes)}, and "
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
         )
     if len(classes) < 2:
