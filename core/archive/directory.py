@@ -113,10 +113,10 @@ def find(file: IO[bytes], limits: Settings) -> Directory:
     return Directory(count, start + shift, size, shift)
 
 
-def entries(file: IO[bytes], directory: Directory) -> list[Entry]:
-    """List the entries of a directory.
+def entries(file: IO[bytes], directory: Directory) -> tuple[list[Entry], list[str]]:
+    """List the entries of a directory, and the encodings that fit all names without a mark.
 
-    Names without a mark are decoded together: in the first encoding that fits them all.
+    Names without a mark are decoded in the first of these encodings.
 
     Raises:
         BadArchive: the directory is damaged or has a name that cannot be decoded.
@@ -125,15 +125,15 @@ def entries(file: IO[bytes], directory: Directory) -> list[Entry]:
     """
     found = list(_entries(file, directory))
     unmarked = [entry.raw_name for entry in found if entry.encoding]
-    if not unmarked:
-        return found
-    encoding = next(iter(names.fitting(unmarked)), names.FALLBACK)
-    return [
+    encodings = names.fitting(unmarked) if unmarked else []
+    encoding = next(iter(encodings), names.FALLBACK)
+    decoded = [
         replace(entry, name=entry.raw_name.decode(encoding), encoding=encoding)
         if entry.encoding
         else entry
         for entry in found
     ]
+    return decoded, encodings
 
 
 def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:

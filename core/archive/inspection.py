@@ -44,11 +44,13 @@ class Listing:
         files: in the order of the directory.
         folders: names of the folders that have an entry.
         left_out: names of the files that are left out → the reason.
+        unmarked: some names of which the zip does not say how they are encoded.
     """
 
     files: list[ZippedFile]
     folders: list[str]
     left_out: dict[str, str]
+    unmarked: tuple[str, ...]
 
 
 def list_files(entries: Sequence[Entry], directory: int) -> Listing:
@@ -61,7 +63,8 @@ def list_files(entries: Sequence[Entry], directory: int) -> Listing:
     Raises:
         BadArchive: an entry is unsafe or cannot be read.
     """
-    listing = Listing([], [], {})
+    unmarked = tuple(entry.name for entry in entries if entry.encoding)
+    listing = Listing([], [], {}, unmarked[:3])
     names: set[str] = set()
     for entry, end in zip(entries, _ends(entries, directory), strict=True):
         name = clean(entry.name)

@@ -52,8 +52,9 @@ def unicode_path(raw: bytes, extra: bytes) -> str | None:
 
 def fitting(names: Sequence[bytes]) -> list[str]:
     """The encodings in which all names look like words, the most likely first."""
-    unique = list(dict.fromkeys(names))
-    return [encoding for encoding in ENCODINGS if all(_fits(raw, encoding) for raw in unique)]
+    # No trailing byte of these encodings is a slash.
+    parts = {part for name in names for part in name.split(b"/") if not part.isascii()}
+    return [encoding for encoding in ENCODINGS if all(_fits(part, encoding) for part in parts)]
 
 
 def _fits(raw: bytes, encoding: str) -> bool:

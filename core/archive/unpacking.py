@@ -17,7 +17,7 @@ from typing import IO
 
 from pydantic import BaseModel
 
-from core.archive import directory, names
+from core.archive import directory
 from core.archive.directory import MAKE_AGAIN
 from core.archive.inspection import (
     DEFLATED,
@@ -100,7 +100,7 @@ def extract(
     members = []
     try:
         with archive.open("rb") as file:
-            entries, listing = _checked_files(file, settings)
+            listing, encodings = _checked_files(file, settings)
             skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
             files = []
             for zipped in listing.files:
@@ -126,14 +126,12 @@ def extract(
         if is_new:
             shutil.rmtree(destination, ignore_errors=True)
         raise
-    unmarked = [entry for entry in entries if entry.encoding]
-    encodings = tuple(names.fitting([entry.raw_name for entry in unmarked])) if unmarked else ()
     return Extraction(
         members=tuple(members),
         skipped=tuple(skipped),
         empty_folders=empty_folders(listing.folders, [zipped.name for zipped in listing.files]),
-        encodings=encodings,
-        garbled=() if encodings else tuple(entry.name for entry in unmarked[:3]),
+        encodings=tuple(encodings),
+        garbled=() if encodings else listing.unmarked,
     )
 
 
@@ -206,7 +204,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         raise
 
 
-def _checked_files(file: IO[bytes], settings: Settings) -> tuple[list[directory.Entry], Listing]:
+def _checked_files(file: IO[bytes], settings: Settings) -> tuple[Listing, list[str]]:
     length = file.seek(0, 2)
     if length > settings.archive_bytes:
         raise LimitExceeded(
@@ -215,9 +213,9 @@ def _checked_files(file: IO[bytes], settings: Settings) -> tuple[list[directory.
             f"{Settings.variable('archive_megabytes')}."
         )
     files = directory.find(file, settings)
-    entries = directory.entries(file, files)
+    entries, encodings = directory.entries(file, files)
     check_sizes(entries, length, settings)
-    return entries, list_files(entries, files.start)
+    return list_files(entries, files.start), encodings
 
 
 def _write(

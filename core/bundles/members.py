@@ -79,7 +79,8 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
             f"Expected a bundle of at most {ENTRIES} files, found {located.count:,}. Leave all but "
             f"{', '.join(READ)} out of it."
         )
-    listing = list_files(directory.entries(file, located), located.start)
+    entries, _ = directory.entries(file, located)
+    listing = list_files(entries, located.start)
     for name, reason in listing.left_out.items():
         raise BadBundle(f"{name} in this bundle cannot be read. {reason}")
     members = {zipped.name: Member(zipped.name, file, zipped) for zipped in listing.files}

@@ -210,19 +210,19 @@ def _same_colours(a: np.ndarray, b: np.ndarray, at: np.ndarray) -> np.ndarray:
         a, b: (m, 8, 8, 2) uint8.
         at: (m, 4) as returned by `align`.
     """
-    ours, theirs = (
+    first, second = (
         [pictures[..., channel].astype(np.float32) - 128 for channel in range(2)]
         for pictures in (a, b)
     )
-    moved = [sample(channel, at) for channel in theirs]
+    moved = [sample(channel, at) for channel in second]
     inside = moved[0][1]
 
     def strength(channels: list[np.ndarray]) -> np.ndarray:
         power = sum(((channel * inside) ** 2).sum((1, 2)) for channel in channels)
         return np.sqrt(power / (inside.sum((1, 2)) + 1e-6))
 
-    strengths = strength(ours), strength([channel for channel, _ in moved])
-    apart = strength([mine - other for mine, (other, _) in zip(ours, moved, strict=True)])
+    strengths = strength(first), strength([channel for channel, _ in moved])
+    apart = strength([mine - other for mine, (other, _) in zip(first, moved, strict=True)])
     colourless = np.minimum(*strengths) < COLOURLESS
     return colourless | (apart < np.maximum(COLOURLESS, DIFFERENT_COLOURS * np.maximum(*strengths)))
 

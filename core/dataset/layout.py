@@ -72,10 +72,10 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
     Top folders that contain everything are ignored, also where they are nested in themselves.
     Folders with the words of a split in their names (`train`, `seg_test`, `Validation_set`) define
     the split if they hold the same class folders; without test pictures, the validation pictures
-    become the test set. Where classes have subfolders, `reading` says which folders are classes;
-    without it, subfolders are classes if their names are words of their own, and belong to the
-    class above them if their names repeat, or are dates or numbers. Names are compared in
-    Unicode's composed form and keep their first spelling.
+    become the test set. Where classes have subfolders, `reading` says which folders are classes.
+    Without it, subfolders are classes if their names differ and describe something; if the names
+    repeat, or are dates or numbers, subfolders belong to the class above them. Names are compared
+    in Unicode's composed form and keep their first spelling.
 
     Args:
         names: paths with `/` between folders and none at the start.

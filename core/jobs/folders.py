@@ -26,7 +26,7 @@ def new_path(home: Path) -> Path:
 
 @contextlib.contextmanager
 def create(home: Path, content: str, settings: Settings, *, by: str) -> Iterator[Path]:
-    """Create a folder for a visitor and yield it; deleted again if the block raises.
+    """Create a folder for a visitor and yield it. If the block raises, the folder is deleted.
 
     Args:
         home: the folder to create it in.

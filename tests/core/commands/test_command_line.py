@@ -1,4 +1,4 @@
-"""The command line: in this process, and as a process of its own where that matters."""
+"""The command line: called in this process, or as a new process where that matters."""
 
 import json
 import os

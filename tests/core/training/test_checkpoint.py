@@ -187,10 +187,10 @@ def test_one_that_is_damaged_is_ignored_and_said_to_be(
 ) -> None:
     broken_off.write_bytes(spoil(broken_off.read_bytes()))
     with caplog.at_level(logging.WARNING):
-        anew = Tuned(asked(epochs=2), Checkpoint(broken_off, "a"))
+        restarted = Tuned(asked(epochs=2), Checkpoint(broken_off, "a"))
     assert "the checkpoint is ignored" in caplog.text
-    assert (anew.tuner.epochs, anew.notes) == (2, [])
-    assert anew.losses == whole(epochs=2).losses
+    assert (restarted.tuner.epochs, restarted.notes) == (2, [])
+    assert restarted.losses == whole(epochs=2).losses
 
 
 def test_that_of_another_training_is_ignored(
