@@ -44,7 +44,6 @@ class Entry:
         method: compression method, 0 for stored and 8 for deflate.
         flags: general purpose bit flags.
         mode: Unix file type and permissions; 0 where the zip was made on another system.
-        system: the system that the zip was made on; 0 for DOS, 3 for Unix.
     """
 
     name: str
@@ -56,7 +55,6 @@ class Entry:
     method: int
     flags: int
     mode: int
-    system: int
     encoding: str = ""
 
 
@@ -171,7 +169,6 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
             method=method,
             flags=flags,
             mode=attributes >> 16 if system in (3, 19) else 0,
-            system=system,
         )
     if at != end:
         raise BadArchive(f"The number of entries in this zip is wrong. {MAKE_AGAIN}")

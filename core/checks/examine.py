@@ -12,7 +12,7 @@ import numpy as np
 from core.checks import classes as of_classes
 from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
-from core.checks.findings import CheckInput, Finding, Severity, apply, from_note
+from core.checks.findings import CheckInput, Finding, Remedy, Severity, from_note
 from core.dataset import Dataset, Progress
 from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
@@ -122,9 +122,20 @@ def _findings(
     # A remedy that leaves nothing to train on is none.
     findings = [
         finding.model_copy(update={"remedy": None})
-        if finding.remedy and len(apply(dataset, [finding.remedy]).classes) < FEWEST_CLASSES
+        if finding.remedy and _classes_left(dataset, finding.remedy) < FEWEST_CLASSES
         else finding
         for finding in findings
     ]
     order = list(Severity)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+
+
+def _classes_left(dataset: Dataset, remedy: Remedy) -> int:
+    """How many classes have pictures after a remedy; runs at each visit of a page."""
+    if remedy.kind == "merge":
+        return len(dataset.classes) - len(set(remedy.classes)) + 1
+    files, classes = set(remedy.files), set(remedy.classes)
+    if remedy.kind != "leave_out":
+        return len(dataset.classes)
+    kept = {example.label for example in dataset.examples if example.name not in files}
+    return len({dataset.classes[label] for label in kept} - classes)
