@@ -18,7 +18,7 @@ from starlette.requests import Request
 from api.errors import quote
 from core.backbones import DEFAULT
 from core.errors import LimitExceeded
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 
 FIELD = "picture"
 MAX_TOP = 10
@@ -120,7 +120,7 @@ async def _body(request: Request, settings: Settings) -> AsyncGenerator[bytes]:
 
 
 def _check_size(size: int, settings: Settings) -> None:
-    if size > settings.api_bytes:
+    if size > settings.api_megabytes * MEGABYTE:
         raise LimitExceeded(
             f"Expected at most {settings.api_megabytes} MB per request, found more. Send fewer "
             f"pictures; the host can raise {Settings.variable('api_megabytes')}."

@@ -96,11 +96,6 @@ def list_models(settings: Settings) -> tuple[ImportedModel, ...]:
     return tuple(model for model in models if model.complete)
 
 
-def delete(model: ImportedModel) -> None:
-    """Remove a model for good; a worker that builds it stops."""
-    files.remove(model.path)
-
-
 def sweep(settings: Settings) -> None:
     """On a public host, delete imported models that nobody has used for a while."""
     if settings.mode == "public":

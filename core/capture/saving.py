@@ -55,7 +55,7 @@ def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload
         with path.open("wb") as file:
             _write(file, _split_frames(session))
 
-    return uploads.store_generated(write, NAME, settings, _findings(session), by=by)
+    return uploads.store(write, NAME, settings, _findings(session), by=by)
 
 
 def missing(session: CaptureSession) -> str:

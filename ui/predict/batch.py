@@ -18,6 +18,7 @@ from core.model.batch import Row, answers
 from core.model.classifier import Verdict, on_one_thread
 from core.predict import lookup, table
 from core.settings import Settings
+from core.system import files
 from ui import state, text, widgets
 from ui.predict.pictures import Batch
 
@@ -95,7 +96,7 @@ def forget() -> None:
 
 def _clear(progress: BatchProgress) -> None:
     for upload in progress.unpacked:
-        uploads.delete(upload)
+        files.remove(upload.path)
     progress.unpacked.clear()
 
 

@@ -10,7 +10,7 @@ from core import runs
 from core.errors import BadInput, UnknownModel
 from core.jobs import State
 from core.jobs.folder import Order
-from core.runs import store
+from core.system import files
 from tests.core.trainings import asked_for
 
 
@@ -83,10 +83,10 @@ def test_on_a_new_machine_there_are_no_runs(settings):
 
 def test_a_deleted_run_is_gone_and_the_others_stay(settings, queued, some_shapes):
     other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    runs.delete(queued)
+    files.remove(queued.path)
     assert not queued.path.exists()
     assert [run.id for run in runs.list_runs(settings)] == [other.id]
-    runs.delete(queued)
+    files.remove(queued.path)
 
 
 def _old(path, minutes):
@@ -128,11 +128,11 @@ def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
         for _ in range(2)
     )
     for run in (gone, other):
-        _old(run.path, 3 * store.TRASH_MINUTES)
+        _old(run.path, 3 * runs.TRASH_MINUTES)
     runs.discard(gone, settings)
     runs.sweep(settings)
     assert runs.restorable(gone.id, settings), "it was old before it was discarded"
-    _old(runs.folder(settings) / f"{store.TRASH}{gone.id}", store.TRASH_MINUTES + 1)
+    _old(runs.folder(settings) / f"{runs.TRASH}{gone.id}", runs.TRASH_MINUTES + 1)
     runs.sweep(settings)
     assert not runs.restorable(gone.id, settings)
     assert [run.id for run in runs.list_runs(settings)] == [other.id]
@@ -142,7 +142,7 @@ def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
 
 def test_discarding_one_run_sweeps_away_those_of_long_ago(settings, ended, some_shapes):
     runs.discard(ended, settings)
-    _old(runs.folder(settings) / f"{store.TRASH}{ended.id}", store.TRASH_MINUTES + 1)
+    _old(runs.folder(settings) / f"{runs.TRASH}{ended.id}", runs.TRASH_MINUTES + 1)
     other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
     runs.discard(other, settings)
     assert runs.restorable(other.id, settings)
@@ -177,7 +177,7 @@ def test_nothing_but_a_discarded_run_is_restored(settings, ended, name):
 
 def test_the_sample_is_found_on_every_machine_and_cannot_be_discarded(settings):
     sample = runs.get(settings, runs.SAMPLE.name)
-    assert sample.path == runs.SAMPLE == runs.sample().path
+    assert sample.path == runs.SAMPLE
     assert runs.list_runs(settings) == ()
     with pytest.raises(BadInput, match="comes with Tusker"):
         runs.discard(sample, settings)
