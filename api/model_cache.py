@@ -1,7 +1,5 @@
 """Opened models, shared by all requests; the least recently used ones are dropped."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Hashable
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Parse a prediction request: its pictures and parameters, within the limits of the host."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager

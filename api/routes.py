@@ -1,7 +1,5 @@
 """The routes of the API and their handlers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar

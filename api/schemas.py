@@ -1,7 +1,5 @@
 """The JSON that the API returns. The OpenAPI description is generated from these types."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,7 +1,5 @@
 """The runs and imported models that this visitor may choose from."""
 
-from __future__ import annotations
-
 import contextlib
 
 from core import runs

@@ -3,8 +3,6 @@
 No visitor's data is in a cache that others share.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Compare backbones on a dataset, by cross-validating a linear head on each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path

@@ -3,8 +3,6 @@
 Its folder is beside the pictures and is deleted with them. `bakeoff.json` is the result.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from core.bakeoff import compare, result

@@ -1,7 +1,5 @@
 """Imported models: import a bundle, find, list, delete; and bundles named on the command line."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

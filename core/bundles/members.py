@@ -1,7 +1,5 @@
 """Find the files of a bundle that are read; nothing else in the zip is opened."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import IO
 

@@ -1,7 +1,5 @@
 """Save captured pictures: as a zip to download, or as an upload that a training takes."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterator

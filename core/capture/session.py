@@ -1,7 +1,5 @@
 """The pictures that a visitor has captured, by class, and the head fitted to them."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import unicodedata

@@ -1,7 +1,5 @@
 """What a job needs of a machine of the cluster: cores, memory, and a GPU where there is one."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 `TUSKER_HOME/unit_costs.json` holds them by backbone.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from typing import Annotated, Literal, get_args

@@ -1,7 +1,5 @@
 """Sample pictures from scikit-learn; nothing is downloaded."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Store uploads, have a worker examine them, and delete them after a while."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """The events of a job, such as steps, epochs and notes, in an append-only file of JSON lines."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import suppress

@@ -3,8 +3,6 @@
 The dispatcher that holds the lock runs the oldest job.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

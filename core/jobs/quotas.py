@@ -4,8 +4,6 @@ None of them holds in personal mode, where the machine belongs to the visitor. A
 their cookie counts as a new one: limits per visitor share a host out, limits for all protect it.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterable, Iterator

@@ -4,8 +4,6 @@ There is one queue per kind of job. `enqueue` starts a dispatcher process; the o
 queue's lock runs the jobs, the others exit (see `core.jobs.dispatcher`).
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

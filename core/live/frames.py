@@ -1,7 +1,5 @@
 """Predict a frame of a live view on the server."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

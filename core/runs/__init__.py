@@ -1,7 +1,5 @@
 """Run folders of this machine: create, find, list, discard, restore, delete."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import os

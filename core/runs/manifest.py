@@ -1,7 +1,5 @@
 """The manifest of a run: which files it consists of, and whether they are unchanged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

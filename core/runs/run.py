@@ -1,7 +1,5 @@
 """One run folder: what is in it, and when it is complete."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Cheap enough to compute for every run each time a list is drawn.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 from typing import Any

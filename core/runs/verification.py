@@ -1,7 +1,5 @@
 """The results of verifying exported files: `verification.json`."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
