@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.jobs import JobFolder
 from core.runs import manifest
-from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, MANIFEST, OOD_SCORES, REPORT
+from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, STAMPED
 from core.system import files
 
 LOCK_SECONDS = 5
@@ -106,10 +106,9 @@ class AnnotatedFolder:
         return manifest.exists(self.path)
 
     @property
-    def changed_at(self) -> tuple[int, ...]:
-        """Modification times of report, manifest and OOD scores, in ns; 0 for a missing file."""
-        names = (REPORT, MANIFEST, OOD_SCORES)
-        return tuple(files.modified(self.path / name)[0] for name in names)
+    def stamp(self) -> tuple[tuple[int, int], ...]:
+        """Time and size of its files; differs once what can be read of it has changed."""
+        return tuple(files.modified(self.path / name) for name in STAMPED)
 
     def annotations(self) -> Annotations:
         """What the owner added; the defaults where there is nothing, or it is damaged."""

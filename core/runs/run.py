@@ -120,12 +120,6 @@ class Run(RunArtifacts):
         """Which epoch each phase kept."""
         return tuple(event for event in self.events() if isinstance(event, Kept))
 
-    @property
-    def stamp(self) -> tuple[tuple[int, int], ...]:
-        """Time and size of the files that a summary is read from."""
-        names = (CONFIG, DATASET, REPORT, MANIFEST, MODEL_FOLDER, ANNOTATIONS)
-        return tuple(files.modified(self.path / name) for name in names)
-
     def bundled_files(self) -> dict[str, Path]:
         """Files of the run that its bundle holds, by name; see `BUNDLED`."""
         paths = {name: self.path / name for name in BUNDLED}
