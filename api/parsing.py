@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
 import anyio
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -28,10 +28,8 @@ TIMEOUT_SECONDS = 120
 """How long a request may take to arrive."""
 
 
-class Parameters(BaseModel):
+class Parameters(BaseModel, frozen=True):
     """Parameters of a prediction."""
-
-    model_config = ConfigDict(frozen=True)
 
     model: str = Field(
         DEFAULT, description="Name of a backbone, or id of a run or of an imported model."

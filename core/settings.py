@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from core.errors import BadConfig
 
@@ -12,10 +12,8 @@ PREFIX = "TUSKER_"
 MEGABYTE = 1024 * 1024
 
 
-class Settings(BaseModel):
+class Settings(BaseModel, frozen=True, extra="forbid"):
     """Settings of one installation. The variable `TUSKER_<FIELD>` sets each field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(
         default_factory=lambda: Path.home() / ".tusker",

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from core.errors import RunDamaged
 from core.evaluation.report import VERSION, Estimate
@@ -23,7 +23,7 @@ REMEMBERED = 4_000
 DAMAGED = "Damaged run"
 
 
-class Summary(BaseModel):
+class Summary(BaseModel, frozen=True):
     """One line of the list of runs.
 
     Attributes:
@@ -38,8 +38,6 @@ class Summary(BaseModel):
         fair: whether no test picture nearly equals a training picture.
         megabytes: size of all its files.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     name: str = DAMAGED
