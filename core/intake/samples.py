@@ -41,8 +41,8 @@ class Sample:
 
 
 @lru_cache(maxsize=1)
-def photographs() -> tuple[Sample, ...]:
-    """Six photographs whose subjects are ImageNet classes; docs/licences.md has their sources."""
+def photographs() -> dict[str, Sample]:
+    """Six photographs of ImageNet classes by name; docs/licences.md has their sources."""
     shown = {
         "Cat": "Face of a tabby cat",
         "Espresso": "Cup of espresso on a red saucer",
@@ -51,10 +51,10 @@ def photographs() -> tuple[Sample, ...]:
         "Palace": "Front of a palace at night",
         "Koala": "Koala in the fork of a tree",
     }
-    return tuple(
-        Sample(name, (FOLDER / f"{name.lower()}.jpg").read_bytes(), alt)
+    return {
+        name: Sample(name, (FOLDER / f"{name.lower()}.jpg").read_bytes(), alt)
         for name, alt in shown.items()
-    )
+    }
 
 
 def digits(path: Path) -> None:

@@ -22,7 +22,7 @@ TRAINING = 300_000
 
 def predict(page: Page) -> None:
     """The answer for a sample."""
-    press(page, "A flower")
+    press(page, "Cat")
 
 
 def train(page: Page) -> None:

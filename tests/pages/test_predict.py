@@ -27,10 +27,32 @@ def _answers(visitor: Visitor) -> list[str]:
 def test_the_first_answer_is_one_press_away(visitor: Visitor, host: Settings) -> None:
     visitor.open()
     assert not visitor.bars()
-    visitor.press("A flower")
-    assert _answers(visitor) == _likeliest(samples.photographs()["A flower"], host)
-    assert _answers(visitor)[0] == "daisy"
+    visitor.press("Cat")
+    assert _answers(visitor) == _likeliest(samples.photographs()["Cat"].content, host)
+    assert _answers(visitor)[0] == "tiger cat"
     assert "EfficientNet-Lite0 · 1,000 classes" in visitor.reads()
+
+
+def test_a_picture_and_its_answer_are_still_there_after_a_visit_to_another_page(
+    visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
+) -> None:
+    visitor.open().give(("circle.jpg", picture(0)))
+    visitor.at.switch_page("pages/reports.py")
+    visitor.see()
+    visitor.at.switch_page("pages/predict.py")
+    assert _answers(visitor.see()) == _likeliest(picture(0), host)
+    visitor.press("Clear")
+    assert not _answers(visitor)
+
+
+def test_a_trained_model_offers_pictures_of_its_test_set(visitor: Visitor, run: Run) -> None:
+    visitor.open("predict", run=run.id)
+    classes = run.dataset().classes
+    offered = [b.label for b in visitor.at.button if str(b.key).startswith("sample ")]
+    assert set(offered) == set(classes)
+    assert "Test pictures, which the model has not learned from." in visitor.reads()
+    visitor.at.button(key="sample 0").click()
+    assert set(_answers(visitor.see())) <= set(classes)
 
 
 def test_an_upload_gets_answers_the_likeliest_first(
@@ -51,7 +73,7 @@ def test_a_camera_picture_is_classified(
 
 
 def test_the_number_of_answers_is_the_number_of_bars(visitor: Visitor) -> None:
-    visitor.open().press("A palace")
+    visitor.open().press("Palace")
     assert len(_answers(visitor)) == 3
     visitor.fill("Answers", 7)
     assert len(_answers(visitor)) == 7

@@ -8,12 +8,11 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from core import images
 from core.errors import BadImage
 from core.model.classifier import Answer, Classifier, Prediction, Verdict
 from ui import resources, state, text, widgets
 from ui.predict import why
-from ui.predict.pictures import Picture
+from ui.predict.pictures import Picture, preview
 
 SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Not like the training pictures"}
 HEADER = ("file", "rank", "label", "index", "probability", "verdict")
@@ -76,8 +75,8 @@ def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
     """Say so where the answers below should not be trusted."""
     if verdict is Verdict.UNLIKE:
         st.info(
-            "**Not like the training pictures.** The model knows only its own classes; if it had to "
-            "choose:",
+            "**Not like the training pictures.** The model knows only its own classes. If it had "
+            "to choose:",
             icon=":material/help:",
         )
     elif verdict is Verdict.NOT_SURE:
@@ -97,19 +96,6 @@ def _summary(answer: Answer | str, classifier: Classifier) -> str:
         return SHORT[verdict]
     (best,) = classifier.top(answer.probabilities, 1)
     return f"{best.label.split(',')[0]} {text.share(best.probability)}"
-
-
-@st.cache_data(scope="session", max_entries=64, show_spinner=False)
-def preview(content: bytes, *, square: bool = False) -> bytes:
-    """A picture as the screen can show it, whatever its format.
-
-    Returns:
-        JPEG of at most 640 pixels, or the centre square of 200.
-    """
-    picture = images.decode(content, shorter_edge=200 if square else 640)
-    if square:
-        return images.thumbnail(images.crop_and_resize(picture, 200), edge=200)
-    return images.thumbnail(picture, edge=640)
 
 
 def _grid(

@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.typing import UploadedFile
 
-from core import backbones, runs
+from core import backbones, images, runs
 from core.archive import sources
 from core.errors import TuskerError
 from core.intake import samples
@@ -101,7 +101,7 @@ def offer_samples(settings: Settings, model: str) -> None:
     with st.grid(min(3, len(offered)), min_column_width=100, gap="small") as grid:
         for number, sample in enumerate(offered):
             with grid.cell():
-                st.image(sample.content, width="stretch", alt=sample.alt)
+                st.image(preview(sample.content, square=True), width="stretch", alt=sample.alt)
                 st.button(
                     text.plain(sample.name, 30),
                     key=f"sample {number}",
@@ -111,6 +111,19 @@ def offer_samples(settings: Settings, model: str) -> None:
                 )
     own = not backbones.known(model)
     st.caption("Test pictures, which the model has not learned from." if own else samples.CREDIT)
+
+
+@st.cache_data(scope="session", max_entries=64, show_spinner=False)
+def preview(content: bytes, *, square: bool = False) -> bytes:
+    """A picture as the screen can show it, whatever its format.
+
+    Returns:
+        JPEG of at most 640 pixels, or the centre square of 240.
+    """
+    picture = images.decode(content, shorter_edge=240 if square else 640)
+    if square:
+        return images.thumbnail(images.crop_and_resize(picture, 240), edge=240)
+    return images.thumbnail(picture, edge=640)
 
 
 def _other_samples(offered: tuple[Sample, ...]) -> None:
@@ -131,7 +144,7 @@ def _other_samples(offered: tuple[Sample, ...]) -> None:
 def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
     """Pictures that a model should be able to name; none for a model without a report."""
     if backbones.known(model):
-        return samples.photographs()
+        return tuple(samples.photographs().values())
     try:
         run = runs.get(settings, model)
         report = resources.report(run)

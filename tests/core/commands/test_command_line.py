@@ -108,9 +108,9 @@ def banned(tmp_path: Path) -> Banned:
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two photographs, the second with a blank in its name."""
     folder = tmp_path_factory.mktemp("photographs")
-    paths = [folder / "palace.jpg", folder / "a flower.jpg"]
-    for path, content in zip(paths, samples.photographs().values(), strict=True):
-        path.write_bytes(content)
+    paths = [folder / "palace.jpg", folder / "a cat.jpg"]
+    for path, name in zip(paths, ("Palace", "Cat"), strict=True):
+        path.write_bytes(samples.photographs()[name].content)
     return paths
 
 
