@@ -411,7 +411,7 @@ def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
         "train", some_zip, "--out", out, "--seed", 3, "--json", **banned("tensorflow", "keras")
     )
     assert answer.returncode == 0, answer.stderr
-    assert "to a scored model" not in answer.stderr
+    assert "until results" not in answer.stderr
     found = json.loads(answer.stdout.splitlines()[-1])
     assert found.keys() >= {"test_accuracy", "macro_f1", "classes", "seconds", "run"}
     assert found["classes"] == ["circle", "square"]
@@ -463,7 +463,7 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     before = {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))}
     answer = tusker("train", pictures, **banned("tensorflow", "keras"))
     assert answer.returncode == 0, answer.stderr
-    assert "to a scored model" in answer.stderr
+    assert "until results" in answer.stderr
     assert {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))} == before
     headline, where, _ = answer.stdout.splitlines()
     assert "test pictures correct: " in headline
