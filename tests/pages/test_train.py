@@ -36,7 +36,7 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
 ) -> None:
     visitor.open("train")
     assert _steps(visitor) == [*STEPS[:1]]
-    visitor.choose("Sample").press("Use the sample")
+    visitor.press("Use the sample")
     found = visitor.at.query_params["upload"]
     visitor.until(lambda: _steps(visitor) == [*STEPS])
     assert "Handwritten digits · 10 classes · 600 pictures" in visitor.reads()
