@@ -29,6 +29,11 @@ SHOWN = 1_000
 """Rows of the table on the page; the downloads have all."""
 BARS = 12
 """Labels that have a bar."""
+ORDER = (
+    *("Picture", "Label", "Probability", "Verdict", "Problem", "File"),
+    *("Next label", "Next probability", "Index"),
+)
+"""Columns of the table on the page; columns without any value are left out."""
 THUMBNAIL = 48
 """Edge of a picture in the table, in pixels."""
 FORMS = {
@@ -259,6 +264,7 @@ def _table(rows: list[Row]) -> None:
         hide_index=True,
         placeholder="",
         row_height=THUMBNAIL,
+        column_order=ORDER,
         column_config={
             "Picture": st.column_config.ImageColumn(width=THUMBNAIL + 16),
             "Probability": percent,
