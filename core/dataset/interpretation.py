@@ -7,7 +7,7 @@ from core.archive.unpacking import NESTED, Extraction, Member
 from core.dataset import label_files, layout
 from core.dataset.examples import Note
 from core.errors import BadDataset
-from core.images import READABLE
+from core.images.decoding import READABLE
 from core.system import prose
 
 SHOWN = 5

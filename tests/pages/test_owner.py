@@ -114,7 +114,7 @@ def test_a_deletion_can_be_undone_until_the_run_is_swept(
     assert headline in visitor.open("reports", run=run.id).reads()
     open_menu(visitor, run)
     visitor.press("Delete")
-    shutil.rmtree(runs.folder(host) / f"{runs.TRASH}{run.id}")
+    shutil.rmtree(runs.folder(host) / f"{runs.store.TRASH}{run.id}")
     assert "Undo" not in visitor.see().buttons()
 
 

@@ -4,9 +4,10 @@ import streamlit as st
 
 from core import runs
 from core.jobs import cancel
-from core.runs import TRASH_MINUTES, Summary
+from core.runs import Summary
 from core.runs.annotations import NAME_LENGTH, TAGS
 from core.runs.run import Run
+from core.runs.store import TRASH_MINUTES
 from core.settings import MEGABYTE, Settings
 from core.system import log
 from ui import run_line, state, text, widgets

@@ -14,9 +14,10 @@ from PIL import Image, ImageFile
 
 from core import images
 from core.errors import BadImage
+from core.images import decoding
 from core.settings import Settings
 
-heif = pytest.mark.skipif("HEIF" not in images.FORMATS, reason="pillow-heif is not installed")
+heif = pytest.mark.skipif("HEIF" not in decoding.FORMATS, reason="pillow-heif is not installed")
 
 
 def scene(width: int = 96, height: int = 64) -> Image.Image:

@@ -10,6 +10,7 @@ from core import runs
 from core.errors import BadInput, UnknownModel
 from core.jobs import State
 from core.jobs.folder import Order
+from core.runs import store
 from core.system import files
 from tests.core.trainings import asked_for
 
@@ -128,11 +129,11 @@ def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
         for _ in range(2)
     )
     for run in (gone, other):
-        _old(run.path, 3 * runs.TRASH_MINUTES)
+        _old(run.path, 3 * store.TRASH_MINUTES)
     runs.discard(gone, settings)
     runs.sweep(settings)
     assert runs.restorable(gone.id, settings), "it was old before it was discarded"
-    _old(runs.folder(settings) / f"{runs.TRASH}{gone.id}", runs.TRASH_MINUTES + 1)
+    _old(runs.folder(settings) / f"{store.TRASH}{gone.id}", store.TRASH_MINUTES + 1)
     runs.sweep(settings)
     assert not runs.restorable(gone.id, settings)
     assert [run.id for run in runs.list_runs(settings)] == [other.id]
@@ -142,7 +143,7 @@ def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
 
 def test_discarding_one_run_sweeps_away_those_of_long_ago(settings, ended, some_shapes):
     runs.discard(ended, settings)
-    _old(runs.folder(settings) / f"{runs.TRASH}{ended.id}", runs.TRASH_MINUTES + 1)
+    _old(runs.folder(settings) / f"{store.TRASH}{ended.id}", store.TRASH_MINUTES + 1)
     other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
     runs.discard(other, settings)
     assert runs.restorable(other.id, settings)

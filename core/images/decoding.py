@@ -1,0 +1,240 @@
+"""Decode untrusted pictures to upright RGB, and crop and resize them.
+
+Nothing else decodes files from outside.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image
+
+from core import settings
+from core.errors import BadImage
+from core.images import headers
+from core.images.headers import area, check_size
+from core.images.pixels import to_rgb
+from core.settings import MEGABYTE, Settings
+
+# Untrusted files reach the code of these plugins, so only common formats are enabled.
+FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF"
+
+try:
+    import pillow_heif
+except ImportError:  # optional, see requirements.txt
+    pass
+else:
+    # Embedded thumbnails may show something else, so they are never decoded.
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    FORMATS = (*FORMATS, "HEIF")
+    READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC"
+
+# A progressive JPEG needs memory for all its coefficients, about four times that of its pixels.
+PROGRESSIVE_PIXELS = 18_000_000
+
+_UPRIGHT = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """A decoded picture, its format and its size.
+
+    Attributes:
+        pixels: (h, w, 3) uint8 RGB, upright; may be smaller than the picture, see `decode`.
+        format: Pillow's name, such as `JPEG`.
+        width, height: of the whole picture, upright, in pixels.
+    """
+
+    pixels: np.ndarray
+    format: str
+    width: int
+    height: int
+
+
+def decode(
+    source: bytes | Path, *, shorter_edge: int | None = None, limits: Settings | None = None
+) -> np.ndarray:
+    """Decode a picture; the format is detected by content.
+
+    EXIF orientation is applied; CMYK, grey and palettes are converted to RGB, 16 bits are scaled
+    to 8, transparency is blended with white, and animations give their first frame. A progressive
+    JPEG of over 18 million pixels is decoded at half its size, to stay within 200 MB.
+
+    Args:
+        source: bytes or path of the file.
+        shorter_edge: minimum length of the shorter edge in pixels; if given, a JPEG may be decoded
+            at 1/2, 1/4 or 1/8 of its size.
+        limits: settings to use instead of the environment's.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
+
+    Raises:
+        BadImage: the file is no picture, damaged or beyond the limits.
+    """
+    return decode_with_info(source, shorter_edge=shorter_edge, limits=limits).pixels
+
+
+def decode_with_info(
+    source: bytes | Path, *, shorter_edge: int | None = None, limits: Settings | None = None
+) -> DecodedImage:
+    """Decode a picture with its format and size; arguments and errors as in `decode`."""
+    limits = limits or settings.load()
+    with _refusals(), _opened(source, limits) as file:
+        image, kind, (width, height), turn = _load_checked(file, shorter_edge, limits)
+        pixels = to_rgb(image)
+        del image  # rotating makes another copy
+    if turn >= 5:
+        width, height = height, width
+    return DecodedImage(_turned(pixels, turn), kind, width, height)
+
+
+def crop_and_resize(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
+    """Crop the central square and resize it in one step.
+
+    Equivalent to resizing the shorter edge to `size / crop` and then cropping the central `size`
+    pixels, which is how ImageNet models are evaluated.
+
+    Args:
+        image: (h, w, 3) uint8.
+        size: edge of the result in pixels.
+        crop: edge of the square relative to the shorter edge, over 0 and up to 1.
+
+    Returns:
+        (size, size, 3) uint8.
+    """
+    return _fitted(Image.fromarray(image), size, crop)
+
+
+def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.ndarray:
+    """Decode and fit a picture, for training, evaluation and prediction alike.
+
+    Returns:
+        (size, size, 3) uint8 RGB.
+
+    Raises:
+        BadImage: as in `decode`.
+    """
+    limits = settings.load()
+    # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
+    shorter_edge = int(np.ceil(size / crop))
+    with _refusals(), _opened(source, limits) as file:
+        image, _, _, turn = _load_checked(file, shorter_edge, limits)
+        if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
+            return _fitted(image, size, crop)  # most pictures: no array of the whole is needed
+        pixels = to_rgb(image)
+    return crop_and_resize(_turned(pixels, turn), size, crop)
+
+
+def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
+    """Make a thumbnail.
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        edge: maximum length of the longer edge in pixels.
+
+    Returns:
+        JPEG bytes without metadata.
+    """
+    small = Image.fromarray(image)
+    small.thumbnail((edge, edge), Image.Resampling.BICUBIC)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def _load_checked(
+    file: IO[bytes], shorter_edge: int | None, limits: Settings
+) -> tuple[Image.Image, str, tuple[int, int], int]:
+    """First picture of a file as stored, its format, its full size and its EXIF orientation."""
+    if "HEIF" not in FORMATS and headers.is_heic(file):
+        raise BadImage(
+            "Found a HEIC picture, which this host cannot read. Save it as JPEG, or have the host "
+            "install pillow-heif."
+        )
+    headers.check(file, limits)
+    file.seek(0)
+    with Image.open(file, formats=FORMATS) as opened:
+        kind = "JPEG" if opened.format == "MPO" else opened.format or ""
+        size = opened.size
+        check_size(size, limits, kind)
+        if kind == "JPEG" and opened.info.get("progressive") and area(size) > PROGRESSIVE_PIXELS:
+            shorter_edge = min(shorter_edge or min(size), min(size) // 2)
+        if kind == "JPEG" and shorter_edge:
+            opened.draft(None, (shorter_edge, shorter_edge))
+        for tile in opened.tile:
+            left, top, right, bottom = tile[1] or (0, 0, 0, 0)
+            check_size((right - left, bottom - top), limits)
+        opened.load()
+        check_size(opened.size, limits, kind)
+        # Pillow has already rotated TIFF.
+        turn = 1 if kind == "TIFF" else headers.orientation(opened.info)
+        # A bare image, so that the buffers of the decoder are freed before the next copy.
+        return opened._new(opened.im), kind, size, turn
+
+
+def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:
+    return np.ascontiguousarray(_UPRIGHT[turn](pixels)) if turn in _UPRIGHT else pixels
+
+
+def _fitted(image: Image.Image, size: int, crop: float) -> np.ndarray:
+    width, height = image.size
+    edge = crop * min(height, width)
+    left, top = (width - edge) / 2, (height - edge) / 2
+    box = (left, top, left + edge, top + edge)
+    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Convert all exceptions of decoders to BadImage."""
+    try:
+        yield
+    except BadImage:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise BadImage(f"Not a picture: expected {READABLE}. Save it as one of these.") from error
+    except MemoryError as error:
+        raise BadImage("Not enough memory to decode this picture. Make it smaller.") from error
+    except Image.DecompressionBombError as error:
+        raise BadImage("Too many pixels. Make the picture smaller.") from error
+    # Plugins raise many kinds of exceptions while parsing; all of them mean a damaged file.
+    except Exception as error:
+        raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
+
+
+@contextmanager
+def _opened(source: bytes | Path, limits: Settings) -> Iterator[IO[bytes]]:
+    """Open as a file object: Pillow would map a named file into memory, where it can change."""
+    if isinstance(source, Path):
+        if not source.is_file():
+            raise BadImage(f"No picture file at {source.name}. It may have been deleted.")
+        count = source.stat().st_size
+    else:
+        count = len(source)
+    if not count:
+        raise BadImage("Empty file. Export or download the picture again.")
+    if count > limits.picture_megabytes * MEGABYTE:
+        raise BadImage(
+            f"Pictures may have up to {limits.picture_megabytes} MB; this one has "
+            f"{count / MEGABYTE:.0f}. Save it smaller, or raise "
+            f"{Settings.variable('picture_megabytes')}."
+        )
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            yield file
+    else:
+        yield io.BytesIO(source)
