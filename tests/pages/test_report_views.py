@@ -264,3 +264,12 @@ def test_a_long_class_name_gets_a_narrow_column(visitor: Visitor, run: Run) -> N
     visitor.open("reports", run=run.id)
     (table,) = [frame for frame in visitor.at.dataframe if "Predicted" in frame.value]
     assert json.loads(table.proto.columns)["Class"]["width"] == NARROW
+
+
+@pytest.mark.parametrize("empty", ["view", "only", "order", "class", "called", "sure", "answered"])
+def test_a_parameter_without_a_value_is_as_good_as_none(
+    visitor: Visitor, run: Run, empty: str
+) -> None:
+    parameters = {"view": "Pictures", empty: ""}
+    visitor.open("reports", run=run.id, **parameters)
+    assert not visitor.apologies()

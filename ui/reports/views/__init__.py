@@ -42,4 +42,4 @@ def show(run: Run, settings: Settings) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    VIEWS[name](view)
+    VIEWS[name or "Summary"](view)  # none with an empty `?view=`
