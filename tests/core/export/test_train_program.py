@@ -330,6 +330,10 @@ def test_pictures_it_does_not_know_are_dealt_out_and_unreadable_ones_left_out(
 ):
     folder = unpacked(trained(), tmp_path / "bundle")
     (folder / train_program.SPLIT_FILE).unlink()
+    program = (folder / "train.py").read_text()
+    short, changed = re.subn(r"(HEAD_PATIENCE = \S+), \d+, \d+", r"\1, 2, 2", program)
+    assert changed == 1
+    (folder / "train.py").write_text(short)
     pictures = shapes_on_disk(tmp_path / "pictures")
     broken = pictures / "all" / "circle" / "broken.jpg"
     broken.write_bytes(b"no picture")
