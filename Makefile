@@ -42,7 +42,7 @@ lint: $(VENV)/.dev $(if $(NPM),node_modules/.stamp)  ## ruff, mypy, import rules
 unit: $(VENV)/.dev  ## all tests except the slow ones, without the linters
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-slow: $(VENV)/.dev  ## the tests that take minutes
+slow: $(VENV)/.dev  ## the tests that take long
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 corpus: $(VENV)/.dev  ## the tests with hostile archives and pictures

@@ -25,7 +25,7 @@ def test_schemathesis_finds_no_response_that_contradicts_the_description(
     client: Client, server: Server, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/api/openapi.json"]
-    command += ["--checks", ",".join(CHECKS), "--max-examples", "10", "--seed", "1"]
+    command += ["--checks", ",".join(CHECKS), "--max-examples", "3", "--seed", "1"]
     result = subprocess.run(
         [*command, "--continue-on-failure", "--phases", "coverage,fuzzing"],
         cwd=tmp_path,

@@ -92,22 +92,17 @@ def open_page(
 ) -> Iterator[Callable[..., Page]]:
     """`open_page(path="", width=1400, scheme="light")`: a new session on that page, settled.
 
-    With `bare=True` the path is no page of the app, only something of the same origin.
-
     Fails the test if a page logged an error or asked another machine for anything.
     """
     pages = request.node.stash.setdefault(PAGES, [])
     troubles: list[str] = []
 
-    def open_(
-        path: str = "", *, width: int = chromium.WIDE, scheme: str = "light", bare: bool = False
-    ) -> Page:
+    def open_(path: str = "", *, width: int = chromium.WIDE, scheme: str = "light") -> Page:
         page = visitors(width, scheme).new_page()
         pages.append(page)
         _listen(page, troubles)
         page.goto(f"{server.url}/{path}")
-        if not bare:
-            chromium.settle(page)
+        chromium.settle(page)
         return page
 
     yield open_

@@ -31,8 +31,8 @@ CANVAS = """pictures => {
             context.clearRect(0, 0, 640, 480);
             context.setTransform(1 + wave / 5, wave / 8, -wave / 8, 1 + wave / 5, 40 * wave, 0);
             context.drawImage(images[window.scene], 0, 0);
-        }, 30);
-        return canvas.captureStream(30);
+        }, 100);
+        return canvas.captureStream(10);
     };
 }"""
 

@@ -81,7 +81,7 @@ def test_two_classes_are_captured_corrected_saved_and_reported(
     page = visit()
     view = _view(page, "browser")
     before = _on_disk(server)
-    _capture(view, 10)
+    _capture(view, 6)
     _names_both(view)
 
     count = int(view.get_attribute("data-pictures") or 0)
@@ -101,6 +101,7 @@ def test_two_classes_are_captured_corrected_saved_and_reported(
     assert _on_disk(server) > before
 
 
+@pytest.mark.slow
 def test_the_server_predicts_where_the_browser_cannot_and_deletes_what_is_cleared(
     visit: Visit,
 ) -> None:
@@ -180,6 +181,7 @@ def test_files_are_added_and_the_camera_is_off_after_leaving(
     page.wait_for_function(ENDED)
 
 
+@pytest.mark.slow
 def test_after_a_restart_of_the_server_the_view_says_so_and_starts_again(
     chrome: Browser, runtime: None, tmp_path: Path
 ) -> None:

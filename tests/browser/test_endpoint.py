@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from core import runs
@@ -11,6 +12,7 @@ from tests.browser import chromium
 from tests.browser.server import ROOT, start
 
 
+@pytest.mark.slow
 def test_the_endpoint_serves_the_pages_and_a_reload_finds_the_visitors_own_runs(
     chrome: Browser, tmp_path: Path
 ) -> None:

@@ -77,7 +77,10 @@ def open_file(
         page.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(chromium.NARROW, "light"), (chromium.WIDE, "dark")])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(chromium.NARROW, "light"), pytest.param(chromium.WIDE, "dark", marks=pytest.mark.slow)],
+)
 def test_the_file_loads_nothing_else_fits_the_window_and_follows_the_colour_scheme(
     open_file: Callable[..., Opened], file: Path, width: int, scheme: str
 ) -> None:
@@ -105,8 +108,11 @@ def test_the_file_loads_nothing_else_fits_the_window_and_follows_the_colour_sche
     assert light == (scheme == "light")
 
 
-def test_hostile_names_are_shown_as_text(open_file: Callable[..., Opened], run: Run) -> None:
-    page = open_file().page
+def test_hostile_names_are_shown_as_text_and_an_injected_script_does_not_run(
+    open_file: Callable[..., Opened], run: Run
+) -> None:
+    opened = open_file()
+    page = opened.page
     assert page.title() == f"{hostile.TITLE}: how good is it?"
     expect(page.get_by_role("heading", level=1)).to_have_text(hostile.TITLE)
     shown = page.locator("#classes th[scope=row] bdi").all_inner_texts()
@@ -115,10 +121,6 @@ def test_hostile_names_are_shown_as_text(open_file: Callable[..., Opened], run: 
     assert any(tick.startswith("</script>") for tick in ticks)
     assert page.locator("main script:not([type])").count() == 0
 
-
-def test_an_injected_script_does_not_run(open_file: Callable[..., Opened]) -> None:
-    opened = open_file()
-    page = opened.page
     with page.expect_event("requestfailed") as failed:
         page.evaluate(
             """() => {
@@ -154,6 +156,7 @@ def test_it_is_read_by_keyboard_and_printed_in_full(open_file: Callable[..., Ope
     assert page.pdf()[:5] == b"%PDF-"
 
 
+@pytest.mark.slow
 def test_report_and_model_card_are_downloaded_from_the_export_view(
     open_page: Callable[..., Page], tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext
 from safetensors.numpy import save
 
 from core import images
@@ -16,7 +16,8 @@ from core.live.parts import reference_picture, squeeze
 from core.model import heatmap
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
-from tests.browser.server import ROOT
+from tests.browser import chromium
+from tests.browser.server import ROOT, Server
 from ui.text import share
 
 SOURCES = ROOT / "ui" / "live_camera"
@@ -29,10 +30,11 @@ IMPORT = """async ({ source, act, given }) => {
 Run = Callable[..., Any]
 
 
-@pytest.fixture
-def run(open_page: Callable[..., Page]) -> Run:
+@pytest.fixture(scope="module")
+def run(visitors: Callable[[int, str], BrowserContext], server: Server) -> Run:
     """`run("pixels.js", "(module, given) => …", given)`: what a module makes of something."""
-    page = open_page("_stcore/health", bare=True)
+    page = visitors(chromium.WIDE, "light").new_page()
+    page.goto(f"{server.url}/_stcore/health")
 
     def ask(name: str, act: str, given: object = None) -> Any:
         source = Path(SOURCES / name).read_text()

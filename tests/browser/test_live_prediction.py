@@ -182,6 +182,7 @@ def test_the_browser_follows_the_camera_as_python_would_and_sends_nothing(
     _view(page, "browser")
 
 
+@pytest.mark.slow
 def test_a_runtime_file_with_a_wrong_hash_is_refused_and_the_server_takes_over(
     visit: Visit, runtime: None, names: set[str]
 ) -> None:
@@ -208,6 +209,7 @@ def test_without_a_runtime_the_server_takes_over_and_draws_heat_maps(visit: Visi
     expect(view.get_by_role("img", name="Heat map for ")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_camera_is_off_after_leaving(visit: Visit) -> None:
     page = visit(script=REMEMBER_TRACKS)
     page.locator(".live[data-live=true]").wait_for()
@@ -220,6 +222,7 @@ def test_the_camera_is_off_after_leaving(visit: Visit) -> None:
     page.wait_for_function(ENDED)
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_denied_missing_or_busy_is_explained(
     visit: Visit, chrome: Browser
 ) -> None:
@@ -296,6 +299,7 @@ def _check(
         return check.locator(".result").inner_text(), check.get_by_role("table").inner_text()
 
 
+@pytest.mark.slow
 def test_a_camera_is_checked_against_the_training_pictures_at_a_press(
     visit: Visit, runtime: None, taught: Run, chrome: Browser, tmp_path: Path
 ) -> None:

@@ -25,13 +25,20 @@ def _answer(page: Page) -> Locator:
     return page.get_by_test_id("stProgress")
 
 
-def test_an_upload_is_shown_and_answered(page: Page, tmp_path: Path) -> None:
+def test_an_upload_and_what_the_camera_sees_are_shown_and_answered(
+    page: Page, tmp_path: Path
+) -> None:
     picture = tmp_path / "circle.jpg"
     picture.write_bytes(encoded(draw(0, size=300)))
     chromium.upload(page, picture)
     expect(_answer(page).filter(has_text="%")).to_have_count(3)
     expect(page.get_by_alt_text("circle.jpg: ")).to_be_visible()
     expect(page.get_by_text("1,000 classes")).to_be_visible()
+
+    chromium.choose(page, "Camera")
+    page.get_by_role("button", name="Take Photo").click()
+    expect(_answer(page)).to_have_count(3)
+    expect(page.get_by_alt_text("Camera picture: ")).to_be_visible()
 
 
 def test_a_zip_of_pictures_becomes_a_table_that_can_be_stopped(page: Page, tmp_path: Path) -> None:
@@ -52,13 +59,6 @@ def test_a_zip_of_pictures_becomes_a_table_that_can_be_stopped(page: Page, tmp_p
     assert 0 < len(rows) < 1_500
     assert [row["file"] for row in rows] == [f"{number}.jpg" for number in range(len(rows))]
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
-
-
-def test_what_the_camera_sees_is_answered(page: Page) -> None:
-    chromium.choose(page, "Camera")
-    page.get_by_role("button", name="Take Photo").click()
-    expect(_answer(page)).to_have_count(3)
-    expect(page.get_by_alt_text("Camera picture: ")).to_be_visible()
 
 
 def test_a_sample_can_be_reached_and_pressed_from_the_keyboard(page: Page) -> None:

@@ -1,11 +1,11 @@
 """A bug in a page or in a callback is an apology, also without the server launcher."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from tests.browser.server import ROOT, start
+from tests.browser.server import ROOT, Server, start
 from tests.sessions.client import Session
 from ui import frame
 
@@ -25,11 +25,18 @@ if "page" in st.query_params:
 """
 
 
-@pytest.mark.parametrize("how", ["a page", "a callback"])
-def test_a_bug_is_an_apology_with_an_id_that_is_in_the_log(tmp_path: Path, how: str) -> None:
-    script = tmp_path / "script.py"
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("errors")
+    script = folder / "script.py"
     script.write_text(SCRIPT)
-    with start(tmp_path / "home", app=script) as server, Session(server.url) as session:
+    with start(folder / "home", app=script) as running:
+        yield running
+
+
+@pytest.mark.parametrize("how", ["a page", "a callback"])
+def test_a_bug_is_an_apology_with_an_id_that_is_in_the_log(server: Server, how: str) -> None:
+    with Session(server.url) as session:
         session.open()
         if how == "a page":
             session.open(query="page=1")

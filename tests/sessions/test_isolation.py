@@ -1,4 +1,4 @@
-"""Fifty concurrent visitors on a public host: none sees data of another."""
+"""Concurrent visitors on a public host: none sees data of another."""
 
 import io
 import re
@@ -18,7 +18,8 @@ from core.system import visitors
 from tests.browser.server import ROOT, Server, start
 from tests.sessions.client import Session
 
-VISITORS = 50
+VISITORS = 12
+MANY = 50
 BITS = 6
 SIGNAL = (255, 0, 255)
 """Colour at the top of a marked picture."""
@@ -101,17 +102,19 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+def visit_at_once(host: Server, visitors: int) -> list[tuple[Session, Run]]:
+    """The sessions and runs of visitors who visit at the same time."""
+    with ThreadPoolExecutor(visitors) as pool:
+        return list(pool.map(lambda number: visit(host, number), range(visitors)))
+
+
 @pytest.fixture(scope="module")
 def crowd(host: Server) -> list[tuple[Session, Run]]:
-    """The sessions and runs of all visitors, who visit at the same time."""
-    with ThreadPoolExecutor(VISITORS) as pool:
-        return list(pool.map(lambda number: visit(host, number), range(VISITORS)))
+    return visit_at_once(host, VISITORS)
 
 
-def test_no_visitor_receives_names_ids_or_pictures_of_another(
-    crowd: list[tuple[Session, Run]],
-) -> None:
-    assert len({session.cookie for session, _ in crowd}) == VISITORS
+def assert_apart(crowd: list[tuple[Session, Run]]) -> None:
+    assert len({session.cookie for session, _ in crowd}) == len(crowd)
     ids = {run.id.encode() for _, run in crowd}
     for number, (session, run) in enumerate(crowd):
         everything = session.everything()
@@ -119,6 +122,17 @@ def test_no_visitor_receives_names_ids_or_pictures_of_another(
         assert ids_in(everything) & ids == {run.id.encode()}
         owners = {owner(content) for content in session.served.values()} - {None}
         assert owners == {number}, f"visitor {number} received pictures of {owners}"
+
+
+def test_no_visitor_receives_names_ids_or_pictures_of_another(
+    crowd: list[tuple[Session, Run]],
+) -> None:
+    assert_apart(crowd)
+
+
+@pytest.mark.slow
+def test_fifty_visitors_receive_nothing_of_each_other(host: Server) -> None:
+    assert_apart(visit_at_once(host, MANY))
 
 
 def test_a_reload_shows_the_visitors_own_runs_and_no_others(

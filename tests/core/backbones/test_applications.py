@@ -38,9 +38,9 @@ def save_as_published(model, path):
 @pytest.mark.parametrize(
     "name",
     [
-        "resnet50",
-        "inceptionv3",
-        pytest.param("mobilenetv2", marks=pytest.mark.slow),
+        "mobilenetv2",
+        pytest.param("resnet50", marks=pytest.mark.slow),
+        pytest.param("inceptionv3", marks=pytest.mark.slow),
         pytest.param("efficientnetv2b0", marks=pytest.mark.slow),
     ],
 )

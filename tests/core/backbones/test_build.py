@@ -6,7 +6,11 @@ import tensorflow as tf
 from core.backbones import build, get
 from core.errors import BadConfig
 
-CUT = ["tiny", "efficientnet-lite0", "resnet50", "inceptionv3", "mobilenetv2", "efficientnetv2b0"]
+CUT = ["tiny", "efficientnet-lite0", "mobilenetv2"]
+CUT += [
+    pytest.param(name, marks=pytest.mark.slow)
+    for name in ("resnet50", "inceptionv3", "efficientnetv2b0")
+]
 
 
 def noise(backbone, count=1):
@@ -66,7 +70,7 @@ def test_random_weights_are_the_same_each_time():
     assert all(array.std() > 0 for array in first)
 
 
-@pytest.mark.parametrize("name", ["tiny", "resnet50"])
+@pytest.mark.parametrize("name", ["tiny", pytest.param("resnet50", marks=pytest.mark.slow)])
 def test_a_trunk_can_be_rebuilt_from_its_description(name):
     backbone = get(name)
     trunk = build.trunk(backbone, "random")

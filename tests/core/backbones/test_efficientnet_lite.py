@@ -25,7 +25,10 @@ def test_the_published_weights_of_lite2_name_what_is_in_photographs(photos):
     assert (order == truth).any(axis=1).mean() >= 0.95
 
 
-@pytest.mark.parametrize("name", ["efficientnet-lite0", "efficientnet-lite2"])
+@pytest.mark.parametrize(
+    "name",
+    ["efficientnet-lite0", pytest.param("efficientnet-lite2", marks=pytest.mark.slow)],
+)
 def test_every_parameter_is_the_published_one(name):
     backbone = get(name)
     model = build.imagenet_classifier(backbone)

@@ -7,7 +7,7 @@ import pytest
 from core import backbones
 from core.backbones import Backbone, Stage, build
 
-LARGE = ("resnet101", "resnet152")
+SLOW = ("efficientnetv2b0", "inceptionv3", "resnet101", "resnet152")
 
 
 def work(layer: keras.layers.Layer) -> int:
@@ -48,7 +48,7 @@ def counted(backbone: Backbone, network: keras.Model) -> list[Stage]:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow if name in LARGE else ())
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
         for name in (*backbones.BACKBONES, "tiny")
     ],
 )

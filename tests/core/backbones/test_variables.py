@@ -8,9 +8,10 @@ from core.backbones import build, variables
 from core.model import keras_model
 from core.training import stages
 
-LARGE = ("resnet101", "resnet152")
+SLOW = ("efficientnet-lite2", "efficientnetv2b0", "inceptionv3", "resnet50")
+SLOW += ("resnet101", "resnet152", "mobilenetv2")
 NAMES = [
-    pytest.param(name, marks=pytest.mark.slow if name in LARGE else ())
+    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
     for name in (*backbones.BACKBONES, "tiny")
 ]
 

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import subprocess
 import sys
 import zipfile
@@ -13,7 +12,7 @@ import pytest
 from safetensors.numpy import save
 
 from core.bundles import bundle, imported
-from core.errors import BadArchive, BadBundle, LimitExceeded
+from core.errors import LimitExceeded
 from core.settings import Settings
 from tests.core.bundles import hostile
 
@@ -107,9 +106,8 @@ def test_each_is_refused_in_a_sentence_in_little_memory_without_running_anything
         ("a word too many", "custom_objects"),
     ],
 )
-def test_the_sentence_says_what_was_found(what: str, why: str, settings: Settings) -> None:
-    with pytest.raises((BadArchive, BadBundle), match=re.escape(why)):
-        bundle.read(io.BytesIO(hostile.BUNDLES[what]()), settings)
+def test_the_sentence_says_what_was_found(what: str, why: str, tried: dict) -> None:
+    assert why in tried["said"][f"{list(hostile.BUNDLES).index(what):03}"]
 
 
 def test_other_files_are_left_unread_even_where_they_would_do_harm(settings: Settings) -> None:

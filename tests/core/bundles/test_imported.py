@@ -68,6 +68,7 @@ def test_a_fine_tuned_model_answers_once_a_worker_has_built_its_network(packed, 
     same_answers(done, found, done.settings)
 
 
+@pytest.mark.slow
 def test_its_worker_is_a_process_of_its_own(packed):
     done, stream = packed("thorough")
     found = imported.import_bundle(stream, "mine", done.settings)

@@ -458,12 +458,12 @@ def test_every_preset_is_foreseen_in_a_sentence_or_as_json(
 
 
 def test_a_folder_is_learned_from_in_place_and_not_touched(
-    some_zip: Path, tmp_path: Path, settings: Settings, banned: Banned
+    command: Command, tiny: Backbone, some_zip: Path, tmp_path: Path, settings: Settings
 ) -> None:
     pictures = tmp_path / "pictures"
     shutil.unpack_archive(some_zip, pictures)
     before = {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))}
-    answer = tusker("train", pictures, **banned("tensorflow", "keras"))
+    answer = command("train", pictures, "--backbone", tiny.name)
     assert answer.returncode == 0, answer.stderr
     assert "until results" in answer.stderr
     assert {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))} == before
@@ -474,12 +474,15 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     assert not Path(run.job.order().arguments["pictures"]).parent.exists()
 
 
-def test_a_leak_is_said_and_changes_the_headline(some_zip: Path, tmp_path: Path) -> None:
+def test_a_leak_is_said_and_changes_the_headline(
+    command: Command, tiny: Backbone, some_zip: Path, tmp_path: Path
+) -> None:
     shutil.unpack_archive(some_zip, tmp_path / "given" / "train")
     shutil.unpack_archive(some_zip, tmp_path / "given" / "test")
     for picture in (tmp_path / "given" / "train").rglob("0[0-3].jpg"):
         picture.unlink()
-    answer = tusker("train", tmp_path / "given", "--out", tmp_path / "run")
+    given, out = tmp_path / "given", tmp_path / "run"
+    answer = command("train", given, "--out", out, "--backbone", tiny.name)
     assert answer.returncode == 0, answer.stderr
     headline = answer.stdout.splitlines()[0]
     assert headline.startswith("Not a fair test: 8 of 16 test pictures are near-copies of")

@@ -1,26 +1,38 @@
 """Here every run has all its formats."""
 
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core.export import build
+from core.export.formats import FORMATS
+from core.runs import Run
 from core.settings import Settings
-from tests.core.trainings import Taken, Trained, asked_for, train
+from tests.core.trainings import Trained
 
 
 @pytest.fixture(scope="session")
 def trainings(
-    tiny_home: Path, some_shapes: Taken, tmp_path_factory: pytest.TempPathFactory
+    trainings: Callable[[str], Trained], shared: Callable[..., Any]
 ) -> Callable[[str], Trained]:
-    """`trainings("quick")`: a run of that preset, trained and exported once. Not to be changed."""
-    cache: dict[str, Trained] = {}
+    """`trainings("quick")`: such a run, exported once. Must not be changed."""
 
-    def trained(preset: str) -> Trained:
-        if preset not in cache:
-            path = tmp_path_factory.mktemp("exported") / ("fedcba9876543210" * 2)
-            home = Settings(home=tiny_home)
-            cache[preset] = train(some_shapes, asked_for(preset), path, home, exports=True)
-        return cache[preset]
+    def exported(preset: str) -> Trained:
+        def make(folder: Path) -> Trained:
+            original = trainings(preset)
+            settings = Settings(home=folder / "home")
+            shutil.copytree(original.settings.home, settings.home)
+            run = Run(shutil.copytree(original.run.path, folder / ("fedcba9876543210" * 2)))
+            done = Trained(run, original.pictures, settings)
+            build.export(run, FORMATS, done.pictures, settings, done.said.append)
+            manifest = run.manifest()
+            run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
+            return done
 
-    return trained
+        return shared(f"exported-{preset}", make)
+
+    return cache(exported)

@@ -5,20 +5,28 @@ import pytest
 from core import runs
 from core.errors import BadInput, Cancelled
 from core.export import ordering, packing
-from core.export.formats import ONNX, named
+from core.export.formats import FORMATS, ONNX, named
 from core.jobs import State, cancel, scheduling
 from core.jobs.folder import Order
 from core.jobs.queue import Queue
 from core.model import storage
+from core.system import files
 from tests.core.jobs import at_work
 from tests.core.jobs.at_work import until
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import asked_for
 
 
 @pytest.fixture
-def fresh(tiny, settings, some_shapes):
+def fresh(trained, settings):
     """A finished run with its LiteRT file alone, and the settings of its home."""
-    run = train(some_shapes, asked_for("quick"), runs.new_path(settings), settings).run
+    run = trained().run
+    for form in FORMATS:
+        if form.file != storage.LITERT:
+            files.remove(run.model_folder / form.file)
+    verification, manifest = run.verification(), run.manifest()
+    kept = tuple(result for result in verification.results if result.file == storage.LITERT)
+    run.verification.write(verification.model_copy(update={"results": kept}))
+    run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
     with at_work.tidied(settings):
         yield run, settings
 

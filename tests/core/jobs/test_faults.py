@@ -7,6 +7,7 @@ import pytest
 from benchmarks import faults
 
 
+@pytest.mark.slow
 def test_a_training_that_is_broken_off_resumes_to_the_same_report(
     tmp_path: Path, tiny_home: Path
 ) -> None:

@@ -148,7 +148,7 @@ def test_a_layer_that_the_converter_left_nothing_of_is_not_found(tiny_file):
 
 @pytest.mark.parametrize(
     ("network", "stage"),
-    [(TINY, 0), (TINY, 1), (LITE0, 0), (LITE0, 4)],
+    [(TINY, 0), (TINY, 1), (LITE0, 0), pytest.param(LITE0, 4, marks=pytest.mark.slow)],
     indirect=["network"],
     ids=lambda value: getattr(value, "name", str(value)),
 )

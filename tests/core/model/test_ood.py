@@ -237,6 +237,7 @@ def _taken(source, folder, look, each=None):
     return look([intake.pictures(folder) / examples[i].path for i in some]), labels[some]
 
 
+@pytest.mark.slow
 def test_ants_and_bees_are_told_from_flowers_and_photographs(datasets, photos, look, tmp_path):
     embeddings, labels = _taken(datasets / "ants_bees.zip", tmp_path / "ants", look)
     flowers, _ = _taken(datasets / "flowers5.zip", tmp_path / "flowers", look, each=40)

@@ -59,21 +59,17 @@ def cached(done):
     return [sentence for sentence in sentences if "from the cache" in sentence]
 
 
-@pytest.mark.parametrize(
-    "values", [OTHER, {"seed": 1}, {"head": {"hidden": [8]}}, {"validation": 0.3}], ids=str
-)
-def test_with_other_settings_no_picture_goes_through_the_frozen_layers_again(
-    trained_again, passed, values
-):
+def test_with_other_settings_no_picture_goes_through_the_frozen_layers_again(trained_again, passed):
     assert cached(trained_again()) == []
     assert passed.litert == 42
-    done = trained_again(**values)
-    assert passed.litert == 42
-    assert cached(done) == ["42 of 42 views came from the cache; 0 were extracted."]
-    steps = [event for event in done.said if isinstance(event, Step)]
-    assert {event.what for event in steps if event.what.startswith("Extracting")} == {
-        f"Extracting features of {split} pictures" for split in ("training", "validation", "test")
-    }
+    for values in (OTHER, {"seed": 1}, {"head": {"hidden": [8]}}, {"validation": 0.3}):
+        done = trained_again(**values)
+        assert passed.litert == 42, values
+        assert cached(done) == ["42 of 42 views came from the cache; 0 were extracted."]
+        steps = {event.what for event in done.said if isinstance(event, Step)}
+        assert {step for step in steps if step.startswith("Extracting")} == {
+            f"Extracting features of {part} pictures" for part in ("training", "validation", "test")
+        }
 
 
 def test_a_model_that_sees_less_of_a_picture_looks_again(trained_again, passed):
@@ -106,11 +102,11 @@ def test_presets_share_what_they_can(trained_again, passed):
     assert passed.litert == first + 6
 
 
-def test_the_cache_changes_no_report(trained_again, tiny, settings, some_shapes, tmp_path):
+def test_the_cache_changes_no_report(trained_again, trainings):
     for preset, far in (("quick", 0), ("balanced", 1e-5)):  # TensorFlow adds up as threads go
         trained_again(preset, seed=1)
         cached = trained_again(preset).run
-        fresh = train(some_shapes, asked_for(preset), tmp_path / preset, settings).run
+        fresh = trainings(preset).run
         np.testing.assert_allclose(cached.probabilities(), fresh.probabilities(), atol=far, rtol=0)
         if preset == "quick":
             assert cached.report() == fresh.report()

@@ -239,14 +239,12 @@ def test_no_validation_or_test_picture_is_among_the_training_features(
     assert not hashes["train"] & (hashes["validation"] | hashes["test"])
 
 
-def test_the_seed_decides_the_split(tiny, settings, some_shapes, tmp_path):
-    tested = []
-    for seed in (0, 0, 1):
-        path = tmp_path / str(len(tested))
-        run = train(some_shapes, asked_for("quick", seed=seed), path, settings).run
-        tested.append(({e.name for e in run.dataset().of("test")}, run.probabilities().tobytes()))
-    assert tested[0] == tested[1]
-    assert tested[0][0] != tested[2][0]
+def test_the_seed_decides_the_split(trained, settings, some_shapes, tmp_path):
+    first = trained("quick").run
+    assert first.config().seed == 0
+    other = train(some_shapes, asked_for("quick", seed=1), tmp_path / "run", settings).run
+    one, two = ({e.name for e in run.dataset().of("test")} for run in (first, other))
+    assert one != two
 
 
 @BOTH
@@ -356,8 +354,8 @@ def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, some_sha
     assert not mapped["Scoring test pictures"]
 
 
-def test_a_training_ends_with_one_exported_file(tiny, settings, some_shapes, tmp_path):
-    run = train(some_shapes, QUICK, tmp_path / "run", settings).run
+def test_a_training_ends_with_one_exported_file(trained, settings, some_shapes):
+    run = trained("quick").run
     assert run.complete
     assert run.report().pictures == 6
     assert run.classifier(settings).labels == some_shapes.dataset.classes

@@ -112,7 +112,10 @@ def _fourth_epoch() -> bytes:
         return path.read_bytes()
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize(
+    "optimizer",
+    ["adam", *(pytest.param(name, marks=pytest.mark.slow) for name in ("adamw", "rmsprop", "sgd"))],
+)
 def test_what_was_killed_in_an_epoch_goes_on_after_the_one_before_bit_for_bit(
     tmp_path: Path, optimizer: str
 ) -> None:
@@ -134,10 +137,10 @@ def test_what_was_killed_in_an_epoch_goes_on_after_the_one_before_bit_for_bit(
 
 def test_it_can_break_off_again_and_again(tmp_path: Path) -> None:
     config, path = asked(), tmp_path / CHECKPOINT
-    for epoch in (2, 3, 6):
+    for epoch in (2, 5):
         Tuned(config, Checkpoint(path, "a"), until=epoch)
     last = Tuned(config, Checkpoint(path, "a"))
-    assert last.tuner.epochs == 1
+    assert last.tuner.epochs == 2
     assert last.losses == whole().losses
 
 

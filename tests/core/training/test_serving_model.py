@@ -105,12 +105,11 @@ def test_an_exchange_that_went_wrong_is_noticed_and_the_network_converted(
 
 
 def test_a_run_answers_the_same_either_way(
-    tiny, settings, some_shapes, conversions, tmp_path, monkeypatch
+    trained, some_shapes, settings, conversions, tmp_path, monkeypatch
 ):
-    runs = []
-    for path in (tmp_path / "exchanged", tmp_path / "converted"):
-        runs.append(train(some_shapes, asked_for("balanced"), path, settings).run)
-        monkeypatch.setattr(LitertFile, "retrain", refuse)
+    exchanged = trained("balanced").run
+    monkeypatch.setattr(LitertFile, "retrain", refuse)
+    runs = [exchanged, train(some_shapes, asked_for("balanced"), tmp_path / "run", settings).run]
     assert len(conversions) == 1
     assert all(storage.load(run.model_folder)[0].fine_tuned for run in runs)
     one, other = (run.probabilities() for run in runs)

@@ -8,6 +8,8 @@ import pytest
 from core import runs
 from core.backbones import serving
 from core.errors import BadConfig, RunDamaged
+from core.export import build
+from core.export.formats import named
 from core.jobs.events import Kept, Note
 from core.model import storage
 from core.model.classifier import on_one_thread
@@ -39,10 +41,10 @@ def start(trained):
     return copy
 
 
-def go_on(taken, preset, folder, settings, *, exports=False, **values):
+def go_on(taken, preset, folder, settings, **values):
     """A training that goes on from the model in a folder."""
     asked = warm_start.configure(asked_for(preset, **values), folder)
-    return train(taken, asked, runs.new_path(settings), settings, exports=exports, start=folder)
+    return train(taken, asked, runs.new_path(settings), settings, start=folder)
 
 
 def trunk(folder):
@@ -58,7 +60,7 @@ def problems(done):
 
 def test_a_head_alone_goes_on_top_of_the_network_that_was_trained(start, more_shapes):
     folder, settings = start()
-    done = go_on(more_shapes, "quick", folder, settings, exports=True)
+    done = go_on(more_shapes, "quick", folder, settings)
     found, before = trunk(done.run.model_folder), trunk(folder)
     assert found.keys() == before.keys()
     for name, array in before.items():
@@ -69,7 +71,6 @@ def test_a_head_alone_goes_on_top_of_the_network_that_was_trained(start, more_sh
         folder / storage.SERVING
     ).read_bytes()
     assert problems(done) == []
-    assert (done.run.model_folder / storage.KERAS).is_file()
 
 
 def test_no_picture_that_the_model_learned_from_tests_it(start, more_shapes):
@@ -101,7 +102,9 @@ def test_a_given_test_set_that_the_model_learned_from_is_no_fair_test(start, mor
 def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
     folder, settings = start("thorough")
     phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
-    done = go_on(more_shapes, "balanced", folder, settings, exports=True, fine_tune_phase=phase)
+    done = go_on(more_shapes, "balanced", folder, settings, fine_tune_phase=phase)
+    made = build.export(done.run, named(["keras"]), done.pictures, settings, lambda _: None)
+    assert made.of(storage.KERAS).passed
     (kept,) = [e for e in done.said if isinstance(e, Kept) and e.phase == "fine-tune"]
     assert kept.epoch, "nothing was trained, so this shows nothing"
     found, before = trunk(done.run.model_folder), trunk(folder)
