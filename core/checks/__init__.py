@@ -2,6 +2,7 @@
 
 from core.checks.examine import CHECKS, examine, run_checks
 from core.checks.findings import CheckInput, Finding, Remedy, Severity, apply
+from core.checks.groups import describe_groups
 
 __all__ = [
     "CHECKS",
@@ -10,6 +11,7 @@ __all__ = [
     "Remedy",
     "Severity",
     "apply",
+    "describe_groups",
     "examine",
     "run_checks",
 ]

@@ -150,7 +150,8 @@ def _counts(dataset: Dataset) -> tuple[ClassCount, ...]:
 
 def _alike(dataset: Dataset) -> tuple[int, int]:
     examples = dataset.examples
-    groups = [group for group in splitting.units(examples, range(len(examples))) if len(group) > 1]
+    units = splitting.units(examples, range(len(examples)), chosen=False)
+    groups = [group for group in units if len(group) > 1]
     astride = [group for group in groups if len({examples[i].split for i in group}) > 1]
     return sum(map(len, groups)), sum(map(len, astride))
 

@@ -22,7 +22,7 @@ _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _RAW_DEPTHS = {b"P5": (255, 65_535), b"P6": (255,)}
-_ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
+_ORIENTATION, EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
 
 Reader = Callable[[int, int], bytes]  # (offset, count) → bytes, short at the end
 Block = tuple[int, int, int]  # offset, kind, size
@@ -96,18 +96,22 @@ def orientation(info: Mapping[Any, Any]) -> int:
 
     Source: EXIF 2.32, tag 0x0112.
     """
-    block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
-    if isinstance(block, bytes):
-        block = block.removeprefix(b"Exif\0\0")
-        for tag, kind, count, where in _entries(_within_block(block)):
-            if tag == _ORIENTATION and count == 1 and kind in (3, 4):
-                value = struct.unpack_from(_order(block) + "HI"[kind - 3], block, where)[0]
-                if 1 <= value <= 8:
-                    return int(value)
+    block = exif_block(info)
+    for tag, kind, count, where in entries(within_block(block)):
+        if tag == _ORIENTATION and count == 1 and kind in (3, 4):
+            value = struct.unpack_from(byte_order(block) + "HI"[kind - 3], block, where)[0]
+            if 1 <= value <= 8:
+                return int(value)
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
     match = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
     return int(match[1]) if match else 1
+
+
+def exif_block(info: Mapping[Any, Any]) -> bytes:
+    """The EXIF block of a picture, a TIFF file without pixels; empty if there is none."""
+    block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
+    return block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) else b""
 
 
 def _check_jpeg(file: IO[bytes]) -> None:
@@ -119,11 +123,11 @@ def _check_jpeg(file: IO[bytes]) -> None:
         if kind == 0xE1 and body.startswith(b"Exif\0\0"):
             exif += body if not exif else body[6:]
         elif kind == 0xE2 and body.startswith(b"MPF\0"):
-            _check_tags(_within_block(body[4:]))
+            _check_tags(within_block(body[4:]))
         elif 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             pixels = int.from_bytes(body[1:3], "big") * int.from_bytes(body[3:5], "big")
     if exif:
-        _check_tags(_within_block(exif[6:]))
+        _check_tags(within_block(exif[6:]))
     scans, last = 0, b""
     file.seek(0)
     while block := file.read(1 << 20):
@@ -176,15 +180,15 @@ def _gif_blocks(read: Reader) -> Iterator[Block]:
 
 def _check_tags(read: Reader) -> None:
     """Add up the sizes of all tags of a directory and its subdirectories."""
-    order = _order(read(0, 4))
+    order = byte_order(read(0, 4))
     total = numbers = 0
     todo: list[int | None] = [None]
     for start in todo:
-        for tag, kind, count, where in _entries(read, start):
+        for tag, kind, count, where in entries(read, start):
             size = _TYPE_BYTES.get(kind, 0) * count
             total += size
             numbers += 0 if kind in (1, 2, 7) else count
-            if tag in (_EXIF, _GPS, _INTEROP) and count == 1 and len(todo) < 8:
+            if tag in (EXIF, _GPS, _INTEROP) and count == 1 and len(todo) < 8:
                 pointer = read(where, 4)
                 todo += [struct.unpack(order + "I", pointer)[0]] if len(pointer) == 4 else []
     if total > TAG_BYTES or numbers > TAG_NUMBERS:
@@ -194,12 +198,12 @@ def _check_tags(read: Reader) -> None:
         )
 
 
-def _entries(read: Reader, start: int | None = None) -> list[Entry]:
+def entries(read: Reader, start: int | None = None) -> list[Entry]:
     """Entries of a directory of a TIFF, a BigTIFF or an EXIF block; empty if there is none."""
     head = read(0, 16)
     if len(head) < 8:
         return []
-    order, big = _order(head), head[2:4] in (b"+\0", b"\0+")
+    order, big = byte_order(head), head[2:4] in (b"+\0", b"\0+")
     layout, width = (order + "HHQ", 20) if big else (order + "HHI", 12)
     try:
         if start is None:
@@ -270,11 +274,13 @@ def _reader(file: IO[bytes]) -> Reader:
     return read
 
 
-def _within_block(block: bytes) -> Reader:
+def within_block(block: bytes) -> Reader:
+    """A reader of bytes in memory."""
     return lambda at, count: block[at : at + count]
 
 
-def _order(head: bytes) -> str:
+def byte_order(head: bytes) -> str:
+    """Byte order of a TIFF or EXIF block, for `struct`."""
     return ">" if head[:2] == b"MM" else "<"
 
 
