@@ -35,10 +35,13 @@ class Inflation(JsonDocument):
         figures = f"{describe(self.ordinary)} instead of {describe(self.grouped)}"
         change = difference(self.difference)
         if self.difference.low > 0:
-            return f"An ordinary split would have flattered by {change}: {figures}."
+            return (
+                f"An ordinary split would have inflated the score by {change.replace('+', '')}: "
+                f"{figures} in cross-validation."
+            )
         return (
-            f"No inflation by an ordinary split that {self.groups} groups can show: {change}; "
-            f"{figures}."
+            f"No inflation by an ordinary split that {self.groups:,} groups can show: {change}, "
+            f"{figures} in cross-validation."
         )
 
 

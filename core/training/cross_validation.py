@@ -68,9 +68,14 @@ def out_of_fold(
     probabilities = np.zeros((len(labels), classes), np.float32)
     for done, number in enumerate(numbers, start=1):
         held_out = fold == number
-        train = features[~held_out], labels[~held_out], groups[~held_out]
         (probabilities[held_out],) = _fit_and_predict(
-            *train, features[held_out], classes, seed, strengths, weighted=weighted
+            features[~held_out],
+            labels[~held_out],
+            features[held_out],
+            classes,
+            seed,
+            strengths,
+            weighted=weighted,
         )
         if progress is not None:
             progress(done, len(numbers))
@@ -148,10 +153,7 @@ def learning_curve(
     """
 
     def predict(train: np.ndarray, train_labels: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-        unused_groups = train_labels  # the strengths are given
-        return _fit_and_predict(
-            train, train_labels, unused_groups, held_out, len(classes), seed, CURVE_STRENGTHS
-        )
+        return _fit_and_predict(train, train_labels, held_out, len(classes), seed, CURVE_STRENGTHS)
 
     return evaluation.learning_curve(features, labels, groups, classes, seed, predict)
 
@@ -159,7 +161,6 @@ def learning_curve(
 def _fit_and_predict(
     train: np.ndarray,
     labels: np.ndarray,
-    groups: np.ndarray,
     held_out: np.ndarray,
     classes: int,
     seed: int,
@@ -169,7 +170,7 @@ def _fit_and_predict(
 ) -> np.ndarray:
     """Probabilities (s, m, classes) float32 of held-out features, by one head per strength.
 
-    Without strengths there is one head, whose strength is chosen on the training groups.
+    Without strengths there is one head, whose strength is chosen as in a training.
     """
     present, places = np.unique(labels, return_inverse=True)
     if len(present) == 1:
@@ -187,7 +188,8 @@ def _fit_and_predict(
             rows, rotation = convex.span(rows)
             held_out = held_out @ rotation
         if strengths is None:
-            strengths = (convex.best_strength(rows, places, groups, weights, seed),)
+            owners = np.arange(len(rows))
+            strengths = (convex.best_strength(rows, places, owners, weights, seed),)
         probabilities = np.zeros((len(strengths), len(held_out), classes), np.float32)
         fitted = None
         for number, strength in enumerate(strengths):
