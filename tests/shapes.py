@@ -92,6 +92,7 @@ def sites_zip(
     folder: Path,
     *,
     sites: int = 12,
+    first: int = 0,
     per_site: int = 12,
     size: int = 48,
     name: str = "sites.zip",
@@ -106,6 +107,7 @@ def sites_zip(
     Args:
         folder: where the zip is written.
         sites: number of sites.
+        first: number of the first one.
         per_site: pictures of each, a multiple of 6.
         size: edge in pixels.
         name: file name of the zip.
@@ -114,7 +116,7 @@ def sites_zip(
     """
     path = folder / name
     with zipfile.ZipFile(path, "w") as archive:
-        for site in range(sites):
+        for site in range(first, first + sites):
             colour = np.random.default_rng([7, site]).uniform(30, 225, 3)
             for number in range(per_site):
                 label = (site + (number % 6 == 0)) % 2

@@ -2,10 +2,11 @@
 
 from core.checks.examine import CHECKS, examine, run_checks
 from core.checks.findings import CheckInput, Finding, Remedy, Severity, apply
-from core.checks.groups import describe_groups
+from core.checks.groups import GROUPS, describe_groups
 
 __all__ = [
     "CHECKS",
+    "GROUPS",
     "CheckInput",
     "Finding",
     "Remedy",

@@ -9,6 +9,8 @@ from core.dataset.grouping import title
 from core.evaluation import intervals
 from core.system.prose import count, listed
 
+GROUPS = "groups"
+"""Code of the finding that describes the chosen groups."""
 TEST = 0.15
 """Share of the pictures in the test set, unless the visitor chooses another."""
 ENOUGH = 5
@@ -40,7 +42,7 @@ def describe_groups(dataset: Dataset) -> Finding:
     warnings = " ".join(filter(None, (_few(dataset), _divided(dataset))))
     return Finding(
         severity=Severity.WARNS if warnings else Severity.INFORMS,
-        code="groups",
+        code=GROUPS,
         sentence=f"{sentence} {warnings}".strip(),
     )
 
