@@ -10,7 +10,7 @@ def sites(prior: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarr
     groups = np.repeat(np.arange(20), 12)
     common = random.random(len(groups)) < prior
     labels = np.where(common, groups % 2, 1 - groups % 2)
-    features = np.random.default_rng(7).normal(0, 1, (20, 16))[groups]
+    features = np.random.default_rng(7).normal(0, 1, (20, 64))[groups]
     features = features + random.normal(0, 0.3, features.shape)
     return features.astype(np.float32), labels, groups
 
@@ -19,7 +19,7 @@ def test_a_class_that_goes_with_the_site_inflates_the_score_of_an_ordinary_split
     features, labels, groups = sites(0.9)
     found = cross_validation.inflation(features, labels, groups, np.arange(len(groups)), seed=0)
     assert (found.pictures, found.groups) == (240, 20)
-    assert found.ordinary.value > 0.85
+    assert found.ordinary.value > 0.8
     assert found.grouped.value < 0.65
     assert found.difference.value == np.float64(found.ordinary.value - found.grouped.value).round(
         12
