@@ -73,8 +73,10 @@ def title(by: str) -> str:
     """What groups are taken from, as in a sentence: `by file-name prefix`."""
     kind, _, detail = by.partition(":")
     if kind in LEVELED:
-        what = "by folder" if kind == "folder" else "by file-name prefix"
-        return f"{what} (level {detail})" if detail and detail != "1" else what
+        finer = detail not in ("", "1")
+        if kind == "folder":
+            return "by inner folder" if finer else "by folder"
+        return "by a longer file-name prefix" if finer else "by file-name prefix"
     if by in EXIF:
         return "by the day they were taken" if by == "day" else "by device"
     table, _, column = by.rpartition(":")

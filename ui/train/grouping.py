@@ -13,8 +13,8 @@ from ui import text, widgets
 
 NONE = "Only pictures that look the same"
 WHY = (
-    "Pictures of one patient, site, camera or day resemble each other. If some of them are in "
-    "training and others in the test set, the score is too good for new patients or sites."
+    "Pictures of one patient, site, camera or day resemble each other. With some of them in "
+    "training and others in the test set, the score says little about new patients or sites."
 )
 
 
@@ -47,7 +47,8 @@ def offer(upload: Upload, examined: Intake) -> None:
     for finding in described:
         st.markdown(f"{widgets.SEVERITY[finding.severity]} {text.plain(finding.sentence, 600)}")
     if not described:
-        st.caption(f"{WHY} Then choose what to keep together.")
+        first = text.plain(examined.groupings[0].sentence, 200)
+        st.markdown(f":material/lightbulb: Detected: {first}. Keep them together? {WHY}")
 
 
 def _key(upload: Upload) -> str:

@@ -63,10 +63,9 @@ def _counts(dataset: Dataset) -> None:
         else "Pictures that look the same were kept together in training or test."
     )
     if dataset.grouped_by:
-        caption += f" Groups were taken {text.plain(title(dataset.grouped_by), 200)}"
+        caption += f" Groups {text.plain(title(dataset.grouped_by), 200)} were kept together, too."
         if new := splitting.new_groups(dataset):
-            caption += f": {text.count(new, 'group')} in the test set, none of them in training"
-        caption += "."
+            caption += f" In the test set: {text.count(new, 'group')}, none of them in training."
     st.caption(caption)
 
 
