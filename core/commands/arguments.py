@@ -133,7 +133,9 @@ def ingested(
     """
     from core import intake
     from core.archive.sources import printable
+    from core.dataset import grouping
 
+    grouping.check(group_by)
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
         name = printable(Path(data.stem))
@@ -198,6 +200,7 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
         BadInput: the pictures cannot be grouped by that.
     """
     from core import intake
+    from core.dataset import tables
 
     if not by:
         for suggestion in examined.groupings[:SUGGESTED]:
@@ -206,11 +209,10 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
                 f"score is only fair with --group-by {shlex.quote(suggestion.by)}"
             )
         return examined
-    file, _, column = by.rpartition(":")
-    table = (
-        Path(file) if column and file.endswith((".csv", ".tsv")) and _exists(Path(file)) else None
-    )
-    return intake.group(examined, by, table)
+    file = Path(by.rpartition(":")[0])
+    detected = {column.name for column in examined.columns}
+    outside = file.suffix in tables.TABLES and (_exists(file) or by not in detected)
+    return intake.group(examined, by, file if outside else None)
 
 
 def report_findings(examined: Intake, say: Callable[[str], None]) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from pydantic import BaseModel
 
-from core.dataset import layout
+from core.dataset import levels, tables
 from core.dataset.examples import Dataset
 from core.errors import BadDataset, BadInput
 from core.system.prose import listed
@@ -34,8 +34,6 @@ COVERED = 0.8
 NUMBERED = 0.75
 """Least combinations of a group and a class, per picture, from which groups are numbers of the
 pictures in each class."""
-LEVELS = 6
-"""Levels of folders, and words of a file name, that are tried."""
 SAMPLES = 3
 """Groups that are named as examples."""
 _SOURCES = re.compile(
@@ -45,8 +43,6 @@ _SOURCES = re.compile(
     re.IGNORECASE,
 )
 """Words in the title of a column that make it likely to name groups."""
-_DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
-_WORD = re.compile(_DATE + r"|[^\s_.\-]+")
 _COUNTED = re.compile(r"\d")
 
 
@@ -83,6 +79,18 @@ def title(by: str) -> str:
     return f"by the column {column} of {table}"
 
 
+def check(by: str) -> None:
+    """Check that groups are taken from something that is known.
+
+    Raises:
+        BadInput: they are not.
+    """
+    kind, _, detail = by.partition(":")
+    known = by in ("", *EXIF, *LEVELED) or (kind in LEVELED and detail.isdigit())
+    if not known and not (detail and by.rpartition(":")[0].endswith(tables.TABLES)):
+        raise BadInput(f"Expected {FORMS}; found {by!r}.")
+
+
 def suggest(dataset: Dataset) -> tuple[Suggestion, ...]:
     """The ways to group that a dataset offers, the likeliest first.
 
@@ -95,7 +103,7 @@ def suggest(dataset: Dataset) -> tuple[Suggestion, ...]:
     seen: set[bytes] = set()
     of_tables = {column.name for column in dataset.columns}
     for by, names in _candidates(dataset, labels):
-        group = _numbered(names)
+        group = levels.numbered(names)
         partition = group.tobytes()
         column = by.rpartition(":")[2] if by in of_tables else "group"
         if partition in seen or not _SOURCES.search(column) or not _useful(group, labels):
@@ -118,6 +126,7 @@ def group(dataset: Dataset, by: str) -> Dataset:
         BadInput: `by` is none of the forms, or names a table or level that is not there.
         BadDataset: there are fewer than three groups, or the groups are the classes.
     """
+    check(by)
     if not by:
         return _with(dataset, [""] * len(dataset.examples), "")
     labels = np.array([example.label for example in dataset.examples], np.int64)
@@ -133,7 +142,7 @@ def group(dataset: Dataset, by: str) -> Dataset:
     usable = [found for found, problem in problems.items() if not problem]
     if not usable:
         raise BadDataset(next(iter(problems.values())))
-    useful = (found for found in usable if _useful(_numbered(fitting[found]), labels))
+    useful = (found for found in usable if _useful(levels.numbered(fitting[found]), labels))
     chosen = next(useful, usable[0])
     return _with(dataset, fitting[chosen], chosen)
 
@@ -153,78 +162,14 @@ def _candidates(
     for column in dataset.columns:
         yield column.name, [column.groups.get(e.name, "") for e in dataset.examples]
     if only in ("", "folder"):
-        yield from _levels("folder", _folders(dataset), labels)
+        yield from levels.by_folder(dataset, labels)
     if only in ("", "prefix"):
-        levels = _levels("prefix", _words(dataset), labels)
-        yield from sorted(levels, key=lambda level: _is_category(level[1], labels))
+        found = levels.by_prefix(dataset, labels)
+        yield from sorted(found, key=lambda level: _is_category(level[1], labels))
     for kind in EXIF:
         names = [getattr(example, kind) for example in dataset.examples]
         if only in ("", kind) and any(names):
             yield kind, names
-
-
-def _folders(dataset: Dataset) -> list[list[tuple[str, str]]]:
-    """The folders of each picture, outermost first, each with what separates it from the last."""
-    return [
-        [
-            ("/", folder)
-            for folder in example.name.split("/")[:-1]
-            if not (dataset.predefined and layout.role(folder))
-        ]
-        for example in dataset.examples
-    ]
-
-
-def _words(dataset: Dataset) -> list[list[tuple[str, str]]]:
-    """The words of each file name but the last, without those of its class at the start."""
-    words = []
-    of_class = [{m.group().casefold() for m in _WORD.finditer(c)} for c in dataset.classes]
-    for example in dataset.examples:
-        stem = example.name.rsplit("/", 1)[-1].rpartition(".")[0]
-        found = list(_WORD.finditer(stem))
-        pairs = [
-            (stem[before.end() if before else 0 : match.start()], match.group())
-            for before, match in zip([None, *found], found, strict=False)
-        ]
-        own = of_class[example.label]
-        while pairs and pairs[0][1].casefold() in own and not pairs[0][1].isdigit():
-            pairs.pop(0)
-        words.append(pairs[:-1])
-    return words
-
-
-def _levels(
-    kind: str, parts: list[list[tuple[str, str]]], labels: np.ndarray
-) -> Iterator[tuple[str, list[str]]]:
-    """Groups by the first part of each picture, the first two, and so on.
-
-    Parts that are the same everywhere or are the class itself make no level.
-    """
-    names = [""] * len(parts)
-    level = 0
-    for place in range(min(LEVELS, max(map(len, parts), default=0))):
-        values = [part[place][1] if place < len(part) else "" for part in parts]
-        number = _numbered(values)
-        varies = bool(number.any())
-        if varies and _pairs(number, labels) <= 1.5 * len(np.unique(labels)):
-            continue  # the class, under its name or another
-        names = [
-            name + (part[place][0] if name else "") + part[place][1] if place < len(part) else ""
-            for name, part in zip(names, parts, strict=True)
-        ]
-        if varies:
-            level += 1
-            yield kind if level == 1 else f"{kind}:{level}", list(names)
-
-
-def _numbered(names: Sequence[str]) -> np.ndarray:
-    """Number of each picture's group from 0 in order of appearance; one without a name is alone."""
-    numbers: dict[object, int] = {}
-    return np.fromiter(
-        (numbers.setdefault(name or place, len(numbers)) for place, name in enumerate(names)),
-        np.int64,
-        len(names),
-    )
 
 
 def _useful(group: np.ndarray, labels: np.ndarray) -> bool:
@@ -236,14 +181,9 @@ def _useful(group: np.ndarray, labels: np.ndarray) -> bool:
         and len(sizes) <= count / 2
         and sizes.max() <= count / 2
         and several.sum() >= COVERED * count
-        and _pairs(group, labels) <= NUMBERED * count
+        and levels.pairs(group, labels) <= NUMBERED * count
         and np.median(_groups_per_class(group, labels)) >= FEWEST
     )
-
-
-def _pairs(group: np.ndarray, labels: np.ndarray) -> int:
-    """Number of combinations of a group and a class."""
-    return len(np.unique(group * (labels.max() + 1) + labels))
 
 
 def _groups_per_class(group: np.ndarray, labels: np.ndarray) -> list[int]:
@@ -252,15 +192,15 @@ def _groups_per_class(group: np.ndarray, labels: np.ndarray) -> list[int]:
 
 def _is_category(names: Sequence[str], labels: np.ndarray) -> bool:
     """Whether groups are parts of one class each and not numbered, such as its breeds."""
-    group = _numbered(names)
-    return _pairs(group, labels) == group.max() + 1 and not any(
+    group = levels.numbered(names)
+    return levels.pairs(group, labels) == group.max() + 1 and not any(
         _COUNTED.search(name) for name in names
     )
 
 
 def _problem(names: Sequence[str], labels: np.ndarray, by: str) -> str:
     """Why pictures cannot be grouped like this; empty if they can."""
-    group = _numbered(names)
+    group = levels.numbered(names)
     number = int(group.max()) + 1
     named = sorted(set(names) - {""})
     if number < FEWEST:
@@ -280,17 +220,16 @@ def _problem(names: Sequence[str], labels: np.ndarray, by: str) -> str:
 
 def _missing(dataset: Dataset, by: str) -> str:
     kind = by.partition(":")[0]
-    reasons: dict[str, str] = {
-        "folder": "Expected folders above or below those of the classes to group by, found none.",
-        "prefix": "Expected file names that begin with a group and a separator, such as "
-        "site03_0001.jpg; found none.",
-        "day": "Expected the day in the EXIF data of the pictures, found none.",
-        "device": "Expected the device in the EXIF data of the pictures, found none.",
-    }
-    if by in reasons:
-        return reasons[by]
+    if by == "folder":
+        return "Expected folders above or below those of the classes to group by, found none."
+    if by == "prefix":
+        return (
+            "Expected file names that begin with a group and a separator, such as "
+            "site03_0001.jpg; found none."
+        )
+    if by in EXIF:
+        return f"Expected the {by} in the EXIF data of the pictures, found none."
     if kind in LEVELED:
         return f"Expected a level that there is, as in {kind}:2; found {by!r}."
-    columns = [column.name for column in dataset.columns]
-    also = f", or a column of this data: {listed(columns)}" if columns else ""
-    return f"Expected {FORMS}{also}; found {by!r}."
+    columns = listed([column.name for column in dataset.columns]) or "none in this data"
+    return f"Expected a column that groups pictures: {columns}; found {by!r}."

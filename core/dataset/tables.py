@@ -123,7 +123,8 @@ def column(file: Path, name: str, pictures: Sequence[str]) -> Column:
         BadInput: there is no such table or column, or it names none of the pictures.
     """
     if not file.is_file() or not small(file):
-        raise BadInput(f"Expected a table at {file}, of up to {LARGEST // MEGABYTE} MB.")
+        most = LARGEST // MEGABYTE
+        raise BadInput(f"Expected a table of up to {most} MB at {file}; found none there.")
     table = matched(file.name, text_of(file), Lookup(pictures))
     if table is None:
         raise BadInput(

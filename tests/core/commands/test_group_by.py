@@ -93,7 +93,8 @@ def test_pictures_of_groups_that_the_model_knows_are_left_out_of_an_evaluation(
         ("colour", "Expected folder, prefix, day, device or FILE.csv:column; found 'colour'."),
         ("folder", "Expected folders above or below those of the classes to group by"),
         ("day", "Expected the day in the EXIF data of the pictures, found none."),
-        ("nowhere.csv:site", "found 'nowhere.csv:site'"),
+        ("nowhere.csv:site", "Expected a table of up to 16 MB at nowhere.csv; found none there."),
+        ("prefix:x", "found 'prefix:x'"),
         ("{table}:plaice", "Expected a column of sites.csv: file, place; found 'plaice'."),
     ],
 )

@@ -272,7 +272,7 @@ def test_a_column_of_another_table_groups_and_bad_ones_are_refused(tmp_path):
     table.write_text("file,place\nx.jpg,1")
     with pytest.raises(BadInput, match="none of its columns names a picture"):
         intake.group(examined, "sites.csv:place", table)
-    with pytest.raises(BadInput, match="Expected a table at"):
+    with pytest.raises(BadInput, match="Expected a table of up to 16 MB at"):
         intake.group(examined, "gone.csv:place", tmp_path / "gone.csv")
 
 
