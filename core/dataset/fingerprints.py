@@ -38,7 +38,7 @@ class Fingerprint:
             percentile, standard deviation, and standard deviation of the Laplacian at a shorter
             edge of 160 pixels.
         thumbnail: JPEG bytes.
-        day, device: when and with what it was taken, as by `images.exif.capture`.
+        day, device: when and with what it was taken, as by `images.tags.capture`.
     """
 
     sha256: str

@@ -82,6 +82,7 @@ def test_real_layouts_are_detected(names, expected):
             for n in range(30)
         ],
         files("{c}/only/{0}.jpg", 60),
+        files("{c}/{c}s{0}-{1}.jpg", 2, 9, classes=("ant", "bee", "cow", "cat")),  # two per class
     ],
 )
 def test_what_is_no_group_is_not_suggested(names):
@@ -163,6 +164,20 @@ def test_classes_of_two_groups_each_leave_something_for_every_part():
     result = split(grouping.group(named(names), "prefix"), validation=0.15, test=0.15, seed=0)
     assert all(len(result.of(part)) == 6 for part in ("validation", "test"))
     assert {example.label for example in result.of("train")} == {0, 1}
+
+
+def test_classes_come_close_to_their_shares_though_sites_differ():
+    names = [
+        f"{BOTH[n < 2 + 6 * (site % 2)]}/site{site:02}_{n}.jpg"
+        for site in range(20)
+        for n in range(10)
+    ]
+    pictures = grouping.group(named(names), "prefix")
+    for seed in range(30):
+        result = split(pictures, validation=0.2, test=0.2, seed=seed)
+        for label in (0, 1):
+            share = result.count(label, "test") / result.count(label)
+            assert 0.15 <= share <= 0.25
 
 
 def test_large_and_small_groups_have_the_same_chances():
