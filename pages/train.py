@@ -6,7 +6,7 @@ from core import runs
 from core.errors import TuskerError
 from core.intake import samples
 from ui import frame, launch, resources, run_line, run_progress, state, text, widgets
-from ui.train import bakeoff, camera, intake, settings_form, warm_start
+from ui.train import bakeoff, camera, grouping, intake, settings_form, warm_start
 from ui.train.estimate import Forecast
 
 frame.enter()
@@ -39,6 +39,7 @@ if examined is None:
     st.stop()
 if camera.start_at_once(upload, examined, settings):
     st.rerun()
+examined = grouping.grouped(upload, examined)
 if not intake.show(upload, examined):
     st.info("Resolve the findings marked :material/block: above, then choose a method.")
     st.stop()

@@ -86,3 +86,50 @@ def shapes_zip(
                 member = f"{NAMES[label]}/{number:02}.jpg"
                 archive.writestr(member, encoded(draw(label, number, size)))
     return path
+
+
+def sites_zip(
+    folder: Path,
+    *,
+    sites: int = 12,
+    first: int = 0,
+    per_site: int = 12,
+    size: int = 48,
+    name: str = "sites.zip",
+    file_name: str = "{label}/site{site:02}_{number:04}.jpg",
+    **options: Any,
+) -> Path:
+    """A zip of circles and squares whose background tells the site, and the site mostly the class.
+
+    Each site has a background colour and five pictures of its common class to one of the other. The
+    shapes are small and noisy: a model that has seen the site learns its colour instead.
+
+    Args:
+        folder: where the zip is written.
+        sites: number of sites.
+        first: number of the first one.
+        per_site: pictures of each, a multiple of 6.
+        size: edge in pixels.
+        name: file name of the zip.
+        file_name: of a picture, by `label`, `site` and `number`.
+        options: passed to Pillow for each picture, such as `exif`.
+    """
+    path = folder / name
+    with zipfile.ZipFile(path, "w") as archive:
+        for site in range(first, first + sites):
+            colour = np.random.default_rng([7, site]).uniform(30, 225, 3)
+            for number in range(per_site):
+                label = (site + (number % 6 == 0)) % 2
+                random = np.random.default_rng([site, number])
+                noise = colour + random.normal(0, 40, (size, size, 3))
+                picture = Image.fromarray(noise.clip(0, 255).astype(np.uint8), "RGB")
+                radius = size * random.uniform(0.05, 0.12)
+                x, y = random.uniform(radius, size - radius, 2)
+                fill = tuple(random.integers(0, 255, 3).tolist())
+                pen = ImageDraw.Draw(picture)
+                (pen.rectangle if label else pen.ellipse)(
+                    (x - radius, y - radius, x + radius, y + radius), fill=fill
+                )
+                member = file_name.format(label=NAMES[label], site=site, number=number)
+                archive.writestr(member, encoded(picture, **options))
+    return path

@@ -101,7 +101,10 @@ class Comparison(ReportPart):
 
 def conditions_of(dataset: Dataset, config: TrainingConfig) -> Conditions:
     """The conditions of a comparison with this dataset and these settings."""
-    lines = sorted(f"{e.sha256} {e.label} {e.group} {e.split}" for e in dataset.examples)
+    lines = sorted(
+        f"{e.sha256} {e.label} {e.group} {e.split} {e.group_name}".rstrip()
+        for e in dataset.examples
+    )
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return Conditions(
         seed=config.seed,

@@ -2,14 +2,17 @@
 
 from core.checks.examine import CHECKS, examine, run_checks
 from core.checks.findings import CheckInput, Finding, Remedy, Severity, apply
+from core.checks.groups import GROUPS, describe_groups
 
 __all__ = [
     "CHECKS",
+    "GROUPS",
     "CheckInput",
     "Finding",
     "Remedy",
     "Severity",
     "apply",
+    "describe_groups",
     "examine",
     "run_checks",
 ]

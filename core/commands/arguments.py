@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -28,7 +29,17 @@ ConfigFile = Annotated[
     Path | None, typer.Option(help="JSON file of settings, instead of a preset.")
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything random.")]
+GroupBy = Annotated[
+    str,
+    typer.Option(
+        help="Keep pictures of one group together in training or test: folder, prefix (of the file "
+        "name), day, device (both from EXIF), or FILE.csv:column."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]
+
+SUGGESTED = 3
+"""Detected ways to group pictures that are named."""
 
 
 def host() -> Settings:
@@ -104,23 +115,32 @@ def empty_folder(path: Path) -> Path:
 
 @contextmanager
 def ingested(
-    data: Path, settings: Settings, progress: Progress, say: Callable[[str], None]
+    data: Path,
+    settings: Settings,
+    progress: Progress,
+    say: Callable[[str], None],
+    group_by: str = "",
 ) -> Iterator[tuple[Intake, Path]]:
     """Take in a zip or folder; yields the intake and its folder of pictures, removed afterwards.
 
     The remedies of findings that block training are applied; `say` is told what they left out.
+
+    Args:
+        group_by: what groups of pictures are taken from, as in `dataset.grouping`; empty for none.
 
     Raises:
         BadInput: it cannot be learned from.
     """
     from core import intake
     from core.archive.sources import printable
+    from core.dataset import grouping
 
+    grouping.check(group_by)
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
         name = printable(Path(data.stem))
         examined = intake.take_in(existing(data), name, folder, settings, progress)
-        examined = unblocked(examined, folder, settings, say)
+        examined = grouped(unblocked(examined, folder, settings, say), group_by, say)
         report_findings(examined, say)
         yield examined, intake.pictures(folder)
 
@@ -171,6 +191,28 @@ def unblocked(
     if blocking:
         raise BadDataset(" ".join(finding.sentence for finding in blocking))
     return examined
+
+
+def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
+    """The intake with its pictures grouped; without a way to group, says which were detected.
+
+    Raises:
+        BadInput: the pictures cannot be grouped by that.
+    """
+    from core import intake
+    from core.dataset import tables
+
+    if not by:
+        for suggestion in examined.groupings[:SUGGESTED]:
+            say(
+                f"Note: {suggestion.sentence}. If pictures of one group resemble each other, the "
+                f"score is only fair with --group-by {shlex.quote(suggestion.by)}"
+            )
+        return examined
+    file = Path(by.rpartition(":")[0])
+    detected = {column.name for column in examined.columns}
+    outside = file.suffix in tables.TABLES and (_exists(file) or by not in detected)
+    return intake.group(examined, by, file if outside else None)
 
 
 def report_findings(examined: Intake, say: Callable[[str], None]) -> None:

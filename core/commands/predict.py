@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from core.commands import arguments
-from core.commands.arguments import AsJson, host
+from core.commands.arguments import AsJson, GroupBy, host
 from core.commands.terminal import Watcher, cancelling, complain, print_json
 from core.errors import BadInput
 
@@ -167,6 +167,7 @@ def evaluate(
     model: Annotated[
         str, typer.Option(help="A run's id or folder, a bundle, or a backbone's name.")
     ] = "",
+    group_by: GroupBy = "",
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a model on other pictures of its classes."""
@@ -181,10 +182,16 @@ def evaluate(
             "Expected a model and a zip or folder of pictures. See: tusker evaluate --help"
         )
     name, data = names
-    report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings)
+    report = lookup.evaluate_on(
+        name,
+        arguments.existing(Path(data)),
+        settings,
+        lambda taken: arguments.grouped(taken, group_by, complain) if group_by else taken,
+    )
     if report.left_out:
         was = "picture was" if report.left_out == 1 else "pictures were"
-        complain(f"{report.left_out:,} {was} left out: the model learned from them.")
+        groups = " or their groups" if group_by else ""
+        complain(f"{report.left_out:,} {was} left out: the model learned from them{groups}.")
     if as_json:
         print_json(report.model_dump(mode="json"))
         return

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from core.commands import arguments, terminal
-from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, Seed, host
+from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, GroupBy, Seed, host
 from core.commands.terminal import Watcher, complain, print_json
 from core.errors import BadInput
 
@@ -35,11 +35,13 @@ def train(
             help="A bundle to continue from, with more pictures or classes.",
         ),
     ] = None,
+    group_by: GroupBy = "",
     as_json: AsJson = False,
 ) -> None:
     """Train a model on your own classes."""
     from core import runs
     from core.bundles import imported
+    from core.dataset import splitting
     from core.estimating import estimate
     from core.model import storage
     from core.pipeline.worker import work
@@ -58,7 +60,7 @@ def train(
     warm_start.check(configured, model)
     arguments.existing(data)
     path = arguments.new_folder(out or runs.new_path(settings), beside=data)
-    with arguments.ingested(data, settings, watch.step, complain) as (intake, pictures):
+    with arguments.ingested(data, settings, watch.step, complain, group_by) as (intake, pictures):
         if model is not None:
             complain(warm_start.describe(intake.dataset, storage.load(model)[0]))
             complain(warm_start.HONEST)
@@ -70,7 +72,7 @@ def train(
         terminal.divert(run.job.log_path)
         with terminal.cancelling(run.job.request_cancel):
             work(run.job, settings, watch)
-    report, manifest = run.report(), run.manifest()
+    report, manifest, inflation = run.report(), run.manifest(), run.inflation()
     if as_json:
         print_json(
             {
@@ -80,6 +82,9 @@ def train(
                 "classes": list(report.classes),
                 "test_pictures": report.pictures,
                 "leaked_test_pictures": report.leaked,
+                "grouped_by": run.dataset().grouped_by,
+                "groups_in_test": splitting.new_groups(run.dataset()),
+                "inflation": inflation and inflation.model_dump(mode="json"),
                 "seconds": round(manifest.seconds, 2),
                 "run": str(run.path),
                 "findings": [
@@ -91,6 +96,8 @@ def train(
         )
         return
     typer.echo(report.headline)
+    if inflation is not None:
+        typer.echo(inflation.sentence)
     typer.echo(f"Run: {run.path}")
     typer.echo(f"To export it to other formats: tusker export {shlex.quote(str(run.path))}")
 
@@ -125,6 +132,7 @@ def compare(
         Path | None, typer.Option(help="JSON file of settings; its shares and seed are used.")
     ] = None,
     seed: Seed = None,
+    group_by: GroupBy = "",
     as_json: AsJson = False,
 ) -> None:
     """Compare the backbones on this machine on your pictures, before you train on one."""
@@ -133,7 +141,7 @@ def compare(
     settings = host()
     configured = arguments.configuration(None, config, None, seed)
     watch = Watcher(silent=as_json)
-    with arguments.ingested(data, settings, watch.step, complain) as (intake, pictures):
+    with arguments.ingested(data, settings, watch.step, complain, group_by) as (intake, pictures):
         comparison = compare.compare(intake.dataset, pictures, configured, settings, watch.step)
     if as_json:
         print_json(comparison.model_dump(mode="json"))

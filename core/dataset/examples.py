@@ -1,6 +1,6 @@
 """Datasets: classes and the pictures that belong to them."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from core.archive.unpacking import Skipped
 from core.dataset.layout import Reading, Split
@@ -19,6 +19,9 @@ class Example(BaseModel, frozen=True):
         group: number shared by pictures that look the same; None if not yet known.
         format: Pillow's name, such as `JPEG`.
         size: of the file, in bytes.
+        day, device: when and with what it was taken, as EXIF says; empty if it does not.
+        group_name: of the group that the visitor wants to be kept together, such as `site03`;
+            empty for a picture without one.
     """
 
     name: str
@@ -31,6 +34,9 @@ class Example(BaseModel, frozen=True):
     group: int | None = None
     format: str = ""
     size: int = 0
+    day: str = ""
+    device: str = ""
+    group_name: str = ""
 
 
 class Note(BaseModel, frozen=True):
@@ -51,10 +57,26 @@ class Note(BaseModel, frozen=True):
     encodings: tuple[str, ...] = ()
 
 
+class Column(BaseModel, frozen=True):
+    """A column of a table by which pictures can be grouped.
+
+    Attributes:
+        name: file and column, such as `patients.csv:patient`.
+        groups: name of a picture → its group.
+    """
+
+    name: str
+    groups: dict[str, str]
+
+
 class Dataset(BaseModel, frozen=True):
     """Classes, their pictures and the files that were skipped.
 
-    `predefined` says whether the folders define the split.
+    Attributes:
+        predefined: whether the folders define the split.
+        grouped_by: what the `group_name` of the pictures was taken from, as in `grouping`; empty if
+            the visitor chose no groups.
+        columns: of tables among the files; not stored with the dataset.
     """
 
     name: str
@@ -63,6 +85,8 @@ class Dataset(BaseModel, frozen=True):
     skipped: tuple[Skipped, ...] = ()
     predefined: bool = False
     notes: tuple[Note, ...] = ()
+    grouped_by: str = ""
+    columns: tuple[Column, ...] = Field((), exclude=True)
 
     def count(self, label: int, split: Split | None = None) -> int:
         """Number of pictures of a class, in all or in one split."""

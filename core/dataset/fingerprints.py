@@ -38,6 +38,7 @@ class Fingerprint:
             percentile, standard deviation, and standard deviation of the Laplacian at a shorter
             edge of 160 pixels.
         thumbnail: JPEG bytes.
+        day, device: when and with what it was taken, as by `images.tags.capture`.
     """
 
     sha256: str
@@ -50,6 +51,8 @@ class Fingerprint:
     chroma: np.ndarray
     measures: np.ndarray
     thumbnail: bytes
+    day: str
+    device: str
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,8 @@ def fingerprint(path: Path, limits: Settings) -> Fingerprint:
         chroma=np.asarray(colours)[..., 1:],
         measures=_measure(grey),
         thumbnail=images.thumbnail(np.asarray(picture)),
+        day=decoded.day,
+        device=decoded.device,
     )
 
 

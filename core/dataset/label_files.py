@@ -1,21 +1,17 @@
 """Read labels that are not folders: from tables, from COCO files and from the names of pictures."""
 
-import csv
-import io
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from core.archive.unpacking import Member
+from core.dataset import tables
 from core.dataset.layout import role
 from core.errors import BadDataset
-from core.settings import MEGABYTE
 
-LARGEST = 16 * MEGABYTE
-"""Larger files are not read for labels."""
 FEWEST = 0.5
 """Share of the pictures that a table must name to be used."""
 PER_NAME = 2
@@ -60,17 +56,17 @@ def find(name: str, pictures: Sequence[str], others: Sequence[Member]) -> Labels
     Raises:
         BadDataset: the files are an export for object detection.
     """
-    lookup = _Lookup(pictures)
+    lookup = tables.Lookup(pictures)
     found: dict[str, tuple[str, str]] = {}
     sources = []
     for member in others:
         suffix = PurePosixPath(member.name).suffix.lower()
-        if suffix not in (".csv", ".tsv", ".json", ".xml", ".txt") or not _small(member.path):
+        if suffix not in (".csv", ".tsv", ".json", ".xml", ".txt") or not tables.small(member.path):
             continue
-        text = _text(member.path)
+        text = tables.text_of(member.path)
         if kind := _detection(member.name, suffix, text):
             raise BadDataset(f"{name} {DETECTION.format(format=kind)}")
-        if suffix in (".csv", ".tsv"):
+        if suffix in tables.TABLES:
             labels = _table(member.name, text, lookup)
         elif suffix == ".json":
             labels = _coco(member.name, text, lookup)
@@ -100,46 +96,6 @@ def in_names(pictures: Sequence[str]) -> Labels | None:
     return Labels("the file names", labels) if plausible else None
 
 
-class _Lookup:
-    """Find the picture that a table means: by its path from the table, its name or its stem."""
-
-    def __init__(self, pictures: Sequence[str]) -> None:
-        self._names = set(pictures)
-        self._by_end: defaultdict[str, list[str]] = defaultdict(list)
-        for name in pictures:
-            path = PurePosixPath(name)
-            parts = path.parts
-            for n in range(1, len(parts) + 1):
-                end = "/".join(parts[-n:])
-                self._by_end[end].append(name)
-                self._by_end[end[: -len(path.suffix)] if path.suffix else end].append(name)
-
-    def find(self, value: str, table: str) -> str | None:
-        value = value.strip().replace("\\", "/").removeprefix("./")
-        if not value:
-            return None
-        near = (PurePosixPath(table).parent / value).as_posix()
-        if near in self._names:
-            return near
-        names = dict.fromkeys(self._by_end.get(value, ()))
-        if len(names) > 1:  # a table speaks of the pictures beside it
-            beside = PurePosixPath(table).parent.as_posix() + "/"
-            names = dict.fromkeys(name for name in names if name.startswith(beside))
-        return next(iter(names)) if len(names) == 1 else None
-
-
-def _small(path: Path) -> bool:
-    return path.stat().st_size <= LARGEST
-
-
-def _text(path: Path) -> str:
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")
-
-
 def _detection(name: str, suffix: str, text: str) -> str:
     """The format of an annotation with boxes, or an empty string."""
     if suffix == ".xml" and "<bndbox>" in text:
@@ -150,9 +106,11 @@ def _detection(name: str, suffix: str, text: str) -> str:
         rows = [line.split() for line in text.splitlines() if line.strip()]
         if rows and all(len(row) >= 5 and all(map(_is_number, row)) for row in rows):
             return "YOLO"
-    if suffix in (".csv", ".tsv"):
+    if suffix in tables.TABLES:
         columns = (
-            {cell.strip().casefold() for cell in _rows(text)[:1][0]} if text.strip() else set()
+            {cell.strip().casefold() for cell in tables.rows_of(text)[:1][0]}
+            if text.strip()
+            else set()
         )
         if len(columns & BOX_COLUMNS) > 1:
             return "a table of boxes"
@@ -167,37 +125,17 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _rows(text: str) -> list[list[str]]:
-    first = text.lstrip().split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    return [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if any(row)]
-
-
-def _table(name: str, text: str, lookup: _Lookup) -> dict[str, tuple[str, str]]:
+def _table(name: str, text: str, lookup: tables.Lookup) -> dict[str, tuple[str, str]]:
     """Labels of a table with a column of files and one of labels, or one of 0 and 1 per class.
 
     Raises:
         BadDataset: several columns may be the labels.
     """
-    try:
-        rows = _rows(text)
-    except csv.Error:
+    table = tables.matched(name, text, lookup)
+    if table is None:
         return {}
-    width = max(map(len, rows), default=0)
-    rows = [[cell.strip() for cell in row] + [""] * (width - len(row)) for row in rows]
-    files = [[lookup.find(row[column], name) for row in rows] for column in range(width)]
-    matches = [sum(found is not None for found in column) for column in files]
-    if not matches or not max(matches):
-        return {}
-    file_column = matches.index(max(matches))
-    has_header = files[file_column][0] is None
-    header = rows[0] if has_header else [f"column {n + 1}" for n in range(width)]
-    body = [
-        (found, row)
-        for found, row in zip(files[file_column], rows, strict=True)
-        if found is not None
-    ]
-    columns = [n for n in range(width) if n != file_column]
+    header, file_column, body = table
+    columns = [n for n in range(len(header)) if n != file_column]
     titles = {n: header[n].strip().casefold() for n in columns}
     split_column = next((n for n in columns if titles[n] in SPLIT_COLUMNS), None)
     columns = [n for n in columns if n != split_column]
@@ -229,7 +167,7 @@ def _table(name: str, text: str, lookup: _Lookup) -> dict[str, tuple[str, str]]:
     return {found: (row[column], split[found]) for found, row in body if row[column]}
 
 
-def _coco(name: str, text: str, lookup: _Lookup) -> dict[str, tuple[str, str]]:
+def _coco(name: str, text: str, lookup: tables.Lookup) -> dict[str, tuple[str, str]]:
     """Labels of a COCO file whose annotations are of whole pictures."""
     try:
         content: Any = json.loads(text)

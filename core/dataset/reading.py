@@ -19,7 +19,7 @@ from core.archive.unpacking import (
     empty_folders,
     extract,
 )
-from core.dataset import interpretation, layout
+from core.dataset import interpretation, layout, tables
 from core.dataset.examples import Dataset, Example
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
 from core.errors import BadImage, LimitExceeded
@@ -197,6 +197,8 @@ def _assemble(
                 split=assignment.split,
                 format=picture.format,
                 size=picture.size,
+                day=picture.day,
+                device=picture.device,
             )
         )
     return Dataset(
@@ -206,6 +208,7 @@ def _assemble(
         skipped=tuple(skipped),
         predefined=inferred.predefined,
         notes=notes,
+        columns=tables.columns([example.name for example in examples], others),
     )
 
 

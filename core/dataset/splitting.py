@@ -14,6 +14,8 @@ from core.errors import BadConfig
 
 TRIES = 20
 """Most attempts to leave enough for training."""
+DEALT, FEWEST_DEALS, MOST_DEALS = 1_000_000, 10, 100
+"""Pictures over all attempts to split chosen groups evenly, and how many attempts these may be."""
 BURST = re.compile(r"burst \d+, (?=\d+\.jpg$)")
 """How names of captured pictures begin, as `core.capture` writes them."""
 Unit = list[int]
@@ -30,10 +32,12 @@ def split(
 ) -> Dataset:
     """Assign a split to every picture.
 
-    Each class is divided in the given proportions. Pictures that share a `group` or their bytes
-    stay together, as a unit, and each unit has the same chances. A class with three or more units
-    has at least one picture in each requested split; with two, in training and test; with one, in
-    training. The result depends on the bytes of the pictures and the seed, not on their order.
+    Each class is divided in the given proportions. Pictures that share a `group`, a `group_name` or
+    their bytes stay together, as a unit, and each unit has the same chances. A class with three or
+    more units has at least one picture in each requested split; with two, in training and test;
+    with one, in training. Groups that the visitor chose may hold pictures of several classes: of
+    several random splits, the one is used whose classes come closest to the proportions. The result
+    depends on the bytes of the pictures and the seed, not on their order.
 
     A dataset that is already split is returned unchanged. A predefined split is kept; if it has
     no validation pictures, some are taken from training, as many as without the predefined split.
@@ -64,11 +68,12 @@ def split(
         shares = {"validation": 0 if "validation" in present else validation / (1 - test)}
     random = np.random.default_rng(seed)
     unassigned = [index for index, part in enumerate(splits) if part is None]
-    for class_units in _by_class(dataset.examples, unassigned):
-        shared_out = _assign_class(dataset.examples, class_units, shares, learned, random)
-        for part, indices in shared_out.items():
-            for index in indices:
-                splits[index] = part
+    assign_all = _assign_evenly if dataset.grouped_by else _assign_classes
+    classes = _by_class(dataset.examples, unassigned)
+    assigned = assign_all(dataset.examples, classes, shares, learned, random)
+    for part, indices in assigned.items():
+        for index in indices:
+            splits[index] = part
     examples = tuple(
         example.model_copy(update={"split": part})
         for example, part in zip(dataset.examples, splits, strict=True)
@@ -77,9 +82,18 @@ def split(
 
 
 def units(
-    examples: Sequence[Example], indices: Iterable[int], *, bursts: bool = False
+    examples: Sequence[Example],
+    indices: Iterable[int],
+    *,
+    bursts: bool = False,
+    chosen: bool = True,
 ) -> list[Unit]:
-    """Join the pictures at these indices that share a group or their bytes, or also a burst."""
+    """Join the pictures at these indices that share a group or their bytes, or also a burst.
+
+    Args:
+        bursts: whether bursts of captured pictures are joined.
+        chosen: whether pictures with the same `group_name` are.
+    """
     parent: dict[object, object] = {}
 
     def root(key: object) -> object:
@@ -94,6 +108,8 @@ def units(
         parent[root(example.sha256)] = root(index)
         if example.group is not None:
             parent[root(("group", example.group))] = root(index)
+        if chosen and example.group_name:
+            parent[root(("chosen", example.group_name))] = root(index)
         if bursts and (burst := BURST.match(example.name.rpartition("/")[2])):
             parent[root(("burst", example.label, burst.group()))] = root(index)
     joined: defaultdict[object, Unit] = defaultdict(list)
@@ -102,20 +118,21 @@ def units(
     return list(joined.values())
 
 
-def groups(examples: Sequence[Example], *, bursts: bool = False) -> np.ndarray:
+def groups(examples: Sequence[Example], *, bursts: bool = False, chosen: bool = True) -> np.ndarray:
     """Number of each picture's unit, (n,) int64.
 
     Without bursts, for cross-validation within few of them; with bursts, for intervals.
     """
     numbers = np.empty(len(examples), np.int64)
-    for number, places in enumerate(units(examples, range(len(examples)), bursts=bursts)):
+    joined = units(examples, range(len(examples)), bursts=bursts, chosen=chosen)
+    for number, places in enumerate(joined):
         numbers[places] = number
     return numbers
 
 
-def known(dataset: Dataset, learned: Collection[str]) -> np.ndarray:
+def known(dataset: Dataset, learned: Collection[str], *, chosen: bool = True) -> np.ndarray:
     """Which pictures, (n,) bool, share a unit or a burst with one of these SHA-256."""
-    unit = groups(dataset.examples, bursts=True)
+    unit = groups(dataset.examples, bursts=True, chosen=chosen)
     return np.isin(unit, unit[[example.sha256 in learned for example in dataset.examples]])
 
 
@@ -128,7 +145,16 @@ def leaked(dataset: Dataset, learned: Collection[str] = ()) -> int:
     """
     in_test = np.array([example.split == "test" for example in dataset.examples], bool)
     trained = {e.sha256 for e in dataset.examples if e.split != "test"}
-    return int((known(dataset, trained.union(learned)) & in_test).sum())
+    return int((known(dataset, trained.union(learned), chosen=False) & in_test).sum())
+
+
+def new_groups(dataset: Dataset) -> int:
+    """Number of groups in the test set; 0 without groups, or if one is in training, too."""
+    trained = {e.group_name for e in dataset.examples if e.split != "test"} - {""}
+    tested = dataset.of("test")
+    if not dataset.grouped_by or trained & {example.group_name for example in tested}:
+        return 0
+    return len(units(tested, range(len(tested))))
 
 
 def assign(
@@ -165,6 +191,57 @@ def assign(
         if 2 * sum(map(len, assigned.get("train", []))) >= rest:
             break
     return {part: [i for unit in members for i in unit] for part, members in assigned.items()}
+
+
+def _assign_classes(
+    examples: Sequence[Example],
+    classes: list[list[Unit]],
+    shares: dict[Split, float],
+    learned: Collection[str],
+    random: np.random.Generator,
+) -> dict[Split, list[int]]:
+    """Assign the units of each class by themselves."""
+    assigned: defaultdict[Split, list[int]] = defaultdict(list)
+    for class_units in classes:
+        for part, indices in _assign_class(examples, class_units, shares, learned, random).items():
+            assigned[part] += indices
+    return assigned
+
+
+def _assign_evenly(
+    examples: Sequence[Example],
+    classes: list[list[Unit]],
+    shares: dict[Split, float],
+    learned: Collection[str],
+    random: np.random.Generator,
+) -> dict[Split, list[int]]:
+    """The best of several assignments of units that may hold pictures of several classes.
+
+    Half of them are class by class, half of all units at once: class by class, a class of two
+    groups would leave nothing for validation.
+    """
+    together = [[unit for members in classes for unit in members]]
+    labels = np.array([example.label for example in examples], np.int64)
+    tries = int(np.clip(DEALT / len(examples), FEWEST_DEALS, MOST_DEALS))
+    deals = (
+        _assign_classes(examples, classes if n % 2 else together, shares, learned, random)
+        for n in range(tries)
+    )
+    return min(deals, key=lambda assigned: _unevenness(labels, assigned, shares))
+
+
+def _unevenness(
+    labels: np.ndarray, assigned: dict[Split, list[int]], shares: dict[Split, float]
+) -> float:
+    """How far the classes are from their shares; empty splits and missing classes weigh most."""
+    parts: dict[Split, float] = {"train": 1 - sum(shares.values()), **shares}
+    number = labels.max() + 1
+    counts = np.stack([np.bincount(labels[assigned.get(p, [])], minlength=number) for p in parts])
+    counts = counts[:, counts.sum(axis=0) > 0]
+    wanted = np.array(list(parts.values()))
+    far = np.abs(counts / counts.sum(axis=0) - wanted[:, np.newaxis]).mean(axis=1).sum()
+    missing = (counts == 0).mean(axis=1) * (wanted > 0)
+    return float(far + 10 * missing[0] + missing.sum() + 100 * (missing == 1).sum())
 
 
 def _assign_class(

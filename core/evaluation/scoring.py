@@ -34,6 +34,7 @@ def evaluate(
     groups: ArrayLike | None = None,
     leaked: int = 0,
     left_out: int = 0,
+    new_groups: int = 0,
     seed: int = 0,
 ) -> Report:
     """Evaluate a model on its test pictures.
@@ -54,6 +55,8 @@ def evaluate(
             which intervals do not count as independent; each picture is alone if None.
         leaked: number of test pictures that nearly equal one that the model learned from.
         left_out: number of such pictures that are not among these.
+        new_groups: number of groups that the visitor chose in the test set, none of them in
+            training.
         seed: of every bootstrap. Equal input and seed give an equal report.
 
     Raises:
@@ -81,7 +84,7 @@ def evaluate(
     accuracy = intervals.proportion(correct, len(truth), effects.accuracy)
     balanced, macro, weighted = metrics.average(counts, effects, seed=seed)
     return Report(
-        headline=headline(correct, accuracy, classes, confusion, leaked),
+        headline=headline(correct, accuracy, classes, confusion, leaked, new_groups),
         leaked=leaked,
         left_out=left_out,
         classes=classes,

@@ -58,8 +58,14 @@ def headline(
     classes: tuple[str, ...],
     confusion: Confusion,
     leaked: int = 0,
+    new_groups: int = 0,
 ) -> str:
     """The report in one line, with unescaped class names.
+
+    Args:
+        right: number of test pictures that are predicted correctly.
+        leaked: number of test pictures that nearly equal a training picture.
+        new_groups: number of groups in the test set, none of them in training; 0 without groups.
 
     Example:
         143 of 153 test pictures correct: 93.5 % (88–97 %); mostly confuses ants with bees
@@ -70,6 +76,9 @@ def headline(
     noun = "test picture" if pictures == 1 else "test pictures"
     whole = f"All {pictures}" if right == pictures > 1 else f"{right} of {pictures}"
     sentence = f"{whole} {noun} correct: {value} % ({low}–{high} %)"
+    if new_groups:
+        groups = "1 group" if new_groups == 1 else f"{new_groups:,} groups"
+        sentence += f" on {groups} not seen in training"
     if leaked:
         copies = "is a near-copy" if leaked == 1 else "are near-copies"
         sentence = (

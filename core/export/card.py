@@ -62,6 +62,7 @@ class Facts:
         parts: number of training, validation and test pictures.
         alike: pictures that look the same as another one.
         astride: those of them whose duplicate is in another split.
+        inflation: of the score by a split that divides the chosen groups; None without groups.
         origin: the run that it was trained again from. Never show its id: it is a permission.
         threshold: the current one, with coverage and error on the test pictures; None if off.
         worst: classes with the lowest recall, if below 1.
@@ -84,6 +85,7 @@ class Facts:
         self.counts = _counts(self.dataset)
         self.parts = tuple(len(self.dataset.of(split)) for split in SPLITS)
         self.alike, self.astride = _alike(self.dataset)
+        self.inflation = run.inflation()
         self.origin, self.findings = run.origin(), run.findings()
         self.label_issues = run.label_issues()
         self.phases = _phases(run.epochs(), run.kept())
@@ -150,7 +152,8 @@ def _counts(dataset: Dataset) -> tuple[ClassCount, ...]:
 
 def _alike(dataset: Dataset) -> tuple[int, int]:
     examples = dataset.examples
-    groups = [group for group in splitting.units(examples, range(len(examples))) if len(group) > 1]
+    units = splitting.units(examples, range(len(examples)), chosen=False)
+    groups = [group for group in units if len(group) > 1]
     astride = [group for group in groups if len({examples[i].split for i in group}) > 1]
     return sum(map(len, groups)), sum(map(len, astride))
 

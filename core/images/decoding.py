@@ -60,12 +60,15 @@ class DecodedImage:
         pixels: (h, w, 3) uint8 RGB, upright; may be smaller than the picture, see `decode`.
         format: Pillow's name, such as `JPEG`.
         width, height: of the whole picture, upright, in pixels.
+        day, device: when and with what it was taken, as by `tags.capture`.
     """
 
     pixels: np.ndarray
     format: str
     width: int
     height: int
+    day: str
+    device: str
 
 
 def decode(
@@ -101,10 +104,11 @@ def decode_with_info(
     with _refusals(), _opened(source, limits) as file:
         image, kind, (width, height), turn = _load_checked(file, shorter_edge, limits)
         pixels = to_rgb(image, kind)
+        day, device = tags.capture(image.info)
         del image  # rotating makes another copy
     if turn >= 5:
         width, height = height, width
-    return DecodedImage(_turned(pixels, turn), kind, width, height)
+    return DecodedImage(_turned(pixels, turn), kind, width, height, day, device)
 
 
 def crop_and_resize(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:

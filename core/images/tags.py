@@ -1,5 +1,7 @@
 """Read and check the tag directories of TIFF, BigTIFF and EXIF."""
 
+import datetime
+import hashlib
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -13,6 +15,9 @@ _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
 _SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50_706
 _ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
+_MAKE, _MODEL, _TAKEN, _SERIAL = 0x010F, 0x0110, 0x9003, 0xA431
+_LONGEST = 60
+"""Characters of a text that are read."""
 Entry = tuple[int, int, int, int]  # tag, type, count, offset of the value
 RAW = "a camera raw file"
 
@@ -89,18 +94,47 @@ def orientation(info: Mapping[Any, Any]) -> int:
 
     Source: EXIF 2.32, tag 0x0112.
     """
-    block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
-    if isinstance(block, bytes):
-        block = block.removeprefix(b"Exif\0\0")
-        for tag, kind, count, where in _entries(within_block(block)):
-            if tag == _ORIENTATION and count == 1 and kind in (3, 4):
-                value = struct.unpack_from(_order(block) + "HI"[kind - 3], block, where)[0]
-                if 1 <= value <= 8:
-                    return int(value)
+    block = _exif_block(info)
+    for tag, kind, count, where in _entries(within_block(block)):
+        if tag == _ORIENTATION and count == 1 and kind in (3, 4):
+            value = struct.unpack_from(_order(block) + "HI"[kind - 3], block, where)[0]
+            if 1 <= value <= 8:
+                return int(value)
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
     match = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
     return int(match[1]) if match else 1
+
+
+def capture(info: Mapping[Any, Any]) -> tuple[str, str]:
+    """Day and device of a picture; both from outside, so both are checked and cut.
+
+    Args:
+        info: `Image.info` of Pillow.
+
+    Returns:
+        The day as `2024-05-01` and the device as `Canon EOS 80D`, with four hexadecimal digits of
+        the hash of its serial number if that is known: `Canon EOS 80D #3f2a`. Empty where EXIF
+        does not say.
+
+    Source: EXIF 2.32, tags 0x010F, 0x0110, 0x9003 and 0xA431.
+    """
+    block = _exif_block(info)
+    texts: dict[int, str] = {}
+    starts: list[int | None] = [None]
+    for start in starts:
+        for tag, kind, count, where in _entries(within_block(block), start):
+            if tag in (_MAKE, _MODEL, _TAKEN, _SERIAL) and kind == 2:
+                texts.setdefault(tag, _text(block[where : where + min(count, _LONGEST)]))
+            elif (
+                tag == _EXIF and len(starts) == 1 and len(pointer := block[where : where + 4]) == 4
+            ):
+                starts.append(struct.unpack(_order(block) + "I", pointer)[0])
+    make, model = texts.get(_MAKE, ""), texts.get(_MODEL, "")
+    device = model if model.casefold().startswith(make.casefold()) else f"{make} {model}".strip()
+    if device and (serial := texts.get(_SERIAL)):
+        device += f" #{hashlib.blake2b(serial.encode(), digest_size=2).hexdigest()}"
+    return _day(texts.get(_TAKEN, "")), device
 
 
 def within_block(block: bytes) -> Reader:
@@ -118,3 +152,23 @@ def _unpacked_profile(text: object) -> bytes | None:
         return bytes.fromhex("".join(text.split("\n")[3:])) if isinstance(text, str) else None
     except ValueError:
         return None
+
+
+def _exif_block(info: Mapping[Any, Any]) -> bytes:
+    """The EXIF block of a picture, a TIFF file without pixels; empty if there is none."""
+    block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
+    return block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) else b""
+
+
+def _text(value: bytes) -> str:
+    text = value.split(b"\0")[0].decode("utf-8", "replace")
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _day(taken: str) -> str:
+    """The day of `2024:05:01 10:22:33`; empty if there is no such day."""
+    try:
+        day = datetime.datetime.strptime(taken[:10].replace("-", ":"), "%Y:%m:%d").date()
+    except ValueError:
+        return ""
+    return day.isoformat() if day.year >= 1990 else ""  # clocks that were never set

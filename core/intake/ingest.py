@@ -16,7 +16,9 @@ from core import checks
 from core import dataset as datasets
 from core.checks import Finding, Remedy, Severity
 from core.checks.findings import apply
-from core.dataset import Dataset, Example, Progress
+from core.dataset import Dataset, Example, Progress, grouping, tables
+from core.dataset.examples import Column
+from core.dataset.grouping import Suggestion
 from core.errors import BadDataset
 from core.settings import Settings
 from core.system import files
@@ -27,13 +29,18 @@ FILE, PICTURES, THUMBNAILS = "intake.json", "pictures", "thumbnails"
 class Intake(BaseModel, frozen=True):
     """A dataset and its findings, the most severe first.
 
-    `notes` are the findings that came with the upload because checks cannot detect them, for
-    example how the pictures were captured.
+    Attributes:
+        notes: the findings that came with the upload because checks cannot detect them, for
+            example how the pictures were captured.
+        groupings: ways to group the pictures that were detected.
+        columns: of tables in the upload by which pictures can be grouped.
     """
 
     dataset: Dataset
     findings: tuple[Finding, ...]
     notes: tuple[Finding, ...] = ()
+    groupings: tuple[Suggestion, ...] = ()
+    columns: tuple[Column, ...] = ()
 
 
 def take_in(
@@ -63,7 +70,13 @@ def take_in(
         source, pictures(folder), settings, progress, name=name, thumbnails=folder / THUMBNAILS
     )
     dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
-    intake = _intake(dataset, findings, tuple(notes))
+    intake = Intake(
+        dataset=dataset,
+        findings=_ordered((*notes, *findings)),
+        notes=tuple(notes),
+        groupings=grouping.suggest(dataset),
+        columns=dataset.columns,
+    )
     files.write_text(folder / FILE, intake.model_dump_json())
     return intake
 
@@ -88,7 +101,31 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings)
     """
     intake = load(folder)
     dataset = apply(intake.dataset, remedies)
-    return _intake(dataset, checks.run_checks(dataset, pictures(folder), settings), intake.notes)
+    findings = checks.run_checks(dataset, pictures(folder), settings)
+    return intake.model_copy(
+        update={"dataset": dataset, "findings": _ordered(intake.notes + findings)}
+    )
+
+
+def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
+    """The intake with its pictures grouped, and a finding that describes the groups.
+
+    Args:
+        by: what groups are taken from, as in `dataset.grouping`.
+        table: the file, if `by` is a column of a table that is not in the upload.
+
+    Raises:
+        BadInput: the pictures cannot be grouped by that.
+    """
+    columns = intake.columns
+    if table is not None:
+        names = [example.name for example in intake.dataset.examples]
+        columns = (tables.column(table, by.rpartition(":")[2], names),)
+        by = columns[0].name
+    dataset = intake.dataset.model_copy(update={"columns": columns})
+    dataset = grouping.group(dataset, by)
+    findings = _ordered((checks.describe_groups(dataset), *intake.findings))
+    return intake.model_copy(update={"dataset": dataset, "findings": findings})
 
 
 def pictures(folder: Path) -> Path:
@@ -101,7 +138,6 @@ def thumbnail(folder: Path, example: Example) -> Path:
     return folder / THUMBNAILS / datasets.thumbnail_name(example.sha256)
 
 
-def _intake(dataset: Dataset, findings: tuple[Finding, ...], notes: tuple[Finding, ...]) -> Intake:
+def _ordered(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     severities = list(Severity)
-    ordered = sorted(notes + findings, key=lambda finding: severities.index(finding.severity))
-    return Intake(dataset=dataset, findings=tuple(ordered), notes=notes)
+    return tuple(sorted(findings, key=lambda finding: severities.index(finding.severity)))

@@ -59,6 +59,7 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         ("The file to download could not be made", export),
         ("Wrong labels could not be looked for", find_label_issues),
         ("The learning curve could not be drawn", learning_curve),
+        ("The effect of groups on the score could not be measured", measure_inflation),
         ("Pictures unlike the training pictures cannot be detected", fit_ood),
         ("The appearance of its pictures could not be measured", measure_appearance),
         ("Heat maps could not be drawn", draw_heatmaps),
@@ -121,6 +122,24 @@ def learning_curve(context: TrainingContext, run: Run, outputs: TrainingOutputs)
             splitting.groups(examples),
             context.dataset.classes,
             context.config.seed,
+        )
+    )
+
+
+def measure_inflation(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
+    """Measure by how much a split that divides the chosen groups would have inflated the score."""
+    if not context.dataset.grouped_by:
+        return
+    context.emit(Note(sentence="Measuring how much an ordinary split would have flattered."))
+    examples, labels = _training_and_validation(context)
+    run.inflation.write(
+        cross_validation.inflation(
+            np.concatenate([outputs.train, outputs.validation]),
+            labels,
+            splitting.groups(examples),
+            splitting.groups(examples, chosen=False),
+            context.config.seed,
+            weighted=context.config.class_weights,
         )
     )
 

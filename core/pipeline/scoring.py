@@ -76,6 +76,7 @@ def write_report(
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
         groups=splitting.groups(examples, bursts=True),
         leaked=splitting.leaked(context.dataset, context.learned),
+        new_groups=splitting.new_groups(context.dataset),
     )
     run.write_report(report, probabilities)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from core.bundles import ImportedModel
     from core.dataset import Example
     from core.evaluation import Report
+    from core.intake import Intake
     from core.runs.run import Run
 
 NAMED = 5
@@ -92,11 +94,23 @@ def learned(name: str, settings: Settings) -> frozenset[str]:
     return imported.open_bundle(path, settings).learned()
 
 
-def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
+def evaluate_on(
+    name: str,
+    source: Path,
+    settings: Settings,
+    group: Callable[[Intake], Intake] = lambda taken: taken,
+) -> Report:
     """Evaluate a model on every picture of a zip or folder that it did not learn from.
 
     The split that folders define is ignored. Left out are pictures that the model was trained or
-    validated on, and those of the zip or folder that look like one of them.
+    validated on, and those of the zip or folder that look like one of them or share its group.
+
+    Args:
+        name: of the model, as in `find`.
+        source: a zip or a folder.
+        settings: of the host.
+        group: groups the pictures, for the intervals; without it, those that look the same are
+            groups.
 
     Raises:
         BadDataset: a folder has no class of the model as its name, or no picture is left.
@@ -111,7 +125,7 @@ def evaluate_on(name: str, source: Path, settings: Settings) -> Report:
     classifier = find(name, settings, on_one_thread)
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        dataset = intake.take_in(source, source.stem, Path(scratch), settings).dataset
+        dataset = group(intake.take_in(source, source.stem, Path(scratch), settings)).dataset
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:
             raise BadDataset(

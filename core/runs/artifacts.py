@@ -10,6 +10,7 @@ from core.checks.labels import LabelIssue
 from core.dataset import Dataset
 from core.errors import RunDamaged
 from core.evaluation import Report
+from core.evaluation.inflation import Inflation
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.report import Footprint, OodScores
 from core.runs import manifest
@@ -20,6 +21,7 @@ from core.runs.filenames import (
     FINDINGS,
     FOOTPRINT,
     HEATMAPS,
+    INFLATION,
     LABEL_ISSUES,
     LEARNING_CURVE,
     OOD_SCORES,
@@ -50,6 +52,8 @@ class RunArtifacts(AnnotatedFolder):
     """Training pictures whose label is likely wrong; none before the search for them."""
     learning_curve = JsonFile[LearningCurve | None](LEARNING_CURVE, LearningCurve, None)
     """Whether more pictures would help; None if that was not estimated."""
+    inflation = JsonFile[Inflation | None](INFLATION, Inflation | None, None)
+    """By how much an ordinary split would have inflated the score; None without chosen groups."""
     ood_scores = JsonFile[OodScores | None](OOD_SCORES, OodScores, None)
     """OOD scores of the test pictures; None before they were computed."""
     footprint = JsonFile[Footprint | None](FOOTPRINT, Footprint, None)

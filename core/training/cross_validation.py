@@ -10,6 +10,8 @@ from threadpoolctl import threadpool_limits
 from core.errors import BadDataset
 from core.evaluation import folds
 from core.evaluation import learning_curve as evaluation
+from core.evaluation.inflation import Inflation
+from core.evaluation.inflation import inflation as compare_splits
 from core.evaluation.learning_curve import LearningCurve
 from core.model.dense import softmax
 from core.training import convex
@@ -18,6 +20,10 @@ from core.training.head import class_weights
 FOLDS = 5
 CURVE_STRENGTHS = (1e-3, 1e-2)
 """Inverse regularisation strengths of a learning curve, whose many heads must be quick to fit."""
+
+INFLATION_STRENGTH = 1e-2
+INFLATION_TRIALS = 3
+"""Random folds over which each of the two accuracies is averaged."""
 
 
 def out_of_fold(
@@ -29,6 +35,7 @@ def out_of_fold(
     strength: float | None = None,
     weighted: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    count: int | None = None,
 ) -> np.ndarray:
     """Predict each picture by a logistic regression that was trained on other groups.
 
@@ -40,6 +47,7 @@ def out_of_fold(
         strength: inverse regularisation strength; chosen by cross-validation in each fold if None.
         weighted: whether classes are weighted inversely to their counts.
         progress: called with (folds done, folds in all); may raise `Cancelled`.
+        count: number of folds; as many as leave each class in each fold, up to five, if None.
 
     Returns:
         Probabilities (n, k) float32. A class whose pictures are all in one group has probability 0
@@ -48,7 +56,7 @@ def out_of_fold(
     Raises:
         BadDataset: all pictures are in one group.
     """
-    count = max(folds.MINIMUM, folds.feasible(labels, groups, FOLDS))
+    count = count or max(folds.MINIMUM, folds.feasible(labels, groups, FOLDS))
     fold = folds.assign(labels, groups, count, seed)
     numbers = np.unique(fold)
     if len(numbers) < folds.MINIMUM:
@@ -60,13 +68,71 @@ def out_of_fold(
     probabilities = np.zeros((len(labels), classes), np.float32)
     for done, number in enumerate(numbers, start=1):
         held_out = fold == number
-        train = features[~held_out], labels[~held_out], groups[~held_out]
         (probabilities[held_out],) = _fit_and_predict(
-            *train, features[held_out], classes, seed, strengths, weighted=weighted
+            features[~held_out],
+            labels[~held_out],
+            features[held_out],
+            classes,
+            seed,
+            strengths,
+            weighted=weighted,
         )
         if progress is not None:
             progress(done, len(numbers))
     return probabilities
+
+
+def inflation(
+    features: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    ordinary: np.ndarray,
+    seed: int,
+    *,
+    weighted: bool = True,
+) -> Inflation | None:
+    """By how much a split that divides the chosen groups would inflate the accuracy.
+
+    The same head is cross-validated twice on the same features, with folds that keep groups
+    together and with folds of an ordinary split, several times each.
+
+    Args:
+        features: (n, d) float32, embeddings of the plain training and validation pictures.
+        labels: (n,) int64.
+        groups: (n,) int64, the chosen groups.
+        ordinary: (n,) int64, the groups that an ordinary split keeps together.
+        seed: of the folds.
+        weighted: whether classes are weighted inversely to their counts.
+
+    Returns:
+        None if fewer than two classes have pictures in several groups.
+    """
+    several = [c for c in np.unique(labels) if len(np.unique(groups[labels == c])) > 1]
+    if len(several) < 2:
+        return None
+    kept = np.isin(labels, several)
+    labels, features = np.unique(labels[kept], return_inverse=True)[1], features[kept]
+    groups, ordinary = groups[kept], ordinary[kept]
+    count = min(FOLDS, len(np.unique(groups)))
+
+    def correct(kept_together: np.ndarray) -> np.ndarray:
+        """How often each picture is predicted correctly, (n,)."""
+        trials = [
+            out_of_fold(
+                features,
+                labels,
+                kept_together,
+                seed + trial,
+                strength=INFLATION_STRENGTH,
+                weighted=weighted,
+                count=count,
+            ).argmax(axis=1)
+            == labels
+            for trial in range(INFLATION_TRIALS)
+        ]
+        return np.mean(trials, axis=0)
+
+    return compare_splits(correct(groups), correct(ordinary), groups)
 
 
 def learning_curve(
@@ -87,10 +153,7 @@ def learning_curve(
     """
 
     def predict(train: np.ndarray, train_labels: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-        unused_groups = train_labels  # the strengths are given
-        return _fit_and_predict(
-            train, train_labels, unused_groups, held_out, len(classes), seed, CURVE_STRENGTHS
-        )
+        return _fit_and_predict(train, train_labels, held_out, len(classes), seed, CURVE_STRENGTHS)
 
     return evaluation.learning_curve(features, labels, groups, classes, seed, predict)
 
@@ -98,7 +161,6 @@ def learning_curve(
 def _fit_and_predict(
     train: np.ndarray,
     labels: np.ndarray,
-    groups: np.ndarray,
     held_out: np.ndarray,
     classes: int,
     seed: int,
@@ -108,7 +170,7 @@ def _fit_and_predict(
 ) -> np.ndarray:
     """Probabilities (s, m, classes) float32 of held-out features, by one head per strength.
 
-    Without strengths there is one head, whose strength is chosen on the training groups.
+    Without strengths there is one head, whose strength is chosen as in a training.
     """
     present, places = np.unique(labels, return_inverse=True)
     if len(present) == 1:
@@ -126,7 +188,8 @@ def _fit_and_predict(
             rows, rotation = convex.span(rows)
             held_out = held_out @ rotation
         if strengths is None:
-            strengths = (convex.best_strength(rows, places, groups, weights, seed),)
+            owners = np.arange(len(rows))
+            strengths = (convex.best_strength(rows, places, owners, weights, seed),)
         probabilities = np.zeros((len(strengths), len(held_out), classes), np.float32)
         fitted = None
         for number, strength in enumerate(strengths):

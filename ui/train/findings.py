@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core import intake
-from core.checks import Finding, Remedy, Severity
+from core.checks import GROUPS, Finding, Remedy, Severity
 from core.dataset import Example
 from core.intake import Intake
 from core.intake.uploads import Upload
@@ -33,6 +33,8 @@ def show(upload: Upload, examined: Intake) -> None:
         )
     by_name = {example.name: example for example in upload.intake().dataset.examples}
     for finding in examined.findings:
+        if finding.code == GROUPS:
+            continue  # below the choice of groups
         examples = [by_name[name] for name in finding.files if name in by_name]
         _show_finding(upload, finding, examples)
 

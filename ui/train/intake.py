@@ -18,7 +18,7 @@ from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
 from ui import state, text, widgets
-from ui.train import camera, findings
+from ui.train import camera, findings, grouping
 
 CAMERA = "Camera"
 UPLOAD_BY = ("Zip", "Folder", CAMERA)  # without icons, to fit a phone
@@ -162,6 +162,7 @@ def show(upload: Upload, examined: Intake) -> bool:
     )
     change.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
     findings.show(upload, examined)
+    grouping.offer(upload, examined)
     widgets.skipped(dataset.skipped)
     if len(dataset.classes) > UNFOLDED:
         label = f"Pictures of the {len(dataset.classes)} classes"

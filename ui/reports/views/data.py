@@ -4,7 +4,10 @@ import streamlit as st
 
 from core import runs
 from core.checks import Severity
-from core.dataset import Dataset
+from core.dataset import Dataset, splitting
+from core.dataset.grouping import title
+from core.evaluation import describe
+from core.evaluation.wording import difference
 from core.runs.run import Run
 from ui import resources, state, text, widgets
 from ui.reports.views import label_issues
@@ -19,6 +22,7 @@ def show(view: CompleteRun) -> None:
     _origin(view)
     label_issues.show(view, dataset)
     _counts(dataset)
+    _inflation(view.run)
     _findings(view.run)
     widgets.skipped(dataset.skipped)
 
@@ -53,10 +57,36 @@ def _counts(dataset: Dataset) -> None:
         },
         hide_index=True,
     )
-    st.caption(
+    caption = (
         "The upload came with its own test set, which was used."
         if dataset.predefined
         else "Pictures that look the same were kept together in training or test."
+    )
+    if dataset.grouped_by:
+        caption += f" Groups {text.plain(title(dataset.grouped_by), 200)} were kept together, too."
+        if new := splitting.new_groups(dataset):
+            caption += f" In the test set: {text.count(new, 'group')}, none of them in training."
+    st.caption(caption)
+
+
+def _inflation(run: Run) -> None:
+    """What an ordinary split would have shown instead, if groups were kept together."""
+    inflation = run.inflation()
+    if inflation is None:
+        return
+    st.subheader("How much would an ordinary split have flattered?")
+    with st.container(horizontal=True):
+        for label, value in (
+            ("Inflation of the accuracy", difference(inflation.difference)),
+            ("With an ordinary split", describe(inflation.ordinary)),
+            ("With groups kept together", describe(inflation.grouped)),
+        ):
+            st.metric(label, value, border=True)
+    st.caption(
+        f"By cross-validation on the {text.count(inflation.pictures, 'picture')} of "
+        f"{text.count(inflation.groups, 'group')} in training and validation: the same linear head "
+        "on the same features, tested on pictures of groups that it was trained on, and on others. "
+        "In brackets: the 95 % confidence interval, which accounts for the groups."
     )
 
 

@@ -1,0 +1,95 @@
+"""Levels by which pictures can be grouped: their folders, and the words of their file names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from core.dataset import layout
+from core.dataset.examples import Dataset
+
+Level = tuple[str, list[str]]
+"""What groups are taken from, such as `prefix:2`, and the name of each picture's group."""
+LEVELS = 6
+"""Levels of folders, and words of a file name, that are tried."""
+_DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?!\d)"
+_WORD = re.compile(_DATE + r"|[^\s_.\-]+")
+
+
+def by_folder(dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
+    """The folders of the pictures, outermost first; `labels` are theirs, (n,) int64."""
+    return _levels("folder", _folders(dataset), labels)
+
+
+def by_prefix(dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
+    """The first word of the file names, the first two, and so on, but never all of them."""
+    return _levels("prefix", _words(dataset), labels)
+
+
+def numbered(names: Sequence[str]) -> np.ndarray:
+    """Number of each picture's group from 0 in order of appearance; one without a name is alone."""
+    numbers: dict[object, int] = {}
+    return np.fromiter(
+        (numbers.setdefault(name or place, len(numbers)) for place, name in enumerate(names)),
+        np.int64,
+        len(names),
+    )
+
+
+def pairs(group: np.ndarray, labels: np.ndarray) -> int:
+    """Number of combinations of a group and a class."""
+    return len(np.unique(group * (labels.max() + 1) + labels))
+
+
+def _folders(dataset: Dataset) -> list[list[tuple[str, str]]]:
+    """The folders of each picture, outermost first, each with what separates it from the last."""
+    return [
+        [
+            ("/", folder)
+            for folder in example.name.split("/")[:-1]
+            if not (dataset.predefined and layout.role(folder))
+        ]
+        for example in dataset.examples
+    ]
+
+
+def _words(dataset: Dataset) -> list[list[tuple[str, str]]]:
+    """The words of each file name but the last, without those of its class at the start."""
+    words: list[list[tuple[str, str]]] = []
+    class_words = [{m.group().casefold() for m in _WORD.finditer(c)} for c in dataset.classes]
+    for example in dataset.examples:
+        stem = example.name.rsplit("/", 1)[-1].rpartition(".")[0]
+        matches = list(_WORD.finditer(stem))
+        found = [
+            (stem[before.end() if before else 0 : match.start()], match.group())
+            for before, match in zip([None, *matches], matches, strict=False)
+        ]
+        own = class_words[example.label]
+        while found and found[0][1].casefold() in own and not found[0][1].isdigit():
+            found.pop(0)
+        words.append(found[:-1])
+    return words
+
+
+def _levels(kind: str, parts: list[list[tuple[str, str]]], labels: np.ndarray) -> Iterator[Level]:
+    """Groups by the first part of each picture, the first two, and so on.
+
+    Parts that are the same everywhere or are the class itself make no level.
+    """
+    names = [""] * len(parts)
+    level = 0
+    for place in range(min(LEVELS, max(map(len, parts), default=0))):
+        values = [part[place][1] if place < len(part) else "" for part in parts]
+        number = numbered(values)
+        varies = bool(number.any())
+        if varies and pairs(number, labels) <= 1.5 * len(np.unique(labels)):
+            continue  # the class, under its name or another
+        names = [
+            name + (part[place][0] if name else "") + part[place][1] if place < len(part) else ""
+            for name, part in zip(names, parts, strict=True)
+        ]
+        if varies:
+            level += 1
+            yield kind if level == 1 else f"{kind}:{level}", list(names)

@@ -1,0 +1,109 @@
+"""`--group-by` of train, compare and evaluate."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core import backbones
+from core.__main__ import main
+from core.backbones import Backbone
+from core.bakeoff import compare
+from tests import shapes
+
+
+@pytest.fixture
+def sites(tiny: Backbone, tmp_path: Path) -> Path:
+    return shapes.sites_zip(tmp_path)
+
+
+def test_a_training_by_groups_says_so_and_prints_the_inflation(
+    sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--backbone", "tiny", "--out", str(tmp_path / "run"), "--json"]
+    assert main(["train", str(sites), "--group-by", "prefix", *options]) == 0
+    answer = capfd.readouterr()
+    assert "Kept together in training or test: 12 groups by file-name prefix" in answer.err
+    printed = json.loads(answer.out)
+    assert (printed["grouped_by"], printed["groups_in_test"]) == ("prefix", 2)
+    assert printed["inflation"]["difference"]["low"] > 0
+    assert "groups" in {finding["code"] for finding in printed["findings"]}
+
+
+def test_detected_groups_are_named_with_the_option_that_uses_them(
+    sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(sites), "--backbone", "tiny", "--out", str(tmp_path / "run")]) == 0
+    answer = capfd.readouterr()
+    assert "12 groups by file-name prefix, such as site00" in answer.err
+    assert "--group-by prefix" in answer.err
+    assert "not seen in training" not in answer.out
+
+
+def test_backbones_are_compared_on_folds_of_groups(
+    sites: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compare, "available", lambda _: (backbones.get("tiny"),))
+    accuracies = []
+    for options in ([], ["--group-by", "prefix"]):
+        assert main(["compare", str(sites), "--json", *options]) == 0
+        (contender,) = json.loads(capfd.readouterr().out)["contenders"]
+        accuracies.append(contender["accuracy"]["value"])
+    assert accuracies[1] < accuracies[0]
+
+
+def test_an_evaluation_by_groups_has_wider_intervals(
+    sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(["train", str(sites), "--backbone", "tiny", "--out", str(run)]) == 0
+    other = shapes.sites_zip(tmp_path, first=12, sites=8, name="other.zip")
+    capfd.readouterr()
+    widths = []
+    for options in ([], ["--group-by", "prefix"]):
+        assert main(["evaluate", str(run), str(other), "--json", *options]) == 0
+        accuracy = json.loads(capfd.readouterr().out)["accuracy"]
+        widths.append(accuracy["high"] - accuracy["low"])
+    assert widths[1] > 1.5 * widths[0]
+
+
+def test_pictures_of_groups_that_the_model_knows_are_left_out_of_an_evaluation(
+    sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(["train", str(sites), "--backbone", "tiny", "--out", str(run)]) == 0
+    # Twelve of the 24 pictures of sites 0 and 1 are those of the training.
+    other = shapes.sites_zip(tmp_path, sites=2, per_site=24, name="other.zip")
+    new_sites = shapes.sites_zip(tmp_path, first=12, sites=4, name="new.zip")
+    with zipfile.ZipFile(new_sites) as new, zipfile.ZipFile(other, "a") as archive:
+        for name in new.namelist():
+            archive.writestr(name, new.read(name))
+    capfd.readouterr()
+    left_out = []
+    for options in ([], ["--group-by", "prefix"]):
+        assert main(["evaluate", str(run), str(other), "--json", *options]) == 0
+        left_out.append(json.loads(capfd.readouterr().out)["left_out"])
+    assert left_out[0] < 24 < left_out[1] == 48
+
+
+@pytest.mark.parametrize(
+    ("by", "sentence"),
+    [
+        ("colour", "Expected folder, prefix, day, device or FILE.csv:column; found 'colour'."),
+        ("folder", "Expected folders above or below those of the classes to group by"),
+        ("day", "Expected the day in the EXIF data of the pictures, found none."),
+        ("nowhere.csv:site", "Expected a table of up to 16 MB at nowhere.csv; found none there."),
+        ("prefix:x", "found 'prefix:x'"),
+        ("{table}:plaice", "Expected a column of sites.csv: file, place; found 'plaice'."),
+    ],
+)
+def test_what_pictures_cannot_be_grouped_by_is_refused_in_a_sentence(
+    by: str, sentence: str, sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "sites.csv"
+    table.write_text("file,place\nsite00_0000.jpg,1\n")
+    assert main(["train", str(sites), "--group-by", by.format(table=table)]) == 2
+    answer = capfd.readouterr()
+    assert sentence in answer.err
+    assert "Traceback" not in answer.err

@@ -1,0 +1,302 @@
+"""Groups that a visitor chooses: which are detected, and how a split treats them."""
+
+import io
+import zipfile
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import checks, intake
+from core.dataset import Dataset, Example, grouping, split, splitting, tables
+from core.errors import BadDataset, BadInput
+from core.settings import Settings
+from tests import shapes
+
+BOTH = ("cat", "dog")
+SPLITS = ("train", "validation", "test")
+
+
+def named(names: list[str], *, predefined: bool = False) -> Dataset:
+    """A dataset of files; the class is the folder that is `cat` or `dog`, or else the first."""
+    labels = [next((p for p in n.split("/") if p in BOTH), n.split("/")[0]) for n in names]
+    classes = tuple(sorted(set(labels)))
+    examples = tuple(
+        Example(
+            name=name,
+            path=name,
+            label=classes.index(label),
+            sha256=f"{number:064}",
+            width=9,
+            height=9,
+            split=name.split("/")[0] if predefined else None,
+        )
+        for number, (name, label) in enumerate(zip(names, labels, strict=True))
+    )
+    return Dataset(name="x", classes=classes, examples=examples, predefined=predefined)
+
+
+def files(form: str, *counts: int, classes: tuple[str, ...] = BOTH) -> list[str]:
+    """Names by a form with `{c}` for the class and `{0}`, `{1}`, … for numbers."""
+    return [form.format(*numbers, c=label) for label in classes for numbers in np.ndindex(*counts)]
+
+
+def detected(names: list[str], **options: bool) -> list[tuple[str, int, str]]:
+    return [(s.by, s.groups, s.examples[0]) for s in grouping.suggest(named(names, **options))]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (files("{c}/patient_{0}_img_{1}.png", 12, 5), ("prefix", 12, "patient_0")),
+        (files("{c}/site{0:02}-{1:04}.jpg", 10, 8), ("prefix", 10, "site00")),
+        (files("{c}/{c}_site{0}_{1}.jpg", 9, 9), ("prefix", 9, "site0")),
+        (files("{c}/2024-05-1{0}_0{1}-2{2}.jpg", 9, 2, 3), ("prefix", 9, "2024-05-10")),
+        (files("{c}/IMG_2024051{0}_0{1}2{2}00.jpg", 9, 2, 3), ("prefix", 9, "IMG_20240510")),
+        (files("{c}/video{0}/frame_{1:05}.jpg", 8, 9), ("folder", 8, "video0")),
+        (files("site{0}/{c}/{1}.jpg", 9, 9), ("folder", 9, "site0")),
+        (files("train/{c}/site{0:02}-{1:04}.jpg", 10, 8), ("prefix", 10, "site00")),
+        (files("{c}/{0}_{1}.jpeg", 60, 2), ("prefix", 60, "0")),
+    ],
+)
+def test_real_layouts_are_detected(names, expected):
+    assert detected(names)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        files("{c}/IMG_{0}.jpg", 100),  # numbers of a camera
+        files("{c}/{c}.{0}.jpg", 100),  # the class
+        files("{c}/{c}_{0}.JPEG", 60, classes=("n01443537", "n01514668")),
+        files("{c}/frame_{0:05}.jpg", 60),
+        files("{c}/{0:03}.jpg", 60),  # the same numbers in each class
+        files("{c}/{0:03}_x.jpg", 60),
+        files("{c}/cam{0}_{1}.jpg", 2, 60),  # two cameras
+        [f"{c}/{(n * 7919) % 99991:08x}-4a{n:02x}.jpg" for c in BOTH for n in range(90)],
+        [
+            f"{c}/{c.split('.')[1]}_{n:04}_{n * 7919}.jpg"
+            for c in ("1.Sooty_Albatross", "2.Laysan_Albatross", "3.Crested_Auklet", "4.Ani")
+            for n in range(30)
+        ],
+        files("{c}/only/{0}.jpg", 60),
+        files("{c}/{c}s{0}-{1}.jpg", 2, 9, classes=("ant", "bee", "cow", "cat")),  # two per class
+    ],
+)
+def test_what_is_no_group_is_not_suggested(names):
+    assert detected(names) == []
+
+
+def test_the_coarsest_level_comes_first_and_others_can_be_chosen():
+    pictures = named(files("{c}/site{0}_cam{1}_{2}.jpg", 7, 3, 4))
+    assert detected(files("{c}/site{0}_cam{1}_{2}.jpg", 7, 3, 4)) == [
+        ("prefix", 7, "site0"),
+        ("prefix:2", 21, "site0_cam0"),
+    ]
+    assert grouping.group(pictures, "prefix").examples[0].group_name == "site0"
+    finer = grouping.group(pictures, "prefix:2")
+    assert (finer.grouped_by, finer.examples[0].group_name) == ("prefix:2", "site0_cam0")
+    assert grouping.group(finer, "").examples[0].group_name == ""
+
+
+def test_folders_of_a_predefined_split_are_no_groups():
+    names = [f"{part}/{n}" for part in ("train", "test") for n in files("{c}/s{0}/{1}.jpg", 6, 3)]
+    assert detected(names, predefined=True) == [("folder", 6, "s0")]
+
+
+@pytest.mark.parametrize(
+    ("names", "by", "refusal", "words"),
+    [
+        (files("{c}/{0}.jpg", 9), "folder", BadInput, "folders above or below"),
+        (files("{c}/{0}.jpg", 9), "prefix", BadInput, "site03_0001.jpg"),
+        (files("{c}/{0}.jpg", 9), "day", BadInput, "EXIF"),
+        (files("{c}/{0}.jpg", 9), "colour", BadInput, "folder, prefix, day, device or FILE.csv"),
+        (files("{c}/a{0}_{1}.jpg", 4, 3), "prefix:7", BadInput, "'prefix:7'"),
+        (files("{c}/a{0}_{1}.jpg", 2, 9), "prefix", BadDataset, "at least 3 groups"),
+    ],
+)
+def test_pictures_that_cannot_be_grouped_are_refused_in_a_sentence(names, by, refusal, words):
+    with pytest.raises(refusal) as error:
+        grouping.group(named(names), by)
+    assert words in str(error.value)
+
+
+def test_groups_that_are_the_classes_are_refused():
+    names = ["cat/a1_1.jpg", "cat/a1_2.jpg", "dog/b1_1.jpg", "dog/b1_2.jpg"]
+    pictures = named([*names, "cow/c1_1.jpg", "cow/c1_2.jpg"])
+    column = tables.Column(
+        name="t.csv:kind", groups={e.name: e.name[:3] for e in pictures.examples}
+    )
+    with pytest.raises(BadDataset, match="are the classes"):
+        grouping.group(pictures.model_copy(update={"columns": (column,)}), "t.csv:kind")
+
+
+def test_a_chosen_group_is_never_divided_and_every_class_is_in_every_part():
+    pictures = grouping.group(named(files("{c}/site{0:02}_{1}.jpg", 12, 7)), "prefix")
+    for seed in range(20):
+        result = split(pictures, validation=0.15, test=0.15, seed=seed)
+        parts = defaultdict(set)
+        for example in result.examples:
+            parts[example.group_name].add(example.split)
+        assert all(len(found) == 1 for found in parts.values())
+        assert all(result.count(label, part) for label in (0, 1) for part in SPLITS)
+        assert splitting.new_groups(result) == sum(p == {"test"} for p in parts.values())
+        assert splitting.leaked(result) == 0
+
+
+def test_chosen_groups_are_joined_with_near_duplicates():
+    pictures = grouping.group(named(files("{c}/site{0:02}_{1}.jpg", 12, 7)), "prefix")
+    examples = list(pictures.examples)
+    for place in (0, 7):  # the same picture at two sites
+        examples[place] = examples[place].model_copy(update={"group": 3})
+    joined = pictures.model_copy(update={"examples": tuple(examples)})
+    assert len(splitting.units(joined.examples, range(len(examples)))) == 11
+    assert len(splitting.units(joined.examples, range(len(examples)), chosen=False)) == 167
+    result = split(joined, validation=0.15, test=0.15, seed=0)
+    found = {e.split for e in result.examples if e.group_name in ("site00", "site01")}
+    assert len(found) == 1
+
+
+def test_classes_of_two_groups_each_leave_something_for_every_part():
+    names = [f"{c}/{c[0]}{group}_{n}.jpg" for c in BOTH for group in (1, 2) for n in range(6)]
+    result = split(grouping.group(named(names), "prefix"), validation=0.15, test=0.15, seed=0)
+    assert all(len(result.of(part)) == 6 for part in ("validation", "test"))
+    assert {example.label for example in result.of("train")} == {0, 1}
+
+
+def test_classes_come_close_to_their_shares_though_sites_differ():
+    names = [
+        f"{BOTH[n < 2 + 6 * (site % 2)]}/site{site:02}_{n}.jpg"
+        for site in range(20)
+        for n in range(10)
+    ]
+    pictures = grouping.group(named(names), "prefix")
+    for seed in range(30):
+        result = split(pictures, validation=0.2, test=0.2, seed=seed)
+        for label in (0, 1):
+            share = result.count(label, "test") / result.count(label)
+            assert 0.15 <= share <= 0.25
+
+
+def test_large_and_small_groups_have_the_same_chances():
+    sizes = [2, 4, 8, 16, 6, 6, 6, 6, 10, 3, 5, 12]
+    names = [f"{BOTH[n % 2]}/s{s:02}_{n}.jpg" for s, size in enumerate(sizes) for n in range(size)]
+    pictures = grouping.group(named(names), "prefix")
+    times = Counter()
+    for seed in range(300):
+        result = split(pictures, validation=0.2, test=0.2, seed=seed)
+        times.update({example.group_name for example in result.of("test")})
+    shares = [times[f"s{s:02}"] / 300 for s in range(len(sizes))]
+    assert min(shares) > 0.1 and max(shares) < 0.35
+
+
+def exif(day: str, model: str, make: str = "Canon") -> bytes:
+    tags = Image.Exif()
+    tags[0x010F], tags[0x0110] = make, model
+    tags.get_ifd(0x8769)[0x9003] = day
+    return tags.tobytes()
+
+
+def taken(folder: Path, day: str, model: str, make: str = "Canon") -> Example:
+    source = folder / "x.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for label in (0, 1):
+            buffer = io.BytesIO()
+            shapes.draw(label).save(buffer, "JPEG", exif=exif(day, model, make))
+            archive.writestr(f"{shapes.NAMES[label]}/1.jpg", buffer.getvalue())
+    return intake.take_in(source, "x", folder / "in", Settings()).dataset.examples[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "model", "make", "expected"),
+    [
+        ("2024:05:01 10:22:33", "EOS 80D", "Canon", ("2024-05-01", "Canon EOS 80D")),
+        ("2024:05:01 10:22:33", "Canon EOS 80D", "Canon", ("2024-05-01", "Canon EOS 80D")),
+        ("0000:00:00 00:00:00", "", "", ("", "")),
+        ("2024:13:45 10:22:33", "a\nb\tc\x1b[0m", "", ("", "a b c [0m")),
+        ("1970:01:01 00:00:00", "x" * 900, "", ("", "x" * 60)),
+    ],
+)
+def test_day_and_device_are_read_from_exif_and_sanitised(tmp_path, day, model, make, expected):
+    example = taken(tmp_path, day, model, make)
+    assert (example.day, example.device) == expected
+
+
+def test_cameras_of_one_model_are_told_apart_by_a_hash_of_their_serial_number(tmp_path):
+    found = []
+    for serial in ("0123", "4567", "0123"):
+        tags = Image.Exif()
+        tags[0x0110] = "HC600"
+        tags.get_ifd(0x8769)[0xA431] = serial
+        source = tmp_path / f"{len(found)}.zip"
+        shapes.sites_zip(tmp_path, sites=2, per_site=6, name=source.name, exif=tags.tobytes())
+        dataset = intake.take_in(source, "x", tmp_path / source.stem, Settings()).dataset
+        found.append(dataset.examples[0].device)
+    assert found[0] == found[2] != found[1]
+    assert all(device.startswith("HC600 #") and "0123" not in device for device in found)
+
+
+def test_days_of_exif_are_suggested_and_group(tmp_path):
+    source = tmp_path / "days.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for number in range(60):
+            buffer = io.BytesIO()
+            picture = shapes.draw(number % 2, number)
+            picture.save(buffer, "JPEG", exif=exif(f"2024:05:{10 + number // 10} 10:00:00", "X1"))
+            archive.writestr(f"{shapes.NAMES[number % 2]}/{number}.jpg", buffer.getvalue())
+    examined = intake.take_in(source, "x", tmp_path / "in", Settings())
+    assert [(s.by, s.groups) for s in examined.groupings] == [("day", 6)]
+    grouped = intake.group(examined, "day")
+    assert grouped.dataset.examples[0].group_name == "2024-05-10"
+    (finding,) = [f for f in grouped.findings if f.code == "groups"]
+    assert "6 groups by the day they were taken" in finding.sentence
+    assert "10 pictures each" in finding.sentence
+    assert "as low as 21 %" in finding.sentence  # one group in the test: Wilson, 1 of 1
+    assert "34 groups" in finding.sentence and "57 %" in finding.sentence
+
+
+def test_a_column_of_a_table_in_the_zip_is_suggested_and_groups(tmp_path):
+    source = shapes.sites_zip(
+        tmp_path, sites=6, per_site=12, file_name="{label}/{site}x{number}.jpg"
+    )
+    with zipfile.ZipFile(source, "a") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".jpg")]
+        rows = [f"{n.split('/')[1]};p{n.split('/')[1].split('x')[0]};{len(n)}" for n in names]
+        archive.writestr("people.csv", "\n".join(["file;patient_id;length", *rows]))
+    examined = intake.take_in(source, "x", tmp_path / "in", Settings())
+    assert [s.by for s in examined.groupings] == ["people.csv:patient_id"]
+    assert "columns" not in examined.dataset.model_dump()
+    again = intake.group(intake.load(tmp_path / "in"), "people.csv:patient_id")
+    assert {e.group_name for e in again.dataset.examples} == {f"p{n}" for n in range(6)}
+    with pytest.raises(BadInput, match=r"people\.csv:patient_id"):
+        intake.group(examined, "people.csv:name")
+
+
+def test_a_column_of_another_table_groups_and_bad_ones_are_refused(tmp_path):
+    source = shapes.sites_zip(tmp_path, sites=6, per_site=12)
+    examined = intake.take_in(source, "x", tmp_path / "in", Settings())
+    table = tmp_path / "sites.csv"
+    names = [example.name for example in examined.dataset.examples]
+    table.write_text("file,place\n" + "\n".join(f"{n},{n.split('site')[1][:2]}" for n in names))
+    grouped = intake.group(examined, "sites.csv:place", table)
+    assert {e.group_name for e in grouped.dataset.examples} == {f"{n:02}" for n in range(6)}
+    with pytest.raises(BadInput, match=r"column of sites.csv: file, place; found 'plaice'"):
+        intake.group(examined, "sites.csv:plaice", table)
+    table.write_text("file,place\nx.jpg,1")
+    with pytest.raises(BadInput, match="none of its columns names a picture"):
+        intake.group(examined, "sites.csv:place", table)
+    with pytest.raises(BadInput, match="Expected a table of up to 16 MB at"):
+        intake.group(examined, "gone.csv:place", tmp_path / "gone.csv")
+
+
+def test_a_split_of_folders_that_divides_groups_is_said():
+    names = [f"{part}/{n}" for part in ("train", "test") for n in files("{c}/s{0}_{1}.jpg", 6, 3)]
+    dataset = grouping.group(named(names, predefined=True), "prefix")
+    finding = checks.describe_groups(dataset)
+    assert finding.severity is checks.Severity.WARNS
+    assert "6 groups in both training and test" in finding.sentence
+    result = split(dataset, validation=0.15, test=0.15, seed=0)
+    assert splitting.new_groups(result) == 0
+    assert splitting.leaked(result) == 0, "no near-duplicates"

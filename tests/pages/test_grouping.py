@@ -1,0 +1,72 @@
+"""Pictures of one site kept together, from the Train page to the report."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import intake
+from core.evaluation.inflation import Inflation
+from core.evaluation.report import Estimate
+from core.intake.uploads import Upload
+from core.jobs import State
+from core.jobs.folder import Order
+from core.runs import Run
+from core.settings import Settings
+from tests.pages.visitor import Visitor
+from tests.shapes import sites_zip
+
+TOGETHER = "Keep together in training or test"
+
+
+@pytest.fixture
+def at_sites(tmp_path: Path, host: Settings) -> Upload:
+    """An examined upload of pictures at twelve sites."""
+    examined = Upload(host.home / "uploads" / ("0a" * 16))
+    intake.take_in(sites_zip(tmp_path), "Sites", examined.path, host)
+    examined.job.open(Order(kind="intake", arguments={}))
+    examined.job.begin()
+    examined.job.end(State.FINISHED)
+    return examined
+
+
+def test_detected_groups_are_offered_described_and_used(
+    visitor: Visitor, at_sites: Upload, begun: Callable[[Visitor], Run]
+) -> None:
+    visitor.open("train", upload=at_sites.id)
+    (box,) = [box for box in visitor.at.selectbox if box.label == TOGETHER]
+    assert box.value == "", "nothing is preselected"
+    assert box.options[1:] == ["12 groups by file-name prefix, such as site00"]
+    assert "Kept together" not in visitor.reads()
+    visitor.fill(TOGETHER, "prefix")
+    assert "12 groups by file-name prefix (site00, site01, site02 and 9 more)" in visitor.reads()
+    assert "With 34 groups" in visitor.reads()
+    visitor.press("Start training")
+    run = begun(visitor)
+    assert run.dataset().grouped_by == "prefix"
+    assert "groups" in {finding.code for finding in run.findings()}
+
+
+def test_pictures_without_groups_are_offered_none(visitor: Visitor, upload: Upload) -> None:
+    visitor.open("train", upload=upload.id)
+    assert TOGETHER not in [box.label for box in visitor.at.selectbox]
+
+
+def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(
+    visitor: Visitor, run: Run
+) -> None:
+    question = "How much would an ordinary split have flattered?"
+    visitor.open("reports", run=run.id, view="Data")
+    assert question not in visitor.reads()
+    run.inflation.write(
+        Inflation(
+            pictures=120,
+            groups=10,
+            grouped=Estimate(value=0.24, low=0.13, high=0.38),
+            ordinary=Estimate(value=0.66, low=0.48, high=0.81),
+            difference=Estimate(value=0.42, low=0.24, high=0.58),
+        )
+    )
+    visitor.open("reports", run=run.id, view="Data")
+    assert question in visitor.reads()
+    assert "+42 points (+24 to +58)" in [metric.value for metric in visitor.at.metric]

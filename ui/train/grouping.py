@@ -1,0 +1,55 @@
+"""Step 1 of training: keep the pictures of a site, patient, camera or day together."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import intake
+from core.checks import GROUPS
+from core.errors import TuskerError
+from core.intake import Intake
+from core.intake.uploads import Upload
+from ui import text, widgets
+
+NONE = "Only pictures that look the same"
+WHY = (
+    "Pictures of one patient, site, camera or day resemble each other. With some of them in "
+    "training and others in the test set, the score says little about new patients or sites."
+)
+
+
+def grouped(upload: Upload, examined: Intake) -> Intake:
+    """The intake with its pictures grouped as this visitor chose."""
+    by = st.session_state.get(_key(upload))
+    if not by:
+        return examined
+    try:
+        return intake.group(examined, by)
+    except TuskerError as refusal:  # remedies may leave too few groups
+        widgets.error(str(refusal))
+        return examined
+
+
+def offer(upload: Upload, examined: Intake) -> None:
+    """The ways to group that were detected, and a description of the chosen groups."""
+    if not examined.groupings:
+        return
+    titles = {suggestion.by: suggestion.sentence for suggestion in examined.groupings}
+    st.selectbox(
+        "Keep together in training or test",
+        ["", *titles],
+        format_func=lambda by: text.short(titles[by], 100) if by else NONE,
+        key=_key(upload),
+        help=WHY,
+        persist_state="session",
+    )
+    described = [finding for finding in examined.findings if finding.code == GROUPS]
+    for finding in described:
+        st.markdown(f"{widgets.SEVERITY[finding.severity]} {text.plain(finding.sentence, 600)}")
+    if not described:
+        first = text.plain(examined.groupings[0].sentence, 200)
+        st.markdown(f":material/lightbulb: Detected: {first}. Keep them together? {WHY}")
+
+
+def _key(upload: Upload) -> str:
+    return f"grouping {upload.id}"
