@@ -19,7 +19,7 @@ from core.errors import BadInput
 
 if TYPE_CHECKING:
     from core.model.batch import Row
-    from core.model.classifier import Verdict
+    from core.model.decision import Verdict
 
 NAMED = 5
 """Labels that the summary lists by name."""
@@ -41,7 +41,8 @@ def predict(
     """Classify pictures."""
     from core.archive import sources
     from core.model import batch
-    from core.model.classifier import Verdict, on_one_thread
+    from core.model.classifier import on_one_thread
+    from core.model.decision import Verdict
     from core.predict import lookup
 
     settings = host()
@@ -84,10 +85,20 @@ def predict(
 
 def _print(row: Row, top: int, *, as_json: bool, alone: bool) -> None:
     """Print the predictions for a picture; with its name, unless it is the only one."""
+    from core.evaluation import wording
+
     predictions = row.predictions[:top]
     if as_json:
         values = [vars(prediction) for prediction in predictions]
-        print_json({"file": row.file, "predictions": values, "verdict": row.verdict})
+        likely = row.prediction_set and vars(row.prediction_set)
+        print_json(
+            {
+                "file": row.file,
+                "predictions": values,
+                "verdict": row.verdict,
+                "prediction_set": likely,
+            }
+        )
         return
     if not alone:
         typer.echo(row.file)
@@ -95,6 +106,9 @@ def _print(row: Row, top: int, *, as_json: bool, alone: bool) -> None:
         typer.echo(f"{row.verdict.capitalize()}; its best guess:")
     for rank, prediction in enumerate(predictions, start=1):
         typer.echo(f"{rank}: {prediction.label} with probability {prediction.probability:.2f}")
+    if row.prediction_set:
+        names = ", ".join(row.prediction_set.labels)
+        typer.echo(f"One of: {names} ({wording.promise(row.prediction_set.level)})")
 
 
 def _check(tables: Mapping[str, Path], paths: Sequence[Path]) -> None:
@@ -117,7 +131,7 @@ def _writing(tables: Mapping[str, Path]) -> Iterator[list[Callable[[Row], None]]
 def _summarise(
     labels: Counter[str], verdicts: Counter[Verdict | None], seconds: float, *, as_json: bool
 ) -> None:
-    from core.model.classifier import Verdict
+    from core.model.decision import Verdict
 
     total, unreadable = verdicts.total(), verdicts[None]
     rate = total / seconds

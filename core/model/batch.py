@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from core.archive.sources import Source
 from core.errors import BadImage
-from core.model.classifier import Classifier, Prediction, Verdict
+from core.model.classifier import Classifier, Prediction
+from core.model.decision import PredictionSet, Verdict
 from core.system import threads
 
 Item = TypeVar("Item")
@@ -26,6 +27,7 @@ class Row:
         predictions: most likely first; empty if the picture could not be read.
         verdict: how far to trust the first; None if the picture could not be read.
         ood_score: over 1 if the picture is out-of-distribution; None without a detector.
+        prediction_set: classes one of which is right; None for a single class.
         problem: why the picture could not be read; empty if it could.
     """
 
@@ -33,6 +35,7 @@ class Row:
     predictions: tuple[Prediction, ...] = ()
     verdict: Verdict | None = None
     ood_score: float | None = None
+    prediction_set: PredictionSet | None = None
     problem: str = ""
 
 
@@ -57,7 +60,13 @@ def answers(
         except BadImage as error:
             return Row(source.name, problem=str(error)) if source.required else None
         predictions = classifier.top(answer.probabilities, top)
-        return Row(source.name, predictions, classifier.verdict(answer), answer.ood_score)
+        return Row(
+            source.name,
+            predictions,
+            classifier.verdict(answer),
+            answer.ood_score,
+            classifier.prediction_set(answer),
+        )
 
     with closing(each(build, sources, predict)) as rows:
         yield from rows

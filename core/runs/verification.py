@@ -17,6 +17,8 @@ class FileVerification(BaseModel):
         passed: whether the file is offered for download.
         reason: why not; empty if it passed.
         agreement: share of the pictures for which it names the same class as the report.
+        verdicts: share of the pictures with the same verdict and as many classes in the prediction
+            set as the model gives; None in earlier results.
         difference: largest difference of a probability from the report's.
         accuracy: share of the pictures that it gets right.
         milliseconds: median time per picture, without decoding.
@@ -32,6 +34,7 @@ class FileVerification(BaseModel):
     passed: bool
     reason: str = ""
     agreement: float | None = None
+    verdicts: float | None = None
     difference: float | None = None
     accuracy: float | None = None
     milliseconds: float | None = None

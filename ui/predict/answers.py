@@ -10,7 +10,8 @@ import streamlit as st
 
 from core import images
 from core.errors import BadImage
-from core.model.classifier import Answer, Classifier, Prediction, Verdict
+from core.model.classifier import Answer, Classifier, Prediction
+from core.model.decision import PredictionSet, Verdict
 from ui import resources, state, text, widgets
 from ui.predict import why
 from ui.predict.pictures import Picture
@@ -77,7 +78,7 @@ def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
     elif verdict is Verdict.NOT_SURE:
         st.info(
             f"**Not sure.** The best answer has {text.share(best.probability)}, "
-            f"and this model does not answer below {text.share(classifier.threshold)}.",
+            f"and this model does not answer below {text.share(classifier.decision.threshold)}.",
             icon=":material/help:",
         )
 

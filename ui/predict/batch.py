@@ -15,7 +15,8 @@ from core.errors import LimitExceeded, TuskerError
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.model.batch import Row, answers
-from core.model.classifier import Verdict, on_one_thread
+from core.model.classifier import on_one_thread
+from core.model.decision import Verdict
 from core.predict import lookup, table
 from core.settings import Settings
 from ui import state, text, widgets
@@ -205,14 +206,14 @@ def _finished(progress: BatchProgress) -> None:
 
 
 def _table(rows: list[Row]) -> None:
-    columns = zip(*(table.cells(row) for row in rows[:SHOWN]), strict=True)
+    columns = zip(*(map(table.joined, table.cells(row)) for row in rows[:SHOWN]), strict=True)
     named = zip(table.COLUMNS, columns, strict=True)
     percent = st.column_config.NumberColumn(format="percent")
     st.dataframe(
         {name.capitalize(): list(cells) for name, cells in named if any(cells)},
         hide_index=True,
         placeholder="",
-        column_config={"Probability": percent, "Next probability": percent},
+        column_config=dict.fromkeys(("Probability", "Next probability", "Set coverage"), percent),
         alt="The answer for each picture",
     )
     if len(rows) > SHOWN:

@@ -105,7 +105,7 @@ def test_its_threshold_is_that_of_whoever_brought_it(packed):
     found = imported.import_bundle(stream, "  two \n words ", done.settings)
     assert found.title == "two words"
     found.annotate(lambda annotations: annotations.model_copy(update={"threshold": 0.9}))
-    assert lookup.find(found.id, done.settings).threshold == 0.9
+    assert lookup.find(found.id, done.settings).decision.threshold == 0.9
 
 
 def test_a_file_that_changed_is_noticed(packed):

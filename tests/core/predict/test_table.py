@@ -13,7 +13,8 @@ import pytest
 
 from core.errors import LimitExceeded
 from core.model.batch import Row
-from core.model.classifier import Prediction, Verdict
+from core.model.classifier import Prediction
+from core.model.decision import Verdict
 from core.predict import table
 
 HOSTILE = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "https://example.org", "a\x01b<&>\n2")

@@ -70,7 +70,7 @@ def _code(run: Run) -> None:
         st.code(programs.render(template, saved=saved), language, height=420)
         return
     form = PYTHON[chosen]
-    st.code(programs.prediction(form, saved, run.annotations().threshold), "python", height=420)
+    st.code(packing.texts(run, [form])[form.program](), "python", height=420)
     st.caption(
         f"`{form.program}` is in the bundle. `pip install {' '.join(form.packages)}`, then "
         f"`python {form.program} picture.jpg`. The figures above were measured with it."
