@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from core.evaluation import intervals
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import SetCoverage, SetLevel
 
+Level = TypeVar("Level", bound=SetLevel)
 LEVELS = (0.8, 0.9, 0.95, 0.99)
 """Coverages that can be promised."""
 DEFAULT = 0.95
@@ -75,7 +77,7 @@ def calibrate(
     )
 
 
-def in_force(levels: Sequence[SetLevel], chosen: float | None) -> SetLevel | None:
+def in_force(levels: Sequence[Level], chosen: float | None) -> Level | None:
     """The level that applies; None for no prediction sets.
 
     Args:

@@ -62,7 +62,7 @@ def export(
     files.write_text(folder / LABELS, label_lines(model))
     train_program.write(folder, run.config(), model, run.dataset())
     source = _Source(run, pictures, settings, model, arrays)
-    known = held_out(run, model, pictures, settings)
+    known = held_out(run, pictures, settings)
     for group in _groups(forms):
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
             made: dict[Format, Path] = {}
@@ -89,9 +89,7 @@ def export(
     return verification
 
 
-def held_out(
-    run: Run, model: storage.ModelFile, pictures: Path | None, settings: Settings
-) -> HeldOut:
+def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
     """A sample of the test pictures, evenly spaced, with their predictions.
 
     Where the pictures were deleted, these are the small copies that the run keeps of them, with
@@ -111,7 +109,7 @@ def held_out(
         probabilities = np.stack([answer.probabilities for answer in answers])
         by_picture = [answer.ood_score for answer in answers]
         scores = None if None in by_picture else np.array(by_picture, float)
-    own, detector = run.annotations(), run.model_folder / storage.OOD
+    own, model = run.annotations(), storage.load_description(run.model_folder)
     # With no threshold in force, one that half of the pictures do not reach.
     threshold = own.threshold or float(np.median(probabilities.max(axis=1)))
     return HeldOut(
@@ -120,7 +118,7 @@ def held_out(
         probabilities,
         decision=Decision.of(model.set_levels, threshold, own.level or None),
         ood_scores=scores,
-        ood_detector=None if scores is None else detector,
+        ood_detector=None if scores is None else run.model_folder / storage.OOD,
         thumbnails=pictures is None,
     )
 

@@ -21,7 +21,7 @@ from core.export import programs
 from core.export.formats import Format
 from core.jobs.events import Counter
 from core.model import storage
-from core.model.decision import Decision
+from core.model.decision import UNCONDITIONAL, Decision
 from core.model.storage import ModelFile
 from core.runs.verification import FileVerification
 from core.settings import MEGABYTE
@@ -54,7 +54,7 @@ class HeldOut:
     paths: tuple[Path, ...]
     labels: np.ndarray
     probabilities: np.ndarray
-    decision: Decision = Decision()
+    decision: Decision = UNCONDITIONAL
     ood_scores: np.ndarray | None = None
     ood_detector: Path | None = None
     thumbnails: bool = False

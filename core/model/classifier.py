@@ -15,7 +15,7 @@ from core import images
 from core.backbones import Backbone, imagenet_labels, serving
 from core.model import heatmap
 from core.model.appearance import Appearance
-from core.model.decision import Decision, PredictionSet, Verdict
+from core.model.decision import UNCONDITIONAL, Decision, PredictionSet, Verdict
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.settings import Settings
@@ -138,7 +138,7 @@ class Classifier:
         crop: float,
         head: DenseHead | None = None,
         ood_detector: OodDetector | None = None,
-        decision: Decision = Decision(),
+        decision: Decision = UNCONDITIONAL,
         appearance: Appearance | None = None,
     ) -> None:
         self.title, self.labels, self.size, self.crop = title, labels, size, crop

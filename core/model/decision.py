@@ -1,4 +1,4 @@
-"""What a model's outputs mean: sure, not sure, not like the training pictures, and one of several."""
+"""What a model answers, given its outputs: how sure it is, and one class or one of several."""
 
 from __future__ import annotations
 
@@ -80,3 +80,7 @@ class Decision:
         if len(members) < 2:
             return None
         return PredictionSet(self.set_level.level, tuple(labels[i] for i in members))
+
+
+UNCONDITIONAL = Decision()
+"""Answers every picture, with one class."""
