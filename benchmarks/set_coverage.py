@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -70,10 +71,8 @@ def _train(
         if run.complete:
             raise Cancelled("The report is enough.")
 
-    try:
+    with suppress(Cancelled):
         training_job.train(run, taken.pictures, settings, stop)
-    except Cancelled:
-        pass
     report = run.report()
     files.remove(run.path)
     return report.accuracy.value, report.certainty.sets

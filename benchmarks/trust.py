@@ -11,11 +11,11 @@
   have a latent difficulty and a threshold.
 - calibration error and false alarms: on held-out pictures, after trainings with the Quick preset.
   The OOD detector promises that as many pictures of its classes pass as `core.model.ood.ALIKE`.
-- sets: coverage of prediction sets on the test pictures of Quick trainings, each with another split,
-  against their promise (`benchmarks/set_coverage.py`).
-- labels: precision and recall of the search for wrong labels, 5 % and 10 % planted at random or among
-  confusable classes, in single pictures and in bursts (`benchmarks/planted_labels.py`). Wrong labels
-  that the datasets have anyway count against precision.
+- sets: coverage of prediction sets on the test pictures of Quick trainings, each with another
+  split, against their promise (`benchmarks/set_coverage.py`).
+- labels: precision and recall of the search for wrong labels, 5 % and 10 % planted at random or
+  among confusable classes, in single pictures and in bursts (`benchmarks/planted_labels.py`). Wrong
+  labels that the datasets have anyway count against precision.
 - duplicates: recall of planted near-duplicates, and time and memory of the search for them
   (`benchmarks/duplicates.py`).
 """

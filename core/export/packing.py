@@ -115,12 +115,17 @@ def content(run: Run, form: Format) -> bytes:
     return buffer.getvalue()
 
 
+def decision(run: Run) -> Decision:
+    """The threshold and the level of prediction sets that the owner has chosen."""
+    own, model = run.annotations(), storage.load_description(run.model_folder)
+    return Decision.of(model.set_levels, own.threshold, own.level)
+
+
 def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:
     """Functions that write what depends on the owner's choices, and the licences, by name."""
     model = storage.load_description(run.model_folder)
     backbone = backbones.get(model.backbone)
     own = run.annotations()
-    decision = Decision.of(model.set_levels, own.threshold, own.level)
     chosen = model.model_copy(update={"threshold": own.threshold, "level": own.level})
     ood = (run.model_folder / storage.OOD).is_file()
     functions: dict[str, Callable[[], str]] = {
@@ -128,7 +133,7 @@ def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:
         storage.MODEL: lambda: chosen.model_dump_json(indent=1),
     }
     for form in reversed(list(forms)):  # two formats share a program, which reads the first
-        functions[form.program] = partial(programs.prediction, form, model, decision, ood=ood)
+        functions[form.program] = partial(programs.prediction, form, model, decision(run), ood=ood)
     functions[LICENCES] = lambda: programs.render(
         "licences.md.j2", backbone=backbone, mit=MIT.read_text(encoding="utf-8")
     )

@@ -27,16 +27,15 @@ def prediction(
         decision: threshold and prediction sets.
         ood: whether the model has an OOD detector, whose file lies beside the program.
     """
-    return render(
-        "predict.py.j2",
-        form=form,
-        file=form.file,
-        saved=model,
-        threshold=decision.threshold,
-        level=decision.set_level,
-        promise=decision.set_level and wording.promise(decision.set_level.level),
-        ood=storage.OOD if ood else "",
-    )
+    name = storage.OOD if ood else ""
+    return snippet("predict.py.j2", model, decision, form=form, file=form.file, ood=name)
+
+
+def snippet(template: str, model: ModelFile, decision: Decision, **values: object) -> str:
+    """A program from a template, which may read the model and the decision."""
+    level = decision.set_level
+    promise = wording.promise(level.level) if level else ""
+    return render(template, saved=model, decision=decision, promise=promise, **values)
 
 
 def environment(**options: Any) -> Environment:

@@ -143,7 +143,10 @@ def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
 
 @pytest.mark.parametrize("template", ["predict.js.j2", "Classifier.kt.j2"])
 def test_programs_for_elsewhere_have_the_sizes_of_the_model(template):
-    written = programs.render(template, saved=SAVED)
+    written = programs.snippet(template, SAVED, Decision(0.5, LEVEL))
+    assert "THRESHOLD = 0.5" in written
+    assert "LIMIT = 0.8" in written
+    assert "oneOf" not in programs.snippet(template, SAVED, Decision())
     assert "SIZE = 32" in written
     assert "CROP = 0.94" in written
     assert "{{" not in written
