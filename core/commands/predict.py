@@ -194,6 +194,9 @@ def evaluate(
         print_json(report.model_dump(mode="json"))
         return
     typer.echo(report.headline)
+    for sets in report.certainty.sets:
+        covered = describe(sets.coverage)
+        typer.echo(f"Right class in the prediction set: {covered}, promised {100 * sets.level:.0f} %")
     for row in report.per_class:
         if row.support:
             typer.echo(f"{row.name}: {describe(row.recall)} of {row.support} correct")
