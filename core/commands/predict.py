@@ -195,8 +195,10 @@ def evaluate(
         return
     typer.echo(report.headline)
     for sets in report.certainty.sets:
-        covered = describe(sets.coverage)
-        typer.echo(f"Right class in the prediction set: {covered}, promised {100 * sets.level:.0f} %")
+        typer.echo(
+            f"Right class in the prediction set: {describe(sets.coverage)}, promised "
+            f"{100 * sets.level:.0f} %"
+        )
     for row in report.per_class:
         if row.support:
             typer.echo(f"{row.name}: {describe(row.recall)} of {row.support} correct")
