@@ -17,6 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from core.evaluation import prediction_sets
+from core.evaluation.report import SetLevel
 from core.export import programs
 from core.export.formats import Format
 from core.jobs.events import Counter
@@ -89,7 +90,7 @@ def _compare(
 ) -> FileVerification:
     indices, probabilities = answers.indices, answers.probabilities
     expected, labels = held_out.probabilities[indices], held_out.labels[indices]
-    same, borderline = _same_decisions(held_out, answers)
+    decided = _same_decisions(held_out, answers, tolerant=True)
     difference = float(np.abs(probabilities - expected).max())
     predicted = probabilities.argmax(axis=1)
     accuracy = float((predicted == labels).mean())
@@ -100,11 +101,10 @@ def _compare(
             f"{form.file} differs from the report by {difference:.4f} in probability, "
             f"more than {TOLERANCE}; it was withheld."
         )
-    elif form.exact and not (same | borderline).all():
+    elif form.exact and not decided.all():
         reason = (
             f"{form.file} gives another verdict or prediction set than the model for "
-            f"{int((~same & ~borderline).sum())} of {len(indices)} held-out pictures; it was "
-            "withheld."
+            f"{int((~decided).sum())} of {len(indices)} held-out pictures; it was withheld."
         )
     elif not np.isfinite(probabilities).all() or expected_accuracy - accuracy > max(
         ACCURACY_LOSS, 1 / len(indices)
@@ -118,7 +118,7 @@ def _compare(
         passed=not reason,
         reason=reason,
         agreement=float((predicted == expected.argmax(axis=1)).mean()),
-        verdicts=float(same.mean()),
+        verdicts=float(_same_decisions(held_out, answers, tolerant=False).mean()),
         difference=difference if np.isfinite(difference) else None,
         accuracy=accuracy,
         milliseconds=1000 * float(np.median(answers.seconds)),
@@ -128,28 +128,35 @@ def _compare(
     )
 
 
-def _same_decisions(held_out: HeldOut, answers: _Answers) -> tuple[np.ndarray, np.ndarray]:
-    """Which pictures, (n,) bool, a program decides on as the model does, and which may differ.
+def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> np.ndarray:
+    """Which pictures, (n,) bool, a program decides on as the model does.
 
-    Those within the tolerance of a limit may differ.
+    Args:
+        tolerant: whether what the model would decide within the tolerances counts as the same.
     """
-    decision, expected = held_out.decision, held_out.probabilities[answers.indices]
+    probabilities = held_out.probabilities[answers.indices]
     scores = held_out.ood_scores
-    scores = np.zeros(len(expected)) if scores is None else scores[answers.indices]
-    pairs = zip(expected, scores.tolist(), strict=True)
-    verdicts = [decision.verdict(row, score).value for row, score in pairs]
-    same = answers.verdicts == np.array(verdicts, str)
-    borderline = np.abs(expected.max(axis=1) - decision.threshold) <= TOLERANCE
-    borderline |= np.abs(scores - 1) <= OOD_TOLERANCE
-    if decision.set_level is not None:
-        limit = decision.set_level.limit
-        sizes = [
-            [len(prediction_sets.members(row, limit + shift)) for row in expected]
-            for shift in (0.0, -TOLERANCE, TOLERANCE)
-        ]
-        same &= answers.sizes == np.array(sizes[0])
-        borderline |= np.array(sizes[1]) != np.array(sizes[2])
-    return same, borderline
+    scores = np.zeros(len(probabilities)) if scores is None else scores[answers.indices]
+    level, shifts = held_out.decision.set_level, (-1, 0, 1) if tolerant else (0,)
+    decisions = [
+        Decision(held_out.decision.threshold + TOLERANCE * shift, level) for shift in shifts
+    ]
+    same = []
+    for row, score, verdict, size in zip(
+        probabilities, scores, answers.verdicts, answers.sizes, strict=True
+    ):
+        verdicts = {
+            decision.verdict(row, score + OOD_TOLERANCE * shift).value
+            for decision in decisions
+            for shift in shifts
+        }
+        sizes = [len(_members(row, level, TOLERANCE * shift)) for shift in shifts]
+        same.append(verdict in verdicts and min(sizes) <= size <= max(sizes))
+    return np.array(same)
+
+
+def _members(row: np.ndarray, level: SetLevel | None, shift: float) -> np.ndarray:
+    return np.empty(0, int) if level is None else prediction_sets.members(row, level.limit + shift)
 
 
 def size(path: Path) -> int:

@@ -50,8 +50,8 @@ def answer(program: ModuleType, model: str, answers: str, done: int) -> None:
                 probabilities.append(outputs["probabilities"][0])
                 # A program has these functions if the model can doubt and offers sets.
                 verdicts.append(program.verdict(outputs) if hasattr(program, "verdict") else "sure")
-                if hasattr(program, "prediction_set"):
-                    sizes.append(len(program.prediction_set(probabilities[-1])))
+                likely = getattr(program, "prediction_set", lambda _: ())(probabilities[-1])
+                sizes.append(len(likely))
                 indices.append(index)
             print(done + index + 1, flush=True)
     np.savez(

@@ -111,24 +111,6 @@ def test_a_program_is_short_and_in_good_shape(form, decision, ood, tmp_path):
     subprocess.run([*ruff, "check", "--isolated", "--line-length=100", path], check=True)
 
 
-def test_a_program_says_when_it_is_not_sure(trained, pictures, tmp_path):
-    done = trained()
-    classifier = done.run.classifier(done.settings)
-    certainty = {
-        name: float(classifier.answer(classifier.load(content)).probabilities.max())
-        for name, content in pictures.items()
-    }
-    name = min(certainty, key=lambda name: certainty[name])
-    done.run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
-    with zipfile.ZipFile(
-        io.BytesIO(packing.pack(done.run, done.settings, [storage.LITERT]))
-    ) as archive:
-        archive.extractall(tmp_path / "bundle")
-    command = [sys.executable, "-I", str(tmp_path / "bundle" / "predict.py"), name]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines()[-1] == "not sure"
-
-
 def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
     done = trained()
     with zipfile.ZipFile(
