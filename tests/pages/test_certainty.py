@@ -2,6 +2,7 @@
 
 from core.evaluation import describe
 from core.evaluation.report import SetLevel, Threshold
+from core.intake import samples
 from core.model import storage
 from core.runs.annotations import Annotations
 from core.runs.run import Run
@@ -76,8 +77,10 @@ def test_a_picture_of_something_else_is_not_like_the_training_pictures(
     visitor: Visitor, run: Run
 ) -> None:
     visitor.open("predict", run=run.id)
-    visitor.choose("Samples").press("A palace")
+    visitor.give(("palace.jpg", samples.photographs()["Palace"].content))
     assert "Not like the training pictures." in visitor.reads()
+    assert not visitor.at.get("progress"), "the bars are grey text"
+    assert "Likeliest class" not in visitor.reads()
 
 
 def test_a_level_of_prediction_sets_is_chosen_for_the_model(visitor: Visitor, run: Run) -> None:
@@ -118,6 +121,6 @@ def test_several_likely_classes_are_named_under_the_bars_but_not_for_strange_pic
     run.annotate(lambda own: own.model_copy(update={"level": 0.0}))
     assert promised not in visitor.see().reads()
     run.annotate(lambda own: own.model_copy(update={"level": 0.9}))
-    visitor.choose("Samples").press("A palace")
+    visitor.give(("palace.jpg", samples.photographs()["Palace"].content))
     assert "Not like the training pictures." in visitor.reads()
     assert promised not in visitor.reads()
