@@ -1,7 +1,5 @@
 """Precision and recall of the search for wrong labels, among pictures with planted ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How often prediction sets have the right class, after trainings with many splits."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import replace

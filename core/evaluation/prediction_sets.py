@@ -1,7 +1,5 @@
 """Prediction sets: the classes among which the right one is, with a promised coverage."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import TypeVar

@@ -595,3 +595,16 @@ def test_features_are_kept_in_the_home_whatever_the_mode_of_the_pages(
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
     assert cache_folder(tmp_path, host()) == settings.home / "features"
+
+
+def test_pictures_are_copied_into_class_folders(
+    command: Command, photographs: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "sorted"
+    answer = command("predict", *photographs, "--sort-into", folder)
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg")}
+    assert found == {"palace/palace.jpg", "tiger cat/a cat.jpg"}
+    assert answer.stdout.startswith("2 pictures: ")
+    again = command("predict", *photographs, "--sort-into", folder)
+    assert again.returncode == 2
+    assert "Expected a new or empty folder" in again.stderr

@@ -1,7 +1,5 @@
 """How far the probabilities can be trusted, and when the answer is “Not sure” or “One of”."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.evaluation import describe, prediction_sets
