@@ -158,9 +158,9 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
         f"Each file was opened again in a fresh process and evaluated on {pictures} by the program "
         f"in the bundle. The report's accuracy on these is {text.percent(verification.accuracy)}. "
         "Same class: as in the report. Same verdict: sure, not sure, or not like the training "
-        "pictures, with as many classes in the prediction set. Largest difference: of a probability. Files that were "
-        "verified on small copies are compared with the model's answers to the same copies, and "
-        "their accuracy can differ from the report's."
+        "pictures, and as many classes in the prediction set. Largest difference: of a "
+        "probability. Files that were verified on small copies are compared with the model's "
+        "answers to the same copies, and their accuracy can differ from the report's."
     )
 
 
