@@ -125,12 +125,12 @@ def _sets(view: CompleteRun) -> None:
     if measured.sets:
         st.markdown(
             "Where its likeliest class is not likely enough, the model can name several: “One of: "
-            "tulip, rose”. You choose how often the right class must be among them."
+            "tulip, rose”. The higher the share you choose, the larger the sets."
         )
         key = f"level {view.run.id}"
         st.session_state.setdefault(key, in_force.level if in_force else 0.0)
         st.segmented_control(
-            "The right class must be among them for",
+            "Share of pictures whose set must have the right class",
             [0.0, *(level.level for level in measured.sets)],
             format_func=lambda level: f"{100 * level:.0f} %" if level else "No sets",
             required=True,
@@ -156,9 +156,9 @@ def _describe_sets(level: SetCoverage | None) -> str:
     if level.covered_of_several is None:
         return f"{right} Every set has one class only: the likeliest class is enough for this."
     return (
-        f"{right} {describe(level.several)} of the sets have more than one class, of which "
-        f"{describe(level.covered_of_several)} have the right one. The mean is {level.size:.1f} "
-        "classes."
+        f"{right} Of the sets, {describe(level.several)} have more than one class; "
+        f"{describe(level.covered_of_several)} of those have the right one. The mean is "
+        f"{level.size:.1f} classes."
     )
 
 
