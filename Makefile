@@ -18,7 +18,7 @@ NPM := $(shell command -v npm)
 $(shell [ -x $(BIN)/python ] || rm -f $(VENV)/.app $(VENV)/.dev)
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test lint format unit slow corpus cluster reliability screenshots clean
+.PHONY: help run test lint format unit slow corpus cluster reliability screenshots clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,10 +27,7 @@ help:  ## list the targets
 	@echo "ARGS='-k camera' is passed to pytest. Tests that need large datasets read the folders"
 	@echo "TUSKER_TEST_DATASETS, TUSKER_TEST_PHOTOS and TUSKER_TEST_CORPORA; without them they are skipped."
 
-run: $(VENV)/.app  ## install the app and open it
-	TUSKER_MODE=$${TUSKER_MODE:-$(MODE)} $(BIN)/streamlit run app.py $(SERVER)
-
-serve: $(VENV)/.app  ## the same, with the HTTP API
+run: $(VENV)/.app  ## install the app and open it, with its HTTP API
 	TUSKER_MODE=$${TUSKER_MODE:-$(MODE)} $(BIN)/streamlit run server.py $(SERVER)
 
 test: lint unit  ## install the test tools; lint, then run all tests except the slow ones

@@ -1,4 +1,4 @@
-"""The pages and the HTTP API in one server; `make serve` runs this instead of app.py."""
+"""The pages and the HTTP API in one server; `make run` runs this, not app.py."""
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -13,6 +13,6 @@ host = settings.load()
 app = st.App(
     "app.py",
     routes=api.routes(host),
-    middleware=[Middleware(api.VisitorCookie)] if host.mode == "public" else [],
+    middleware=[Middleware(api.VisitorCookie if host.mode == "public" else api.LocalHosts)],
     on_script_error=frame.apologise,
 )

@@ -1,6 +1,7 @@
-"""The HTTP API below `/api`, and the visitor cookie; both plug into a Starlette application."""
+"""The HTTP API below `/api`, and middleware of the pages: visitor cookie, names of this machine."""
 
 from api.cookie import VisitorCookie
+from api.local_hosts import LocalHosts
 from api.routes import routes
 
-__all__ = ["VisitorCookie", "routes"]
+__all__ = ["LocalHosts", "VisitorCookie", "routes"]

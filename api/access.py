@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 import math
+import os
 import time
 from collections import OrderedDict
 
@@ -29,6 +30,9 @@ class AccessControl:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._limiter = RateLimiter(settings.api_requests_per_minute)
+        # Uvicorn believes a proxy on this machine by default, even one that passes on what its
+        # clients claim. Tusker believes those that the host has named.
+        self._believed = bool(os.environ.get("FORWARDED_ALLOW_IPS"))
         self._concurrent = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +53,7 @@ class AccessControl:
 
     def _reject(self, scope: Scope, path: str) -> Response | None:
         # Before the token is checked, so that tokens cannot be guessed in quick succession.
-        wait = self._limiter.take(client_of(scope), time.monotonic())
+        wait = self._limiter.take(client_of(scope, believed=self._believed), time.monotonic())
         if wait:
             return error_response(
                 429,
@@ -109,9 +113,15 @@ class RateLimiter:
         return wait
 
 
-def client_of(scope: Scope) -> str:
-    """The address of a request's client; for IPv6 the /64 network that one customer has."""
-    host = (scope.get("client") or ("unknown", 0))[0]
+def client_of(scope: Scope, *, believed: bool) -> str:
+    """The address of a request's client; for IPv6 the /64 network that one customer has.
+
+    Args:
+        believed: whether proxies are believed that name the client in `X-Forwarded-For`.
+    """
+    host, port = scope.get("client") or ("unknown", 0)
+    if port == 0 and not believed:  # Uvicorn has replaced the address; no client has port 0
+        return "proxy"
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

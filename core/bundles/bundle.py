@@ -38,6 +38,7 @@ LEARNED_BYTES = 64 * MEGABYTE
 """Largest `learned.json` and `split.json`."""
 SHA256 = re.compile("[0-9a-f]{64}")
 HEADER_BYTES = 256 * 1024
+LARGEST = 1e9  # no weight of a trained network comes near it, and products stay finite
 """Largest header of a safetensors file; the largest that Tusker writes has 30 KB."""
 LENGTH_BYTES = 8
 """A safetensors file begins with the length of its header."""
@@ -120,8 +121,8 @@ def _check_classes(classes: tuple[str, ...], settings: Settings) -> None:
     for name in classes:
         if not name.strip() or len(name.encode()) > NAME_BYTES:
             raise _impossible("a class whose name is empty or too long")
-        if any(unicodedata.category(character) == "Cc" for character in name):
-            raise _impossible("a class whose name has control characters")
+        if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name):
+            raise _impossible("a class whose name has line breaks or control characters")
     if len({unicodedata.normalize("NFC", name) for name in classes}) < len(classes):
         raise _impossible("two classes of the same name")
 
@@ -196,7 +197,7 @@ def _read_learned(members: dict[str, Member]) -> frozenset[str]:
 
 
 def _read_arrays(member: Member, values: int) -> dict[str, np.ndarray]:
-    """The arrays of a safetensors file: float32, finite, and without bytes beside them.
+    """The arrays of a safetensors file: float32, up to `LARGEST`, without bytes beside them.
 
     Args:
         values: the largest number of values in all arrays.
@@ -215,8 +216,8 @@ def _read_arrays(member: Member, values: int) -> dict[str, np.ndarray]:
         if tensor["dtype"] != "F32":
             raise _invalid(member.name, f"{name[:60]!r} is not float32")
         arrays[name] = np.frombuffer(tensor["data"], "<f4").reshape(tensor["shape"])
-        if not np.isfinite(arrays[name]).all():
-            raise _invalid(member.name, "some of its numbers are not finite")
+        if not (np.abs(arrays[name]) <= LARGEST).all():
+            raise _invalid(member.name, "some numbers are not finite or too large")
     return arrays
 
 

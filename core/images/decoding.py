@@ -12,10 +12,11 @@ from typing import IO
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from core import settings
 from core.errors import BadImage
-from core.images import headers
+from core.images import headers, tags
 from core.images.headers import area, check_size
 from core.images.pixels import to_rgb
 from core.settings import MEGABYTE, Settings
@@ -36,7 +37,10 @@ else:
 
 # A progressive JPEG needs memory for all its coefficients, about four times that of its pixels.
 PROGRESSIVE_PIXELS = 18_000_000
+# Any other JPEG is decoded row by row, so one of four times the limit is decoded at half its size.
+REDUCED_AREA = 4
 
+_COLOUR_MAP = 320  # a tag of TIFF
 _UPRIGHT = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -70,8 +74,9 @@ def decode(
     """Decode a picture; the format is detected by content.
 
     EXIF orientation is applied; CMYK, grey and palettes are converted to RGB, 16 bits are scaled
-    to 8, transparency is blended with white, and animations give their first frame. A progressive
-    JPEG of over 18 million pixels is decoded at half its size, to stay within 200 MB.
+    to 8, transparency is blended with white, and animations give their first frame. A JPEG
+    beyond the pixel limit, or a progressive one of over 18 million pixels, is decoded at half its
+    size, to stay within 200 MB.
 
     Args:
         source: bytes or path of the file.
@@ -95,7 +100,7 @@ def decode_with_info(
     limits = limits or settings.load()
     with _refusals(), _opened(source, limits) as file:
         image, kind, (width, height), turn = _load_checked(file, shorter_edge, limits)
-        pixels = to_rgb(image)
+        pixels = to_rgb(image, kind)
         del image  # rotating makes another copy
     if turn >= 5:
         width, height = height, width
@@ -132,10 +137,10 @@ def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.nd
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
     with _refusals(), _opened(source, limits) as file:
-        image, _, _, turn = _load_checked(file, shorter_edge, limits)
+        image, kind, _, turn = _load_checked(file, shorter_edge, limits)
         if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
             return _fitted(image, size, crop)  # most pictures: no array of the whole is needed
-        pixels = to_rgb(image)
+        pixels = to_rgb(image, kind)
     return crop_and_resize(_turned(pixels, turn), size, crop)
 
 
@@ -170,8 +175,12 @@ def _load_checked(
     with Image.open(file, formats=FORMATS) as opened:
         kind = "JPEG" if opened.format == "MPO" else opened.format or ""
         size = opened.size
-        check_size(size, limits, kind)
-        if kind == "JPEG" and opened.info.get("progressive") and area(size) > PROGRESSIVE_PIXELS:
+        progressive = opened.info.get("progressive")
+        reducible = kind == "JPEG" and not progressive
+        check_size(size, limits, kind, times=REDUCED_AREA if reducible else 1)
+        if reducible and area(size) > limits.picture_pixels:
+            shorter_edge = min(shorter_edge or min(size), min(size) // 2)
+        if kind == "JPEG" and progressive and area(size) > PROGRESSIVE_PIXELS:
             shorter_edge = min(shorter_edge or min(size), min(size) // 2)
         if kind == "JPEG" and shorter_edge:
             opened.draft(None, (shorter_edge, shorter_edge))
@@ -180,8 +189,12 @@ def _load_checked(
             check_size((right - left, bottom - top), limits)
         opened.load()
         check_size(opened.size, limits, kind)
+        colours = opened.tag_v2.get(_COLOUR_MAP, ()) if isinstance(opened, TiffImageFile) else ()
+        if opened.mode == "P" and colours and max(colours) < 256:
+            # Some programs write the colour map in 8 bits; libtiff takes it so too.
+            opened.putpalette(np.reshape(colours, (3, -1)).T.astype(np.uint8).tobytes())
         # Pillow has already rotated TIFF.
-        turn = 1 if kind == "TIFF" else headers.orientation(opened.info)
+        turn = 1 if kind == "TIFF" else tags.orientation(opened.info)
         # A bare image, so that the buffers of the decoder are freed before the next copy.
         return opened._new(opened.im), kind, size, turn
 

@@ -2,11 +2,13 @@
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
-from typing import IO, Any
+from typing import IO
 
 from core.errors import BadImage
+from core.images.coded_size import PADDING, declared_and_coded
+from core.images.tags import RAW, Reader, check_raw, check_tags, within_block
 from core.settings import Settings
 
 # Limits of what a decoder may spend on one picture, measured with Pillow 13 on 25 million pixels.
@@ -15,18 +17,23 @@ PLAIN_PIXELS = 500_000  # decoders that Pillow runs in Python: plain PPM, run-le
 # Share of the pixel limit for decoders that keep several copies.
 SHARES = {"WEBP": 0.5, "AVIF": 0.7}
 MAXIMUM_BLOCKS = 50_000
-TAG_BYTES = 16 << 20  # all tags of a TIFF or EXIF directory together
-TAG_NUMBERS = 1 << 18  # numbers among them: each becomes a Python object
+LONGEST_EDGE = 65_535  # the most that JPEG allows
 
-_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_TYPE_BYTES |= {16: 8, 17: 8, 18: 8}
+OTHER_FORMATS = {
+    rb"FUJIFILMCCD-RAW|IIRO|MMOR|IIU\x00|FOVb|II\x1a\x00\x00\x00HEAPCCDR": RAW,
+    rb"\xff\x0a|\x00\x00\x00\x0cJXL ": "a JPEG XL picture",
+    rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51": "a JPEG 2000 picture",
+    rb"\x00\x00\x01\x00": "an icon",
+    rb"%PDF": "a PDF document",
+    rb"8BPS": "a Photoshop document",
+    rb"\s*(<\?xml.*)?<svg": "an SVG drawing",
+}
+"""What other files begin with, and what they are."""
+
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _RAW_DEPTHS = {b"P5": (255, 65_535), b"P6": (255,)}
-_ORIENTATION, _EXIF, _GPS, _INTEROP = 0x0112, 0x8769, 0x8825, 0xA005
 
-Reader = Callable[[int, int], bytes]  # (offset, count) → bytes, short at the end
 Block = tuple[int, int, int]  # offset, kind, size
-Entry = tuple[int, int, int, int]  # tag, type, count, offset of the value
 
 
 def check(file: IO[bytes], limits: Settings) -> None:
@@ -49,11 +56,18 @@ def check(file: IO[bytes], limits: Settings) -> None:
     elif head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         check_size(_webp_size(head), limits, "WEBP")
     elif head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        _check_tags(_reader(file))
+        check_tags(_reader(file))
+        check_raw(_reader(file))
     elif head[:2] == b"BM" and len(head) >= 34 and _u32(head, 30) in (1, 2):
         _check_plain(_u32(head, 18), abs(struct.unpack_from("<i", head, 22)[0]))
     elif re.match(rb"P[1-6fy]\s", head):
         _check_ppm(head)
+    elif head[4:8] == b"ftyp":
+        _check_frames(file, limits)
+    else:
+        for magic, name in OTHER_FORMATS.items():
+            if re.match(magic, head, re.DOTALL):
+                raise BadImage(f"Found {name}, which Tusker does not read. Save it as JPEG or PNG.")
 
 
 def is_heic(file: IO[bytes]) -> bool:
@@ -68,13 +82,36 @@ def is_heic(file: IO[bytes]) -> bool:
     return box[4:8] == b"ftyp" and not HEIC_BRANDS.isdisjoint(brands)
 
 
-def check_size(size: tuple[int, int], limits: Settings, kind: str = "") -> None:
-    """Check width and height against the pixel limit of a format.
+def _check_frames(file: IO[bytes], limits: Settings) -> None:
+    """Refuse AVIF and HEIC whose coded frames are larger than allowed or than declared."""
+    head = _reader(file)(8, 4)
+    if head == b"crx ":
+        raise BadImage(f"Found {RAW}, which Tusker does not read. Save it as JPEG or PNG.")
+    length = file.seek(0, 2)
+    declared, coded = declared_and_coded(_reader(file), length)
+    widest = max((width for width, _ in declared), default=0)
+    highest = max((height for _, height in declared), default=0)
+    for width, height in coded:
+        check_size((width, height), limits, "AVIF")
+        if declared and (width > widest + PADDING or height > highest + PADDING):
+            raise BadImage(
+                f"This picture declares {widest} × {highest} pixels and holds {width} × {height}. "
+                "Save it again."
+            )
+
+
+def check_size(size: tuple[int, int], limits: Settings, kind: str = "", *, times: int = 1) -> None:
+    """Check width and height against the pixel limit of a format, or some times that limit.
 
     Raises:
         BadImage: there are more pixels than allowed.
     """
-    most = limits.picture_pixels * SHARES.get(kind, 1)
+    if max(size) > LONGEST_EDGE:
+        raise BadImage(
+            f"Pictures may be up to {LONGEST_EDGE:,} pixels wide and high; this one has "
+            f"{size[0]:,} × {size[1]:,}. Make it smaller."
+        )
+    most = limits.picture_pixels * SHARES.get(kind, 1) * times
     if area(size) > most:
         raise BadImage(
             f"Pictures like this may have up to {most / 1e6:g} million pixels; this one has "
@@ -88,42 +125,23 @@ def area(size: tuple[int, int]) -> int:
     return size[0] * size[1]
 
 
-def orientation(info: Mapping[Any, Any]) -> int:
-    """EXIF orientation of a picture, 1 to 8; 1 if there is none.
-
-    Args:
-        info: `Image.info` of Pillow.
-
-    Source: EXIF 2.32, tag 0x0112.
-    """
-    block = info.get("exif") or _unpacked_profile(info.get("Raw profile type exif"))
-    if isinstance(block, bytes):
-        block = block.removeprefix(b"Exif\0\0")
-        for tag, kind, count, where in _entries(_within_block(block)):
-            if tag == _ORIENTATION and count == 1 and kind in (3, 4):
-                value = struct.unpack_from(_order(block) + "HI"[kind - 3], block, where)[0]
-                if 1 <= value <= 8:
-                    return int(value)
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
-    xmp = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
-    match = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp) if isinstance(xmp, bytes) else None
-    return int(match[1]) if match else 1
-
-
 def _check_jpeg(file: IO[bytes]) -> None:
     """Count scans, and check EXIF and multi-picture directories, joined as Pillow joins them."""
-    pixels, exif = 0, b""
+    pixels, exif, resources = 0, b"", 0
     read = _reader(file)
     for at, kind, size in _count_blocks(_jpeg_segments(read)):
-        body = read(at + 4, size - 2) if kind in (0xE1, 0xE2) else read(at + 4, 5)
+        body = read(at + 4, size - 2) if kind in (0xE1, 0xE2, 0xED) else read(at + 4, 5)
+        resources += body.count(b"8BIM") if kind == 0xED else 0
         if kind == 0xE1 and body.startswith(b"Exif\0\0"):
             exif += body if not exif else body[6:]
         elif kind == 0xE2 and body.startswith(b"MPF\0"):
-            _check_tags(_within_block(body[4:]))
+            check_tags(within_block(body[4:]))
         elif 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
             pixels = int.from_bytes(body[1:3], "big") * int.from_bytes(body[3:5], "big")
+    if resources > MAXIMUM_BLOCKS:
+        raise BadImage("This picture holds too many Photoshop resources. Save it again.")
     if exif:
-        _check_tags(_within_block(exif[6:]))
+        check_tags(within_block(exif[6:]))
     scans, last = 0, b""
     file.seek(0)
     while block := file.read(1 << 20):
@@ -174,52 +192,6 @@ def _gif_blocks(read: Reader) -> Iterator[Block]:
         at += head[0] == 0x21
 
 
-def _check_tags(read: Reader) -> None:
-    """Add up the sizes of all tags of a directory and its subdirectories."""
-    order = _order(read(0, 4))
-    total = numbers = 0
-    todo: list[int | None] = [None]
-    for start in todo:
-        for tag, kind, count, where in _entries(read, start):
-            size = _TYPE_BYTES.get(kind, 0) * count
-            total += size
-            numbers += 0 if kind in (1, 2, 7) else count
-            if tag in (_EXIF, _GPS, _INTEROP) and count == 1 and len(todo) < 8:
-                pointer = read(where, 4)
-                todo += [struct.unpack(order + "I", pointer)[0]] if len(pointer) == 4 else []
-    if total > TAG_BYTES or numbers > TAG_NUMBERS:
-        raise BadImage(
-            f"The tags of this picture would take {total / 2**20:.0f} MB. Save it again without "
-            "its metadata."
-        )
-
-
-def _entries(read: Reader, start: int | None = None) -> list[Entry]:
-    """Entries of a directory of a TIFF, a BigTIFF or an EXIF block; empty if there is none."""
-    head = read(0, 16)
-    if len(head) < 8:
-        return []
-    order, big = _order(head), head[2:4] in (b"+\0", b"\0+")
-    layout, width = (order + "HHQ", 20) if big else (order + "HHI", 12)
-    try:
-        if start is None:
-            start = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)[0]
-        count = struct.unpack(order + ("Q" if big else "H"), read(start, 8 if big else 2))[0]
-        first = start + (8 if big else 2)
-        block = read(first, min(count, 65_535) * width)
-    except (struct.error, OverflowError):
-        return []
-    entries: list[Entry] = []
-    for at in range(0, len(block) - width + 1, width):
-        tag, kind, number = struct.unpack_from(layout, block, at)
-        inline, capacity = at + struct.calcsize(layout), 8 if big else 4
-        where = first + inline
-        if _TYPE_BYTES.get(kind, 0) * number > capacity:
-            where = struct.unpack_from(order + ("Q" if big else "I"), block, inline)[0]
-        entries.append((tag, kind, number, where))
-    return entries
-
-
 def _check_ppm(head: bytes) -> None:
     """Limit plain text, and depths other than 8 and 16 bits, which Pillow decodes in Python."""
     words = re.sub(rb"#[^\r\n]*", b"", head).split()
@@ -254,28 +226,12 @@ def _webp_size(head: bytes) -> tuple[int, int]:
     return _u32(head, 26) & 0x3FFF, _u32(head, 28) & 0x3FFF
 
 
-def _unpacked_profile(text: object) -> bytes | None:
-    """EXIF as ImageMagick writes it to PNG: hexadecimal lines below a heading."""
-    try:
-        return bytes.fromhex("".join(text.split("\n")[3:])) if isinstance(text, str) else None
-    except ValueError:
-        return None
-
-
 def _reader(file: IO[bytes]) -> Reader:
     def read(offset: int, count: int) -> bytes:
         file.seek(offset)
         return file.read(max(count, 0))
 
     return read
-
-
-def _within_block(block: bytes) -> Reader:
-    return lambda at, count: block[at : at + count]
-
-
-def _order(head: bytes) -> str:
-    return ">" if head[:2] == b"MM" else "<"
 
 
 def _u32(data: bytes, at: int) -> int:

@@ -9,18 +9,24 @@ from PIL import Image
 from core.errors import BadImage
 
 SIXTEEN_BITS = 65_535.0
+OVERSHOOT = 1.01
+"""How far interpolation may have carried a value past white."""
 STRIP_PIXELS = 1 << 20
 """Pixels converted at once, to avoid a second copy of the whole picture."""
 
 
-def to_rgb(image: Image.Image) -> np.ndarray:
+def to_rgb(image: Image.Image, kind: str = "") -> np.ndarray:
     """Pixels of a loaded picture, (h, w, 3) uint8.
+
+    Args:
+        image: as Pillow loaded it.
+        kind: format of its file, Pillow's name.
 
     Raises:
         BadImage: the mode cannot be converted.
     """
     width, height = image.size
-    convert = _converter(image)
+    convert = _converter(image, kind)
     pixels = np.empty((height, width, 3), np.uint8)
     rows = max(1, STRIP_PIXELS // max(width, 1))
     for top in range(0, height, rows):
@@ -47,13 +53,16 @@ def laplacian(levels: np.ndarray) -> float:
     return float((around - 4 * inner[1:-1, 1:-1]).std())
 
 
-def _converter(image: Image.Image) -> Callable[[Image.Image], np.ndarray]:
+def _converter(image: Image.Image, kind: str) -> Callable[[Image.Image], np.ndarray]:
     """A function that converts strips of this picture to arrays that broadcast to (h, w, 3)."""
     if image.mode.startswith("I;16"):
         return lambda strip: _scaled(np.asarray(strip), 0, SIXTEEN_BITS)
     if image.mode in ("I", "F"):
-        low, high = _range(image)
+        low, high = _range(image, kind)
         return lambda strip: _scaled(np.asarray(strip), low, high)
+    if kind == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        # The fourth byte is unused in most bitmaps; a picture is never wholly invisible.
+        return lambda strip: np.asarray(strip.convert("RGB"))
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         return _on_white
     if image.mode == "LAB":
@@ -61,16 +70,16 @@ def _converter(image: Image.Image) -> Callable[[Image.Image], np.ndarray]:
     return lambda strip: np.asarray(strip.convert("RGB"))
 
 
-def _range(image: Image.Image) -> tuple[float, float]:
+def _range(image: Image.Image, kind: str) -> tuple[float, float]:
     """Values of black and white in a picture of 32-bit numbers, which does not define them."""
     low, high = np.asarray(image.getextrema(), np.float64).tolist()
     if not (math.isfinite(low) and math.isfinite(high)):
         raise BadImage("Some pixels are not finite numbers. Save the picture as 8-bit PNG.")
     candidates = [255.0, SIXTEEN_BITS] if image.mode == "I" else [1.0, 255.0, SIXTEEN_BITS]
-    if image.format in ("PPM", "PNG"):
+    if kind in ("PPM", "PNG"):
         candidates = [SIXTEEN_BITS] if image.mode == "I" else [1.0]
     for white in candidates:
-        if low >= 0 and high <= white:
+        if low >= 0 and high <= OVERSHOOT * white:
             return 0, white
     return low, high
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from core import images
 from core.backbones import Backbone, imagenet_labels, serving
+from core.errors import RunDamaged
 from core.model import heatmap
 from core.model.appearance import Appearance
 from core.model.decision import UNCONDITIONAL, Decision, PredictionSet, Verdict
@@ -178,10 +179,14 @@ class Classifier:
         return images.decode_and_crop(source, self.size, self.crop)
 
     def answer(self, picture: np.ndarray) -> Answer:
-        """Predict from (size, size, 3) uint8 RGB."""
+        """Predict from (size, size, 3) uint8 RGB.
+
+        Raises:
+            RunDamaged: the weights give no numbers.
+        """
         answer = self._model.run(picture)
         if self._head is None:
-            return answer
+            return _finite(answer)
         start = time.perf_counter()
         features = answer.embedding[np.newaxis]
         probabilities = self._head.probabilities(features)[0]
@@ -189,7 +194,9 @@ class Classifier:
         if self.ood_detector is not None:
             ood_score = float(self.ood_detector.ood_score(features)[0])
         seconds = answer.seconds + time.perf_counter() - start
-        return replace(answer, probabilities=probabilities, ood_score=ood_score, seconds=seconds)
+        return _finite(
+            replace(answer, probabilities=probabilities, ood_score=ood_score, seconds=seconds)
+        )
 
     def verdict(self, answer: Answer) -> Verdict:
         """How far to trust an answer."""
@@ -225,3 +232,11 @@ class Classifier:
         """The `count` most likely classes, given (k,) probabilities."""
         order = np.argsort(-probabilities, kind="stable")[:count]
         return tuple(Prediction(self.labels[i], int(i), float(probabilities[i])) for i in order)
+
+
+def _finite(answer: Answer) -> Answer:
+    if not np.isfinite(answer.probabilities).all() or not np.isfinite(answer.ood_score or 0):
+        raise RunDamaged(
+            "This model gives no probabilities: its weights are damaged. Train or import it again."
+        )
+    return answer

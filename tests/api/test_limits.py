@@ -74,7 +74,7 @@ def connect(client: Client, header: str) -> socket.socket:
     """A connection on which the head of a request was sent."""
     url = urlsplit(client.url)
     connection = socket.create_connection((url.hostname, url.port), timeout=10)
-    head = f"POST /api/predict HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\n"
+    head = f"POST /api/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: {FORM}\r\n"
     connection.sendall(f"{head}Authorization: {BEARER}\r\n{header}\r\n\r\n".encode("latin-1"))
     return connection
 
@@ -102,7 +102,11 @@ def test_requests_over_the_rate_limit_are_told_when_to_retry(tmp_path: Path) -> 
     limit = {"TUSKER_API_REQUESTS_PER_MINUTE": "5"}
     with start(tmp_path / "home", app=LAUNCHER, **limit) as running:
         client = Client(running.url)
-        *accepted, rejected = [client.request("/api/models") for _ in range(6)]
+        # What a client claims to be makes it no other client.
+        *accepted, rejected = [
+            client.request("/api/models", X_Forwarded_For=f"192.0.2.{number}")
+            for number in range(6)
+        ]
         assert {reply.status for reply in accepted} == {200}
         assert rejected.status == 429 and 1 <= int(rejected.headers["retry-after"]) <= 12
         assert "TUSKER_API_REQUESTS_PER_MINUTE" in rejected.error
@@ -129,10 +133,16 @@ def test_only_the_most_recent_clients_are_remembered(monkeypatch: pytest.MonkeyP
 
 def test_addresses_of_one_ipv6_network_are_one_client() -> None:
     one, same, other, v4, v4_other = (
-        client_of({"client": (host, 1)})
+        client_of({"client": (host, 1)}, believed=False)
         for host in (
             *("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
             *("192.0.2.1", "192.0.2.2"),
         )
     )
     assert one == same != other and v4 != v4_other
+
+
+def test_only_a_proxy_that_the_host_named_says_who_the_client_is() -> None:
+    forwarded = {"client": ("192.0.2.1", 0)}
+    assert client_of(forwarded, believed=True) == "192.0.2.1"
+    assert client_of(forwarded, believed=False) == "proxy"

@@ -92,7 +92,7 @@ def test_each_is_refused_in_a_sentence_in_little_memory_without_running_anything
         ("a shape bomb", "overflow computing buffer size"),
         ("overlapping offsets", "invalid offset for tensor `head.0.bias`"),
         ("half precision", "is not float32"),
-        ("a number that is none", "not finite"),
+        ("the largest number", "not finite or too large"),
         ("a header of spaces", "a header of 2,097,154 bytes is more than it may have"),
         ("four hidden layers", "hidden: Tuple should have at most 3 items"),
         ("a head without a bias", "head.0.bias is missing"),
