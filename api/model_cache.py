@@ -36,7 +36,7 @@ class ModelCache:
         self._interpreters: WeakValueDictionary[Hashable, ServingModel] = WeakValueDictionary()
 
     def classifier(self, name: str) -> Classifier:
-        """A model, opened again if its files or its threshold have changed.
+        """A model, opened again if its files or its decision have changed.
 
         Args:
             name: of a backbone, or the id of a run or of an imported model. Paths are rejected:

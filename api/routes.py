@@ -106,10 +106,13 @@ def _predict(
     except BadImage as error:
         return PictureError(file=name, error=str(error))
     predictions = classifier.top(answer.probabilities, parameters.top)
+    likely = classifier.prediction_set(answer)
     return PictureResult(
         file=name,
         predictions=[schemas.Prediction(**vars(prediction)) for prediction in predictions],
         verdict=classifier.verdict(answer),
+        prediction_set=likely
+        and schemas.PredictionSet(level=likely.level, labels=[*likely.labels]),
         milliseconds=answer.seconds * 1000,
         heatmap=_heatmap(classifier, answer, predictions[0].index) if parameters.heatmap else None,
     )

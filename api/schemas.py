@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from core.model.classifier import Verdict
+from core.model.decision import Verdict
 
 
 class Schema(BaseModel, frozen=True, extra="forbid"):
@@ -38,12 +38,25 @@ class Heatmap(Schema):
     )
 
 
+class PredictionSet(Schema):
+    """Classes one of which is right, the most probable first."""
+
+    level: float = Field(
+        description="Share of pictures whose set, of one class or several, has the right class."
+    )
+    labels: list[str]
+
+
 class PictureResult(Schema):
     """The predictions for a picture."""
 
     file: str = Field(description="Name of the uploaded file.")
     predictions: list[Prediction] = Field(description="The most probable class first.")
     verdict: Verdict
+    prediction_set: PredictionSet | None = Field(
+        description="Null if one class alone is likely enough, if the model offers no prediction "
+        "sets, or if the picture is not like the training pictures."
+    )
     milliseconds: float = Field(description="Inference time.")
     heatmap: Heatmap | None = Field(
         description="Null if it was not requested, or if the model has none."

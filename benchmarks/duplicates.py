@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -54,20 +54,29 @@ def main(arguments: list[str] | None = None) -> int:
         kind, count = options.worker
         print(json.dumps(measure(kind, int(count))))
         return 0
-    figures: dict[str, Figure] = {}
-    for kind, sizes in (("generated pictures", GENERATED), ("frames", FRAMES)):
-        for count, (seconds, megabytes) in sizes.items():
-            command = [sys.executable, "-m", "benchmarks.duplicates", "--worker", kind, str(count)]
-            measured = json.loads(subprocess.check_output(command))
-            name = f"{count:,} {kind}"
-            figures[f"{name}: seconds"] = Figure(measured["seconds"], at_most=seconds)
-            figures[f"{name}: seconds of a core"] = Figure(measured["cpu"])
-            figures[f"{name}: MB"] = Figure(measured["megabytes"], at_most=megabytes)
-            figures[f"{name}: groups"] = Figure(measured["groups"])
+    figures = scaling("generated pictures", GENERATED) | scaling("frames", FRAMES)
     if options.datasets:
         with tempfile.TemporaryDirectory() as folder:
             figures |= recall(sorted(options.datasets.glob("*.zip")), Path(folder))
     return show(figures, as_json=options.json)
+
+
+def scaling(kind: str, sizes: Mapping[int, tuple[int | None, int | None]]) -> dict[str, Figure]:
+    """Seconds and memory by number of pictures, each in a new process.
+
+    Args:
+        sizes: pictures, and the most seconds and megabytes.
+    """
+    figures: dict[str, Figure] = {}
+    for count, (seconds, megabytes) in sizes.items():
+        command = [sys.executable, "-m", "benchmarks.duplicates", "--worker", kind, str(count)]
+        measured = json.loads(subprocess.check_output(command))
+        name = f"{count:,} {kind}"
+        figures[f"{name}: seconds"] = Figure(measured["seconds"], at_most=seconds)
+        figures[f"{name}: seconds of a core"] = Figure(measured["cpu"])
+        figures[f"{name}: MB"] = Figure(measured["megabytes"], at_most=megabytes)
+        figures[f"{name}: groups"] = Figure(measured["groups"])
+    return figures
 
 
 def measure(kind: str, count: int) -> dict[str, float]:

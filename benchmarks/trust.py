@@ -1,6 +1,7 @@
 """Whether scores, intervals and probabilities of a report can be trusted.
 
-    python -m benchmarks.trust --datasets FOLDER --seeds 3
+    python -m benchmarks.trust --datasets FOLDER
+    python -m benchmarks.trust --datasets FOLDER --only sets --splits 40
 
 - planted leaks: copies of pictures (mirrored, cropped, resized, compressed) are planted in a
   dataset, which is split with ten seeds; how many copies are on another side than their original.
@@ -10,6 +11,13 @@
   have a latent difficulty and a threshold.
 - calibration error and false alarms: on held-out pictures, after trainings with the Quick preset.
   The OOD detector promises that as many pictures of its classes pass as `core.model.ood.ALIKE`.
+- sets: coverage of prediction sets on the test pictures of Quick trainings, each with another
+  split, against their promise (`benchmarks/set_coverage.py`).
+- labels: precision and recall of the search for wrong labels, 5 % and 10 % planted at random or
+  among confusable classes, in single pictures and in bursts (`benchmarks/planted_labels.py`). Wrong
+  labels that the datasets have anyway count against precision.
+- duplicates: recall of planted near-duplicates, and time and memory of the search for them
+  (`benchmarks/duplicates.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +32,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy.stats import norm
 
-from benchmarks import jobs
+from benchmarks import duplicates, jobs, planted_labels, set_coverage
 from benchmarks.jobs import Taken
 from benchmarks.report import Figure, argument_parser, show
 from core import runs
@@ -48,6 +56,9 @@ ACCURACIES = (0.7, 0.8, 0.9, 0.95, 0.98)
 CORRELATIONS = (0.0, 0.1, 0.3, 0.6, 0.9)
 GROUPS = (10, 20, 50, 200)
 LOW, HIGH = 0.93, 0.97
+LABELLED = 4
+"""Datasets among which wrong labels are planted."""
+PARTS = ("intervals", "trainings", "sets", "labels", "duplicates")
 CALIBRATION = 0.1
 FALSE_ALARMS = 0.05
 """At most this share more than promised, in the mean over datasets."""
@@ -183,18 +194,45 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--datasets", type=Path, required=True, help="folder of zips")
     parser.add_argument("--backbone", default="efficientnet-lite0")
     parser.add_argument("--seeds", type=int, default=1, help="trainings per dataset")
+    parser.add_argument("--splits", type=int, default=20, help="per dataset, for sets")
     parser.add_argument("--rounds", type=int, default=200, help="test sets per cell")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        metavar="PART",
+        help=f"some of {', '.join(PARTS)}",
+    )
     options = parser.parse_args(arguments)
+    measured: dict[str, Figure] = {}
+    zips = sorted(options.datasets.glob("*.zip"))
     with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
         scratch = Path(folder)
         settings = jobs.new_home(scratch / "home")
-        sets = {
-            source.stem: jobs.take_in(source, scratch / source.stem / "intake", settings)
-            for source in sorted(options.datasets.glob("*.zip"))
-        }
-        measured = coverage_figures(options.rounds)
-        measured |= figures(sets, scratch, settings, options.backbone, options.seeds)
-        # Rows on label issues and on the search for duplicates belong here.
+        sets: dict[str, Taken] = {}
+        if {"trainings", "sets", "labels"}.intersection(options.only):
+            sets = {
+                source.stem: jobs.take_in(source, scratch / source.stem / "intake", settings)
+                for source in zips
+            }
+        if "intervals" in options.only:
+            measured |= coverage_figures(options.rounds)
+        if "trainings" in options.only:
+            measured |= figures(sets, scratch, settings, options.backbone, options.seeds)
+        if "sets" in options.only:
+            for name, taken in sets.items():
+                measured |= set_coverage.figures(
+                    name, taken, settings, options.backbone, options.splits
+                )
+        if "labels" in options.only:
+            found: dict[str, Figure] = {}
+            for name, taken in list(sets.items())[:LABELLED]:
+                found |= planted_labels.figures(name, taken, settings, options.backbone)
+            measured |= found | planted_labels.means(found)
+        if "duplicates" in options.only:
+            measured |= duplicates.recall(zips, scratch)
+            measured |= duplicates.scaling("generated pictures", duplicates.GENERATED)
     return show(measured, as_json=options.json)
 
 

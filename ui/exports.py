@@ -144,6 +144,7 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
         {
             "Format": [packing.title(proof.file) for proof in passed],
             "Same class": [text.percent(proof.agreement) for proof in passed],
+            "Same verdict": [text.percent(proof.verdicts) for proof in passed],
             "Largest difference": [_difference(proof) for proof in passed],
             "Accuracy": [text.percent(proof.accuracy) for proof in passed],
             "Time per picture": [f"{proof.milliseconds or 0:.1f} ms" for proof in passed],
@@ -156,9 +157,10 @@ def _table(verification: Verification, sizes: dict[str, int]) -> None:
     st.caption(
         f"Each file was opened again in a fresh process and evaluated on {pictures} by the program "
         f"in the bundle. The report's accuracy on these is {text.percent(verification.accuracy)}. "
-        "Same class: as in the report. Largest difference: of a probability. Files that were "
-        "verified on small copies are compared with the model's answers to the same copies, and "
-        "their accuracy can differ from the report's."
+        "Same class: as in the report. Same verdict: sure, not sure, or not like the training "
+        "pictures, and as many classes in the prediction set. Largest difference: of a "
+        "probability. Files that were verified on small copies are compared with the model's "
+        "answers to the same copies, and their accuracy can differ from the report's."
     )
 
 

@@ -70,14 +70,17 @@ def sweep() -> None:
 
 
 def _model_version(model: str) -> bytes:
-    """Changes when the owner of a trained model changes its name or threshold."""
+    """Changes when the owner of a trained model changes its name or decision."""
     if backbones.known(model):
         return model.encode()
     try:
         annotations = lookup.trained_model(model, settings()).annotations()
     except TuskerError:
         return b""
-    return model.encode() + annotations.model_dump_json(include={"name", "threshold"}).encode()
+    return (
+        model.encode()
+        + annotations.model_dump_json(include={"name", "threshold", "level"}).encode()
+    )
 
 
 def _run_version(run: Run) -> tuple[object, ...]:
@@ -125,7 +128,7 @@ def _warm(path: Path) -> ServingModel:
     hash_funcs={str: _model_version},
 )
 def classifier(model: str) -> Classifier:
-    """A model by name, for this visitor, with its current name and threshold."""
+    """A model by name, for this visitor, with its current name and decision."""
     return lookup.find(model, settings(), open_model)
 
 

@@ -56,6 +56,7 @@ def import_bundle(
                 raise NotEnoughResources("The disk of this host is full. Try again later.")
             model = ImportedModel(path)
             content.write(path)
+            model.adopt_decision()
             model.write_manifest(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
             if not model.ready(settings):
                 queue_build(model, settings, by=by)
@@ -119,6 +120,7 @@ def open_bundle(
         try:
             with path.open("rb") as stream:
                 bundle.read(stream, settings).write(model.path)
+            model.adopt_decision()
             model.write_manifest(path.stem, time.time())
             if not model.ready(settings):
                 model.build(settings, report)

@@ -4,7 +4,7 @@ brought/<id>/              128 random bits in hex: knowing them is the permissio
   model.json, weights.safetensors, novelty.safetensors, looks.json    from the bundle
   serving.tflite           built here, if layers of the backbone were trained
   manifest.json            SHA-256 of these
-  annotations.json         threshold, set by the owner
+  annotations.json         threshold and level of prediction sets, from the bundle or the owner
   status.json, …           of the job that built the serving model
   owner                    mark of the owner, on a public host
 """
@@ -89,8 +89,16 @@ class ImportedModel(AnnotatedFolder):
             raise RunDamaged(DAMAGED) from error
         with contextlib.suppress(OSError):
             os.utime(self.path)
-        threshold = self.annotations().threshold
-        return storage.classifier(self.path, self.title, settings, open_model, threshold=threshold)
+        own = self.annotations()
+        return storage.classifier(
+            self.path, self.title, settings, open_model, threshold=own.threshold, level=own.level
+        )
+
+    def adopt_decision(self) -> None:
+        """Start with the threshold and the level of prediction sets that the bundle names."""
+        model = self.model()
+        chosen = {"threshold": model.threshold, "level": model.level}
+        self.annotate(lambda own: own.model_copy(update=chosen))
 
     def write_manifest(self, name: str, at: float) -> None:
         """Record the hashes of the model's files."""

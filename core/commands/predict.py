@@ -19,7 +19,7 @@ from core.errors import BadInput
 
 if TYPE_CHECKING:
     from core.model.batch import Row
-    from core.model.classifier import Verdict
+    from core.model.decision import Verdict
 
 NAMED = 5
 """Labels that the summary lists by name."""
@@ -44,7 +44,8 @@ def predict(
     """Classify pictures."""
     from core.archive import sources
     from core.model import batch
-    from core.model.classifier import Verdict, on_one_thread
+    from core.model.classifier import on_one_thread
+    from core.model.decision import Verdict
     from core.predict import lookup, sorting
 
     settings = host()
@@ -93,10 +94,20 @@ def predict(
 
 def _print(row: Row, top: int, *, as_json: bool, alone: bool) -> None:
     """Print the predictions for a picture; with its name, unless it is the only one."""
+    from core.evaluation import wording
+
     predictions = row.predictions[:top]
     if as_json:
         values = [vars(prediction) for prediction in predictions]
-        print_json({"file": row.file, "predictions": values, "verdict": row.verdict})
+        likely = row.prediction_set and vars(row.prediction_set)
+        print_json(
+            {
+                "file": row.file,
+                "predictions": values,
+                "verdict": row.verdict,
+                "prediction_set": likely,
+            }
+        )
         return
     if not alone:
         typer.echo(row.file)
@@ -104,6 +115,9 @@ def _print(row: Row, top: int, *, as_json: bool, alone: bool) -> None:
         typer.echo(f"{row.verdict.capitalize()}; its best guess:")
     for rank, prediction in enumerate(predictions, start=1):
         typer.echo(f"{rank}: {prediction.label} with probability {prediction.probability:.2f}")
+    if row.prediction_set:
+        names = ", ".join(row.prediction_set.labels)
+        typer.echo(f"One of: {names} ({wording.promise(row.prediction_set.level)})")
 
 
 def _check(tables: Mapping[str, Path], paths: Sequence[Path]) -> None:
@@ -126,7 +140,7 @@ def _writing(tables: Mapping[str, Path]) -> Iterator[list[Callable[[Row], None]]
 def _summarise(
     labels: Counter[str], verdicts: Counter[Verdict | None], seconds: float, *, as_json: bool
 ) -> None:
-    from core.model.classifier import Verdict
+    from core.model.decision import Verdict
 
     total, unreadable = verdicts.total(), verdicts[None]
     rate = total / seconds
@@ -196,6 +210,11 @@ def evaluate(
         print_json(report.model_dump(mode="json"))
         return
     typer.echo(report.headline)
+    for sets in report.certainty.sets:
+        typer.echo(
+            f"Right class in the prediction set: {describe(sets.coverage)}, promised "
+            f"{100 * sets.level:.0f} %"
+        )
     for row in report.per_class:
         if row.support:
             typer.echo(f"{row.name}: {describe(row.recall)} of {row.support} correct")

@@ -159,6 +159,31 @@ class Threshold(ReportPart):
     validation: Estimate | None = None
 
 
+class SetLevel(ReportPart):
+    """A coverage that prediction sets promise, and how large they must be for it.
+
+    `level` is the share of pictures whose set has the right class. A set has the likeliest classes;
+    `limit` is the largest sum of probabilities that may lie before its last one.
+    """
+
+    level: float = Field(gt=0, lt=1)
+    limit: float = Field(ge=0, le=1)
+
+
+class SetCoverage(SetLevel):
+    """The prediction sets of one level, measured on the test set.
+
+    `coverage` is the share of sets with the right class, `several` the share of sets of more than
+    one class, and `covered_of_several` the share of those with the right class; None if there are
+    none. `size` is the mean number of classes.
+    """
+
+    coverage: Estimate
+    several: Estimate
+    covered_of_several: Estimate | None
+    size: float
+
+
 class Certainty(ReportPart):
     """Reliability of the probabilities.
 
@@ -166,7 +191,9 @@ class Certainty(ReportPart):
     and `after` with temperature; if none was fitted, both `temperature` and `after` are None.
     `coverage` is of the test pictures and `validation` of the validation pictures, both with
     temperature; the latter is empty in earlier reports. `choices` are thresholds, from the one
-    that covers all pictures to the strictest; empty without validation pictures.
+    that covers all pictures to the strictest; empty without validation pictures. `sets` has the
+    levels of prediction sets that the model offers, and `calibrated_on` the number of groups that
+    they were calibrated on; empty and None in earlier reports.
     """
 
     before: Reliability
@@ -175,6 +202,8 @@ class Certainty(ReportPart):
     coverage: tuple[CoveragePoint, ...]
     choices: tuple[Threshold, ...]
     validation: tuple[CoveragePoint, ...] = ()
+    sets: tuple[SetCoverage, ...] = ()
+    calibrated_on: int | None = None
 
 
 class Curve(ReportPart):

@@ -6,11 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from core.errors import BadDataset, BadInput
-from core.evaluation import calibration, intervals, metrics
+from core.evaluation import calibration, intervals, metrics, prediction_sets
 from core.evaluation.confusion import confuse
 from core.evaluation.curves import class_curves
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.report import Baseline, Certainty, Choice, Estimate, Prediction, Report
+from core.evaluation.report import (
+    Baseline,
+    Certainty,
+    Choice,
+    Estimate,
+    Prediction,
+    Report,
+    SetLevel,
+)
 from core.evaluation.wording import headline
 
 ALL_KEPT = 20
@@ -30,6 +38,7 @@ def evaluate(
     validation: ArrayLike | None = None,
     validation_labels: ArrayLike | None = None,
     validation_groups: ArrayLike | None = None,
+    set_levels: Sequence[SetLevel] = (),
     training_counts: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     leaked: int = 0,
@@ -49,6 +58,7 @@ def evaluate(
         validation: predictions for the validation pictures, (m, k), to choose thresholds by; None
             for no thresholds.
         validation_labels, validation_groups: of these, (m,), for the error to choose by.
+        set_levels: of the model's prediction sets, whose coverage is measured.
         training_counts: training pictures by class, (k,), to find the most common class by; the
             test pictures are counted if None.
         groups: numbers (n,), equal for pictures that look the same or were taken in one burst,
@@ -109,6 +119,7 @@ def evaluate(
             validation,
             None if validation_labels is None else np.asarray(validation_labels, np.int64),
             None if validation_groups is None else np.asarray(validation_groups, np.int64),
+            set_levels,
             seed,
         ),
         curves=class_curves(truth, checked),
@@ -194,6 +205,7 @@ def _certainty(
     validation: ArrayLike | None,
     validation_labels: Ints | None,
     validation_groups: Ints | None,
+    set_levels: Sequence[SetLevel],
     seed: int,
 ) -> Certainty:
     before, after = calibration.reliability(labels, probabilities, groups, seed=seed), None
@@ -219,4 +231,6 @@ def _certainty(
         validation=()
         if validation_labels is None or not len(choices_by)
         else calibration.coverage(validation_labels, choices_by),
+        sets=prediction_sets.measure(labels, probabilities, groups, set_levels),
+        calibrated_on=None if validation_groups is None else len(np.unique(validation_groups)),
     )

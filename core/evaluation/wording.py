@@ -52,6 +52,11 @@ def difference(estimate: Estimate, *, percent: bool = True) -> str:
     return f"{value}{' points' if percent else ''} ({low} to {high})"
 
 
+def promise(level: float) -> str:
+    """What a prediction set promises: `95 % of such sets contain the right class`."""
+    return f"{rounded(100 * level, 0)} % of such sets contain the right class"
+
+
 def headline(
     right: int,
     accuracy: Estimate,

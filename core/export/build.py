@@ -21,6 +21,7 @@ from core.export.parts import Int8Trunk
 from core.export.verify import HeldOut
 from core.jobs.events import Counter, Emit, Note
 from core.model import storage
+from core.model.decision import Decision
 from core.model.dense import DenseHead
 from core.model.litert_file import LitertFile
 from core.runs.run import Run
@@ -99,11 +100,27 @@ def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
     labels = np.array([examples[place].label for place in places])
     if pictures is not None:
         paths = tuple(pictures / examples[place].path for place in places)
-        return HeldOut(paths, labels, run.probabilities()[places])
-    paths = tuple(run.thumbnail(place) for place in places)
-    classifier = run.classifier(settings)
-    rows = [classifier.answer(classifier.load(path)).probabilities for path in paths]
-    return HeldOut(paths, labels, np.stack(rows), thumbnails=True)
+        probabilities, measured = run.probabilities()[places], run.ood_scores()
+        scores = None if measured is None else np.array(measured.scores)[places]
+    else:
+        paths = tuple(run.thumbnail(place) for place in places)
+        classifier = run.classifier(settings)
+        answers = [classifier.answer(classifier.load(path)) for path in paths]
+        probabilities = np.stack([answer.probabilities for answer in answers])
+        by_picture = [answer.ood_score for answer in answers]
+        scores = None if None in by_picture else np.array(by_picture, float)
+    own, model = run.annotations(), storage.load_description(run.model_folder)
+    # With no threshold in force, one that half of the pictures do not reach.
+    threshold = own.threshold or float(np.median(probabilities.max(axis=1)))
+    return HeldOut(
+        paths,
+        labels,
+        probabilities,
+        decision=Decision.of(model.set_levels, threshold, own.level or None),
+        ood_scores=scores,
+        ood_detector=None if scores is None else run.model_folder / storage.OOD,
+        thumbnails=pictures is None,
+    )
 
 
 @dataclass(frozen=True)
@@ -147,7 +164,7 @@ class _Source:
         from core.export import onnx_file
 
         file, description = self._network(), Description.of(self.model)
-        file.add_head(DenseHead.from_arrays(self.arrays))
+        file.add_head(DenseHead.from_arrays(self.arrays), "embedding")
         onnx_file.write(file, path, description.sentence, description.entries)
 
     def _keras(self, path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from core import __version__, backbones
 from core.dataset import Dataset, Split, splitting
-from core.evaluation import Report, describe, intervals
+from core.evaluation import Report, describe, intervals, prediction_sets, wording
 from core.evaluation.report import Estimate, Threshold
 from core.evaluation.wording import figures
 from core.export import programs
@@ -64,6 +64,7 @@ class Facts:
         astride: those of them whose duplicate is in another split.
         inflation: of the score by a split that divides the chosen groups; None without groups.
         origin: the run that it was trained again from. Never show its id: it is a permission.
+        sets: the prediction sets of the current level, on the test pictures; None if off.
         threshold: the current one, with coverage and error on the test pictures; None if off.
         worst: classes with the lowest recall, if below 1.
         few: classes with fewer than `FEW` test pictures.
@@ -90,6 +91,7 @@ class Facts:
         self.label_issues = run.label_issues()
         self.phases = _phases(run.epochs(), run.kept())
         self.threshold = _threshold(run, self.report)
+        self.sets = prediction_sets.in_force(self.report.certainty.sets, run.annotations().level)
         scores = self.report.per_class
         recalls = [(score.recall.value, score) for score in scores if score.recall]
         missed = sorted((pair for pair in recalls if pair[0] < 1), key=lambda pair: pair[0])
@@ -114,6 +116,7 @@ def card(run: Run, facts: Facts | None = None) -> str:
         "figure": lambda estimate: _Trusted(describe(estimate)),
         "ours": _Trusted,
         "percent": lambda value: _Trusted(f"{100 * value:.{digits(value)}f} %"),
+        "promise": lambda level: _Trusted(wording.promise(level)),
         "fixed": lambda value, places: _Trusted(f"{value:.{places}f}"),
     }
     return environment.get_template("card.md.j2").render(

@@ -20,7 +20,7 @@ BATCH = 16
 
 def to_saved_model(source: Path, folder: Path, description: Description) -> None:
     """Write a SavedModel with the endpoint `serve`, for batches of any size."""
-    _save(_opened(source), "probabilities", folder)
+    _save(_opened(source), ("probabilities", "embedding"), folder)
     extra = folder / EXTRA_ASSETS
     extra.mkdir()
     for name, content in description.entries.items():
@@ -45,15 +45,14 @@ def to_int8(source: Path, views: np.ndarray) -> Int8Trunk:
             yield [view[np.newaxis].astype(np.float32)]
 
     network = _opened(source)
-    trunk = keras.Model(network.input, network.get_layer("embedding").output, name="trunk")
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        _save(trunk, "embedding", Path(scratch))
+        trunk = _save(network, ("embedding",), Path(scratch))
         converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative_dataset
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         content = converter.convert()
-    embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)
+    embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)["embedding"]
     scale, shift = correction(_embeddings(content, views), embeddings)
     return Int8Trunk(np.frombuffer(content, np.uint8), scale, shift)
 
@@ -71,18 +70,21 @@ def _opened(source: Path) -> keras.Model:
     return keras.saving.load_model(source, compile=False, safe_mode=True)  # noqa: TID251
 
 
-def _save(network: keras.Model, output: str, folder: Path) -> None:
-    """Write a SavedModel with one output."""
+def _save(whole: keras.Model, outputs: tuple[str, ...], folder: Path) -> keras.Model:
+    """Write the network up to some layers, which become its outputs. Returns that network."""
+    layers = {name: whole.get_layer(name).output for name in outputs}
+    network = keras.Model(whole.input, layers, name="network")
     # `Model.export` writes each weight twice.
     picture = tf.TensorSpec((None, *network.input.shape[1:]), tf.float32, name="picture")
     module = tf.Module()
     module.weights = [variable.value for variable in network.variables]
     module.serve = tf.function(
-        lambda picture: {output: network(picture, training=False)},
+        lambda picture: network(picture, training=False),
         input_signature=[picture],
         autograph=False,
     )
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
+    return network
 
 
 def _embeddings(content: bytes, views: np.ndarray) -> np.ndarray:

@@ -27,7 +27,9 @@ class Format:
         program: name of the program that predicts with it.
         packages: what that program needs, by their names on PyPI; the runtime comes last.
         imports: lines of the program that import the packages.
-        opening: lines of the program that open the file at `path` and return a function.
+        opening: lines of the program that open the file at `path` and return a function from a
+            picture to a batch of one of each output, by name: `probabilities` and, but for int8
+            and files of earlier versions, `embedding`.
         exact: whether its probabilities must match the report; else it may lose some accuracy.
         copies: additional memory that making it takes, in sizes of the network.
         tensorflow: whether its program needs TensorFlow.
@@ -64,7 +66,10 @@ class Description:
         return cls(
             f"Takes RGB pictures of {model.size}×{model.size} pixels, 0 to 255; gives the "
             f"probability of each of {len(model.classes)} classes, named in {LABELS} in order.",
-            {LABELS: labels(model), storage.MODEL: model.model_dump_json()},
+            {
+                LABELS: labels(model),
+                storage.MODEL: model.model_dump_json(exclude={"threshold", "level"}),
+            },
         )
 
 
@@ -79,11 +84,11 @@ _LITERT = Format(
     "LiteRT",
     "The whole model for LiteRT: on phones, in browsers and here",
     program="predict.py",
-    packages=("numpy", "pillow", "ai-edge-litert"),
+    packages=("numpy", "pillow", "safetensors", "ai-edge-litert"),
     imports="import numpy as np\nfrom ai_edge_litert.interpreter import Interpreter",
     opening=(
         "run = Interpreter(str(path)).get_signature_runner()\n"
-        'return lambda picture: run(picture=np.float32([picture]))["probabilities"][0]'
+        "return lambda picture: run(picture=np.float32([picture]))"
     ),
 )
 
@@ -104,11 +109,14 @@ FORMATS = (
         "Keras",
         "The whole model for Keras, of plain layers, to train further",
         program="predict_keras.py",
-        packages=("numpy", "pillow", "tensorflow", "keras"),
+        packages=("numpy", "pillow", "safetensors", "tensorflow", "keras"),
         imports="import keras\nimport numpy as np",
         opening=(
             "model = keras.saving.load_model(path, compile=False, safe_mode=True)\n"
-            "return lambda picture: model.predict_on_batch(np.float32([picture]))[0]"
+            'names = ("probabilities", "embedding")\n'
+            "outputs = {name: model.get_layer(name).output for name in names}\n"
+            "network = keras.Model(model.input, outputs)\n"
+            "return lambda picture: network.predict_on_batch(np.float32([picture]))"
         ),
         tensorflow=True,
     ),
@@ -118,11 +126,16 @@ FORMATS = (
         "ONNX",
         "The whole model for ONNX Runtime: servers, browsers, other languages",
         program="predict_onnx.py",
-        packages=("numpy", "pillow", "onnxruntime"),
+        packages=("numpy", "pillow", "safetensors", "onnxruntime"),
         imports="import numpy as np\nimport onnxruntime",
         opening=(
             "session = onnxruntime.InferenceSession(path)\n"
-            'return lambda picture: session.run(None, {"picture": np.float32([picture])})[0][0]'
+            "names = [output.name for output in session.get_outputs()]\n"
+            "\n"
+            "def predict(picture: np.ndarray) -> dict[str, np.ndarray]:\n"
+            '    return dict(zip(names, session.run(names, {"picture": np.float32([picture])})))\n'
+            "\n"
+            "return predict"
         ),
     ),
     Format(
@@ -131,11 +144,16 @@ FORMATS = (
         "SavedModel",
         "The whole model for TensorFlow Serving and the tools around it",
         program="predict_saved_model.py",
-        packages=("numpy", "pillow", "tensorflow"),
+        packages=("numpy", "pillow", "safetensors", "tensorflow"),
         imports="import numpy as np\nimport tensorflow as tf",
         opening=(
             "model = tf.saved_model.load(path)\n"
-            'return lambda picture: model.serve(np.float32([picture]))["probabilities"][0].numpy()'
+            "\n"
+            "def predict(picture: np.ndarray) -> dict[str, np.ndarray]:\n"
+            "    outputs = model.serve(np.float32([picture]))\n"
+            "    return {name: output.numpy() for name, output in outputs.items()}\n"
+            "\n"
+            "return predict"
         ),
         tensorflow=True,
     ),

@@ -25,17 +25,19 @@ TO_FIRST = (0, 3, 1, 2)
 
 
 def write(source: LitertFile, path: Path, sentence: str, entries: dict[str, str]) -> None:
-    """Write the model for batches of any size: `picture` in, `probabilities` out.
+    """Write the model for batches of any size: `picture` in, `probabilities` and others out.
 
     Args:
-        source: takes one picture, float32 (1, size, size, 3); its first output is (1, k).
+        source: takes one picture, float32 (1, size, size, 3); its outputs have one row each.
         sentence: description for people.
         entries: named texts for programs.
 
     Raises:
         LookupError: the file has an operation that is not translated.
     """
-    (picture,), (result,) = source.graph.inputs, source.graph.outputs
+    (picture,) = source.graph.inputs
+    # Programs of earlier versions read the first output.
+    outputs = sorted(source.outputs.items(), key=lambda output: output[0] != "probabilities")
     size, _, channels = source.graph.tensors[picture].shape[1:].tolist()
     translation = _Translation(source)
     translation.add("Transpose", ["picture"], translation.name(picture), perm=TO_FIRST)
@@ -44,13 +46,15 @@ def write(source: LitertFile, path: Path, sentence: str, entries: dict[str, str]
         if kind not in TRANSLATIONS:
             raise LookupError(f"an operation of kind {kind} cannot be translated to ONNX")
         TRANSLATIONS[kind](translation, operator)
-    translation.add("Identity", [translation.name(result)], "probabilities")
-    width = int(source.graph.tensors[result].shape[-1])
+    results = []
+    for name, tensor in outputs:
+        translation.add("Identity", [translation.name(tensor)], name)
+        results.append(_value(name, ["batch", translation.shape(tensor)[-1]]))
     graph = helper.make_graph(
         translation.nodes,
         "classifier",
         [_value("picture", ["batch", size, size, channels])],
-        [_value("probabilities", ["batch", width])],
+        results,
         translation.constants,
     )
     opset = [helper.make_operatorsetid("", OPSET)]

@@ -17,6 +17,7 @@ from core.export.formats import FORMATS, LABELS, Format
 from core.export.train_program import BACKBONE_FILE, PROGRAM, SPLIT_FILE
 from core.export.verify import size
 from core.model import storage
+from core.model.decision import Decision
 from core.runs.run import BUNDLED, Run
 from core.settings import Settings
 
@@ -32,7 +33,7 @@ MODEL_FILES = {
     BACKBONE_FILE: "The pretrained network, for train.py, if Keras does not have it; prepared "
     "with the Keras format",
     LABELS: "Names of the classes, one per line, in the order of the outputs",
-    storage.MODEL: "What the model is: backbone, size, classes",
+    storage.MODEL: "What the model is: backbone, size, classes, when it is not sure",
     storage.WEIGHTS: "The trained weights, as plain arrays",
     storage.OOD: "Detects pictures that are not like the training pictures",
     storage.LEARNED: "Which pictures it learned from, by SHA-256, so that none is used to test it",
@@ -91,9 +92,11 @@ def pack(run: Run, settings: Settings, chosen: Collection[str] | None = None) ->
         with zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
             for form in forms:
                 _add(archive, run.model_folder / form.file, form.file)
+            written = texts(run, forms)
             for name, path in other_files(run, settings).items():
-                archive.write(path, name)
-            for name, text in texts(run, forms).items():
+                if name not in written:
+                    archive.write(path, name)
+            for name, text in written.items():
                 entry = zipfile.ZipInfo(name, time.localtime()[:6])
                 entry.external_attr = FILE_MODE << 16
                 archive.writestr(entry, text())
@@ -112,14 +115,25 @@ def content(run: Run, form: Format) -> bytes:
     return buffer.getvalue()
 
 
+def decision(run: Run) -> Decision:
+    """The threshold and the level of prediction sets that the owner has chosen."""
+    own, model = run.annotations(), storage.load_description(run.model_folder)
+    return Decision.of(model.set_levels, own.threshold, own.level)
+
+
 def texts(run: Run, forms: Collection[Format]) -> dict[str, Callable[[], str]]:
-    """Functions that write the programs for these formats, the card and the licences, by name."""
+    """Functions that write what depends on the owner's choices, and the licences, by name."""
     model = storage.load_description(run.model_folder)
     backbone = backbones.get(model.backbone)
-    threshold = run.annotations().threshold
-    functions: dict[str, Callable[[], str]] = {CARD: lambda: card(run)}
+    own = run.annotations()
+    chosen = model.model_copy(update={"threshold": own.threshold, "level": own.level})
+    ood = (run.model_folder / storage.OOD).is_file()
+    functions: dict[str, Callable[[], str]] = {
+        CARD: lambda: card(run),
+        storage.MODEL: lambda: chosen.model_dump_json(indent=1),
+    }
     for form in reversed(list(forms)):  # two formats share a program, which reads the first
-        functions[form.program] = partial(programs.prediction, form, model, threshold)
+        functions[form.program] = partial(programs.prediction, form, model, decision(run), ood=ood)
     functions[LICENCES] = lambda: programs.render(
         "licences.md.j2", backbone=backbone, mit=MIT.read_text(encoding="utf-8")
     )

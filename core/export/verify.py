@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,9 +16,13 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from core.evaluation import prediction_sets
+from core.evaluation.report import SetLevel
 from core.export import programs
 from core.export.formats import Format
 from core.jobs.events import Counter
+from core.model import storage
+from core.model.decision import UNCONDITIONAL, Decision
 from core.model.storage import ModelFile
 from core.runs.verification import FileVerification
 from core.settings import MEGABYTE
@@ -26,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3
 """Largest difference of a probability from the report's, for formats that must match it."""
+OOD_TOLERANCE = 0.01
+"""Distance of an OOD score from 1 within which the verdict may differ."""
 ACCURACY_LOSS = 0.02
 """Accuracy that other formats may lose, though always at least one picture."""
 ANSWERS = "answers.npz"
@@ -39,18 +46,19 @@ class HeldOut:
         paths: the files.
         labels: (n,) indices of their classes.
         probabilities: (n, k) of the model, for original pictures those in the report.
+        decision: threshold and prediction sets that the programs are verified with.
+        ood_scores: (n,) of the model; None without a detector.
+        ood_detector: its file; None without one.
         thumbnails: whether the files are the small copies that the run keeps.
     """
 
     paths: tuple[Path, ...]
     labels: np.ndarray
     probabilities: np.ndarray
+    decision: Decision = UNCONDITIONAL
+    ood_scores: np.ndarray | None = None
+    ood_detector: Path | None = None
     thumbnails: bool = False
-
-    @property
-    def accuracy(self) -> float:
-        """Accuracy of the report on these pictures."""
-        return float((self.probabilities.argmax(axis=1) == self.labels).mean())
 
 
 def verify(
@@ -68,7 +76,7 @@ def verify(
         for form, path in made.items():
             try:
                 answers = _answers(Path(scratch) / form.name, form, model)
-                results.append(_compare(form, path, held_out, *answers))
+                results.append(_compare(form, path, held_out, answers))
             except _VerificationError as error:
                 results.append(FileVerification(file=form.file, passed=False, reason=str(error)))
     return results
@@ -78,11 +86,11 @@ def _compare(
     form: Format,
     path: Path,
     held_out: HeldOut,
-    indices: np.ndarray,
-    probabilities: np.ndarray,
-    seconds: np.ndarray,
+    answers: _Answers,
 ) -> FileVerification:
+    indices, probabilities = answers.indices, answers.probabilities
     expected, labels = held_out.probabilities[indices], held_out.labels[indices]
+    decided = _same_decisions(held_out, answers, tolerant=True)
     difference = float(np.abs(probabilities - expected).max())
     predicted = probabilities.argmax(axis=1)
     accuracy = float((predicted == labels).mean())
@@ -92,6 +100,11 @@ def _compare(
         reason = (
             f"{form.file} differs from the report by {difference:.4f} in probability, "
             f"more than {TOLERANCE}; it was withheld."
+        )
+    elif form.exact and not decided.all():
+        reason = (
+            f"{form.file} gives another verdict or prediction set than the model for "
+            f"{int((~decided).sum())} of {len(indices)} held-out pictures; it was withheld."
         )
     elif not np.isfinite(probabilities).all() or expected_accuracy - accuracy > max(
         ACCURACY_LOSS, 1 / len(indices)
@@ -105,13 +118,45 @@ def _compare(
         passed=not reason,
         reason=reason,
         agreement=float((predicted == expected.argmax(axis=1)).mean()),
+        verdicts=float(_same_decisions(held_out, answers, tolerant=False).mean()),
         difference=difference if np.isfinite(difference) else None,
         accuracy=accuracy,
-        milliseconds=1000 * float(np.median(seconds)),
+        milliseconds=1000 * float(np.median(answers.seconds)),
         megabytes=size(path) / MEGABYTE,
         runtime=f"{form.packages[-1]} {_version(form.packages[-1])}",
         thumbnails=held_out.thumbnails,
     )
+
+
+def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> np.ndarray:
+    """Which pictures, (n,) bool, a program decides on as the model does.
+
+    Args:
+        tolerant: whether what the model would decide within the tolerances counts as the same.
+    """
+    probabilities = held_out.probabilities[answers.indices]
+    scores = held_out.ood_scores
+    scores = np.zeros(len(probabilities)) if scores is None else scores[answers.indices]
+    level, shifts = held_out.decision.set_level, (-1, 0, 1) if tolerant else (0,)
+    decisions = [
+        Decision(held_out.decision.threshold + TOLERANCE * shift, level) for shift in shifts
+    ]
+    same = []
+    for row, score, verdict, size in zip(
+        probabilities, scores, answers.verdicts, answers.sizes, strict=True
+    ):
+        verdicts = {
+            decision.verdict(row, score + OOD_TOLERANCE * shift).value
+            for decision in decisions
+            for shift in shifts
+        }
+        sizes = [len(_members(row, level, TOLERANCE * shift)) for shift in shifts]
+        same.append(verdict in verdicts and min(sizes) <= size <= max(sizes))
+    return np.array(same)
+
+
+def _members(row: np.ndarray, level: SetLevel | None, shift: float) -> np.ndarray:
+    return np.empty(0, int) if level is None else prediction_sets.members(row, level.limit + shift)
 
 
 def size(path: Path) -> int:
@@ -132,10 +177,14 @@ def _run_programs(
     for form, path in made.items():
         folder = scratch / form.name
         folder.mkdir()
-        (folder / form.program).write_text(programs.prediction(form, model), encoding="utf-8")
+        detector = held_out.ood_detector
+        program = programs.prediction(form, model, held_out.decision, ood=detector is not None)
+        (folder / form.program).write_text(program, encoding="utf-8")
+        if detector is not None:
+            shutil.copyfile(detector, folder / storage.OOD)
         (folder / "labels.txt").touch()
-        program, answers = str(folder / form.program), str(folder / ANSWERS)
-        tasks.append({"program": program, "model": str(path), "answers": answers})
+        task = {"program": folder / form.program, "model": path, "answers": folder / ANSWERS}
+        tasks.append({name: str(value) for name, value in task.items()})
     pictures = [str(picture) for picture in held_out.paths]
     request = scratch / "request.json"
     request.write_text(json.dumps({"pictures": pictures, "tasks": tasks}), encoding="utf-8")
@@ -163,29 +212,35 @@ def _run_programs(
             logger.error("%s: %s", what, errors.read().decode(errors="replace"))
 
 
-def _answers(
-    folder: Path, form: Format, model: ModelFile
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Indices of the pictures that a program could read, their probabilities and seconds."""
+@dataclass(frozen=True)
+class _Answers:
+    """What a program says of the pictures that it could read, whose places are `indices`."""
+
+    indices: np.ndarray
+    probabilities: np.ndarray
+    seconds: np.ndarray
+    verdicts: np.ndarray
+    sizes: np.ndarray
+
+
+def _answers(folder: Path, form: Format, model: ModelFile) -> _Answers:
     try:
         with np.load(folder / ANSWERS, allow_pickle=False) as file:
-            indices, probabilities, seconds = (
-                file[name] for name in ("indices", "probabilities", "seconds")
-            )
+            answers = _Answers(**file)
     except (OSError, ValueError, LookupError, BadZipFile) as error:
         raise _VerificationError(
             f"{form.file} could not be opened in a fresh process; it was withheld. "
             "The log says why."
         ) from error
-    if not len(indices):
+    if not len(answers.indices):
         raise _VerificationError(
             f"{form.file} could not be verified: Pillow alone opens none of the held-out pictures."
         )
-    if probabilities.shape != (len(indices), len(model.classes)):
+    if answers.probabilities.shape != (len(answers.indices), len(model.classes)):
         raise _VerificationError(
             f"{form.file} does not give a probability for each class; it was withheld."
         )
-    return indices, probabilities, seconds
+    return answers
 
 
 def _version(package: str) -> str:

@@ -11,7 +11,8 @@ from typing import TypeVar
 from core import images
 from core.archive.sources import Source
 from core.errors import BadImage
-from core.model.classifier import Classifier, Prediction, Verdict
+from core.model.classifier import Classifier, Prediction
+from core.model.decision import PredictionSet, Verdict
 from core.system import threads
 
 Item = TypeVar("Item")
@@ -27,6 +28,7 @@ class Row:
         predictions: most likely first; empty if the picture could not be read.
         verdict: how far to trust the first; None if the picture could not be read.
         ood_score: over 1 if the picture is out-of-distribution; None without a detector.
+        prediction_set: classes one of which is right; None for a single class.
         problem: why the picture could not be read; empty if it could.
         thumbnail: JPEG bytes of what the model saw, if they were asked for.
     """
@@ -35,6 +37,7 @@ class Row:
     predictions: tuple[Prediction, ...] = ()
     verdict: Verdict | None = None
     ood_score: float | None = None
+    prediction_set: PredictionSet | None = None
     problem: str = ""
     thumbnail: bytes = b""
 
@@ -67,8 +70,14 @@ def answers(
         answer = classifier.answer(picture)
         predictions = classifier.top(answer.probabilities, top)
         small = images.thumbnail(picture, thumbnail_edge) if thumbnail_edge else b""
-        verdict = classifier.verdict(answer)
-        return Row(source.name, predictions, verdict, answer.ood_score, thumbnail=small)
+        return Row(
+            source.name,
+            predictions,
+            classifier.verdict(answer),
+            answer.ood_score,
+            classifier.prediction_set(answer),
+            thumbnail=small,
+        )
 
     with closing(each(build, sources, predict)) as rows:
         yield from rows

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -17,17 +16,10 @@ from core.backbones import Backbone, imagenet_labels, serving
 from core.errors import RunDamaged
 from core.model import heatmap
 from core.model.appearance import Appearance
+from core.model.decision import UNCONDITIONAL, Decision, PredictionSet, Verdict
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.settings import Settings
-
-
-class Verdict(StrEnum):
-    """How far to trust an answer."""
-
-    SURE = "sure"
-    NOT_SURE = "not sure"
-    UNLIKE = "not like the training pictures"
 
 
 @dataclass(frozen=True)
@@ -133,7 +125,7 @@ class Classifier:
         labels: names of the classes, by index.
         size: edge of its square input, in pixels.
         crop: edge of the centre crop relative to a picture's shorter edge.
-        threshold: probability below which the answer is "not sure".
+        decision: when the answer is "not sure", and whether there are prediction sets.
         appearance: statistics of its training pictures; None if unknown.
     """
 
@@ -147,11 +139,11 @@ class Classifier:
         crop: float,
         head: DenseHead | None = None,
         ood_detector: OodDetector | None = None,
-        threshold: float = 0.0,
+        decision: Decision = UNCONDITIONAL,
         appearance: Appearance | None = None,
     ) -> None:
         self.title, self.labels, self.size, self.crop = title, labels, size, crop
-        self.threshold, self.appearance = threshold, appearance
+        self.decision, self.appearance = decision, appearance
         self._model, self._head, self.ood_detector = model, head, ood_detector
 
     @classmethod
@@ -208,10 +200,11 @@ class Classifier:
 
     def verdict(self, answer: Answer) -> Verdict:
         """How far to trust an answer."""
-        if answer.ood_score is not None and answer.ood_score > 1:
-            return Verdict.UNLIKE
-        sure = float(answer.probabilities.max()) >= self.threshold
-        return Verdict.SURE if sure else Verdict.NOT_SURE
+        return self.decision.verdict(answer.probabilities, answer.ood_score)
+
+    def prediction_set(self, answer: Answer) -> PredictionSet | None:
+        """Classes one of which is right; None for a single class, or if none are promised."""
+        return self.decision.prediction_set(answer.probabilities, answer.ood_score, self.labels)
 
     @property
     def file(self) -> Path:

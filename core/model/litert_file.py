@@ -36,6 +36,12 @@ class LitertFile:
             output.name.decode(): output for output in self._model.signatureDefs[0].outputs
         }
 
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Index of the tensor of each output, by its name."""
+        outputs = self._model.signatureDefs[0].outputs
+        return {output.name.decode(): int(output.tensorIndex) for output in outputs}
+
     def output_of(self, layer: str) -> int:
         """Index of the output tensor of a Keras layer.
 

@@ -15,8 +15,11 @@ from safetensors.numpy import load_file, save_file
 from core import backbones
 from core.backbones import serving
 from core.errors import RunDamaged
+from core.evaluation import prediction_sets
+from core.evaluation.report import SetLevel
 from core.model.appearance import Appearance
 from core.model.classifier import Classifier, Open, opened
+from core.model.decision import Decision
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.settings import Settings
@@ -56,6 +59,12 @@ class ModelFile(BaseModel):
     """Temperature of the calibration; the weights of the head already include it."""
     cut: str | None = None
     """The stage below the first trained one; None if the backbone stayed frozen."""
+    set_levels: tuple[SetLevel, ...] = Field((), max_length=len(prediction_sets.LEVELS))
+    """Levels of prediction sets that the model offers, in ascending order."""
+    threshold: float = Field(0.0, ge=0, le=1)
+    """Only in bundles: the probability below which the answer is "not sure"."""
+    level: float | None = Field(None, ge=0, lt=1)
+    """Only in bundles: the chosen level of prediction sets; 0 for none, None for the default."""
 
     @property
     def fine_tuned(self) -> bool:
@@ -165,11 +174,13 @@ def classifier(
     open_model: Open = opened,
     *,
     threshold: float = 0.0,
+    level: float | None = None,
 ) -> Classifier:
     """A trained model, ready to predict: a serving model, the backbone's or its own, and the head.
 
     Args:
         threshold: probability below which the answer is "not sure".
+        level: of prediction sets; 0 for none, None for the default.
 
     Raises:
         RunDamaged: its files cannot be read.
@@ -186,7 +197,7 @@ def classifier(
         crop=model.crop,
         head=head,
         ood_detector=load_ood_detector(folder, head.inputs),
-        threshold=threshold,
+        decision=Decision.of(model.set_levels, threshold, level),
         appearance=load_appearance(folder),
     )
 

@@ -1,4 +1,4 @@
-"""After the report: LiteRT file, label issues, learning curve, OOD detector, heat maps, speed."""
+"""After the report: OOD detector, LiteRT file, label issues, learning curve, heat maps, speed."""
 
 from __future__ import annotations
 
@@ -56,11 +56,12 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         Cancelled: the job was cancelled.
     """
     steps: tuple[tuple[str, Callable[[TrainingContext, Run, TrainingOutputs], None]], ...] = (
+        # Before the export, which is verified with it.
+        ("Pictures unlike the training pictures cannot be detected", fit_ood),
         ("The file to download could not be made", export),
         ("Wrong labels could not be looked for", find_label_issues),
         ("The learning curve could not be drawn", learning_curve),
         ("The effect of groups on the score could not be measured", measure_inflation),
-        ("Pictures unlike the training pictures cannot be detected", fit_ood),
         ("The appearance of its pictures could not be measured", measure_appearance),
         ("Heat maps could not be drawn", draw_heatmaps),
         ("Its speed could not be measured", measure_footprint),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from core import images, intake
@@ -13,6 +15,30 @@ from core.model.classifier import Classifier, on_one_thread
 from core.runs.run import Run
 from core.training.calibrated_head import CalibratedHead
 from core.training.context import TrainingContext
+
+
+@dataclass(frozen=True)
+class CalibrationPictures:
+    """Pictures that the model's decisions are calibrated on: it was not trained on them.
+
+    Attributes:
+        labels: (m,) int64.
+        probabilities: (m, k) float64.
+        groups: (m,) int64, equal for pictures that look the same or were taken in one burst.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    groups: np.ndarray
+
+
+def calibration_pictures(context: TrainingContext, head: CalibratedHead) -> CalibrationPictures:
+    """The validation pictures, with the predictions of a head."""
+    return CalibrationPictures(
+        context.labels("validation"),
+        head.validation,
+        splitting.groups(context.of("validation"), bursts=True),
+    )
 
 
 def predict_test(
@@ -62,6 +88,7 @@ def write_report(
     if head.temperature is not None:
         uncalibrated = calibration.scale(probabilities.astype(np.float64), 1 / head.temperature)
     examples, classes = context.of("test"), context.dataset.classes
+    calibrated_on = calibration_pictures(context, head)
     run.write_thumbnails(_thumbnail(context, example) for example in examples)
     report = evaluate(
         context.labels("test"),
@@ -70,9 +97,10 @@ def write_report(
         names=[example.name for example in examples],
         temperature=head.temperature,
         uncalibrated=uncalibrated,
-        validation=head.validation,
-        validation_labels=context.labels("validation"),
-        validation_groups=splitting.groups(context.of("validation"), bursts=True),
+        validation=calibrated_on.probabilities,
+        validation_labels=calibrated_on.labels,
+        validation_groups=calibrated_on.groups,
+        set_levels=storage.load_description(run.model_folder).set_levels,
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
         groups=splitting.groups(examples, bursts=True),
         leaked=splitting.leaked(context.dataset, context.learned),

@@ -16,6 +16,7 @@ from core import __version__, backbones
 from core.dataset import Split, split
 from core.distributed import fine_tuning
 from core.estimating import resources, unit_costs
+from core.evaluation import prediction_sets
 from core.jobs.events import Counter, Emit, Kept, Note
 from core.model import storage
 from core.model.dense import DenseHead
@@ -243,6 +244,7 @@ def _save(
         stage: index of the stage below them.
     """
     network = context.network
+    calibrated_on = scoring.calibration_pictures(context, head)
     storage.save(
         run.model_folder,
         ModelFile(
@@ -255,6 +257,9 @@ def _save(
             dropout=context.config.head.dropout,
             temperature=head.temperature,
             cut=network.cut(stage),
+            set_levels=prediction_sets.calibrate(
+                calibrated_on.labels, calibrated_on.probabilities, calibrated_on.groups
+            ),
         ),
         head.head.arrays() | network.arrays | (trained or {}),
     )

@@ -123,6 +123,7 @@ def evaluate_on(
     from core.model import batch
 
     classifier = find(name, settings, on_one_thread)
+    set_level = classifier.decision.set_level
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         dataset = group(intake.take_in(source, source.stem, Path(scratch), settings)).dataset
@@ -152,5 +153,6 @@ def evaluate_on(
         classifier.labels,
         names=[example.name for example in examples],
         groups=splitting.groups(examples, bursts=True),
+        set_levels=() if set_level is None else (set_level,),
         left_out=int(known.sum()),
     )

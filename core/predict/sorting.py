@@ -11,7 +11,7 @@ from typing import IO
 
 from core.archive.sources import Source
 from core.model.batch import Row
-from core.model.classifier import Verdict
+from core.model.decision import Verdict
 
 OTHERS = {
     Verdict.NOT_SURE: "_not sure",

@@ -15,7 +15,7 @@ from core.errors import LimitExceeded
 from core.model.batch import Row
 from core.system import files
 
-Cell = str | int | float | None
+Cell = str | int | float | tuple[str, ...] | None
 Add = Callable[[Row], None]
 
 COLUMNS = (
@@ -26,16 +26,21 @@ COLUMNS = (
     "next label",
     "next probability",
     "verdict",
+    "prediction set",
+    "set coverage",
     "problem",
 )
+SEPARATOR = "; "
+"""Between the classes of a prediction set, whose names often have commas."""
 SHEET_ROWS = 1_048_576
 """Rows of an Excel sheet, with the header."""
-WIDTHS = (40, 30, 8, 12, 30, 16, 14, 40)  # of the columns in Excel, in characters
+WIDTHS = (40, 30, 8, 12, 30, 16, 14, 40, 14, 40)  # of the columns in Excel, in characters
 
 
 def cells(row: Row) -> tuple[Cell, ...]:
     """The cells of a row; None for an empty one."""
     first, second = (*row.predictions, None, None)[:2]
+    likely = row.prediction_set
     return (
         row.file,
         first.label if first else None,
@@ -44,6 +49,8 @@ def cells(row: Row) -> tuple[Cell, ...]:
         second.label if second else None,
         second.probability if second else None,
         row.verdict.value if row.verdict else None,
+        likely.labels if likely else None,
+        likely.level if likely else None,
         row.problem or None,
     )
 
@@ -91,7 +98,13 @@ def _csv(path: Path) -> Iterator[Add]:
         yield add
 
 
+def joined(cell: Cell) -> str | int | float | None:
+    """The cell as one value: the classes of a prediction set in one text."""
+    return SEPARATOR.join(cell) if isinstance(cell, tuple) else cell
+
+
 def _csv_cell(cell: Cell) -> str:
+    cell = joined(cell)
     if cell is None:
         return ""
     if isinstance(cell, float):
@@ -134,7 +147,7 @@ def _excel(path: Path) -> Iterator[Add]:
                     f"Expected at most {SHEET_ROWS - 1:,} pictures for an Excel sheet, found more. "
                     "Write CSV instead."
                 )
-            for column, cell in enumerate(cells(row)):
+            for column, cell in enumerate(map(joined, cells(row))):
                 if isinstance(cell, str):
                     # Always as a string, never as a formula or a link.
                     sheet.write_string(written, column, cell)

@@ -56,6 +56,7 @@ class Annotations(BaseModel, frozen=True, extra="forbid"):
         tags: words to find the run by.
         threshold: probability below which the answer is "not sure"; 0 answers always.
         aim: share of the validation pictures that the threshold was chosen to answer.
+        level: of prediction sets; 0 for none, None for the default.
         corrections: applied by the next training, at most one per picture.
     """
 
@@ -63,6 +64,7 @@ class Annotations(BaseModel, frozen=True, extra="forbid"):
     tags: tuple[str, ...] = Field((), max_length=TAGS)
     threshold: float = Field(0.0, ge=0, le=1)
     aim: float = Field(1.0, ge=0, le=1)
+    level: float | None = Field(None, ge=0, lt=1)
     corrections: tuple[Correction, ...] = ()
 
     def named(self, name: str) -> Annotations:

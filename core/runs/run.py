@@ -158,6 +158,7 @@ class Run(RunArtifacts):
             settings,
             open_model,
             threshold=own.threshold,
+            level=own.level,
         )
 
     def clear(self) -> None:

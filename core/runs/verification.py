@@ -15,6 +15,8 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
         passed: whether the file is offered for download.
         reason: why not; empty if it passed.
         agreement: share of the pictures for which it names the same class as the report.
+        verdicts: share of the pictures with the same verdict and as many classes in the prediction
+            set as the model gives; None in earlier results.
         difference: largest difference of a probability from the report's.
         accuracy: share of the pictures that it gets right.
         milliseconds: median time per picture, without decoding.
@@ -28,6 +30,7 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
     passed: bool
     reason: str = ""
     agreement: float | None = None
+    verdicts: float | None = None
     difference: float | None = None
     accuracy: float | None = None
     milliseconds: float | None = None

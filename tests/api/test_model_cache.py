@@ -46,7 +46,7 @@ def test_a_changed_model_is_opened_again(home: Settings) -> None:
     before = cache.classifier(run.id)
     assert cache.classifier(run.id) is before
     run.annotate(lambda annotations: annotations.model_copy(update={"threshold": 0.9}))
-    assert cache.classifier(run.id).threshold == 0.9
+    assert cache.classifier(run.id).decision.threshold == 0.9
     shutil.rmtree(run.path)
     with pytest.raises(UnknownModel):
         cache.classifier(run.id)

@@ -26,6 +26,10 @@ def assert_result_of(classifier: Classifier, content: bytes, result: dict) -> No
     """The result for a picture is what `core` predicts, ten classes of it."""
     answer = classifier.answer(classifier.load(content))
     assert result["verdict"] == classifier.verdict(answer)
+    likely = classifier.prediction_set(answer)
+    assert result["prediction_set"] == (
+        likely and {"level": likely.level, "labels": [*likely.labels]}
+    )
     expected = classifier.top(answer.probabilities, 10)
     for returned, prediction in zip(result["predictions"], expected, strict=True):
         assert (returned["label"], returned["index"]) == (prediction.label, prediction.index)

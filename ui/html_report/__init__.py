@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from plotly.graph_objects import Figure
 from plotly.offline import get_plotlyjs
 
-from core.evaluation import describe
+from core.evaluation import describe, wording
 from core.export import card
 from core.export.card import Facts
 from core.runs import comparison
@@ -54,6 +54,7 @@ def render(run: Run) -> str:
     environment.filters |= {
         "figure": lambda estimate: _unbroken(describe(estimate)),
         "share": lambda value: _unbroken(text.share(value)),
+        "promise": lambda level: _unbroken(wording.promise(level)),
         "prose": lambda sentence: text.short(sentence, PROSE).replace(" %", "\N{NO-BREAK SPACE}%"),
         "count": text.count,
         "duration": text.duration,

@@ -44,7 +44,10 @@ def show(model: str, count: int, settings: Settings) -> None:
         parts = resources.live_parts(model)
     classifier = resources.classifier(model)
     data = view_data("prediction_view.js", model, classifier, parts, settings)
-    data["model"] |= {"threshold": classifier.threshold, "check": _check(model, classifier)}
+    data["model"] |= {
+        "threshold": classifier.decision.threshold,
+        "check": _check(model, classifier),
+    }
     _VIEW(key="live view", data=data | {"count": count, "ramp": heatmap.RAMP})
     _live_transport(model)
 

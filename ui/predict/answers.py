@@ -9,13 +9,18 @@ import numpy as np
 import streamlit as st
 
 from core.errors import BadImage
-from core.model.classifier import Answer, Classifier, Prediction, Verdict
+from core.evaluation import wording
+from core.model.classifier import Answer, Classifier, Prediction
+from core.model.decision import PredictionSet, Verdict
+from core.predict import table
 from ui import resources, state, text, widgets
 from ui.predict import why
 from ui.predict.pictures import Picture, preview
 
 SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Not like the training pictures"}
-HEADER = ("file", "rank", "label", "index", "probability", "verdict")
+HEADER = ("file", "rank", "label", "index", "probability", "verdict", "prediction set")
+NAMED = 12
+"""Classes of a prediction set that are named."""
 
 
 def show(pictures: Sequence[Picture], model: str, count: int) -> None:
@@ -58,6 +63,8 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
                 widgets.bar(guess.label, guess.probability, share)
             else:
                 st.markdown(f":gray[{text.plain(guess.label, 120)} · {share}]")
+        if (likely := classifier.prediction_set(answer)) is not None:
+            st.markdown(_one_of(likely))
         if verdict is not Verdict.UNLIKE:
             st.caption(
                 f"Likeliest class: **{text.plain(best.label, 60)}**, index {best.index} "
@@ -82,9 +89,17 @@ def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
     elif verdict is Verdict.NOT_SURE:
         st.info(
             f"**Not sure.** The best answer has {text.share(best.probability)}, "
-            f"and this model does not answer below {text.share(classifier.threshold)}.",
+            f"and this model does not answer below {text.share(classifier.decision.threshold)}.",
             icon=":material/help:",
         )
+
+
+def _one_of(likely: PredictionSet) -> str:
+    """`One of: tulip, rose (95 % of such sets contain the right class)`."""
+    names = ", ".join(text.plain(label, 60) for label in likely.labels[:NAMED])
+    more = len(likely.labels) - NAMED
+    rest = f" and {more:,} more" if more > 0 else ""
+    return f"One of: **{names}**{rest} ({wording.promise(likely.level)})"
 
 
 def _summary(answer: Answer | str, classifier: Classifier) -> str:
@@ -132,10 +147,11 @@ def _csv_rows(
     """One row per picture and answer."""
     for picture, answer in zip(pictures, results, strict=True):
         if isinstance(answer, str):
-            yield picture.name, "", answer, "", "", ""
+            yield picture.name, "", answer, "", "", "", ""
             continue
-        verdict = classifier.verdict(answer).value
+        verdict, likely = classifier.verdict(answer).value, classifier.prediction_set(answer)
+        one_of = table.SEPARATOR.join(likely.labels) if likely else ""
         guesses = classifier.top(answer.probabilities, count)
         for rank, guess in enumerate(guesses, start=1):
             probability = np.format_float_positional(guess.probability, 6)
-            yield picture.name, rank, guess.label, guess.index, probability, verdict
+            yield picture.name, rank, guess.label, guess.index, probability, verdict, one_of

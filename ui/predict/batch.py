@@ -17,7 +17,8 @@ from core.errors import LimitExceeded, TuskerError
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.model.batch import Row, answers
-from core.model.classifier import Verdict, on_one_thread
+from core.model.classifier import on_one_thread
+from core.model.decision import Verdict
 from core.predict import lookup, sorting, table
 from core.settings import Settings
 from core.system import files
@@ -31,8 +32,8 @@ SHOWN = 1_000
 BARS = 12
 """Labels that have a bar."""
 ORDER = (
-    *("Picture", "Label", "Probability", "Verdict", "Problem", "File"),
-    *("Next label", "Next probability", "Index"),
+    *("Picture", "Label", "Probability", "Verdict", "Prediction set", "Problem", "File"),
+    *("Next label", "Next probability", "Index", "Set coverage"),
 )
 """Columns of the table on the page; columns without any value are left out."""
 THUMBNAIL = 48
@@ -256,7 +257,7 @@ def _still_here(progress: BatchProgress, settings: Settings) -> bool:
 
 
 def _table(rows: list[Row]) -> None:
-    columns = zip(*(table.cells(row) for row in rows[:SHOWN]), strict=True)
+    columns = zip(*(map(table.joined, table.cells(row)) for row in rows[:SHOWN]), strict=True)
     named = zip(table.COLUMNS, columns, strict=True)
     percent = st.column_config.NumberColumn(format="percent")
     pictures = {"Picture": [_data_url(row.thumbnail) for row in rows[:SHOWN]]}
@@ -266,11 +267,8 @@ def _table(rows: list[Row]) -> None:
         placeholder="",
         row_height=THUMBNAIL,
         column_order=ORDER,
-        column_config={
-            "Picture": st.column_config.ImageColumn(width=THUMBNAIL + 16),
-            "Probability": percent,
-            "Next probability": percent,
-        },
+        column_config=dict.fromkeys(("Probability", "Next probability", "Set coverage"), percent)
+        | {"Picture": st.column_config.ImageColumn(width=THUMBNAIL + 16)},
         alt="The answer for each picture",
     )
     if len(rows) > SHOWN:

@@ -7,7 +7,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from core.evaluation import wording
 from core.export.formats import Format
+from core.model import storage
+from core.model.decision import UNCONDITIONAL, Decision
 from core.model.storage import ModelFile
 
 HERE = Path(__file__).parent
@@ -15,13 +18,24 @@ RUNNER = HERE / "run_program.py"
 """Runs a program on pictures, in a separate process."""
 
 
-def prediction(form: Format, model: ModelFile, threshold: float = 0.0) -> str:
-    """The program that predicts with a file of this format.
+def prediction(
+    form: Format, model: ModelFile, decision: Decision = UNCONDITIONAL, *, ood: bool = False
+) -> str:
+    """The program that predicts with a file of this format, and decides as the app does.
 
     Args:
-        threshold: probability below which the program adds that it is not sure.
+        decision: threshold and prediction sets.
+        ood: whether the model has an OOD detector, whose file lies beside the program.
     """
-    return render("predict.py.j2", form=form, file=form.file, saved=model, threshold=threshold)
+    name = storage.OOD if ood else ""
+    return snippet("predict.py.j2", model, decision, form=form, file=form.file, ood=name)
+
+
+def snippet(template: str, model: ModelFile, decision: Decision, **values: object) -> str:
+    """A program from a template, which may read the model and the decision."""
+    level = decision.set_level
+    promise = wording.promise(level.level) if level else ""
+    return render(template, saved=model, decision=decision, promise=promise, **values)
 
 
 def environment(**options: Any) -> Environment:

@@ -31,7 +31,7 @@ def imported(path: str) -> ModuleType:
 
 
 def answer(program: ModuleType, model: str, answers: str, done: int) -> None:
-    """Write the probabilities of all pictures that the program can read."""
+    """Write the answers to all pictures that the program can read."""
 
     def load(path: str) -> np.ndarray | None:
         try:
@@ -40,16 +40,28 @@ def answer(program: ModuleType, model: str, answers: str, done: int) -> None:
             return None
 
     predict = program.load_model(Path(model))
-    indices, probabilities, seconds = [], [], []
+    indices, probabilities, seconds, verdicts, sizes = [], [], [], [], []
     with ThreadPoolExecutor(DECODERS) as threads:
         for index, view in enumerate(threads.map(load, REQUEST["pictures"])):
             if view is not None:
                 start = time.perf_counter()
-                probabilities.append(predict(view))
+                outputs = predict(view)
                 seconds.append(time.perf_counter() - start)
+                probabilities.append(outputs["probabilities"][0])
+                # A program has these functions if the model can doubt and offers sets.
+                verdicts.append(program.verdict(outputs) if hasattr(program, "verdict") else "sure")
+                likely = getattr(program, "prediction_set", lambda _: ())(probabilities[-1])
+                sizes.append(len(likely))
                 indices.append(index)
             print(done + index + 1, flush=True)
-    np.savez(answers, indices=indices, probabilities=probabilities, seconds=seconds)
+    np.savez(
+        answers,
+        indices=indices,
+        probabilities=probabilities,
+        seconds=seconds,
+        verdicts=np.array(verdicts, str),
+        sizes=np.array(sizes, int),
+    )
 
 
 for number, task in enumerate(REQUEST["tasks"]):

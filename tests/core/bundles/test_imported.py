@@ -11,8 +11,10 @@ import pytest
 from core.bundles import ImportedModel, imported
 from core.bundles.imported_model import serving
 from core.errors import BadBundle, RunDamaged, UnknownModel
+from core.export import packing
 from core.jobs import State, scheduling
 from core.model import storage
+from core.model.decision import Decision
 from core.pipeline.worker import work
 from core.predict import lookup
 from core.settings import Settings
@@ -107,7 +109,24 @@ def test_its_threshold_is_that_of_whoever_brought_it(packed):
     found = imported.import_bundle(stream, "  two \n words ", done.settings)
     assert found.title == "two words"
     found.annotate(lambda annotations: annotations.model_copy(update={"threshold": 0.9}))
-    assert lookup.find(found.id, done.settings).threshold == 0.9
+    assert lookup.find(found.id, done.settings).decision.threshold == 0.9
+
+
+def test_a_bundle_brings_the_threshold_and_the_level_of_its_owner(trained, tmp_path):
+    done = trained()
+    levels = storage.load_description(done.run.model_folder).set_levels
+    chosen = {"threshold": 0.7, "level": levels[0].level}
+    done.run.annotate(lambda own: own.model_copy(update=chosen))
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(packing.pack(done.run, done.settings))
+    expected = Decision(0.7, levels[0])
+    assert done.run.classifier(done.settings).decision == expected
+    with path.open("rb") as stream:
+        found = imported.import_bundle(stream, "mine", done.settings)
+    assert found.classifier(done.settings).decision == expected
+    assert lookup.find(str(path), done.settings).decision == expected
+    found.annotate(lambda own: own.model_copy(update={"level": 0.0}))
+    assert found.classifier(done.settings).decision == Decision(0.7)
 
 
 def test_a_file_that_changed_is_noticed(packed):

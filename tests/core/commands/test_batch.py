@@ -81,7 +81,7 @@ def test_a_folder_without_a_table_is_answered_line_by_line(said: Said, folder: P
     found = [json.loads(line) for line in out.splitlines()]
     assert code == 2
     assert [Path(one["file"]).name for one in found] == ["7.jpg", "8.jpg", "9.jpg", "10.jpg"]
-    assert all(one.keys() == {"file", "predictions", "verdict"} for one in found)
+    assert all(one.keys() == {"file", "predictions", "verdict", "prediction_set"} for one in found)
     assert all(len(one["predictions"]) == 1 for one in found)
 
 

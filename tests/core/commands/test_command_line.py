@@ -196,7 +196,7 @@ def test_json_is_one_object_a_picture(command: Command, photographs: list[Path])
     objects = [json.loads(line) for line in answer.stdout.splitlines()]
     assert [found["file"] for found in objects] == [str(path) for path in photographs]
     for found in objects:
-        assert found.keys() == {"file", "predictions", "verdict"}
+        assert found.keys() == {"file", "predictions", "verdict", "prediction_set"}
         assert found["verdict"] == "sure"
         first, second = found["predictions"]
         assert first.keys() == {"label", "index", "probability"}

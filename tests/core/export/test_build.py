@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +210,19 @@ def test_from_the_second_run_of_a_backbone_on_only_a_saved_model_takes_tensorflo
     )
     assert told.stdout.strip() == "[]", told.stderr
     assert there(done.run) == ALL - {SAVED_MODEL}
+
+
+@pytest.mark.parametrize("form", [FORMATS[0], named(["onnx"])[0]])
+def test_a_file_whose_program_gives_another_verdict_than_the_model_is_withheld(trained, form):
+    done = trained()
+    known = build.held_out(done.run, done.pictures, done.settings)
+    assert known.decision.threshold > 0, "so that some pictures are not sure"
+    assert known.decision.set_level is not None
+    saved, _ = storage.load(done.run.model_folder)
+    made = {form: done.run.model_folder / form.file}
+    (found,) = verify.verify(made, saved, known, lambda *_: None)
+    assert (found.passed, found.verdicts) == (True, 1.0)
+    unlike = replace(known, ood_scores=np.full(len(known.labels), 2.0))
+    (found,) = verify.verify(made, saved, unlike, lambda *_: None)
+    assert not found.passed
+    assert f"verdict or prediction set than the model for {len(known.labels)} of" in found.reason

@@ -1,7 +1,6 @@
 """The programs that ship with a model answer as the app does, wherever they lie."""
 
 import io
-import itertools
 import subprocess
 import sys
 import zipfile
@@ -10,14 +9,18 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from core.evaluation import wording
+from core.evaluation.report import SetLevel
 from core.export import packing, programs
 from core.export.formats import FORMATS, INT8
 from core.model import storage
+from core.model.decision import Decision, Verdict
 from core.model.storage import ModelFile
 from tests.shapes import draw, encoded
 
 TURNED = 6
 """EXIF: to be shown a quarter turn to the right."""
+LEVEL = SetLevel(level=0.95, limit=0.8)
 SAVED = ModelFile(backbone="tiny", classes=("ant", "bee"), size=32, crop=0.94)
 
 
@@ -43,70 +46,69 @@ def pictures(tmp_path):
     return found
 
 
-IN_TURN = """
-import runpy, sys
-programs = sys.argv[1].split(",")
-del sys.argv[1]
-for program in programs:
-    runpy.run_path(program, run_name="__main__")
-"""
+def choose(run, classifier, views):
+    """Put a threshold and a level in force with which some of the pictures are in doubt."""
+    found = np.sort(np.stack([classifier.answer(view).probabilities for view in views]))
+    level = SetLevel(level=0.9, limit=float(np.median(found[:, -1])))
+    model = storage.load_description(run.model_folder)
+    changed = model.model_copy(update={"set_levels": (level,)})
+    (run.model_folder / storage.MODEL).write_text(changed.model_dump_json())
+    run.complete_with("shapes", 0.0, 0.0)
+    threshold = float(np.quantile(found[:, -1], 0.4))
+    run.annotate(lambda own: own.model_copy(update={"threshold": threshold, "level": 0.9}))
 
 
-@pytest.mark.parametrize("tensorflow", [False, True])
-def test_programs_print_what_the_model_answers_wherever_the_bundle_lies(
-    trained, pictures, tmp_path, tensorflow
+@pytest.mark.parametrize("form", [form for form in FORMATS if form.file != INT8])
+def test_a_program_prints_what_the_page_shows_wherever_the_bundle_lies(
+    trained, pictures, tmp_path, form
 ):
-    programs = [
-        str(tmp_path / "bundle" / form.program)
-        for form in FORMATS
-        if form.tensorflow == tensorflow and form.file != INT8
-    ]
-    assert len(programs) == 2
     done = trained("balanced")
+    tests = done.run.dataset().of("test")
+    pictures |= {f"{n}.png": (done.pictures / e.path).read_bytes() for n, e in enumerate(tests)}
+    for name, content in pictures.items():
+        (tmp_path / name).write_bytes(content)
+    classifier = done.run.classifier(done.settings)
+    choose(done.run, classifier, [classifier.load(content) for content in pictures.values()])
     with zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings))) as archive:
         archive.extractall(tmp_path / "bundle")
     classifier = done.run.classifier(done.settings)
-    wanted = []
+    wanted, seen = [], set()
     for name, content in pictures.items():
         wanted.append(name)
-        found = classifier.answer(classifier.load(content)).probabilities
+        answer = classifier.answer(classifier.load(content))
+        found, verdict = answer.probabilities, classifier.verdict(answer)
         for rank, label in enumerate(np.argsort(-found)[:3], start=1):
             named = classifier.labels[label]
             wanted.append(f"{rank}: {named} with probability {found[label]:.2f}")
-    # In one process, as TensorFlow takes seconds to import.
-    command = [sys.executable, "-I", "-c", IN_TURN, ",".join(programs), *pictures]
+        if verdict is not Verdict.SURE:
+            wanted.append(verdict.value)
+        likely = classifier.prediction_set(answer)
+        if likely is not None:
+            wanted.append(f"one of: {', '.join(likely.labels)} ({wording.promise(0.9)})")
+        seen.add((verdict, likely is not None))
+    assert {verdict for verdict, _ in seen} == set(Verdict), "each verdict occurs"
+    assert {(Verdict.SURE, False), (Verdict.UNLIKE, False)} <= seen
+    assert (Verdict.NOT_SURE, True) in seen
+    command = [sys.executable, "-I", str(tmp_path / "bundle" / form.program), *pictures]
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines() == wanted * 2
+    assert said.stdout.splitlines() == wanted
 
 
-def test_programs_are_short_and_in_good_shape(tmp_path):
-    for form, threshold in itertools.product(FORMATS, (0.0, 0.5)):
-        written = programs.prediction(form, SAVED, threshold)
-        assert len(written.splitlines()) < 60
-        assert form.file in written
-        compile(written, form.program, "exec")
-        (tmp_path / f"{form.name}-{threshold}.py").write_text(written)
-    for command in (["format", "--check"], ["check"]):
-        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--line-length=100"]
-        subprocess.run([*ruff, tmp_path], check=True)
-
-
-def test_a_program_says_when_it_is_not_sure(trained, pictures, tmp_path):
-    done = trained()
-    classifier = done.run.classifier(done.settings)
-    certainty = {
-        name: float(classifier.answer(classifier.load(content)).probabilities.max())
-        for name, content in pictures.items()
-    }
-    name = min(certainty, key=lambda name: certainty[name])
-    done.run.annotate(lambda said: said.model_copy(update={"threshold": 1.0}))
-    with zipfile.ZipFile(
-        io.BytesIO(packing.pack(done.run, done.settings, [storage.LITERT]))
-    ) as archive:
-        archive.extractall(tmp_path / "bundle")
-    command = [sys.executable, "-I", str(tmp_path / "bundle" / "predict.py"), name]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert said.stdout.splitlines()[-1] == "not sure"
+@pytest.mark.parametrize("ood", [False, True])
+@pytest.mark.parametrize("decision", [Decision(), Decision(0.5), Decision(0.0, LEVEL)])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_program_is_short_and_in_good_shape(form, decision, ood, tmp_path):
+    written = programs.prediction(form, SAVED, decision, ood=ood)
+    assert len(written.splitlines()) < 100
+    assert form.file in written
+    compile(written, form.program, "exec")
+    path = tmp_path / form.program
+    path.write_text(written)
+    ruff = [sys.executable, "-m", "ruff"]
+    subprocess.run(
+        [*ruff, "format", "--isolated", "--line-length=100", "--check", path], check=True
+    )
+    subprocess.run([*ruff, "check", "--isolated", "--line-length=100", path], check=True)
 
 
 def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
@@ -123,7 +125,10 @@ def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
 
 @pytest.mark.parametrize("template", ["predict.js.j2", "Classifier.kt.j2"])
 def test_programs_for_elsewhere_have_the_sizes_of_the_model(template):
-    written = programs.render(template, saved=SAVED)
+    written = programs.snippet(template, SAVED, Decision(0.5, LEVEL))
+    assert "THRESHOLD = 0.5" in written
+    assert "LIMIT = 0.8" in written
+    assert "oneOf" not in programs.snippet(template, SAVED, Decision())
     assert "SIZE = 32" in written
     assert "CROP = 0.94" in written
     assert "{{" not in written

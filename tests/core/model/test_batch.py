@@ -9,7 +9,8 @@ from core.archive.sources import Source
 from core.backbones import Backbone
 from core.errors import BadImage
 from core.model import batch
-from core.model.classifier import Verdict, on_one_thread
+from core.model.classifier import on_one_thread
+from core.model.decision import Verdict
 from core.predict import lookup
 from core.settings import Settings
 from tests.shapes import draw, encoded

@@ -8,7 +8,7 @@ from core import backbones
 from core.errors import RunDamaged
 from core.jobs.events import Step
 from core.model import appearance, ood, storage
-from core.model.classifier import Verdict
+from core.model.decision import Verdict
 from core.pipeline import post_report, scoring
 from core.pipeline.post_report import TrainingOutputs
 from core.training.cache import FeatureCache

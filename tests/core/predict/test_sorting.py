@@ -4,7 +4,8 @@ from pathlib import Path
 
 from core.archive.sources import Source
 from core.model.batch import Row
-from core.model.classifier import Prediction, Verdict
+from core.model.classifier import Prediction
+from core.model.decision import Verdict
 from core.predict.sorting import FolderSorter, Places, write_zip
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from core.errors import LimitExceeded
 from core.model.batch import Row
-from core.model.classifier import Prediction, Verdict
+from core.model.classifier import Prediction
+from core.model.decision import PredictionSet, Verdict
 from core.predict import table
 
 HOSTILE = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "https://example.org", "a\x01b<&>\n2")
@@ -23,6 +24,7 @@ ROWS = [
         (Prediction(name, 1, 0.75), Prediction("rose", 0, 0.25)),
         Verdict.NOT_SURE,
         0.5,
+        PredictionSet(0.95, (name, "rose")),
     )
     for name in HOSTILE
 ] + [Row("bad.jpg", problem="=Not a picture.")]
@@ -63,9 +65,10 @@ def test_hostile_names_are_text_in_a_csv() -> None:
     assert found[0] == list(table.COLUMNS)
     for name, row in zip(HOSTILE, found[1:], strict=False):
         assert row[1] == table.inert(name)
-        assert row[2:] == ["1", "0.75", "rose", "0.25", "not sure", ""]
+        likely = table.inert(f"{name}; rose")
+        assert row[2:] == ["1", "0.75", "rose", "0.25", "not sure", likely, "0.95", ""]
         assert all(cell[:1] not in "=+-@\t\r" or not cell for cell in row)
-    assert found[-1] == ["bad.jpg", "", "", "", "", "", "", "'=Not a picture."]
+    assert found[-1] == ["bad.jpg", *[""] * 8, "'=Not a picture."]
 
 
 def test_hostile_names_are_strings_in_excel() -> None:
@@ -73,14 +76,17 @@ def test_hostile_names_are_strings_in_excel() -> None:
     assert "<f" not in raw.replace("<filter", "") and "hyperlink" not in raw
     assert found[0] == list(table.COLUMNS)
     assert [row[1] for row in found[1:-1]] == list(HOSTILE)
-    assert found[1][2:7] == [1.0, 0.75, "rose", 0.25, "not sure"]
-    assert found[-1] == ["bad.jpg", *[None] * 6, "=Not a picture."]
+    assert found[1][2:9] == [1.0, 0.75, "rose", 0.25, "not sure", "=1+1; rose", 0.95]
+    assert found[-1] == ["bad.jpg", *[None] * 8, "=Not a picture."]
 
 
 def test_json_lines_have_the_same_columns_and_names_as_they_are() -> None:
     lines = [json.loads(line) for line in table.packed(ROWS, "jsonl").decode().split("\n")[:-1]]
     assert [line["label"] for line in lines] == [*HOSTILE, None]
-    assert [tuple(line.values()) for line in lines] == [table.cells(row) for row in ROWS]
+    assert [line["prediction_set"] for line in lines] == [*([n, "rose"] for n in HOSTILE), None]
+    assert [[*line.values()] for line in lines] == [
+        [[*cell] if isinstance(cell, tuple) else cell for cell in table.cells(row)] for row in ROWS
+    ]
     assert list(lines[0]) == [column.replace(" ", "_") for column in table.COLUMNS]
 
 

@@ -1,11 +1,12 @@
-"""How far the probabilities can be trusted, and below which one the answer is “Not sure”."""
+"""How far the probabilities can be trusted, and when the answer is “Not sure” or “One of”."""
 
 import streamlit as st
 
-from core.evaluation import describe
-from core.evaluation.report import Threshold
+from core.evaluation import describe, prediction_sets
+from core.evaluation.report import Certainty, SetCoverage, Threshold
 from core.evaluation.wording import figures
 from core.runs.annotations import Annotations
+from core.system import prose
 from ui import text, widgets
 from ui.charts import certainty
 from ui.reports.views import picture
@@ -13,12 +14,13 @@ from ui.reports.views.complete_run import CompleteRun
 
 
 def show(view: CompleteRun) -> None:
-    """Reliability, a threshold to choose, and test pictures that the OOD detector flags."""
+    """Reliability, a threshold and a level to choose, and pictures that the OOD detector flags."""
     left, right = st.columns(2, gap="large")
     with left:
         _reliability(view)
     with right:
         _threshold(view)
+    _sets(view)
     _ood(view)
 
 
@@ -110,6 +112,75 @@ def _in_force(annotations: Annotations) -> str:
 def _put_in_force(view: CompleteRun, chosen: Threshold) -> None:
     update = {"threshold": chosen.value, "aim": chosen.aim}
     view.run.annotate(lambda annotations: annotations.model_copy(update=update))
+
+
+def _sets(view: CompleteRun) -> None:
+    """Prediction sets: a level to choose, and whether its promise holds on the test pictures."""
+    st.subheader("If it may name several classes, is the right one among them?", divider="gray")
+    measured, chosen = view.report.certainty, view.run.annotations().level
+    if measured.calibrated_on is None:
+        st.caption("This run has no prediction sets. Train again to get them.")
+        return
+    in_force = prediction_sets.in_force(measured.sets, chosen)
+    if measured.sets:
+        st.markdown(
+            "Where its likeliest class is not likely enough, the model can name several: “One of: "
+            "tulip, rose”. The higher the share you choose, the larger the sets."
+        )
+        key = f"level {view.run.id}"
+        st.session_state.setdefault(key, in_force.level if in_force else 0.0)
+        st.segmented_control(
+            "Share of pictures whose set must have the right class",
+            [0.0, *(level.level for level in measured.sets)],
+            format_func=lambda level: f"{100 * level:.0f} %" if level else "No sets",
+            required=True,
+            disabled=not view.mine,
+            key=key,
+            on_change=_choose_level,
+            args=(view, key),
+        )
+        st.markdown(_describe_sets(in_force))
+    st.caption(_offered(measured))
+
+
+def _choose_level(view: CompleteRun, key: str) -> None:
+    level = st.session_state[key]
+    view.run.annotate(lambda annotations: annotations.model_copy(update={"level": level}))
+
+
+def _describe_sets(level: SetCoverage | None) -> str:
+    """Coverage and size of the sets of the test pictures."""
+    if level is None:
+        return "This model always names one class."
+    right = f"On test pictures, the right class is in the set for **{describe(level.coverage)}**."
+    if level.covered_of_several is None:
+        return f"{right} Every set has one class only: the likeliest class is enough for this."
+    return (
+        f"{right} Of the sets, {describe(level.several)} have more than one class; "
+        f"{describe(level.covered_of_several)} of those have the right one. The mean is "
+        f"{level.size:.1f} classes."
+    )
+
+
+def _offered(measured: Certainty) -> str:
+    """On what the sets are calibrated, and why a level is not offered."""
+    groups = f"{measured.calibrated_on:,}"
+    if measured.sets:
+        start = (
+            f"Calibrated on {groups} validation pictures; those that look the same count as one."
+        )
+    else:
+        start = (
+            "Prediction sets must be calibrated on validation pictures. This run has "
+            f"{groups}, if those that look the same count as one."
+        )
+    offered = {level.level for level in measured.sets}
+    needed = [
+        f"{prediction_sets.groups_needed(level):,} for {100 * level:.0f} %"
+        for level in prediction_sets.LEVELS
+        if level not in offered
+    ]
+    return f"{start} It takes at least {prose.listed(needed, len(needed))}." if needed else start
 
 
 def _ood(view: CompleteRun) -> None:

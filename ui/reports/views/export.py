@@ -62,13 +62,13 @@ def _code(run: Run) -> None:
     st.subheader("In your code")
     others = [title for title, (file, *_) in TEMPLATES.items() if file in files]
     chosen = st.selectbox("Language and file", [*python, *others], key=f"code {run.id}")
-    saved = storage.load_description(run.model_folder)
+    saved, decision = storage.load_description(run.model_folder), packing.decision(run)
     if chosen in TEMPLATES:
         _, template, language = TEMPLATES[chosen]
-        st.code(programs.render(template, saved=saved), language, height=420)
+        st.code(programs.snippet(template, saved, decision), language, height=420)
         return
     form = PYTHON[chosen]
-    st.code(programs.prediction(form, saved, run.annotations().threshold), "python", height=420)
+    st.code(packing.texts(run, [form])[form.program](), "python", height=420)
     st.caption(
         f"`{form.program}` is in the bundle. `pip install {' '.join(form.packages)}`, then "
         f"`python {form.program} picture.jpg`. The figures above were measured with it."

@@ -1,0 +1,140 @@
+"""Prediction sets: the classes among which the right one is, with a promised coverage."""
+
+import math
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from core.evaluation import intervals
+from core.evaluation.intervals import Floats, Ints
+from core.evaluation.report import SetCoverage, SetLevel
+
+Level = TypeVar("Level", bound=SetLevel)
+LEVELS = (0.8, 0.9, 0.95, 0.99)
+"""Coverages that can be promised."""
+DEFAULT = 0.95
+"""The level where nobody has chosen one; a lower one where this is not offered."""
+DIGITS = 6
+"""Of a limit, which is rounded up."""
+ROUNDING = 1e-9
+
+
+def members(probabilities: np.ndarray, limit: float) -> Ints:
+    """Indices of the classes in a prediction set, the likeliest first; at least one.
+
+    Args:
+        probabilities: (k,), sum 1.
+        limit: of a `SetLevel`.
+
+    Source: Romano, Sesia and Candès, "Classification with valid and adaptive coverage", NeurIPS
+        2020, without randomisation.
+    """
+    order, before = _before(probabilities[np.newaxis])
+    return order[0][before[0] <= limit]
+
+
+def groups_needed(level: float) -> int:
+    """Smallest number of groups that a level can be calibrated on: 19 for 95 %."""
+    return math.ceil(1 / (1 - level) - ROUNDING) - 1
+
+
+def calibrate(
+    labels: Ints, probabilities: Floats, groups: Ints, levels: Sequence[float] = LEVELS
+) -> tuple[SetLevel, ...]:
+    """The limit of each level, from pictures that the model was not trained on.
+
+    The score of a picture is the probability that lies before its class, which is the least limit
+    with which its set has that class. The limit is the quantile of the scores in which every group
+    counts the same, and a new group counts as one score that is larger than all.
+
+    Args:
+        labels: class indices, (n,).
+        probabilities: (n, k).
+        groups: group of each picture, (n,); a picture of a new group is covered as promised.
+        levels: in ascending order.
+
+    Returns:
+        The levels that there are enough groups for.
+
+    Source: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005), for split
+        conformal prediction; Lee, Barber and Willett, "Distribution-free inference with
+        hierarchical data" (2023), for the quantile by groups; Romano et al. (2020) for the score.
+    """
+    if not len(labels):
+        return ()
+    scores = _scores(labels, probabilities)
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.argsort(scores, kind="stable")
+    reached = np.cumsum(1 / sizes[group[order]]) / (len(sizes) + 1)
+    places = np.searchsorted(reached, np.asarray(levels) - ROUNDING)
+    return tuple(
+        SetLevel(level=level, limit=_rounded_up(float(scores[order[place]])))
+        for level, place in zip(levels, places.tolist(), strict=True)
+        if place < len(scores)
+    )
+
+
+def in_force(levels: Sequence[Level], chosen: float | None) -> Level | None:
+    """The level that applies; None for no prediction sets.
+
+    Args:
+        levels: those that the model offers.
+        chosen: by the owner; 0 for no sets, None for the default.
+    """
+    if chosen is not None:
+        return next((level for level in levels if level.level == chosen), None)
+    return max(
+        (level for level in levels if level.level <= DEFAULT),
+        key=lambda level: level.level,
+        default=None,
+    )
+
+
+def measure(
+    labels: Ints, probabilities: Floats, groups: Ints, levels: Sequence[SetLevel]
+) -> tuple[SetCoverage, ...]:
+    """How often the sets of each level have the right class, and how large they are.
+
+    Args:
+        labels: class indices of the test pictures, (n,), n at least 1.
+        probabilities: (n, k).
+        groups: group of each picture, (n,).
+        levels: as `calibrate` returns them.
+    """
+    scores = _scores(labels, probabilities)
+    before = _before(probabilities)[1]
+    measured = []
+    for level in levels:
+        covered, sizes = scores <= level.limit, (before <= level.limit).sum(axis=1)
+        several = sizes > 1
+        measured.append(
+            SetCoverage(
+                level=level.level,
+                limit=level.limit,
+                coverage=intervals.share(covered, groups),
+                several=intervals.share(several, groups),
+                covered_of_several=intervals.share(covered[several], groups[several])
+                if several.any()
+                else None,
+                size=float(sizes.mean()),
+            )
+        )
+    return tuple(measured)
+
+
+def _before(probabilities: np.ndarray) -> tuple[Ints, Floats]:
+    """Classes by descending probability, (n, k), and the sum of those before each, (n, k)."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    ranked = np.take_along_axis(probabilities, order, axis=1).astype(np.float64)
+    return order, np.pad(ranked.cumsum(axis=1)[:, :-1], ((0, 0), (1, 0)))
+
+
+def _scores(labels: Ints, probabilities: Floats) -> Floats:
+    """The sum of the probabilities before the actual class, (n,)."""
+    order, before = _before(probabilities)
+    return before[order == labels[:, np.newaxis]]
+
+
+def _rounded_up(limit: float) -> float:
+    return min(1.0, math.ceil(limit * 10**DIGITS - ROUNDING) / 10**DIGITS)
