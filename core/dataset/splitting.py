@@ -36,8 +36,9 @@ def split(
     their bytes stay together, as a unit, and each unit has the same chances. A class with three or
     more units has at least one picture in each requested split; with two, in training and test;
     with one, in training. Groups that the visitor chose may hold pictures of several classes: of
-    several random splits, the one is used whose classes come closest to the proportions. The result
-    depends on the bytes of the pictures and the seed, not on their order.
+    several random splits, the one is used whose classes come closest to the proportions, so their
+    chances differ somewhat. The result depends on the bytes of the pictures and the seed, not on
+    their order.
 
     A dataset that is already split is returned unchanged. A predefined split is kept; if it has
     no validation pictures, some are taken from training, as many as without the predefined split.
