@@ -38,8 +38,9 @@ LEARNED_BYTES = 64 * MEGABYTE
 """Largest `learned.json` and `split.json`."""
 SHA256 = re.compile("[0-9a-f]{64}")
 HEADER_BYTES = 256 * 1024
-LARGEST = 1e9  # no weight of a trained network comes near it, and products stay finite
 """Largest header of a safetensors file; the largest that Tusker writes has 30 KB."""
+LARGEST = 1e9
+"""Largest weight: no trained network comes near it, and products stay finite."""
 LENGTH_BYTES = 8
 """A safetensors file begins with the length of its header."""
 

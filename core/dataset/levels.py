@@ -19,12 +19,16 @@ _WORD = re.compile(_DATE + r"|[^\s_.\-]+")
 
 
 def by_folder(dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
-    """The folders of the pictures, outermost first; `labels` are theirs, (n,) int64."""
+    """Groups by the outermost folder, by the two outermost, and so on.
+
+    Args:
+        labels: class index of each picture, (n,) int64.
+    """
     return _levels("folder", _folders(dataset), labels)
 
 
 def by_prefix(dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
-    """The first word of the file names, the first two, and so on, but never all of them."""
+    """Groups by the first word of the file name, by the first two, and so on, but never by all."""
     return _levels("prefix", _words(dataset), labels)
 
 

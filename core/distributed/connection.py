@@ -12,11 +12,6 @@ from typing import Any
 
 from core.settings import Settings
 
-try:
-    import ray
-except ImportError:  # optional, see requirements-ray.txt
-    ray = None
-
 CONNECT_SECONDS = 5.0
 POLL_SECONDS = 0.2
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,8 +26,8 @@ def join(settings: Settings) -> None:
         OSError: nothing listens there, or Ray finds no cluster.
         RuntimeError, ValueError: the cluster refuses this process.
     """
-    if ray is None:
-        raise ImportError("Ray is not installed")
+    import ray
+
     address = settings.ray_address
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
@@ -59,6 +54,8 @@ def joined(settings: Settings) -> Iterator[None]:
 
     Raises: as `join`.
     """
+    import ray
+
     join(settings)
     try:
         yield
@@ -68,6 +65,8 @@ def joined(settings: Settings) -> Iterator[None]:
 
 def ready(refs: Sequence[Any], wanted: int, seconds: float) -> list[Any]:
     """At most `wanted` results that are ready in time, in short waits that let signals in."""
+    import ray
+
     deadline = time.monotonic() + seconds
     while wanted:
         results, _ = ray.wait(list(refs), num_returns=wanted, timeout=POLL_SECONDS)
@@ -81,6 +80,8 @@ def _raise_memory_limit() -> None:
 
     Reading an object maps the whole store, a third of the machine's memory.
     """
+    import ray
+
     if sys.platform != "linux":
         return
     import resource

@@ -19,7 +19,6 @@ import numpy as np
 from core import backbones
 from core.dataset import Example
 from core.distributed import connection, cores
-from core.distributed.connection import ray
 from core.errors import TuskerError
 from core.settings import MEGABYTE
 from core.training import features
@@ -139,6 +138,8 @@ class _SharedPass:
 
     def run(self, missing: Sequence[Example]) -> None:
         """Compute features on this machine and on the cluster until all are in the cache."""
+        import ray
+
         self.model = ray.put(self.engine.model.read_bytes())
         self.waiting = _shards(missing, len(self.keys))
         self.done = self.total - len(missing)
@@ -163,6 +164,8 @@ class _SharedPass:
             self._collect()
 
     def _send(self, examples: list[Example]) -> None:
+        import ray
+
         remote: Any = ray.remote(num_cpus=1, max_retries=3)(extract_shard)
         pictures = [(e.sha256, (self.context.pictures / e.path).read_bytes()) for e in examples]
         config = self.context.config
@@ -195,6 +198,8 @@ class _SharedPass:
 
     def _collect(self) -> None:
         """Store what has arrived, and compute here what a task could not."""
+        import ray
+
         refs = list(self.sent)
         ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0) if refs else ([], [])
         for ref in ready:

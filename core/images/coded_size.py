@@ -13,10 +13,17 @@ Size = tuple[int, int]
 
 PADDING = 64
 """Pixels by which a codec may pad each edge: its largest block."""
-FRAME_BYTES = 1 << 22
-"""Bytes of a frame that are searched for parameter sets, which come first."""
+BOX_BYTES = 1 << 22
+"""Largest box that is read whole; a list of a hundred thousand items is smaller."""
+STEPS = 50_000
+"""Boxes, extents and units of frames in one file: each is a step of a loop in Python."""
+TOO_MANY = "This picture consists of too many blocks. Save it again."
+HEADER_BYTES = 256
+"""Bytes that a sequence header or parameter set needs up to the size."""
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco", b"meta", b"stsd"}
 _SEQUENCE_HEADER, _SPS = 1, 33
+DEEPEST = 8
+"""Boxes inside each other."""
 
 
 def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size]]:
@@ -30,55 +37,101 @@ def declared_and_coded(read: Reader, length: int) -> tuple[list[Size], list[Size
         length: of the file in bytes.
 
     Raises:
-        BadImage: the boxes are damaged.
+        BadImage: the boxes are damaged, or too many.
     """
+    walk = _Walk(read, length)
     declared: list[Size] = []
-    frames: list[bytes] = []  # AV1 units
-    parameter_sets: list[bytes] = []  # HEVC units
-    offsets: list[tuple[int, int]] = []
+    coded: list[Size] = []
+    extents: list[tuple[int, int]] = []
+    codecs: set[bytes] = set()
     try:
-        for kind, at, size in _boxes(read, 0, length):
+        for kind, at, size in walk.boxes(0, length):
             if kind == b"ispe":
                 declared.append(struct.unpack(">II", read(at + 4, 8)))
             elif kind == b"av1C":
-                frames.append(read(at + 4, min(size - 4, FRAME_BYTES)))
+                codecs.add(kind)
+                coded += walk.av1_sizes(at + 4, at + size)
             elif kind == b"hvcC":
-                parameter_sets += _hevc_configuration(read(at, min(size, FRAME_BYTES)))
+                codecs.add(kind)
+                coded += map(_hevc_size, _parameter_sets(read(at, min(size, BOX_BYTES))))
             elif kind == b"iloc":
-                offsets += _item_extents(read(at, min(size, FRAME_BYTES)))
-            elif kind in (b"stco", b"co64"):
-                width = 4 if kind == b"stco" else 8
-                first = int.from_bytes(read(at + 8, width), "big")
-                offsets.append((first, length - first))
-        for offset, size in offsets:
-            block = read(offset, min(size or length, FRAME_BYTES))
-            frames.append(block)
-            parameter_sets += _length_prefixed(block)
-        coded = [size for block in frames for size in _av1_sizes(block)]
-        coded += [_hevc_size(unit) for unit in parameter_sets if (unit[0] >> 1) & 63 == _SPS]
+                extents += _item_extents(read(at, min(size, BOX_BYTES)))
+            elif kind in (b"stco", b"co64"):  # of a sequence, where the first frame begins
+                first = int.from_bytes(read(at + 8, 4 if kind == b"stco" else 8), "big")
+                extents.append((first, 0))
+        for offset, size in extents:
+            end = min(length, offset + size if size else length)
+            if b"av1C" in codecs:
+                coded += walk.av1_sizes(offset, end)
+            if b"hvcC" in codecs:
+                coded += walk.hevc_sizes(offset, end)
     except (struct.error, IndexError) as error:
         raise BadImage("Damaged or incomplete picture. Export or download it again.") from error
     return declared, coded
 
 
-def _boxes(read: Reader, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and size of the content of all boxes."""
-    at = start
-    while at + 8 <= end and depth < 8:
-        size, kind = struct.unpack(">I4s", read(at, 8))
-        head = 8
-        if size == 1:
-            size, head = struct.unpack(">Q", read(at + 8, 8))[0], 16
-        size = min(size or end - at, end - at)
-        if size < head:
-            return
-        yield kind, at + head, size - head
-        if kind in _CONTAINERS:
-            skipped = {b"meta": 4, b"stsd": 8}.get(kind, 0)
-            yield from _boxes(read, at + head + skipped, at + size, depth + 1)
-        elif kind in (b"av01", b"hvc1", b"hev1"):  # a sample entry: 78 bytes, then boxes
-            yield from _boxes(read, at + head + 78, at + size, depth + 1)
-        at += size
+class _Walk:
+    """Steps through the boxes and units of a file, up to a number of steps."""
+
+    def __init__(self, read: Reader, length: int) -> None:
+        self._read, self._length, self._steps = read, length, 0
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > STEPS:
+            raise BadImage(TOO_MANY)
+
+    def boxes(self, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
+        """Kind, start and size of the content of all boxes."""
+        at = start
+        while at + 8 <= end and depth < DEEPEST:
+            self._step()
+            size, kind = struct.unpack(">I4s", self._read(at, 8))
+            head = 8
+            if size == 1:
+                size, head = struct.unpack(">Q", self._read(at + 8, 8))[0], 16
+            size = min(size or end - at, end - at)
+            if size < head:
+                return
+            yield kind, at + head, size - head
+            if kind in _CONTAINERS:
+                skipped = {b"meta": 4, b"stsd": 8}.get(kind, 0)
+                yield from self.boxes(at + head + skipped, at + size, depth + 1)
+            elif kind in (b"av01", b"hvc1", b"hev1"):  # a sample entry: 78 bytes, then boxes
+                yield from self.boxes(at + head + 78, at + size, depth + 1)
+            at += size
+
+    def av1_sizes(self, at: int, end: int) -> Iterator[Size]:
+        """Largest frame size in each sequence header of a series of AV1 units."""
+        while at < end:
+            self._step()
+            head = self._read(at, 10)
+            if not head or head[0] & 0x81:  # a forbidden or reserved bit: no AV1
+                return
+            kind, place = head[0] >> 3 & 15, 2 if head[0] & 4 else 1
+            size = end - at - place
+            if head[0] & 2:
+                size = shift = 0
+                while True:
+                    size |= (head[place] & 127) << shift
+                    shift, place = shift + 7, place + 1
+                    if not head[place - 1] & 128:
+                        break
+            if kind == _SEQUENCE_HEADER:
+                yield _av1_size(self._read(at + place, min(size, HEADER_BYTES)))
+            at += place + size
+
+    def hevc_sizes(self, at: int, end: int) -> Iterator[Size]:
+        """Frame size in each parameter set of a series of HEVC units with their lengths."""
+        while at + 6 <= end:
+            self._step()
+            head = self._read(at, 6)
+            size = struct.unpack_from(">I", head)[0]
+            if not 2 <= size <= end - at - 4:
+                return
+            if head[4] >> 1 & 63 == _SPS:
+                yield _hevc_size(self._read(at + 4, min(size, HEADER_BYTES)))
+            at += 4 + size
 
 
 def _item_extents(content: bytes) -> list[tuple[int, int]]:
@@ -94,19 +147,21 @@ def _item_extents(content: bytes) -> list[tuple[int, int]]:
         at += count
         return int.from_bytes(content[at - count : at], "big")
 
-    extents = []
+    extents: list[tuple[int, int]] = []
+    steps = 0
     for _ in range(number(wide)):
         number(wide)
         method = number(2) & 15 if version else 0
         number(2)
-        base = number(base_size)
-        for _ in range(number(2)):
+        base, count = number(base_size), number(2)
+        steps += count
+        if at > len(content) or steps > STEPS:
+            raise BadImage(TOO_MANY)
+        for _ in range(count):
             number(index_size)
             offset, length = base + number(offset_size), number(length_size)
             if method == 0:
                 extents.append((offset, length))
-        if at > len(content):
-            raise IndexError
     return extents
 
 
@@ -128,27 +183,6 @@ class _Bits:
         while not self.read(1):
             zeros += 1
         return (1 << zeros) - 1 + self.read(zeros)
-
-
-def _av1_sizes(block: bytes) -> Iterator[Size]:
-    """Largest frame size in each sequence header of a series of AV1 units."""
-    at = 0
-    while at < len(block):
-        kind, extended, sized = block[at] >> 3 & 15, block[at] & 4, block[at] & 2
-        if block[at] & 0x81:  # a forbidden or reserved bit: no AV1
-            return
-        at += 2 if extended else 1
-        length, shift = 0, 0
-        while sized and at < len(block):
-            length |= (block[at] & 127) << shift
-            shift += 7
-            at += 1
-            if not block[at - 1] & 128:
-                break
-        end = at + length if sized else len(block)
-        if kind == _SEQUENCE_HEADER:
-            yield _av1_size(block[at : min(end, at + 128)])
-        at = end
 
 
 def _av1_size(header: bytes) -> Size:
@@ -178,32 +212,21 @@ def _av1_size(header: bytes) -> Size:
     return bits.read(width_bits) + 1, bits.read(height_bits) + 1
 
 
-def _hevc_configuration(content: bytes) -> Iterator[bytes]:
-    """The parameter sets in a decoder configuration record."""
+def _parameter_sets(content: bytes) -> Iterator[bytes]:
+    """The sequence parameter sets in a decoder configuration record."""
     at = 23
     for _ in range(content[22]):
-        count = struct.unpack_from(">H", content, at + 1)[0]
+        kind, count = content[at] & 63, struct.unpack_from(">H", content, at + 1)[0]
         at += 3
         for _ in range(count):
             size = struct.unpack_from(">H", content, at)[0]
-            if size:
+            if kind == _SPS:
                 yield content[at + 2 : at + 2 + size]
             at += 2 + size
 
 
-def _length_prefixed(block: bytes) -> Iterator[bytes]:
-    """The first units of a frame, each with four bytes of length."""
-    at = 0
-    while at + 6 <= len(block):
-        size = struct.unpack_from(">I", block, at)[0]
-        if not 2 <= size <= len(block) - at - 4:
-            return
-        yield block[at + 4 : at + 4 + min(size, 256)]
-        at += 4 + size
-
-
 def _hevc_size(unit: bytes) -> Size:
-    bits = _Bits(unit[2:256].replace(b"\0\0\3", b"\0\0"))
+    bits = _Bits(unit[2:HEADER_BYTES].replace(b"\0\0\3", b"\0\0"))
     bits.read(4)
     layers = bits.read(3)
     bits.read(1 + 96)

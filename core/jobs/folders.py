@@ -24,7 +24,7 @@ def new_path(home: Path) -> Path:
 
 @contextlib.contextmanager
 def create(home: Path, content: str, settings: Settings, *, by: str) -> Iterator[Path]:
-    """Create a folder for a visitor and yield it. If the block raises, the folder is deleted.
+    """Create a folder for a visitor, for use in a `with` block; delete it if the block raises.
 
     Args:
         home: the folder to create it in.

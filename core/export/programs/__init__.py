@@ -25,7 +25,7 @@ def prediction(
 
     Args:
         decision: threshold and prediction sets.
-        ood: whether the model has an OOD detector, whose file lies beside the program.
+        ood: whether the model has an OOD detector; its file must be in the folder of the program.
     """
     name = storage.OOD if ood else ""
     return snippet("predict.py.j2", model, decision, form=form, file=form.file, ood=name)

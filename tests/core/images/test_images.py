@@ -251,6 +251,26 @@ def test_a_frame_beyond_the_pixel_limit_is_refused_whatever_is_declared(kind):
         images.decode(content, limits=Settings(picture_pixels=200_000))
 
 
+def avif_box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content) + 8) + kind + content
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        avif_box(b"free", b"") * 100_000,
+        # Sixty thousand items, each of sixty thousand extents of no bytes.
+        avif_box(b"iloc", bytes(4) + b"\0\0\xea\x60" + b"\0\1\0\0\xff\xff" * 60_000),
+        avif_box(b"av1C", bytes(4) + b"\x12\0" * 100_000),
+    ],
+    ids=["boxes", "extents", "units"],
+)
+def test_an_avif_of_endless_blocks_is_refused(inside):
+    head = avif_box(b"ftyp", b"avif\0\0\0\0avifmif1")
+    with pytest.raises(BadImage, match="too many blocks"):
+        images.decode(head + avif_box(b"meta", bytes(4) + inside))
+
+
 def test_the_longer_edge_is_limited():
     with pytest.raises(BadImage, match="65,535 pixels wide"):
         images.decode(png_header(1, 70_000))
