@@ -102,13 +102,7 @@ def offer_samples(settings: Settings, model: str) -> None:
         for number, sample in enumerate(offered):
             with grid.cell():
                 st.image(preview(sample.content, square=True), width="stretch", alt=sample.alt)
-                st.button(
-                    text.plain(sample.name, 30),
-                    key=f"sample {number}",
-                    on_click=_take,
-                    args=((Picture(sample.name, sample.content),),),
-                    width="stretch",
-                )
+                _sample_button(sample, f"sample {number}")
     own = not backbones.known(model)
     st.caption("Test pictures, which the model has not learned from." if own else samples.CREDIT)
 
@@ -132,13 +126,12 @@ def _other_samples(offered: tuple[Sample, ...]) -> None:
         return
     with st.popover("Samples", icon=":material/photo_library:", type="tertiary"):
         for number, sample in enumerate(offered):
-            st.button(
-                text.plain(sample.name, 30),
-                key=f"other sample {number}",
-                on_click=_take,
-                args=((Picture(sample.name, sample.content),),),
-                width="stretch",
-            )
+            _sample_button(sample, f"other sample {number}")
+
+
+def _sample_button(sample: Sample, key: str) -> None:
+    label = text.plain(sample.name, 30)
+    st.button(label, key=key, on_click=_take_sample, args=(sample,), width="stretch")
 
 
 def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
@@ -170,6 +163,11 @@ def _take(pictures: tuple[Picture, ...] | Batch) -> None:
     """Keep pictures in place of those that were chosen before."""
     st.session_state[state.PICTURES] = pictures
     st.session_state[state.PICTURES_TURN] += 1  # a new key empties the uploader and the camera
+
+
+def _take_sample(sample: Sample) -> None:
+    st.session_state[state.SOURCE] = UPLOAD  # a live view would hide the answer
+    _take((Picture(sample.name, sample.content),))
 
 
 def _take_photo(key: str) -> None:
