@@ -103,8 +103,12 @@ def settle(page: Page, *, quiet: int = 300, timeout: int = PATIENCE) -> None:
 
 
 def press(page: Page, label: str) -> None:
-    """Press the first button of that label, once there is one."""
-    page.get_by_role("button", name=label).first.click()
+    """Press the first button of that label, once there is one.
+
+    Buttons of the toolbar that Streamlit lays over a picture are named after the picture.
+    """
+    own = page.locator(':not([kind="elementToolbar"])')
+    page.get_by_role("button", name=label).and_(own).first.click()
     settle(page)
 
 
