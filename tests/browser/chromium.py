@@ -37,7 +37,8 @@ _SETTLED = """quiet => {
     const app = document.querySelector('[data-testid="stApp"]');
     const idle = app?.dataset.testScriptState === "notRunning"
         && app.dataset.testConnectionState === "CONNECTED"
-        && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]');
+        && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]')
+        && [...document.images].every((image) => image.complete);
     if (!idle) { delete window.idleSince; return false; }
     window.idleSince ??= performance.now();
     return performance.now() - window.idleSince >= quiet;

@@ -35,7 +35,9 @@ def test_a_training_goes_on_when_its_tab_is_closed_and_its_link_leads_back_to_it
 ) -> None:
     first = open_page("train")
     chromium.upload(first, shapes_zip(tmp_path))
-    chromium.start_button(first).click(timeout=TRAINING)
+    chromium.start_button(first).wait_for(timeout=TRAINING)
+    chromium.settle(first)  # pictures of a page that is left are no longer served
+    chromium.start_button(first).click()
     first.wait_for_url("**run=**", timeout=TRAINING)
     link = urlsplit(first.url)
     first.close()

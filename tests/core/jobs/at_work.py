@@ -68,7 +68,8 @@ def only(settings: Settings, module: str) -> psutil.Process:
 def kill(*victims: psutil.Process) -> None:
     """Send SIGKILL and wait until the processes have ended."""
     for victim in victims:
-        victim.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            victim.kill()
     until(lambda: not any(lives(victim) for victim in victims))
 
 
