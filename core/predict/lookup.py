@@ -126,7 +126,8 @@ def evaluate_on(
     set_level = classifier.decision.set_level
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        dataset = group(intake.take_in(source, source.stem, Path(scratch), settings)).dataset
+        taken = intake.take_in(source, source.stem, Path(scratch), settings, fewest_classes=1)
+        dataset = group(taken).dataset
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:
             raise BadDataset(
