@@ -85,6 +85,9 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         description="Hours until uploads are deleted; on a public host, also imported models.",
     )
 
+    arriving_megabytes: int = Field(
+        8_000, ge=1, description="Maximum size of all files that are being uploaded at once."
+    )
     disk_megabytes: int = Field(
         20_000, ge=1, description="On a public host, maximum size of all runs, uploads and models."
     )
