@@ -91,6 +91,8 @@ def train(
         )
         return
     typer.echo(report.headline)
+    if (choice := run.feature_choice()) is not None:
+        typer.echo(choice.sentence)
     typer.echo(f"Run: {run.path}")
     typer.echo(f"To export it to other formats: tusker export {shlex.quote(str(run.path))}")
 

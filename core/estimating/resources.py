@@ -69,10 +69,11 @@ def memory(dataset: Dataset, config: TrainingConfig, cores: int) -> int:
     Cached activations are not counted: they are memory-mapped, so the system can drop their pages.
     """
     backbone = backbones.get(config.backbone)
+    depths = backbone.depths if config.features != "last" and not config.fine_tunes else ()
     total = (
         PYTHON_BYTES
         + cores * INTERPRETER * backbone.megabytes * MEGABYTE
-        + FEATURE_COPIES * views(dataset, config) * backbone.embedding * FLOAT32
+        + FEATURE_COPIES * views(dataset, config) * backbone.width(depths) * FLOAT32
     )
     if config.fine_tunes:
         total += fine_tuning_bytes(config)
@@ -94,7 +95,7 @@ def step_bytes(config: TrainingConfig) -> float:
 def disk(dataset: Dataset, config: TrainingConfig) -> int:
     """Bytes that a training adds: features of every view, and the run."""
     backbone = backbones.get(config.backbone)
-    view = backbone.embedding * FLOAT32
+    view = backbone.width(backbone.depths) * FLOAT32
     top = 1000 * backbone.embedding * FLOAT32  # ImageNet's classes, which no run has
     model = backbone.megabytes * MEGABYTE - top
     run = MODEL_FILES * model + counts(dataset, config).test * THUMBNAIL_BYTES

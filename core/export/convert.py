@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from core.export.formats import Description
 from core.export.parts import Int8Trunk
+from core.model.litert_file import LitertFile
 
 EXTRA_ASSETS = "assets.extra"
 """Folder of a SavedModel for files that TensorFlow ignores."""
@@ -45,17 +46,32 @@ def to_int8(source: Path, views: np.ndarray) -> Int8Trunk:
             yield [view[np.newaxis].astype(np.float32)]
 
     network = _opened(source)
-    trunk = keras.Model(network.input, network.get_layer("embedding").output, name="trunk")
+    embedding = network.get_layer("embedding")
+    trunk = keras.Model(network.input, embedding.output, name="trunk")
+    # Quantised, the parts of a concatenation would share one range: they are joined in float32.
+    joined = isinstance(embedding, keras.layers.Concatenate)
+    parts = list(embedding.input) if joined else [embedding.output]
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        _save(trunk, "embedding", Path(scratch))
+        _save(keras.Model(network.input, parts), "embedding", Path(scratch))
         converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative_dataset
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         content = converter.convert()
+        if joined:
+            content = _joined(content, Path(scratch) / "parts.tflite", len(parts))
     embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)
     scale, shift = correction(_embeddings(content, views), embeddings)
     return Int8Trunk(np.frombuffer(content, np.uint8), scale, shift)
+
+
+def _joined(content: bytes, path: Path, parts: int) -> bytes:
+    """The file with its outputs `embedding 0`, `embedding 1`, … concatenated as `embedding`."""
+    path.write_bytes(content)
+    file = LitertFile(path)
+    vectors = [file.outputs[f"embedding {number}"] for number in range(parts)]
+    file.keep(inside={"embedding": file.join(vectors)})
+    return file.content()
 
 
 def correction(quantised: np.ndarray, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -72,13 +88,20 @@ def _opened(source: Path) -> keras.Model:
 
 
 def _save(network: keras.Model, output: str, folder: Path) -> None:
-    """Write a SavedModel with one output."""
+    """Write a SavedModel with one output, or several with their numbers in the names."""
+
+    def serve(picture: tf.Tensor) -> dict[str, tf.Tensor]:
+        tensors = tf.nest.flatten(network(picture, training=False))
+        if len(tensors) == 1:
+            return {output: tensors[0]}
+        return {f"{output} {number}": tensor for number, tensor in enumerate(tensors)}
+
     # `Model.export` writes each weight twice.
     picture = tf.TensorSpec((None, *network.input.shape[1:]), tf.float32, name="picture")
     module = tf.Module()
     module.weights = [variable.value for variable in network.variables]
     module.serve = tf.function(
-        lambda picture: {output: network(picture, training=False)},
+        serve,
         input_signature=[picture],
         autograph=False,
     )

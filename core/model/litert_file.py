@@ -21,6 +21,13 @@ from core.model.retrained import Retrained, factors_of, rows_of
 from core.system import files
 
 MAGIC = b"TFL3"
+OPTIONS = {
+    schema.BuiltinOperator.FULLY_CONNECTED: "FullyConnectedOptions",
+    schema.BuiltinOperator.SOFTMAX: "SoftmaxOptions",
+    schema.BuiltinOperator.MEAN: "ReducerOptions",
+    schema.BuiltinOperator.CONCATENATION: "ConcatenationOptions",
+}
+"""The options of operations that can be added, all of whose kinds are in both fields for kinds."""
 
 
 class LitertFile:
@@ -35,6 +42,11 @@ class LitertFile:
         self._named = {
             output.name.decode(): output for output in self._model.signatureDefs[0].outputs
         }
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Name → tensor index of the outputs."""
+        return {name: output.tensorIndex for name, output in self._named.items()}
 
     def output_of(self, layer: str) -> int:
         """Index of the output tensor of a Keras layer.
@@ -109,17 +121,38 @@ class LitertFile:
         kinds, activation = schema.BuiltinOperator, schema.ActivationFunctionType
         for number, (kernel, bias) in enumerate(head.layers, 1):
             weights = [self._new(array.shape, array) for array in (kernel.T, bias)]
-            options = schema.FullyConnectedOptionsT()
-            last = number == len(head.layers)
-            options.fusedActivationFunction = activation.NONE if last else activation.RELU
+            function = activation.NONE if number == len(head.layers) else activation.RELU
             made = self._new((1, len(bias)))
-            self._append(kinds.FULLY_CONNECTED, [flow, *weights], made, options)
+            inputs = [flow, *weights]
+            self._append(kinds.FULLY_CONNECTED, inputs, made, fusedActivationFunction=function)
             flow = made
-        softmax = schema.SoftmaxOptionsT()
-        softmax.beta = 1.0
         made = self._new((1, head.classes))
-        self._append(kinds.SOFTMAX, [flow], made, softmax)
+        self._append(kinds.SOFTMAX, [flow], made, beta=1.0)
         self.keep(*kept, inside={"probabilities": made})
+
+    def add_depths(self, layers: Iterable[str]) -> None:
+        """Append the pooled activations of layers to the output `embedding`.
+
+        Raises:
+            LookupError: a layer has no tensor in the file, or nothing in it is pooled.
+        """
+        kinds = schema.BuiltinOperator
+        pooling = next((o for o in self.graph.operators if self.kind(o) == kinds.MEAN), None)
+        if pooling is None:
+            raise LookupError("the LiteRT file pools no activation")
+        pooled = []
+        for source in map(self.output_of, layers):
+            made = self._new((1, int(self.graph.tensors[source].shape[-1])))
+            self._append(kinds.MEAN, [source, int(pooling.inputs[1])], made, keepDims=False)
+            pooled.append(made)
+        embedding = self._named["embedding"]
+        embedding.tensorIndex = self.join([embedding.tensorIndex, *pooled])
+
+    def join(self, vectors: list[int]) -> int:
+        """Concatenate tensors, (1, c) float32 each. Returns the new one's index."""
+        made = self._new((1, sum(int(self.graph.tensors[index].shape[-1]) for index in vectors)))
+        self._append(schema.BuiltinOperator.CONCATENATION, vectors, made, axis=1)
+        return made
 
     def retrain(self, layers: Iterable[Retrained]) -> None:
         """Replace kernels and biases of trained layers.
@@ -244,19 +277,17 @@ class LitertFile:
             self._store(index, values, shape)
         return index
 
-    def _append(self, kind: int, inputs: list[int], output: int, options: Any) -> None:
-        """Add an operation at the end; those of a head are in both fields for kinds."""
+    def _append(self, kind: int, inputs: list[int], output: int, **options: Any) -> None:
+        """Add an operation of one of the kinds in `OPTIONS` at the end."""
         code, operator = schema.OperatorCodeT(), schema.OperatorT()
         code.builtinCode = code.deprecatedBuiltinCode = kind
         code.version = 1
         operator.opcodeIndex = len(self._model.operatorCodes)
         self._model.operatorCodes.append(code)
         operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
-        operator.builtinOptionsType = {
-            schema.BuiltinOperator.FULLY_CONNECTED: schema.BuiltinOptions.FullyConnectedOptions,
-            schema.BuiltinOperator.SOFTMAX: schema.BuiltinOptions.SoftmaxOptions,
-        }[kind]
-        operator.builtinOptions = options
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, OPTIONS[kind])
+        operator.builtinOptions = getattr(schema, f"{OPTIONS[kind]}T")()
+        vars(operator.builtinOptions).update(options)
         self.graph.operators.append(operator)
 
     def _store(self, index: int, values: np.ndarray, shape: tuple[int, ...]) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from core import backbones
-from core.backbones import serving
 from core.errors import RunDamaged
+from core.model import deep_features
 from core.model.appearance import Appearance
 from core.model.classifier import Classifier, Open, opened
 from core.model.dense import DenseHead
@@ -56,6 +56,22 @@ class ModelFile(BaseModel):
     """Temperature of the calibration; the weights of the head already include it."""
     cut: str | None = None
     """The stage below the first trained one; None if the backbone stayed frozen."""
+    depths: tuple[str, ...] = Field((), max_length=8)
+    """Layers whose pooled activations follow the last embedding; only with a frozen backbone."""
+
+    @model_validator(mode="after")
+    def _depths_of_the_backbone(self) -> Self:
+        if self.depths:
+            known = backbones.known(self.backbone)
+            stages = backbones.get(self.backbone).stages if known else ()
+            if self.fine_tuned or not set(self.depths) <= {stage.layer for stage in stages}:
+                raise ValueError("its backbone has no features of these depths")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Width of the embedding. Raises UnknownModel."""
+        return backbones.get(self.backbone).width(self.depths)
 
     @property
     def fine_tuned(self) -> bool:
@@ -199,7 +215,7 @@ def serving_model(folder: Path, model: ModelFile, settings: Settings) -> Path:
         UnknownModel: its backbone has not been prepared on this machine.
     """
     if not model.fine_tuned:
-        return serving.required(backbones.get(model.backbone), settings)
+        return deep_features.serving_model(backbones.get(model.backbone), model.depths, settings)
     path = folder / SERVING
     if not path.is_file():
         raise _damaged(f"{SERVING} is missing")

@@ -22,6 +22,7 @@ from core.runs.annotations import AnnotatedFolder, Origin
 from core.runs.filenames import (
     CONFIG,
     DATASET,
+    FEATURES,
     FINDINGS,
     FOOTPRINT,
     HEATMAPS,
@@ -38,6 +39,7 @@ from core.runs.manifest import Manifest
 from core.runs.verification import Verification
 from core.system import files
 from core.training.config import TrainingConfig
+from core.training.feature_choice import FeatureChoice
 
 Value = TypeVar("Value")
 _REQUIRED: Any = object()
@@ -100,6 +102,8 @@ class RunArtifacts(AnnotatedFolder):
     """Whether more pictures would help; None if that was not estimated."""
     ood_scores = JsonFile[OodScores | None](OOD_SCORES, OodScores, None)
     """OOD scores of the test pictures; None before they were computed."""
+    feature_choice = JsonFile[FeatureChoice | None](FEATURES, FeatureChoice, None)
+    """The comparison by which the features were chosen; None if there was none."""
     footprint = JsonFile[Footprint | None](FOOTPRINT, Footprint, None)
     """Time, size and parameters of the model; None before they were measured."""
     verification = JsonFile[Verification | None](VERIFICATION, Verification, None)

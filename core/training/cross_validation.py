@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -12,6 +13,7 @@ from core.evaluation import folds
 from core.evaluation import learning_curve as evaluation
 from core.evaluation.learning_curve import LearningCurve
 from core.model.dense import softmax
+from core.system import threads
 from core.training import convex
 from core.training.head import class_weights
 
@@ -67,6 +69,62 @@ def out_of_fold(
         if progress is not None:
             progress(done, len(numbers))
     return probabilities
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """A logistic regression, cross-validated at the strength with the least loss.
+
+    Attributes:
+        strength: inverse regularisation strength.
+        probabilities: (n, k) float32 of each picture, by a fit to other groups.
+        labels: (n,) int64 of the pictures.
+    """
+
+    strength: float
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+
+def cross_validate(
+    features: np.ndarray, labels: np.ndarray, fold: np.ndarray, seed: int, *, weighted: bool
+) -> CrossValidated:
+    """Choose a strength by the loss on held-out pictures.
+
+    Args:
+        features: (n, d) float32, embeddings of the plain views.
+        labels: (n,) int64, 0 to k - 1.
+        fold: (n,) int64, as by `folds.assign`; every class is in two or more folds.
+        seed: unused by the fits, which have one optimum.
+        weighted: whether classes are weighted inversely to their counts.
+    """
+    classes = int(labels.max()) + 1
+    strengths = convex.STRENGTHS
+
+    def hold_out(number: int) -> np.ndarray:
+        inside = fold != number
+        return _fit_and_predict(
+            features[inside],
+            labels[inside],
+            np.arange(inside.sum()),
+            features[~inside],
+            classes,
+            seed,
+            strengths,
+            weighted=weighted,
+        )
+
+    probabilities = np.zeros((len(strengths), len(labels), classes), np.float32)
+    numbers = np.unique(fold).tolist()
+    cores = threads.cores()
+    # Outside of the threads too: else one of them could restore the limit that another has set.
+    with threadpool_limits(1, user_api="blas"):
+        results = threads.map_ordered(hold_out, numbers, threads=cores, most=cores, name="fold")
+        for number, result in zip(numbers, results, strict=True):
+            probabilities[:, fold == number] = result
+    own = probabilities[:, np.arange(len(labels)), labels]
+    best = int(np.argmin(-np.log(np.maximum(own, 1e-12)).sum(axis=1)))
+    return CrossValidated(strengths[best], probabilities[best], labels)
 
 
 def learning_curve(
