@@ -69,8 +69,7 @@ def _joined(content: bytes, path: Path, parts: int) -> bytes:
     """The file with its outputs `embedding 0`, `embedding 1`, … concatenated as `embedding`."""
     path.write_bytes(content)
     file = LitertFile(path)
-    vectors = [file.outputs[f"embedding {number}"] for number in range(parts)]
-    file.keep(inside={"embedding": file.join(vectors)})
+    file.join([f"embedding {number}" for number in range(parts)], "embedding")
     return file.content()
 
 

@@ -43,11 +43,6 @@ class LitertFile:
             output.name.decode(): output for output in self._model.signatureDefs[0].outputs
         }
 
-    @property
-    def outputs(self) -> dict[str, int]:
-        """Name → tensor index of the outputs."""
-        return {name: output.tensorIndex for name, output in self._named.items()}
-
     def output_of(self, layer: str) -> int:
         """Index of the output tensor of a Keras layer.
 
@@ -146,10 +141,14 @@ class LitertFile:
             self._append(kinds.MEAN, [source, int(pooling.inputs[1])], made, keepDims=False)
             pooled.append(made)
         embedding = self._named["embedding"]
-        embedding.tensorIndex = self.join([embedding.tensorIndex, *pooled])
+        embedding.tensorIndex = self._join([embedding.tensorIndex, *pooled])
 
-    def join(self, vectors: list[int]) -> int:
-        """Concatenate tensors, (1, c) float32 each. Returns the new one's index."""
+    def join(self, names: Iterable[str], name: str) -> None:
+        """Concatenate outputs, (1, c) float32 each, to a single output."""
+        joined = self._join([self._named[part].tensorIndex for part in names])
+        self.keep(inside={name: joined})
+
+    def _join(self, vectors: list[int]) -> int:
         made = self._new((1, sum(int(self.graph.tensors[index].shape[-1]) for index in vectors)))
         self._append(schema.BuiltinOperator.CONCATENATION, vectors, made, axis=1)
         return made
