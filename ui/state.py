@@ -1,7 +1,5 @@
 """Names of session-state keys and query parameters, and who owns which run or model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,7 +73,8 @@ VISITOR = "token_of_this_visit"
 DELETED = "owner_deleted"
 OWNER_REFUSAL = "owner_refusal"
 SOURCE = "predict_source"
-SAMPLE = "predict_sample"
+PICTURES = "predict_pictures"
+PICTURES_TURN = "predict_pictures_turn"
 SHOWN = "predict_shown"
 PREPARE_REFUSAL = "predict_prepare_refusal"
 IMPORTING = "predict_importing"

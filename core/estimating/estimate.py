@@ -1,7 +1,5 @@
 """Estimate time, memory and disk of a training, and reject one that cannot fit."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from core import backbones
@@ -39,7 +37,7 @@ class Estimate:
     def sentence(self) -> str:
         """All of it on one line."""
         return (
-            f"About {duration(max(1.0, self.scored))} to a scored model; "
+            f"About {duration(max(1.0, self.scored))} until results; "
             f"about {size(self.memory)} of memory "
             f"and {size(self.disk)} of disk."
         )
