@@ -117,7 +117,10 @@ def select(
 
 
 def _standard_error(values: np.ndarray, groups: np.ndarray) -> float:
-    """Standard error of a mean, whose values vary together within a group."""
+    """Standard error of a mean of differences, which vary together within a group.
+
+    One difference more is added: else one picture alone would exceed its standard error.
+    """
     _, group = np.unique(groups, return_inverse=True)
     sums = np.bincount(group, values - values.mean())
-    return float(np.sqrt((sums**2).sum()) / len(values))
+    return float(np.sqrt((sums**2).sum() + 1) / len(values))

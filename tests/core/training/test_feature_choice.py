@@ -42,7 +42,7 @@ def test_the_last_features_are_kept_where_others_are_not_clearly_better(rows):
 
 
 def test_accuracies_and_probabilities_are_those_of_other_folds():
-    selection = choose(embeddings(1, 4))
+    selection = choose(embeddings(1, 2))
     assert selection.choice is not None
     assert selection.out_of_fold is not None
     right = selection.out_of_fold.probabilities.argmax(axis=1) == selection.out_of_fold.labels
@@ -55,9 +55,9 @@ def test_near_duplicates_count_as_one_picture():
     random = np.random.default_rng(1)
     groups = np.arange(120) // 6
     labels = groups % 3
-    rows = random.normal(size=(120, 2 * WIDTH)).astype(np.float32)
+    rows = random.normal(size=(120, WIDTH + 40)).astype(np.float32)
     rows[np.arange(120), labels] += 1.5
-    rows[:, WIDTH:] = 5 * random.normal(size=(20, WIDTH))[groups]
+    rows[:, WIDTH:] = rows[:, WIDTH:] / 10 + random.normal(size=(20, 40))[groups]
     grouped = select(rows, WIDTH, labels, groups, TrainingConfig(), compare=True)
     assert not grouped.depths
     assert select(rows, WIDTH, labels, ALONE, TrainingConfig(), compare=True).depths
