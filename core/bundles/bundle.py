@@ -155,7 +155,7 @@ def _layer(name: str) -> str:
 
 
 def _read_ood_detector(member: Member, model: ModelFile) -> OodDetector:
-    width, classes = model.width, len(model.classes)
+    width, classes = backbones.get(model.backbone).embedding, len(model.classes)
     arrays = _read_arrays(member, (classes + DIRECTIONS) * width + 1)
     rows = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     expected = {

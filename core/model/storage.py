@@ -126,7 +126,7 @@ def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
     """Read the OOD detector; None if there is none.
 
     Args:
-        width: width of the embeddings.
+        width: width of the last embedding, which the detector takes.
 
     Raises:
         RunDamaged: the file is not what it should be.
@@ -138,7 +138,7 @@ def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
     except (OSError, LookupError, ValueError, SafetensorError) as error:
         raise _damaged(f"{OOD} cannot be read") from error
     if ood_detector.width != width:
-        raise _damaged(f"{OOD} is for {ood_detector.width} features, its head takes {width}")
+        raise _damaged(f"{OOD} is for {ood_detector.width} features, its backbone has {width}")
     return ood_detector
 
 
@@ -201,7 +201,7 @@ def classifier(
         size=model.size,
         crop=model.crop,
         head=head,
-        ood_detector=load_ood_detector(folder, head.inputs),
+        ood_detector=load_ood_detector(folder, backbones.get(model.backbone).embedding),
         threshold=threshold,
         appearance=load_appearance(folder),
     )

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from core.backbones import build, serving
-from core.model import deep_features, heatmap
+from core.model import deep_features, heatmap, ood
 from core.model.classifier import on_one_thread
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
@@ -61,3 +61,11 @@ def test_a_model_with_impossible_depths_is_refused(values):
     assert ModelFile.model_validate(model).depths == ()
     with pytest.raises(ValidationError):
         ModelFile.model_validate(model | {"depths": ["stem_relu"]} | values)
+
+
+def test_the_ood_detector_takes_the_last_embedding_of_a_longer_one():
+    random = np.random.default_rng(0)
+    rows = np.abs(random.normal(size=(40, 12))).astype(np.float32)
+    detector = ood.fit(rows[:, :8], np.arange(40) % 2, np.arange(40))
+    assert detector is not None
+    np.testing.assert_array_equal(detector.ood_score(rows), detector.ood_score(rows[:, :8]))
