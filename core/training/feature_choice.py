@@ -98,7 +98,7 @@ def select(
     fold = folds.assign(labels, groups, count, config.seed)
 
     def validated(rows: np.ndarray) -> CrossValidated:
-        return cross_validate(rows, labels, fold, config.seed, weighted=config.class_weights)
+        return cross_validate(rows, labels, fold, weighted=config.class_weights)
 
     if not compare:
         return Selection(deeper, validated(embeddings))

@@ -78,8 +78,8 @@ def test_too_few_groups_leave_the_last_features_and_no_cross_validation():
 
 def test_the_strength_is_that_of_the_least_loss_on_other_folds():
     fold = ALONE // 3 % 5
-    noise = cross_validate(embeddings(0.1, 0), LABELS, fold, 0, weighted=True)
-    clear = cross_validate(embeddings(5, 5), LABELS, fold, 0, weighted=True)
+    noise = cross_validate(embeddings(0.1, 0), LABELS, fold, weighted=True)
+    clear = cross_validate(embeddings(5, 5), LABELS, fold, weighted=True)
     assert noise.strength < clear.strength
 
 
