@@ -98,7 +98,7 @@ def cross_validate(
         weighted: whether classes are weighted inversely to their counts.
     """
     mean, scale = convex.fit_scale(features)
-    rows, _ = convex.span(convex.apply_scale(features, mean, scale))
+    rows = convex.apply_scale(features, mean, scale)
     classes = int(labels.max()) + 1
     fitted: dict[int, convex.Weights] = {}
     strength = convex.STRENGTHS[0]
@@ -117,6 +117,7 @@ def cross_validate(
     cores = threads.cores()
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
+        rows, _ = convex.span(rows)
         for strength in convex.STRENGTHS:
             probabilities = np.empty((len(labels), classes), np.float32)
             held_out = threads.map_ordered(
