@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from core.dataset import Split, splitting
@@ -19,6 +21,23 @@ Extracted = dict[Split, Features]
 LEARNED: tuple[Split, ...] = ("train", "validation")
 
 
+@dataclass(frozen=True)
+class TrainedHead:
+    """A head on a frozen backbone.
+
+    Attributes:
+        head: the one that answers, calibrated.
+        fitted: uncalibrated, fitted to the training pictures alone.
+        features: those that both take.
+        depths: layers whose pooled activations follow the last embedding in these.
+    """
+
+    head: CalibratedHead
+    fitted: DenseHead
+    features: Extracted
+    depths: tuple[str, ...]
+
+
 def depths(context: TrainingContext) -> tuple[str, ...]:
     """Layers whose pooled activations a training without fine-tuning extracts."""
     if context.network.model is not None:
@@ -28,7 +47,7 @@ def depths(context: TrainingContext) -> tuple[str, ...]:
 
 def train(
     context: TrainingContext, run: Run, features: Extracted, depths: tuple[str, ...]
-) -> tuple[CalibratedHead, Extracted, tuple[str, ...]]:
+) -> TrainedHead:
     """Train a head on a frozen backbone.
 
     The features and the strength of the regularisation are chosen by cross-validation on training
@@ -38,9 +57,6 @@ def train(
 
     Args:
         features: as extracted with `depths`.
-
-    Returns:
-        The head, the features that it takes, and the layers of these.
     """
     config = context.config
     compare = bool(depths) and config.features == "best" and context.network.model is None
@@ -50,11 +66,11 @@ def train(
     if depths and not selection.depths:
         depths, width = (), context.backbone.embedding
         features = {split: part.narrowed(width) for split, part in features.items()}
-    fitted = fit(context, features, selection.strength)
+    fitted = _fit(context, features, selection.strength)
     validation = fitted.probabilities(features["validation"].embeddings[:, 0])
     if selection.out_of_fold is None or not config.solves_head:
         calibrated = calibrated_head.calibrate(fitted, validation, context.labels("validation"))
-        return calibrated, features, depths
+        return TrainedHead(calibrated, fitted, features, depths)
     refitted = head.refit(
         _batch(context, features, "train", config.head_views),
         _batch(context, features, "validation", 1),
@@ -65,15 +81,11 @@ def train(
     calibrated = calibrated_head.calibrate_out_of_fold(
         refitted, selection.out_of_fold.probabilities, selection.out_of_fold.labels, validation
     )
-    return calibrated, features, depths
+    return TrainedHead(calibrated, fitted, features, depths)
 
 
-def fit(context: TrainingContext, features: Extracted, strength: float | None = None) -> DenseHead:
-    """Train a head on the training pictures.
-
-    Args:
-        strength: inverse regularisation strength; chosen on the training pictures if None.
-    """
+def _fit(context: TrainingContext, features: Extracted, strength: float) -> DenseHead:
+    """Train a head on the training pictures."""
     train = _batch(context, features, "train", context.config.head_views)
     classes = context.dataset.classes
     return head.fit(

@@ -114,10 +114,11 @@ def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head on the frozen backbone, without TensorFlow, and write the report."""
     depths = phase_1.depths(context)
     features = extract(context, ("train", "validation", "test"), None, depths)
-    head, features, depths = phase_1.train(context, run, features, depths)
+    trained = phase_1.train(context, run, features, depths)
     # Copies, so that nothing else of the features is kept in memory.
-    plain = {split: part.embeddings[:, 0].copy() for split, part in features.items()}
-    del features
+    plain = {split: part.embeddings[:, 0].copy() for split, part in trained.features.items()}
+    head, depths = trained.head, trained.depths
+    del features, trained
     _save(context, run, head, depths=depths)
     # The features are those of the serving model, so the test pictures need not pass again.
     probabilities = head.head.probabilities(plain["test"])
@@ -131,17 +132,16 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     building = _start_tuner(context)
     stage = depth.cut_stage(context.config)
     features = extract(context, ("train", "validation"), stage)
-    trained = phase_1.fit(context, features)
+    trained = phase_1.train(context, run, features, ())
     if not building.done():
         context.emit(Note(sentence="TensorFlow is starting."))
     tuner = building.result()
-    tuned, kept = _fit_top(context, run, tuner, trained, features)
+    tuned, kept = _fit_top(context, run, tuner, trained.fitted, features)
     if kept.epoch == 0:
         context.emit(
             Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
         )
-        plain = features["validation"].embeddings[:, 0]
-        head = calibrate(trained, trained.probabilities(plain), context.labels("validation"))
+        head = trained.head
         _save(context, run, head)
     else:
         from core.model import keras_model
@@ -154,7 +154,7 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
         serving_model.write(context, tuner, run.model_folder / storage.SERVING)
     # Copies, so that activations and TensorFlow's buffers can be freed.
     train, validation = (features[split].embeddings[:, 0].copy() for split in features)
-    del features, tuner, building
+    del features, trained, tuner, building
     probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
     scoring.write_report(context, run, head, probabilities)
     return TrainingOutputs(train, validation, test, heatmaps)
