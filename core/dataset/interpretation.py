@@ -138,7 +138,7 @@ def _notes(
         notes.append(
             Note(
                 code="encoding",
-                sentence="The zip does not say how its names are encoded. They were read as "
+                sentence="The archive does not say how its names are encoded. They were read as "
                 f"{ENCODINGS[used]}: {', '.join(names)}.",
                 warns=bool(others),
                 encodings=files.encodings,
@@ -148,8 +148,8 @@ def _notes(
         notes.append(
             Note(
                 code="encoding",
-                sentence="The zip does not say how its names are encoded, and no encoding fits: "
-                f"{', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
+                sentence="The archive does not say how its names are encoded, and no encoding "
+                f"fits: {', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
                 warns=True,
             )
         )
