@@ -15,9 +15,10 @@ from core.intake import Intake
 from core.jobs import JobFolder, enqueue, folders, quotas
 from core.jobs.folder import Order
 from core.settings import MEGABYTE, Settings
+from core.system import files
 from core.system.files import CHUNK
 
-ZIP = "upload.zip"
+ZIP, GROUPED_BY = "upload.zip", "grouped_by.txt"
 
 
 class Upload:
@@ -42,6 +43,18 @@ class Upload:
     def intake(self) -> Intake:
         """The result, once the job is finished."""
         return intake.load(self.path)
+
+    @property
+    def grouped_by(self) -> str:
+        """What groups the visitor chose to keep together, as in `dataset.grouping`, or empty."""
+        with contextlib.suppress(OSError, UnicodeError):
+            return (self.path / GROUPED_BY).read_text()
+        return ""
+
+    def group_by(self, by: str) -> None:
+        """Keep the visitor's choice with the pictures, so that a reload does not forget it."""
+        with contextlib.suppress(OSError):
+            files.write_text(self.path / GROUPED_BY, by)
 
 
 def store(

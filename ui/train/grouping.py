@@ -21,7 +21,7 @@ WHY = (
 
 def grouped(upload: Upload, examined: Intake) -> Intake:
     """The intake with its pictures grouped as this visitor chose."""
-    by = st.session_state.get(_key(upload))
+    by = st.session_state.setdefault(_key(upload), upload.grouped_by)
     if not by:
         return examined
     try:
@@ -53,6 +53,8 @@ def offer(upload: Upload, examined: Intake) -> None:
         format_func=lambda by: text.short(titles[by], 100) if by else NONE,
         key=_key(upload),
         help=WHY,
+        on_change=_keep,
+        args=(upload,),
         persist_state="session",
     )
     described = [finding for finding in examined.findings if finding.code == GROUPS]
@@ -61,6 +63,10 @@ def offer(upload: Upload, examined: Intake) -> None:
     if not described:
         first = text.plain(examined.groupings[0].sentence, 200)
         st.markdown(f":material/lightbulb: Detected: {first}. Keep them together? {WHY}")
+
+
+def _keep(upload: Upload) -> None:
+    upload.group_by(st.session_state[_key(upload)])
 
 
 def _key(upload: Upload) -> str:
