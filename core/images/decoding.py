@@ -40,7 +40,7 @@ PROGRESSIVE_PIXELS = 18_000_000
 # Any other JPEG is decoded row by row, so one of four times the limit is decoded at half its size.
 REDUCED_AREA = 4
 
-_COLOUR_MAP = 320  # a tag of TIFF
+_BITS, _COLOUR_MAP, _BLACK, _WHITE = 258, 320, 340, 341  # tags of TIFF
 _UPRIGHT = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -50,6 +50,9 @@ _UPRIGHT = {
     7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
+
+
+Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,8 @@ def decode_with_info(
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     limits = limits or settings.load()
     with _refusals(), _opened(source, limits) as file:
-        image, kind, (width, height), turn = _load_checked(file, shorter_edge, limits)
-        pixels = to_rgb(image, kind)
+        image, kind, (width, height), turn, declared = _load_checked(file, shorter_edge, limits)
+        pixels = to_rgb(image, kind, declared)
         day, device = tags.capture(image.info)
         del image  # rotating makes another copy
     if turn >= 5:
@@ -141,10 +144,10 @@ def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.nd
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
     with _refusals(), _opened(source, limits) as file:
-        image, kind, _, turn = _load_checked(file, shorter_edge, limits)
+        image, kind, _, turn, declared = _load_checked(file, shorter_edge, limits)
         if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
             return _fitted(image, size, crop)  # most pictures: no array of the whole is needed
-        pixels = to_rgb(image, kind)
+        pixels = to_rgb(image, kind, declared)
     return crop_and_resize(_turned(pixels, turn), size, crop)
 
 
@@ -167,8 +170,8 @@ def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
 
 def _load_checked(
     file: IO[bytes], shorter_edge: int | None, limits: Settings
-) -> tuple[Image.Image, str, tuple[int, int], int]:
-    """First picture of a file as stored, its format, its full size and its EXIF orientation."""
+) -> tuple[Image.Image, str, tuple[int, int], int, Range | None]:
+    """First picture of a file as stored, its format, full size, EXIF orientation and range."""
     if "HEIF" not in FORMATS and headers.is_heic(file):
         raise BadImage(
             "Found a HEIC picture, which this host cannot read. Save it as JPEG, or have the host "
@@ -200,7 +203,22 @@ def _load_checked(
         # Pillow has already rotated TIFF.
         turn = 1 if kind == "TIFF" else tags.orientation(opened.info)
         # A bare image, so that the buffers of the decoder are freed before the next copy.
-        return opened._new(opened.im), kind, size, turn
+        return opened._new(opened.im), kind, size, turn, _declared_range(opened)
+
+
+def _declared_range(opened: Image.Image) -> Range | None:
+    """Values of black and white that a TIFF declares.
+
+    Source: TIFF 6.0, BitsPerSample; SMinSampleValue and SMaxSampleValue.
+    """
+    if not isinstance(opened, TiffImageFile):
+        return None
+    tags = opened.tag_v2
+    if _WHITE in tags:
+        low, high = float(np.min(tags.get(_BLACK, 0))), float(np.max(tags[_WHITE]))
+        if low < high < np.inf:
+            return low, high
+    return (0, 2.0 ** np.max(tags[_BITS]) - 1) if opened.mode.startswith("I;16") else None
 
 
 def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:

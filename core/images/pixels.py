@@ -15,18 +15,21 @@ STRIP_PIXELS = 1 << 20
 """Pixels converted at once, to avoid a second copy of the whole picture."""
 
 
-def to_rgb(image: Image.Image, kind: str = "") -> np.ndarray:
+def to_rgb(
+    image: Image.Image, kind: str = "", declared: tuple[float, float] | None = None
+) -> np.ndarray:
     """Pixels of a loaded picture, (h, w, 3) uint8.
 
     Args:
         image: as Pillow loaded it.
         kind: format of its file, Pillow's name.
+        declared: values of black and white, if the file says so; of more than 8 bits only.
 
     Raises:
         BadImage: the mode cannot be converted.
     """
     width, height = image.size
-    convert = _converter(image, kind)
+    convert = _converter(image, kind, declared)
     pixels = np.empty((height, width, 3), np.uint8)
     rows = max(1, STRIP_PIXELS // max(width, 1))
     for top in range(0, height, rows):
@@ -53,12 +56,12 @@ def laplacian(levels: np.ndarray) -> float:
     return float((around - 4 * inner[1:-1, 1:-1]).std())
 
 
-def _converter(image: Image.Image, kind: str) -> Callable[[Image.Image], np.ndarray]:
+def _converter(
+    image: Image.Image, kind: str, declared: tuple[float, float] | None
+) -> Callable[[Image.Image], np.ndarray]:
     """A function that converts strips of this picture to arrays that broadcast to (h, w, 3)."""
-    if image.mode.startswith("I;16"):
-        return lambda strip: _scaled(np.asarray(strip), 0, SIXTEEN_BITS)
-    if image.mode in ("I", "F"):
-        low, high = _range(image, kind)
+    if image.mode[0] in "IF":
+        low, high = declared or _range(image, kind)
         return lambda strip: _scaled(np.asarray(strip), low, high)
     if kind == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         # The fourth byte is unused in most bitmaps; a picture is never wholly invisible.
@@ -71,7 +74,13 @@ def _converter(image: Image.Image, kind: str) -> Callable[[Image.Image], np.ndar
 
 
 def _range(image: Image.Image, kind: str) -> tuple[float, float]:
-    """Values of black and white in a picture of 32-bit numbers, which does not define them."""
+    """Values of black and white in a picture of more than 8 bits.
+
+    PNG and PPM define them. TIFF does not for 32 bits: white is the smallest usual value that no
+    pixel exceeds, or else the brightest pixel.
+    """
+    if image.mode.startswith("I;16"):
+        return 0, SIXTEEN_BITS
     low, high = np.asarray(image.getextrema(), np.float64).tolist()
     if not (math.isfinite(low) and math.isfinite(high)):
         raise BadImage("Some pixels are not finite numbers. Save the picture as 8-bit PNG.")
