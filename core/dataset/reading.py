@@ -176,6 +176,7 @@ def _assemble(
             readable.append((member, result))
     names = [member.name for member, _ in readable]
     inferred, notes = interpretation.interpret(name, names, others, files, fewest_classes)
+    notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
     _check_limits(name, inferred, settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []

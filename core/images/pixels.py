@@ -5,12 +5,18 @@ from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
 
 SIXTEEN_BITS = 65_535.0
 OVERSHOOT = 1.01
 """How far interpolation may have carried a value past white."""
+WHOLE = 0.95
+"""Share of a picture that suffices if the end of its file is missing."""
+JPEG_ROWS = 16
+"""Rows that the decoder of JPEG holds back until it has seen what follows."""
+_BITS, COLOUR_MAP, _BLACK, _WHITE = 258, 320, 340, 341  # tags of TIFF
 STRIP_PIXELS = 1 << 20
 """Pixels converted at once, to avoid a second copy of the whole picture."""
 
@@ -36,6 +42,34 @@ def to_rgb(
         bottom = min(top + rows, height)
         pixels[top:bottom] = convert(image.crop((0, top, width, bottom)))
     return pixels
+
+
+def is_nearly_whole(opened: Image.Image, kind: str, scale: float) -> bool:
+    """Whether at least 95 % of the rows were decoded before the file ended; the others are zero.
+
+    Args:
+        scale: of the decoded picture.
+    """
+    if kind not in ("JPEG", "PNG") or opened.info.get("interlace"):
+        return False
+    box = opened._new(opened.im).getbbox(alpha_only=False)
+    late = JPEG_ROWS * scale if kind == "JPEG" else 0
+    return box is not None and box[3] >= WHOLE * opened.size[1] - late
+
+
+def declared_range(opened: Image.Image) -> tuple[float, float] | None:
+    """Values of black and white that a TIFF declares.
+
+    Source: TIFF 6.0, BitsPerSample; SMinSampleValue and SMaxSampleValue.
+    """
+    if not isinstance(opened, TiffImageFile):
+        return None
+    tags = opened.tag_v2
+    if _WHITE in tags:
+        low, high = float(np.min(tags.get(_BLACK, 0))), float(np.max(tags[_WHITE]))
+        if low < high < np.inf:
+            return low, high
+    return (0, 2.0 ** np.max(tags[_BITS]) - 1) if opened.mode.startswith("I;16") else None
 
 
 def laplacian(levels: np.ndarray) -> float:
