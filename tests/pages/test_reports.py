@@ -16,7 +16,7 @@ def test_each_view_has_its_address_and_does_not_render_names(
     visitor: Visitor, run: Run, view: str
 ) -> None:
     visitor.open("reports", run=run.id, view=view)
-    (control,) = [c for c in visitor.at.segmented_control if "Summary" in c.options]
+    (control,) = [c for c in visitor.at.radio if "Summary" in c.options]
     assert control.value == view
     assert not visitor.at.error
     for name in NAMES:
@@ -80,7 +80,7 @@ def test_a_running_training_shows_its_progress(
         run.job.events.append(event)
     with run.job.lock().acquire():
         visitor.open("reports", run=run.id)
-        assert [heading.value for heading in visitor.at.subheader] == ["Training"]
+        assert [heading.value for heading in visitor.at.header] == ["Training"]
         assert "iteration" in visitor.reads()
         assert "Cancel" in visitor.buttons()
 

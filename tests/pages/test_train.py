@@ -28,7 +28,7 @@ def _zip(**members: bytes) -> bytes:
 
 
 def _steps(visitor: Visitor) -> list[str]:
-    return [heading.value for heading in visitor.at.subheader]
+    return [heading.value for heading in visitor.at.header]
 
 
 def test_the_sample_is_uploaded_and_trained_with_one_press_each(

@@ -47,13 +47,12 @@ def current(settings: Settings) -> Upload | None:
 def offer(settings: Settings) -> None:
     """The ways to bring pictures. The page continues by itself once an upload is complete."""
     mark = state.mark(settings)
-    source = st.segmented_control(
+    source = st.radio(
         "How do you bring them?",
         UPLOAD_BY,
-        default="Zip",
-        required=True,
         key="upload by",
         label_visibility="collapsed",
+        horizontal=True,
     )
     if source == CAMERA:
         camera.offer(settings)
@@ -62,9 +61,7 @@ def offer(settings: Settings) -> None:
     own, sample = st.columns([3, 2], gap="large")
     with own:
         if source == "Zip":
-            st.caption(
-                "One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`"
-            )
+            st.caption("One folder for each class, named after it: flowers/rose, flowers/tulip, …")
             widgets.uploader(
                 "Drop a zip of class folders",
                 "zip",
