@@ -5,14 +5,20 @@ from starlette.middleware import Middleware
 
 import api
 from core import settings
+from core.intake.arrivals import Arrivals
 from core.system import memory
-from ui import frame
+from ui import frame, internals
 
 memory.limit_arenas()
 host = settings.load()
+arrivals = Arrivals(host)
+internals.keep_uploads_in(arrivals)
 app = st.App(
     "app.py",
     routes=api.routes(host),
-    middleware=[Middleware(api.VisitorCookie if host.mode == "public" else api.LocalHosts)],
+    middleware=[
+        Middleware(api.VisitorCookie if host.mode == "public" else api.LocalHosts),
+        Middleware(api.SpooledUploads, arrivals=arrivals),
+    ],
     on_script_error=frame.apologise,
 )

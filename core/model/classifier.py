@@ -226,7 +226,7 @@ class Classifier:
         Raises:
             LookupError: the head is not just dense layers.
         """
-        return heatmap.activation(answer.feature_map, self.head, classes)
+        return heatmap.activation(answer.feature_map, self.head, classes, answer.embedding)
 
     def top(self, probabilities: np.ndarray, count: int) -> tuple[Prediction, ...]:
         """The `count` most likely classes, given (k,) probabilities."""

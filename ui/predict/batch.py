@@ -135,15 +135,15 @@ def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
         with st.spinner("Reading the pictures …"):
             for file in batch.files:
                 if is_zip(file.name):
-                    file.seek(0)
                     prefix = f"{file.name}/" if len(batch.files) > 1 else ""
-                    upload, sources = uploads.unpack(
-                        file, settings, prefix=prefix, by=state.mark(settings)
-                    )
+                    with file.open() as stream:
+                        upload, sources = uploads.unpack(
+                            stream, settings, prefix=prefix, by=state.mark(settings)
+                        )
                     progress.unpacked.append(upload)
                     pictures += sources
                 else:
-                    pictures.append(Source(file.name, file.getvalue()))
+                    pictures.append(Source(file.name, file.content))
         if len(pictures) > settings.batch_pictures:
             raise LimitExceeded(
                 f"Expected at most {settings.batch_pictures:,} pictures at once, found "

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
+from typing import IO
 
 import streamlit as st
-from streamlit.typing import UploadedFile
 
 from core import intake
 from core.archive import unpacking
@@ -18,6 +18,7 @@ from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
 from ui import state, text, widgets
+from ui.internals import Uploaded
 from ui.train import camera, findings, grouping
 
 CAMERA = "Camera"
@@ -96,18 +97,24 @@ def offer(settings: Settings) -> None:
     )
 
 
-def _take_zip(files: list[UploadedFile], settings: Settings) -> Upload:
+def _take_zip(files: list[Uploaded], settings: Settings) -> Upload:
     (archive,) = files
     name = archive.name.removesuffix(".zip")
-    write = partial(uploads.copy, archive, settings=settings)
-    return uploads.store(write, name, settings, by=state.mark(settings))
+    with archive.open() as stream:
+        write = partial(uploads.copy, stream, settings=settings)
+        return uploads.store(write, name, settings, by=state.mark(settings))
 
 
-def _take_folder(files: list[UploadedFile], settings: Settings) -> Upload:
+def _take_folder(files: list[Uploaded], settings: Settings) -> Upload:
     name = files[0].name.replace("\\", "/").split("/")[0] or "folder"
-    named = ((file.name, file) for file in files)
-    write = partial(unpacking.pack, named, settings=settings)
+    write = partial(unpacking.pack, _opened(files), settings=settings)
     return uploads.store(write, name, settings, by=state.mark(settings))
+
+
+def _opened(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:
+    for file in files:
+        with file.open() as stream:
+            yield file.name, stream
 
 
 def _upload(take: Callable[[], Upload]) -> None:
