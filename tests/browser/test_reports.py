@@ -50,7 +50,7 @@ def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
     name.fill("A copy of shapes")
     name.press("Enter")
     expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
-    expect(page.get_by_role("button", name="A copy of shapes")).to_be_visible()
+    expect(page.get_by_role("button", name="A copy of shapes", exact=True)).to_be_visible()
 
     open_menu()
     page.keyboard.press("Escape")

@@ -155,7 +155,9 @@ def confusion_matrix(
 def _alternative(counts: np.ndarray, names: Sequence[str]) -> str:
     """The numbers of the matrix in words, those of the most frequent mistakes where it is large."""
     rows, columns = np.nonzero(counts * (1 - np.eye(len(names), dtype=int)))
-    mistakes = sorted(zip(rows, columns, strict=True), key=lambda cell: -counts[cell])
+    mistakes = sorted(
+        zip(rows.tolist(), columns.tolist(), strict=True), key=lambda cell: -counts[cell]
+    )
     hits = [f"{name} {counts[i, i]} of {counts[i].sum()}" for i, name in enumerate(names)]
     told = [f"{counts[r, c]} {names[r]} predicted {names[c]}" for r, c in mistakes[:TOLD]]
     more = [f"and {len(mistakes) - TOLD} more cells"] if len(mistakes) > TOLD else []
