@@ -39,7 +39,7 @@ if camera.start_at_once(upload, examined, settings):
     st.rerun()
 examined = grouping.grouped(upload, examined)
 if not intake.show(upload, examined):
-    st.info("Resolve the findings marked :material/block: above, then choose a method.")
+    st.info("Fix the problem marked :material/block: above to continue.")
     st.stop()
 
 st.header("2 · Method", divider="gray")

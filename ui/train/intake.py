@@ -126,13 +126,8 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
     """What was found, with the remedies applied; None while there is nothing to show."""
     status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
-        remedies = findings.applied(upload)
         try:
-            return (
-                intake.apply_remedies(upload.path, remedies, settings)
-                if remedies
-                else upload.intake()
-            )
+            return findings.resolved(upload, settings)
         except TuskerError as refusal:
             _unusable(str(refusal))
             return None
