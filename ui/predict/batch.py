@@ -12,7 +12,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.archive.sources import Source, is_zip
+from core.archive.sources import Source, is_archive
 from core.errors import LimitExceeded, TuskerError
 from core.intake import uploads
 from core.intake.uploads import Upload
@@ -134,7 +134,7 @@ def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
     try:
         with st.spinner("Reading the pictures …"):
             for file in batch.files:
-                if is_zip(file.name):
+                if is_archive(file.name):
                     prefix = f"{file.name}/" if len(batch.files) > 1 else ""
                     with file.open() as stream:
                         upload, sources = uploads.unpack(

@@ -69,7 +69,7 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     else:
         st.file_uploader(
             "Drop or paste pictures here, or a zip of them",
-            type=["image", "zip"],
+            type=["image", "zip", "tar", "tgz", "gz"],
             accept_multiple_files=True,
             max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
             help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A zip, "
@@ -180,7 +180,7 @@ def _take_photo(key: str) -> None:
 
 def _take_files(key: str, most: int) -> None:
     files = tuple(map(internals.uploaded, st.session_state[key]))
-    if len(files) > most or any(sources.is_zip(file.name) for file in files):
+    if len(files) > most or any(sources.is_archive(file.name) for file in files):
         st.session_state[state.PICTURES] = Batch(files)
     else:
         pictures = tuple(Picture(file.name, file.content) for file in files)

@@ -10,7 +10,7 @@ from typing import IO
 import streamlit as st
 
 from core import intake
-from core.archive import unpacking
+from core.archive import sources, unpacking
 from core.checks import Severity
 from core.errors import TuskerError
 from core.intake import Intake, samples, uploads
@@ -64,10 +64,10 @@ def offer(settings: Settings) -> None:
         if source == "Zip":
             st.caption("One folder for each class, named after it: flowers/rose, flowers/tulip, …")
             widgets.uploader(
-                "Drop a zip of class folders",
+                "Drop a zip or tar of class folders",
                 "zip",
                 lambda files: _upload(lambda: _take_zip(files, settings)),
-                type="zip",
+                type=["zip", "tar", "tgz", "gz"],
                 max_upload_size=settings.archive_megabytes,
             )
         else:
@@ -99,7 +99,7 @@ def offer(settings: Settings) -> None:
 
 def _take_zip(files: list[Uploaded], settings: Settings) -> Upload:
     (archive,) = files
-    name = archive.name.removesuffix(".zip")
+    name = sources.stem(archive.name)
     with archive.open() as stream:
         write = partial(uploads.copy, stream, settings=settings)
         return uploads.store(write, name, settings, by=state.mark(settings))
