@@ -59,9 +59,9 @@ class Labels:
         self._replay()
 
     @property
-    def version(self) -> tuple[int, int]:
+    def version(self) -> tuple[object, ...]:
         """Changes with every step."""
-        return files.modified(self._path)
+        return str(self._path), *files.modified(self._path)
 
     @property
     def can_undo(self) -> bool:

@@ -9,6 +9,7 @@ Beside the files of an intake, the folder contains
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from core.backbones import serving
 from core.dataset import Dataset, Example, Progress, Skipped, splitting
 from core.dataset.fingerprints import Fingerprints
 from core.errors import BadDataset
+from core.jobs import folders, quotas
 from core.labelling import clusters
 from core.settings import Settings
 from core.system import files
@@ -184,6 +186,13 @@ def load(folder: Path) -> Pile:
         return Pile(folder, stored, np.load(folder / FEATURES, allow_pickle=False))
     except (OSError, ValueError, ValidationError) as error:
         raise BadDataset("These pictures are no longer here. Upload them again.") from error
+
+
+def found(settings: Settings, own: Callable[[Path], bool]) -> list[Path]:
+    """Folders of all piles that `own` accepts, the last used first."""
+    paths = folders.list_folders(settings.home / quotas.UPLOADS)
+    piles = [path for path in paths if (path / FILE).is_file() and own(path)]
+    return sorted(piles, key=files.modified, reverse=True)
 
 
 def _check_enough(dataset: Dataset) -> None:
