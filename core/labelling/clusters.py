@@ -28,11 +28,13 @@ def project(embeddings: np.ndarray, fitted_to: np.ndarray) -> np.ndarray:
         embeddings: (n, d) float32.
         fitted_to: (m,) int64, pictures that scale and components are taken from.
     """
+    from sklearn.utils.extmath import randomized_svd
+
     mean, scale = convex.fit_scale(embeddings[fitted_to])
     rows = convex.apply_scale(embeddings, mean, scale)
-    values, vectors = np.linalg.eigh(rows[fitted_to].T @ rows[fitted_to])
-    kept = np.argsort(values)[::-1][: min(DIMENSIONS, len(fitted_to))]
-    return np.ascontiguousarray(rows @ vectors[:, kept], np.float32)
+    fitted = rows[fitted_to]
+    _, _, components = randomized_svd(fitted, min(DIMENSIONS, *fitted.shape), random_state=0)
+    return np.asarray(rows @ components.T, np.float32)
 
 
 def tree(features: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, Merges]:

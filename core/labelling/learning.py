@@ -16,6 +16,8 @@ from core.training.head import class_weights
 
 STRENGTH = 1e-2
 """Inverse regularisation strength; choosing one would take too long after each answer."""
+TOLERANCE = 1e-3
+"""Ten times that of a training: a third of the time, and equally many correct predictions."""
 FOLDS = 3
 
 
@@ -97,7 +99,8 @@ def _fit_and_predict(
 ) -> np.ndarray:
     """Probabilities of other pictures, (m, classes) float32; 0 for classes without pictures."""
     used, own = np.unique(labels, return_inverse=True)
-    kernel, bias = convex.solve(rows, own, class_weights(own, len(used)), STRENGTH)
+    weights = class_weights(own, len(used))
+    kernel, bias = convex.solve(rows, own, weights, STRENGTH, tolerance=TOLERANCE)
     probabilities = np.zeros((len(others), classes), np.float32)
     probabilities[:, used] = softmax(others @ kernel.astype(np.float32) + bias.astype(np.float32))
     return probabilities

@@ -101,6 +101,7 @@ def solve(
     strength: float,
     start: Weights | None = None,
     trace: Callable[[np.ndarray, np.ndarray], None] = lambda _kernel, _bias: None,
+    tolerance: float = TOLERANCE,
 ) -> Weights:
     """Minimise `strength` times the summed weighted cross-entropy plus half the squared kernel.
 
@@ -110,6 +111,7 @@ def solve(
         weights: (classes,) loss weight of each class.
         start: where to start; zeros if None.
         trace: called with kernel and bias before the first iteration and after each one.
+        tolerance: largest entry of the gradient of the mean loss at the end.
 
     Returns:
         Kernel and bias, float64.
@@ -139,7 +141,7 @@ def solve(
         objective,
         np.concatenate([kernel.ravel(), bias]).astype(np.float64),
         iterations=ITERATIONS,
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
         trace=lambda point: trace(*split(point)),
     )
     return split(best)

@@ -12,7 +12,8 @@ from ui import gallery, text, widgets
 from ui.pile import question
 
 STRIP = 8
-NO_CLASS = None
+WIDTH = 80
+"""Of a thumbnail, in pixels."""
 
 
 def show(labels: Labels) -> None:
@@ -53,7 +54,7 @@ def strip(labels: Labels, pictures: Sequence[int]) -> None:
     """Thumbnails of some pictures in a row."""
     st.image(
         [str(labels.pile.thumbnail(picture)) for picture in pictures],
-        width=96,
+        width=WIDTH,
         alt=[labels.pile.pictures[picture].name for picture in pictures],
     )
 
@@ -66,10 +67,10 @@ def choose(labels: Labels, pictures: Sequence[int]) -> None:
 
     def draw(picture: int) -> None:
         name = labels.pile.pictures[picture].name
-        st.image(str(labels.pile.thumbnail(picture)), width=96, alt=name)
+        st.image(str(labels.pile.thumbnail(picture)), width=WIDTH, alt=name)
         st.checkbox(text.plain(name, 20), key=key(picture), persist_state="session")
 
-    gallery.show(pictures, f"pile {pictures[:1]}", draw, width=110)
+    gallery.show(pictures, f"pile {pictures[:1]}", draw, width=100)
     moved = [picture for picture in pictures if st.session_state.get(key(picture))]
     target, move = st.columns([3, 1], vertical_alignment="bottom")
     name = target.selectbox(

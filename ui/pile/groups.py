@@ -29,7 +29,7 @@ def show(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
         classes.strip(labels, pictures[-UNTYPICAL:])
     divisible = bool(labels.pile.children(group))
     question.names(labels, pictures, single=False, split=group if divisible else None)
-    with st.expander("Choose single pictures of this group", icon=":material/check_box:"):
+    if st.toggle("Choose single pictures of this group", key="pile choose"):
         classes.choose(labels, pictures)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{text.count(len(unnamed), 'group')} without a name", width="content")

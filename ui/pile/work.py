@@ -12,7 +12,7 @@ from core.settings import Settings
 from ui import state, text, widgets
 from ui.pile import classes, groups, question
 
-TEST, GROUPS, DOUBTS, CLASSES = "Test pictures", "Groups", "Doubtful", "Classes"
+TEST, GROUPS, DOUBTS, CLASSES = "Test", "Groups", "Doubtful", "Classes"
 
 
 @st.fragment
@@ -22,8 +22,7 @@ def show(pile: Pile, settings: Settings) -> None:
         st.rerun()
     labels = Labels(pile)
     learned = _learned(labels)
-    _head(labels, learned, settings)
-    widgets.show_refusal(state.PILE_REFUSAL)
+    _head(labels, learned)
     unnamed, untested = labels.unnamed(), labels.untested()
     left = {TEST: len(untested), GROUPS: len(unnamed)}
     st.session_state.setdefault(
@@ -46,6 +45,8 @@ def show(pile: Pile, settings: Settings) -> None:
         _ask_doubtful(labels, learned)
     else:
         classes.show(labels)
+    widgets.show_refusal(state.PILE_REFUSAL)
+    _foot(labels, settings)
 
 
 @st.cache_resource(
@@ -58,8 +59,8 @@ def _learned(labels: Labels) -> Learned | None:
     return learn(labels)
 
 
-def _head(labels: Labels, learned: Learned | None, settings: Settings) -> None:
-    """What there is, how good it has become, and where it can go."""
+def _head(labels: Labels, learned: Learned | None) -> None:
+    """What there is, and how good it has become."""
     pile = labels.pile
     st.markdown(
         f"**{text.plain(pile.name)}** · {text.count(len(pile.pictures), 'picture')}, "
@@ -72,6 +73,10 @@ def _head(labels: Labels, learned: Learned | None, settings: Settings) -> None:
             f"**{learned.correct:,} of {learned.tested:,} test pictures correct**, 95 % confidence "
             f"interval {low}–{high} %"
         )
+
+
+def _foot(labels: Labels, settings: Settings) -> None:
+    """Where the labels can go, and the way back."""
     problem = saving.missing(labels)
     with st.container(horizontal=True):
         st.button(
@@ -86,7 +91,7 @@ def _head(labels: Labels, learned: Learned | None, settings: Settings) -> None:
         widgets.download(
             "Download class folders",
             lambda: _zip(labels),
-            f"{text.short(pile.name, 60)}.zip",
+            f"{text.short(labels.pile.name, 60)}.zip",
             "application/zip",
             icon=":material/folder_zip:",
             disabled=not labels.classes,
