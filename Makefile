@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Personal if only this machine can reach the app, public otherwise.
 MODE = $(if $(filter localhost 127.0.0.1 ::1,$(ADDRESS)),personal,public)
 ARGS ?=
-# Test processes. One that has no tests left takes over half of what another still has to do.
-WORKERS ?= 2
+# Test processes. Tests in the browser mostly wait, so one more than two cores keeps both busy.
+WORKERS ?= 3
 NPM := $(shell command -v npm)
 
 # If the Python of the environment was uninstalled, create the environment again.

@@ -82,6 +82,7 @@ class Backbone:
         milliseconds: rough time per picture in LiteRT, on two threads of a server.
         megabytes: size of the serving model.
         committed: SHA-256 of the serving model in the repository, if there is one.
+        depths: layers that end a stage and whose pooled activations can join the embedding.
     """
 
     name: str
@@ -98,11 +99,18 @@ class Backbone:
     milliseconds: float
     megabytes: float
     committed: str | None = None
+    depths: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert 0 < self.crop <= 1
         assert len(self.stages) >= 2
         assert len({stage.layer for stage in self.stages}) == len(self.stages)
+        assert set(self.depths) <= {stage.layer for stage in self.stages}
+
+    def width(self, depths: tuple[str, ...]) -> int:
+        """Width of the embedding followed by the pooled activations of some of `depths`."""
+        channels = {stage.layer: stage.shape[-1] for stage in self.stages}
+        return self.embedding + sum(channels[layer] for layer in depths)
 
     @property
     def offline(self) -> bool:

@@ -235,7 +235,7 @@ def _check_shapes(file: str, arrays: dict[str, np.ndarray], expected: Shapes) ->
 
 def _head_shapes(model: ModelFile) -> Shapes:
     """Shapes of the arrays of a model's head, by name."""
-    widths = [backbones.get(model.backbone).embedding, *model.hidden, len(model.classes)]
+    widths = [model.width, *model.hidden, len(model.classes)]
     shapes: Shapes = {}
     for number, (inputs, units) in enumerate(itertools.pairwise(widths)):
         shapes[f"head.{number}.kernel"] = (inputs, units)

@@ -96,6 +96,8 @@ def train(
         )
         return
     typer.echo(report.headline)
+    if (choice := run.feature_choice()) is not None:
+        typer.echo(choice.sentence)
     if inflation is not None:
         typer.echo(inflation.sentence)
     typer.echo(f"Run: {run.path}")

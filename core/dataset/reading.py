@@ -39,7 +39,7 @@ def read(
     *,
     name: str | None = None,
     thumbnails: Path | None = None,
-    unsorted: bool = False,
+    fewest_classes: int = 2,
 ) -> Dataset:
     """Read a zip of class folders, or a folder of them in place.
 
@@ -53,11 +53,12 @@ def read(
         progress: called with the current step, the finished items and their total.
         name: of the dataset; the name of the source if None.
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
-        unsorted: whether folders do not matter: all pictures get one class without a name.
+        fewest_classes: that are accepted; one is enough to evaluate a model on. With 0, folders do
+            not matter, and all pictures get one class without a name.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
-        NoClasses: there are fewer than two classes.
+        NoClasses: there are fewer classes.
         LimitExceeded: the pictures exceed a limit.
     """
     deadline = time.monotonic() + settings.intake_seconds
@@ -66,7 +67,7 @@ def read(
     else:
         files, base = extract(source, pictures, settings, progress), pictures
     results = _fingerprint(files.members, thumbnails, settings, deadline, progress)
-    dataset = _assemble(name or source.name, files, results, settings, base, unsorted)
+    dataset = _assemble(name or source.name, files, results, settings, base, fewest_classes)
     pictures.mkdir(parents=True, exist_ok=True)
     Fingerprints.of([r for r in results if isinstance(r, Fingerprint)]).save(pictures)
     return dataset
@@ -162,7 +163,7 @@ def _assemble(
     results: Sequence[Fingerprint | str],
     settings: Settings,
     base: Path | None,
-    unsorted: bool,
+    fewest_classes: int,
 ) -> Dataset:
     """Assign readable pictures to classes; paths are relative to `base` if given."""
     readable: list[tuple[Member, Fingerprint]] = []
@@ -176,10 +177,10 @@ def _assemble(
             readable.append((member, result))
     names = [member.name for member, _ in readable]
     notes: tuple[Note, ...] = ()
-    if unsorted:
-        inferred = layout.Layout((layout.Assignment(),) * len(names))
+    if fewest_classes:
+        inferred, notes = interpretation.interpret(name, names, others, files, fewest_classes)
     else:
-        inferred, notes = interpretation.interpret(name, names, others, files)
+        inferred = layout.Layout((layout.Assignment(),) * len(names))
     _check_limits(name, inferred, settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []

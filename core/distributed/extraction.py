@@ -63,7 +63,7 @@ def extract_on_cluster(
         BadImage: a picture can no longer be read.
     """
     keys = view_keys(augmentation, context.config.seed, context.config.crop)
-    arrays = [features.open_arrays(context.cache, engine, key, context.backbone) for key in keys]
+    arrays = [features.open_arrays(context.cache, engine, key) for key in keys]
     missing = list(
         {e.sha256: e for e in examples if any(e.sha256 not in array for array in arrays)}.values()
     )
@@ -219,9 +219,7 @@ class _SharedPass:
     ) -> None:
         """Add the features of a shard, as `extract_shard` returns them, to the cache."""
         for view, key in enumerate(self.keys):
-            features.open_arrays(
-                self.context.cache, self.engine, key, self.context.backbone
-            ).append(
+            features.open_arrays(self.context.cache, self.engine, key).append(
                 [example.sha256 for example in examples],
                 embeddings[:, view],
                 None if cuts is None else cuts[:, view],

@@ -70,11 +70,18 @@ def memory(dataset: Dataset, config: TrainingConfig, cores: int) -> int:
     total = (
         PYTHON_BYTES
         + cores * INTERPRETER * backbone.megabytes * MEGABYTE
-        + FEATURE_COPIES * views(dataset, config) * backbone.embedding * FLOAT32
+        + FEATURE_COPIES * views(dataset, config) * embedding_bytes(config)
     )
     if config.fine_tunes:
         total += fine_tuning_bytes(config)
     return math.ceil(total)
+
+
+def embedding_bytes(config: TrainingConfig) -> int:
+    """Bytes of the features of one view."""
+    backbone = backbones.get(config.backbone)
+    deep = config.features != "last" and not config.fine_tunes
+    return backbone.width(backbone.depths if deep else ()) * FLOAT32
 
 
 def fine_tuning_bytes(config: TrainingConfig) -> float:
@@ -92,7 +99,7 @@ def step_bytes(config: TrainingConfig) -> float:
 def disk(dataset: Dataset, config: TrainingConfig) -> int:
     """Bytes that a training adds: features of every view, and the run."""
     backbone = backbones.get(config.backbone)
-    view = backbone.embedding * FLOAT32
+    view = embedding_bytes(config)
     top = 1000 * backbone.embedding * FLOAT32  # ImageNet's classes, which no run has
     model = backbone.megabytes * MEGABYTE - top
     run = MODEL_FILES * model + counts(dataset, config).test * THUMBNAIL_BYTES

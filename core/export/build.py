@@ -154,7 +154,7 @@ class _Source:
         if self.model.fine_tuned:
             trunk = self._quantised()
         else:
-            trunk = parts.int8_trunk(backbone, self.settings, self._quantised)
+            trunk = parts.int8_trunk(backbone, self.model.depths, self.settings, self._quantised)
         path.write_bytes(trunk.content.tobytes())
         file = LitertFile(path)
         file.add_head(DenseHead.from_arrays(self.arrays).after(trunk.scale, trunk.shift))

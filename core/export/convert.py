@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from core.export.formats import Description
 from core.export.parts import Int8Trunk
+from core.model.litert_file import LitertFile
 
 EXTRA_ASSETS = "assets.extra"
 """Folder of a SavedModel for files that TensorFlow ignores."""
@@ -20,7 +21,9 @@ BATCH = 16
 
 def to_saved_model(source: Path, folder: Path, description: Description) -> None:
     """Write a SavedModel with the endpoint `serve`, for batches of any size."""
-    _save(_opened(source), ("probabilities", "embedding"), folder)
+    network = _opened(source)
+    outputs = {name: network.get_layer(name).output for name in ("probabilities", "embedding")}
+    _save(keras.Model(network.input, outputs), folder)
     extra = folder / EXTRA_ASSETS
     extra.mkdir()
     for name, content in description.entries.items():
@@ -45,16 +48,33 @@ def to_int8(source: Path, views: np.ndarray) -> Int8Trunk:
             yield [view[np.newaxis].astype(np.float32)]
 
     network = _opened(source)
+    embedding = network.get_layer("embedding")
+    # Quantised, the parts of a concatenation would share one range: they are joined in float32.
+    joined = isinstance(embedding, keras.layers.Concatenate)
+    parts = {"embedding": embedding.output}
+    if joined:
+        parts = {f"embedding {number}": part for number, part in enumerate(embedding.input)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        trunk = _save(network, ("embedding",), Path(scratch))
+        _save(keras.Model(network.input, parts), Path(scratch))
         converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative_dataset
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         content = converter.convert()
-    embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)["embedding"]
+        if joined:
+            content = _joined(content, Path(scratch) / "parts.tflite", [*parts])
+    trunk = keras.Model(network.input, embedding.output, name="trunk")
+    embeddings = trunk.predict(views, batch_size=BATCH, verbose=0)
     scale, shift = correction(_embeddings(content, views), embeddings)
     return Int8Trunk(np.frombuffer(content, np.uint8), scale, shift)
+
+
+def _joined(content: bytes, path: Path, parts: list[str]) -> bytes:
+    """The file with some of its outputs concatenated as `embedding`."""
+    path.write_bytes(content)
+    file = LitertFile(path)
+    file.join(parts, "embedding")
+    return file.content()
 
 
 def correction(quantised: np.ndarray, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,10 +90,8 @@ def _opened(source: Path) -> keras.Model:
     return keras.saving.load_model(source, compile=False, safe_mode=True)  # noqa: TID251
 
 
-def _save(whole: keras.Model, outputs: tuple[str, ...], folder: Path) -> keras.Model:
-    """Write the network up to some layers, which become its outputs. Returns that network."""
-    layers = {name: whole.get_layer(name).output for name in outputs}
-    network = keras.Model(whole.input, layers, name="network")
+def _save(network: keras.Model, folder: Path) -> None:
+    """Write a SavedModel of a network with named outputs."""
     # `Model.export` writes each weight twice.
     picture = tf.TensorSpec((None, *network.input.shape[1:]), tf.float32, name="picture")
     module = tf.Module()
@@ -84,7 +102,6 @@ def _save(whole: keras.Model, outputs: tuple[str, ...], folder: Path) -> keras.M
         autograph=False,
     )
     tf.saved_model.save(module, str(folder), signatures={"serving_default": module.serve})
-    return network
 
 
 def _embeddings(content: bytes, views: np.ndarray) -> np.ndarray:

@@ -15,12 +15,17 @@ from typing import Any
 import h5py
 import numpy as np
 
+from core import backbones
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
 from core.system import files
 
 CONFIG, WEIGHTS = "config", "model.weights.h5"
 """Entries of the zip; the first one's name has an extension."""
+LAST = "last_pooled"
+"""Layer of the last embedding, where it is a part of the embedding."""
+Tensor = tuple[str, list[int | None]]
+"""The layer that outputs a tensor, and its shape."""
 VARIABLES = {"kernel": "0", "bias": "1", "gamma": "0", "beta": "1"}
 """The place of a trainable variable among those of its layer."""
 
@@ -48,7 +53,7 @@ def write(base: Path, model: ModelFile, arrays: dict[str, np.ndarray], path: Pat
             if name.startswith("trunk."):
                 _, place, variable = name.split(".", 2)
                 groups[trunk[int(place)]][f"vars/{VARIABLES[variable]}"][...] = array
-        head = _head(layers[-1], DenseHead.from_arrays(arrays), model.dropout)
+        head = _head(layers, model, DenseHead.from_arrays(arrays))
         for layer, values in head:
             layers.append(layer)
             _add_weights(file["layers"], layer, values)
@@ -60,18 +65,28 @@ def write(base: Path, model: ModelFile, arrays: dict[str, np.ndarray], path: Pat
 
 
 def _head(
-    last: dict[str, Any], head: DenseHead, dropout: float
+    trunk: list[dict[str, Any]], model: ModelFile, head: DenseHead
 ) -> list[tuple[dict[str, Any], tuple[np.ndarray, ...]]]:
     """The configurations of the layers above the backbone, each with its weights."""
-    width = head.inputs
-    flow = [last["name"], [None, None, None, width]]
+    backbone, dropout = backbones.get(model.backbone), model.dropout
     rows: list[tuple[dict[str, Any], tuple[np.ndarray, ...]]] = []
+    flow: Tensor = (trunk[-1]["name"], [None, None, None, backbone.embedding])
 
     def add(kind: str, name: str, width: int, *weights: np.ndarray, **options: object) -> None:
+        nonlocal flow
         rows.append((_layer(kind, name, flow, options), weights))
-        flow[:] = [name, [None, width]]
+        flow = name, [None, width]
 
-    add("GlobalAveragePooling2D", "embedding", width)
+    add("GlobalAveragePooling2D", LAST if model.depths else "embedding", backbone.embedding)
+    if model.depths:
+        channels = {stage.layer: stage.shape[-1] for stage in backbone.stages}
+        pooled = [flow]
+        for layer in model.depths:
+            flow = layer, [None, None, None, channels[layer]]
+            add("GlobalAveragePooling2D", f"{layer}_pooled", channels[layer])
+            pooled.append(flow)
+        rows.append((_layer("Concatenate", "embedding", pooled, {"axis": -1}), ()))
+        flow = "embedding", [None, head.inputs]
     for number, (kernel, bias) in enumerate(head.layers):
         final = number == len(head.layers) - 1
         if dropout:
@@ -88,11 +103,16 @@ def _head(
     return rows
 
 
-def _layer(kind: str, name: str, source: list[Any], options: dict[str, object]) -> dict[str, Any]:
-    """The configuration of a layer that takes the output of another."""
-    before, shape = source
-    tensor = {"shape": shape, "dtype": "float32", "keras_history": [before, 0, 0]}
-    argument = {"class_name": "__keras_tensor__", "config": tensor}
+def _layer(
+    kind: str, name: str, source: Tensor | list[Tensor], options: dict[str, object]
+) -> dict[str, Any]:
+    """The configuration of a layer that takes the output of another, or a list of outputs."""
+    argument: Any
+    shape: Any
+    if isinstance(source, list):
+        argument, shape = [_tensor(one) for one in source], [shape for _, shape in source]
+    else:
+        argument, shape = _tensor(source), source[1]
     return {
         "module": "keras.layers",
         "class_name": kind,
@@ -102,6 +122,12 @@ def _layer(kind: str, name: str, source: list[Any], options: dict[str, object]) 
         "name": name,
         "inbound_nodes": [{"args": [argument], "kwargs": {}}],
     }
+
+
+def _tensor(source: Tensor) -> dict[str, Any]:
+    before, shape = source
+    config = {"shape": shape, "dtype": "float32", "keras_history": [before, 0, 0]}
+    return {"class_name": "__keras_tensor__", "config": config}
 
 
 def _add_weights(

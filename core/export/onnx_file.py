@@ -204,7 +204,8 @@ def _dense(translation: _Translation, operator: Any) -> None:
 
 
 def _concatenation(translation: _Translation, operator: Any) -> None:
-    if operator.builtinOptions.axis % 4 != 3:
+    rank = len(translation.shape(operator.outputs[0]))
+    if operator.builtinOptions.axis % rank != rank - 1:
         raise LookupError("only channels can be concatenated in ONNX")
     translation.finish("Concat", [*map(translation.name, operator.inputs)], operator, axis=1)
 

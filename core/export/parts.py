@@ -51,14 +51,18 @@ def kept_backbone_file(backbone: Backbone, settings: Settings) -> Path | None:
 
 
 def int8_trunk(
-    backbone: Backbone, settings: Settings, quantise: Callable[[], Int8Trunk]
+    backbone: Backbone,
+    depths: tuple[str, ...],
+    settings: Settings,
+    quantise: Callable[[], Int8Trunk],
 ) -> Int8Trunk:
     """The backbone in int8.
 
     Args:
+        depths: layers whose pooled activations follow the embedding.
         quantise: makes it. Imports TensorFlow.
     """
-    path = _path(backbone, "int8.npz", settings)
+    path = _path(backbone, "-".join((*depths, "int8.npz")), settings)
     if not path.is_file():
         made = quantise()
         with files.replacing(path) as temporary, temporary.open("wb") as handle:

@@ -122,6 +122,7 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset) -> str:
         recipe=backbone.recipe,
         scaling=_scaling(backbone),
         **_splitting(config, dataset),
+        depths=_list_literal("DEPTHS", model.depths) if model.depths else "",
         views=views,
         streams=bool(views),
         **_head(config),

@@ -148,7 +148,7 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
         progress,
         name=name,
         thumbnails=folder / intake.THUMBNAILS,
-        unsorted=True,
+        fewest_classes=0,
     )
     _check_enough(dataset)
     dataset = _without_copies(checks.examine(dataset, pictures, settings, progress)[0], pictures)

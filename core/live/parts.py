@@ -63,8 +63,9 @@ def trunk(file: Path) -> Part:
 def head(classifier: Classifier) -> Part:
     """The head and the OOD detector, as safetensors.
 
-    Names are those of `DenseHead.arrays`, those of `OodDetector.arrays` after `ood.`, and
-    `expected`: the probabilities of `reference_picture`, by which the browser checks its engine.
+    Names are those of `DenseHead.arrays`, those of `OodDetector.arrays` after `ood.`, `expected`:
+    the probabilities of `reference_picture`, by which the browser checks its engine, and
+    `channels`: of the feature map.
 
     Raises:
         LookupError: the head has other layers than dense ones.
@@ -73,8 +74,10 @@ def head(classifier: Classifier) -> Part:
     if classifier.ood_detector is not None:
         arrays |= {f"ood.{name}": a for name, a in classifier.ood_detector.arrays().items()}
     rounded = {name: round_fraction(array) for name, array in arrays.items()}
-    expected = classifier.answer(reference_picture(classifier.size)).probabilities
-    return Part.of(save({**rounded, "expected": np.ascontiguousarray(expected, np.float32)}))
+    answer = classifier.answer(reference_picture(classifier.size))
+    expected = np.ascontiguousarray(answer.probabilities, np.float32)
+    channels = np.array([answer.feature_map.shape[-1]], np.float32)
+    return Part.of(save({**rounded, "expected": expected, "channels": channels}))
 
 
 def pack(classifier: Classifier, trunk: Part) -> dict[str, Part]:

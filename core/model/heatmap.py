@@ -17,16 +17,23 @@ RAMP = ("#7E03A8", "#A82296", "#CC4778", "#E66C5C", "#F89540", "#FDC527", "#F0F9
 part of the map "plasma" (S. van der Walt and N. Smith, 2015)."""
 
 
-def activation(feature_map: np.ndarray, head: DenseHead, classes: Sequence[int]) -> np.ndarray:
+def activation(
+    feature_map: np.ndarray,
+    head: DenseHead,
+    classes: Sequence[int],
+    embedding: np.ndarray | None = None,
+) -> np.ndarray:
     """Class activation maps.
 
     Each position of the feature map is weighted by the gradient of the class's logit with respect
-    to the pooled features. Without hidden layers the mean of a map is the logit minus its bias.
+    to the pooled features. Without hidden layers the mean of a map is the logit minus its bias and,
+    with features from several depths, minus what the other depths contribute: they are not shown.
 
     Args:
-        feature_map: (h, w, d) float32, before pooling.
-        head: takes d features.
+        feature_map: (h, w, c) float32, the last one, before pooling.
+        head: takes d features, of which the first c are the pooled feature map.
         classes: indices of the classes to explain.
+        embedding: (d,) float32, the features; needed only if there are more than c.
 
     Returns:
         (len(classes), h, w) float32; positive is evidence for the class.
@@ -34,7 +41,7 @@ def activation(feature_map: np.ndarray, head: DenseHead, classes: Sequence[int])
     Source: Zhou et al., "Learning deep features for discriminative localization", CVPR 2016;
         with hidden layers, Draelos and Carin, "Use HiResCAM instead of Grad-CAM" (2020).
     """
-    inputs = feature_map.mean(axis=(0, 1))
+    inputs = feature_map.mean(axis=(0, 1)) if embedding is None else embedding
     active = []
     for kernel, bias in head.layers[:-1]:
         inputs = np.maximum(inputs @ kernel + bias, 0)
@@ -42,6 +49,7 @@ def activation(feature_map: np.ndarray, head: DenseHead, classes: Sequence[int])
     gradient = head.layers[-1][0][:, list(classes)].T
     for (kernel, _), mask in zip(reversed(head.layers[:-1]), reversed(active), strict=True):
         gradient = (gradient * mask) @ kernel.T
+    gradient = gradient[:, : feature_map.shape[-1]]
     return np.einsum("hwd,cd->chw", feature_map, gradient).astype(np.float32)
 
 

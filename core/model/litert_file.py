@@ -32,15 +32,11 @@ class LitertFile:
             content = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         self._model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         (self.graph,) = self._model.subgraphs
-        self._named = {
-            output.name.decode(): output for output in self._model.signatureDefs[0].outputs
+        self.outputs: dict[str, int] = {
+            output.name.decode(): int(output.tensorIndex)
+            for output in self._model.signatureDefs[0].outputs
         }
-
-    @property
-    def outputs(self) -> dict[str, int]:
         """Index of the tensor of each output, by its name."""
-        outputs = self._model.signatureDefs[0].outputs
-        return {output.name.decode(): int(output.tensorIndex) for output in outputs}
 
     def output_of(self, layer: str) -> int:
         """Index of the output tensor of a Keras layer.
@@ -63,10 +59,10 @@ class LitertFile:
         Raises:
             LookupError: an output is missing, or the layers are not dense with ReLU and a softmax.
         """
-        if not {"embedding", "probabilities"} <= set(self._named):
-            raise LookupError(f"the LiteRT file has only the outputs {', '.join(self._named)}")
-        embedding = self._named["embedding"].tensorIndex
-        operator, kind = self._producer(self._named["probabilities"].tensorIndex)
+        if not {"embedding", "probabilities"} <= set(self.outputs):
+            raise LookupError(f"the LiteRT file has only the outputs {', '.join(self.outputs)}")
+        embedding = self.outputs["embedding"]
+        operator, kind = self._producer(self.outputs["probabilities"])
         if kind != schema.BuiltinOperator.SOFTMAX or operator.builtinOptions.beta != 1:
             raise LookupError("the LiteRT file does not end in a softmax")
         layers: list[tuple[np.ndarray, np.ndarray]] = []
@@ -91,13 +87,11 @@ class LitertFile:
             names: existing outputs.
             inside: additional outputs, as name → tensor index.
         """
-        kept = [self._named[name] for name in names]
-        for name, index in (inside or {}).items():
-            output = schema.TensorMapT()
-            output.name, output.tensorIndex = name.encode(), index
-            kept.append(output)
-        self._model.signatureDefs[0].outputs = kept
-        self.graph.outputs = np.array([output.tensorIndex for output in kept], np.int32)
+        self.outputs = {name: self.outputs[name] for name in names} | dict(inside or {})
+        self._model.signatureDefs[0].outputs = [
+            schema.TensorMapT(name.encode(), index) for name, index in self.outputs.items()
+        ]
+        self.graph.outputs = np.array([*self.outputs.values()], np.int32)
         self._prune()
 
     def add_head(self, head: DenseHead, *kept: str) -> None:
@@ -109,23 +103,47 @@ class LitertFile:
         Raises:
             LookupError: the file has no output `embedding`.
         """
-        if "embedding" not in self._named:
-            raise LookupError(f"the LiteRT file has only the outputs {', '.join(self._named)}")
-        flow = self._named["embedding"].tensorIndex
+        if "embedding" not in self.outputs:
+            raise LookupError(f"the LiteRT file has only the outputs {', '.join(self.outputs)}")
+        flow = self.outputs["embedding"]
         kinds, activation = schema.BuiltinOperator, schema.ActivationFunctionType
         for number, (kernel, bias) in enumerate(head.layers, 1):
             weights = [self._new(array.shape, array) for array in (kernel.T, bias)]
-            options = schema.FullyConnectedOptionsT()
-            last = number == len(head.layers)
-            options.fusedActivationFunction = activation.NONE if last else activation.RELU
+            function = activation.NONE if number == len(head.layers) else activation.RELU
             made = self._new((1, len(bias)))
+            options = schema.FullyConnectedOptionsT(fusedActivationFunction=function)
             self._append(kinds.FULLY_CONNECTED, [flow, *weights], made, options)
             flow = made
-        softmax = schema.SoftmaxOptionsT()
-        softmax.beta = 1.0
         made = self._new((1, head.classes))
-        self._append(kinds.SOFTMAX, [flow], made, softmax)
+        self._append(kinds.SOFTMAX, [flow], made, schema.SoftmaxOptionsT(beta=1.0))
         self.keep(*kept, inside={"probabilities": made})
+
+    def add_depths(self, layers: Iterable[str]) -> None:
+        """Append the pooled activations of layers to the output `embedding`.
+
+        Raises:
+            LookupError: a layer has no tensor in the file, or the embedding is not a mean.
+        """
+        pooling, kind = self._producer(self.outputs["embedding"])
+        if kind != schema.BuiltinOperator.MEAN:
+            raise LookupError("the embedding is not a mean of an activation")
+        vectors = [self.outputs["embedding"]]
+        for source in map(self.output_of, layers):
+            vectors.append(self._new((1, int(self.graph.tensors[source].shape[-1]))))
+            options = schema.ReducerOptionsT(keepDims=False)
+            self._append(kind, [source, int(pooling.inputs[1])], vectors[-1], options)
+        self.outputs["embedding"] = self._join(vectors)
+
+    def join(self, names: Iterable[str], name: str) -> None:
+        """Concatenate outputs, (1, c) float32 each, to a single output."""
+        joined = self._join([self.outputs[part] for part in names])
+        self.keep(inside={name: joined})
+
+    def _join(self, vectors: list[int]) -> int:
+        made = self._new((1, sum(int(self.graph.tensors[index].shape[-1]) for index in vectors)))
+        options = schema.ConcatenationOptionsT(axis=1)
+        self._append(schema.BuiltinOperator.CONCATENATION, vectors, made, options)
+        return made
 
     def retrain(self, layers: Iterable[Retrained]) -> None:
         """Replace kernels and biases of trained layers.
@@ -251,17 +269,14 @@ class LitertFile:
         return index
 
     def _append(self, kind: int, inputs: list[int], output: int, options: Any) -> None:
-        """Add an operation at the end; those of a head are in both fields for kinds."""
-        code, operator = schema.OperatorCodeT(), schema.OperatorT()
-        code.builtinCode = code.deprecatedBuiltinCode = kind
-        code.version = 1
+        """Add an operation at the end; all that are added are in both fields for kinds."""
+        code = schema.OperatorCodeT(builtinCode=kind, deprecatedBuiltinCode=kind, version=1)
+        operator = schema.OperatorT()
         operator.opcodeIndex = len(self._model.operatorCodes)
         self._model.operatorCodes.append(code)
         operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
-        operator.builtinOptionsType = {
-            schema.BuiltinOperator.FULLY_CONNECTED: schema.BuiltinOptions.FullyConnectedOptions,
-            schema.BuiltinOperator.SOFTMAX: schema.BuiltinOptions.SoftmaxOptions,
-        }[kind]
+        name = type(options).__name__.removesuffix("T")
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, name)
         operator.builtinOptions = options
         self.graph.operators.append(operator)
 

@@ -68,8 +68,12 @@ class OodDetector:
         return int(self.means.shape[1])
 
     def ood_score(self, embeddings: np.ndarray) -> np.ndarray:
-        """(n, d) float32 → (n,) float32; over 1 means out-of-distribution."""
-        distances = self._nearest.distances(_unit(embeddings))
+        """(n, d) float32 → (n,) float32; over 1 means out-of-distribution.
+
+        Of longer embeddings, the features from other depths are ignored: these vary with colour
+        and texture, and with them pictures of other things were noticed less often.
+        """
+        distances = self._nearest.distances(_unit(embeddings[:, : self.width]))
         return (distances / self.threshold).astype(np.float32)
 
     @cached_property

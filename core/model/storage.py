@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from core import backbones
-from core.backbones import serving
 from core.errors import RunDamaged
 from core.evaluation import prediction_sets
 from core.evaluation.report import SetLevel
+from core.model import deep_features
 from core.model.appearance import Appearance
 from core.model.classifier import Classifier, Open, opened
 from core.model.decision import Decision
@@ -65,6 +65,22 @@ class ModelFile(BaseModel):
     """Only in bundles: the probability below which the answer is "not sure"."""
     level: float | None = Field(None, ge=0, lt=1)
     """Only in bundles: the chosen level of prediction sets; 0 for none, None for the default."""
+    depths: tuple[str, ...] = Field((), max_length=8)
+    """Layers whose pooled activations follow the last embedding; only with a frozen backbone."""
+
+    @model_validator(mode="after")
+    def _depths_of_the_backbone(self) -> Self:
+        if self.depths:
+            known = backbones.known(self.backbone)
+            stages = backbones.get(self.backbone).stages if known else ()
+            if self.fine_tuned or not set(self.depths) <= {stage.layer for stage in stages}:
+                raise ValueError("its backbone has no features of these depths")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Width of the embedding. Raises UnknownModel."""
+        return backbones.get(self.backbone).width(self.depths)
 
     @property
     def fine_tuned(self) -> bool:
@@ -119,7 +135,7 @@ def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
     """Read the OOD detector; None if there is none.
 
     Args:
-        width: width of the embeddings.
+        width: width of the last embedding, which the detector takes.
 
     Raises:
         RunDamaged: the file is not what it should be.
@@ -131,7 +147,7 @@ def load_ood_detector(folder: Path, width: int) -> OodDetector | None:
     except (OSError, LookupError, ValueError, SafetensorError) as error:
         raise _damaged(f"{OOD} cannot be read") from error
     if ood_detector.width != width:
-        raise _damaged(f"{OOD} is for {ood_detector.width} features, its head takes {width}")
+        raise _damaged(f"{OOD} is for {ood_detector.width} features, its backbone has {width}")
     return ood_detector
 
 
@@ -196,7 +212,7 @@ def classifier(
         size=model.size,
         crop=model.crop,
         head=head,
-        ood_detector=load_ood_detector(folder, head.inputs),
+        ood_detector=load_ood_detector(folder, backbones.get(model.backbone).embedding),
         decision=Decision.of(model.set_levels, threshold, level),
         appearance=load_appearance(folder),
     )
@@ -210,7 +226,7 @@ def serving_model(folder: Path, model: ModelFile, settings: Settings) -> Path:
         UnknownModel: its backbone has not been prepared on this machine.
     """
     if not model.fine_tuned:
-        return serving.required(backbones.get(model.backbone), settings)
+        return deep_features.serving_model(backbones.get(model.backbone), model.depths, settings)
     path = folder / SERVING
     if not path.is_file():
         raise _damaged(f"{SERVING} is missing")

@@ -22,14 +22,18 @@ ENOUGH, ENOUGH_BESIDE_TENSORFLOW = 100, 2_000
 
 
 def extract(
-    context: TrainingContext, splits: Sequence[Split], stage: int | None
+    context: TrainingContext,
+    splits: Sequence[Split],
+    stage: int | None,
+    depths: tuple[str, ...] = (),
 ) -> dict[Split, Features]:
     """Features of the training views and of the plain views of the other splits.
 
     Args:
         stage: index in the backbone's stages whose activations are kept; None for none.
+        depths: layers whose pooled activations follow the embedding; only without a stage.
     """
-    serving_engine = engines.litert(context.network, stage)
+    serving_engine = engines.litert(context.network, stage, depths)
     count = Counter(context.emit)
     extracted: dict[Split, Features] = {}
     seconds = 0.0

@@ -161,7 +161,8 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
         embeddings = _embeddings(context, run, examples)
     else:
         embeddings = np.concatenate([outputs.train, outputs.validation])
-    detector = ood.fit(embeddings, labels, splitting.groups(examples))
+    last = embeddings[:, : context.backbone.embedding]
+    detector = ood.fit(last, labels, splitting.groups(examples))
     if detector is None:
         return
     storage.save_ood_detector(run.model_folder, detector)

@@ -19,11 +19,13 @@ from core.training.context import TrainingContext
 
 @dataclass(frozen=True)
 class CalibrationPictures:
-    """Pictures that the model's decisions are calibrated on: it was not trained on them.
+    """The validation pictures, on which thresholds and prediction sets are calibrated.
 
     Attributes:
         labels: (m,) int64.
-        probabilities: (m, k) float64.
+        probabilities: (m, k) float64, by a model that was not trained on them. If the head that
+            answers is fitted to them too, these come from one fitted to the training pictures
+            alone: predictions of pictures that a head has seen would promise too much.
         groups: (m,) int64, equal for pictures that look the same or were taken in one burst.
     """
 
@@ -33,7 +35,7 @@ class CalibrationPictures:
 
 
 def calibration_pictures(context: TrainingContext, head: CalibratedHead) -> CalibrationPictures:
-    """The validation pictures, with the predictions of a head."""
+    """The validation pictures, with predictions of `CalibratedHead.validation`."""
     return CalibrationPictures(
         context.labels("validation"),
         head.validation,

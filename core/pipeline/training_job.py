@@ -21,17 +21,17 @@ from core.jobs.events import Counter, Emit, Kept, Note
 from core.model import storage
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
+from core.pipeline import head_training as phase_1
 from core.pipeline import post_report, scoring
 from core.pipeline.extraction import extract
 from core.pipeline.post_report import TrainingOutputs
 from core.runs import Run
 from core.settings import Settings
 from core.system import files
-from core.training import cache, checkpoint, depth, head, warm_start
+from core.training import cache, checkpoint, depth, warm_start
 from core.training.calibrated_head import CalibratedHead, calibrate
 from core.training.context import TrainingContext
 from core.training.features import Features
-from core.training.head import Batch
 from core.training.network import Network
 
 if TYPE_CHECKING:
@@ -112,15 +112,14 @@ def _with_fitting_batch(context: TrainingContext) -> TrainingContext:
 
 def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head on the frozen backbone, without TensorFlow, and write the report."""
-    features = extract(context, ("train", "validation", "test"), None)
-    trained = _fit_head(context, features)
+    depths = phase_1.depths(context)
+    features = extract(context, ("train", "validation", "test"), None, depths)
+    trained = phase_1.train(context, run, features, depths)
     # Copies, so that nothing else of the features is kept in memory.
-    plain = {split: part.embeddings[:, 0].copy() for split, part in features.items()}
-    del features
-    head = calibrate(
-        trained, trained.probabilities(plain["validation"]), context.labels("validation")
-    )
-    _save(context, run, head)
+    plain = {split: part.embeddings[:, 0].copy() for split, part in trained.features.items()}
+    head, depths = trained.head, trained.depths
+    del features, trained
+    _save(context, run, head, depths=depths)
     # The features are those of the serving model, so the test pictures need not pass again.
     probabilities = head.head.probabilities(plain["test"])
     scoring.write_report(context, run, head, probabilities)
@@ -133,17 +132,16 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     building = _start_tuner(context)
     stage = depth.cut_stage(context.config)
     features = extract(context, ("train", "validation"), stage)
-    trained = _fit_head(context, features)
+    trained = phase_1.train(context, run, features, ())
     if not building.done():
         context.emit(Note(sentence="TensorFlow is starting."))
     tuner = building.result()
-    tuned, kept = _fit_top(context, run, tuner, trained, features)
+    tuned, kept = _fit_top(context, run, tuner, trained.fitted, features)
     if kept.epoch == 0:
         context.emit(
             Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
         )
-        plain = features["validation"].embeddings[:, 0]
-        head = calibrate(trained, trained.probabilities(plain), context.labels("validation"))
+        head = trained.head
         _save(context, run, head)
     else:
         from core.model import keras_model
@@ -156,30 +154,10 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
         serving_model.write(context, tuner, run.model_folder / storage.SERVING)
     # Copies, so that activations and TensorFlow's buffers can be freed.
     train, validation = (features[split].embeddings[:, 0].copy() for split in features)
-    del features, tuner, building
+    del features, trained, tuner, building
     probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
     scoring.write_report(context, run, head, probabilities)
     return TrainingOutputs(train, validation, test, heatmaps)
-
-
-def _fit_head(context: TrainingContext, features: dict[Split, Features]) -> DenseHead:
-    """Phase 1: the head, on embeddings of the frozen backbone."""
-
-    def batch(split: Split, views: int) -> Batch:
-        """The first views of each picture as rows, those of one picture next to each other."""
-        embeddings = features[split].embeddings[:, :views]
-        owners = np.repeat(np.arange(len(embeddings)), embeddings.shape[1])
-        rows = embeddings.reshape(-1, embeddings.shape[2])
-        return Batch(rows, context.labels(split)[owners], owners)
-
-    return head.fit(
-        batch("train", context.config.head_views),
-        batch("validation", 1),
-        len(context.dataset.classes),
-        context.config,
-        context.emit,
-        context.network.head(context.dataset.classes, context.config.head.hidden),
-    )
 
 
 def _fit_top(
@@ -236,12 +214,14 @@ def _save(
     head: CalibratedHead,
     trained: dict[str, np.ndarray] | None = None,
     stage: int | None = None,
+    depths: tuple[str, ...] = (),
 ) -> None:
     """Write the model: all that differs from the published backbone.
 
     Args:
         trained: weights that this training changed in the backbone.
         stage: index of the stage below them.
+        depths: layers whose pooled activations the head takes beside the embedding.
     """
     network = context.network
     calibrated_on = scoring.calibration_pictures(context, head)
@@ -257,6 +237,7 @@ def _save(
             dropout=context.config.head.dropout,
             temperature=head.temperature,
             cut=network.cut(stage),
+            depths=depths,
             set_levels=prediction_sets.calibrate(
                 calibrated_on.labels, calibrated_on.probabilities, calibrated_on.groups
             ),

@@ -18,6 +18,7 @@ from core.runs.annotations import AnnotatedFolder, JsonFile, Origin
 from core.runs.filenames import (
     CONFIG,
     DATASET,
+    FEATURES,
     FINDINGS,
     FOOTPRINT,
     HEATMAPS,
@@ -35,6 +36,7 @@ from core.runs.manifest import Manifest
 from core.runs.verification import Verification
 from core.system import files
 from core.training.config import TrainingConfig
+from core.training.feature_choice import FeatureChoice
 
 
 class RunArtifacts(AnnotatedFolder):
@@ -56,6 +58,8 @@ class RunArtifacts(AnnotatedFolder):
     """By how much an ordinary split would have inflated the score; None without chosen groups."""
     ood_scores = JsonFile[OodScores | None](OOD_SCORES, OodScores, None)
     """OOD scores of the test pictures; None before they were computed."""
+    feature_choice = JsonFile[FeatureChoice | None](FEATURES, FeatureChoice, None)
+    """The comparison by which the features were chosen; None if there was none."""
     footprint = JsonFile[Footprint | None](FOOTPRINT, Footprint, None)
     """Time, size and parameters of the model; None before they were measured."""
     verification = JsonFile[Verification | None](VERIFICATION, Verification, None)

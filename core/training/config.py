@@ -13,9 +13,10 @@ from core.errors import BadConfig, UnknownModel
 
 OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
 PresetName = Literal["quick", "balanced", "thorough"]
+FeatureName = Literal["last", "depths", "best"]
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 _PRESET_VALUES: dict[str, dict[str, object]] = {
-    "quick": {},
+    "quick": {"features": "best"},
     "balanced": {
         "label_smoothing": 0.1,
         "augmentation": {"views": 2},
@@ -127,6 +128,8 @@ class TrainingConfig(_Part):
     """Share of a picture's shorter edge that the model sees, around the centre."""
     batch_size: int = Field(32, ge=1, le=512)
     """Pictures per step."""
+    features: FeatureName = "last"
+    """Features of a frozen backbone: `last` embedding, also several `depths`, or the `best`."""
     class_weights: bool = True
     """Weight classes inversely to their counts, so that a rare one counts as much."""
     label_smoothing: float = Field(0.0, ge=0, le=0.5)
@@ -159,6 +162,11 @@ class TrainingConfig(_Part):
         With fine-tuning, a linear head is trained on plain views only: others do not improve it.
         """
         return 1 if self.fine_tunes and not self.head.hidden else self.augmentation.views
+
+    @property
+    def solves_head(self) -> bool:
+        """Whether the head is the optimum of a logistic regression."""
+        return self.head.convex_start and not self.head.hidden
 
     @property
     def fine_tunes(self) -> bool:

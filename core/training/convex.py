@@ -61,8 +61,9 @@ def logistic_regression(
     seed: int,
     start: DenseHead | None = None,
     trace: Callable[[DenseHead], None] = lambda _head: None,
+    strength: float | None = None,
 ) -> DenseHead:
-    """Fit a linear head with the regularisation strength that cross-validates best.
+    """Fit a linear head.
 
     The penalty is invariant to rotation, so the problem is solved in the span of the pictures,
     which has fewer dimensions when there are few pictures.
@@ -75,6 +76,7 @@ def logistic_regression(
         seed: for the folds.
         start: a linear head to start from; the optimum is the same.
         trace: called with the head before the first iteration and after each one.
+        strength: inverse regularisation strength; the one that cross-validates best if None.
 
     Source: the problem of scikit-learn's `LogisticRegression` with the L2 penalty.
     """
@@ -88,7 +90,7 @@ def logistic_regression(
     if start is not None:
         kernel, bias = start.layers[-1]
         first = (kernel if rotation is None else rotation.T @ kernel), bias
-    strength = best_strength(rows, labels, owners, weights, seed)
+    strength = strength or best_strength(rows, labels, owners, weights, seed)
     return to_head(
         *solve(rows, labels, weights, strength, first, lambda *point: trace(to_head(*point)))
     )

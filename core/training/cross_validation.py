@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,6 +15,7 @@ from core.evaluation.inflation import Inflation
 from core.evaluation.inflation import inflation as compare_splits
 from core.evaluation.learning_curve import LearningCurve
 from core.model.dense import softmax
+from core.system import threads
 from core.training import convex
 from core.training.head import class_weights
 
@@ -133,6 +135,69 @@ def inflation(
         return np.mean(trials, axis=0)
 
     return compare_splits(correct(groups), correct(ordinary), groups)
+
+
+@dataclass(frozen=True)
+class CrossValidated:
+    """A logistic regression, cross-validated at the strength with the least loss.
+
+    Attributes:
+        strength: inverse regularisation strength.
+        probabilities: (n, k) float32 of each picture, by a fit to other groups.
+        labels: (n,) int64 of the pictures.
+    """
+
+    strength: float
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+
+def cross_validate(
+    features: np.ndarray, labels: np.ndarray, fold: np.ndarray, *, weighted: bool
+) -> CrossValidated:
+    """Choose a strength by the loss on held-out pictures.
+
+    Args:
+        features: (n, d) float32, embeddings of the plain views.
+        labels: (n,) int64, 0 to k - 1.
+        fold: (n,) int64, as by `folds.assign`; every class is in two or more folds.
+        weighted: whether classes are weighted inversely to their counts.
+    """
+    mean, scale = convex.fit_scale(features)
+    rows = convex.apply_scale(features, mean, scale)
+    classes = int(labels.max()) + 1
+    fitted: dict[int, convex.Weights] = {}
+    strength = convex.STRENGTHS[0]
+
+    def hold_out(number: int) -> np.ndarray:
+        inside = fold != number
+        known = labels[inside]
+        weights = class_weights(known, classes) if weighted else np.ones(classes)
+        start = fitted.get(number)
+        fitted[number] = convex.solve(rows[inside], known, weights, strength, start)
+        kernel, bias = fitted[number]
+        return softmax(rows[~inside] @ kernel.astype(np.float32) + bias.astype(np.float32))
+
+    best, least = None, np.inf
+    numbers = np.unique(fold).tolist()
+    cores = threads.cores()
+    # Matrices of this size take several times longer on two threads of BLAS than on one.
+    with threadpool_limits(1, user_api="blas"):
+        rows, _ = convex.span(rows)
+        for strength in convex.STRENGTHS:
+            probabilities = np.empty((len(labels), classes), np.float32)
+            held_out = threads.map_ordered(
+                hold_out, numbers, threads=cores, most=cores, name="fold"
+            )
+            for number, result in zip(numbers, held_out, strict=True):
+                probabilities[fold == number] = result
+            own = probabilities[np.arange(len(labels)), labels]
+            loss = -float(np.log(np.maximum(own, 1e-12)).sum())
+            if loss >= least:
+                break  # weaker regularisation takes longest, and the loss has one minimum
+            best, least = CrossValidated(strength, probabilities, labels), loss
+    assert best is not None
+    return best
 
 
 def learning_curve(

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from core.model import deep_features
 from core.model.classifier import ServingModel, on_one_thread
 from core.system import threads
 from core.training.network import Network
@@ -24,6 +25,8 @@ class Engine(Protocol):
         name: key of its features in the cache; the same name gives the same features.
         callers: how many threads it can serve at once.
         batch: number of views per call that suits it.
+        depths: layers whose pooled activations end its embeddings.
+        width: of the embeddings.
         cut: name of the layer whose activation it returns; None for the embedding alone.
         cut_shape: (h, w, c) of that activation; empty without one.
     """
@@ -31,6 +34,8 @@ class Engine(Protocol):
     name: str
     callers: int
     batch: int
+    depths: tuple[str, ...]
+    width: int
     cut: str | None
     cut_shape: tuple[int, ...]
 
@@ -54,12 +59,20 @@ class LitertEngine:
 
     batch = 4
 
-    def __init__(self, model: Path, name: str, cut: str | None = None, callers: int = 0) -> None:
+    def __init__(
+        self,
+        model: Path,
+        name: str,
+        cut: str | None = None,
+        callers: int = 0,
+        depths: tuple[str, ...] = (),
+    ) -> None:
         """Open the file in as many interpreters as callers; 0: as there are cores."""
-        self.model, self.name, self.cut = model, name, cut
+        self.model, self.name, self.cut, self.depths = model, name, cut, depths
         self.callers = callers or threads.cores()
         interpreters = [on_one_thread(model) for _ in range(self.callers)]
         self.cut_shape = interpreters[0].shapes.get("cut", ())
+        (self.width,) = interpreters[0].shapes["embedding"]
         self._idle: queue.SimpleQueue[ServingModel] = queue.SimpleQueue()
         for interpreter in interpreters:
             self._idle.put(interpreter)
@@ -77,10 +90,12 @@ class LitertEngine:
         return embeddings, np.stack([output["cut"] for output in outputs]).astype(np.float16)
 
 
-def litert(network: Network, stage: int | None) -> LitertEngine:
+def litert(network: Network, stage: int | None, depths: tuple[str, ...] = ()) -> LitertEngine:
     """The engine that serves predictions.
 
     Args:
+        depths: layers whose pooled activations follow the embedding; only without a stage and
+            with published weights.
         stage: index in `backbone.stages` whose activation it returns too, from a copy of the file
             with that output; None for the embedding alone.
 
@@ -89,8 +104,10 @@ def litert(network: Network, stage: int | None) -> LitertEngine:
     """
     model, digest = network.serving_model(), network.digest[:12]
     name = f"{network.backbone.name}-{digest}-litert"
+    if depths:
+        model = deep_features.serving_model(network.backbone, depths, network.settings)
     if stage is None:
-        return LitertEngine(model, name)
+        return LitertEngine(model, name, depths=depths)
     from core.model.litert_file import LitertFile
 
     layer = network.backbone.stages[stage].layer
@@ -114,7 +131,7 @@ def for_training(serving_engine: LitertEngine, network: Network, stage: int | No
     from core.training.keras_engine import KerasEngine
 
     name = serving_engine.name.removesuffix("litert") + "tensorflow"
-    return KerasEngine(network, stage, name)
+    return KerasEngine(network, stage, name, serving_engine.depths)
 
 
 def has_gpu(devices: Path = Path("/dev")) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,10 @@ class Features:
     reused: int
     activations: tuple[np.ndarray, ...] = ()
     rows: np.ndarray | None = None
+
+    def narrowed(self, width: int) -> Features:
+        """Without the features behind the first `width`."""
+        return replace(self, embeddings=self.embeddings[:, :, :width])
 
     def cuts(self, pictures: np.ndarray, views: np.ndarray) -> np.ndarray:
         """Activations at the cut, (m, h, w, c) float16.
@@ -116,9 +120,7 @@ def extract(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    arrays = [
-        open_arrays(cache, engine, key, backbone) for key in view_keys(augmentation, seed, crop)
-    ]
+    arrays = [open_arrays(cache, engine, key) for key in view_keys(augmentation, seed, crop)]
     missing: dict[str, MissingViews] = {}
     for example in examples:
         numbers = [n for n, array in enumerate(arrays) if example.sha256 not in array]
@@ -150,7 +152,7 @@ def extract(
             passed += len(result.views)
             done += result.pictures
             progress(done, len(examples))
-    return _collect(examples, arrays, backbone, passed)
+    return _collect(examples, arrays, engine.width, passed)
 
 
 def render_views(
@@ -179,9 +181,10 @@ def render_views(
     return render(picture, backbone.size, crop, augmentation, f"{seed}/{sha256}", numbers)
 
 
-def open_arrays(cache: FeatureCache, engine: Engine, view: str, backbone: Backbone) -> ViewArrays:
+def open_arrays(cache: FeatureCache, engine: Engine, view: str) -> ViewArrays:
     """Open the arrays that an engine fills for a view, given by its key."""
-    embedding = cache.array(engine.name, view, EMBEDDING, (backbone.embedding,), np.float32)
+    name = "-".join((EMBEDDING, *engine.depths))
+    embedding = cache.array(engine.name, view, name, (engine.width,), np.float32)
     if engine.cut is None:
         return ViewArrays(embedding, None)
     cut = cache.array(engine.name, view, engine.cut, engine.cut_shape, np.float16)
@@ -211,10 +214,10 @@ def _store(result: _Result, arrays: Sequence[ViewArrays]) -> None:
 
 
 def _collect(
-    examples: Sequence[Example], arrays: Sequence[ViewArrays], backbone: Backbone, passed: int
+    examples: Sequence[Example], arrays: Sequence[ViewArrays], width: int, passed: int
 ) -> Features:
     sha256 = [example.sha256 for example in examples]
-    embeddings = np.empty((len(sha256), len(arrays), backbone.embedding), np.float32)
+    embeddings = np.empty((len(sha256), len(arrays), width), np.float32)
     rows = np.empty((len(sha256), len(arrays)), np.int64)
     activations = []
     for number, array in enumerate(arrays):

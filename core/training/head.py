@@ -42,6 +42,7 @@ def fit(
     config: TrainingConfig,
     emit: Emit,
     start: DenseHead | None = None,
+    strength: float | None = None,
 ) -> DenseHead:
     """Train the head.
 
@@ -53,6 +54,8 @@ def fit(
         train: all views of the training pictures.
         validation: plain views of the validation pictures.
         start: a head to start from, in place of zeros or random weights.
+        strength: inverse regularisation strength of a linear head; chosen on the training pictures
+            if None.
     """
     mean, scale = convex.fit_scale(train.features)
     train, validation = (
@@ -61,10 +64,34 @@ def fit(
     )
     weights = class_weights(train.labels, classes) if config.class_weights else np.ones(classes)
     scaled_start = None if start is None else start.after(scale, mean)
-    train_head = _solve if config.head.convex_start and not config.head.hidden else _descend
     # Matrices of this size take several times longer on two threads of BLAS than on one.
     with threadpool_limits(1, user_api="blas"):
-        head = train_head(train, validation, weights, config, emit, scaled_start)
+        if config.solves_head:
+            head = _solve(train, validation, weights, config, emit, scaled_start, strength)
+        else:
+            head = _descend(train, validation, weights, config, emit, scaled_start)
+    return head.after(1 / scale, -mean / scale)
+
+
+def refit(
+    train: Batch, validation: Batch, config: TrainingConfig, start: DenseHead, strength: float
+) -> DenseHead:
+    """Solve a linear head again, on training and validation pictures.
+
+    Args:
+        start: the head so far; the optimum does not depend on it.
+        strength: inverse regularisation strength.
+    """
+    features = np.concatenate([train.features, validation.features])
+    labels = np.concatenate([train.labels, validation.labels])
+    mean, scale = convex.fit_scale(features)
+    rows, start = convex.apply_scale(features, mean, scale), start.after(scale, mean)
+    classes, owners = start.classes, np.arange(len(labels))
+    weights = class_weights(labels, classes) if config.class_weights else np.ones(classes)
+    with threadpool_limits(1, user_api="blas"):
+        head = convex.logistic_regression(
+            rows, labels, owners, weights, config.seed, start, strength=strength
+        )
     return head.after(1 / scale, -mean / scale)
 
 
@@ -91,6 +118,7 @@ def _solve(
     config: TrainingConfig,
     emit: Emit,
     start: DenseHead | None,
+    strength: float | None,
 ) -> DenseHead:
     """Solve the convex problem; the curve is that of the solver's iterations."""
     count = itertools.count()
@@ -123,7 +151,7 @@ def _solve(
             measure(head, iteration)
 
     head = convex.logistic_regression(
-        train.features, train.labels, train.owners, weights, config.seed, start, record
+        train.features, train.labels, train.owners, weights, config.seed, start, record, strength
     )
     iterations = next(count) - 1
     if last is None or last.epoch < iterations:

@@ -20,18 +20,24 @@ class KerasEngine:
     callers = 3
     batch = 16
 
-    def __init__(self, network: Network, stage: int | None, name: str) -> None:
+    def __init__(
+        self, network: Network, stage: int | None, name: str, depths: tuple[str, ...] = ()
+    ) -> None:
         """Build the network.
 
         Args:
             stage: index in `backbone.stages` whose activation is returned too; None for none.
             name: key of its features in the cache.
+            depths: layers whose pooled activations follow the embedding.
 
         Raises:
             WeightsUnavailable: the weights are not to be had.
         """
         self.name, backbone, trunk = name, network.backbone, network.trunk()
-        outputs = [keras.layers.GlobalAveragePooling2D()(trunk.output)]
+        self.depths, self.width = depths, backbone.width(depths)
+        maps = [trunk.output, *(trunk.get_layer(layer).output for layer in depths)]
+        pooled = [keras.layers.GlobalAveragePooling2D()(map_) for map_ in maps]
+        outputs = [keras.layers.Concatenate()(pooled) if depths else pooled[0]]
         self.cut: str | None = None
         self.cut_shape: tuple[int, ...] = ()
         if stage is not None:

@@ -112,8 +112,10 @@ class Network:
             cuts.append(names.index(self.model.cut))
         return names[min(cuts)] if cuts else None
 
-    def head(self, classes: tuple[str, ...], hidden: tuple[int, ...]) -> DenseHead | None:
-        """The head to start from; None without a model, or with other hidden layers.
+    def head(
+        self, classes: tuple[str, ...], hidden: tuple[int, ...], width: int
+    ) -> DenseHead | None:
+        """The head to start from; None without a model, with other features or hidden layers.
 
         Classes are matched by name. A new class starts as the mean of the old ones, which favours
         neither it nor them.
@@ -121,8 +123,11 @@ class Network:
         Args:
             classes: names of the outputs.
             hidden: units of the hidden layers.
+            width: of the features.
         """
         if self._loaded is None or self._loaded[0].hidden != hidden:
+            return None
+        if self._loaded[0].width != width:
             return None
         saved, arrays = self._loaded
         old = DenseHead.from_arrays(arrays).tempered(1 / (saved.temperature or 1.0))

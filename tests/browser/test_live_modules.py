@@ -130,7 +130,7 @@ def test_a_head_predicts_and_explains_as_in_python(run: Run, widths: tuple[int, 
             return {
                 probabilities: Array.from(head.probabilities(values)),
                 oodScore: head.oodScore(values),
-                heat: Array.from(head.heat(Float32Array.from(map), 3)),
+                heat: Array.from(head.heat(Float32Array.from(map), values, 3)),
             };
         }""",
         {

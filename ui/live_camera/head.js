@@ -69,7 +69,7 @@ export class Head {
   #last;
   #detector;
   #probabilities;
-  #mean;
+  #channels;
 
   /** @param {Tensors} tensors as `core.live.parts.head` names them */
   constructor(tensors) {
@@ -78,7 +78,7 @@ export class Head {
     this.#last = this.#layers.at(-1);
     this.#detector = tensors["ood.means"] ? new OodDetector(tensors) : null;
     this.#probabilities = new Float32Array(this.#last.units);
-    this.#mean = new Float64Array(this.#layers[0].inputs);
+    this.#channels = tensors.channels?.values[0] ?? this.#layers[0].inputs;
     /** Probabilities of the test picture, where the file has them. */
     this.expected = tensors.expected?.values ?? null;
   }
@@ -100,19 +100,17 @@ export class Head {
 
   /**
    * Evidence for a class by place: as many values as the feature map has places.
+   * @param {Numbers} embedding begins with the means of the feature map
    * @param {number} index of the class
    */
-  heat(featureMap, index) {
-    const mean = this.#mean;
-    const places = featureMap.length / mean.length;
-    mean.fill(0);
-    for (let place = 0, at = 0; place < places; place += 1)
-      for (let i = 0; i < mean.length; i += 1, at += 1) mean[i] += featureMap[at] / places;
-    const gradient = this.#gradient(mean, index);
+  heat(featureMap, embedding, index) {
+    const channels = this.#channels;
+    const places = featureMap.length / channels;
+    const gradient = this.#gradient(embedding, index);
     const heat = new Float32Array(places);
     for (let place = 0, at = 0; place < places; place += 1) {
       let sum = 0;
-      for (let i = 0; i < mean.length; i += 1, at += 1) sum += featureMap[at] * gradient[i];
+      for (let i = 0; i < channels; i += 1, at += 1) sum += featureMap[at] * gradient[i];
       heat[place] = sum;
     }
     return heat;

@@ -77,7 +77,7 @@ async function predict(rgb, explain) {
   return {
     probabilities: head.probabilities(embedding),
     oodScore: head.oodScore(embedding),
-    heat: explain === null ? null : head.heat(featureMap, explain),
+    heat: explain === null ? null : head.heat(featureMap, embedding, explain),
   };
 }
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import IO
 
 import streamlit as st
-from streamlit.typing import UploadedFile
 
 from core import labelling
 from core.archive import sources, unpacking
@@ -20,6 +19,7 @@ from core.labelling import Pile
 from core.settings import Settings
 from core.system import files
 from ui import state, text, widgets
+from ui.internals import Uploaded
 from ui.pile import work
 
 CONTINUED = 5
@@ -122,18 +122,20 @@ def _go_to(pile_id: str) -> None:
         st.query_params[state.PILE] = pile_id
 
 
-def _take(files: list[UploadedFile], settings: Settings) -> Upload:
-    if len(files) == 1 and sources.is_zip(files[0].name):
-        name, write = files[0].name[:-4], partial(uploads.copy, files[0], settings=settings)
-    else:
-        name, write = "Pictures", partial(unpacking.pack, _named(files), settings=settings)
-    return uploads.store(write, name, settings, by=state.mark(settings), unsorted=True)
+def _take(files: list[Uploaded], settings: Settings) -> Upload:
+    by = state.mark(settings)
+    if len(files) == 1 and sources.is_archive(files[0].name):
+        with files[0].open() as stream:
+            write = partial(uploads.copy, stream, settings=settings)
+            return uploads.store(write, sources.stem(files[0].name), settings, by=by, unsorted=True)
+    write = partial(unpacking.pack, _named(files), settings=settings)
+    return uploads.store(write, "Pictures", settings, by=by, unsorted=True)
 
 
-def _named(files: list[UploadedFile]) -> Iterator[tuple[str, IO[bytes]]]:
+def _named(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:
     """Files of different folders may have the same name."""
     seen: set[str] = set()
     for number, file in enumerate(files, 1):
-        name = f"{number}/{file.name}" if file.name in seen else file.name
+        with file.open() as stream:
+            yield f"{number}/{file.name}" if file.name in seen else file.name, stream
         seen.add(file.name)
-        yield name, file

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
+from typing import IO
 
 import streamlit as st
-from streamlit.typing import UploadedFile
 
 from core import intake
-from core.archive import unpacking
+from core.archive import sources, unpacking
 from core.checks import Severity
 from core.errors import TuskerError
 from core.intake import Intake, samples, uploads
@@ -18,6 +18,7 @@ from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
 from ui import state, text, widgets
+from ui.internals import Uploaded
 from ui.pile import page as pile
 from ui.train import camera, findings, grouping
 
@@ -70,10 +71,10 @@ def offer(settings: Settings) -> None:
                 "One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`"
             )
             widgets.uploader(
-                "Drop a zip of class folders",
+                "Drop a zip or tar of class folders",
                 "zip",
                 lambda files: _upload(lambda: _take_zip(files, settings)),
-                type="zip",
+                type=["zip", "tar", "tgz", "gz"],
                 max_upload_size=settings.archive_megabytes,
             )
         else:
@@ -103,18 +104,24 @@ def offer(settings: Settings) -> None:
     )
 
 
-def _take_zip(files: list[UploadedFile], settings: Settings) -> Upload:
+def _take_zip(files: list[Uploaded], settings: Settings) -> Upload:
     (archive,) = files
-    name = archive.name.removesuffix(".zip")
-    write = partial(uploads.copy, archive, settings=settings)
-    return uploads.store(write, name, settings, by=state.mark(settings))
+    name = sources.stem(archive.name)
+    with archive.open() as stream:
+        write = partial(uploads.copy, stream, settings=settings)
+        return uploads.store(write, name, settings, by=state.mark(settings))
 
 
-def _take_folder(files: list[UploadedFile], settings: Settings) -> Upload:
+def _take_folder(files: list[Uploaded], settings: Settings) -> Upload:
     name = files[0].name.replace("\\", "/").split("/")[0] or "folder"
-    named = ((file.name, file) for file in files)
-    write = partial(unpacking.pack, named, settings=settings)
+    write = partial(unpacking.pack, _opened(files), settings=settings)
     return uploads.store(write, name, settings, by=state.mark(settings))
+
+
+def _opened(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:
+    for file in files:
+        with file.open() as stream:
+            yield file.name, stream
 
 
 def _upload(take: Callable[[], Upload]) -> None:

@@ -467,8 +467,9 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     assert answer.returncode == 0, answer.stderr
     assert "until results" in answer.stderr
     assert {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))} == before
-    headline, where, _ = answer.stdout.splitlines()
+    headline, choice, where, _ = answer.stdout.splitlines()
     assert "test pictures correct: " in headline
+    assert "cross-validation on" in choice
     (run,) = runs.list_runs(settings)
     assert where == f"Run: {run.path}"
     assert not Path(run.job.order().arguments["pictures"]).parent.exists()

@@ -272,7 +272,8 @@ def shapes_on_disk(folder, per_class=14):
     return folder
 
 
-@pytest.mark.parametrize("preset", ["quick", pytest.param("thorough", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["quick", "thorough"])
 def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(trained, tmp_path, preset):
     done = trained(preset)
     folder = unpacked(done, tmp_path / "bundle")

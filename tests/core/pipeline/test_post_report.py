@@ -131,7 +131,7 @@ def test_a_detector_for_other_features_is_damage(trained):
     arrays = load_file(file)
     narrow = {name: arrays[name][:, :-1].copy() for name in ("means", "directions")}
     save_file(arrays | narrow, file)
-    with pytest.raises(RunDamaged, match="is for 31 features, its head takes 32"):
+    with pytest.raises(RunDamaged, match="is for 31 features, its backbone has 32"):
         unsealed(done)
 
 

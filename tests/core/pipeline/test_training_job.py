@@ -20,7 +20,7 @@ from core.model.classifier import ServingModel
 from core.pipeline import post_report, training_job
 from core.settings import Settings
 from core.system.files import sha256
-from core.training import features
+from core.training import features, head
 from core.training.config import parse
 from tests import shapes
 from tests.core.trainings import Taken, asked_for, take_in, train
@@ -59,6 +59,8 @@ def test_a_run_is_complete_with_every_file(trained, preset):
     inside.add("learned.json")
     if preset == "balanced":  # its backbone is its own, and so is what serves it
         inside.add("serving.tflite")
+    else:
+        pictures.add("features.json")
     assert files(run) == pictures | {f"model/{name}" for name in inside} | {
         "config.json",
         "dataset.json",
@@ -226,7 +228,7 @@ def test_no_validation_or_test_picture_is_among_the_training_features(
         raise Cancelled("Seen enough.")
 
     monkeypatch.setattr(features, "extract", watched)
-    monkeypatch.setattr(training_job, "_fit_head", stop)
+    monkeypatch.setattr(head, "fit", stop)
     train(some_shapes, asked_for(preset), tmp_path / "run", settings)
     dataset = runs.Run(tmp_path / "run").dataset()
     hashes = {
@@ -313,7 +315,7 @@ def test_cancelling_leaves_an_unfinished_run_and_keeps_what_was_looked_at(
     with pytest.raises(Cancelled):
         training_job.train(run, some_shapes.pictures, settings, stop, tmp_path / "features")
     assert not run.complete
-    assert files(run) == {"config.json", "dataset.json"}
+    assert files(run) == {"config.json", "dataset.json", "features.json"}
     assert not list(run.path.glob(".*"))
     again = train(some_shapes, QUICK, tmp_path / "again", settings, features=tmp_path / "features")
     assert "42 of 42 views came from the cache; 0 were extracted." in notes(again)
@@ -334,7 +336,7 @@ def test_features_are_kept_where_the_mode_has_them(tiny, settings, some_shapes, 
         training_job.train(run, intake / "pictures", settings, stop)
     places = {"personal": settings.home / "features", "public": intake / "features"}
     assert {name for name, place in places.items() if place.exists()} == {mode}
-    assert list(places[mode].glob("v*/plain*/embedding/rows"))
+    assert list(places[mode].glob("v*/plain*/embedding*/rows"))
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no list of mapped files here")
@@ -393,7 +395,7 @@ def test_fine_tuning_that_does_no_good_leaves_the_head_alone(tiny, settings, som
     assert not saved.fine_tuned
     assert not (done.run.model_folder / "serving.tflite").exists()
     # The head of a fine-tuning learns from the plain pictures.
-    alone = asked_for("balanced", unfreeze={}, augmentation={"views": 1})
+    alone = asked_for("quick", features="last")
     quick = train(some_shapes, alone, tmp_path / "quick", settings)
     np.testing.assert_allclose(done.run.probabilities(), quick.run.probabilities(), atol=1e-4)
 

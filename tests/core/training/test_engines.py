@@ -47,6 +47,18 @@ def test_both_engines_see_the_same(tiny, settings, stage):
     np.testing.assert_allclose(cuts, expected_cuts, rtol=2e-3, atol=1e-3)
 
 
+def test_both_engines_see_the_same_at_several_depths(tiny, settings):
+    from core.training.keras_engine import KerasEngine
+
+    network = Network(tiny, settings)
+    light = litert(network, None, tiny.depths)
+    heavy = KerasEngine(network, None, "heavy", tiny.depths)
+    assert light.width == heavy.width == 32 + 16 + 24
+    found = light.run(noise(4))[0]
+    np.testing.assert_allclose(found, heavy.run(noise(4))[0], atol=1e-5)
+    np.testing.assert_array_equal(found[:, :32], litert(network, None).run(noise(4))[0])
+
+
 def test_the_same_name_gives_the_same_embeddings_whether_or_not_activations_are_kept(
     tiny, settings
 ):

@@ -35,6 +35,7 @@ class Counting:
     def __init__(self, engine, seconds=0.0):
         self.name, self.cut, self.cut_shape = engine.name, engine.cut, engine.cut_shape
         self.callers, self.batch = engine.callers, engine.batch
+        self.depths, self.width = engine.depths, engine.width
         self._engine, self._seconds, self.views = engine, seconds, 0
         self._lock = threading.Lock()
 
@@ -199,6 +200,17 @@ def test_a_second_time_nothing_passes_and_nothing_is_decoded(extract, engine, de
     assert again.reused == first.passed
     assert not decoded
     same(again, first)
+
+
+def test_features_of_other_depths_are_kept_apart(extract, tiny, settings):
+    network = Network(tiny, settings)
+    last, deep = (engines.litert(network, None, depths) for depths in ((), tiny.depths))
+    plain = extract(last, PLAIN)
+    for engine, width in ((deep, 72), (last, 32), (deep, 72)):
+        found = extract(engine, PLAIN)
+        assert found.embeddings.shape[-1] == width
+        np.testing.assert_array_equal(found.embeddings[:, :, :32], plain.embeddings)
+    assert found.passed == 0
 
 
 def test_new_pictures_pay_for_themselves_alone(extract, engine, decoded, some_shapes, undisturbed):

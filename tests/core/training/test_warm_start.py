@@ -200,18 +200,19 @@ def test_known_classes_start_from_their_rows_and_new_ones_in_the_middle(start, t
     folder, settings = start("quick")
     saved, arrays = storage.load(folder)
     raw = DenseHead.from_arrays(arrays).tempered(1 / (saved.temperature or 1))
-    found = Network(tiny, settings, folder).head(("cross", "triangle", "circle"), ())
+    width = saved.width
+    found = Network(tiny, settings, folder).head(("cross", "triangle", "circle"), (), width)
     kernel, bias = found.layers[0]
     np.testing.assert_allclose(kernel[:, 1], raw.layers[0][0][:, 2], rtol=1e-6)
     np.testing.assert_allclose(kernel[:, 2], raw.layers[0][0][:, 0], rtol=1e-6)
     np.testing.assert_allclose(kernel[:, 0], raw.layers[0][0].mean(axis=1), rtol=1e-5)
     assert bias[0] == pytest.approx(raw.layers[0][1].mean(), abs=1e-6)
-    features = np.random.default_rng(0).random((5, 32)).astype(np.float32)
+    features = np.random.default_rng(0).random((5, width)).astype(np.float32)
     np.testing.assert_allclose(
         found.logits(features)[:, 0], raw.logits(features).mean(axis=1), rtol=1e-4, atol=1e-5
     )
-    assert Network(tiny, settings, folder).head(saved.classes, (8,)) is None
-    assert Network(tiny, settings).head(saved.classes, ()) is None
+    assert Network(tiny, settings, folder).head(saved.classes, (8,), width) is None
+    assert Network(tiny, settings).head(saved.classes, (), width) is None
 
 
 def test_hidden_layers_go_on_from_those_of_the_model():

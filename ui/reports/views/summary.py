@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.evaluation import Estimate, Report, describe
 from core.evaluation.report import Mistake
-from core.evaluation.wording import difference, figures
+from core.evaluation.wording import difference, figures, undefined
 from ui import resources, text, widgets
 from ui.charts import bars, certainty
 from ui.reports.views import confusions, picture
@@ -105,6 +105,8 @@ def _all(report: Report) -> None:
         border="horizontal",
         alt="All figures of the report",
     )
+    if gaps := undefined(report):
+        st.caption(text.plain(gaps))
 
 
 def _confused(view: CompleteRun) -> None:

@@ -35,6 +35,8 @@ def show(view: CompleteRun) -> None:
                 f"{kept.validation_loss:.3f} and a validation accuracy of "
                 f"{text.percent(kept.validation_accuracy)}."
             )
+        if (choice := run.feature_choice()) is not None:
+            st.caption(choice.sentence)
     with right:
         _learning_curve(run)
     with st.expander("Settings", icon=":material/tune:"):

@@ -1,0 +1,35 @@
+"""Serving models whose embedding has pooled features from several depths of the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.backbones import Backbone, serving
+from core.model.litert_file import LitertFile
+from core.settings import Settings
+
+
+def serving_model(backbone: Backbone, depths: tuple[str, ...], settings: Settings) -> Path:
+    """The backbone's serving model, with a longer embedding if there are depths.
+
+    The longer file is made from the other within a second when it is first needed. It has the
+    outputs `embedding`, (1, backbone.width(depths)), and `feature_map`, the last one.
+
+    Args:
+        depths: layers whose pooled activations follow the embedding; none for the file as it is.
+
+    Raises:
+        UnknownModel: the backbone has not been prepared on this machine.
+    """
+    path = serving.required(backbone, settings)
+    if not depths:
+        return path
+    folder = serving.kept_in(backbone, settings)
+    deeper = folder / f"{(serving.sha256(path) or '')[:12]}-{'-'.join(depths)}.tflite"
+    if not deeper.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        file = LitertFile(path)
+        file.add_depths(depths)
+        file.keep("embedding", "feature_map")
+        file.write(deeper)
+    return deeper

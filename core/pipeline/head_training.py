@@ -1,0 +1,123 @@
+"""Phase 1 of a training: choose the features, train the head on them, and calibrate it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.dataset import Split, splitting
+from core.jobs.events import Note
+from core.model.dense import DenseHead
+from core.runs import Run
+from core.training import calibrated_head, feature_choice, head
+from core.training.calibrated_head import CalibratedHead
+from core.training.context import TrainingContext
+from core.training.feature_choice import Selection
+from core.training.features import Features
+from core.training.head import Batch
+
+Extracted = dict[Split, Features]
+LEARNED: tuple[Split, ...] = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class TrainedHead:
+    """A head on a frozen backbone.
+
+    Attributes:
+        head: the one that answers, calibrated.
+        fitted: uncalibrated, fitted to the training pictures alone.
+        features: those that both take.
+        depths: layers whose pooled activations follow the last embedding in these.
+    """
+
+    head: CalibratedHead
+    fitted: DenseHead
+    features: Extracted
+    depths: tuple[str, ...]
+
+
+def depths(context: TrainingContext) -> tuple[str, ...]:
+    """Layers whose pooled activations a training without fine-tuning extracts."""
+    if context.network.model is not None:
+        return context.network.model.depths
+    return () if context.config.features == "last" else context.backbone.depths
+
+
+def train(
+    context: TrainingContext, run: Run, features: Extracted, depths: tuple[str, ...]
+) -> TrainedHead:
+    """Train a head on a frozen backbone.
+
+    The features and the strength of the regularisation are chosen by cross-validation on training
+    and validation pictures. The events of the phase, and the predictions for validation pictures,
+    are those of a head that was fitted to the training pictures alone. The head that answers is
+    fitted to both; its temperature comes from the out-of-fold predictions.
+
+    Args:
+        features: as extracted with `depths`.
+    """
+    config = context.config
+    compare = bool(depths) and config.features == "best" and context.network.model is None
+    selection = Selection(bool(depths))
+    if config.solves_head or compare:
+        selection = _select(context, run, features, compare=compare)
+    if depths and not selection.depths:
+        depths, width = (), context.backbone.embedding
+        features = {split: part.narrowed(width) for split, part in features.items()}
+    fitted = _fit(context, features, selection.strength)
+    validation = fitted.probabilities(features["validation"].embeddings[:, 0])
+    if selection.out_of_fold is None or not config.solves_head:
+        calibrated = calibrated_head.calibrate(fitted, validation, context.labels("validation"))
+        return TrainedHead(calibrated, fitted, features, depths)
+    refitted = head.refit(
+        _batch(context, features, "train", config.head_views),
+        _batch(context, features, "validation", 1),
+        config,
+        fitted,
+        selection.out_of_fold.strength,
+    )
+    calibrated = calibrated_head.calibrate_out_of_fold(
+        refitted, selection.out_of_fold.probabilities, selection.out_of_fold.labels, validation
+    )
+    return TrainedHead(calibrated, fitted, features, depths)
+
+
+def _fit(context: TrainingContext, features: Extracted, strength: float) -> DenseHead:
+    """Train a head on the training pictures."""
+    train = _batch(context, features, "train", context.config.head_views)
+    classes = context.dataset.classes
+    return head.fit(
+        train,
+        _batch(context, features, "validation", 1),
+        len(classes),
+        context.config,
+        context.emit,
+        context.network.head(classes, context.config.head.hidden, train.features.shape[1]),
+        strength,
+    )
+
+
+def _select(context: TrainingContext, run: Run, features: Extracted, *, compare: bool) -> Selection:
+    """Cross-validate on plain views; record and say the result of a comparison."""
+    selection = feature_choice.select(
+        np.concatenate([features[split].embeddings[:, 0] for split in LEARNED]),
+        context.backbone.embedding,
+        np.concatenate([context.labels(split) for split in LEARNED]),
+        splitting.groups([example for split in LEARNED for example in context.of(split)]),
+        context.config,
+        compare=compare,
+    )
+    if selection.choice is not None:
+        run.feature_choice.write(selection.choice)
+        context.emit(Note(sentence=selection.choice.sentence))
+    return selection
+
+
+def _batch(context: TrainingContext, features: Extracted, split: Split, views: int) -> Batch:
+    """The first views of each picture as rows, those of one picture next to each other."""
+    embeddings = features[split].embeddings[:, :views]
+    owners = np.repeat(np.arange(len(embeddings)), embeddings.shape[1])
+    rows = embeddings.reshape(-1, embeddings.shape[2])
+    return Batch(rows, context.labels(split)[owners], owners)

@@ -1,0 +1,129 @@
+"""Choose by cross-validation between the last embedding and features from several depths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from core.evaluation import folds
+from core.training.config import TrainingConfig
+from core.training.convex import DEFAULT_STRENGTH, ROWS_TO_CHOOSE
+from core.training.cross_validation import CrossValidated, cross_validate
+
+FOLDS, FEWEST_FOLDS = 5, 3
+NUMBERS = {3: "three", 4: "four", 5: "five"}
+
+
+class FeatureChoice(BaseModel):
+    """The comparison of two sets of features, of which a training used one.
+
+    `last` and `depths` are the accuracies in a cross-validation on training and validation
+    pictures, with all choices but this one made in the same way.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chosen: bool
+    """Whether features from several depths were used."""
+    last: float
+    depths: float
+    standard_error: float
+    """Of the difference, with pictures of a group counted as one."""
+    folds: int
+    pictures: int
+
+    @property
+    def sentence(self) -> str:
+        """The choice, with figures."""
+        last, depths = (f"{100 * value:.1f} %" for value in (self.last, self.depths))
+        count = NUMBERS.get(self.folds, str(self.folds))
+        where = f"in {count}-fold cross-validation on {self.pictures:,} pictures"
+        if self.chosen:
+            return f"Features from several depths of the network: {depths} against {last} {where}."
+        return (
+            f"Features from the last layer of the network only: {last} {where}, and {depths} with "
+            "features from several depths, which is not clearly better."
+        )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The features of a head, with what is known of them from a cross-validation.
+
+    Attributes:
+        depths: whether to use features from several depths.
+        out_of_fold: the cross-validation; None where there are too few groups.
+        choice: the comparison; None if there was none.
+    """
+
+    depths: bool
+    out_of_fold: CrossValidated | None = None
+    choice: FeatureChoice | None = None
+
+    @property
+    def strength(self) -> float:
+        """Inverse regularisation strength: the one that was chosen, or else the usual one."""
+        return DEFAULT_STRENGTH if self.out_of_fold is None else self.out_of_fold.strength
+
+
+def select(
+    embeddings: np.ndarray,
+    width: int,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    config: TrainingConfig,
+    *,
+    compare: bool,
+) -> Selection:
+    """Cross-validate a logistic regression, and choose its features and strength.
+
+    Features from several depths are chosen if they are more accurate by over one standard error.
+
+    Args:
+        embeddings: (n, d) float32 of training and validation pictures.
+        width: width of the last embedding, with which each row begins.
+        labels: (n,) int64.
+        groups: (n,) int64: near-duplicates, and groups that the visitor chose. Pictures of one
+            group are in the same fold.
+        compare: whether to compare; if not, the embeddings are used as they are.
+    """
+    deeper = embeddings.shape[1] > width
+    if len(labels) > ROWS_TO_CHOOSE:
+        some = np.random.default_rng(config.seed).permutation(len(labels))[:ROWS_TO_CHOOSE]
+        embeddings, labels, groups = embeddings[some], labels[some], groups[some]
+    count = folds.feasible(labels, groups, FOLDS)
+    if count < FEWEST_FOLDS:
+        return Selection(deeper and not compare)
+    fold = folds.assign(labels, groups, count, config.seed)
+    if any(len(np.unique(fold[labels == label])) < FEWEST_FOLDS - 1 for label in np.unique(labels)):
+        return Selection(deeper and not compare)  # groups of several classes
+
+    def validated(rows: np.ndarray) -> CrossValidated:
+        return cross_validate(rows, labels, fold, weighted=config.class_weights)
+
+    if not compare:
+        return Selection(deeper, validated(embeddings))
+    results = validated(embeddings[:, :width]), validated(embeddings)
+    last, depths = (r.probabilities.argmax(axis=1) == labels for r in results)
+    error = _standard_error(depths.astype(float) - last, groups)
+    choice = FeatureChoice(
+        chosen=bool(depths.mean() - last.mean() > error),
+        last=float(last.mean()),
+        depths=float(depths.mean()),
+        standard_error=error,
+        folds=count,
+        pictures=len(labels),
+    )
+    return Selection(choice.chosen, results[choice.chosen], choice)
+
+
+def _standard_error(values: np.ndarray, groups: np.ndarray) -> float:
+    """Standard error of a mean of differences, which vary together within a group.
+
+    One difference more is added: else one picture alone would exceed its standard error.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    sums = np.bincount(group, values - values.mean())
+    return float(np.sqrt((sums**2).sum() + 1) / len(values))

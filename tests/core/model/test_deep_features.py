@@ -1,0 +1,71 @@
+"""A longer embedding from one pass: the last features, then those of other depths."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from core.backbones import build, serving
+from core.model import deep_features, heatmap, ood
+from core.model.classifier import on_one_thread
+from core.model.dense import DenseHead
+from core.model.storage import ModelFile
+
+
+def test_it_is_the_embedding_and_the_pooled_activations_that_keras_finds(tiny, settings):
+    path = deep_features.serving_model(tiny, tiny.depths, settings)
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    found = on_one_thread(path).outputs(picture)
+    plain = on_one_thread(serving.required(tiny, settings)).outputs(picture)
+    assert set(found) == {"embedding", "feature_map"}
+    assert found["embedding"].shape == (tiny.width(tiny.depths),) == (32 + 16 + 24,)
+    np.testing.assert_array_equal(found["embedding"][:32], plain["embedding"])
+    np.testing.assert_array_equal(found["feature_map"], plain["feature_map"])
+    trunk = build.trunk(tiny, settings=settings)
+    maps = keras.Model(trunk.input, [trunk.get_layer(layer).output for layer in tiny.depths])
+    wanted = [np.asarray(map_).mean((0, 1, 2)) for map_ in maps(picture[None].astype(np.float32))]
+    np.testing.assert_allclose(found["embedding"][32:], np.concatenate(wanted), atol=1e-4)
+
+
+def test_without_depths_it_is_the_serving_model_itself(tiny, settings):
+    assert deep_features.serving_model(tiny, (), settings) == serving.required(tiny, settings)
+
+
+@pytest.mark.parametrize("hidden", [(), (10,)], ids=["linear", "hidden"])
+def test_a_heat_map_shows_what_the_last_map_contributes(hidden):
+    random = np.random.default_rng(0)
+    widths = (5 + 4, *hidden, 3)
+    pairs = itertools.pairwise(widths)
+    head = DenseHead(tuple((random.normal(size=p), random.normal(size=p[1])) for p in pairs))
+    feature_map = random.uniform(0, 2, (2, 3, 5))
+    embedding = np.concatenate([feature_map.mean((0, 1)), random.normal(size=4)])
+    (found,) = heatmap.activation(feature_map, head, [1], embedding)
+    assert found.shape == (2, 3)
+    step = 1e-5
+    for place in np.ndindex(2, 3):  # a derivative, times the value: the map's share of the logit
+        moved = embedding.copy()
+        moved[:5] += step * feature_map[place]
+        change = (head.logits(moved[None]) - head.logits(embedding[None]))[0, 1] / step
+        assert found[place] == pytest.approx(change, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"depths": ["elsewhere"]}, {"depths": ["stem_relu"], "cut": "block 1"}, {"backbone": "no"}],
+    ids=str,
+)
+def test_a_model_with_impossible_depths_is_refused(values):
+    model = {"backbone": "tiny", "classes": ["a", "b"], "size": 32, "crop": 1.0}
+    assert ModelFile.model_validate(model).depths == ()
+    with pytest.raises(ValidationError):
+        ModelFile.model_validate(model | {"depths": ["stem_relu"]} | values)
+
+
+def test_the_ood_detector_takes_the_last_embedding_of_a_longer_one():
+    random = np.random.default_rng(0)
+    rows = np.abs(random.normal(size=(40, 12))).astype(np.float32)
+    detector = ood.fit(rows[:, :8], np.arange(40) % 2, np.arange(40))
+    assert detector is not None
+    np.testing.assert_array_equal(detector.ood_score(rows), detector.ood_score(rows[:, :8]))

@@ -1,0 +1,84 @@
+"""A head on features from several depths, from the pictures to every exported file."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from core import images
+from core.bundles import imported
+from core.export import packing
+from core.export.formats import FORMATS
+from core.jobs.events import Note
+from core.model import storage
+from core.model.dense import DenseHead
+from core.settings import Settings
+from tests.core.trainings import asked_for, train
+
+
+@pytest.fixture(scope="module")
+def deep(tiny_home, some_shapes, tmp_path_factory):
+    """A run with features from several depths, and all its exports."""
+    folder = tmp_path_factory.mktemp("deep")
+    shutil.copytree(tiny_home, folder / "home")
+    config = asked_for("quick", features="depths")
+    settings = Settings(home=folder / "home")
+    return train(some_shapes, config, folder / "run", settings, exports=True)
+
+
+def test_every_format_of_longer_features_is_verified(deep):
+    verification = deep.run.verification()
+    assert verification is not None
+    assert [result.file for result in verification.results] == [form.file for form in FORMATS]
+    assert all(result.passed for result in verification.results), verification
+
+
+def test_the_report_has_the_answers_of_the_model_on_disk(deep):
+    classifier = deep.run.classifier(deep.settings)
+    examples = deep.run.dataset().of("test")
+    answers = [classifier.answer(classifier.load(deep.pictures / e.path)) for e in examples]
+    probabilities = np.stack([answer.probabilities for answer in answers])
+    np.testing.assert_allclose(probabilities, deep.run.probabilities(), atol=1e-5)
+    assert answers[0].embedding.shape == (32 + 16 + 24,)
+    heat = deep.run.heatmaps()
+    assert heat is not None
+    assert heat.shape == (len(examples), 2, 4, 4)
+
+
+def test_the_program_trains_on_the_same_features(deep):
+    program = (deep.run.model_folder / "train.py").read_text(encoding="utf-8")
+    assert 'DEPTHS = ["stem_relu", "block1_relu"]' in program
+    compile(program, "train.py", "exec")
+
+
+def test_a_bundle_of_it_answers_the_same_elsewhere(deep, tmp_path):
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(packing.pack(deep.run, deep.settings))
+    model = imported.open_bundle(path, deep.settings)
+    view = images.decode_and_crop(
+        deep.pictures / deep.run.dataset().of("test")[0].path, 32, deep.run.config().crop
+    )
+    expected = deep.run.classifier(deep.settings).answer(view)
+    found = model.classifier(deep.settings).answer(view)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-6)
+    assert found.ood_score == pytest.approx(expected.ood_score)
+
+
+def test_quick_compares_and_says_what_it_took(tiny, settings, some_shapes, tmp_path):
+    done = train(some_shapes, asked_for("quick"), tmp_path / "run", settings)
+    choice = done.run.feature_choice()
+    assert choice is not None
+    saved, arrays = storage.load(done.run.model_folder)
+    assert bool(saved.depths) == choice.chosen
+    assert DenseHead.from_arrays(arrays).inputs == saved.width
+    assert choice.sentence in [event.sentence for event in done.said if isinstance(event, Note)]
+    assert done.run.complete
+
+
+def test_the_last_features_alone_are_used_without_a_comparison(
+    tiny, settings, some_shapes, tmp_path
+):
+    config = asked_for("quick", features="last")
+    done = train(some_shapes, config, tmp_path / "run", settings)
+    assert done.run.feature_choice() is None
+    assert storage.load_description(done.run.model_folder).depths == ()
