@@ -15,10 +15,9 @@ from core.intake import Intake
 from core.jobs import JobFolder, enqueue, folders, quotas
 from core.jobs.folder import Order
 from core.settings import MEGABYTE, Settings
-from core.system import files
 from core.system.files import CHUNK
 
-ZIP, GROUPED_BY = "upload.zip", "grouped_by.txt"
+ZIP = "upload.zip"
 
 
 class Upload:
@@ -44,18 +43,6 @@ class Upload:
         """The result, once the job is finished."""
         return intake.load(self.path)
 
-    @property
-    def grouped_by(self) -> str:
-        """What groups the visitor chose to keep together, as in `dataset.grouping`, or empty."""
-        with contextlib.suppress(OSError, UnicodeError):
-            return (self.path / GROUPED_BY).read_text()
-        return ""
-
-    def group_by(self, by: str) -> None:
-        """Keep the visitor's choice with the pictures, so that a reload does not forget it."""
-        with contextlib.suppress(OSError):
-            files.write_text(self.path / GROUPED_BY, by)
-
 
 def store(
     write: Callable[[Path], None],
@@ -64,6 +51,7 @@ def store(
     notes: Iterable[Finding] = (),
     *,
     by: str = "",
+    unsorted: bool = False,
 ) -> Upload:
     """Store pictures as a zip and queue their examination.
 
@@ -73,6 +61,7 @@ def store(
         settings: the limits.
         notes: findings to report along with those of the checks.
         by: id of the visitor; empty without visitors.
+        unsorted: whether they have no classes, so that they are taken in by `core.labelling`.
 
     Raises:
         LimitExceeded: the queue is full, or the visitor has no space left.
@@ -84,6 +73,7 @@ def store(
             "source": str(upload.path / ZIP),
             "name": name,
             "notes": [note.model_dump(mode="json") for note in notes],
+            "unsorted": unsorted,
         }
         enqueue(upload.path, Order(kind="intake", arguments=arguments), settings, by=by)
     return upload
