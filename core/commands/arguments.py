@@ -180,14 +180,14 @@ def unblocked(
     from core import intake
     from core.checks import Severity
 
-    blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
-    if remedies := [finding.remedy for finding in blocking if finding.remedy is not None]:
-        for finding in blocking:
-            say(finding.sentence)
-        for remedy in remedies:
-            say(f"{remedy.label}: done.")
+    remedies = []
+    for finding in examined.findings:
+        if finding.remedy is not None and finding.resolved_by_default:
+            say(f"{finding.sentence} {finding.remedy.label}: done.")
+            remedies.append(finding.remedy)
+    if remedies:
         examined = intake.apply_remedies(folder, remedies, settings)
-        blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
+    blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
     if blocking:
         raise BadDataset(" ".join(finding.sentence for finding in blocking))
     return examined

@@ -44,6 +44,18 @@ def interpret(
     return inferred, tuple(_notes(pictures, inferred, source, files))
 
 
+def cut_short(names: Sequence[str]) -> tuple[Note, ...]:
+    """A note of the pictures that were read although the end of their files is missing."""
+    if not names:
+        return ()
+    what = "picture ends" if len(names) == 1 else "pictures end"
+    sentence = (
+        f"{len(names):,} {what} early, with at least 95 % there: {_listed(names)}. Download "
+        "them again if you can."
+    )
+    return (Note(code="cut_short", sentence=sentence, warns=True),)
+
+
 def _is_flat_split(inferred: layout.Layout) -> bool:
     """Whether all classes are named like parts of a split."""
     roles = {layout.role(label) for label in inferred.classes}

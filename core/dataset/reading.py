@@ -181,6 +181,7 @@ def _assemble(
         inferred, notes = interpretation.interpret(name, names, others, files, fewest_classes)
     else:
         inferred = layout.Layout((layout.Assignment(),) * len(names))
+    notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
     _check_limits(name, inferred, settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []

@@ -223,7 +223,7 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
             _clear(progress)
             st.info("No pictures were found.", icon=":material/help:")
         return
-    st.subheader(text.count(len(rows), "picture"))
+    st.header(text.count(len(rows), "picture"))
     verdicts = Counter(row.verdict for row in rows)
     counts = [f"{verdicts[key]:,} {name}" for key, name in OUTCOMES.items() if verdicts[key]]
     st.markdown(" · ".join(counts))

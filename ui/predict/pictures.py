@@ -46,12 +46,12 @@ class Batch:
 def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     """The controls, and what was chosen last, also before a visit to another page."""
     st.session_state.setdefault(state.SOURCE, UPLOAD)
-    source = st.segmented_control(
+    source = st.radio(
         "Where is the picture?",
         (UPLOAD, CAMERA, LIVE),
-        required=True,
         key=state.SOURCE,
         label_visibility="collapsed",
+        horizontal=True,
     )
     if source == LIVE:
         st.caption("Hold something up to the camera. Each frame is classified.")
@@ -97,7 +97,7 @@ def offer_samples(settings: Settings, model: str) -> None:
     if not offered:
         st.info("The answer will appear here.")
         return
-    st.subheader("No picture at hand? Try one of these.")
+    st.header("No picture at hand? Try one of these.")
     with st.grid(min(3, len(offered)), min_column_width=100, gap="small") as grid:
         for number, sample in enumerate(offered):
             with grid.cell():

@@ -49,13 +49,12 @@ def current(settings: Settings) -> Upload | None:
 def offer(settings: Settings) -> None:
     """The ways to bring pictures. The page continues by itself once an upload is complete."""
     mark = state.mark(settings)
-    source = st.segmented_control(
+    source = st.radio(
         "How do you bring them?",
         UPLOAD_BY,
-        default="Zip",
-        required=True,
         key="upload by",
         label_visibility="collapsed",
+        horizontal=True,
     )
     if source == CAMERA:
         camera.offer(settings)
@@ -67,9 +66,7 @@ def offer(settings: Settings) -> None:
     own, sample = st.columns([3, 2], gap="large")
     with own:
         if source == "Zip":
-            st.caption(
-                "One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`"
-            )
+            st.caption("One folder for each class, named after it: flowers/rose, flowers/tulip, …")
             widgets.uploader(
                 "Drop a zip or tar of class folders",
                 "zip",
@@ -133,13 +130,8 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
     """What was found, with the remedies applied; None while there is nothing to show."""
     status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
-        remedies = findings.applied(upload)
         try:
-            return (
-                intake.apply_remedies(upload.path, remedies, settings)
-                if remedies
-                else upload.intake()
-            )
+            return findings.resolved(upload, settings)
         except TuskerError as refusal:
             _unusable(str(refusal))
             return None
