@@ -3,6 +3,7 @@
 Nothing else decodes files from outside.
 """
 
+from core.images.budget import BUDGET
 from core.images.decoding import (
     crop_and_resize,
     decode,
@@ -13,6 +14,7 @@ from core.images.decoding import (
 from core.images.pixels import laplacian
 
 __all__ = [
+    "BUDGET",
     "crop_and_resize",
     "decode",
     "decode_and_crop",

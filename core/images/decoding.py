@@ -3,9 +3,10 @@
 Nothing else decodes files from outside.
 """
 
+import ctypes
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,9 +16,10 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core import settings
-from core.errors import BadImage
+from core.errors import BadImage, NotEnoughResources
 from core.images import headers, tags
-from core.images.headers import area, check_size
+from core.images.budget import BUDGET
+from core.images.headers import SHARES, area, check_size
 from core.images.pixels import to_rgb
 from core.settings import MEGABYTE, Settings
 
@@ -40,7 +42,13 @@ PROGRESSIVE_PIXELS = 18_000_000
 # Any other JPEG is decoded row by row, so one of four times the limit is decoded at half its size.
 REDUCED_AREA = 4
 
-_COLOUR_MAP = 320  # a tag of TIFF
+# Damage is reported once, and not also by libtiff on standard error, which is the host's log.
+for _library in (Path(Image.__file__).parents[1] / "pillow.libs").glob("libtiff*"):
+    with suppress(OSError, AttributeError):
+        for _set_handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            getattr(ctypes.CDLL(str(_library)), _set_handler)(None)
+
+_COLOUR_MAP, _TILE_SIZE = 320, (322, 323)  # tags of TIFF
 _UPRIGHT = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -92,6 +100,7 @@ def decode(
 
     Raises:
         BadImage: the file is no picture, damaged or beyond the limits.
+        NotEnoughResources: this process decodes too many other pictures.
     """
     return decode_with_info(source, shorter_edge=shorter_edge, limits=limits).pixels
 
@@ -101,8 +110,8 @@ def decode_with_info(
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     limits = limits or settings.load()
-    with _refusals(), _opened(source, limits) as file:
-        image, kind, (width, height), turn = _load_checked(file, shorter_edge, limits)
+    with _refusals(), _opened(source, limits) as file, ExitStack() as held:
+        image, kind, (width, height), turn = _load_checked(file, shorter_edge, limits, held)
         pixels = to_rgb(image, kind)
         day, device = tags.capture(image.info)
         del image  # rotating makes another copy
@@ -140,8 +149,8 @@ def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.nd
     limits = settings.load()
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
-    with _refusals(), _opened(source, limits) as file:
-        image, kind, _, turn = _load_checked(file, shorter_edge, limits)
+    with _refusals(), _opened(source, limits) as file, ExitStack() as held:
+        image, kind, _, turn = _load_checked(file, shorter_edge, limits, held)
         if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
             return _fitted(image, size, crop)  # most pictures: no array of the whole is needed
         pixels = to_rgb(image, kind)
@@ -166,9 +175,13 @@ def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
 
 
 def _load_checked(
-    file: IO[bytes], shorter_edge: int | None, limits: Settings
+    file: IO[bytes], shorter_edge: int | None, limits: Settings, held: ExitStack
 ) -> tuple[Image.Image, str, tuple[int, int], int]:
-    """First picture of a file as stored, its format, its full size and its EXIF orientation."""
+    """First picture of a file as stored, its format, its full size and its EXIF orientation.
+
+    Args:
+        held: keeps the picture's part of the budget as long as its pixels are used.
+    """
     if "HEIF" not in FORMATS and headers.is_heic(file):
         raise BadImage(
             "Found a HEIC picture, which this host cannot read. Save it as JPEG, or have the host "
@@ -191,6 +204,13 @@ def _load_checked(
         for tile in opened.tile:
             left, top, right, bottom = tile[1] or (0, 0, 0, 0)
             check_size((right - left, bottom - top), limits)
+        stored = size if progressive else opened.size
+        if isinstance(opened, TiffImageFile):
+            # The decoder allocates a whole tile, which may be larger than the picture.
+            stored = max(stored, tuple(opened.tag_v2.get(tag, 1) for tag in _TILE_SIZE), key=area)
+            check_size(stored, limits)
+        cost = area(stored) / SHARES.get(kind, 1)
+        held.enter_context(BUDGET.hold(cost))
         opened.load()
         check_size(opened.size, limits, kind)
         colours = opened.tag_v2.get(_COLOUR_MAP, ()) if isinstance(opened, TiffImageFile) else ()
@@ -220,7 +240,7 @@ def _refusals() -> Iterator[None]:
     """Convert all exceptions of decoders to BadImage."""
     try:
         yield
-    except BadImage:
+    except (BadImage, NotEnoughResources):
         raise
     except Image.UnidentifiedImageError as error:
         raise BadImage(f"Not a picture: expected {READABLE}. Save it as one of these.") from error
