@@ -75,7 +75,11 @@ def new_folder(path: Path, *, beside: Path) -> Path:
     Raises:
         BadInput: it holds files, cannot be made, or lies among the pictures of `beside`.
     """
+    from core.archive.sources import printable
+
     whole = path.absolute()
+    if printable(whole) != str(whole):
+        raise BadInput(f"Expected a folder with a name in UTF-8, found {printable(path)}.")
     parent = next(folder for folder in (whole, *whole.parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise BadInput(f"Expected a folder for the run at {path}, but none can be made there.")
@@ -132,14 +136,12 @@ def ingested(
         BadInput: it cannot be learned from.
     """
     from core import intake
-    from core.archive.sources import printable
     from core.dataset import grouping
 
     grouping.check(group_by)
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
-        name = printable(Path(data.stem))
-        examined = intake.take_in(existing(data), name, folder, settings, progress)
+        examined = intake.take_in(existing(data), data.stem, folder, settings, progress)
         examined = grouped(unblocked(examined, folder, settings, say), group_by, say)
         report_findings(examined, say)
         yield examined, intake.pictures(folder)

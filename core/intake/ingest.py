@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from core import checks
 from core import dataset as datasets
+from core.archive import sources
 from core.checks import Finding, Remedy, Severity
 from core.checks.findings import apply
 from core.dataset import Dataset, Example, Progress, grouping, tables
@@ -67,7 +68,12 @@ def take_in(
     """
     folder.mkdir(parents=True, exist_ok=True)
     dataset = datasets.read(
-        source, pictures(folder), settings, progress, name=name, thumbnails=folder / THUMBNAILS
+        source,
+        pictures(folder),
+        settings,
+        progress,
+        name=sources.printable(Path(name)),
+        thumbnails=folder / THUMBNAILS,
     )
     dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
     intake = Intake(
