@@ -6,7 +6,7 @@ from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
 from core.dataset import label_files, layout
 from core.dataset.examples import Note
-from core.errors import BadDataset
+from core.errors import BadDataset, NoClasses
 from core.images.decoding import READABLE
 from core.system import prose
 
@@ -14,7 +14,11 @@ SHOWN = 5
 
 
 def interpret(
-    name: str, pictures: Sequence[str], others: Sequence[Member], files: Extraction
+    name: str,
+    pictures: Sequence[str],
+    others: Sequence[Member],
+    files: Extraction,
+    fewest_classes: int = 2,
 ) -> tuple[layout.Layout, tuple[Note, ...]]:
     """The class and split of each picture: from folders, else from tables or file names.
 
@@ -23,19 +27,33 @@ def interpret(
         pictures: names of the readable pictures.
         others: all other files.
         files: what was extracted.
+        fewest_classes: that are accepted.
 
     Raises:
-        BadDataset: there are no labels, fewer than two classes, or labels of parts of pictures.
+        BadDataset: there are no pictures, or labels of parts of pictures.
+        NoClasses: there are no labels, or fewer than two classes.
     """
     inferred = layout.infer(pictures)
     source = None
-    if len(inferred.classes) < 2 or _is_flat_split(inferred):
+    if len(inferred.classes) < fewest_classes or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others) or label_files.in_names(pictures)
         if source:
             labels = [source.labels.get(picture, ("", "")) for picture in pictures]
             inferred = layout.with_labels(pictures, labels)
-    _check_classes(name, inferred, files)
+    _check_classes(name, inferred, files, fewest_classes)
     return inferred, tuple(_notes(pictures, inferred, source, files))
+
+
+def cut_short(names: Sequence[str]) -> tuple[Note, ...]:
+    """A note of the pictures that were read although the end of their files is missing."""
+    if not names:
+        return ()
+    what = "picture ends" if len(names) == 1 else "pictures end"
+    sentence = (
+        f"{len(names):,} {what} early, with at least 95 % there: {_listed(names)}. Download "
+        "them again if you can."
+    )
+    return (Note(code="cut_short", sentence=sentence, warns=True),)
 
 
 def _is_flat_split(inferred: layout.Layout) -> bool:
@@ -44,8 +62,10 @@ def _is_flat_split(inferred: layout.Layout) -> bool:
     return None not in roles and "train" in roles
 
 
-def _check_classes(name: str, inferred: layout.Layout, files: Extraction) -> None:
-    """Check that there are at least two classes."""
+def _check_classes(
+    name: str, inferred: layout.Layout, files: Extraction, fewest_classes: int
+) -> None:
+    """Check that there are enough classes."""
     nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
     if not inferred.assignments and nested:
         raise BadDataset(
@@ -59,17 +79,17 @@ def _check_classes(name: str, inferred: layout.Layout, files: Extraction) -> Non
         )
     classes = inferred.classes
     if not classes:
-        raise BadDataset(
+        raise NoClasses(
             f"No class folders in {name}. Found {len(inferred.assignments)} pictures at the top "
             "level. Put each class in its own folder: flowers/rose/…, flowers/tulip/…"
         )
     if _is_flat_split(inferred):
-        raise BadDataset(
+        raise NoClasses(
             f"Expected class folders; {name} has pictures directly in {prose.listed(classes)}, and "
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
         )
-    if len(classes) < 2:
-        raise BadDataset(
+    if len(classes) < fewest_classes:
+        raise NoClasses(
             f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
             "with pictures of something else."
         )
@@ -131,7 +151,7 @@ def _notes(
         notes.append(
             Note(
                 code="encoding",
-                sentence="The zip does not say how its names are encoded. They were read as "
+                sentence="The archive does not say how its names are encoded. They were read as "
                 f"{ENCODINGS[used]}: {', '.join(names)}.",
                 warns=bool(others),
                 encodings=files.encodings,
@@ -141,8 +161,8 @@ def _notes(
         notes.append(
             Note(
                 code="encoding",
-                sentence="The zip does not say how its names are encoded, and no encoding fits: "
-                f"{', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
+                sentence="The archive does not say how its names are encoded, and no encoding "
+                f"fits: {', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
                 warns=True,
             )
         )

@@ -12,6 +12,9 @@ from core.images.decoding import (
     thumbnail,
 )
 from core.images.pixels import laplacian
+from core.images.silence import silence_libtiff
+
+silence_libtiff()
 
 __all__ = [
     "BUDGET",

@@ -46,12 +46,12 @@ class Batch:
 def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     """The controls, and what was chosen last, also before a visit to another page."""
     st.session_state.setdefault(state.SOURCE, UPLOAD)
-    source = st.segmented_control(
+    source = st.radio(
         "Where is the picture?",
         (UPLOAD, CAMERA, LIVE),
-        required=True,
         key=state.SOURCE,
         label_visibility="collapsed",
+        horizontal=True,
     )
     if source == LIVE:
         st.caption("Hold something up to the camera. Each frame is classified.")
@@ -69,7 +69,7 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     else:
         st.file_uploader(
             "Drop or paste pictures here, or a zip of them",
-            type=["image", "zip"],
+            type=["image", "zip", "tar", "tgz", "gz"],
             accept_multiple_files=True,
             max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
             help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A zip, "
@@ -97,7 +97,7 @@ def offer_samples(settings: Settings, model: str) -> None:
     if not offered:
         st.info("The answer will appear here.")
         return
-    st.subheader("No picture at hand? Try one of these.")
+    st.header("No picture at hand? Try one of these.")
     with st.grid(min(3, len(offered)), min_column_width=100, gap="small") as grid:
         for number, sample in enumerate(offered):
             with grid.cell():
@@ -180,7 +180,7 @@ def _take_photo(key: str) -> None:
 
 def _take_files(key: str, most: int) -> None:
     files = tuple(map(internals.uploaded, st.session_state[key]))
-    if len(files) > most or any(sources.is_zip(file.name) for file in files):
+    if len(files) > most or any(sources.is_archive(file.name) for file in files):
         st.session_state[state.PICTURES] = Batch(files)
     else:
         pictures = tuple(Picture(file.name, file.content) for file in files)

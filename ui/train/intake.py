@@ -10,7 +10,7 @@ from typing import IO
 import streamlit as st
 
 from core import intake
-from core.archive import unpacking
+from core.archive import sources, unpacking
 from core.checks import Severity
 from core.errors import TuskerError
 from core.intake import Intake, samples, uploads
@@ -19,10 +19,11 @@ from core.jobs import State, scheduling
 from core.settings import Settings
 from ui import state, text, widgets
 from ui.internals import Uploaded
+from ui.pile import page as pile
 from ui.train import camera, findings, grouping
 
-CAMERA = "Camera"
-UPLOAD_BY = ("Zip", "Folder", CAMERA)  # without icons, to fit a phone
+UNSORTED, CAMERA = "Unsorted", "Camera"
+UPLOAD_BY = ("Zip", "Folder", UNSORTED, CAMERA)  # without icons, to fit a phone
 STRIP = 8
 """Pictures shown of each class."""
 CLASSES = 30
@@ -48,29 +49,29 @@ def current(settings: Settings) -> Upload | None:
 def offer(settings: Settings) -> None:
     """The ways to bring pictures. The page continues by itself once an upload is complete."""
     mark = state.mark(settings)
-    source = st.segmented_control(
+    source = st.radio(
         "How do you bring them?",
         UPLOAD_BY,
-        default="Zip",
-        required=True,
         key="upload by",
         label_visibility="collapsed",
+        horizontal=True,
     )
     if source == CAMERA:
         camera.offer(settings)
+        return
+    if source == UNSORTED:
+        pile.offer(settings)
         return
     widgets.show_refusal(state.REFUSAL)
     own, sample = st.columns([3, 2], gap="large")
     with own:
         if source == "Zip":
-            st.caption(
-                "One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`"
-            )
+            st.caption("One folder for each class, named after it: flowers/rose, flowers/tulip, …")
             widgets.uploader(
-                "Drop a zip of class folders",
+                "Drop a zip or tar of class folders",
                 "zip",
                 lambda files: _upload(lambda: _take_zip(files, settings)),
-                type="zip",
+                type=["zip", "tar", "tgz", "gz"],
                 max_upload_size=settings.archive_megabytes,
             )
         else:
@@ -102,7 +103,7 @@ def offer(settings: Settings) -> None:
 
 def _take_zip(files: list[Uploaded], settings: Settings) -> Upload:
     (archive,) = files
-    name = archive.name.removesuffix(".zip")
+    name = sources.stem(archive.name)
     with archive.open() as stream:
         write = partial(uploads.copy, stream, settings=settings)
         return uploads.store(write, name, settings, by=state.mark(settings))
@@ -129,18 +130,15 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
     """What was found, with the remedies applied; None while there is nothing to show."""
     status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
-        remedies = findings.applied(upload)
         try:
-            return (
-                intake.apply_remedies(upload.path, remedies, settings)
-                if remedies
-                else upload.intake()
-            )
+            return findings.resolved(upload, settings)
         except TuskerError as refusal:
             _unusable(str(refusal))
             return None
     if status.state.ended:
         _unusable(status.sentence)
+        if status.state is State.FAILED:
+            pile.offer_instead(upload, settings)
         return None
     widgets.watch(upload.job, settings, "upload")
     return None
