@@ -15,6 +15,7 @@ not.
 
 from __future__ import annotations
 
+import resource
 import sys
 import tempfile
 import time
@@ -81,10 +82,13 @@ class Visitor:
             with self.step("test"):
                 self.labels.label(left[:1], self.actual[left[0]], single=True)
 
-    def name_groups(self) -> None:
+    def name_groups(self, most: int) -> None:
         """Name, split or skip each group."""
         skipped: set[int] = set()
-        while groups := [item for item in self.labels.unnamed() if item[0] not in skipped]:
+        while len(self.curve) < most:
+            groups = [item for item in self.labels.unnamed() if item[0] not in skipped]
+            if not groups:
+                return
             node, members = groups[0]
             few = len(members) <= TYPICAL + UNTYPICAL
             shown = members if few else members[:TYPICAL] + members[-UNTYPICAL:]
@@ -133,21 +137,27 @@ def pack(zips: list[Path], count: int, target: Path) -> dict[str, str]:
     return truth
 
 
-def take_in(source: Path, settings: Settings) -> tuple[labelling.Pile, float]:
-    """Have a worker take a pile in; returns the seconds until its groups are there."""
+def take_in(source: Path, settings: Settings) -> tuple[labelling.Pile, float, float]:
+    """Have a worker take a pile in; returns seconds until its groups are there, and of a core."""
     path = settings.home / "uploads" / ("0" * 32)
     path.mkdir(parents=True)
     job = JobFolder(path)
     arguments = {"source": str(source), "name": source.stem, "unsorted": True}
     job.open(Order(kind="intake", arguments=arguments))
-    began = time.perf_counter()
+    began, used = time.perf_counter(), _children()
     with job.log_path.open("ab") as log:
         jobs.start(WORKER, str(path), settings=settings, stdout=log, stderr=log).wait()
     if job.recorded().state is not State.FINISHED:
         raise SystemExit(job.recorded().sentence)
     pile = labelling.load(path)
     Labels(pile).unnamed()
-    return pile, time.perf_counter() - began
+    return pile, time.perf_counter() - began, _children() - used
+
+
+def _children() -> float:
+    """Seconds of a core that ended child processes used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def measure(zips: list[Path], count: int, most: int, folder: Path) -> dict[str, Figure]:
@@ -155,7 +165,7 @@ def measure(zips: list[Path], count: int, most: int, folder: Path) -> dict[str, 
     settings = jobs.new_home(folder / "home", archive_megabytes=2_000)
     jobs.prepare(backbones.DEFAULT, settings)
     truth = pack(zips, count, folder / "pile.zip")
-    pile, seconds = take_in(folder / "pile.zip", settings)
+    pile, seconds, used = take_in(folder / "pile.zip", settings)
     visitor = Visitor(Labels(pile), truth)
     correct = Labels(labelling.Pile(folder, pile.stored, pile.features))
     for name in sorted(set(visitor.actual)):
@@ -165,7 +175,7 @@ def measure(zips: list[Path], count: int, most: int, folder: Path) -> dict[str, 
     visitor.answer_test()
     with visitor.step("regroup"):
         visitor.labels.regroup(len(visitor.labels.groups))
-    visitor.name_groups()
+    visitor.name_groups(most)
     named = len(visitor.curve), visitor.curve[-1]
     visitor.answer(most, SHARES[-1] * full)
     figures = {
@@ -173,6 +183,7 @@ def measure(zips: list[Path], count: int, most: int, folder: Path) -> dict[str, 
         "test pictures": Figure(len(pile.test)),
         "classes": Figure(len(set(visitor.actual))),
         "seconds to the first groups": Figure(seconds, at_most=40),
+        "seconds of a core until then": Figure(used),
     }
     for kind, each in visitor.seconds.items():
         figures[f"{kind}: median seconds"] = Figure(float(np.median(each)))

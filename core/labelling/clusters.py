@@ -8,8 +8,8 @@ import numpy as np
 
 from core.training import convex
 
-DIMENSIONS = 256
-"""Principal components that are kept of the features; a head on more of them is no better."""
+DIMENSIONS = 128
+"""Principal components that are kept of the features; a head on more is slower, hardly better."""
 COMPARED = 64
 """Principal components by which pictures are clustered."""
 LEAVES = 4_000

@@ -17,7 +17,7 @@ from ui import state, text, widgets
 UNDO, SKIP, LEAVE_OUT, SPLIT = "u", "s", "x", "p"
 KEYS = string.digits[1:] + "".join(sorted({*string.ascii_lowercase} - {*"cr", *"usxp"}))
 """Keys of the classes; Streamlit keeps C and R for itself."""
-EDGE = 320
+EDGE = 280
 """Of the picture on the screen, in pixels."""
 LIKELIEST = 3
 
