@@ -35,7 +35,7 @@ def timed(name: str, clicks: int, limit: float, visit: Callable[[], object]) -> 
 def answer(page: Page, url: str) -> None:
     """From opening the app to the first answer."""
     page.goto(url)
-    page.get_by_role("button", name="Cat").click()
+    page.get_by_role("button", name="Cat", exact=True).click()
     page.get_by_test_id("stProgress").first.wait_for()
 
 
