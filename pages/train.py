@@ -5,6 +5,7 @@ import streamlit as st
 from core import runs
 from core.errors import TuskerError
 from core.intake import samples
+from core.runs.annotations import NAME_LENGTH
 from ui import frame, launch, resources, run_line, run_progress, state, text, widgets
 from ui.pile import page as pile
 from ui.train import bakeoff, camera, grouping, intake, settings_form, warm_start
@@ -49,19 +50,30 @@ model = warm_start.choose(examined.dataset, settings)
 forecast = Forecast(examined.dataset, settings, model)
 mirror = examined.dataset.name != samples.DIGITS
 saved = model.model() if model is not None else None
-chosen = settings_form.choose(settings, forecast, mirror=mirror, start=saved)
+first = next(iter(examined.dataset.examples), None)
+sample = upload.pictures / first.path if first is not None else None
+chosen = settings_form.choose(settings, forecast, mirror=mirror, sample=sample, start=saved)
 config = warm_start.configured(chosen, model)
 startable = config is not None and forecast.show(config)
 if model is None:
     bakeoff.offer(upload, examined, config, settings)
 
 st.header("3 · Start", divider="gray")
-st.button(
-    "Start training",
-    type="primary",
-    icon=":material/play_arrow:",
-    disabled=not startable,
-    on_click=launch.start,
-    args=(upload, examined, config, settings, model and model.path),
+st.text_input(
+    "Name of the run",
+    key=state.RUN_NAME,
+    max_chars=NAME_LENGTH,
+    placeholder=text.short(examined.dataset.name, NAME_LENGTH),
+    width=400,
 )
+with st.bottom:  # in sight from the start, however long the page is
+    st.button(
+        "Start training",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=not startable,
+        on_click=launch.start,
+        args=(upload, examined, config, settings, model and model.path),
+        kwargs={"name": state.RUN_NAME},
+    )
 widgets.show_refusal(state.REFUSAL)

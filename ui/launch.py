@@ -23,12 +23,15 @@ def start(
     config: TrainingConfig,
     settings: Settings,
     start_from: Path | None = None,
+    *,
+    name: str = "",
 ) -> None:
     """Create a run of this visit, put it in the queue, and let the address lead to it.
 
     Args:
         examined: what was found in the upload; its findings are kept for the report.
         start_from: folder of the model that the training starts from, if any.
+        name: key of the field with the name of the run, if there is one.
     """
     runs.sweep(settings)
     by = state.mark(settings)
@@ -37,6 +40,8 @@ def start(
         with folders.create(runs.folder(settings), "The run", settings, by=by) as path:
             run = runs.create(config, examined.dataset, path)
             run.findings.write(examined.findings)
+            if name and (given := str(st.session_state.get(name, ""))):
+                run.annotate(lambda annotations: annotations.named(given))
             enqueue(path, runs.training_order(upload.pictures, start_from), settings, by=by)
         state.remember_run(run.id)
         state.show_run(run.id)

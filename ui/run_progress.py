@@ -1,17 +1,27 @@
 """A run without an open report: progress, curves, result, or why it ended early."""
 
+from pathlib import Path
+
 import streamlit as st
 
-from core import runs
+from core import intake, runs
 from core.errors import RunDamaged, TuskerError
-from core.evaluation import describe
+from core.estimating import estimate
+from core.evaluation import Report, describe
 from core.jobs import State, Status
+from core.jobs.events import Step
 from core.runs import Run
 from core.settings import Settings
 from ui import exports, state, text, widgets
 from ui.charts import learning
 
 LOG_LINES = 60
+STRIP, SHOWN = 8, 200
+"""Pictures that are shown at once while a run trains, and of how many these are."""
+STARTS = {
+    "head": "the start, a logistic regression, was kept",
+    "fine-tune": "the model before fine-tuning was kept, since that was no better on validation",
+}
 ENDED = {
     State.CANCELLED: ("Cancelled", st.info, ":material/cancel:"),
     State.INTERRUPTED: ("Interrupted", st.warning, ":material/power_off:"),
@@ -52,10 +62,34 @@ def _watch(run: Run, settings: Settings) -> None:
     queued = status.state is State.QUEUED
     st.header("Queued" if queued else "Training")
     mine = state.may_change(run.id, settings)
-    widgets.progress(run.job, settings, "training", "pictures/s", may_cancel=mine)
-    curves(run)
+    expected, shown = _plan(run.id, run, settings)
+    widgets.progress(
+        run.job, settings, "training", "pictures/s", may_cancel=mine, expected=expected
+    )
+    if shown and not queued:
+        steps = [event for event in run.events() if isinstance(event, Step)]
+        at = steps[-1].done if steps else 0
+        st.image(
+            [str(shown[place % len(shown)]) for place in range(at, at + min(STRIP, len(shown)))],
+            width=48,
+            alt=["A picture that is being processed"] * min(STRIP, len(shown)),
+        )
+    widgets.chart(learning.training_curves(run.epochs(), run.kept()), key=f"curves {run.id}")
     continues = "it starts by itself" if queued else "the training continues"
     st.caption(f"You can close this page: {continues}, and this address leads back to it.")
+
+
+@st.cache_resource(scope="session", max_entries=4, show_spinner=False)
+def _plan(run_id: str, _run: Run, _settings: Settings) -> tuple[float, list[Path]]:
+    """Seconds that a training is expected to take, and small copies of its pictures."""
+    del run_id  # the cache key
+    dataset, pictures = _run.dataset(), _run.pictures
+    seconds = estimate.estimate(dataset, _run.config(), _settings).scored
+    if pictures is None:
+        return seconds, []
+    examples = dataset.examples[:: max(1, len(dataset.examples) // SHOWN)]
+    copies = (intake.thumbnail(pictures.parent, example) for example in examples)
+    return seconds, [copy for copy in copies if copy.is_file()]
 
 
 def curves(run: Run) -> None:
@@ -80,15 +114,53 @@ def finished(run: Run, settings: Settings) -> None:
             "that were not used for training.",
             icon=":material/check_circle:",
         )
-    if any(kept.phase == "fine-tune" and not kept.epoch for kept in run.kept()):
-        st.caption("Fine-tuning was no better on validation, so the head alone was kept.")
+    for sentence in what_was_kept(run):
+        st.caption(sentence)
     with st.container(horizontal=True):
         if st.button("Try it", type="primary", icon=":material/image_search:"):
             st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
         if st.button("Read the report", icon=":material/fact_check:"):
             st.switch_page("pages/reports.py", query_params={state.RUN: run.id})
+        _next_step(run, report)
     exports.offer(run, settings)
     curves(run)
+
+
+def what_was_kept(run: Run) -> list[str]:
+    """Which epoch each phase kept, a sentence for each."""
+    solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
+    sentences = []
+    for kept in run.kept():
+        if kept.phase in solved:
+            which = f"solved in {kept.epoch} iterations"
+        elif kept.epoch:
+            which = f"epoch {kept.epoch} was kept"
+        else:
+            which = STARTS[kept.phase]
+        sentences.append(
+            f"{widgets.PHASES[kept.phase]}: {which}, with a validation loss of "
+            f"{kept.validation_loss:.3f} and a validation accuracy of "
+            f"{text.percent(kept.validation_accuracy)}."
+        )
+    return sentences
+
+
+def _next_step(run: Run, report: Report) -> None:
+    """What would help most: doubtful labels, else the two classes that are confused most."""
+    issues, worst = run.label_issues(), report.confusion.worst
+    query = {state.RUN: run.id}
+    if issues:
+        label = f"Review {text.count(len(issues), 'label')} that may be wrong"
+        query |= {state.VIEW: "Data"}
+    elif worst:
+        names = [text.plain(report.classes[c], 24) for c in (worst[0].label, worst[0].predicted)]
+        label = f"See why {names[0]} is predicted as {names[1]}"
+        query |= {state.VIEW: "Confusions", state.CELL_ACTUAL: str(worst[0].label)}
+        query |= {state.CELL_PREDICTED: str(worst[0].predicted)}
+    else:
+        return
+    if st.button(label, icon=":material/arrow_forward:"):
+        st.switch_page("pages/reports.py", query_params=query)
 
 
 def ended_early(run: Run, status: Status, settings: Settings) -> None:

@@ -162,13 +162,20 @@ def watch(job: JobFolder, settings: Settings, noun: str, *, may_cancel: bool = T
 
 
 def progress(
-    job: JobFolder, settings: Settings, noun: str, unit: str = "", *, may_cancel: bool = True
+    job: JobFolder,
+    settings: Settings,
+    noun: str,
+    unit: str = "",
+    *,
+    may_cancel: bool = True,
+    expected: float | None = None,
 ) -> None:
     """A bar with what a job is doing, how far it is and what is left, and a button to cancel it.
 
     Args:
         noun: what the job is, such as `upload`.
         unit: of the rate, such as `pictures/s`; no rate is shown without one.
+        expected: seconds that all its steps are expected to take. The bar then covers all of them.
     """
     status = scheduling.status(job, settings)
     line, stop = st.columns([5, 1], vertical_alignment="center")
@@ -181,7 +188,7 @@ def progress(
         return
     shown = [event for event in job.events.read() if isinstance(event, Step | Epoch | Note)]
     last = shown[-1] if shown else None
-    parts: list[str] = []
+    parts: list[str] = [] if shown else ["Starting"]
     done = 0.0
     rate, left = None, None
     match last:
@@ -199,12 +206,18 @@ def progress(
             rate = None if last.phase == "head" else last.pictures_per_second
     if rate and unit:
         parts.append(f"{rate:,.0f} {unit}")
-    if left is not None and left >= 1:
-        parts.append(f"about {text.duration(left)} left in this step")
     seconds = status.spent + (status.seconds or 0)
+    if expected is not None:
+        tuning = isinstance(last, Epoch) and last.phase == "fine-tune"
+        remaining = (left or 0.0) if tuning else max(expected - seconds, left or 0.0)
+        done = min(0.99, seconds / max(seconds + remaining, 1e-9))
+        if remaining >= 1:
+            parts.append(f"about {text.duration(remaining)} left")
+    elif left is not None and left >= 1:
+        parts.append(f"about {text.duration(left)} left in this step")
     if seconds >= 1:
         parts.append(f"{text.duration(seconds)} so far")
-    line.progress(min(1.0, done), text=" · ".join(parts) or "Starting")
+    line.progress(min(1.0, done), text=" · ".join(parts))
 
 
 def cancel_button(key: str, place: Any, callback: Callable[..., None], *args: Any) -> None:

@@ -67,7 +67,7 @@ def test_captured_pictures_can_be_downloaded_and_deleted(visitor: Visitor) -> No
     _taught(visitor, 3)
     button = next(b for b in visitor.at.get("download_button") if "Download" in b.proto.label)
     assert not button.proto.disabled
-    visitor.press("Delete 6 pictures")
+    visitor.press("Discard 6 pictures")
     assert "Captured pictures are in the memory" in visitor.reads()
 
 

@@ -133,7 +133,7 @@ def test_a_model_trained_here_answers_with_its_own_classes(
     visitor.give(("triangle.jpg", (trained.pictures / known.path).read_bytes()))
     assert _answers(visitor)[0] == run.dataset().classes[1]
     assert "4 classes" in visitor.reads()
-    said = f"Likeliest class: {run.dataset().classes[1]}, index 1 (from 0 to 3), probability "
+    said = f"Likeliest class: {run.dataset().classes[1]}, class 1 of 0–3, probability "
     assert said in visitor.reads()
 
 

@@ -52,7 +52,7 @@ def test_training_says_whether_more_pictures_would_help(visitor: Visitor, run: R
     assert named.sentence in visitor.reads()
     assert not [text for text in visitor.marked() if NAMES[0] in text], "it would be rendered"
     assert any(alt.startswith("Learning curve: ") for alt in visitor.charts())
-    rows = visitor.table("Class", "Recall", "Gain by the last doubling")
+    rows = visitor.table("Class", "Recall", "Gain from doubling the data")
     assert {name for name, *_ in rows} == set(NAMES)
 
 

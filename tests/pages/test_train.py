@@ -61,8 +61,11 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
 def test_a_preset_is_used_unchanged(
     visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
 ) -> None:
-    visitor.open("train", upload=upload.id).choose("Thorough", "thorough").press("Start training")
-    assert begun(visitor).config() == config.preset("thorough")
+    visitor.open("train", upload=upload.id).choose("Thorough", "thorough")
+    visitor.fill("Name of the run", "Of May").press("Start training")
+    run = begun(visitor)
+    assert run.config() == config.preset("thorough")
+    assert run.annotations().name == "Of May"
 
 
 def test_advanced_settings_are_used(
@@ -70,6 +73,7 @@ def test_advanced_settings_are_used(
 ) -> None:
     visitor.open("train", upload=upload.id).choose("Balanced", "balanced")
     visitor.fill("Batch size", 8).fill("Seed", 7).fill("Share for the test", 0.25)
+    visitor.fill("Views of each picture", 3)
     visitor.fill("Rotation (degrees)", 30.0).fill("Hidden layers", "64, 16")
     visitor.fill("Stages to unfreeze", 2).press("Start training")
     asked = begun(visitor).config()
@@ -89,9 +93,26 @@ def test_settings_that_do_not_fit_together_say_so_and_cannot_be_started(
     visitor.open("train", upload=upload.id).fill("Hidden layers", "64, many")
     assert visitor.button("Start training").disabled
     assert visitor.at.error
-    visitor.fill("Hidden layers", "64")
+    visitor.fill("Hidden layers", "64").fill("Share for the test", 0.95)
+    assert visitor.button("Start training").disabled
+    assert "Share for the test: expected 0.05 to 0.5, found 0.95." in visitor.reads()
+    visitor.fill("Share for the test", 0.2)
     assert not visitor.button("Start training").disabled
     assert not visitor.at.error
+
+
+def test_settings_without_effect_cannot_be_changed_and_views_are_previewed(
+    visitor: Visitor, upload: Upload
+) -> None:
+    visitor.open("train", upload=upload.id)
+    fields = {each.label: each for each in visitor.at.number_input}
+    assert fields["Rotation (degrees)"].disabled
+    shown = len(visitor.at.image)
+    visitor.fill("Views of each picture", 3)
+    fields = {each.label: each for each in visitor.at.number_input}
+    assert not fields["Rotation (degrees)"].disabled
+    assert len(visitor.at.image) > shown
+    assert "One of your pictures, as it will be varied" in visitor.reads()
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
             st.markdown(_one_of(likely))
         if verdict is not Verdict.UNLIKE:
             st.caption(
-                f"Likeliest class: **{text.plain(best.label, 60)}**, index {best.index} "
-                f"(from 0 to {len(classifier.labels) - 1:,}), "
+                f"Likeliest class: **{text.plain(best.label, 60)}**, class {best.index} "
+                f"of 0–{len(classifier.labels) - 1:,}, "
                 f"probability {text.share(best.probability)}"
             )
         st.caption(

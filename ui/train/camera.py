@@ -73,8 +73,8 @@ def _below(settings: Settings) -> None:
             icon=":material/folder_zip:",
             disabled=not session.count,
         )
-        with st.popover("Delete all", icon=":material/delete:", disabled=not session.count):
-            st.button(f"Delete {text.count(session.count, 'picture')}", on_click=session.clear)
+        with st.popover("Discard all", icon=":material/delete:", disabled=not session.count):
+            st.button(f"Discard {text.count(session.count, 'picture')}", on_click=session.clear)
     if problem:
         st.caption(text.plain(problem, 300))
     elif captured_once := single_burst_classes(session):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from pydantic import BaseModel
 
-from core import backbones
+from core import backbones, images
 from core.backbones import serving
 from core.errors import TuskerError
 from core.model.storage import ModelFile
 from core.settings import Settings
+from core.training import views
 from core.training.config import PRESETS, TrainingConfig, parse, preset
-from ui import state, widgets
+from ui import state, text, widgets
 from ui.train.estimate import Forecast
 
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
@@ -30,7 +33,6 @@ DATA = {
     "label_smoothing": "Label smoothing",
 }
 AUGMENTATION = {
-    "augmentation.views": "Views of each picture",
     "augmentation.shear": "Shear (degrees)",
     "augmentation.rotation": "Rotation (degrees)",
     "augmentation.shift": "Shift (fraction)",
@@ -44,16 +46,26 @@ UNFREEZE = {
 }
 PHASE = {"epochs": "Epochs at most", "learning_rate": "Learning rate", "patience": "Patience"}
 """Labels of settings that are numbers. Ranges and help come from the configuration."""
+PREVIEW = 112
+"""Edge of a previewed view in pixels."""
+INVALID = "invalid"
+"""Set among the values when one of them is outside its range."""
 
 
 def choose(
-    settings: Settings, forecast: Forecast, *, mirror: bool, start: ModelFile | None = None
+    settings: Settings,
+    forecast: Forecast,
+    *,
+    mirror: bool,
+    sample: Path | None = None,
+    start: ModelFile | None = None,
 ) -> TrainingConfig | None:
     """The controls, and the configuration they make; None where they do not fit together.
 
     Args:
         forecast: of how long each preset takes.
         mirror: whether a mirror image still shows the same class.
+        sample: one of the pictures, to preview how they are varied.
         start: the model that the training starts from; what it fixes cannot be chosen.
     """
     chosen = st.radio(
@@ -67,7 +79,10 @@ def choose(
     )
     defaults = preset(chosen)
     with st.expander("Advanced", icon=":material/tune:"):
-        values = _advanced(defaults, settings, mirror=mirror, start=start)
+        values = _advanced(defaults, settings, mirror=mirror, sample=sample, start=start)
+    if values.pop(INVALID, False):
+        st.caption("Correct the setting that is marked under Advanced to continue.")
+        return None
     try:
         config = parse(values)
     except TuskerError as refusal:
@@ -83,7 +98,12 @@ def choose(
 
 
 def _advanced(
-    defaults: TrainingConfig, settings: Settings, *, mirror: bool, start: ModelFile | None
+    defaults: TrainingConfig,
+    settings: Settings,
+    *,
+    mirror: bool,
+    sample: Path | None,
+    start: ModelFile | None,
 ) -> dict[str, Any]:
     """Every setting, grouped; the preset gives the defaults."""
     data, augmentation, head, top = st.tabs(
@@ -91,13 +111,12 @@ def _advanced(
     )
     key, values = defaults.preset, defaults.model_dump()
 
-    def numbers(labels: Mapping[str, str]) -> None:
+    def numbers(labels: Mapping[str, str], *, disabled: bool = False) -> None:
         columns = st.columns(2)
         for place, (path, label) in enumerate(labels.items()):
+            fixed = path == "crop" and start is not None
             with columns[place % 2]:
-                _number(
-                    defaults, path, label, values, disabled=path == "crop" and start is not None
-                )
+                _number(defaults, path, label, values, disabled=disabled or fixed)
 
     with data:
         values["backbone"] = _backbone(settings, start)
@@ -109,14 +128,22 @@ def _advanced(
             help="A rare class counts as much as a common one.",
         )
     with augmentation:
-        numbers(AUGMENTATION)
+        numbers({"augmentation.views": "Views of each picture"})
+        drawn = values["augmentation"]["views"]
         values["augmentation"]["flip"] = st.checkbox(
             "Mirror",
             defaults.augmentation.flip and mirror,
             key=f"{key} flip {mirror}",
             help="Not for writing, or where left and right matter.",
+            disabled=drawn == 1,
         )
-        st.caption("Rotation to brightness apply from the third view on.")
+        if drawn < 3:
+            st.caption(
+                f"No effect with {text.count(drawn, 'view')}: the first is the picture itself, "
+                "the second its mirror image. Choose three or more to vary pictures."
+            )
+        numbers(AUGMENTATION, disabled=drawn < 3)
+        preview = st.container()
     with head:
         hidden = st.text_input(
             "Hidden layers",
@@ -126,26 +153,55 @@ def _advanced(
             help="Units of each dense layer before the last.",
             disabled=start is not None,
         )
-        values["head"]["hidden"] = hidden.replace(",", " ").split()
-        numbers(DROPOUT)
-        _phase(defaults, "head_phase", values)
-        st.caption(
-            "Optimiser, learning rate, epochs and patience apply to heads with hidden layers. "
-            "Without any, the head is a logistic regression, solved to its optimum."
-        )
+        units = hidden.replace(",", " ").split()
+        if wrong := [unit for unit in units if not unit.isdecimal()]:
+            _refuse(f"Hidden layers: expected numbers such as 256, 64; found {wrong[0]}.", values)
+        values["head"]["hidden"] = units
+        if not hidden:
+            st.caption(
+                "Optimiser, learning rate, epochs and patience have no effect without hidden "
+                "layers: the head is then a logistic regression, solved to its optimum."
+            )
+        numbers(DROPOUT, disabled=not hidden and not defaults.fine_tunes)
+        _phase(defaults, "head_phase", values, disabled=not hidden)
     with top:
         numbers(UNFREEZE)
         if values["unfreeze"]["layers"]:
             values["unfreeze"]["stages"] = 0
-        _phase(defaults, "fine_tune_phase", values)
+        frozen = not (values["unfreeze"]["stages"] or values["unfreeze"]["layers"])
+        if frozen:
+            st.caption("These have no effect while nothing is unfrozen: there is no fine-tuning.")
+        _phase(defaults, "fine_tune_phase", values, disabled=frozen)
+    with preview:
+        _preview(values, sample)
     return values
+
+
+def _refuse(sentence: str, values: dict[str, Any]) -> None:
+    """Say below a field what is wrong with it; the training cannot be started then."""
+    widgets.error(sentence)
+    values[INVALID] = True
+
+
+def _preview(values: dict[str, Any], sample: Path | None) -> None:
+    """The views of one of the visitor's pictures, as the training will see them."""
+    drawn = values["augmentation"]["views"]
+    if sample is None or drawn < 2 or values.get(INVALID):
+        return
+    with contextlib.suppress(TuskerError):  # also of values that do not fit together
+        config = parse(values)
+        picture = images.decode(sample)
+        pictures = views.render(picture, PREVIEW, config.crop, config.augmentation, sample.name)
+        st.caption("One of your pictures, as it will be varied:")
+        names = ["The picture", *(f"View {number}" for number in range(2, drawn + 1))]
+        st.image(pictures, width=PREVIEW, alt=names)
 
 
 def _number(
     defaults: TrainingConfig, path: str, label: str, values: dict[str, Any], *, disabled: bool
 ) -> None:
     """A number input that puts its value into nested values."""
-    backbone, (*groups, name) = values["backbone"], path.split(".")
+    every, backbone, (*groups, name) = values, values["backbone"], path.split(".")
     part: BaseModel = defaults
     for group in groups:
         values, part = values[group], getattr(part, group)
@@ -160,20 +216,24 @@ def _number(
     if name == "stages":
         limits["le"] = len(backbones.get(backbone).stages) - 1
     small = name == "learning_rate"
+    low, high = kind(limits["ge"]), kind(limits["le"])
+    # Without limits of its own, for it would take no notice of a value outside them.
     values[name] = st.number_input(
         label,
-        kind(limits["ge"]),
-        kind(limits["le"]),
-        min(value, kind(limits["le"])),
-        1e-4 if small else kind(1) if limits["le"] > 1 else 0.05,
-        "%.6f" if small else None,
+        value=min(value, high),
+        step=1e-4 if small else kind(1) if limits["le"] > 1 else 0.05,
+        format="%.6f" if small else None,
         key=f"{defaults.preset} {path}",
         help=setting.description,
         disabled=disabled,
     )
+    if disabled:
+        values[name] = min(max(values[name], low), high)
+    elif not low <= values[name] <= high:
+        _refuse(f"{label}: expected {low:g} to {high:g}, found {values[name]:g}.", every)
 
 
-def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any]) -> None:
+def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any], *, disabled: bool) -> None:
     columns = st.columns(2)
     with columns[0]:
         values[phase]["optimizer"] = st.selectbox(
@@ -182,10 +242,11 @@ def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any]) -> None
             list(OPTIMIZERS).index(getattr(defaults, phase).optimizer),
             format_func=OPTIMIZERS.__getitem__,
             key=f"{defaults.preset} {phase} optimiser",
+            disabled=disabled,
         )
     for place, (name, label) in enumerate(PHASE.items(), start=1):
         with columns[place % 2]:
-            _number(defaults, f"{phase}.{name}", label, values, disabled=False)
+            _number(defaults, f"{phase}.{name}", label, values, disabled=disabled)
 
 
 def _backbone(settings: Settings, start: ModelFile | None) -> str:

@@ -9,11 +9,6 @@ from ui import run_progress, text, widgets
 from ui.charts import learning
 from ui.reports.views.complete_run import CompleteRun
 
-STARTS = {
-    "head": "the start, a logistic regression, was kept",
-    "fine-tune": "the model before fine-tuning was kept",
-}
-
 
 def show(view: CompleteRun) -> None:
     """Curves of both phases, the learning curve, and the settings."""
@@ -22,21 +17,8 @@ def show(view: CompleteRun) -> None:
     with left:
         st.markdown("**How did it learn?**")
         run_progress.curves(run)
-        solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
-        for kept in run.kept():
-            if kept.phase in solved:
-                which = f"solved in {kept.epoch} iterations"
-            elif kept.epoch:
-                which = f"epoch {kept.epoch} was kept"
-            else:
-                which = STARTS[kept.phase]
-            st.caption(
-                f"{widgets.PHASES[kept.phase]}: {which}, with a validation loss of "
-                f"{kept.validation_loss:.3f} and a validation accuracy of "
-                f"{text.percent(kept.validation_accuracy)}."
-            )
-        if (choice := run.feature_choice()) is not None:
-            st.caption(choice.sentence)
+        for sentence in run_progress.what_was_kept(run):
+            st.caption(sentence)
     with right:
         _learning_curve(run)
     with st.expander("Settings", icon=":material/tune:"):
@@ -64,7 +46,7 @@ def _learning_curve(run: Run) -> None:
             {
                 "Class": [curve.classes[trend.label] for trend in ordered],
                 "Recall": [describe(trend.recall) for trend in ordered],
-                "Gain by the last doubling": [difference(trend.gain) for trend in ordered],
+                "Gain from doubling the data": [difference(trend.gain) for trend in ordered],
             },
             hide_index=True,
         )
