@@ -17,7 +17,7 @@ from core.export import programs
 from core.model.storage import ModelFile
 from core.settings import Settings
 from core.system import files
-from core.training import depth
+from core.training import depth, interpolation
 from core.training.config import Augmentation, Phase, TrainingConfig
 
 PROGRAM, SPLIT_FILE, BACKBONE_FILE = "train.py", "split.json", "backbone.keras"
@@ -184,6 +184,7 @@ def _fine_tuning(config: TrainingConfig, backbone: Backbone) -> dict[str, Any]:
         "tune": config.fine_tune_phase,
         "cut": backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
         "warm_up": WARM_UP,
+        "shares": interpolation.SHARES,
         "tune_optimizer": _optimizer(config.fine_tune_phase, "rate"),
     }
 

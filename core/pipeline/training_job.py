@@ -26,7 +26,7 @@ from core.pipeline.post_report import TrainingOutputs
 from core.runs import Run
 from core.settings import Settings
 from core.system import files
-from core.training import cache, checkpoint, depth, head, warm_start
+from core.training import cache, checkpoint, depth, head, outcome, warm_start
 from core.training.calibrated_head import CalibratedHead, calibrate
 from core.training.context import TrainingContext
 from core.training.features import Features
@@ -137,10 +137,8 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
         context.emit(Note(sentence="TensorFlow is starting."))
     tuner = building.result()
     tuned, kept = _fit_top(context, run, tuner, trained, features)
+    context.emit(Note(sentence=outcome.describe(kept)))
     if kept.epoch == 0:
-        context.emit(
-            Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
-        )
         plain = features["validation"].embeddings[:, 0]
         head = calibrate(trained, trained.probabilities(plain), context.labels("validation"))
         _save(context, run, head)
