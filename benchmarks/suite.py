@@ -32,6 +32,7 @@ from pydantic import TypeAdapter
 from scipy.stats import t
 
 from benchmarks.report import Figure, argument_parser, show
+from core import backbones
 from core.jobs.workers import ROOT
 
 RECIPE = "recipe"
@@ -69,12 +70,17 @@ class Difference:
 
 
 def run_trials(
-    data: Path, seeds: Sequence[int], presets: Sequence[str], checkout: Path
+    data: Path,
+    seeds: Sequence[int],
+    presets: Sequence[str],
+    checkout: Path,
+    backbone: str = backbones.DEFAULT,
 ) -> Iterable[Trial]:
     """Train on one data set in a checkout, and yield each training as it ends."""
     before = "" if checkout == ROOT else BEFORE
     program = Path(__file__).with_name("suite_trials.py")
     arguments = ["--seeds", ",".join(map(str, seeds)), "--presets", ",".join(presets)]
+    arguments += ["--backbone", backbone]
     process = subprocess.Popen(
         # -P: this folder must not be on the path, since `core` is that of the checkout.
         [sys.executable, "-P", str(program), str(data.resolve()), *arguments],
@@ -174,6 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", default="1,2,3")
     parser.add_argument("--only", action="append", help="name of a data set; may be repeated")
     parser.add_argument("--presets", default=",".join(PRESETS))
+    parser.add_argument("--backbone", default=backbones.DEFAULT)
     parser.add_argument("--recipe", action="store_true", help="with the Keras recipe")
     parser.add_argument("--baseline", type=Path, help="another checkout to compare with")
     options = parser.parse_args(arguments)
@@ -190,7 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.baseline:
             runs.append((options.baseline.resolve(), presets))
         for checkout, names in runs:
-            for trial in run_trials(data, seeds, names, checkout):
+            for trial in run_trials(data, seeds, names, checkout, options.backbone):
                 trials.append(trial)
                 print(
                     f"{trial.dataset}, seed {trial.seed}, {trial.preset}: "

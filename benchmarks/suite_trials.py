@@ -26,7 +26,9 @@ RECIPE = "recipe"
 """Names the Keras recipe among the presets."""
 
 
-def run_trial(taken: Taken, name: str, seed: int, home: Settings) -> dict[str, object]:
+def run_trial(
+    taken: Taken, name: str, backbone: str, seed: int, home: Settings
+) -> dict[str, object]:
     """Train once, in a new process.
 
     Returns:
@@ -35,10 +37,10 @@ def run_trial(taken: Taken, name: str, seed: int, home: Settings) -> dict[str, o
         (whether the fine-tuned weights were kept; None without fine-tuning).
     """
     if name == RECIPE:
-        settings = config.preset("balanced", seed=seed)
+        settings = config.preset("balanced", backbone=backbone, seed=seed)
         recipe = training.follow_recipe(taken, settings, home, home.home / "pictures")
         return {"accuracy": recipe.accuracy, "scored": recipe.whole}
-    done = jobs.train(taken, config.preset(name, seed=seed), home)
+    done = jobs.train(taken, config.preset(name, backbone=backbone, seed=seed), home)
     tuned = [event.epoch > 0 for event in done.run.kept() if event.phase == "fine-tune"]
     return {
         "accuracy": done.run.report().accuracy.value,
@@ -60,18 +62,19 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--seeds", required=True)
     parser.add_argument("--presets", required=True)
+    parser.add_argument("--backbone", default=backbones.DEFAULT)
     options = parser.parse_args()
     names = options.presets.split(",")
     with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
         prepared = jobs.new_home(Path(folder) / "prepared")
         taken = jobs.take_in(options.data, Path(folder) / "intake", prepared)
-        jobs.prepare(backbones.DEFAULT, prepared)
+        jobs.prepare(options.backbone, prepared)
         for place, seed in enumerate(map(int, options.seeds.split(","))):
             # The order changes with the seed, so that a slow moment does not hit one preset only.
             turn = place % len(names)
             for name in names[turn:] + names[:turn]:
                 home = jobs.new_home(Path(folder) / f"{name}-{seed}", prepared)
-                trial = run_trial(taken, name, seed, home)
+                trial = run_trial(taken, name, options.backbone, seed, home)
                 jobs.keep_measurements(home, prepared)
                 print(json.dumps({"preset": name, "seed": seed, **trial}), flush=True)
     return 0

@@ -152,8 +152,7 @@ def test_a_start_that_was_measured_is_drawn_as_epoch_0():
     assert list(validation.y[:2]) == pytest.approx([90, 70])
     assert list(figure.layout.xaxis2.ticktext) == [0, 1, 2, 3]
     assert [list(trace.x) for trace in figure.data if trace.name == "kept"] == [[1], [1]]
-    alone = learning.training_curves([start])
-    assert "on validation 0.90" in alone.layout.meta["alt"] if alone.layout.meta else True
+    assert "epoch: on validation 0.90" in learning.training_curves([start]).layout.meta
 
 
 def test_the_axis_tells_iterations_of_the_solver_from_epochs():
