@@ -8,6 +8,7 @@ from streamlit.runtime.scriptrunner import StopException
 from ui import frame, resources
 
 st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
+st.logo("ui/logo.svg", size="large")
 frame.apologise_for_bugs()
 resources.start()
 resources.sweep()

@@ -100,7 +100,7 @@ def frames(count: int) -> Iterator[np.ndarray]:
     """Grey frames of a fixed camera."""
     random = np.random.default_rng(0)
     size = 2 * GREY
-    content = next(iter(samples.photographs().values()))
+    content = samples.photographs()["Palace"].content
     with Image.open(io.BytesIO(content)) as photograph:
         scene = np.asarray(photograph.convert("L").resize((size, size)), np.float32)
     slope = np.linspace(-0.5, 0.5, size, dtype=np.float32)

@@ -24,7 +24,7 @@ def photographs(folder: Path, count: int, size: tuple[int, int] = PHOTOGRAPH) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
-    sources = [Image.open(io.BytesIO(content)) for content in samples.photographs().values()]
+    sources = [Image.open(io.BytesIO(sample.content)) for sample in samples.photographs().values()]
     written = []
     for number in range(count):
         source = sources[number % len(sources)]

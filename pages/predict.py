@@ -1,24 +1,22 @@
-"""Name what is in a picture: from a file, the camera or a sample."""
+"""Name what is in a picture: from a file, the clipboard, the camera or a sample."""
 
 import streamlit as st
 
 from core.errors import TuskerError
 from ui import frame, live_camera, resources, state
-from ui.predict import answers, batch, imported_models, model_picker, pictures
+from ui.predict import answers, batch, model_picker, pictures
 
 frame.enter()
 settings = resources.settings()
 st.title("What is in this picture?")
+st.caption("Name what you see, train your own classes, and know how far to trust the answer.")
 
 inputs, outputs = st.columns([2, 3], gap="large")
 with inputs:
-    left, right = st.columns([3, 1])
-    with left:
-        model = model_picker.choose(settings)
-    count = int(right.number_input("Answers", 1, 10, 3, key="answers"))
-    st.caption(model_picker.describe(model, settings))
-    imported_models.offer(model, settings)
     chosen = pictures.choose(settings)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        model, count = model_picker.choose(settings)
+        pictures.offer_others(settings, model)
 
 with outputs:
     if not model_picker.ready(model, settings):
@@ -35,8 +33,6 @@ with outputs:
             answers.show(chosen, model, count)
         except TuskerError as refusal:
             st.error(str(refusal), icon=":material/broken_image:")
-    elif st.session_state[state.SOURCE] == "Upload":
-        st.subheader("No picture at hand? Try one of these.")
-        pictures.show_samples()
     else:
-        st.info("The answer will appear here.")
+        pictures.offer_samples(settings, model)
+    st.page_link("pages/train.py", label="Train your own in 30 seconds", icon=":material/school:")

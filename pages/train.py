@@ -29,6 +29,10 @@ st.subheader("1 · Pictures", divider="gray")
 upload = intake.current(settings)
 if upload is None:
     intake.offer(settings)
+    st.subheader(":gray[2 · Method]", divider="gray")
+    st.caption("Quick, Balanced or Thorough, each with an estimate of the time it takes.")
+    st.subheader(":gray[3 · Start]", divider="gray")
+    st.caption("Watch it train, then see how good the model is and where it fails.")
     st.stop()
 examined = intake.examined(upload, settings)
 if examined is None:

@@ -90,6 +90,18 @@ def new_file(path: Path) -> Path:
     return path
 
 
+def empty_folder(path: Path) -> Path:
+    """A folder to fill, checked before anything is written.
+
+    Raises:
+        BadInput: there is something already, or no folder can be made there.
+    """
+    if _exists(path) and (not path.is_dir() or any(path.iterdir())):
+        raise BadInput(f"Expected a new or empty folder at {path}, found something in it.")
+    new_file(path / "file" if _exists(path) else path)
+    return path
+
+
 @contextmanager
 def ingested(
     data: Path, settings: Settings, progress: Progress, say: Callable[[str], None]

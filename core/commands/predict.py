@@ -36,21 +36,26 @@ def predict(
     csv: Annotated[Path | None, typer.Option(help="Write a table to this CSV file.")] = None,
     jsonl: Annotated[Path | None, typer.Option(help="Write it to this file of JSON lines.")] = None,
     xlsx: Annotated[Path | None, typer.Option(help="Write it to this Excel file.")] = None,
+    sort_into: Annotated[
+        Path | None, typer.Option(help="Copy the pictures into class folders in this new folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Classify pictures."""
     from core.archive import sources
     from core.model import batch
     from core.model.classifier import Verdict, on_one_thread
-    from core.predict import lookup
+    from core.predict import lookup, sorting
 
     settings = host()
     named = {"csv": csv, "jsonl": jsonl, "xlsx": xlsx}
     tables = {form: path for form, path in named.items() if path is not None}
     _check(tables, images)
+    sorter = sorting.FolderSorter(arguments.empty_folder(sort_into)) if sort_into else None
+    quiet = bool(tables or sorter)  # no line per picture
     # The model is opened before anything is unpacked, and used by the first thread.
     opened = [lookup.find(model, settings, on_one_thread)]
-    watch = Watcher(silent=as_json or not tables)
+    watch = Watcher(silent=as_json or not quiet)
     labels: Counter[str] = Counter()
     verdicts: Counter[Verdict | None] = Counter()  # None: the picture could not be read
     began = time.monotonic()
@@ -64,7 +69,11 @@ def predict(
         )
         alone = [picture.content for picture in pictures] == images[:1]
         with closing(rows), _writing(tables) as adds:
-            for row in filter(None, rows):
+            for picture, row in zip(pictures, rows, strict=True):
+                if row is None:
+                    continue
+                if sorter:
+                    sorter.add(row, picture)
                 verdicts[row.verdict] += 1
                 if row.verdict is Verdict.SURE:
                     labels[row.predictions[0].label] += 1
@@ -72,11 +81,11 @@ def predict(
                     add(row)
                 if row.verdict is None:
                     complain(f"{row.file}: {row.problem}")
-                elif not tables:
+                elif not quiet:
                     _print(row, top, as_json=as_json, alone=alone)
     if not verdicts:
         complain("Expected pictures, found none.")
-    elif tables:
+    elif quiet:
         _summarise(labels, verdicts, time.monotonic() - began, as_json=as_json)
     if verdicts[None] or not verdicts:
         raise typer.Exit(2)

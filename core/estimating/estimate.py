@@ -39,7 +39,7 @@ class Estimate:
     def sentence(self) -> str:
         """All of it on one line."""
         return (
-            f"About {duration(max(1.0, self.scored))} to a scored model; "
+            f"About {duration(max(1.0, self.scored))} until results; "
             f"about {size(self.memory)} of memory "
             f"and {size(self.disk)} of disk."
         )

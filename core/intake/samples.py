@@ -1,11 +1,11 @@
-"""Sample pictures from scikit-learn; nothing is downloaded."""
+"""Sample pictures that come with Tusker and with scikit-learn; nothing is downloaded."""
 
 from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +17,44 @@ EDGE = 80
 """Edge of a digit picture in pixels, with its margin."""
 DRAWN = 64
 """Edge without the margin."""
-PHOTOGRAPHS = {"A palace": "china.jpg", "A flower": "flower.jpg"}
-"""Photographs that scikit-learn ships: name → file."""
-ALT_TEXTS = {"A palace": "Pagoda on a hill above a lake", "A flower": "Orange dahlia in bloom"}
-CREDIT = "Photographs: danielbuechele and vultilion on Flickr, CC BY 2.0"
+FOLDER = Path(__file__).parents[1] / "data" / "samples"
+CREDIT = (
+    "Photographs: Stéfan van der Walt and Rachel Michetti (CC0), Aaron Logan (CC BY 1.0), "
+    "Necrophorus (public domain), Dezidor (CC BY 3.0), David Iliff (CC BY-SA 3.0)"
+)
+"""In the order of `photographs`."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample picture.
+
+    Attributes:
+        name: on its button.
+        content: JPEG bytes.
+        alt: what it shows.
+    """
+
+    name: str
+    content: bytes
+    alt: str
 
 
 @lru_cache(maxsize=1)
-def photographs() -> dict[str, bytes]:
-    """The sample photographs: name → JPEG bytes."""
-    # Importing scikit-learn would take a second and a hundred megabytes.
-    spec = find_spec("sklearn")
-    assert spec is not None and spec.origin is not None
-    folder = Path(spec.origin).parent / "datasets" / "images"
-    return {name: (folder / file).read_bytes() for name, file in PHOTOGRAPHS.items()}
+def photographs() -> dict[str, Sample]:
+    """Six photographs of ImageNet classes by name; docs/licences.md has their sources."""
+    shown = {
+        "Cat": "Face of a tabby cat",
+        "Espresso": "Cup of espresso on a red saucer",
+        "Panda": "Giant panda beside a tree",
+        "Goldfish": "Goldfish on a dark background",
+        "Palace": "Front of a palace at night",
+        "Koala": "Koala in the fork of a tree",
+    }
+    return {
+        name: Sample(name, (FOLDER / f"{name.lower()}.jpg").read_bytes(), alt)
+        for name, alt in shown.items()
+    }
 
 
 def digits(path: Path) -> None:

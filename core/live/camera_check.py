@@ -122,12 +122,11 @@ def _compare(name: str, value: float, usual: Percentiles) -> MeasureComparison:
 def _compare_distance(value: float) -> MeasureComparison:
     camera, training = f"{value:.2f}", "up to 1"
     if value <= 1:
-        return MeasureComparison("distance", camera, training)
-    reason = (
-        f"further away as the model sees it (distance {camera}; 98 of 100 training pictures have "
-        f"{training})"
+        return MeasureComparison("overall difference", camera, training)
+    reason = f"different from the training pictures overall ({camera}; usual: {training})"
+    return MeasureComparison(
+        "overall difference", camera, training, "different overall", reason, unlike=True
     )
-    return MeasureComparison("distance", camera, training, "further away", reason, unlike=True)
 
 
 def _verdict(measures: Sequence[MeasureComparison]) -> str:

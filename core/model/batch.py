@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
+from core import images
 from core.archive.sources import Source
 from core.errors import BadImage
 from core.model.classifier import Classifier, Prediction, Verdict
@@ -27,6 +28,7 @@ class Row:
         verdict: how far to trust the first; None if the picture could not be read.
         ood_score: over 1 if the picture is out-of-distribution; None without a detector.
         problem: why the picture could not be read; empty if it could.
+        thumbnail: JPEG bytes of what the model saw, if they were asked for.
     """
 
     file: str
@@ -34,16 +36,22 @@ class Row:
     verdict: Verdict | None = None
     ood_score: float | None = None
     problem: str = ""
+    thumbnail: bytes = b""
 
 
 def answers(
-    build: Callable[[], Classifier], sources: Sequence[Source], top: int = 2
+    build: Callable[[], Classifier],
+    sources: Sequence[Source],
+    top: int = 2,
+    *,
+    thumbnail_edge: int = 0,
 ) -> Generator[Row | None]:
     """Predict on every picture; one that cannot be read does not stop the others.
 
     Args:
         build: creates a classifier; called once per core.
         top: number of predictions per picture.
+        thumbnail_edge: edge in pixels of a thumbnail of each picture; 0 for none.
 
     Yields:
         One row per source, in order; None for files that are not pictures and have no such name.
@@ -53,11 +61,14 @@ def answers(
         if source.content is None:
             return Row(source.name, problem=source.problem)
         try:
-            answer = classifier.answer(classifier.load(source.content))
+            picture = classifier.load(source.content)
         except BadImage as error:
             return Row(source.name, problem=str(error)) if source.required else None
+        answer = classifier.answer(picture)
         predictions = classifier.top(answer.probabilities, top)
-        return Row(source.name, predictions, classifier.verdict(answer), answer.ood_score)
+        small = images.thumbnail(picture, thumbnail_edge) if thumbnail_edge else b""
+        verdict = classifier.verdict(answer)
+        return Row(source.name, predictions, verdict, answer.ood_score, thumbnail=small)
 
     with closing(each(build, sources, predict)) as rows:
         yield from rows

@@ -47,7 +47,7 @@ def client(server: Server) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def flower() -> bytes:
     """A photograph."""
-    return samples.photographs()["A flower"]
+    return samples.photographs()["Cat"].content
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from tests.browser.server import Server, start
 
 CLIENTS = 20
 PICTURES = [
-    *samples.photographs().values(),
+    *(sample.content for sample in samples.photographs().values()),
     *(shapes.encoded(shapes.draw(i, i, 200), "PNG") for i in range(8)),
 ]
 

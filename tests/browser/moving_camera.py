@@ -72,7 +72,7 @@ def photographs() -> list[Image.Image]:
     if folder:
         names = ("n01443537_goldfish.jpg", "n02279972_monarch.jpg")
         return [Image.open(Path(folder) / name) for name in names]
-    return [Image.open(io.BytesIO(content)) for content in samples.photographs().values()][:2]
+    return [Image.open(io.BytesIO(sample.content)) for sample in samples.photographs().values()][:2]
 
 
 def start(page: Page) -> None:

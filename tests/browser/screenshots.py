@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser import chromium
-from tests.browser.chromium import choose, follow, press
+from tests.browser.chromium import follow, press
 from tests.browser.server import ROOT, start
 
 FOLDER = ROOT / "docs" / "images"
@@ -22,13 +22,12 @@ TRAINING = 300_000
 
 def predict(page: Page) -> None:
     """The answer for a sample."""
-    press(page, "A flower")
+    press(page, "Cat")
 
 
 def train(page: Page) -> None:
     """A finished training on the sample, with its curves."""
     follow(page, "Train")
-    choose(page, "Sample")
     press(page, "Use the sample")
     chromium.start_button(page).click()
     page.get_by_role("button", name="Read the report").wait_for(timeout=TRAINING)

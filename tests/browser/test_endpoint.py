@@ -24,7 +24,7 @@ def test_the_endpoint_serves_the_pages_and_a_reload_finds_the_visitors_own_runs(
         page.goto(f"{server.url}/reports?run={'0' * 32}")
         expect(page.get_by_text("No run with this id")).to_be_visible()
         chromium.follow(page, "Predict")
-        page.get_by_role("button", name="A flower").click()
+        page.get_by_role("button", name="Cat").click()
         expect(page.get_by_test_id("stProgress").first).to_be_visible()
         models = page.request.get(f"{server.url}/api/models").json()
         assert models["default"] == "efficientnet-lite0"

@@ -18,7 +18,7 @@ def test_a_fresh_server_opens_links_stays_small_and_loads_no_tensorflow(
         expect(page.get_by_text("No run with this id")).to_be_visible()
         expect(page.get_by_test_id("stTopNavLink")).to_contain_text(["Predict", "Train", "Reports"])
         chromium.follow(page, "Predict")
-        page.get_by_role("button", name="A flower").click()
+        page.get_by_role("button", name="Cat").click()
         expect(page.get_by_test_id("stProgress").first).to_be_visible()
         for title in ("Train", "Reports", "Predict"):
             chromium.follow(page, title)

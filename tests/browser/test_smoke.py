@@ -12,7 +12,7 @@ def test_each_page_and_an_answer_fit_the_window(
     open_page: Callable[..., Page], server: Server, width: int, scheme: str
 ) -> None:
     page = open_page(width=width, scheme=scheme)
-    chromium.press(page, "A palace")
+    chromium.press(page, "Palace")
     expect(page.get_by_test_id("stProgress").first).to_be_visible()
     for path in ("predict", "train", "reports"):
         if path != "predict":

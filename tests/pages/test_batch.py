@@ -81,6 +81,12 @@ def test_a_zip_without_folders_becomes_a_table_and_three_files(
     assert [line["label"] for line in lines] == [row["label"] or None for row in rows]
     assert zipfile.is_zipfile(io.BytesIO(visitor.download("Excel")))
     assert best.label in " ".join(visitor.bars())
+    with zipfile.ZipFile(io.BytesIO(visitor.download("Sorted into folders"))) as archive:
+        sorted_names = archive.namelist()
+        assert archive.read(next(n for n in sorted_names if n.endswith("/3.jpg"))) == many["3.jpg"]
+    assert len(sorted_names) == 12
+    assert "_not readable/bad.jpg" in sorted_names
+    visitor.press("Clear")
     assert uploads(host) == []
 
 

@@ -2,6 +2,7 @@
 
 from core.evaluation import describe
 from core.evaluation.report import Threshold
+from core.intake import samples
 from core.runs.annotations import Annotations
 from core.runs.run import Run
 from tests.core.trainings import Trained
@@ -67,5 +68,7 @@ def test_a_picture_of_something_else_is_not_like_the_training_pictures(
     visitor: Visitor, run: Run
 ) -> None:
     visitor.open("predict", run=run.id)
-    visitor.choose("Samples").press("A palace")
+    visitor.give(("palace.jpg", samples.photographs()["Palace"].content))
     assert "Not like the training pictures." in visitor.reads()
+    assert not visitor.at.get("progress"), "the bars are grey text"
+    assert "Likeliest class" not in visitor.reads()

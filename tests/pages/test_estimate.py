@@ -25,7 +25,7 @@ def times(visitor: Visitor) -> list[str]:
 
 
 def line(visitor: Visitor) -> str:
-    return next(line for line in visitor.reads().splitlines() if "to a scored model" in line)
+    return next(line for line in visitor.reads().splitlines() if "until results" in line)
 
 
 def may_start(visitor: Visitor) -> bool:

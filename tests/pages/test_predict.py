@@ -7,8 +7,8 @@ from core.intake import samples
 from core.model.classifier import Classifier
 from core.runs import Run
 from core.settings import Settings
-from tests.pages.visitor import Visitor
-from tests.shapes import draw, encoded
+from tests.core.trainings import Trained
+from tests.pages.visitor import Visitor, reading
 
 BROKEN = ("broken.jpg", b"no picture")
 
@@ -27,10 +27,32 @@ def _answers(visitor: Visitor) -> list[str]:
 def test_the_first_answer_is_one_press_away(visitor: Visitor, host: Settings) -> None:
     visitor.open()
     assert not visitor.bars()
-    visitor.press("A flower")
-    assert _answers(visitor) == _likeliest(samples.photographs()["A flower"], host)
-    assert _answers(visitor)[0] == "daisy"
+    visitor.press("Cat")
+    assert _answers(visitor) == _likeliest(samples.photographs()["Cat"].content, host)
+    assert _answers(visitor)[0] == "tiger cat"
     assert "EfficientNet-Lite0 · 1,000 classes" in visitor.reads()
+
+
+def test_a_picture_and_its_answer_are_still_there_after_a_visit_to_another_page(
+    visitor: Visitor, host: Settings, picture: Callable[[int], bytes]
+) -> None:
+    visitor.open().give(("circle.jpg", picture(0)))
+    visitor.at.switch_page("pages/reports.py")
+    visitor.see()
+    visitor.at.switch_page("pages/predict.py")
+    assert _answers(visitor.see()) == _likeliest(picture(0), host)
+    visitor.press("Clear")
+    assert not _answers(visitor)
+
+
+def test_a_trained_model_offers_pictures_of_its_test_set(visitor: Visitor, run: Run) -> None:
+    visitor.open("predict", run=run.id)
+    classes = run.dataset().classes
+    offered = [reading(b.label) for b in visitor.at.button if str(b.key).startswith("sample ")]
+    assert set(offered) == set(classes)
+    assert "Test pictures, which the model has not learned from." in visitor.reads()
+    visitor.at.button(key="sample 0").click()
+    assert set(_answers(visitor.see())) <= set(classes)
 
 
 def test_an_upload_gets_answers_the_likeliest_first(
@@ -51,7 +73,7 @@ def test_a_camera_picture_is_classified(
 
 
 def test_the_number_of_answers_is_the_number_of_bars(visitor: Visitor) -> None:
-    visitor.open().press("A palace")
+    visitor.open().press("Palace")
     assert len(_answers(visitor)) == 3
     visitor.fill("Answers", 7)
     assert len(_answers(visitor)) == 7
@@ -102,10 +124,13 @@ def test_an_unprepared_backbone_says_what_preparing_takes(visitor: Visitor) -> N
     assert "Prepare ResNet50" in visitor.buttons()
 
 
-def test_a_model_trained_here_answers_with_its_own_classes(visitor: Visitor, run: Run) -> None:
+def test_a_model_trained_here_answers_with_its_own_classes(
+    visitor: Visitor, run: Run, trained: Trained
+) -> None:
     visitor.open("predict", run=run.id)
     assert visitor.at.selectbox[0].value == run.id
-    visitor.give(("triangle.png", encoded(draw(1, seed=500), "PNG")))
+    known = next(example for example in run.dataset().of("train") if example.label == 1)
+    visitor.give(("triangle.jpg", (trained.pictures / known.path).read_bytes()))
     assert _answers(visitor)[0] == run.dataset().classes[1]
     assert "4 classes" in visitor.reads()
     said = f"Likeliest class: {run.dataset().classes[1]}, index 1 (from 0 to 3), probability "

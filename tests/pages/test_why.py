@@ -49,12 +49,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[None]:
 def test_a_heat_map_is_computed_once_and_only_when_it_is_opened(
     visitor: Visitor, asked: list[None]
 ) -> None:
-    visitor.open().press("A flower")
+    visitor.open().press("Cat")
     before = len(asked)
     assert not _maps(visitor.see())
     assert len(asked) == before
     ((alt, _),) = _maps(_ask_why(visitor))
-    assert "for daisy" in alt
+    assert "for tiger cat" in alt
     assert len(asked) == before + 1
     _strength(visitor, 30)
     visitor.fill("Answer to explain", 2)
@@ -63,32 +63,32 @@ def test_a_heat_map_is_computed_once_and_only_when_it_is_opened(
 
 
 def test_every_answer_can_be_explained_the_first_by_default(visitor: Visitor) -> None:
-    _ask_why(visitor.open().press("A flower"))
+    _ask_why(visitor.open().press("Cat"))
     ((first, before),) = _maps(visitor)
-    assert "A flower for daisy" in first
-    assert "Bright parts are evidence for daisy" in visitor.reads()
+    assert "Cat for tiger cat" in first
+    assert "Bright parts are evidence for tiger cat" in visitor.reads()
     visitor.fill("Answer to explain", 1)
     ((second, after),) = _maps(visitor)
-    assert "A flower for mushroom" in second
-    assert "Bright parts are evidence for mushroom" in visitor.reads()
+    assert "Cat for Egyptian cat" in second
+    assert "Bright parts are evidence for Egyptian cat" in visitor.reads()
     assert (before != after).any()
     for pixels in (before, after):
         # Yellow, however faint the evidence for it is beside that for another.
         assert (pixels[..., 0] + pixels[..., 1] - 2 * pixels[..., 2]).max() > 250
-    visitor.press("A palace")
+    visitor.press("Palace")
     ((other, _),) = _maps(visitor)
-    assert "A palace for palace" in other
+    assert "Palace for palace" in other
 
 
 def test_the_map_lies_over_what_the_model_saw_and_the_rest_is_dimmed(visitor: Visitor) -> None:
-    whole = Image.open(io.BytesIO(samples.photographs()["A flower"])).convert("RGB")
+    whole = Image.open(io.BytesIO(samples.photographs()["Cat"].content)).convert("RGB")
     whole.thumbnail((640, 640), Image.Resampling.BICUBIC)
     picture = np.asarray(whole).astype(int)
     edge = round(0.875 * min(picture.shape[:2]))
     top, left = (picture.shape[0] - edge) // 2, (picture.shape[1] - edge) // 2
     outside = np.ones(picture.shape[:2], bool)
     outside[top : top + edge, left : left + edge] = False
-    _ask_why(visitor.open().press("A flower"))
+    _ask_why(visitor.open().press("Cat"))
     assert "The model does not see the dimmed parts" in visitor.reads()
     for per_cent in (100, 0):
         _strength(visitor, per_cent)
@@ -101,15 +101,15 @@ def test_the_map_lies_over_what_the_model_saw_and_the_rest_is_dimmed(visitor: Vi
 
 @pytest.mark.parametrize(
     ("x", "y", "where"),
-    [(30, 30, "at the upper left"), (280, 30, "at the upper right"), (150, 280, "at the bottom")],
+    [(27, 27, "at the upper left"), (303, 27, "at the upper right"), (165, 303, "at the bottom")],
     ids=str,
 )
 def test_evidence_is_where_the_object_is(visitor: Visitor, x: int, y: int, where: str) -> None:
-    flower = Image.open(io.BytesIO(samples.photographs()["A flower"])).convert("RGB")
-    height = flower.height
-    blossom = flower.crop((100, 0, 100 + height, height)).resize((140, 140))
+    photo = Image.open(io.BytesIO(samples.photographs()["Panda"].content)).convert("RGB")
+    height = photo.height
+    panda = photo.crop((60, 0, 60 + height, height)).resize((110, 110))
     picture = Image.new("RGB", (440, 440), (128, 128, 128))
-    picture.paste(blossom, (x, y))
+    picture.paste(panda, (x, y))
     _ask_why(visitor.open().give(("planted.png", encoded(picture, "PNG"))))
     ((alt, _),) = _maps(visitor)
     assert alt.endswith(f"strongest {where}")
@@ -137,7 +137,7 @@ def test_a_model_that_cannot_be_explained_says_so(
         raise LookupError("more than dense layers lies above the embedding")
 
     monkeypatch.setattr(ServingModel, "head", property(unknown))
-    _ask_why(visitor.open().press("A palace"))
+    _ask_why(visitor.open().press("Palace"))
     assert "This model has no heat maps" in visitor.reads()
     assert not _maps(visitor)
     assert [bar for bar in visitor.bars() if bar.startswith("palace")]

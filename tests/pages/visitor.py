@@ -175,8 +175,14 @@ class Visitor:
         raise AssertionError(f"no table has the columns {columns}")
 
     def bars(self) -> list[str]:
-        """Names and values of the bars, as they read: `tabby · 85 %`."""
-        return [reading(bar.proto.text) for bar in self.at.get("progress")]
+        """Names and values of the bars, as they read: `tabby · 85 %`.
+
+        What a model that is not sure would answer is grey text instead.
+        """
+        grey = [line.value for line in self.at.markdown if line.value.startswith(":gray[")]
+        return [reading(bar.proto.text) for bar in self.at.get("progress")] + [
+            reading(line.removeprefix(":gray[").removesuffix("]")) for line in grey
+        ]
 
     def charts(self) -> list[str]:
         """What those who cannot see the charts are told."""

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from core import images
 from core.errors import BadImage
 from core.model.classifier import Answer, Classifier, Prediction, Verdict
 from ui import resources, state, text, widgets
 from ui.predict import why
-from ui.predict.pictures import Picture
+from ui.predict.pictures import Picture, preview
 
 SHORT = {Verdict.NOT_SURE: "Not sure", Verdict.UNLIKE: "Not like the training pictures"}
 HEADER = ("file", "rank", "label", "index", "probability", "verdict")
 
 
-def show(pictures: list[Picture], model: str, count: int) -> None:
+def show(pictures: Sequence[Picture], model: str, count: int) -> None:
     """One picture with its likeliest classes; with several, a grid to choose it from."""
     classifier = resources.classifier(model)
     results = [_predict(model, picture) for picture in pictures]
@@ -51,14 +50,20 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
     shown = preview(picture.content)
     right.image(shown, width="stretch", alt=f"{picture.name}: {best.label}")
     with left:
-        _warn(classifier.verdict(answer), best, classifier)
+        verdict = classifier.verdict(answer)
+        _warn(verdict, best, classifier)
         for guess in predictions:
-            widgets.bar(guess.label, guess.probability, text.share(guess.probability))
-        st.caption(
-            f"Likeliest class: **{text.plain(best.label, 60)}**, index {best.index} "
-            f"(from 0 to {len(classifier.labels) - 1:,}), "
-            f"probability {text.share(best.probability)}"
-        )
+            share = text.share(guess.probability)
+            if verdict is Verdict.SURE:
+                widgets.bar(guess.label, guess.probability, share)
+            else:
+                st.markdown(f":gray[{text.plain(guess.label, 120)} · {share}]")
+        if verdict is not Verdict.UNLIKE:
+            st.caption(
+                f"Likeliest class: **{text.plain(best.label, 60)}**, index {best.index} "
+                f"(from 0 to {len(classifier.labels) - 1:,}), "
+                f"probability {text.share(best.probability)}"
+            )
         st.caption(
             f"{max(1, round(1000 * answer.seconds))} ms · {text.plain(classifier.title)} · "
             f"{text.classes(len(classifier.labels))}"
@@ -70,8 +75,8 @@ def _warn(verdict: Verdict, best: Prediction, classifier: Classifier) -> None:
     """Say so where the answers below should not be trusted."""
     if verdict is Verdict.UNLIKE:
         st.info(
-            "**Not like the training pictures.** The model can answer only with its own classes; "
-            "these would be its answers.",
+            "**Not like the training pictures.** The model knows only its own classes. If it had "
+            "to choose:",
             icon=":material/help:",
         )
     elif verdict is Verdict.NOT_SURE:
@@ -93,21 +98,8 @@ def _summary(answer: Answer | str, classifier: Classifier) -> str:
     return f"{best.label.split(',')[0]} {text.share(best.probability)}"
 
 
-@st.cache_data(scope="session", max_entries=64, show_spinner=False)
-def preview(content: bytes, *, square: bool = False) -> bytes:
-    """A picture as the screen can show it, whatever its format.
-
-    Returns:
-        JPEG of at most 640 pixels, or the centre square of 200.
-    """
-    picture = images.decode(content, shorter_edge=200 if square else 640)
-    if square:
-        return images.thumbnail(images.crop_and_resize(picture, 200), edge=200)
-    return images.thumbnail(picture, edge=640)
-
-
 def _grid(
-    pictures: list[Picture], results: list[Answer | str], classifier: Classifier, chosen: int
+    pictures: Sequence[Picture], results: list[Answer | str], classifier: Classifier, chosen: int
 ) -> None:
     with st.grid(min_column_width=130, gap="small") as grid:
         for number, (picture, answer) in enumerate(zip(pictures, results, strict=True)):
@@ -135,7 +127,7 @@ def _choose(number: int) -> None:
 
 
 def _csv_rows(
-    pictures: list[Picture], results: list[Answer | str], classifier: Classifier, count: int
+    pictures: Sequence[Picture], results: list[Answer | str], classifier: Classifier, count: int
 ) -> Iterator[tuple[object, ...]]:
     """One row per picture and answer."""
     for picture, answer in zip(pictures, results, strict=True):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,7 +18,7 @@ from core.intake import uploads
 from core.intake.uploads import Upload
 from core.model.batch import Row, answers
 from core.model.classifier import Verdict, on_one_thread
-from core.predict import lookup, table
+from core.predict import lookup, sorting, table
 from core.settings import Settings
 from ui import state, text, widgets
 from ui.predict.pictures import Batch
@@ -27,6 +29,13 @@ SHOWN = 1_000
 """Rows of the table on the page; the downloads have all."""
 BARS = 12
 """Labels that have a bar."""
+ORDER = (
+    *("Picture", "Label", "Probability", "Verdict", "Problem", "File"),
+    *("Next label", "Next probability", "Index"),
+)
+"""Columns of the table on the page; columns without any value are left out."""
+THUMBNAIL = 48
+"""Edge of a picture in the table, in pixels."""
 FORMS = {
     "csv": ("CSV", "text/csv"),
     "jsonl": ("JSON lines", "application/jsonl"),
@@ -46,9 +55,10 @@ class BatchProgress:
 
     Attributes:
         id: of the files and of the model.
-        answers: of the pictures still to be classified; None for a file that is no picture.
-        total: number of files.
+        answers: of the pictures still to be classified; yields None for a file that is no picture.
+        sources: all files, in the order of the answers.
         done: number of files that are done.
+        sorted_pictures: predictions so far, each with its picture.
         unpacked: uploads that hold the pictures of its zips.
         seconds: of work so far.
         stopped: whether the visitor stopped it.
@@ -56,14 +66,24 @@ class BatchProgress:
     """
 
     id: str
-    answers: Iterator[Row | None] = field(default_factory=lambda: iter(()))
-    total: int = 0
+    answers: Generator[Row | None] | None = None
+    sources: list[Source] = field(default_factory=list)
     done: int = 0
-    rows: list[Row] = field(default_factory=list)
+    sorted_pictures: list[tuple[Row, Source]] = field(default_factory=list)
     unpacked: list[Upload] = field(default_factory=list)
     seconds: float = 0.0
     stopped: bool = False
     refusal: str = ""
+
+    @property
+    def total(self) -> int:
+        """Number of files."""
+        return len(self.sources)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Predictions so far."""
+        return [row for row, _ in self.sorted_pictures]
 
     @property
     def rate(self) -> float:
@@ -83,7 +103,7 @@ def show(batch: Batch, model: str, settings: Settings) -> None:
     elif progress.done < progress.total and not progress.stopped:
         _work(progress, settings)
     else:
-        _finished(progress)
+        _finished(progress, settings)
 
 
 def forget() -> None:
@@ -93,7 +113,14 @@ def forget() -> None:
         _clear(progress)
 
 
+def _stop(progress: BatchProgress) -> None:
+    """End the threads that classify."""
+    if progress.answers is not None:
+        progress.answers.close()
+
+
 def _clear(progress: BatchProgress) -> None:
+    _stop(progress)
     for upload in progress.unpacked:
         uploads.delete(upload)
     progress.unpacked.clear()
@@ -129,8 +156,10 @@ def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
         _clear(progress)
         raise
     # Paused between two slices; a model is opened for each core once the first one begins.
-    progress.answers = answers(lambda: lookup.find(model, settings, on_one_thread), pictures)
-    progress.total = len(pictures)
+    progress.answers = answers(
+        lambda: lookup.find(model, settings, on_one_thread), pictures, thumbnail_edge=THUMBNAIL
+    )
+    progress.sources = pictures
     return progress
 
 
@@ -156,24 +185,24 @@ def _slice(progress: BatchProgress, settings: Settings) -> None:
     try:
         for upload in progress.unpacked:
             uploads.get(settings, upload.id)  # marks it as used, or it would be deleted for its age
-        for row in progress.answers:
-            progress.done += 1
+        for row in progress.answers or ():
             if row is not None:
-                progress.rows.append(row)
+                progress.sorted_pictures.append((row, progress.sources[progress.done]))
+            progress.done += 1
             if time.monotonic() - began > SLICE:
                 break
     except TuskerError as refusal:
         progress.refusal = str(refusal)
     progress.seconds += time.monotonic() - began
     if progress.done == progress.total:
-        _clear(progress)
+        _stop(progress)
 
 
 def _set_stopped(progress: BatchProgress, stopped: bool) -> None:
     progress.stopped = stopped
 
 
-def _finished(progress: BatchProgress) -> None:
+def _finished(progress: BatchProgress, settings: Settings) -> None:
     unfinished = progress.done < progress.total
     if unfinished:
         st.info(
@@ -189,6 +218,7 @@ def _finished(progress: BatchProgress) -> None:
     rows = progress.rows
     if not rows:
         if not unfinished:
+            _clear(progress)
             st.info("No pictures were found.", icon=":material/help:")
         return
     st.subheader(text.count(len(rows), "picture"))
@@ -200,28 +230,67 @@ def _finished(progress: BatchProgress) -> None:
         for form, (name, kind) in FORMS.items():
             content = partial(table.packed, rows, form)
             widgets.download(name, content, f"predictions.{form}", kind)
+        if _still_here(progress, settings):
+            widgets.download(
+                "Sorted into folders",
+                partial(_sorted, progress),
+                "sorted.zip",
+                "application/zip",
+                icon=":material/folder_zip:",
+                help="A zip of class folders with your pictures. Those without a sure answer are "
+                "in separate folders.",
+            )
     _table(rows)
     _bars(rows)
+
+
+def _still_here(progress: BatchProgress, settings: Settings) -> bool:
+    """Whether the unpacked pictures have not been deleted for their age; looking renews it."""
+    try:
+        for upload in progress.unpacked:
+            uploads.get(settings, upload.id)
+    except TuskerError:
+        return False
+    return True
 
 
 def _table(rows: list[Row]) -> None:
     columns = zip(*(table.cells(row) for row in rows[:SHOWN]), strict=True)
     named = zip(table.COLUMNS, columns, strict=True)
     percent = st.column_config.NumberColumn(format="percent")
+    pictures = {"Picture": [_data_url(row.thumbnail) for row in rows[:SHOWN]]}
     st.dataframe(
-        {name.capitalize(): list(cells) for name, cells in named if any(cells)},
+        pictures | {name.capitalize(): list(cells) for name, cells in named if any(cells)},
         hide_index=True,
         placeholder="",
-        column_config={"Probability": percent, "Next probability": percent},
+        row_height=THUMBNAIL,
+        column_order=ORDER,
+        column_config={
+            "Picture": st.column_config.ImageColumn(width=THUMBNAIL + 16),
+            "Probability": percent,
+            "Next probability": percent,
+        },
         alt="The answer for each picture",
     )
     if len(rows) > SHOWN:
         st.caption(f"The first {SHOWN:,} of {len(rows):,} pictures; the downloads have all.")
 
 
+def _data_url(jpeg: bytes) -> str | None:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else None
+
+
+def _sorted(progress: BatchProgress) -> bytes:
+    packed = io.BytesIO()
+    sorting.write_zip(packed, progress.sorted_pictures)
+    return packed.getvalue()
+
+
 def _bars(rows: list[Row]) -> None:
     sure = Counter(row.predictions[0].label for row in rows if row.verdict is Verdict.SURE)
     common = sure.most_common(BARS)
+    if not common or common[0][1] == 1:
+        return  # a chart of ones says nothing
     for label, count in common:
         widgets.bar(label, count / common[0][1], f"{count:,}")
     if len(sure) > BARS:

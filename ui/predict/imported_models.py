@@ -57,19 +57,23 @@ def _import(bundle: UploadedFile, settings: Settings) -> None:
 
 
 def _set_up(model: ImportedModel) -> None:
-    with st.popover("This model", icon=":material/tune:"):
-        st.slider(
-            "Not sure below (%)",
-            0,
-            100,
-            round(100 * model.annotations().threshold),
-            key=f"threshold {model.id}",
-            help="If its best answer has a lower probability, the answer is “Not sure”.",
-            on_change=_set_threshold,
-            args=(model,),
-        )
-        st.caption("Deleting it does not delete your bundle.")
-        st.button("Delete this model", icon=":material/delete:", on_click=_delete, args=(model,))
+    st.slider(
+        "Not sure below (%)",
+        0,
+        100,
+        round(100 * model.annotations().threshold),
+        key=f"threshold {model.id}",
+        help="If the best answer has a lower probability, the answer is “Not sure”.",
+        on_change=_set_threshold,
+        args=(model,),
+    )
+    st.button(
+        "Delete this model",
+        icon=":material/delete:",
+        help="Your bundle is not deleted.",
+        on_click=_delete,
+        args=(model,),
+    )
 
 
 def _set_threshold(model: ImportedModel) -> None:

@@ -15,27 +15,41 @@ from core.jobs.folder import Order
 from core.runs import Summary
 from core.settings import Settings
 from ui import models, state, text, widgets
+from ui.predict import imported_models
 
 
-def choose(settings: Settings) -> str:
-    """The list of models: backbones and this visitor's own. Returns the name of the chosen one."""
+def choose(settings: Settings) -> tuple[str, int]:
+    """One line with the model's name; the list of models and what is rarely needed fold behind it.
+
+    Returns:
+        The name of the chosen model, and how many answers to show.
+    """
     own = {run.id: _run_title(run) for run in models.visible_runs(settings) if run.complete}
     own |= {model.id: models.imported_title(model) for model in models.visible_imported(settings)}
     published = {name: f"{row.title} · ImageNet" for name, row in backbones.BACKBONES.items()}
     wanted = state.parameter(state.RUN) or state.parameter(state.WANTED)
     titles = own | published if wanted in own else published | own
     options = list(titles)
-    chosen: str = st.selectbox(
-        "Model",
-        options,
-        index=options.index(wanted) if wanted in options else 0,
-        format_func=titles.__getitem__,
-        key=f"model {wanted}",
-    )
-    if wanted and wanted not in options and chosen == options[0]:
+    first = wanted if wanted in options else options[0]
+    # The key names the wanted model, so that a link to another one is followed.
+    key = f"model {wanted}"
+    chosen = st.session_state.get(key, first)
+    title = titles.get(chosen, titles[first])
+    with st.popover(f"Model: {text.plain(title, 60)}", icon=":material/neurology:"):
+        model: str = st.selectbox(
+            "Model",
+            options,
+            index=options.index(first),
+            format_func=titles.__getitem__,
+            key=key,
+        )
+        st.caption(describe(model, settings))
+        count = int(st.number_input("Answers", 1, 10, 3, key="answers"))
+        imported_models.offer(model, settings)
+    if wanted and wanted not in options and model == options[0]:
         missing = models.explain_missing_model(settings)
         st.warning(text.plain(missing, 400), icon=":material/link_off:")
-    return chosen
+    return model, count
 
 
 def _run_title(run: Summary) -> str:

@@ -1,19 +1,26 @@
-"""Choose pictures: by upload, by camera, from the samples, or none for the live view."""
+"""Choose pictures: by upload, from the clipboard, by camera, from samples, or none for live."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 from streamlit.typing import UploadedFile
 
+from core import backbones, images, runs
 from core.archive import sources
+from core.errors import TuskerError
 from core.intake import samples
+from core.intake.samples import Sample
 from core.settings import Settings
-from ui import state
+from ui import resources, state, text
 
-LIVE = "Live"
-SOURCES = ("Upload", "Camera", LIVE, "Samples")  # without icons, to fit a phone
+UPLOAD, CAMERA, LIVE = "Upload", "Camera", "Live"  # without icons, to fit a phone
+SAMPLES = 6
+_PASTE = st.components.v2.component(
+    "tusker_paste", js=(Path(__file__).parent / "paste.js").read_text(encoding="utf-8")
+)
 
 
 @dataclass(frozen=True)
@@ -36,57 +43,149 @@ class Batch:
         return " ".join(file.file_id for file in self.files)
 
 
-def choose(settings: Settings) -> list[Picture] | Batch:
-    """The controls, and what was chosen with them."""
-    st.session_state.setdefault(state.SOURCE, "Upload")
+def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
+    """The controls, and what was chosen last, also before a visit to another page."""
+    st.session_state.setdefault(state.SOURCE, UPLOAD)
     source = st.segmented_control(
         "Where is the picture?",
-        SOURCES,
+        (UPLOAD, CAMERA, LIVE),
         required=True,
         key=state.SOURCE,
         label_visibility="collapsed",
     )
-    if source == "Samples":
-        show_samples()
-        name = st.session_state.get(state.SAMPLE)
-        photographs = samples.photographs()
-        return [Picture(name, photographs[name])] if name in photographs else []
     if source == LIVE:
         st.caption("Hold something up to the camera. Each frame is classified.")
-        return []
-    if source == "Camera":
-        photo = st.camera_input("Take a picture", label_visibility="collapsed")
-        return [Picture("Camera picture", photo.getvalue())] if photo else []
-    files = st.file_uploader(
-        "Drop pictures here, or a zip of them",
-        type=["image", "zip"],
-        accept_multiple_files=True,
-        max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
-        help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A zip, or "
-        f"more than {settings.predict_pictures} pictures, becomes a table.",
-    )
-    if len(files) > settings.predict_pictures or any(sources.is_zip(file.name) for file in files):
-        return Batch(tuple(files))
-    return [Picture(file.name, file.getvalue()) for file in files]
+        return ()
+    turn = st.session_state.setdefault(state.PICTURES_TURN, 0)
+    key = f"{source} {turn}"
+    if source == CAMERA:
+        st.camera_input(
+            "Take a picture",
+            label_visibility="collapsed",
+            key=key,
+            on_change=_take_photo,
+            args=(key,),
+        )
+    else:
+        st.file_uploader(
+            "Drop or paste pictures here, or a zip of them",
+            type=["image", "zip"],
+            accept_multiple_files=True,
+            max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
+            help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A zip, "
+            f"or more than {settings.predict_pictures} pictures, becomes a table.",
+            key=key,
+            on_change=_take_files,
+            args=(key, settings.predict_pictures),
+        )
+    kept: tuple[Picture, ...] | Batch = st.session_state.get(state.PICTURES, ())
+    return kept
 
 
-def show_samples() -> None:
-    """The sample pictures, each with a button."""
-    photographs = samples.photographs()
-    with st.grid(len(photographs), min_column_width=120, gap="small") as grid:
-        for name, content in photographs.items():
+def offer_others(settings: Settings, model: str) -> None:
+    """Other samples, and a button to put away what was chosen; listens to the clipboard."""
+    if st.session_state.get(state.PICTURES):
+        _other_samples(_samples(settings, model))
+        st.button("Clear", icon=":material/close:", type="tertiary", on_click=_clear)
+    if st.session_state[state.SOURCE] == UPLOAD:
+        _PASTE(key="paste")
+
+
+def offer_samples(settings: Settings, model: str) -> None:
+    """Sample pictures, each with a button; a trained model offers pictures of its test set."""
+    offered = _samples(settings, model)
+    if not offered:
+        st.info("The answer will appear here.")
+        return
+    st.subheader("No picture at hand? Try one of these.")
+    with st.grid(min(3, len(offered)), min_column_width=100, gap="small") as grid:
+        for number, sample in enumerate(offered):
             with grid.cell():
-                st.image(content, width="stretch", alt=samples.ALT_TEXTS[name])
+                st.image(preview(sample.content, square=True), width="stretch", alt=sample.alt)
                 st.button(
-                    name,
-                    key=f"sample {name}",
-                    on_click=_choose_sample,
-                    args=(name,),
+                    text.plain(sample.name, 30),
+                    key=f"sample {number}",
+                    on_click=_take,
+                    args=((Picture(sample.name, sample.content),),),
                     width="stretch",
                 )
-    st.caption(samples.CREDIT)
+    own = not backbones.known(model)
+    st.caption("Test pictures, which the model has not learned from." if own else samples.CREDIT)
 
 
-def _choose_sample(name: str) -> None:
-    st.session_state[state.SOURCE] = "Samples"
-    st.session_state[state.SAMPLE] = name
+@st.cache_data(scope="session", max_entries=64, show_spinner=False)
+def preview(content: bytes, *, square: bool = False) -> bytes:
+    """A picture as the screen can show it, whatever its format.
+
+    Returns:
+        JPEG of at most 640 pixels, or the centre square of 240.
+    """
+    picture = images.decode(content, shorter_edge=240 if square else 640)
+    if square:
+        return images.thumbnail(images.crop_and_resize(picture, 240), edge=240)
+    return images.thumbnail(picture, edge=640)
+
+
+def _other_samples(offered: tuple[Sample, ...]) -> None:
+    """The samples as one line, beside an answer."""
+    if not offered:
+        return
+    with st.popover("Samples", icon=":material/photo_library:", type="tertiary"):
+        for number, sample in enumerate(offered):
+            st.button(
+                text.plain(sample.name, 30),
+                key=f"other sample {number}",
+                on_click=_take,
+                args=((Picture(sample.name, sample.content),),),
+                width="stretch",
+            )
+
+
+def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
+    """Pictures that a model should be able to name; none for a model without a report."""
+    if backbones.known(model):
+        return tuple(samples.photographs().values())
+    try:
+        run = runs.get(settings, model)
+        report = resources.report(run)
+    except TuskerError:
+        return ()
+    # The first picture of each class, then the second of each, until there are enough.
+    turns: dict[int, int] = {}
+    ranked = []
+    for place, prediction in enumerate(report.predictions):
+        turns[prediction.label] = turns.get(prediction.label, 0) + 1
+        ranked.append((turns[prediction.label], place))
+    offered = []
+    for _, place in sorted(ranked):
+        file, label = run.thumbnail(place), report.classes[report.predictions[place].label]
+        if file.is_file():
+            offered.append(Sample(label, file.read_bytes(), f"Test picture of {label}"))
+        if len(offered) == SAMPLES:
+            break
+    return tuple(offered)
+
+
+def _take(pictures: tuple[Picture, ...] | Batch) -> None:
+    """Keep pictures in place of those that were chosen before."""
+    st.session_state[state.PICTURES] = pictures
+    st.session_state[state.PICTURES_TURN] += 1  # a new key empties the uploader and the camera
+
+
+def _take_photo(key: str) -> None:
+    photo = st.session_state[key]
+    chosen = (Picture("Camera picture", photo.getvalue()),) if photo else ()
+    st.session_state[state.PICTURES] = chosen
+
+
+def _take_files(key: str, most: int) -> None:
+    files = tuple(st.session_state[key])
+    if len(files) > most or any(sources.is_zip(file.name) for file in files):
+        st.session_state[state.PICTURES] = Batch(files)
+    else:
+        pictures = tuple(Picture(file.name, file.getvalue()) for file in files)
+        st.session_state[state.PICTURES] = pictures
+
+
+def _clear() -> None:
+    _take(())

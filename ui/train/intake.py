@@ -20,11 +20,13 @@ from ui import state, text, widgets
 from ui.train import camera, findings
 
 CAMERA = "Camera"
-UPLOAD_BY = ("Zip", "Folder", "Sample", CAMERA)  # without icons, to fit a phone
+UPLOAD_BY = ("Zip", "Folder", CAMERA)  # without icons, to fit a phone
 STRIP = 8
 """Pictures shown of each class."""
 CLASSES = 30
 """Classes shown."""
+UNFOLDED = 8
+"""More classes than these fold away."""
 
 
 def current(settings: Settings) -> Upload | None:
@@ -56,36 +58,39 @@ def offer(settings: Settings) -> None:
         camera.offer(settings)
         return
     widgets.show_refusal(state.REFUSAL)
-    if source == "Zip":
-        st.caption("One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`")
-        widgets.uploader(
-            "Drop a zip of class folders",
-            "zip",
-            lambda files: _upload(lambda: _take_zip(files, settings)),
-            type="zip",
-            max_upload_size=settings.archive_megabytes,
-        )
-    elif source == "Folder":
-        st.caption("Choose the folder that holds one folder for each class.")
-        widgets.uploader(
-            "Choose a folder of class folders",
-            "folder",
-            lambda files: _upload(lambda: _take_folder(files, settings)),
-            accept_multiple_files="directory",
-            max_upload_size=settings.archive_megabytes,
-        )
-    else:
+    own, sample = st.columns([3, 2], gap="large")
+    with own:
+        if source == "Zip":
+            st.caption(
+                "One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`"
+            )
+            widgets.uploader(
+                "Drop a zip of class folders",
+                "zip",
+                lambda files: _upload(lambda: _take_zip(files, settings)),
+                type="zip",
+                max_upload_size=settings.archive_megabytes,
+            )
+        else:
+            st.caption("Choose the folder that holds one folder for each class.")
+            widgets.uploader(
+                "Choose a folder of class folders",
+                "folder",
+                lambda files: _upload(lambda: _take_folder(files, settings)),
+                accept_multiple_files="directory",
+                max_upload_size=settings.archive_megabytes,
+            )
+    with sample:
         st.caption(
-            f"{samples.PER_CLASS * 10} handwritten digits from scikit-learn, in ten classes. "
-            "They are drawn on this machine; nothing is downloaded."
+            f"No pictures at hand? {samples.PER_CLASS * 10} handwritten digits in ten classes, "
+            "drawn on this machine:"
         )
-        sample = partial(uploads.store_generated, samples.digits, samples.DIGITS, settings, by=mark)
+        digits = partial(uploads.store_generated, samples.digits, samples.DIGITS, settings, by=mark)
         st.button(
             "Use the sample",
-            type="primary",
             icon=":material/science:",
             on_click=_upload,
-            args=(sample,),
+            args=(digits,),
         )
     st.caption(
         f"Your pictures are deleted here {settings.upload_hours:g} hours after you last used them. "
@@ -155,7 +160,12 @@ def show(upload: Upload, examined: Intake) -> bool:
     change.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
     findings.show(upload, examined)
     widgets.skipped(dataset.skipped)
-    _strips(upload, examined)
+    if len(dataset.classes) > UNFOLDED:
+        label = f"Pictures of the {len(dataset.classes)} classes"
+        with st.expander(label, icon=":material/photo_library:"):
+            _strips(upload, examined)
+    else:
+        _strips(upload, examined)
     return not any(finding.severity is Severity.BLOCKS for finding in examined.findings)
 
 

@@ -108,9 +108,9 @@ def banned(tmp_path: Path) -> Banned:
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two photographs, the second with a blank in its name."""
     folder = tmp_path_factory.mktemp("photographs")
-    paths = [folder / "palace.jpg", folder / "a flower.jpg"]
-    for path, content in zip(paths, samples.photographs().values(), strict=True):
-        path.write_bytes(content)
+    paths = [folder / "palace.jpg", folder / "a cat.jpg"]
+    for path, name in zip(paths, ("Palace", "Cat"), strict=True):
+        path.write_bytes(samples.photographs()[name].content)
     return paths
 
 
@@ -143,7 +143,7 @@ def test_a_prediction_is_lines_of_rank_label_and_probability(
 
 
 def test_a_model_that_is_not_sure_or_meets_something_else_says_so(
-    command: Command, trained: Callable[..., Trained], photographs: list[Path]
+    command: Command, trained: Callable[..., Trained], tmp_path: Path
 ) -> None:
     done = trained()
     run = done.run
@@ -156,7 +156,9 @@ def test_a_model_that_is_not_sure_or_meets_something_else_says_so(
     lines = command("predict", known, "--model", run.path).stdout.splitlines()
     assert lines[0] == "Not sure; its best guess:"
     assert len(lines) == 4
-    said = json.loads(command("predict", photographs[0], "--model", run.path, "--json").stdout)
+    panda = tmp_path / "panda.jpg"
+    panda.write_bytes(samples.photographs()["Panda"].content)
+    said = json.loads(command("predict", panda, "--model", run.path, "--json").stdout)
     assert said["verdict"] == "not like the training pictures"
     assert len(said["predictions"]) == 3
 
@@ -411,7 +413,7 @@ def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
         "train", some_zip, "--out", out, "--seed", 3, "--json", **banned("tensorflow", "keras")
     )
     assert answer.returncode == 0, answer.stderr
-    assert "to a scored model" not in answer.stderr
+    assert "until results" not in answer.stderr
     found = json.loads(answer.stdout.splitlines()[-1])
     assert found.keys() >= {"test_accuracy", "macro_f1", "classes", "seconds", "run"}
     assert found["classes"] == ["circle", "square"]
@@ -463,7 +465,7 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     before = {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))}
     answer = tusker("train", pictures, **banned("tensorflow", "keras"))
     assert answer.returncode == 0, answer.stderr
-    assert "to a scored model" in answer.stderr
+    assert "until results" in answer.stderr
     assert {path: path.stat().st_mtime_ns for path in (pictures, *pictures.rglob("*"))} == before
     headline, where, _ = answer.stdout.splitlines()
     assert "test pictures correct: " in headline
@@ -593,3 +595,16 @@ def test_features_are_kept_in_the_home_whatever_the_mode_of_the_pages(
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
     assert cache_folder(tmp_path, host()) == settings.home / "features"
+
+
+def test_pictures_are_copied_into_class_folders(
+    command: Command, photographs: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "sorted"
+    answer = command("predict", *photographs, "--sort-into", folder)
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg")}
+    assert found == {"palace/palace.jpg", "tiger cat/a cat.jpg"}
+    assert answer.stdout.startswith("2 pictures: ")
+    again = command("predict", *photographs, "--sort-into", folder)
+    assert again.returncode == 2
+    assert "Expected a new or empty folder" in again.stderr

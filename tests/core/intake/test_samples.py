@@ -3,10 +3,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from core import dataset, images
+from core import backbones, dataset
 from core.intake import samples
+from core.model.classifier import Classifier
 from core.settings import Settings
 
 
@@ -28,8 +30,26 @@ def test_the_digits_are_a_dataset_of_ten_classes_and_always_the_same(tmp_path: P
     assert all((edge == 255).all() for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
 
 
-def test_the_photographs_can_be_decoded_and_have_alt_texts() -> None:
-    photographs = samples.photographs()
-    assert photographs.keys() == samples.ALT_TEXTS.keys() == samples.PHOTOGRAPHS.keys()
-    for content in photographs.values():
-        assert min(images.decode(content).shape[:2]) > 300
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("Cat", {"tiger cat", "tabby", "Egyptian cat"}),
+        ("Espresso", {"espresso"}),
+        ("Panda", {"giant panda"}),
+        ("Goldfish", {"goldfish"}),
+        ("Palace", {"palace"}),
+        ("Koala", {"koala"}),
+    ],
+)
+def test_the_default_model_names_each_sample_right(name: str, answers: set[str]) -> None:
+    sample = samples.photographs()[name]
+    network = Classifier.of_backbone(backbones.get(backbones.DEFAULT), Settings())
+    (best,) = network.top(network.answer(network.load(sample.content)).probabilities, 1)
+    assert best.label.split(",")[0] in answers
+    assert sample.alt
+
+
+def test_every_sample_is_credited() -> None:
+    licences = (samples.FOLDER.parents[2] / "docs" / "licences.md").read_text(encoding="utf-8")
+    for name in samples.photographs():
+        assert f"`{name.lower()}.jpg`" in licences

@@ -48,7 +48,7 @@ def test_test_pictures_look_like_training_pictures(
     assert not result.unlike
     assert not any(measure.reason for measure in result.measures)
     names = [measure.name for measure in result.measures]
-    assert names == ["brightness", "warmth", "sharpness", "distance"]
+    assert names == ["brightness", "warmth", "sharpness", "overall difference"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_pictures_of_something_else_are_further_away(model: Classifier) -> None:
     rows = np.arange(model.size)[:, np.newaxis, np.newaxis]
     stripes = np.broadcast_to(np.where(rows % 4 < 2, 255, 0), (model.size, model.size, 3))
     distance = camera_check.check(model, frames([stripes.astype(np.uint8)])).measures[-1]
-    assert distance.name == "distance"
+    assert distance.name == "overall difference"
     assert distance.unlike
 
 

@@ -1,0 +1,108 @@
+"""Sort pictures into folders by what a model predicts, on disk or as a zip."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from core.archive.sources import Source
+from core.model.batch import Row
+from core.model.classifier import Verdict
+
+OTHERS = {
+    Verdict.NOT_SURE: "_not sure",
+    Verdict.UNLIKE: "_not like the training pictures",
+    None: "_not readable",
+}
+"""Folders of pictures without a sure prediction; the underscore keeps them apart from classes."""
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')
+
+
+class Places:
+    """Where each picture belongs: `rose/IMG_1.jpg`. No two pictures get the same place."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def of(self, row: Row) -> str:
+        """The place of a picture: the folder of its class, or the one of its verdict.
+
+        Args:
+            row: the prediction for it.
+
+        Returns:
+            A relative path with slashes that Windows, macOS and Linux accept.
+        """
+        if row.verdict is Verdict.SURE:
+            folder = self._folder(row.predictions[0].label)
+        else:
+            folder = OTHERS[row.verdict]
+        name = PurePosixPath(_plain(row.file.rpartition("/")[2]))
+        return self._free(folder, name.stem, name.suffix)
+
+    def _folder(self, label: str) -> str:
+        if label not in self._folders:
+            # `a/b` and `a_b` are two classes.
+            self._folders[label] = self._free("", _plain(label).lstrip("_") or "unnamed", "")
+        return self._folders[label]
+
+    def _free(self, folder: str, stem: str, suffix: str) -> str:
+        number = 1
+        while True:
+            name = f"{stem} ({number}){suffix}" if number > 1 else f"{stem}{suffix}"
+            place = f"{folder}/{name}" if folder else name
+            # Windows and macOS do not tell apart names that differ in case only.
+            if place.casefold() not in self._taken:
+                self._taken.add(place.casefold())
+                return place
+            number += 1
+
+
+def _plain(name: str) -> str:
+    """A name that is one folder or file on every system."""
+    return _NOT_IN_NAMES.sub("_", name).strip(" .")[:120] or "_"
+
+
+def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) -> None:
+    """Write a zip of class folders with the pictures as they are.
+
+    Args:
+        file: open for writing.
+        sorted_pictures: predictions and where the pictures are; files without content are left out.
+    """
+    places = Places()
+    # Pictures do not compress.
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for row, source in sorted_pictures:
+            if isinstance(source.content, Path):
+                archive.write(source.content, places.of(row))
+            elif source.content is not None:
+                archive.writestr(places.of(row), source.content)
+
+
+class FolderSorter:
+    """Copies pictures into class folders, one at a time.
+
+    Args:
+        folder: created if it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._places = Places()
+
+    def add(self, row: Row, source: Source) -> None:
+        """Copy a picture to its place; one without content is left out."""
+        if source.content is None:
+            return
+        target = self._folder / self._places.of(row)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(source.content, Path):
+            shutil.copy2(source.content, target)
+        else:
+            target.write_bytes(source.content)
