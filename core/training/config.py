@@ -18,14 +18,14 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
     "quick": {},
     "balanced": {
         "label_smoothing": 0.1,
-        "augmentation": {"views": 2},
-        "unfreeze": {"stages": 1},
+        "augmentation": {"views": 4},
+        "unfreeze": {"stages": 2},
     },
     "thorough": {
         "label_smoothing": 0.1,
         "augmentation": {"views": 8},
         "unfreeze": {"stages": 2},
-        "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 16, "patience": 8},
+        "fine_tune_phase": {"epochs": 16},
     },
 }
 """Where a preset differs from the defaults."""
@@ -86,7 +86,10 @@ class Phase(_Part):
     epochs: int = Field(20, ge=0, le=500)
     """Limit of passes over the training pictures."""
     patience: int = Field(5, ge=1, le=500)
-    """Epochs without a better validation loss before it stops; the best weights are kept."""
+    """Epochs without a better validation loss before it stops; the best weights are kept.
+
+    In the second phase the schedule ends the training: early epochs, at a high rate, are often
+    worse than the head alone, and later ones better."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """Momentum of SGD; the others have their own."""
     weight_decay: float = Field(1e-4, ge=0, le=1)
@@ -135,7 +138,7 @@ class TrainingConfig(_Part):
     head: Head = Head()
     head_phase: Phase = Phase()
     unfreeze: Unfreeze = Unfreeze()
-    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=3e-4, epochs=5, patience=3)
+    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=3e-4, epochs=6, patience=100)
 
     @model_validator(mode="after")
     def _leaves_pictures_to_learn_from(self) -> Self:
@@ -172,8 +175,8 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
     """The settings of a preset.
 
     Args:
-        name: `quick` trains the head only; `balanced` then trains the last stage;
-            `thorough` renders more views and trains two stages.
+        name: `quick` trains the head only; `balanced` then trains the last two stages;
+            `thorough` renders more views and trains longer.
 
     Raises:
         BadConfig: no preset or no backbone of that name.
