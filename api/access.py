@@ -1,7 +1,5 @@
 """Authentication and rate limiting, before a request's body is read."""
 
-from __future__ import annotations
-
 import hmac
 import ipaddress
 import math

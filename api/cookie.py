@@ -1,7 +1,5 @@
 """The visitor cookie of a public host: a random token by which visitors find their runs again."""
 
-from __future__ import annotations
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

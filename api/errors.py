@@ -1,7 +1,5 @@
 """Exception handlers: every failed request gets a status code and one sentence as JSON."""
 
-from __future__ import annotations
-
 import logging
 import secrets
 

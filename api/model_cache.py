@@ -1,7 +1,5 @@
 """Opened models, shared by all requests; the least recently used ones are dropped."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Hashable
 from functools import lru_cache
@@ -56,8 +54,7 @@ class ModelCache:
         if backbones.known(name):
             return serving.required(backbones.get(name), self._settings)
         if runs.RUN_ID.fullmatch(name):
-            model = lookup.trained_model(name, self._settings)
-            return model.changed_at, model.annotations().model_dump_json()
+            return lookup.trained_model(name, self._settings).stamp
         raise UnknownModel(f"No model is called {quote(name)}. GET /api/models lists all models.")
 
     def _open(self, path: Path) -> ServingModel:

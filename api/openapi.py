@@ -1,7 +1,5 @@
 """The OpenAPI description of the API, generated from the schemas and the settings."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

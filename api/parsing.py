@@ -1,7 +1,5 @@
 """Parse a prediction request: its pictures and parameters, within the limits of the host."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
@@ -9,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 
 import anyio
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -18,7 +16,7 @@ from starlette.requests import Request
 from api.errors import quote
 from core.backbones import DEFAULT
 from core.errors import LimitExceeded
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 
 FIELD = "picture"
 MAX_TOP = 10
@@ -30,10 +28,8 @@ TIMEOUT_SECONDS = 120
 """How long a request may take to arrive."""
 
 
-class Parameters(BaseModel):
+class Parameters(BaseModel, frozen=True):
     """Parameters of a prediction."""
-
-    model_config = ConfigDict(frozen=True)
 
     model: str = Field(
         DEFAULT, description="Name of a backbone, or id of a run or of an imported model."
@@ -120,7 +116,7 @@ async def _body(request: Request, settings: Settings) -> AsyncGenerator[bytes]:
 
 
 def _check_size(size: int, settings: Settings) -> None:
-    if size > settings.api_bytes:
+    if size > settings.api_megabytes * MEGABYTE:
         raise LimitExceeded(
             f"Expected at most {settings.api_megabytes} MB per request, found more. Send fewer "
             f"pictures; the host can raise {Settings.variable('api_megabytes')}."

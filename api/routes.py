@@ -1,7 +1,5 @@
 """The routes of the API and their handlers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -27,6 +25,7 @@ from core.bundles import imported
 from core.errors import BadImage
 from core.model import heatmap
 from core.model.classifier import Answer, Classifier
+from core.runs import Run
 from core.settings import Settings
 
 THREADS = 2
@@ -135,8 +134,8 @@ def _list_models(settings: Settings) -> schemas.ModelsResponse:
         if serving.locate(row, settings) is not None
     ]
     # Knowing a run's id is the permission to use it: a public host lists published runs only.
-    all_runs = runs.list_runs(settings)
-    listed = [*all_runs, runs.sample()] if personal else [run for run in all_runs if run.published]
+    listed = [run for run in runs.list_runs(settings) if personal or run.published]
+    listed += [Run(runs.SAMPLE)] if personal else []
     summaries = [runs.summarise(run, settings) for run in listed]
     models += [
         schemas.ModelInfo(name=run.id, title=run.name, kind="run", classes=len(run.classes))

@@ -1,19 +1,15 @@
 """The JSON that the API returns. The OpenAPI description is generated from these types."""
 
-from __future__ import annotations
-
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from core.model.classifier import Verdict
 
 
-class Schema(BaseModel):
+class Schema(BaseModel, frozen=True, extra="forbid"):
     """Base of all schemas."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Error(Schema):

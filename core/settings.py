@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from core.errors import BadConfig
 
@@ -12,10 +12,8 @@ PREFIX = "TUSKER_"
 MEGABYTE = 1024 * 1024
 
 
-class Settings(BaseModel):
+class Settings(BaseModel, frozen=True, extra="forbid"):
     """Settings of one installation. The variable `TUSKER_<FIELD>` sets each field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(
         default_factory=lambda: Path.home() / ".tusker",
@@ -127,34 +125,9 @@ class Settings(BaseModel):
         return home.expanduser().absolute()
 
     @property
-    def archive_bytes(self) -> int:
-        """Maximum size of a zip in bytes."""
-        return self.archive_megabytes * MEGABYTE
-
-    @property
-    def expanded_bytes(self) -> int:
-        """Maximum unpacked size of a zip in bytes."""
-        return self.expanded_megabytes * MEGABYTE
-
-    @property
-    def picture_bytes(self) -> int:
-        """Maximum size of a picture file in bytes."""
-        return self.picture_megabytes * MEGABYTE
-
-    @property
-    def features_bytes(self) -> int:
-        """Maximum size of the feature cache in bytes."""
-        return self.features_megabytes * MEGABYTE
-
-    @property
     def worker_bytes(self) -> int:
         """Maximum address space of a worker in bytes; 0 for no limit."""
         return self.worker_megabytes * MEGABYTE if self.mode == "public" else 0
-
-    @property
-    def api_bytes(self) -> int:
-        """Maximum size of a request to `/api` in bytes."""
-        return self.api_megabytes * MEGABYTE
 
     @staticmethod
     def variable(field: str) -> str:

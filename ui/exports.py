@@ -1,7 +1,5 @@
 """Downloads of a model: each format, prepared on demand, with its verification, and the bundle."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core import backbones, runs

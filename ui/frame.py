@@ -1,7 +1,5 @@
 """What every page needs: entry through `app.py`, old links, and the message for a bug."""
 
-from __future__ import annotations
-
 import secrets
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Pictures in a grid, a page at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Start, resume and repeat trainings, and find the run that the address names."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from pathlib import Path

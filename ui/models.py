@@ -1,13 +1,11 @@
 """The runs and imported models that this visitor may choose from."""
 
-from __future__ import annotations
-
 import contextlib
 
 from core import runs
 from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
-from core.runs import Summary
+from core.runs import Run, Summary
 from core.settings import Settings
 from ui import state, text
 
@@ -21,7 +19,7 @@ def visible_runs(settings: Settings) -> list[Summary]:
     """This visitor's runs, the newest first, then the sample."""
     listed = state.listing(settings)
     visible = {run.id: run for run in runs.list_runs(settings) if listed(run.path)}
-    sample = runs.sample()
+    sample = Run(runs.SAMPLE)
     run_id = state.parameter(state.RUN)
     if run_id and run_id not in (*visible, sample.id):
         with contextlib.suppress(TuskerError):

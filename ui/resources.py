@@ -3,8 +3,6 @@
 No visitor's data is in a cache that others share.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +82,7 @@ def _model_version(model: str) -> bytes:
 
 def _run_version(run: Run) -> tuple[object, ...]:
     """Changes when the report of a run, its OOD scores or its annotations are written."""
-    return str(run.path), run.changed_at, run.annotations().model_dump_json()
+    return str(run.path), run.stamp
 
 
 def _per_run(

@@ -1,7 +1,5 @@
 """The line under a run's name: status, tags, pictures, backbone, date and size."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core import backbones

@@ -1,7 +1,5 @@
 """A run without an open report: progress, curves, result, or why it ended early."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core import runs

@@ -1,7 +1,5 @@
 """Names of session-state keys and query parameters, and who owns which run or model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Turn figures, and names that visitors chose, into text that is safe and short."""
 
-from __future__ import annotations
-
 import time
 
 from core.evaluation.wording import rounded

@@ -1,7 +1,5 @@
 """Elements that several pages share: charts, downloads, errors, and the progress of a job."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -119,7 +119,7 @@ def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> No
         LimitExceeded: they are too large, together or compared with their packed sizes.
     """
     total = sum(entry.size for entry in entries)
-    if total > settings.expanded_bytes:
+    if total > settings.expanded_megabytes * MEGABYTE:
         raise LimitExceeded(
             f"The files of a zip may have up to {settings.expanded_megabytes:,} MB; these have "
             f"{total / MEGABYTE:,.0f}. Leave some pictures out, or raise "

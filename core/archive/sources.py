@@ -1,7 +1,5 @@
 """Find the pictures that people name: single files, folders and zips."""
 
-from __future__ import annotations
-
 import os
 import re
 import tempfile

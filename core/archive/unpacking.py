@@ -192,7 +192,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
                 with target.open(info, "w", force_zip64=True) as out:
                     while chunk := stream.read(CHUNK):
                         total += len(chunk)
-                        if total > settings.archive_bytes:
+                        if total > settings.archive_megabytes * MEGABYTE:
                             raise LimitExceeded(
                                 f"A folder may have up to {settings.archive_megabytes} MB. Make "
                                 "the pictures smaller, or raise "
@@ -206,7 +206,7 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
 
 def _checked_files(file: IO[bytes], settings: Settings) -> tuple[Listing, list[str]]:
     length = file.seek(0, 2)
-    if length > settings.archive_bytes:
+    if length > settings.archive_megabytes * MEGABYTE:
         raise LimitExceeded(
             f"A zip may have up to {settings.archive_megabytes} MB; this one has "
             f"{length / MEGABYTE:.0f}. Make the pictures smaller, or raise "
@@ -222,7 +222,7 @@ def _write(
     file: IO[bytes], zipped: ZippedFile, path: Path, deadline: float, settings: Settings
 ) -> str | None:
     """Write one file; returns the reason if the file has to be skipped."""
-    if zipped.entry.size > settings.picture_bytes:
+    if zipped.entry.size > settings.picture_megabytes * MEGABYTE:
         return (
             f"Larger than {settings.picture_megabytes} MB. Make it smaller, or raise "
             f"{Settings.variable('picture_megabytes')}."

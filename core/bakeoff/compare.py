@@ -1,7 +1,5 @@
 """Compare backbones on a dataset, by cross-validating a linear head on each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -125,27 +123,7 @@ def _correct(
         serving.prepare(
             row, settings, lambda _what, done, total: report("being prepared, once", done, total)
         )
-    embeddings = _embeddings(row, examples, pictures, config, settings, report)
-    probabilities = cross_validation.out_of_fold(
-        embeddings,
-        labels,
-        splitting.groups(examples),
-        config.seed,
-        weighted=config.class_weights,
-        progress=lambda done, total: report("training heads", done, total),
-    )
-    return probabilities.argmax(axis=1) == labels
-
-
-def _embeddings(
-    row: Backbone,
-    examples: Sequence[Example],
-    pictures: Path,
-    config: TrainingConfig,
-    settings: Settings,
-    report: Progress,
-) -> np.ndarray:
-    """Embeddings (n, d) float32 of the plain views, cached for a later training."""
+    # Cached for a later training.
     with cache.opened(cache.cache_folder(pictures, settings), settings) as opened_cache:
         extracted = features.extract(
             examples,
@@ -158,7 +136,15 @@ def _embeddings(
             crop=config.crop,
             progress=lambda done, total: report("extracting features", done, total),
         )
-    return extracted.embeddings[:, 0]
+    probabilities = cross_validation.out_of_fold(
+        extracted.embeddings[:, 0],
+        labels,
+        splitting.groups(examples),
+        config.seed,
+        weighted=config.class_weights,
+        progress=lambda done, total: report("training heads", done, total),
+    )
+    return probabilities.argmax(axis=1) == labels
 
 
 def _milliseconds(models: Sequence[Path]) -> list[float]:

@@ -1,7 +1,5 @@
 """The result of a comparison of backbones: figures with intervals, and a summary in words."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Literal

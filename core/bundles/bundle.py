@@ -7,8 +7,6 @@ numbers, and hashes of pictures. The network is built here, and the files that a
 written from the checked values.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

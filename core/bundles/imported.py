@@ -1,7 +1,5 @@
 """Imported models: import a bundle, find, list, delete; and bundles named on the command line."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets
@@ -94,11 +92,6 @@ def list_models(settings: Settings) -> tuple[ImportedModel, ...]:
     """All imported models of this machine."""
     models = map(ImportedModel, folders.list_folders(folder(settings)))
     return tuple(model for model in models if model.complete)
-
-
-def delete(model: ImportedModel) -> None:
-    """Remove a model for good; a worker that builds it stops."""
-    files.remove(model.path)
 
 
 def sweep(settings: Settings) -> None:

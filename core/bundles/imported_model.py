@@ -9,8 +9,6 @@ brought/<id>/              128 random bits in hex: knowing them is the permissio
   owner                    mark of the owner, on a public host
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 

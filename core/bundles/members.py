@@ -1,7 +1,5 @@
 """Find the files of a bundle that are read; nothing else in the zip is opened."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import IO
 
@@ -61,7 +59,7 @@ def find(file: IO[bytes], settings: Settings) -> dict[str, Member]:
         LimitExceeded: the zip is larger than this host allows.
     """
     length = file.seek(0, 2)
-    if length > settings.archive_bytes:
+    if length > settings.archive_megabytes * MEGABYTE:
         raise LimitExceeded(
             f"Expected a bundle of at most {settings.archive_megabytes} MB, found "
             f"{length / MEGABYTE:.0f} MB. Leave all but {', '.join(READ)} out of it, or raise "

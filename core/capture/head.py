@@ -1,7 +1,5 @@
 """Fit a head to captured pictures at once, and measure it on bursts that it was not trained on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Save captured pictures: as a zip to download, or as an upload that a training takes."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Iterator
@@ -55,7 +53,7 @@ def save(session: CaptureSession, settings: Settings, *, by: str = "") -> Upload
         with path.open("wb") as file:
             _write(file, _split_frames(session))
 
-    return uploads.store_generated(write, NAME, settings, _findings(session), by=by)
+    return uploads.store(write, NAME, settings, _findings(session), by=by)
 
 
 def missing(session: CaptureSession) -> str:

@@ -1,7 +1,5 @@
 """The pictures that a visitor has captured, by class, and the head fitted to them."""
 
-from __future__ import annotations
-
 import re
 import secrets
 import unicodedata
@@ -73,7 +71,7 @@ class CaptureSession:
         id: unique; ids of classes and pictures are only unique within a session.
         classes: in the order of creation.
         version: increases with every change.
-        fitted: increases with every head.
+        fitted: version that the head was fitted to.
         alike: number of pictures left out, as nearly the same as others.
     """
 
@@ -86,7 +84,7 @@ class CaptureSession:
         self._ids = 0
         self.fitted = 0
         self._request = 0
-        self._learned: tuple[tuple[int, ...], FittedHead | None] | None = None
+        self._learned: FittedHead | None = None
         self.clear()
 
     def clear(self) -> None:
@@ -206,14 +204,9 @@ class CaptureSession:
 
     def learned(self) -> FittedHead | None:
         """The head fitted to the present pictures; None if fewer than two classes have any."""
-        classes = self.shown
-        key = tuple(
-            number for cls in classes for number in (-cls.id, *(p.id for p in cls.pictures))
-        )
-        if self._learned is None or self._learned[0] != key:
-            self._learned = key, _fitted(classes)
-            self.fitted += 1
-        return self._learned[1]
+        if self.fitted != self.version:
+            self.fitted, self._learned = self.version, _fitted(self.shown)
+        return self._learned
 
     def classifier(self) -> Classifier | None:
         """The network with the fitted head."""

@@ -1,7 +1,5 @@
 """Split captured pictures into training, validation and test by burst, not by picture."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -6,17 +6,16 @@ how the job ended. Job folders are on storage that all machines share, so status
 cancellation work as on a single host.
 """
 
-from __future__ import annotations
-
 import logging
 import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.distributed import connection, cores, needs
+from core.distributed.connection import ray
 from core.distributed.needs import Needs
 from core.jobs import workers
 from core.jobs.dispatcher import log_end
@@ -26,9 +25,6 @@ from core.jobs.queue import Queue, job_of
 from core.runs.run import Run
 from core.settings import Settings
 from core.system import log
-
-if TYPE_CHECKING:
-    import ray
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +65,7 @@ class _SentJob:
     """
 
     job: JobFolder
-    task: ray.ObjectRef | None = None
+    task: Any | None = None
     needs: Needs | None = None
     request: Needs | None = None
     attempts: int = 1
@@ -152,8 +148,6 @@ class Cluster:
         return False
 
     def _send(self, sent: _SentJob) -> None:
-        import ray
-
         sent.needs = sent.needs or needs.of(sent.job)
         sent.request = request = needs.within(sent.needs, needs.machines(self._avoided))
         # If Ray repeated a task, the job's folder would not say so: hence no retries.
@@ -187,8 +181,6 @@ class Cluster:
 
     def _check(self, sent: _SentJob) -> bool:
         """Check on a job. Returns whether the job has ended."""
-        import ray
-
         if sent.task is not None:
             ready, _ = ray.wait([sent.task], timeout=0)
             if not ready:
@@ -245,8 +237,6 @@ class Cluster:
 
     def _withdraw(self, sent: _SentJob) -> None:
         """Cancel a task that is queued in the cluster; a running job reads its own status."""
-        import ray
-
         if sent.task is not None:
             with suppress(ray.exceptions.RayError):
                 ray.cancel(sent.task, force=False)
@@ -254,8 +244,6 @@ class Cluster:
     def _pause(self, sent: dict[Path, _SentJob]) -> None:
         tasks = [job.task for job in sent.values() if job.task is not None]
         if tasks:
-            import ray
-
             ray.wait(tasks, timeout=POLL_SECONDS)
         elif sent:
             time.sleep(POLL_SECONDS)
@@ -267,8 +255,6 @@ def _work(path: str, settings: Settings, count: int) -> tuple[str, str] | None:
     Returns:
         Id in Ray and host name of the machine if it lacks the job's folder, else None.
     """
-    import ray
-
     job, here = JobFolder(Path(path)), ray.get_runtime_context()
     try:
         (job.path / STATUS).stat()

@@ -1,7 +1,5 @@
 """Connect to the Ray cluster, or fail soon if it is not there."""
 
-from __future__ import annotations
-
 import signal
 import socket
 import sys
@@ -10,12 +8,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from core.settings import Settings
 
-if TYPE_CHECKING:
+try:
     import ray
+except ImportError:  # optional, see requirements-ray.txt
+    ray = None
 
 CONNECT_SECONDS = 5.0
 POLL_SECONDS = 0.2
@@ -31,8 +31,8 @@ def join(settings: Settings) -> None:
         OSError: nothing listens there, or Ray finds no cluster.
         RuntimeError, ValueError: the cluster refuses this process.
     """
-    import ray
-
+    if ray is None:
+        raise ImportError("Ray is not installed")
     address = settings.ray_address
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
@@ -60,18 +60,14 @@ def joined(settings: Settings) -> Iterator[None]:
     Raises: as `join`.
     """
     join(settings)
-    import ray
-
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def ready(refs: Sequence[ray.ObjectRef], wanted: int, seconds: float) -> list[ray.ObjectRef]:
+def ready(refs: Sequence[Any], wanted: int, seconds: float) -> list[Any]:
     """At most `wanted` results that are ready in time, in short waits that let signals in."""
-    import ray
-
     deadline = time.monotonic() + seconds
     while wanted:
         results, _ = ray.wait(list(refs), num_returns=wanted, timeout=POLL_SECONDS)
@@ -88,8 +84,6 @@ def _raise_memory_limit() -> None:
     if sys.platform != "linux":
         return
     import resource
-
-    import ray
 
     limit, ceiling = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:

@@ -1,7 +1,5 @@
 """Reserve cores for a job on a machine where several jobs run."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Iterator

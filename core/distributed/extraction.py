@@ -5,8 +5,6 @@ shards itself, so that it never waits for cores that others hold; what fails els
 here, as on one machine.
 """
 
-from __future__ import annotations
-
 import logging
 import tempfile
 from collections import deque
@@ -14,13 +12,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from core import backbones
 from core.dataset import Example
 from core.distributed import connection, cores
+from core.distributed.connection import ray
 from core.errors import TuskerError
 from core.settings import MEGABYTE
 from core.training import features
@@ -28,9 +27,6 @@ from core.training.cache import view_keys
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
 from core.training.engines import LitertEngine
-
-if TYPE_CHECKING:
-    import ray
 
 logger = logging.getLogger(__name__)
 
@@ -138,13 +134,11 @@ class _SharedPass:
     progress: Callable[[int, int], None]
     done: int = 0
     waiting: deque[list[Example]] = field(default_factory=deque)
-    sent: dict[ray.ObjectRef, list[Example]] = field(default_factory=dict)
-    model: ray.ObjectRef | None = None
+    sent: dict[Any, list[Example]] = field(default_factory=dict)
+    model: Any | None = None
 
     def run(self, missing: Sequence[Example]) -> None:
         """Compute features on this machine and on the cluster until all are in the cache."""
-        import ray
-
         self.model = ray.put(self.engine.model.read_bytes())
         self.waiting = _shards(missing, len(self.keys))
         self.done = self.total - len(missing)
@@ -169,8 +163,6 @@ class _SharedPass:
             self._collect()
 
     def _send(self, examples: list[Example]) -> None:
-        import ray
-
         remote: Any = ray.remote(num_cpus=1, max_retries=3)(extract_shard)
         pictures = [(e.sha256, (self.context.pictures / e.path).read_bytes()) for e in examples]
         config = self.context.config
@@ -203,8 +195,6 @@ class _SharedPass:
 
     def _collect(self) -> None:
         """Store what has arrived, and compute here what a task could not."""
-        import ray
-
         refs = list(self.sent)
         ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0) if refs else ([], [])
         for ref in ready:

@@ -19,6 +19,7 @@ import numpy as np
 
 from core import backbones
 from core.distributed import connection, cores
+from core.distributed.connection import ray
 from core.estimating import estimate, resources, unit_costs
 from core.jobs.events import Note
 from core.system import threads
@@ -100,8 +101,6 @@ class Team:
 
     def _begin(self) -> None:
         """Have the helpers build the network, with the weights that the tuner has now."""
-        import ray
-
         context = self._context
         values = ray.put([np.asarray(variable) for variable in self._tuner.shared_variables])
         classes, pictures = len(context.dataset.classes), len(context.of("train"))
@@ -114,8 +113,6 @@ class Team:
         self._begun = True
 
     def _step(self, *batch: np.ndarray) -> tuple[float, float]:
-        import ray
-
         own, refs = self._send("gradients", *batch)
         parts = [self._tuner.gradients(*own), *_results(refs, STALL_SECONDS)]
         sums = [np.sum(arrays, axis=0) for arrays in zip(*(p[2] for p in parts), strict=True)]
@@ -154,8 +151,6 @@ class Team:
         return alone(*batch)
 
     def _leave(self) -> None:
-        import ray
-
         for helper in self._helpers:
             with suppress(Exception):  # the cluster may be gone
                 ray.kill(helper)
@@ -215,7 +210,6 @@ class Helper:
 
 def _place(config: TrainingConfig) -> list[tuple[Any, int]]:
     """Start a helper on each other machine with free cores. Returns them with their cores."""
-    import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here, own = ray.get_runtime_context().get_node_id(), threads.cores()
@@ -247,8 +241,6 @@ def _place(config: TrainingConfig) -> list[tuple[Any, int]]:
 
 def _results(refs: Sequence[Any], seconds: float) -> list[Any]:
     """What the helpers return. Raises what they raise, and TimeoutError."""
-    import ray
-
     if len(connection.ready(refs, len(refs), seconds)) < len(refs):
         raise TimeoutError("a machine does not answer")
     results: list[Any] = ray.get(list(refs))

@@ -1,10 +1,9 @@
 """What a job needs of a machine of the cluster: cores, memory, and a GPU where there is one."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
+from core.distributed.connection import ray
 from core.errors import TuskerError
 from core.estimating import resources
 from core.jobs.folder import JobFolder, Kind
@@ -75,8 +74,6 @@ def machines(avoided: Container[str]) -> list[dict[str, float]]:
     Args:
         avoided: Ray's ids of nodes that get none.
     """
-    import ray
-
     return [
         node["Resources"] for node in ray.nodes() if node["Alive"] and node["NodeID"] not in avoided
     ]

@@ -1,7 +1,5 @@
 """Estimate time, memory and disk of a training, and reject one that cannot fit."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from core import backbones

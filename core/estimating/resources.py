@@ -1,7 +1,5 @@
 """How much memory and disk a training needs, and how much there is."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from typing import Literal, NamedTuple

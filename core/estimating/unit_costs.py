@@ -3,13 +3,11 @@
 `TUSKER_HOME/unit_costs.json` holds them by backbone.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from core.backbones import Backbone
 from core.settings import Settings
@@ -30,7 +28,7 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _RECORDED = TypeAdapter(dict[str, dict[str, Seconds]])
 
 
-class UnitCosts(BaseModel):
+class UnitCosts(BaseModel, frozen=True):
     """Seconds on all cores of this machine.
 
     Attributes:
@@ -38,8 +36,6 @@ class UnitCosts(BaseModel):
         step: one training picture in one epoch of fine-tuning, if the whole backbone is trained.
         recorded: whether a training on this machine has recorded any of them.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     view: Seconds
     step: Seconds

@@ -18,7 +18,7 @@ from core.errors import BadImage
 from core.images import headers
 from core.images.headers import area, check_size
 from core.images.pixels import to_rgb
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 
 # Untrusted files reach the code of these plugins, so only common formats are enabled.
 FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
@@ -227,10 +227,10 @@ def _opened(source: bytes | Path, limits: Settings) -> Iterator[IO[bytes]]:
         count = len(source)
     if not count:
         raise BadImage("Empty file. Export or download the picture again.")
-    if count > limits.picture_bytes:
+    if count > limits.picture_megabytes * MEGABYTE:
         raise BadImage(
             f"Pictures may have up to {limits.picture_megabytes} MB; this one has "
-            f"{count / 2**20:.0f}. Save it smaller, or raise "
+            f"{count / MEGABYTE:.0f}. Save it smaller, or raise "
             f"{Settings.variable('picture_megabytes')}."
         )
     if isinstance(source, Path):

@@ -1,7 +1,5 @@
 """Sample pictures that come with Tusker and with scikit-learn; nothing is downloaded."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Store uploads, have a worker examine them, and delete them after a while."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from core import intake, runs
-from core.archive import sources, unpacking
+from core.archive import sources
 from core.archive.sources import Source
 from core.checks import Finding
 from core.errors import LimitExceeded, UnknownModel
@@ -17,7 +15,6 @@ from core.intake import Intake
 from core.jobs import JobFolder, enqueue, folders, quotas
 from core.jobs.folder import Order
 from core.settings import MEGABYTE, Settings
-from core.system import files
 from core.system.files import CHUNK
 
 ZIP = "upload.zip"
@@ -47,42 +44,7 @@ class Upload:
         return intake.load(self.path)
 
 
-def store_zip(stream: IO[bytes], name: str, settings: Settings, *, by: str = "") -> Upload:
-    """Store an uploaded zip and queue its examination.
-
-    Args:
-        stream: the zip, read in chunks.
-        name: of the dataset.
-        settings: the limits.
-        by: id of the visitor; empty without visitors.
-
-    Raises:
-        LimitExceeded: the zip is too large, or the queue is full.
-        NotEnoughResources: the zip does not fit on the disk.
-    """
-    return store_generated(lambda path: _copy(stream, path, settings), name, settings, by=by)
-
-
-def store_folder(
-    files: Iterable[tuple[str, IO[bytes]]], name: str, settings: Settings, *, by: str = ""
-) -> Upload:
-    """Store the files of an uploaded folder as a zip and queue its examination.
-
-    Args:
-        files: paths inside the folder, and streams that are read in chunks.
-        name, settings, by: as in `store_zip`.
-
-    Raises:
-        BadArchive: a path is absolute or contains `..`.
-        LimitExceeded: the files are too large, or the queue is full.
-        NotEnoughResources: the files do not fit on the disk.
-    """
-    return store_generated(
-        lambda path: unpacking.pack(files, path, settings), name, settings, by=by
-    )
-
-
-def store_generated(
+def store(
     write: Callable[[Path], None],
     name: str,
     settings: Settings,
@@ -90,12 +52,18 @@ def store_generated(
     *,
     by: str = "",
 ) -> Upload:
-    """Have `write` write a zip to a path, and queue its examination.
+    """Store pictures as a zip and queue their examination.
 
     Args:
-        write: called with the path.
-        name, settings, by: as in `store_zip`.
+        write: called with the path of the zip, for example `copy` or `unpacking.pack`.
+        name: of the dataset.
+        settings: the limits.
         notes: findings to report along with those of the checks.
+        by: id of the visitor; empty without visitors.
+
+    Raises:
+        LimitExceeded: the queue is full, or the visitor has no space left.
+        NotEnoughResources: the zip does not fit on the disk.
     """
     with _new_upload(settings, by) as upload:
         write(upload.path / ZIP)
@@ -114,7 +82,8 @@ def unpack(
     """Store and unpack a zip of pictures to predict, without examining them.
 
     Args:
-        stream, settings, by: as in `store_zip`.
+        stream: the zip, read in chunks.
+        settings, by: as in `store`.
         prefix: put before the names of the pictures.
 
     Raises:
@@ -124,15 +93,10 @@ def unpack(
     """
     with _new_upload(settings, by) as upload:
         path = upload.path / ZIP
-        _copy(stream, path, settings)
+        copy(stream, path, settings)
         pictures = sources.in_zip(path, upload.pictures, settings, prefix=prefix)
         path.unlink()
     return upload, pictures
-
-
-def delete(upload: Upload) -> None:
-    """Delete an upload that no job reads."""
-    files.remove(upload.path)
 
 
 def get(settings: Settings, upload_id: str) -> Upload:
@@ -167,12 +131,17 @@ def _new_upload(settings: Settings, by: str) -> Iterator[Upload]:
         yield Upload(path)
 
 
-def _copy(stream: IO[bytes], path: Path, settings: Settings) -> None:
+def copy(stream: IO[bytes], path: Path, settings: Settings) -> None:
+    """Copy an uploaded zip to a path, in chunks.
+
+    Raises:
+        LimitExceeded: the zip is too large.
+    """
     size = 0
     with path.open("wb") as handle:
         while chunk := stream.read(CHUNK):
             size += len(chunk)
-            if size > settings.archive_bytes:
+            if size > settings.archive_megabytes * MEGABYTE:
                 raise LimitExceeded(
                     f"Expected at most {settings.archive_megabytes} MB, found "
                     f"{size / MEGABYTE:.0f} MB or more. The host can raise "

@@ -4,8 +4,6 @@ A dispatcher holds the lock of its queue and runs the jobs one after the other. 
 killed, its worker continues, and the next dispatcher supervises that worker.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import time

@@ -1,23 +1,19 @@
 """The events of a job, such as steps, epochs and notes, in an append-only file of JSON lines."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 STEP_SECONDS = 0.25
 """Minimum time between two recorded steps of the same work; the first and the last always are."""
 
 
-class _Event(BaseModel):
-    # A loss may be NaN or infinite, which JSON can only hold as a string.
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
-
+# A loss may be NaN or infinite, which JSON can only hold as a string.
+class _Event(BaseModel, frozen=True, ser_json_inf_nan="strings"):
     at: float = Field(default_factory=time.time)
     """Seconds since 1970."""
 

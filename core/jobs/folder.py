@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from core.jobs.events import EventLog
 from core.system import files
@@ -51,7 +51,7 @@ class State(StrEnum):
         return self not in (State.QUEUED, State.RUNNING)
 
 
-class Status(BaseModel):
+class Status(BaseModel, frozen=True):
     """The state of a job with its times.
 
     Attributes:
@@ -59,8 +59,6 @@ class Status(BaseModel):
         queued_at, started_at, ended_at: in seconds since 1970.
         spent: seconds of earlier attempts, which were interrupted.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     state: State
     kind: _StoredKind
@@ -79,10 +77,8 @@ class Status(BaseModel):
         return max(0.0, (self.ended_at or time.time()) - self.started_at)
 
 
-class Order(BaseModel):
+class Order(BaseModel, frozen=True):
     """What the worker has to do; `arguments` are plain values."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: _StoredKind
     arguments: dict[str, Any] = {}

@@ -1,7 +1,5 @@
 """Folders named by random ids, with an owner and an age: runs, uploads and imported models."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import secrets

@@ -3,11 +3,10 @@
 The dispatcher that holds the lock runs the oldest job.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -81,23 +80,15 @@ def job_of(ticket: Path) -> JobFolder | None:
 @contextmanager
 def slot(settings: Settings) -> Iterator[None]:
     """Wait for one of the host's `jobs_at_once` slots and hold it during the block."""
-    home = settings.home.resolve() / "queue"
-    lock = _wait_for_one(
-        [FileLock(home / f"slot-{number}.lock") for number in range(settings.jobs_at_once)]
-    )
+    home, count = settings.home.resolve() / "queue", settings.jobs_at_once
+    for lock in cycle(FileLock(home / f"slot-{number}.lock") for number in range(count)):
+        with suppress(Timeout):
+            lock.acquire(timeout=SLOT_SECONDS / count)
+            break
     try:
         yield
     finally:
         lock.release()
-
-
-def _wait_for_one(locks: list[FileLock]) -> FileLock:
-    while True:
-        for lock in locks:
-            with suppress(Timeout):
-                lock.acquire(timeout=0)
-                return lock
-        time.sleep(SLOT_SECONDS)
 
 
 def _number(ticket: Path) -> int:

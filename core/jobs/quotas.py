@@ -4,13 +4,12 @@ None of them holds in personal mode, where the machine belongs to the visitor. A
 their cookie counts as a new one: limits per visitor share a host out, limits for all protect it.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 from core.errors import LimitExceeded
 from core.jobs.folder import JobFolder, Kind
@@ -89,18 +88,15 @@ def check_minutes(by: str, settings: Settings) -> None:
         )
 
 
-def check_queue(by: str, kinds: Iterable[Kind], settings: Settings) -> None:
+def check_queue(by: str, settings: Settings) -> None:
     """Check that a visitor may queue another job.
-
-    Args:
-        kinds: the queues to count in.
 
     Raises:
         LimitExceeded: the visitor has as many jobs queued or running as this host allows.
     """
     if settings.mode == "personal" or not by:
         return
-    jobs = [job for kind in kinds for job in Queue(kind, settings).jobs()]
+    jobs = [job for kind in get_args(Kind) for job in Queue(kind, settings).jobs()]
     own = sum(visitors.owner(job.path) == by and not status.state.ended for job, status in jobs)
     if own >= settings.visitor_jobs:
         raise LimitExceeded(

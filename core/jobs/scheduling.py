@@ -4,8 +4,6 @@ There is one queue per kind of job. `enqueue` starts a dispatcher process; the o
 queue's lock runs the jobs, the others exit (see `core.jobs.dispatcher`).
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time
@@ -46,7 +44,7 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
             f"The queue is full: {waiting} of {settings.queue_length} places are taken. "
             f"Try again in a few minutes; the host can raise {settings.variable('queue_length')}."
         )
-    quotas.check_queue(by, get_args(Kind), settings)
+    quotas.check_queue(by, settings)
     folder.mkdir(parents=True, exist_ok=True)
     # Marked before anything else, so that no folder is left without an owner. A run or a model
     # keeps its owner; a backbone has none, and its mark says who had it prepared last.

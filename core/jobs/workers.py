@@ -1,7 +1,5 @@
 """Run a job in a worker process, supervise the process, and record how it ended."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

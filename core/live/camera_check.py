@@ -1,7 +1,5 @@
 """Compare a camera's frames with the pictures that a model was trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,33 +1,15 @@
 """Predict a frame of a live view on the server."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-
 import numpy as np
 
 from core import images
 from core.errors import BadImage
-from core.model.classifier import Classifier
+from core.model.classifier import Answer, Classifier
 
 
-@dataclass(frozen=True)
-class FramePrediction:
-    """A model's prediction of one frame.
-
-    Attributes:
-        probabilities: (k,) float32.
-        ood_score: over 1 if the frame is not like the training pictures; None if not known.
-        heat: (h, w) float32, evidence for the class to explain; None without one, or if the model
-            has no heat maps.
-    """
-
-    probabilities: np.ndarray
-    ood_score: float | None
-    heat: np.ndarray | None
-
-
-def predict(classifier: Classifier, frame: bytes, explain: int | None = None) -> FramePrediction:
+def predict(
+    classifier: Classifier, frame: bytes, explain: int | None = None
+) -> tuple[Answer, np.ndarray | None]:
     """Predict a frame that the browser has cut and resized.
 
     Args:
@@ -35,17 +17,20 @@ def predict(classifier: Classifier, frame: bytes, explain: int | None = None) ->
         frame: a picture file of exactly the size that the model sees.
         explain: index of the class to draw a heat map for.
 
+    Returns:
+        The answer, and evidence (h, w) float32 for the class to explain; None without one, or if
+        the model has no heat maps.
+
     Raises:
         BadImage: the frame cannot be read, or has another size.
     """
-    prediction = classifier.answer(pixels(classifier, frame))
-    heat = None
-    if explain is not None and 0 <= explain < len(classifier.labels):
-        try:
-            heat = classifier.heatmaps(prediction, [explain])[0]
-        except LookupError:
-            heat = None
-    return FramePrediction(prediction.probabilities, prediction.ood_score, heat)
+    answer = classifier.answer(pixels(classifier, frame))
+    if explain is None or not 0 <= explain < len(classifier.labels):
+        return answer, None
+    try:
+        return answer, classifier.heatmaps(answer, [explain])[0]
+    except LookupError:
+        return answer, None
 
 
 def pixels(classifier: Classifier, frame: bytes) -> np.ndarray:

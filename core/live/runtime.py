@@ -1,7 +1,5 @@
 """The LiteRT runtime for browsers: its files, their addresses and their hashes."""
 
-from __future__ import annotations
-
 from core.settings import Settings
 
 VERSION = "2.5.3"

@@ -72,7 +72,7 @@ def compare(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[s
     """Compare backbones on an upload's pictures."""
     from core.bakeoff import job
 
-    job.work(folder.path, _pictures(arguments, "comparison"), settings, Counter(emit))
+    job.work(folder, _pictures(arguments, "comparison"), settings, Counter(emit))
 
 
 def import_model(folder: JobFolder, settings: Settings, emit: Emit, _: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from core.runs.run import SAMPLE, Run
 from core.runs.store import (
     RUN_ID,
     create,
-    delete,
     discard,
     folder,
     get,
@@ -14,7 +13,6 @@ from core.runs.store import (
     open_folder,
     restorable,
     restore,
-    sample,
     sweep,
     training_order,
 )
@@ -26,7 +24,6 @@ __all__ = [
     "Run",
     "Summary",
     "create",
-    "delete",
     "discard",
     "folder",
     "get",
@@ -36,7 +33,6 @@ __all__ = [
     "open_folder",
     "restorable",
     "restore",
-    "sample",
     "summarise",
     "sweep",
     "training_order",

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from core.errors import RunDamaged
 from core.jobs import JobFolder
 from core.runs import manifest
-from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, MANIFEST, OOD_SCORES, REPORT
+from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, STAMPED
 from core.system import files
 
 LOCK_SECONDS = 5
 NAME_LENGTH, TAG_LENGTH, TAGS = 80, 24, 12
 
 
-class Correction(BaseModel):
+class Correction(BaseModel, frozen=True, extra="forbid"):
     """A correction of one training picture.
 
     Attributes:
@@ -26,14 +29,12 @@ class Correction(BaseModel):
         label: name of the right class; None leaves the picture out.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     sha256: str
     name: str
     label: str | None
 
 
-class Origin(BaseModel):
+class Origin(BaseModel, frozen=True, extra="forbid"):
     """The run that another one was trained again from.
 
     Attributes:
@@ -42,14 +43,12 @@ class Origin(BaseModel):
         corrections: the corrections that were applied to its pictures.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     run: str
     name: str
     corrections: tuple[Correction, ...]
 
 
-class Annotations(BaseModel):
+class Annotations(BaseModel, frozen=True, extra="forbid"):
     """The owner's additions; they are not results, so the manifest does not list them.
 
     Attributes:
@@ -59,8 +58,6 @@ class Annotations(BaseModel):
         aim: share of the validation pictures that the threshold was chosen to answer.
         corrections: applied by the next training, at most one per picture.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field("", max_length=NAME_LENGTH)
     tags: tuple[str, ...] = Field((), max_length=TAGS)
@@ -88,8 +85,55 @@ class Annotations(BaseModel):
         return self.model_copy(update={"corrections": kept})
 
 
+Value = TypeVar("Value")
+_REQUIRED: Any = object()
+
+
+class JsonFile(Generic[Value]):
+    """A JSON file of a run folder, as an attribute: `run.origin()` reads it, `.write` replaces it.
+
+    Args:
+        name: of the file.
+        kind: type of the content.
+        missing: read where there is no such file, or it is damaged; otherwise that is an error.
+    """
+
+    path: Path
+
+    def __init__(self, name: str, kind: Any, missing: Value = _REQUIRED) -> None:
+        self._name, self._missing = name, missing
+        self._adapter: TypeAdapter[Value] = TypeAdapter(kind)
+
+    def __get__(self, run: AnnotatedFolder | None, _: type) -> Self:
+        if run is None:
+            return self
+        file = copy(self)
+        file.path = run.path / self._name
+        return file
+
+    def __call__(self) -> Value:
+        """Read the file.
+
+        Raises:
+            RunDamaged: the file cannot be read, and there is no other value for that.
+        """
+        try:
+            return self._adapter.validate_json(self.path.read_bytes())
+        except (OSError, ValidationError) as error:
+            if self._missing is not _REQUIRED:
+                return self._missing
+            raise RunDamaged(f"{self._name} of this run cannot be read.") from error
+
+    def write(self, value: Value) -> None:
+        """Replace the file atomically."""
+        files.write_bytes(self.path, self._adapter.dump_json(value, indent=1))
+
+
 class AnnotatedFolder:
     """The folder of a run or an imported model, with its job and its owner's additions."""
+
+    annotations = JsonFile[Annotations](ANNOTATIONS, Annotations, Annotations())
+    """What the owner added; the defaults where there is nothing, or it is damaged."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -106,22 +150,13 @@ class AnnotatedFolder:
         return manifest.exists(self.path)
 
     @property
-    def changed_at(self) -> tuple[int, ...]:
-        """Modification times of report, manifest and OOD scores, in ns; 0 for a missing file."""
-        names = (REPORT, MANIFEST, OOD_SCORES)
-        return tuple(files.modified(self.path / name)[0] for name in names)
-
-    def annotations(self) -> Annotations:
-        """What the owner added; the defaults where there is nothing, or it is damaged."""
-        try:
-            return Annotations.model_validate_json((self.path / ANNOTATIONS).read_bytes())
-        except (OSError, ValidationError):
-            return Annotations()
+    def stamp(self) -> tuple[tuple[int, int], ...]:
+        """Time and size of its files; differs once what can be read of it has changed."""
+        return tuple(files.modified(self.path / name) for name in STAMPED)
 
     def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
         """Change the annotations. Safe to call from several tabs; no effect on a deleted folder."""
         if not self.path.is_dir():  # the lock would create it, and a run could not be restored
             return
         with FileLock(self.path / ANNOTATIONS_LOCK, timeout=LOCK_SECONDS):
-            changed = change(self.annotations())
-            files.write_text(self.path / ANNOTATIONS, changed.model_dump_json(indent=1))
+            self.annotations.write(change(self.annotations()))

@@ -1,14 +1,9 @@
 """The result files of a run folder, each with a reader and a writer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from copy import copy
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from core.checks import Finding
 from core.checks.labels import LabelIssue
@@ -18,7 +13,7 @@ from core.evaluation import Report
 from core.evaluation.learning_curve import LearningCurve
 from core.evaluation.report import Footprint, OodScores
 from core.runs import manifest
-from core.runs.annotations import AnnotatedFolder, Origin
+from core.runs.annotations import AnnotatedFolder, JsonFile, Origin
 from core.runs.filenames import (
     CONFIG,
     DATASET,
@@ -38,49 +33,6 @@ from core.runs.manifest import Manifest
 from core.runs.verification import Verification
 from core.system import files
 from core.training.config import TrainingConfig
-
-Value = TypeVar("Value")
-_REQUIRED: Any = object()
-
-
-class JsonFile(Generic[Value]):
-    """A JSON file of a run folder, as an attribute: `run.origin()` reads it, `.write` replaces it.
-
-    Args:
-        name: of the file.
-        kind: type of the content.
-        missing: read where there is no such file, or it is damaged; otherwise that is an error.
-    """
-
-    path: Path
-
-    def __init__(self, name: str, kind: Any, missing: Value = _REQUIRED) -> None:
-        self._name, self._missing = name, missing
-        self._adapter: TypeAdapter[Value] = TypeAdapter(kind)
-
-    def __get__(self, run: RunArtifacts | None, _: type) -> Self:
-        if run is None:
-            return self
-        file = copy(self)
-        file.path = run.path / self._name
-        return file
-
-    def __call__(self) -> Value:
-        """Read the file.
-
-        Raises:
-            RunDamaged: the file cannot be read, and there is no other value for that.
-        """
-        try:
-            return self._adapter.validate_json(self.path.read_bytes())
-        except (OSError, ValidationError) as error:
-            if self._missing is not _REQUIRED:
-                return self._missing
-            raise RunDamaged(f"{self._name} of this run cannot be read.") from error
-
-    def write(self, value: Value) -> None:
-        """Replace the file atomically."""
-        files.write_bytes(self.path, self._adapter.dump_json(value, indent=1))
 
 
 class RunArtifacts(AnnotatedFolder):

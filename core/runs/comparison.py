@@ -1,7 +1,5 @@
 """Compare runs: what was measured of each, and how their settings and training data differ."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 Labels change, and pictures may be left out.
 """
 
-from __future__ import annotations
-
 from core import runs
 from core.dataset import Dataset, Skipped
 from core.errors import BadDataset

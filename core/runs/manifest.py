@@ -1,11 +1,9 @@
 """The manifest of a run: which files it consists of, and whether they are unchanged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from core import __version__
 from core.errors import RunDamaged
@@ -13,7 +11,7 @@ from core.runs.filenames import MANIFEST
 from core.system import files
 
 
-class Manifest(BaseModel):
+class Manifest(BaseModel, frozen=True):
     """SHA-256 of every file of a complete run, by its path in the folder.
 
     Attributes:
@@ -21,8 +19,6 @@ class Manifest(BaseModel):
         completed_at: seconds since 1970.
         seconds: duration of the training.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     version: int = 1
     tusker: str = ""

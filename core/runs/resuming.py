@@ -1,7 +1,5 @@
 """Resume an interrupted training: the same order once more, in the same folder."""
 
-from __future__ import annotations
-
 import time
 
 from core.errors import BadDataset, BadInput

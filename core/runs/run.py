@@ -1,7 +1,5 @@
 """One run folder: what is in it, and when it is complete."""
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
 
@@ -121,12 +119,6 @@ class Run(RunArtifacts):
     def kept(self) -> tuple[Kept, ...]:
         """Which epoch each phase kept."""
         return tuple(event for event in self.events() if isinstance(event, Kept))
-
-    @property
-    def stamp(self) -> tuple[tuple[int, int], ...]:
-        """Time and size of the files that a summary is read from."""
-        names = (CONFIG, DATASET, REPORT, MANIFEST, MODEL_FOLDER, ANNOTATIONS)
-        return tuple(files.modified(self.path / name) for name in names)
 
     def bundled_files(self) -> dict[str, Path]:
         """Files of the run that its bundle holds, by name; see `BUNDLED`."""

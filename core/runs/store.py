@@ -1,11 +1,8 @@
-"""All runs of this machine: create, find, list, discard, restore, delete."""
-
-from __future__ import annotations
+"""Run folders of this machine: create, find, list, discard, restore, delete."""
 
 import contextlib
 import math
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -103,11 +100,6 @@ def inputs(settings: Settings) -> set[Path]:
     return paths
 
 
-def sample() -> Run:
-    """The finished run that comes with Tusker; everybody can read it, nobody can change it."""
-    return Run(SAMPLE)
-
-
 def discard(run: Run, settings: Settings) -> None:
     """Move a run to the trash; `restore` brings it back until `sweep` removes it.
 
@@ -123,7 +115,9 @@ def discard(run: Run, settings: Settings) -> None:
     with run.job.try_lock(timeout=EXPORT_SECONDS) as free:
         if run.job.exists and not free:
             raise BadInput(AT_WORK)
-        _move_to_trash(run)
+        with contextlib.suppress(FileNotFoundError):  # another tab was faster
+            os.utime(run.path)  # the time counts from the deletion
+            run.path.rename(run.path.with_name(TRASH + run.id))
 
 
 def restorable(run_id: str, settings: Settings) -> bool:
@@ -170,7 +164,10 @@ def _sweep_old_runs(settings: Settings) -> None:
         with contextlib.suppress(FileNotFoundError):
             kept = run.published or not visitors.owner(run.path)
             if not kept and _ended_at(run, settings) < oldest:
-                removed += _delete_unattended(run)
+                with run.job.try_lock() as free:
+                    if free or not run.job.exists:
+                        files.remove(run.path)
+                        removed += 1
     if removed:
         log.event("old runs deleted", runs=removed, days=settings.run_days)
 
@@ -185,23 +182,3 @@ def _ended_at(run: Run, settings: Settings) -> float:
         return run.path.stat().st_mtime
     status = run.status(settings)
     return (status.ended_at or status.queued_at) if status.state.ended else math.inf
-
-
-def _delete_unattended(run: Run) -> bool:
-    """Remove a run for good, unless a process works in it."""
-    with run.job.try_lock() as free:
-        deletable = free or not run.job.exists
-        if deletable:
-            delete(run)
-    return deletable
-
-
-def _move_to_trash(run: Run) -> None:
-    with contextlib.suppress(FileNotFoundError):  # another tab was faster
-        os.utime(run.path)  # the time counts from the deletion
-        run.path.rename(run.path.with_name(TRASH + run.id))
-
-
-def delete(run: Run) -> None:
-    """Remove a run and everything in it, for good."""
-    shutil.rmtree(run.path, ignore_errors=True)

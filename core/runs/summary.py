@@ -3,13 +3,11 @@
 Cheap enough to compute for every run each time a list is drawn.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from core.errors import RunDamaged
 from core.evaluation.report import VERSION, Estimate
@@ -25,7 +23,7 @@ REMEMBERED = 4_000
 DAMAGED = "Damaged run"
 
 
-class Summary(BaseModel):
+class Summary(BaseModel, frozen=True):
     """One line of the list of runs.
 
     Attributes:
@@ -40,8 +38,6 @@ class Summary(BaseModel):
         fair: whether no test picture nearly equals a training picture.
         megabytes: size of all its files.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     name: str = DAMAGED

@@ -1,13 +1,11 @@
 """The results of verifying exported files: `verification.json`."""
 
-from __future__ import annotations
-
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 
-class FileVerification(BaseModel):
+class FileVerification(BaseModel, frozen=True, extra="forbid"):
     """How one exported file answered in a fresh process, run by the program that ships with it.
 
     Figures are None where the file was not made or could not be run.
@@ -26,8 +24,6 @@ class FileVerification(BaseModel):
             it was trained on had been deleted.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     file: str
     passed: bool
     reason: str = ""
@@ -40,17 +36,15 @@ class FileVerification(BaseModel):
     thumbnails: bool = False
 
 
-class Verification(BaseModel):
+class Verification(
+    BaseModel, frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True
+):
     """The results of the files that were made so far.
 
     Attributes:
         pictures: number of held-out pictures that each file was run on.
         accuracy: accuracy of the report on these pictures.
     """
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True
-    )
 
     version: Literal[1] = 1
     pictures: int

@@ -1,7 +1,5 @@
 """Free memory, within the limits of the container, and free disk."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import shutil

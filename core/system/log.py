@@ -4,8 +4,6 @@ Knowing a run's id gives access to the run, so the log has only its first charac
 tell two runs apart, too few to open one. Errors are logged with their traceback.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

@@ -1,7 +1,5 @@
 """Escape and shorten untrusted text for Markdown."""
 
-from __future__ import annotations
-
 import re
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:^=&\"'])")

@@ -1,7 +1,5 @@
 """Limit malloc's arenas, and return unused memory to the system."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 

@@ -1,7 +1,5 @@
 """Counts, lists, durations and sizes as prose."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 

@@ -1,7 +1,5 @@
 """Run a function over items on several threads, with results in order."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable

@@ -4,8 +4,6 @@ A visitor's browser holds a random token. Folders on disk hold only the visitor'
 the token, so that reading the disk does not allow anyone to act as a visitor.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 from core.training.config import Augmentation
 
 VERSION = 1
@@ -158,7 +158,7 @@ def opened(folder: Path, settings: Settings) -> Iterator[FeatureCache]:
     try:
         cache = FeatureCache(folder)
         yield cache
-        cache.trim(settings.features_bytes)
+        cache.trim(settings.features_megabytes * MEGABYTE)
     finally:
         lock.release()
 

@@ -63,8 +63,5 @@ def test_settings_are_frozen_and_refuse_unknown_fields() -> None:
         Settings(picture=9)  # type: ignore[call-arg]
 
 
-def test_limits_in_megabytes_are_available_in_bytes() -> None:
-    limits = Settings(archive_megabytes=2, expanded_megabytes=3, picture_megabytes=1)
-    assert (limits.archive_bytes, limits.expanded_bytes) == (2 * 1024**2, 3 * 1024**2)
-    assert limits.picture_bytes == 1024**2
+def test_only_a_public_host_limits_the_memory_of_workers() -> None:
     assert Settings(mode="personal").worker_bytes == 0 < Settings(mode="public").worker_bytes

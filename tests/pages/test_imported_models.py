@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from core import runs
 from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
 from core.export import packing
@@ -29,7 +28,7 @@ def packed(run_in: Callable[..., Run], host: Settings) -> bytes:
     """The bundle of a run that is gone since."""
     run = run_in()
     content = packing.pack(run, host)
-    runs.delete(run)
+    shutil.rmtree(run.path)
     return content
 
 

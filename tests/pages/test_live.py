@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,6 @@ from core import runs
 from core.checks import Finding
 from core.checks.findings import Severity
 from core.errors import LimitExceeded
-from core.intake import uploads
 from core.intake.uploads import Upload
 from core.jobs import State
 from core.jobs.events import Epoch
@@ -145,7 +145,7 @@ def test_an_interrupted_run_cannot_continue_without_its_pictures(
 ) -> None:
     run = stopped(State.INTERRUPTED)
     visitor.open("reports", run=run.id)
-    uploads.delete(upload)
+    shutil.rmtree(upload.path)
     visitor.press(GO_ON)
     assert "are no longer here" in visitor.reads()
     assert "Upload them again" in visitor.reads()

@@ -58,7 +58,7 @@ def test_a_frame_gets_its_probabilities_and_on_request_a_heat_map(
     text = base64.b64encode(frame).decode()
     header, payload = request(classifier, frame=text)
     assert header == {"classes": 1000, "ood_score": None, "heat": False}
-    expected = frames.predict(classifier, frame).probabilities
+    expected = frames.predict(classifier, frame)[0].probabilities
     np.testing.assert_allclose(np.frombuffer(payload, "<f4"), expected)
     header, payload = request(classifier, frame=text, explain=3)
     assert header["heat"]

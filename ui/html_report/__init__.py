@@ -4,8 +4,6 @@ Names in it come from visitors and the file is opened on other machines, so ther
 safeguards: everything is escaped, and the page's policy allows no script but the two in this file.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The pictures inside the HTML report: wrong ones, some correct ones, labels that may be wrong."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Iterable, Iterator

@@ -78,14 +78,14 @@ def respond(
         part = parts.get(request.part or "")
         content = part.content if part else b""
         return {}, content[request.offset : request.offset + PIECE]
-    prediction = frames.predict(classifier, request.frame, request.explain)
+    prediction, heat = frames.predict(classifier, request.frame, request.explain)
     values = [prediction.probabilities]
-    if prediction.heat is not None:
-        values.append(prediction.heat.ravel())
+    if heat is not None:
+        values.append(heat.ravel())
     header = {
         "classes": len(prediction.probabilities),
         "ood_score": prediction.ood_score,
-        "heat": prediction.heat is not None,
+        "heat": heat is not None,
     }
     return header, np.concatenate(values).astype("<f4").tobytes()
 

@@ -20,6 +20,7 @@ from core.model.batch import Row, answers
 from core.model.classifier import Verdict, on_one_thread
 from core.predict import lookup, sorting, table
 from core.settings import Settings
+from core.system import files
 from ui import state, text, widgets
 from ui.predict.pictures import Batch
 
@@ -122,7 +123,7 @@ def _stop(progress: BatchProgress) -> None:
 def _clear(progress: BatchProgress) -> None:
     _stop(progress)
     for upload in progress.unpacked:
-        uploads.delete(upload)
+        files.remove(upload.path)
     progress.unpacked.clear()
 
 

@@ -7,6 +7,7 @@ from streamlit.typing import UploadedFile
 
 from core.bundles import ImportedModel, imported
 from core.settings import Settings
+from core.system import files
 from ui import state, widgets
 
 
@@ -82,5 +83,5 @@ def _set_threshold(model: ImportedModel) -> None:
 
 
 def _delete(model: ImportedModel) -> None:
-    imported.delete(model)
+    files.remove(model.path)  # a worker that builds it stops
     st.query_params.pop(state.WANTED, None)

@@ -1,7 +1,5 @@
 """What the owner of a run may do: name it, tag it, publish it, delete it, and undo that."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core import runs

@@ -1,7 +1,5 @@
 """The list of this visitor's runs: find one, open it, choose some to compare."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

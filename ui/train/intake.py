@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 from core import intake
+from core.archive import unpacking
 from core.checks import Severity
 from core.errors import TuskerError
 from core.intake import Intake, samples, uploads
@@ -85,7 +86,7 @@ def offer(settings: Settings) -> None:
             f"No pictures at hand? {samples.PER_CLASS * 10} handwritten digits in ten classes, "
             "drawn on this machine:"
         )
-        digits = partial(uploads.store_generated, samples.digits, samples.DIGITS, settings, by=mark)
+        digits = partial(uploads.store, samples.digits, samples.DIGITS, settings, by=mark)
         st.button(
             "Use the sample",
             icon=":material/science:",
@@ -101,13 +102,15 @@ def offer(settings: Settings) -> None:
 def _take_zip(files: list[UploadedFile], settings: Settings) -> Upload:
     (archive,) = files
     name = archive.name.removesuffix(".zip")
-    return uploads.store_zip(archive, name, settings, by=state.mark(settings))
+    write = partial(uploads.copy, archive, settings=settings)
+    return uploads.store(write, name, settings, by=state.mark(settings))
 
 
 def _take_folder(files: list[UploadedFile], settings: Settings) -> Upload:
     name = files[0].name.replace("\\", "/").split("/")[0] or "folder"
     named = ((file.name, file) for file in files)
-    return uploads.store_folder(named, name, settings, by=state.mark(settings))
+    write = partial(unpacking.pack, named, settings=settings)
+    return uploads.store(write, name, settings, by=state.mark(settings))
 
 
 def _upload(take: Callable[[], Upload]) -> None:

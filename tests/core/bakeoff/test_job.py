@@ -10,7 +10,7 @@ import pytest
 from core.backbones import Backbone
 from core.bakeoff import compare, result
 from core.bakeoff import job as comparisons
-from core.errors import BadDataset, LimitExceeded, TuskerError
+from core.errors import BadDataset, LimitExceeded
 from core.intake import uploads
 from core.intake.uploads import Upload
 from core.jobs import State, cancel
@@ -125,15 +125,6 @@ def test_pictures_that_are_gone_are_a_sentence(
     assert job.recorded().sentence == (
         "The pictures of this comparison are no longer here. Upload them again."
     )
-
-
-def test_an_order_that_cannot_be_read_is_a_sentence(
-    host: Settings, upload: Upload, nobody: None
-) -> None:
-    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
-    (job.path / comparisons.REQUEST).write_text("{")
-    with pytest.raises(TuskerError, match="Upload them again"):
-        worker.work(job, host)
 
 
 def test_pictures_are_kept_while_they_are_compared(

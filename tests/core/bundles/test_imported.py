@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import time
 
 import numpy as np
@@ -124,7 +125,7 @@ def test_each_is_found_by_its_id_and_gone_once_deleted(packed):
     one, other = (imported.import_bundle(stream, "mine", done.settings) for _ in range(2))
     assert {found.id for found in imported.list_models(done.settings)} == {one.id, other.id}
     assert imported.get(done.settings, one.id).path == one.path
-    imported.delete(one)
+    shutil.rmtree(one.path)
     assert [found.id for found in imported.list_models(done.settings)] == [other.id]
     for name in (one.id, "../runs", "0" * 32):
         with pytest.raises(UnknownModel):

@@ -3,15 +3,18 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from core import intake, runs
+from core.archive import unpacking
 from core.dataset import Dataset
 from core.errors import BadArchive, LimitExceeded, NotEnoughResources, UnknownModel
 from core.intake import uploads
+from core.intake.uploads import Upload
 from core.jobs import JobFolder, State
 from core.jobs.events import Step
 from core.jobs.folder import Order
@@ -37,6 +40,14 @@ def zip_bytes(tmp_path: Path) -> bytes:
 
 def picture(label: int, number: int) -> io.BytesIO:
     return io.BytesIO(shapes.encoded(shapes.draw(label, number, 32)))
+
+
+def store_zip(stream: IO[bytes], name: str, host: Settings) -> Upload:
+    return uploads.store(lambda path: uploads.copy(stream, path, host), name, host)
+
+
+def store_folder(files: Iterable[tuple[str, IO[bytes]]], name: str, host: Settings) -> Upload:
+    return uploads.store(lambda path: unpacking.pack(files, path, host), name, host)
 
 
 def stored(host: Settings) -> list[Path]:
@@ -79,7 +90,7 @@ class Endless(io.RawIOBase):
 
 
 def test_a_zip_is_stored_and_examined_and_then_deleted(host: Settings, zip_bytes: bytes) -> None:
-    upload = uploads.store_zip(io.BytesIO(zip_bytes), "Shapes", host)
+    upload = store_zip(io.BytesIO(zip_bytes), "Shapes", host)
     assert at_work.ended(upload.job, host).state is State.FINISHED
     dataset = upload.intake().dataset
     assert (dataset.name, dataset.classes) == ("Shapes", ("circle", "square"))
@@ -94,7 +105,7 @@ def test_a_folder_is_examined_with_its_unusual_names(host: Settings) -> None:
     names = ["my/cats & dogs/ä b.jpg", "my/雪/.\\x.jpg", "my//雪/=1+1.jpg"]
     files = [(name, picture(number % 2, number)) for number, name in enumerate(names)]
     files += [("my/.DS_Store", io.BytesIO(b"clutter"))]
-    upload = uploads.store_folder(iter(files), "my pictures", host)
+    upload = store_folder(iter(files), "my pictures", host)
     assert at_work.ended(upload.job, host).state is State.FINISHED, upload.job.recorded()
     dataset = upload.intake().dataset
     assert dataset.classes == ("cats & dogs", "雪")
@@ -107,7 +118,7 @@ def test_a_folder_is_examined_with_its_unusual_names(host: Settings) -> None:
 def test_a_name_that_leads_out_of_the_folder_is_refused(host: Settings, name: str) -> None:
     files = [("a/1.jpg", picture(0, 0)), (name, picture(1, 0))]
     with pytest.raises(BadArchive, match="lead out"):
-        uploads.store_folder(files, "a", host)
+        store_folder(files, "a", host)
     assert stored(host) == []
     assert not list(host.home.parent.rglob("evil*"))
 
@@ -118,9 +129,9 @@ def test_an_upload_that_is_too_large_is_refused_while_it_is_read(host: Settings,
     endless = Endless()
     with pytest.raises(LimitExceeded, match=r"3 MB.*TUSKER_ARCHIVE_MEGABYTES"):
         if kind == "zip":
-            uploads.store_zip(endless, "endless", host)  # type: ignore[arg-type]
+            store_zip(endless, "endless", host)  # type: ignore[arg-type]
         else:
-            uploads.store_folder([("a/1.jpg", endless)], "a", host)  # type: ignore[list-item]
+            store_folder([("a/1.jpg", endless)], "a", host)  # type: ignore[list-item]
     assert endless.count <= 5 * MEGABYTE
     assert stored(host) == []
 
@@ -131,7 +142,7 @@ def test_an_upload_is_not_kept_if_the_queue_is_full(host: Settings, zip_bytes: b
     waiting.open(Order(kind="intake"))
     Queue("intake", host).add(waiting.path)
     with pytest.raises(LimitExceeded, match="TUSKER_QUEUE_LENGTH"):
-        uploads.store_zip(io.BytesIO(zip_bytes), "Shapes", host)
+        store_zip(io.BytesIO(zip_bytes), "Shapes", host)
     assert stored(host) == [waiting.path]
 
 
@@ -141,12 +152,12 @@ def test_an_upload_is_not_kept_if_the_disk_is_full(host: Settings) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(NotEnoughResources, match="No space left on device"):
-        uploads.store_generated(write, "generated", host)
+        uploads.store(write, "generated", host)
     assert stored(host) == []
 
 
 def test_an_upload_that_is_no_zip_fails_and_is_deleted(host: Settings) -> None:
-    upload = uploads.store_zip(io.BytesIO(b"Dear Sir or Madam"), "letter", host)
+    upload = store_zip(io.BytesIO(b"Dear Sir or Madam"), "letter", host)
     status = at_work.ended(upload.job, host)
     assert status.state is State.FAILED
     assert "not a zip" in status.sentence
@@ -161,7 +172,7 @@ def test_the_log_has_neither_the_name_nor_the_whole_id_of_an_upload(host: Settin
     log.LOGGER.addHandler(handler)
     log.LOGGER.setLevel(logging.INFO)
     try:
-        upload = uploads.store_generated(lambda path: path.touch(), "my secret pictures", host)
+        upload = uploads.store(lambda path: path.touch(), "my secret pictures", host)
     finally:
         log.LOGGER.removeHandler(handler)
         log.LOGGER.setLevel(level)

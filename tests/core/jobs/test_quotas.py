@@ -72,7 +72,7 @@ def test_an_upload_over_the_limit_is_refused_and_leaves_no_files(
 ) -> None:
     folder = exhaust(public)
     with pytest.raises(LimitExceeded, match=message):
-        uploads.store_zip(io.BytesIO(b"PK"), "zip", public, by=ME)
+        uploads.store(lambda path: path.write_bytes(b"PK"), "zip", public, by=ME)
     with pytest.raises(LimitExceeded, match=message):
         uploads.unpack(io.BytesIO(b"PK"), public, by=ME)
     home = public.home / "uploads"

@@ -98,11 +98,11 @@ def test_a_frame_is_predicted_as_a_picture_is(tiny: Backbone, settings: Settings
     model = Classifier.of_backbone(tiny, settings)
     frame = encoded(draw(0, size=model.size))
     answer = model.answer(model.load(frame))
-    prediction = frames.predict(model, frame, explain=7)
+    prediction, heat = frames.predict(model, frame, explain=7)
     np.testing.assert_array_equal(prediction.probabilities, answer.probabilities)
-    np.testing.assert_array_equal(prediction.heat, model.heatmaps(answer, [7])[0])
-    assert frames.predict(model, frame).heat is None
-    assert frames.predict(model, frame, explain=5_000).heat is None
+    np.testing.assert_array_equal(heat, model.heatmaps(answer, [7])[0])
+    assert frames.predict(model, frame)[1] is None
+    assert frames.predict(model, frame, explain=5_000)[1] is None
 
 
 def test_a_frame_of_another_size_is_refused(tiny: Backbone, settings: Settings) -> None:

@@ -1,7 +1,5 @@
 """Two or more runs side by side: which is better, and on which pictures."""
 
-from __future__ import annotations
-
 import string
 from collections.abc import Sequence
 

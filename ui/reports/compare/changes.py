@@ -1,7 +1,5 @@
 """Pictures that one run classifies correctly and the other does not."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Runs as columns: which is better, and their figures, classes and settings side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The report of a complete run, one view at a time; each view is a module with one `show`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import streamlit as st

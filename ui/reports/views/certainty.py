@@ -1,7 +1,5 @@
 """How far the probabilities can be trusted, and below which one the answer is “Not sure”."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.evaluation import describe

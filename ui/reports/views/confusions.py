@@ -1,7 +1,5 @@
 """The confusion matrix, and the pictures of the cell that the address names."""
 
-from __future__ import annotations
-
 from typing import get_args
 
 import streamlit as st

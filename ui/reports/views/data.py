@@ -1,7 +1,5 @@
 """The pictures of a run: counts, findings, files left out, and labels that may be wrong."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core import runs

@@ -1,7 +1,5 @@
 """Downloads: the model, the report as one file, the model card."""
 
-from __future__ import annotations
-
 import re
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Training pictures whose label may be wrong: correct them, and train again."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.checks.labels import LabelIssue

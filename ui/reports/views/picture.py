@@ -1,7 +1,5 @@
 """Test pictures with their predictions: as tiles, beside their heat maps, or one in a dialog."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Every test picture: filtered, in order, as CSV."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

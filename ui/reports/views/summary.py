@@ -1,7 +1,5 @@
 """How good the model is: the figures, its worst confusions, and each class."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import streamlit as st

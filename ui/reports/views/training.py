@@ -1,7 +1,5 @@
 """How the training went, and whether more pictures would help."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.evaluation import describe
