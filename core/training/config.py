@@ -17,12 +17,10 @@ PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 _PRESET_VALUES: dict[str, dict[str, object]] = {
     "quick": {},
     "balanced": {
-        "label_smoothing": 0.1,
         "augmentation": {"views": 4},
         "unfreeze": {"stages": 2},
     },
     "thorough": {
-        "label_smoothing": 0.1,
         "augmentation": {"views": 8},
         "unfreeze": {"stages": 2},
         "fine_tune_phase": {"epochs": 16},
