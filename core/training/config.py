@@ -23,7 +23,7 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
     "thorough": {
         "augmentation": {"views": 8},
         "unfreeze": {"stages": 2},
-        "fine_tune_phase": {"epochs": 16},
+        "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 16, "patience": 100},
     },
 }
 """Where a preset differs from the defaults."""

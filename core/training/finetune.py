@@ -130,9 +130,9 @@ class Tuner:
         state = checkpoint.read(variables, generator) if checkpoint else None
         if state is None:
             score = self._score(worker, validation, validation_labels)
-            epoch_0 = _epoch_0(score, phase.epochs)
-            state = FineTuneState(start=score, score=score, best=start, epochs=[epoch_0])
-            emit(epoch_0)
+            epochs = [_epoch_0(score, phase.epochs)]
+            state = FineTuneState(start=score, score=score, best=start, epochs=epochs)
+            emit(epochs[0])
         else:
             _repeat_events(state, emit)
         for epoch in range(state.epoch + 1, phase.epochs + 1):
@@ -289,11 +289,8 @@ def _repeat_events(state: FineTuneState, emit: Emit) -> None:
 def _tensors(
     activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    return (
-        tf.constant(activations.astype(np.float32)),
-        tf.constant(smoothed),
-        tf.constant(weights, tf.float32),
-    )
+    floats = tf.constant(activations.astype(np.float32))
+    return floats, tf.constant(smoothed), tf.constant(weights, tf.float32)
 
 
 def _cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
