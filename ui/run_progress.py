@@ -8,6 +8,7 @@ from core.evaluation import describe
 from core.jobs import State, Status
 from core.runs import Run
 from core.settings import Settings
+from core.training import outcome
 from ui import exports, state, text, widgets
 from ui.charts import learning
 
@@ -80,8 +81,9 @@ def finished(run: Run, settings: Settings) -> None:
             "that were not used for training.",
             icon=":material/check_circle:",
         )
-    if any(kept.phase == "fine-tune" and not kept.epoch for kept in run.kept()):
-        st.caption("Fine-tuning was no better on validation, so the head alone was kept.")
+    for kept in run.kept():
+        if kept.phase == "fine-tune":
+            st.caption(outcome.describe(kept))
     with st.container(horizontal=True):
         if st.button("Try it", type="primary", icon=":material/image_search:"):
             st.switch_page("pages/predict.py", query_params={state.RUN: run.id})

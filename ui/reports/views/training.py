@@ -5,14 +5,10 @@ import streamlit as st
 from core.evaluation import describe
 from core.evaluation.wording import difference
 from core.runs import Run
+from core.training import outcome
 from ui import run_progress, text, widgets
 from ui.charts import learning
 from ui.reports.views.complete_run import CompleteRun
-
-STARTS = {
-    "head": "the start, a logistic regression, was kept",
-    "fine-tune": "the model before fine-tuning was kept",
-}
 
 
 def show(view: CompleteRun) -> None:
@@ -24,12 +20,15 @@ def show(view: CompleteRun) -> None:
         run_progress.curves(run)
         solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
         for kept in run.kept():
+            if kept.phase == "fine-tune":
+                st.caption(outcome.describe(kept))
+                continue
             if kept.phase in solved:
                 which = f"solved in {kept.epoch} iterations"
             elif kept.epoch:
                 which = f"epoch {kept.epoch} was kept"
             else:
-                which = STARTS[kept.phase]
+                which = "the start, a logistic regression, was kept"
             st.caption(
                 f"{widgets.PHASES[kept.phase]}: {which}, with a validation loss of "
                 f"{kept.validation_loss:.3f} and a validation accuracy of "
