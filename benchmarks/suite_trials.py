@@ -73,9 +73,9 @@ def main() -> int:
             # The order changes with the seed, so that a slow moment does not hit one preset only.
             turn = place % len(names)
             for name in names[turn:] + names[:turn]:
-                home = jobs.new_home(Path(folder) / f"{name}-{seed}", prepared)
+                home = jobs.new_home(Path(folder) / f"{name}-{seed}", prepared.home)
                 trial = run_trial(taken, name, options.backbone, seed, home)
-                jobs.keep_measurements(home, prepared)
+                jobs.keep_measurements(home, prepared.home)
                 print(json.dumps({"preset": name, "seed": seed, **trial}), flush=True)
     return 0
 
