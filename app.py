@@ -3,13 +3,12 @@
 import contextlib
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import StopException
 
-from ui import frame, resources
+from ui import frame, internals, resources
 
 st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
 st.logo("ui/logo.svg", size="large")
-frame.apologise_for_bugs()
+internals.handle_errors(frame.apologise)
 resources.start()
 resources.sweep()
 page = st.navigation(
@@ -38,5 +37,5 @@ page = st.navigation(
 )
 # Streamlit forgets the fragments of the previous page only after a script has run to its end. A
 # late one, such as a request of the camera view, would be drawn in a place that no longer exists.
-with contextlib.suppress(StopException):
+with contextlib.suppress(internals.StopException):
     page.run()

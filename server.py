@@ -4,15 +4,25 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import api
+from api import connections
 from core import settings
-from core.system import memory
-from ui import frame
+from core.intake.arrivals import Arrivals
+from core.system import log, memory
+from ui import frame, internals
 
 memory.limit_arenas()
+connections.limit()
+log.bound()
 host = settings.load()
+arrivals = Arrivals(host)
+internals.keep_uploads_in(arrivals)
 app = st.App(
     "app.py",
     routes=api.routes(host),
-    middleware=[Middleware(api.VisitorCookie if host.mode == "public" else api.LocalHosts)],
+    middleware=[
+        Middleware(api.SocketLimits),
+        Middleware(api.VisitorCookie if host.mode == "public" else api.LocalHosts),
+        Middleware(api.SpooledUploads, arrivals=arrivals),
+    ],
     on_script_error=frame.apologise,
 )

@@ -1,7 +1,9 @@
-"""The HTTP API below `/api`, and middleware of the pages: visitor cookie, names of this machine."""
+"""The HTTP API below `/api`, and middleware of the pages: visitor cookie, uploads, local names."""
 
+from api.connections import SocketLimits
 from api.cookie import VisitorCookie
 from api.local_hosts import LocalHosts
 from api.routes import routes
+from api.uploads import SpooledUploads
 
-__all__ = ["LocalHosts", "VisitorCookie", "routes"]
+__all__ = ["LocalHosts", "SocketLimits", "SpooledUploads", "VisitorCookie", "routes"]

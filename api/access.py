@@ -5,11 +5,12 @@ import ipaddress
 import math
 import os
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import error_response
 from core.settings import Settings
@@ -21,7 +22,14 @@ PUBLIC = ("/openapi.json",)
 MAX_CLIENTS = 10_000
 """Addresses that the rate limiter remembers; the least recent one is dropped."""
 MAX_CONCURRENT = 32
-"""Requests that are handled at once: each may hold a body on the disk."""
+"""Requests that are answered at once."""
+MAX_ARRIVING, MAX_ARRIVING_OF_CLIENT = 256, 16
+"""Requests whose body is arriving at once, of all clients and of one."""
+PROXY = "proxy"
+"""The client of requests through a proxy that the host has not named."""
+
+
+BUSY = "This host has as many requests as it can handle. Try again."
 
 
 class AccessControl:
@@ -30,10 +38,9 @@ class AccessControl:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._limiter = RateLimiter(settings.api_requests_per_minute)
-        # Uvicorn believes a proxy on this machine by default, even one that passes on what its
-        # clients claim. Tusker believes those that the host has named.
-        self._believed = bool(os.environ.get("FORWARDED_ALLOW_IPS"))
-        self._concurrent = 0
+        self._believed = proxies_are_believed()
+        self._arriving: Counter[str] = Counter()
+        self._answering = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or reject it."""
@@ -41,19 +48,36 @@ class AccessControl:
         if scope["type"] != "http" or path in UNLIMITED:
             await self._app(scope, receive, send)
             return
-        rejection = self._reject(scope, path)
+        client = client_of(scope, believed=self._believed)
+        rejection = self._reject(scope, path, client)
         if rejection is not None:
             await rejection(scope, receive, send)
             return
-        self._concurrent += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._concurrent -= 1
+        arriving, answering = True, False
 
-    def _reject(self, scope: Scope, path: str) -> Response | None:
+        async def receive_and_count() -> Message:
+            nonlocal arriving, answering
+            message = await receive()
+            if arriving and not message.get("more_body", False):
+                arriving = False
+                self._arriving[client] -= 1
+                if self._answering >= MAX_CONCURRENT:
+                    raise HTTPException(429, BUSY, {"Retry-After": "1"})
+                answering = True
+                self._answering += 1
+            return message
+
+        self._arriving[client] += 1
+        try:
+            await self._app(scope, receive_and_count, send)
+        finally:
+            self._arriving[client] -= arriving
+            self._answering -= answering
+            self._arriving += Counter()  # forgets clients without any
+
+    def _reject(self, scope: Scope, path: str, client: str) -> Response | None:
         # Before the token is checked, so that tokens cannot be guessed in quick succession.
-        wait = self._limiter.take(client_of(scope, believed=self._believed), time.monotonic())
+        wait = self._limiter.take(client, time.monotonic())
         if wait:
             return error_response(
                 429,
@@ -68,12 +92,9 @@ class AccessControl:
                 "Expected the header Authorization: Bearer TOKEN with the token of this host.",
                 {"WWW-Authenticate": "Bearer"},
             )
-        if self._concurrent >= MAX_CONCURRENT:
-            return error_response(
-                429,
-                f"This host handles {MAX_CONCURRENT} requests at once, and has as many. Try again.",
-                {"Retry-After": "1"},
-            )
+        most = MAX_ARRIVING if client == PROXY else MAX_ARRIVING_OF_CLIENT
+        if self._arriving[client] >= most or self._arriving.total() >= MAX_ARRIVING:
+            return error_response(429, BUSY, {"Retry-After": "1"})
         return None
 
     def _authorized(self, headers: Headers) -> bool:
@@ -113,6 +134,15 @@ class RateLimiter:
         return wait
 
 
+def proxies_are_believed() -> bool:
+    """Whether the host has named proxies that say who their clients are.
+
+    Uvicorn believes a proxy on this machine by default, even one that passes on what its clients
+    claim.
+    """
+    return bool(os.environ.get("FORWARDED_ALLOW_IPS"))
+
+
 def client_of(scope: Scope, *, believed: bool) -> str:
     """The address of a request's client; for IPv6 the /64 network that one customer has.
 
@@ -121,7 +151,7 @@ def client_of(scope: Scope, *, believed: bool) -> str:
     """
     host, port = scope.get("client") or ("unknown", 0)
     if port == 0 and not believed:  # Uvicorn has replaced the address; no client has port 0
-        return "proxy"
+        return PROXY
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -14,6 +14,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from api.errors import quote
+from api.pace import steady
 from core.backbones import DEFAULT
 from core.errors import LimitExceeded
 from core.settings import MEGABYTE, Settings
@@ -109,7 +110,7 @@ async def _read(request: Request, settings: Settings) -> FormData:
 
 async def _body(request: Request, settings: Settings) -> AsyncGenerator[bytes]:
     size = 0
-    async for chunk in request.stream():
+    async for chunk in steady(request):
         size += len(chunk)
         _check_size(size, settings)
         yield chunk

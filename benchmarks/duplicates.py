@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import io
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -30,11 +30,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from benchmarks.report import Figure, argument_parser, show
+from benchmarks.scale import high_water
 from core import images
 from core.checks import near_duplicates
 from core.dataset.fingerprints import CHROMA, GREY, Fingerprint, Fingerprints, fingerprint
 from core.intake import samples
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 from core.system import threads
 
 GENERATED = {2_000: (None, None), 20_000: (30, 500), 100_000: (240, 1_000)}
@@ -92,7 +93,7 @@ def measure(kind: str, count: int) -> dict[str, float]:
     return {
         "seconds": time.perf_counter() - began,
         "cpu": time.process_time() - worked,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": high_water(os.getpid()) / MEGABYTE,
         "groups": len(np.unique(found)),
     }
 

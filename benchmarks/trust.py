@@ -1,7 +1,9 @@
 """Whether scores, intervals and probabilities of a report can be trusted.
 
-    python -m benchmarks.trust --datasets FOLDER
+    python -m benchmarks.trust
     python -m benchmarks.trust --datasets FOLDER --only sets --splits 40
+
+The datasets are zips in a folder: `TUSKER_TEST_DATASETS` or `../shared/datasets` by default.
 
 - planted leaks: copies of pictures (mirrored, cropped, resized, compressed) are planted in a
   dataset, which is split with ten seeds; how many copies are on another side than their original.
@@ -23,6 +25,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +59,7 @@ ACCURACIES = (0.7, 0.8, 0.9, 0.95, 0.98)
 CORRELATIONS = (0.0, 0.1, 0.3, 0.6, 0.9)
 GROUPS = (10, 20, 50, 200)
 LOW, HIGH = 0.93, 0.97
+DATASETS = Path(os.environ.get("TUSKER_TEST_DATASETS") or "../shared/datasets")
 LABELLED = 4
 """Datasets among which wrong labels are planted."""
 PARTS = ("intervals", "trainings", "sets", "labels", "duplicates")
@@ -191,7 +195,7 @@ def figures(
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark and print the figures."""
     parser = argument_parser(__doc__)
-    parser.add_argument("--datasets", type=Path, required=True, help="folder of zips")
+    parser.add_argument("--datasets", type=Path, default=DATASETS, help="folder of zips")
     parser.add_argument("--backbone", default="efficientnet-lite0")
     parser.add_argument("--seeds", type=int, default=1, help="trainings per dataset")
     parser.add_argument("--splits", type=int, default=20, help="per dataset, for sets")
@@ -207,6 +211,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     measured: dict[str, Figure] = {}
     zips = sorted(options.datasets.glob("*.zip"))
+    if not zips and options.only != ["intervals"]:
+        parser.error(f"Expected zips in {options.datasets}, found none. Give --datasets.")
     with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
         scratch = Path(folder)
         settings = jobs.new_home(scratch / "home")

@@ -59,7 +59,7 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     features_megabytes: int = Field(
         2_000, ge=0, description="Maximum size of the feature cache, which speeds up later runs."
     )
-    job_minutes: float = Field(120.0, gt=0, description="Maximum time of a training job.")
+    job_minutes: float = Field(120.0, gt=0, description="Maximum time of a job.")
     queue_length: int = Field(20, ge=1, description="Maximum number of waiting jobs per kind.")
     jobs_at_once: int = Field(
         5, ge=1, description="Maximum number of running jobs; at most one of each of six kinds."
@@ -85,6 +85,9 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         description="Hours until uploads are deleted; on a public host, also imported models.",
     )
 
+    arriving_megabytes: int = Field(
+        8_000, ge=1, description="Maximum size of all files that are being uploaded at once."
+    )
     disk_megabytes: int = Field(
         20_000, ge=1, description="On a public host, maximum size of all runs, uploads and models."
     )

@@ -16,22 +16,20 @@ st.title("Train your own classes")
 if (run := launch.current(settings)) is not None:
     try:
         summary = runs.summarise(run, settings)
-        preset = "" if summary.damaged else run.config().preset
-        method = f" · {preset.capitalize()}" if preset and preset != "custom" else ""
-        st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}{method}")
+        st.markdown(f"**{text.plain(summary.name)}** · {run_line.details(summary)}")
         run_progress.show(run, settings)
     except TuskerError as refusal:
         run_progress.damaged(run, settings, str(refusal))
     launch.again(run, settings)
     st.stop()
 
-st.subheader("1 · Pictures", divider="gray")
+st.header("1 · Pictures", divider="gray")
 upload = intake.current(settings)
 if upload is None:
     intake.offer(settings)
-    st.subheader(":gray[2 · Method]", divider="gray")
+    st.header(":gray[2 · Method]", divider="gray")
     st.caption("Quick, Balanced or Thorough, each with an estimate of the time it takes.")
-    st.subheader(":gray[3 · Start]", divider="gray")
+    st.header(":gray[3 · Start]", divider="gray")
     st.caption("Watch it train, then see how good the model is and where it fails.")
     st.stop()
 examined = intake.examined(upload, settings)
@@ -41,10 +39,10 @@ if camera.start_at_once(upload, examined, settings):
     st.rerun()
 examined = grouping.grouped(upload, examined)
 if not intake.show(upload, examined):
-    st.info("Resolve the findings marked :material/block: above, then choose a method.")
+    st.info("Fix the problem marked :material/block: above to continue.")
     st.stop()
 
-st.subheader("2 · Method", divider="gray")
+st.header("2 · Method", divider="gray")
 model = warm_start.choose(examined.dataset, settings)
 forecast = Forecast(examined.dataset, settings, model)
 mirror = examined.dataset.name != samples.DIGITS
@@ -55,7 +53,7 @@ startable = config is not None and forecast.show(config)
 if model is None:
     bakeoff.offer(upload, examined, config, settings)
 
-st.subheader("3 · Start", divider="gray")
+st.header("3 · Start", divider="gray")
 st.button(
     "Start training",
     type="primary",

@@ -53,7 +53,7 @@ def test_text_reads_on_both_surfaces_and_on_buttons(mode: str) -> None:
         for text in ("textColor", "linkColor", "codeTextColor"):
             assert _contrast(theme[text], surface) >= 4.5, text
     assert _contrast(theme["primaryColor"], WHITE) >= 4.5
-    assert _contrast(theme["primaryColor"], theme["backgroundColor"]) >= 3
+    assert _contrast(theme["primaryColor"], theme["backgroundColor"]) >= 4.5
 
 
 @pytest.mark.parametrize("mode", MODES)

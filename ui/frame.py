@@ -3,12 +3,9 @@
 import secrets
 
 import streamlit as st
-from streamlit.runtime import Runtime, exists
-from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.system import log
-from ui import state
+from ui import internals, state
 
 SORRY = (
     "Sorry, something went wrong that should not. Try again. If it happens again, tell the host "
@@ -19,12 +16,10 @@ SORRY = (
 def enter() -> None:
     """Start again through `app.py` where Streamlit opened a page by itself. First call of a page.
 
-    Until `st.navigation` has run once in the process, Streamlit takes a folder called `pages` for
-    its older kind of multipage app, so the first visitor of a fresh server who follows a link to a
-    page gets that page's script without the navigation. There is no public switch for this.
+    The first visitor of a fresh server who follows a link to a page gets that page's script
+    without the navigation.
     """
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
+    if internals.opened_without_navigation():
         st.rerun()
     state.translate_old_link()
 
@@ -35,19 +30,3 @@ def apologise(error: Exception) -> bool:
     log.LOGGER.error("bug %s", name, exc_info=error)
     st.error(SORRY.format(name), icon=":material/bug_report:")
     return True
-
-
-def apologise_for_bugs() -> None:
-    """From now on apologise to this visitor for exceptions in pages and callbacks.
-
-    `st.App` accepts such a handler. A plain script has no public way to set one.
-    """
-    context = get_script_run_ctx()
-    if context is None or context.on_script_error is not None:
-        return
-    context.on_script_error = apologise
-    manager = getattr(Runtime.instance(), "_session_mgr", None) if exists() else None
-    info = manager.get_active_session_info(context.session_id) if manager else None
-    if info is not None:
-        # Callbacks of the next press run before this script does.
-        info.session._on_script_error = apologise

@@ -1,4 +1,4 @@
-"""The line under a run's name: status, tags, pictures, backbone, date and size."""
+"""The line under a run's name: status, tags, pictures, backbone, preset, date and size."""
 
 import streamlit as st
 
@@ -35,13 +35,14 @@ def status(run: Summary) -> str:
 
 
 def details(run: Summary) -> str:
-    """Pictures, backbone, date and size of a run, as Markdown."""
+    """Pictures, backbone, preset, date and size of a run, as Markdown."""
     known = backbones.known(run.backbone)
     parts = [
         text.plain(run.data) if run.data not in ("", run.name) else "",
         text.classes(len(run.classes)) if run.classes else "",
         text.count(run.pictures, "picture") if run.pictures else "",
         text.plain(backbones.get(run.backbone).title) if known else "",
+        run.preset.capitalize() if run.preset != "custom" else "Own settings",
         text.date(run.at),
         text.size(round(run.megabytes * MEGABYTE)) if run.megabytes else "",
     ]

@@ -51,7 +51,7 @@ def _watch(run: Run, settings: Settings) -> None:
     if status.state.ended or run.complete:
         st.rerun()
     queued = status.state is State.QUEUED
-    st.subheader("Queued" if queued else "Training")
+    st.header("Queued" if queued else "Training")
     mine = state.may_change(run.id, settings)
     widgets.progress(run.job, settings, "training", "pictures/s", may_cancel=mine)
     curves(run)
@@ -96,7 +96,7 @@ def finished(run: Run, settings: Settings) -> None:
 def ended_early(run: Run, status: Status, settings: Settings) -> None:
     """A run that was cancelled, failed or interrupted: why, what was kept, and how far it was."""
     title, box, icon = ENDED[status.state]
-    st.subheader(title)
+    st.header(title)
     box(text.plain(status.sentence, 900), icon=icon)
     st.markdown(KEPT[status.state])
     curves(run)
@@ -106,7 +106,7 @@ def ended_early(run: Run, status: Status, settings: Settings) -> None:
 
 def damaged(run: Run, settings: Settings, reason: str) -> None:
     """A run whose files are not those that the training wrote."""
-    st.subheader("Damaged")
+    st.header("Damaged")
     widgets.error(reason, icon=":material/broken_image:")
     st.markdown(
         "A file was changed, cut short or lost after the training had written it. The report and "

@@ -1,5 +1,6 @@
 """Turn figures, and names that visitors chose, into text that is safe and short."""
 
+import re
 import time
 
 from core.evaluation.wording import rounded
@@ -7,6 +8,15 @@ from core.system import markdown, prose
 
 plain, short = markdown.plain, markdown.short
 count, duration, listed, size = prose.count, prose.duration, prose.listed, prose.size
+
+
+def spoken(name: str) -> str:
+    """A name that visitors chose, for names of elements that only screen readers read.
+
+    Those are not rendered, so escapes would be read out: whatever Markdown could take for its own
+    becomes a space instead.
+    """
+    return " ".join(re.sub(r"[^\w\s.,()-]|_", " ", name[:120]).split())
 
 
 def classes(number: int) -> str:

@@ -8,9 +8,6 @@ from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.typing import UploadedFile
 
 from core.checks import Severity
 from core.dataset import Skipped
@@ -19,8 +16,9 @@ from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Note, Step
 from core.predict.table import inert
 from core.settings import Settings
-from ui import text
+from ui import internals, text
 from ui.charts.drawing import PLAIN
+from ui.internals import Uploaded
 
 SEVERITY = {
     Severity.BLOCKS: ":material/block:",
@@ -129,15 +127,11 @@ def show_refusal(key: str) -> None:
         error(st.session_state[key])
 
 
-def uploader(
-    label: str, key: str, take: Callable[[list[UploadedFile]], object], **more: Any
-) -> None:
+def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **more: Any) -> None:
     """An uploader that passes files on and is then empty again.
 
     Args:
-        take: gets the files once, in a callback. Their memory is freed afterwards; otherwise
-            Streamlit would keep them until the session ends. It has no public call for this; its
-            chat input does the same.
+        take: gets the files once, in a callback. They are deleted afterwards.
         more: further arguments of `st.file_uploader`.
     """
     turn = st.session_state.setdefault(f"{key} turn", 0)
@@ -148,13 +142,9 @@ def uploader(
         files = value if isinstance(value, list) else [value] if value else []
         if not files:
             return
-        take(files)
+        take([internals.uploaded(file) for file in files])
         st.session_state[f"{key} turn"] += 1  # a new key empties the uploader
-        context = get_script_run_ctx()
-        for file in files:
-            file.close()
-            if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-                context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+        internals.forget_uploads(files)
 
     st.file_uploader(label, key=current, on_change=taken, **more)
 

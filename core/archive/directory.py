@@ -100,28 +100,42 @@ def find(file: IO[bytes], limits: Settings) -> Directory:
         end = where
     if disk or start_disk or here != count:
         raise BadArchive("This zip comes in several parts. Make it as a single file.")
-    if count > limits.archive_entries:
-        raise LimitExceeded(
-            f"A zip may have up to {limits.archive_entries:,} entries; this one has {count:,}. "
-            f"Leave some out, or raise {Settings.variable('archive_entries')}."
-        )
+    check_count(count, limits)
     shift = end - size - start
     if shift < 0 or size > count * (46 + NAME_BYTES + 2 * _COMMENT_BYTES):
         raise BadArchive(f"The directory of this zip does not fit into it. {MAKE_AGAIN}")
     return Directory(count, start + shift, size, shift)
 
 
-def entries(file: IO[bytes], directory: Directory) -> tuple[list[Entry], list[str]]:
-    """List the entries of a directory, and the encodings that fit all names without a mark.
+def check_count(count: int, limits: Settings) -> None:
+    """Check the number of entries.
 
-    Names without a mark are decoded in the first of these encodings.
+    Raises:
+        LimitExceeded: more than allowed.
+    """
+    if count > limits.archive_entries:
+        raise LimitExceeded(
+            f"An archive may have up to {limits.archive_entries:,} entries; this one has {count:,}."
+            f" Leave some out, or raise {Settings.variable('archive_entries')}."
+        )
+
+
+def entries(file: IO[bytes], directory: Directory) -> tuple[list[Entry], list[str]]:
+    """List the entries of a directory, with their names as by `with_names`.
 
     Raises:
         BadArchive: the directory is damaged or has a name that cannot be decoded.
 
     Source: APPNOTE.TXT 6.3.10, section 4.3.12.
     """
-    found = list(_entries(file, directory))
+    return with_names(list(_entries(file, directory)))
+
+
+def with_names(found: list[Entry]) -> tuple[list[Entry], list[str]]:
+    """The entries, and the encodings that fit all names without a mark.
+
+    Names without a mark are decoded in the first of these encodings.
+    """
     unmarked = [entry.raw_name for entry in found if entry.encoding]
     encodings = names.fitting(unmarked) if unmarked else []
     encoding = next(iter(encodings), names.FALLBACK)
@@ -157,7 +171,7 @@ def _entries(file: IO[bytes], directory: Directory) -> Iterator[Entry]:
         if disk:
             raise BadArchive("This zip comes in several parts. Make it as a single file.")
         system = made_by >> 8
-        name, encoding = _decode_name(raw_name, flags, extra)
+        name, encoding = decode_name(raw_name, flags, extra)
         yield Entry(
             name=name,
             raw_name=raw_name,
@@ -216,7 +230,7 @@ def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
     head = _read(file, 0, 8)
     for magic, found in _OTHER_FORMATS.items():
         if head.startswith(magic):
-            raise BadArchive(f"Expected a zip, found {found}. Pack the pictures into a zip.")
+            raise BadArchive(f"Expected a zip or tar, found {found}. Pack the pictures into a zip.")
     if head.startswith(b"PK"):
         raise BadArchive("The end of this zip is missing or damaged. Upload it again.")
     raise BadArchive("This is not a zip. Put the class folders into a zip and upload that.")
@@ -242,7 +256,7 @@ def _zip64(extra: bytes, *fields: int) -> list[int]:
     raise BadArchive(f"The directory of this zip lacks a size. {MAKE_AGAIN}")
 
 
-def _decode_name(raw: bytes, flags: int, extra: bytes) -> tuple[str, str]:
+def decode_name(raw: bytes, flags: int = 0, extra: bytes = b"") -> tuple[str, str]:
     """The name, and the encoding if that is a guess.
 
     Many tools write UTF-8 without setting its flag.
@@ -250,7 +264,7 @@ def _decode_name(raw: bytes, flags: int, extra: bytes) -> tuple[str, str]:
     Source: APPNOTE.TXT 6.3.10, appendix D.
     """
     if len(raw) > NAME_BYTES:
-        raise BadArchive(f"A name in this zip has {len(raw):,} bytes. Shorten it.")
+        raise BadArchive(f"A name in this archive has {len(raw):,} bytes. Shorten it.")
     if (name := names.unicode_path(raw, extra)) is not None:
         return name, ""
     try:

@@ -1,4 +1,4 @@
-"""Check the entries of an untrusted zip before any of them is unpacked."""
+"""Check the entries of an untrusted zip or tar before any of them is unpacked."""
 
 import stat
 import unicodedata
@@ -16,7 +16,7 @@ RATIO_ARCHIVE_BYTES = 64 * MEGABYTE
 STORED, DEFLATED = 0, 8
 ENCRYPTED = 1 | 1 << 6 | 1 << 13
 LINK = "A link or a device. Put the picture itself in its place."
-SAME_NAME = "Another file of this zip has the same name."
+SAME_NAME = "Another file of this archive has the same name."
 
 CLUTTER_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
 
@@ -53,12 +53,12 @@ class Listing:
     unmarked: tuple[str, ...]
 
 
-def list_files(entries: Sequence[Entry], directory: int) -> Listing:
+def list_files(entries: Sequence[Entry], directory: int | None) -> Listing:
     """Check entries and list them.
 
     Args:
-        entries: all entries of a zip.
-        directory: offset of the zip's directory.
+        entries: all entries of an archive.
+        directory: offset of a zip's directory; None for an archive without one.
 
     Raises:
         BadArchive: an entry is unsafe or cannot be read.
@@ -66,7 +66,8 @@ def list_files(entries: Sequence[Entry], directory: int) -> Listing:
     unmarked = tuple(entry.name for entry in entries if entry.encoding)
     listing = Listing([], [], {}, unmarked[:3])
     names: set[str] = set()
-    for entry, end in zip(entries, _ends(entries, directory), strict=True):
+    ends = [0] * len(entries) if directory is None else _ends(entries, directory)
+    for entry, end in zip(entries, ends, strict=True):
         name = clean(entry.name)
         is_folder = entry.name.endswith(("/", "\\"))
         reason = _check(entry, is_folder)
@@ -93,13 +94,13 @@ def clean(name: str) -> str:
         BadArchive: the name is absolute or contains `..`.
     """
     if "\0" in name:
-        raise BadArchive(f"A name in this zip contains a zero byte. {MAKE_AGAIN}")
+        raise BadArchive(f"A name in this archive contains a zero byte. {MAKE_AGAIN}")
     name = name.replace("\\", "/")
     parts = name.split("/")
     drive = len(name) >= 2 and name[1] == ":" and name[0].isascii() and name[0].isalpha()
     if name.startswith("/") or ".." in parts or drive:
         raise BadArchive(
-            f"Names in a zip must stay inside it; this one may lead out: {name}. {MAKE_AGAIN}"
+            f"Names in an archive must stay inside it; this one may lead out: {name}. {MAKE_AGAIN}"
         )
     return "/".join(part for part in parts if part not in ("", "."))
 
@@ -113,7 +114,7 @@ def is_clutter(name: str) -> bool:
 
 
 def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> None:
-    """Check the declared unpacked sizes of all entries of a zip with `length` bytes.
+    """Check the declared unpacked sizes of all entries of an archive with `length` bytes.
 
     Raises:
         LimitExceeded: they are too large, together or compared with their packed sizes.
@@ -121,8 +122,8 @@ def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> No
     total = sum(entry.size for entry in entries)
     if total > settings.expanded_megabytes * MEGABYTE:
         raise LimitExceeded(
-            f"The files of a zip may have up to {settings.expanded_megabytes:,} MB; these have "
-            f"{total / MEGABYTE:,.0f}. Leave some pictures out, or raise "
+            f"The files of an archive may have up to {settings.expanded_megabytes:,} MB; these "
+            f"have {total / MEGABYTE:,.0f}. Leave some pictures out, or raise "
             f"{Settings.variable('expanded_megabytes')}."
         )
     ratios = [e.size / max(e.packed, 1) for e in entries if e.size > RATIO_ENTRY_BYTES]
@@ -130,8 +131,8 @@ def check_sizes(entries: Sequence[Entry], length: int, settings: Settings) -> No
         ratios.append(total / length)
     if (worst := max(ratios, default=0)) > settings.expansion_ratio:
         raise LimitExceeded(
-            f"Files in a zip may have up to {settings.expansion_ratio} times their packed size; "
-            f"here they would have {worst:,.0f} times. Pack ordinary pictures, or raise "
+            f"Files in an archive may have up to {settings.expansion_ratio} times their packed "
+            f"size; here they would have {worst:,.0f} times. Pack ordinary pictures, or raise "
             f"{Settings.variable('expansion_ratio')}."
         )
 

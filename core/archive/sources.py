@@ -1,4 +1,4 @@
-"""Find the pictures that people name: single files, folders and zips."""
+"""Find the pictures that people name: single files, folders and archives."""
 
 import os
 import re
@@ -18,6 +18,7 @@ _PICTURE = re.compile(
     r"|raw|dng|cr2|cr3|nef|arw|orf|rw2)$",
     re.IGNORECASE,
 )
+_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz)$", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)")
 
 
@@ -61,10 +62,10 @@ def find(
         elif path.is_dir():
             files = in_folder(path)
             result += files or [Source(name, None, "Expected a folder of pictures, found no file.")]
-        elif is_zip(path.name):
+        elif is_archive(path.name):
             folder = Path(tempfile.mkdtemp(dir=scratch))
             try:
-                result += in_zip(path, folder, settings, progress, prefix=f"{name}/")
+                result += in_archive(path, folder, settings, progress, prefix=f"{name}/")
             except BadInput as error:
                 result.append(Source(name, None, str(error)))
         else:
@@ -82,7 +83,7 @@ def in_folder(folder: Path) -> list[Source]:
     ]
 
 
-def in_zip(
+def in_archive(
     path: Path,
     folder: Path,
     settings: Settings,
@@ -90,13 +91,13 @@ def in_zip(
     *,
     prefix: str = "",
 ) -> list[Source]:
-    """Unpack a zip and list its files, in natural order.
+    """Unpack a zip or tar and list its files, in natural order.
 
     Args:
-        path: of the zip.
+        path: of the archive.
         folder: where the files are written.
-        settings: the limits of a zip.
-        progress: called while the zip is unpacked.
+        settings: the limits.
+        progress: called while the archive is unpacked.
         prefix: put before the names.
 
     Raises:
@@ -115,9 +116,14 @@ def in_zip(
     return sorted(result, key=lambda source: _natural(source.name))
 
 
-def is_zip(name: str) -> bool:
-    """Whether a file name has the extension of a zip."""
-    return name.lower().endswith(".zip")
+def is_archive(name: str) -> bool:
+    """Whether a file name has the extension of a zip or tar."""
+    return stem(name) != name
+
+
+def stem(name: str) -> str:
+    """A file name without the extension of a zip or tar."""
+    return _ARCHIVE.sub("", name)
 
 
 def printable(path: Path) -> str:

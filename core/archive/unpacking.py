@@ -1,6 +1,6 @@
-"""Extract the files of an untrusted zip.
+"""Extract the files of an untrusted zip or tar.
 
-The whole directory is checked before any file is written. A zip is refused if it exceeds the
+All entries are checked before any file is written. An archive is refused if it exceeds the
 limits on entries, bytes or compression ratio, is encrypted, uses a method other than stored or
 deflate, or has overlapping entries or names that are absolute or contain `..`. Links, second files
 of the same name, files of operating systems, archives inside the archive and damaged files are
@@ -17,7 +17,7 @@ from typing import IO
 
 from pydantic import BaseModel
 
-from core.archive import directory
+from core.archive import directory, tarball
 from core.archive.directory import MAKE_AGAIN
 from core.archive.inspection import (
     DEFLATED,
@@ -41,7 +41,7 @@ ARCHIVES = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b
 
 CLUTTER = "A file that the operating system keeps for itself."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
-DAMAGED = "Damaged inside the zip. Make the zip again."
+DAMAGED = "Damaged inside the archive. Make the archive again."
 
 
 class Member(BaseModel, frozen=True):
@@ -75,23 +75,23 @@ class Extraction(BaseModel, frozen=True):
 
 
 class DamagedFile(BadArchive):
-    """A file inside the zip does not match its size or checksum."""
+    """A file inside the archive does not match its size or checksum."""
 
 
 def extract(
     archive: Path, destination: Path, settings: Settings, progress: Progress | None = None
 ) -> Extraction:
-    """Extract the files of a zip under generated names.
+    """Extract the files of a zip or tar under generated names.
 
     Args:
-        archive: the zip.
+        archive: the file.
         destination: folder to write to, created if missing. Nothing is left there on an error.
         settings: the limits.
         progress: called with ("Unpacking", files done, files in all).
 
     Raises:
-        BadArchive: the zip is damaged or unsafe.
-        LimitExceeded: the zip exceeds a limit.
+        BadArchive: the archive is damaged or unsafe.
+        LimitExceeded: it exceeds a limit.
         NotEnoughResources: the files do not fit on the disk.
     """
     deadline = time.monotonic() + settings.intake_seconds
@@ -99,8 +99,8 @@ def extract(
     written: list[Path] = []
     members = []
     try:
-        with archive.open("rb") as file:
-            listing, encodings = _checked_files(file, settings)
+        with archive.open("rb") as file, tarball.opened(archive) as tar:
+            listing, encodings = _checked_files(file, tar, settings)
             skipped = [Skipped(name=name, reason=why) for name, why in listing.left_out.items()]
             files = []
             for zipped in listing.files:
@@ -115,7 +115,8 @@ def extract(
                     progress("Unpacking", number, len(files))
                 path = destination / f"{number:06d}"
                 written.append(path)
-                if reason := _write(file, zipped, path, deadline, settings):
+                chunks = read(file, zipped) if tar is None else _read_tar(tar, zipped)
+                if reason := _write(chunks, zipped, path, deadline, settings):
                     path.unlink(missing_ok=True)
                     skipped.append(Skipped(name=zipped.name, reason=reason))
                 else:
@@ -143,7 +144,7 @@ def empty_folders(folders: Iterable[str], files: Iterable[str]) -> tuple[str, ..
 
 
 def read(file: IO[bytes], zipped: ZippedFile) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a file in small chunks, at most as many as declared.
+    """Yield the unpacked bytes of a file in a zip in small chunks, at most as many as declared.
 
     Raises:
         BadArchive: the file contradicts the directory.
@@ -204,22 +205,42 @@ def pack(files: Iterable[tuple[str, IO[bytes]]], archive: Path, settings: Settin
         raise
 
 
-def _checked_files(file: IO[bytes], settings: Settings) -> tuple[Listing, list[str]]:
+def _read_tar(tar: IO[bytes], zipped: ZippedFile) -> Iterator[bytes]:
+    count = 0
+    for chunk in tarball.read(tar, zipped.entry):
+        count += len(chunk)
+        yield chunk
+    if count != zipped.entry.size:
+        raise DamagedFile(f"{zipped.name} is cut short inside the archive. {MAKE_AGAIN}")
+
+
+def _checked_files(
+    file: IO[bytes], tar: IO[bytes] | None, settings: Settings
+) -> tuple[Listing, list[str]]:
     length = file.seek(0, 2)
     if length > settings.archive_megabytes * MEGABYTE:
         raise LimitExceeded(
-            f"A zip may have up to {settings.archive_megabytes} MB; this one has "
+            f"An archive may have up to {settings.archive_megabytes} MB; this one has "
             f"{length / MEGABYTE:.0f}. Make the pictures smaller, or raise "
             f"{Settings.variable('archive_megabytes')}."
         )
-    files = directory.find(file, settings)
-    entries, encodings = directory.entries(file, files)
+    start = None
+    if tar is None:
+        files = directory.find(file, settings)
+        start = files.start
+        entries, encodings = directory.entries(file, files)
+    else:
+        entries, encodings = directory.with_names(tarball.entries(tar, length, settings))
     check_sizes(entries, length, settings)
-    return list_files(entries, files.start), encodings
+    return list_files(entries, start), encodings
 
 
 def _write(
-    file: IO[bytes], zipped: ZippedFile, path: Path, deadline: float, settings: Settings
+    chunks: Iterable[bytes],
+    zipped: ZippedFile,
+    path: Path,
+    deadline: float,
+    settings: Settings,
 ) -> str | None:
     """Write one file; returns the reason if the file has to be skipped."""
     if zipped.entry.size > settings.picture_megabytes * MEGABYTE:
@@ -229,13 +250,13 @@ def _write(
         )
     try:
         with path.open("xb") as out:
-            for number, chunk in enumerate(read(file, zipped)):
+            for number, chunk in enumerate(chunks):
                 if number == 0 and chunk.startswith(ARCHIVES):
                     return NESTED
                 if time.monotonic() > deadline:
                     raise LimitExceeded(
-                        f"Unpacking a zip may take up to {settings.intake_seconds} s. Leave some "
-                        f"pictures out, or raise {Settings.variable('intake_seconds')}."
+                        f"Unpacking an archive may take up to {settings.intake_seconds} s. Leave "
+                        f"some pictures out, or raise {Settings.variable('intake_seconds')}."
                     )
                 out.write(chunk)
     except DamagedFile:

@@ -65,6 +65,16 @@ class Finding(BaseModel):
     files: tuple[str, ...] = ()
     remedy: Remedy | None = None
 
+    @property
+    def resolved_by_default(self) -> bool:
+        """Whether its remedy is safe to apply unasked: it blocks, or merges `Daisy` and `daisy`."""
+        if self.remedy is None:
+            return False
+        spellings = {name.casefold() for name in self.remedy.classes}
+        return self.severity is Severity.BLOCKS or (
+            self.remedy.kind == "merge" and len(spellings) == 1
+        )
+
 
 @dataclass(frozen=True)
 class CheckInput:
@@ -82,7 +92,7 @@ class CheckInput:
 
 
 def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
-    """Apply remedies: classes are read again, renamed and merged, then files are left out.
+    """Apply remedies in order; nested folders are read again first, and files left out last.
 
     The dataset itself is not changed; applying fewer remedies to it undoes the others.
     """
@@ -91,7 +101,10 @@ def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
         if remedy.kind == "read_as":
             dataset = _read_as(dataset, remedy.reading)
     name_of = {name: name for name in dataset.classes}
+    left_out: set[str] = set()  # by their original names
     for remedy in remedies:
+        if remedy.kind == "leave_out":
+            left_out |= {old for old, new in name_of.items() if new in remedy.classes}
         if remedy.kind == "rename":
             new_names = dict(zip(remedy.classes, remedy.names, strict=True))
             name_of = {old: new_names.get(new, new) for old, new in name_of.items()}
@@ -99,13 +112,11 @@ def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
             into = name_of[remedy.classes[0]]
             absorbed = {name_of[name] for name in remedy.classes if name in name_of}
             name_of = {old: into if new in absorbed else new for old, new in name_of.items()}
-    leaving = [remedy for remedy in remedies if remedy.kind == "leave_out"]
-    files = {name for remedy in leaving for name in remedy.files}
-    classes = {name for remedy in leaving for name in remedy.classes}
+    files = {name for each in remedies if each.kind == "leave_out" for name in each.files}
     kept: list[Example] = []
     removed: list[Example] = []
     for example in dataset.examples:
-        out = example.name in files or dataset.classes[example.label] in classes
+        out = example.name in files or dataset.classes[example.label] in left_out
         (removed if out else kept).append(example)
     labels = [name_of[dataset.classes[example.label]] for example in kept]
     names = tuple(sorted(set(labels)))

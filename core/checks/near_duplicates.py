@@ -18,10 +18,10 @@ from core.checks.alignment import align, correlation, sample
 from core.checks.candidates import Candidates, Index, Progress
 from core.system import threads
 
-# Correlations. On 1,196 photographs of insects and flowers, planted copies had at least 0.95 and
-# 0.80; pairs that are only similar at most 0.94 and 0.63.
-SIMILAR_PICTURE, SIMILAR_DETAIL = 0.88, 0.75
-CERTAINTY = 10.0  # standard errors by which detail must agree
+SIMILAR_PICTURE, SIMILAR_DETAIL = 0.85, 0.8  # correlations
+# Standard errors by which detail must agree; fewer are enough for pictures that agree as a whole.
+CERTAINTY, CERTAINTY_OF_EQUAL, EQUAL_PICTURE = 10.0, 5.0, 0.991
+BLUR = 0.7  # pixels of 64; without it, thin lines of a crop fall between those of its original
 DETAIL_SIGMA = 3  # pixels of 64
 COARSE_STEPS, FINE_STEPS = 6, 2
 FLAT = 6.0  # grey levels of standard deviation below which there is nothing to compare
@@ -78,7 +78,7 @@ class _Comparison:
     def __init__(self, grey: np.ndarray, chroma: np.ndarray, known: np.ndarray) -> None:
         self.group = known
         self._grey, self._chroma = grey, chroma
-        self._needed = np.full(len(grey), np.nan, np.float32)
+        self._details = np.full(len(grey), np.nan, np.float32)
         self._failures = np.zeros(len(grey), np.int32)
 
     def join(self, pairs: Candidates, progress: Progress | None) -> None:
@@ -118,17 +118,17 @@ class _Comparison:
     ) -> Iterator[tuple[slice, np.ndarray]]:
         """Slices of the pairs, and whether each pair looks the same."""
         ends = np.unique(np.concatenate([first, second]))
-        missing = ends[np.isnan(self._needed[ends])]
+        missing = ends[np.isnan(self._details[ends])]
         for at in _blocks(len(missing)):
-            self._needed[missing[at]] = _needed(self._grey[missing[at]])
+            self._details[missing[at]] = _details(self._grey[missing[at]])
 
         def compare(at: slice) -> tuple[slice, np.ndarray]:
             i, j, turned = first[at], second[at], mirrored[at]
             a, b = self._grey[i].astype(np.float32), self._grey[j].astype(np.float32)
             colours_a, colours_b = self._chroma[i], self._chroma[j]
             b[turned], colours_b[turned] = b[turned, :, ::-1], colours_b[turned, :, ::-1]
-            needed = np.maximum(self._needed[i], self._needed[j])
-            return at, _same(a, b, colours_a, colours_b, needed)
+            details = np.minimum(self._details[i], self._details[j])
+            return at, _same(a, b, colours_a, colours_b, details)
 
         count = threads.cores()
         yield from threads.map_ordered(
@@ -156,22 +156,31 @@ def _blocks(count: int) -> Iterator[slice]:
     return (slice(start, start + PAIRS) for start in range(0, count, PAIRS))
 
 
-def _needed(grey: np.ndarray) -> np.ndarray:
-    """(n,) correlation of detail that a picture's copy has to reach.
+def _details(grey: np.ndarray) -> np.ndarray:
+    """(n,) estimated number of independent details of pictures.
 
-    A few strokes on white, or a blurred scene, agree by chance with others of their kind. The
-    number of independent details is estimated by how evenly the detail's power is spread over
-    frequencies and over the picture; the fewer there are, the more they must agree.
+    It is estimated by how evenly the detail's power is spread over frequencies and over the
+    picture.
 
-    Source: R. A. Fisher, "On the probable error of a coefficient of correlation", 1921; the
-    participation ratio as a number of degrees of freedom, C. S. Bretherton et al., 1999.
+    Source: the participation ratio as a number of degrees of freedom, C. S. Bretherton et al.,
+        1999.
     """
-    pictures = grey.astype(np.float32)
+    pictures = _smooth(grey.astype(np.float32), BLUR)
     detail = pictures - _smooth(pictures, DETAIL_SIGMA)
     power = np.abs(np.fft.rfft2(detail)) ** 2
     independent = 2 * _participation(power) * _participation(_smooth(detail**2, 2))
-    independent /= detail[0].size
-    return np.maximum(np.tanh(CERTAINTY / np.sqrt(independent + 1e-6)), SIMILAR_DETAIL)
+    return independent / detail[0].size
+
+
+def _needed(details: np.ndarray, certainty: float) -> np.ndarray:
+    """(n,) correlation of detail that copies have to reach, by their number of details.
+
+    A few strokes on white, or a blurred scene, agree by chance with others of their kind. The fewer
+    independent details there are, the more they must agree.
+
+    Source: R. A. Fisher, "On the probable error of a coefficient of correlation", 1921.
+    """
+    return np.maximum(np.tanh(certainty / np.sqrt(details + 1e-6)), SIMILAR_DETAIL)
 
 
 def _participation(parts: np.ndarray) -> np.ndarray:
@@ -181,24 +190,27 @@ def _participation(parts: np.ndarray) -> np.ndarray:
 
 
 def _same(
-    a: np.ndarray, b: np.ndarray, colours_a: np.ndarray, colours_b: np.ndarray, needed: np.ndarray
+    a: np.ndarray, b: np.ndarray, colours_a: np.ndarray, colours_b: np.ndarray, details: np.ndarray
 ) -> np.ndarray:
     """(m,) bool: whether pictures correlate, their detail as much as needed, and their colours.
 
     Args:
         a, b: (m, 64, 64) float32 grey levels.
         colours_a, colours_b: (m, 8, 8, 2) uint8 chroma.
-        needed: (m,) correlations.
+        details: (m,) as by `_details`, of the picture with fewer.
     """
+    a, b = _smooth(a, BLUR), _smooth(b, BLUR)
+    needed, least = _needed(details, CERTAINTY), _needed(details, CERTAINTY_OF_EQUAL)
     at = align(_smooth(_halved(a), 1.5), _smooth(_halved(b), 1.5), COARSE_STEPS)
     whole, fine = _agreement(a, b, at)
-    same = (whole > SIMILAR_PICTURE - 0.1) & (fine > needed - 0.4)
+    same = (whole > SIMILAR_PICTURE - 0.1) & (fine > least - 0.4)
     near = np.flatnonzero(same)
     if len(near):
         a, b = a[near], b[near]
         at = align(_smooth(a, 1.5), _smooth(b, 1.5), FINE_STEPS, at[near])
         whole, fine = _agreement(a, b, at)
-        same[near] = (whole > SIMILAR_PICTURE) & (fine > needed[near])
+        enough = np.where(whole > EQUAL_PICTURE, least[near], needed[near])
+        same[near] = (whole > SIMILAR_PICTURE) & (fine > enough)
         same[near] &= _same_colours(colours_a[near], colours_b[near], at)
     return same
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from core.runs.run import Run
     from core.training.config import TrainingConfig
 
-Data = Annotated[Path, typer.Argument(help="A zip of class folders, or a folder of them.")]
+Data = Annotated[Path, typer.Argument(help="A zip or tar of class folders, or a folder of them.")]
 BackboneName = Annotated[str | None, typer.Option(help="Name of the backbone.")]
 ConfigFile = Annotated[
     Path | None, typer.Option(help="JSON file of settings, instead of a preset.")
@@ -132,13 +132,13 @@ def ingested(
         BadInput: it cannot be learned from.
     """
     from core import intake
-    from core.archive.sources import printable
+    from core.archive.sources import printable, stem
     from core.dataset import grouping
 
     grouping.check(group_by)
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         folder = Path(scratch)
-        name = printable(Path(data.stem))
+        name = stem(printable(Path(data.name)))
         examined = intake.take_in(existing(data), name, folder, settings, progress)
         examined = grouped(unblocked(examined, folder, settings, say), group_by, say)
         report_findings(examined, say)
@@ -180,14 +180,14 @@ def unblocked(
     from core import intake
     from core.checks import Severity
 
-    blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
-    if remedies := [finding.remedy for finding in blocking if finding.remedy is not None]:
-        for finding in blocking:
-            say(finding.sentence)
-        for remedy in remedies:
-            say(f"{remedy.label}: done.")
+    remedies = []
+    for finding in examined.findings:
+        if finding.remedy is not None and finding.resolved_by_default:
+            say(f"{finding.sentence} {finding.remedy.label}: done.")
+            remedies.append(finding.remedy)
+    if remedies:
         examined = intake.apply_remedies(folder, remedies, settings)
-        blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
+    blocking = [f for f in examined.findings if f.severity is Severity.BLOCKS]
     if blocking:
         raise BadDataset(" ".join(finding.sentence for finding in blocking))
     return examined

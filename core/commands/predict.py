@@ -185,7 +185,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a model on other pictures of its classes."""
-    from core.evaluation import describe
+    from core.evaluation import describe, wording
     from core.predict import lookup
 
     settings = host()
@@ -210,6 +210,13 @@ def evaluate(
         print_json(report.model_dump(mode="json"))
         return
     typer.echo(report.headline)
+    macro = report.macro
+    typer.echo(
+        f"Macro averages: precision {describe(macro.precision)}, recall {describe(macro.recall)}, "
+        f"F1 {describe(macro.f1)}"
+    )
+    if gaps := wording.undefined(report):
+        typer.echo(gaps)
     for sets in report.certainty.sets:
         typer.echo(
             f"Right class in the prediction set: {describe(sets.coverage)}, promised "

@@ -14,7 +14,11 @@ SHOWN = 5
 
 
 def interpret(
-    name: str, pictures: Sequence[str], others: Sequence[Member], files: Extraction
+    name: str,
+    pictures: Sequence[str],
+    others: Sequence[Member],
+    files: Extraction,
+    fewest_classes: int = 2,
 ) -> tuple[layout.Layout, tuple[Note, ...]]:
     """The class and split of each picture: from folders, else from tables or file names.
 
@@ -23,18 +27,19 @@ def interpret(
         pictures: names of the readable pictures.
         others: all other files.
         files: what was extracted.
+        fewest_classes: that are accepted.
 
     Raises:
-        BadDataset: there are no labels, fewer than two classes, or labels of parts of pictures.
+        BadDataset: there are no labels, too few classes, or labels of parts of pictures.
     """
     inferred = layout.infer(pictures)
     source = None
-    if len(inferred.classes) < 2 or _is_flat_split(inferred):
+    if len(inferred.classes) < fewest_classes or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others) or label_files.in_names(pictures)
         if source:
             labels = [source.labels.get(picture, ("", "")) for picture in pictures]
             inferred = layout.with_labels(pictures, labels)
-    _check_classes(name, inferred, files)
+    _check_classes(name, inferred, files, fewest_classes)
     return inferred, tuple(_notes(pictures, inferred, source, files))
 
 
@@ -44,8 +49,10 @@ def _is_flat_split(inferred: layout.Layout) -> bool:
     return None not in roles and "train" in roles
 
 
-def _check_classes(name: str, inferred: layout.Layout, files: Extraction) -> None:
-    """Check that there are at least two classes."""
+def _check_classes(
+    name: str, inferred: layout.Layout, files: Extraction, fewest_classes: int
+) -> None:
+    """Check that there are enough classes."""
     nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
     if not inferred.assignments and nested:
         raise BadDataset(
@@ -68,7 +75,7 @@ def _check_classes(name: str, inferred: layout.Layout, files: Extraction) -> Non
             f"Expected class folders; {name} has pictures directly in {prose.listed(classes)}, and "
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
         )
-    if len(classes) < 2:
+    if len(classes) < fewest_classes:
         raise BadDataset(
             f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
             "with pictures of something else."
@@ -131,7 +138,7 @@ def _notes(
         notes.append(
             Note(
                 code="encoding",
-                sentence="The zip does not say how its names are encoded. They were read as "
+                sentence="The archive does not say how its names are encoded. They were read as "
                 f"{ENCODINGS[used]}: {', '.join(names)}.",
                 warns=bool(others),
                 encodings=files.encodings,
@@ -141,8 +148,8 @@ def _notes(
         notes.append(
             Note(
                 code="encoding",
-                sentence="The zip does not say how its names are encoded, and no encoding fits: "
-                f"{', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
+                sentence="The archive does not say how its names are encoded, and no encoding "
+                f"fits: {', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
                 warns=True,
             )
         )

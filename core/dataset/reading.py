@@ -39,6 +39,7 @@ def read(
     *,
     name: str | None = None,
     thumbnails: Path | None = None,
+    fewest_classes: int = 2,
 ) -> Dataset:
     """Read a zip of class folders, or a folder of them in place.
 
@@ -52,10 +53,11 @@ def read(
         progress: called with the current step, the finished items and their total.
         name: of the dataset; the name of the source if None.
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
+        fewest_classes: that are accepted; one is enough to evaluate a model on.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
-        BadDataset: there are fewer than two classes.
+        BadDataset: there are fewer classes.
         LimitExceeded: the pictures exceed a limit.
     """
     deadline = time.monotonic() + settings.intake_seconds
@@ -64,7 +66,7 @@ def read(
     else:
         files, base = extract(source, pictures, settings, progress), pictures
     results = _fingerprint(files.members, thumbnails, settings, deadline, progress)
-    dataset = _assemble(name or source.name, files, results, settings, base)
+    dataset = _assemble(name or source.name, files, results, settings, base, fewest_classes)
     pictures.mkdir(parents=True, exist_ok=True)
     Fingerprints.of([r for r in results if isinstance(r, Fingerprint)]).save(pictures)
     return dataset
@@ -160,6 +162,7 @@ def _assemble(
     results: Sequence[Fingerprint | str],
     settings: Settings,
     base: Path | None,
+    fewest_classes: int,
 ) -> Dataset:
     """Assign readable pictures to classes; paths are relative to `base` if given."""
     readable: list[tuple[Member, Fingerprint]] = []
@@ -172,7 +175,7 @@ def _assemble(
         else:
             readable.append((member, result))
     names = [member.name for member, _ in readable]
-    inferred, notes = interpretation.interpret(name, names, others, files)
+    inferred, notes = interpretation.interpret(name, names, others, files, fewest_classes)
     _check_limits(name, inferred, settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []

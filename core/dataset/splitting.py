@@ -8,14 +8,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from core.dataset import balanced
 from core.dataset.examples import Dataset, Example
 from core.dataset.layout import Split
 from core.errors import BadConfig
 
 TRIES = 20
 """Most attempts to leave enough for training."""
-DEALT, FEWEST_DEALS, MOST_DEALS = 1_000_000, 10, 100
-"""Pictures over all attempts to split chosen groups evenly, and how many attempts these may be."""
 BURST = re.compile(r"burst \d+, (?=\d+\.jpg$)")
 """How names of captured pictures begin, as `core.capture` writes them."""
 Unit = list[int]
@@ -35,10 +34,9 @@ def split(
     Each class is divided in the given proportions. Pictures that share a `group`, a `group_name` or
     their bytes stay together, as a unit, and each unit has the same chances. A class with three or
     more units has at least one picture in each requested split; with two, in training and test;
-    with one, in training. Groups that the visitor chose may hold pictures of several classes: of
-    several random splits, the one is used whose classes come closest to the proportions, so their
-    chances differ somewhat. The result depends on the bytes of the pictures and the seed, not on
-    their order.
+    with one, in training. Groups that the visitor chose may hold pictures of several classes; they
+    have the same chances, too, and the split is balanced as far as these allow. The result depends
+    on the bytes of the pictures and the seed, not on their order.
 
     A dataset that is already split is returned unchanged. A predefined split is kept; if it has
     no validation pictures, some are taken from training, as many as without the predefined split.
@@ -69,7 +67,7 @@ def split(
         shares = {"validation": 0 if "validation" in present else validation / (1 - test)}
     random = np.random.default_rng(seed)
     unassigned = [index for index, part in enumerate(splits) if part is None]
-    assign_all = _assign_evenly if dataset.grouped_by else _assign_classes
+    assign_all = _assign_together if dataset.grouped_by else _assign_classes
     classes = _by_class(dataset.examples, unassigned)
     assigned = assign_all(dataset.examples, classes, shares, learned, random)
     for part, indices in assigned.items():
@@ -209,40 +207,29 @@ def _assign_classes(
     return assigned
 
 
-def _assign_evenly(
+def _assign_together(
     examples: Sequence[Example],
     classes: list[list[Unit]],
     shares: dict[Split, float],
     learned: Collection[str],
     random: np.random.Generator,
 ) -> dict[Split, list[int]]:
-    """The best of several assignments of units that may hold pictures of several classes.
+    """Assign units that may hold pictures of several classes, each with the same chances."""
+    everything = [units[i] for units in classes for i in random.permutation(len(units))]
+    before, new = _by_learned(examples, everything, learned)
+    shares = _of_new(before, new, shares)
+    number = 1 + max(example.label for example in examples)
 
-    Half of them are class by class, half of all units at once: class by class, a class of two
-    groups would leave nothing for validation.
-    """
-    together = [[unit for members in classes for unit in members]]
-    labels = np.array([example.label for example in examples], np.int64)
-    tries = int(np.clip(DEALT / len(examples), FEWEST_DEALS, MOST_DEALS))
-    deals = (
-        _assign_classes(examples, classes if n % 2 else together, shares, learned, random)
-        for n in range(tries)
-    )
-    return min(deals, key=lambda assigned: _unevenness(labels, assigned, shares))
+    def counts(units: list[Unit]) -> np.ndarray:
+        labels = ([examples[index].label for index in unit] for unit in units)
+        rows = [np.bincount(members, minlength=number) for members in labels]
+        return np.array(rows).reshape(-1, number)
 
-
-def _unevenness(
-    labels: np.ndarray, assigned: dict[Split, list[int]], shares: dict[Split, float]
-) -> float:
-    """How far the classes are from their shares; empty splits and missing classes weigh most."""
-    parts: dict[Split, float] = {"train": 1 - sum(shares.values()), **shares}
-    number = labels.max() + 1
-    counts = np.stack([np.bincount(labels[assigned.get(p, [])], minlength=number) for p in parts])
-    counts = counts[:, counts.sum(axis=0) > 0]
-    wanted = np.array(list(parts.values()))
-    far = np.abs(counts / counts.sum(axis=0) - wanted[:, np.newaxis]).mean(axis=1).sum()
-    missing = (counts == 0).mean(axis=1) * (wanted > 0)
-    return float(far + 10 * missing[0] + missing.sum() + 100 * (missing == 1).sum())
+    assigned = balanced.divide(counts(new), shares, random, counts(before).sum(axis=0) > 0)
+    parts: dict[Split, list[int]] = {"train": [i for unit in before for i in unit]}
+    for unit, part in zip(new, assigned, strict=True):
+        parts.setdefault(part, []).extend(unit)
+    return parts
 
 
 def _assign_class(
@@ -253,18 +240,33 @@ def _assign_class(
     random: np.random.Generator,
 ) -> dict[Split, list[int]]:
     """Assign the units of a class; those with pictures learned from before are for training."""
+    before, new = _by_learned(examples, units, learned)
+    if not new:
+        return {"train": [i for unit in before for i in unit]}
+    for_training = 0 if before else 1
+    assigned = assign(new, _of_new(before, new, shares), random, for_training=for_training)
+    assigned["train"] = [*assigned.get("train", []), *(i for unit in before for i in unit)]
+    return assigned
+
+
+def _by_learned(
+    examples: Sequence[Example], units: list[Unit], learned: Collection[str]
+) -> tuple[list[Unit], list[Unit]]:
+    """Units with pictures learned from before, and the others."""
     before: list[Unit] = []
     new: list[Unit] = []
     for unit in units:
         (before if any(examples[i].sha256 in learned for i in unit) else new).append(unit)
-    if not new:
-        return {"train": [i for unit in before for i in unit]}
-    if before:  # validation and test are shares of all, as far as the new ones go
-        larger, most = sum(map(len, units)) / sum(map(len, new)), sum(shares.values()) or 1.0
-        shares = {part: share * min(larger, 1 / most) for part, share in shares.items()}
-    assigned = assign(new, shares, random, for_training=0 if before else 1)
-    assigned["train"] = [*assigned.get("train", []), *(i for unit in before for i in unit)]
-    return assigned
+    return before, new
+
+
+def _of_new(before: list[Unit], new: list[Unit], shares: dict[Split, float]) -> dict[Split, float]:
+    """Shares of the new pictures that are these shares of all, as far as the new ones go."""
+    if not before or not new:
+        return shares
+    larger = 1 + sum(map(len, before)) / sum(map(len, new))
+    most = sum(shares.values()) or 1.0
+    return {part: share * min(larger, 1 / most) for part, share in shares.items()}
 
 
 def _deal(

@@ -146,7 +146,7 @@ def of_averages(
         )
         return _difference(float(value[0]), draws)
 
-    return difference("recall", "balanced"), difference("f1", "macro")
+    return difference("recall", "macro"), difference("f1", "macro")
 
 
 def of_log_loss(

@@ -10,9 +10,9 @@ from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Averages, ClassScore, Estimate
 
 Metric = Literal["precision", "recall", "f1"]
-Averaging = Literal["macro", "balanced", "weighted"]
-"""Macro averages cover the classes with pictures or predictions, balanced ones those with pictures;
-weighted ones weight classes by their pictures."""
+Averaging = Literal["macro", "weighted"]
+"""Macro averages are over the classes for which the metric is defined, so that macro recall is
+balanced accuracy; weighted ones weight classes by their pictures, and 0 / 0 counts as 0."""
 
 
 class ClassCounts(NamedTuple):
@@ -92,8 +92,8 @@ def resample(
 
 
 def mean(counts: ClassCounts, metric: Metric, averaging: Averaging) -> Floats:
-    """An average over classes, (…,), with scikit-learn's defaults; 0 / 0 counts as 0."""
-    weights = _weights(counts, averaging)
+    """An average over classes, (…,)."""
+    weights = _weights(counts, metric, averaging)
     return _ratio((weights * _values(counts, metric)).sum(axis=-1), weights.sum(axis=-1))
 
 
@@ -143,19 +143,20 @@ def average(
 
     def estimate(metric: Metric, averaging: Averaging) -> Estimate:
         values, low, high, trials = bounds[metric]
-        # 0 / 0 is 0 by definition, without any uncertainty.
+        # 0 / 0 has weight 0, or counts as 0 without any uncertainty.
         low, high = np.where(trials > 0, low, values), np.where(trials > 0, high, values)
-        weights = _weights(tally, averaging)
+        weights = _weights(tally, metric, averaging)
         outer = intervals.weighted_mean(values, low, high, weights / weights.sum())
         inner = intervals.percentiles(mean(draws, metric, averaging))
         ends = np.clip(np.array([*outer, *inner], float), 0, 1)
         return intervals.around(float(mean(tally, metric, averaging)), *ends.tolist())
 
+    recall = estimate("recall", "macro")
     return (
-        estimate("recall", "balanced"),
+        recall,
         Averages(
             precision=estimate("precision", "macro"),
-            recall=estimate("recall", "macro"),
+            recall=recall,
             f1=estimate("f1", "macro"),
         ),
         Averages(
@@ -197,15 +198,13 @@ def _values(counts: ClassCounts, metric: Metric) -> Floats:
             return _ratio(2 * hits, support + predicted)
 
 
-def _weights(counts: ClassCounts, averaging: Averaging) -> Ints | Floats:
+def _weights(counts: ClassCounts, metric: Metric, averaging: Averaging) -> Ints | Floats:
     """Weight of each class in an average, (…, k), up to a factor."""
-    match averaging:
-        case "macro":
-            return ((counts.support + counts.predicted) > 0).astype(np.int64)
-        case "balanced":
-            return (counts.support > 0).astype(np.int64)
-        case "weighted":
-            return counts.support
+    _, support, predicted = counts
+    if averaging == "weighted":
+        return support
+    trials = {"precision": predicted, "recall": support, "f1": support + predicted}
+    return (trials[metric] > 0).astype(np.int64)
 
 
 def _bounds(counts: ClassCounts, effects: Effects) -> dict[Metric, _Bounds]:

@@ -3,7 +3,8 @@
 import math
 from decimal import ROUND_HALF_UP, Decimal
 
-from core.evaluation.report import Confusion, Estimate
+from core.evaluation.report import Confusion, Estimate, Report
+from core.system import prose
 
 MOSTLY = 0.5
 OFTEN = 0.1
@@ -20,6 +21,35 @@ def describe(estimate: Estimate | None, *, percent: bool = True) -> str:
         return "–"
     value, low, high = figures(estimate, percent=percent)
     return f"{value} % ({low}–{high})" if percent else f"{value} ({low}–{high})"
+
+
+def undefined(report: Report, *, shown: int = 3) -> str:
+    """Which figures are undefined for want of pictures or predictions, or an empty string.
+
+    Args:
+        report: of an evaluation.
+        shown: names of classes that are listed.
+    """
+    classes = len(report.per_class)
+    missing = {
+        metric: [row.name for row in report.per_class if getattr(row, metric) is None]
+        for metric in ("recall", "precision")
+    }
+    parts = [
+        f"{metric} of {prose.listed(names, shown)}, {why}"
+        for (metric, names), why in zip(
+            missing.items(),
+            ("without pictures in the test set", "which the model predicts for none"),
+            strict=True,
+        )
+        if names
+    ]
+    if not parts:
+        return ""
+    over = " and ".join(
+        f"{metric} over {classes - len(names):,}" for metric, names in missing.items()
+    )
+    return f"Undefined: {'; '.join(parts)}. Macro averages: {over} of {classes:,} classes."
 
 
 def figures(estimate: Estimate, *, percent: bool = True) -> tuple[str, str, str]:

@@ -50,6 +50,8 @@ def take_in(
     settings: Settings,
     progress: Progress | None = None,
     notes: Iterable[Finding] = (),
+    *,
+    fewest_classes: int = 2,
 ) -> Intake:
     """Take in a zip or a folder of class folders.
 
@@ -60,6 +62,7 @@ def take_in(
         settings: the limits.
         progress: called with the current step, the finished items and their total.
         notes: findings to report along with those of the checks.
+        fewest_classes: that are accepted.
 
     Raises:
         BadInput: the upload cannot be used.
@@ -67,7 +70,13 @@ def take_in(
     """
     folder.mkdir(parents=True, exist_ok=True)
     dataset = datasets.read(
-        source, pictures(folder), settings, progress, name=name, thumbnails=folder / THUMBNAILS
+        source,
+        pictures(folder),
+        settings,
+        progress,
+        name=name,
+        thumbnails=folder / THUMBNAILS,
+        fewest_classes=fewest_classes,
     )
     dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
     intake = Intake(

@@ -94,7 +94,7 @@ def unpack(
     with _new_upload(settings, by) as upload:
         path = upload.path / ZIP
         copy(stream, path, settings)
-        pictures = sources.in_zip(path, upload.pictures, settings, prefix=prefix)
+        pictures = sources.in_archive(path, upload.pictures, settings, prefix=prefix)
         path.unlink()
     return upload, pictures
 

@@ -16,7 +16,7 @@ from core.backbones import Backbone, imagenet_labels, serving
 from core.errors import RunDamaged
 from core.model import heatmap
 from core.model.appearance import Appearance
-from core.model.decision import UNCONDITIONAL, Decision, PredictionSet, Verdict
+from core.model.decision import IMAGENET, UNCONDITIONAL, Decision, PredictionSet, Verdict
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.settings import Settings
@@ -161,6 +161,7 @@ class Classifier:
             labels=imagenet_labels(),
             size=backbone.size,
             crop=backbone.crop,
+            decision=IMAGENET,
         )
 
     def with_head(self, head: DenseHead, labels: tuple[str, ...]) -> Classifier:

@@ -84,3 +84,6 @@ class Decision:
 
 UNCONDITIONAL = Decision()
 """Answers every picture, with one class."""
+IMAGENET = Decision(threshold=0.2)
+"""Of backbones as they come. EfficientNet-Lite0 stays below it on 4 of 120 photographs of its
+classes, and on 35 of 80 sketches and leaves, which have none of them."""

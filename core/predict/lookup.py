@@ -118,6 +118,7 @@ def evaluate_on(
     import numpy as np
 
     from core import intake
+    from core.archive import sources
     from core.dataset import splitting
     from core.evaluation import evaluate
     from core.model import batch
@@ -126,7 +127,10 @@ def evaluate_on(
     set_level = classifier.decision.set_level
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        dataset = group(intake.take_in(source, source.stem, Path(scratch), settings)).dataset
+        taken = intake.take_in(
+            source, sources.stem(source.name), Path(scratch), settings, fewest_classes=1
+        )
+        dataset = group(taken).dataset
         unknown = [label for label in dataset.classes if label not in indices]
         if unknown:
             raise BadDataset(

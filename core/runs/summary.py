@@ -50,6 +50,7 @@ class Summary(BaseModel, frozen=True):
     damaged: bool = False
     at: float = 0.0
     backbone: str = ""
+    preset: str = ""
     classes: tuple[str, ...] = ()
     pictures: int = 0
     accuracy: Estimate | None = None
@@ -107,9 +108,11 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
     try:
         dataset = _Data.model_validate_json((path / DATASET).read_bytes())
         known |= {"name": dataset.name, "data": dataset.name}
+        config = run.config()
         line = Summary(
             **known,
-            backbone=run.config().backbone,
+            backbone=config.backbone,
+            preset=config.preset,
             classes=dataset.classes,
             pictures=len(dataset.examples),
         )

@@ -8,10 +8,13 @@ import json
 import logging
 import sys
 import time
+from collections import Counter
 
 LOGGER = logging.getLogger("tusker")
 ID_LENGTH = 8
 """Characters of an id that are logged."""
+PER_MINUTE = 20
+"""How often the same line of another library is logged."""
 _DETAILS = "details"
 
 
@@ -38,6 +41,33 @@ def start() -> None:
     handler.setFormatter(JsonLines())
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
+
+
+def bound() -> None:
+    """Limit how often other libraries log the same thing, which a client may cause at will."""
+    limit = Repeats()
+    for name in {*logging.root.manager.loggerDict, "asyncio", "uvicorn.error"}:
+        if not name.startswith(LOGGER.name):
+            logging.getLogger(name).addFilter(limit)
+
+
+class Repeats(logging.Filter):
+    """Lets the same line of code log a few times per minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._minute, self._counts = 0.0, Counter[tuple[str, int]]()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is logged."""
+        if record.created - self._minute >= 60:
+            self._minute = record.created
+            self._counts.clear()
+        place = record.pathname, record.lineno
+        self._counts[place] += 1
+        if self._counts[place] == PER_MINUTE:
+            record.msg = f"{record.msg} (no more of these within this minute)"
+        return self._counts[place] <= PER_MINUTE
 
 
 class JsonLines(logging.Formatter):

@@ -33,6 +33,17 @@ WIDE, NARROW = 1400, 400
 PATIENCE = 60_000
 """Milliseconds that a page may take to settle."""
 
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+_RUN_AXE = """async only => {
+    const some = only && { runOnly: only };
+    const rules = Object.fromEntries(
+        ["target-size", "label-content-name-mismatch"].map(rule => [rule, { enabled: true }]));
+    const { violations } = await axe.run(document, some ?? { rules });
+    return violations.filter(({ id }) => id !== "presentation-role-conflict").flatMap(
+        ({ id, nodes }) => nodes.map(({ html, any, all, none }) =>
+            `${id}: ${html.slice(0, 200)}: ${[...any, ...all, ...none][0]?.message}`));
+}"""
+
 _SETTLED = """quiet => {
     const app = document.querySelector('[data-testid="stApp"]');
     const idle = app?.dataset.testScriptState === "notRunning"
@@ -119,8 +130,8 @@ def start_button(page: Page) -> Locator:
 
 
 def choose(page: Page, option: str) -> None:
-    """Choose an option of a segmented control."""
-    page.get_by_role("radio", name=option).first.click()
+    """Choose one of a few options."""
+    page.get_by_role("radio", name=option).first.evaluate("radio => radio.click()")
     settle(page)
 
 
@@ -142,6 +153,22 @@ def upload(page: Page, *files: Path, index: int = 0) -> None:
 def overflow(page: Page) -> int:
     """Pixels by which the page is wider than its window."""
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds on the page in both colour schemes; nothing where npm has not installed axe.
+
+    Left out is Streamlit's own frame of an uploader, which axe thinks minor.
+    """
+    if not AXE.is_file():
+        return []
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(_RUN_AXE, None)
+    page.emulate_media(color_scheme="dark")
+    settle(page)
+    found += page.evaluate(_RUN_AXE, ["color-contrast"])
+    page.emulate_media(color_scheme="light")
+    return found
 
 
 def photograph(page: Page, path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_run_from_before_there_were_sets_offers_none(visitor: Visitor, run: Ru
     run.complete_with("odd names", 0.0, 0.0)
     visitor.open("reports", run=run.id, view="Certainty")
     assert "Train again to get them." in visitor.reads()
-    assert not any("No sets" in control.options for control in visitor.at.segmented_control)
+    assert not any("No sets" in control.options for control in visitor.at.radio)
 
 
 def test_several_likely_classes_are_named_under_the_bars_but_not_for_strange_pictures(

@@ -72,7 +72,7 @@ def test_the_better_run_is_named_with_its_figures(
     pictures = worse.report().pictures
     assert f"B is better than A: 7 more of {pictures} pictures" in visitor.reads()
     assert "(p = 0.016)" in visitor.reads()
-    rows = cells(visitor, "")
+    rows = cells(visitor, "Figure")
     accuracies = [describe(run.report().accuracy) for run in (worse, better)]
     assert rows["Accuracy"][0] == accuracies[0]
     assert rows["Accuracy"][1].split()[-1] == "better"
@@ -94,7 +94,7 @@ def test_another_reference_reverses_the_comparison(
     compare(visitor, worse, better).press("Make it the reference")
     assert visitor.at.query_params[state.COMPARE] == f"{better.id},{worse.id}"
     assert "B is worse than A: 7 fewer" in visitor.reads()
-    rows = cells(visitor, "")
+    rows = cells(visitor, "Figure")
     assert rows["Accuracy"][0].endswith("best") and rows["Accuracy"][1].endswith("worse")
 
 
@@ -104,7 +104,7 @@ def test_a_difference_that_may_be_chance_is_not_called_better(
     compare(visitor, right_on([0, 1, 2, 3]), right_on([0, 1, 2, 4, 5]))
     assert "No difference that" in visitor.reads()
     assert "A predicts 4 correctly, B 5" in visitor.reads()
-    said = str(cells(visitor, ""))
+    said = str(cells(visitor, "Figure"))
     assert not any(word in said for word in ("better", "worse", "best", "smallest"))
 
 
@@ -145,7 +145,7 @@ def test_other_test_pictures_are_not_paired(visitor: Visitor, right_on: Callable
         "the same." in visitor.reads()
     )
     assert "Which pictures changed?" not in visitor.reads()
-    assert "better" not in str(cells(visitor, ""))
+    assert "better" not in str(cells(visitor, "Figure"))
 
 
 def test_only_settings_that_differ_are_listed(
@@ -190,7 +190,7 @@ def test_names_are_shown_as_they_are(visitor: Visitor, right_on: Callable[..., R
     first.annotate(lambda said: said.named(NASTY))
     compare(visitor, first, second)
     assert {f"A · {NASTY}", f"B · {second.title}"} <= set(visitor.buttons())
-    (figures,) = [t.value for t in visitor.at.table if not t.value.columns[0]]
+    (figures,) = [t.value for t in visitor.at.table if t.value.columns[0] == "Figure"]
     assert [reading(name) for name in figures.columns[1:]] == [
         f"A · {NASTY}",
         f"B · {second.title}",

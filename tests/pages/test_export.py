@@ -25,7 +25,7 @@ FILES = {"Report as one HTML file", "Report as JSON", "Download MODEL_CARD.md"}
 
 def test_the_model_the_report_and_the_card_can_be_downloaded(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id, view="Export")
-    groups = [heading.value for heading in visitor.at.subheader]
+    groups = [heading.value for heading in visitor.at.header]
     assert groups[-4:] == ["The model", "In your code", "The report", "The model card"]
     assert set(visitor.buttons()) >= FILES
     assert visitor.download("Download MODEL_CARD.md").decode() == card.card(run)

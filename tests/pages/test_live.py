@@ -63,7 +63,7 @@ def stopped(
 
 
 def subheaders(visitor: Visitor) -> list[str]:
-    return [each.value for each in visitor.at.subheader]
+    return [each.value for each in visitor.at.header]
 
 
 @pytest.mark.parametrize("state", EARLY, ids=str)

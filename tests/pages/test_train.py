@@ -28,7 +28,7 @@ def _zip(**members: bytes) -> bytes:
 
 
 def _steps(visitor: Visitor) -> list[str]:
-    return [heading.value for heading in visitor.at.subheader]
+    return [heading.value for heading in visitor.at.header]
 
 
 def test_the_sample_is_uploaded_and_trained_with_one_press_each(
@@ -171,24 +171,30 @@ def test_the_model_can_be_tried_before_its_file_is_verified(visitor: Visitor, ru
         assert "Download LiteRT" in visitor.buttons()
 
 
-def test_a_remedy_is_applied_and_undone(visitor: Visitor) -> None:
+def test_a_safe_remedy_is_applied_said_undone_and_kept_with_the_upload(visitor: Visitor) -> None:
     same = encoded(draw(0, size=64, seed=99))
     pictures = {
         f"{name}/{i}.png": encoded(draw(label, size=64, seed=i))
-        for label, name in enumerate("ab")
+        for label, name in enumerate(("Daisy", "rose", "daisy"))
         for i in range(4)
     }
     visitor.open("train").give(
-        ("twice.zip", _zip(**pictures, **{"a/x.png": same, "b/x.png": same}))
+        ("twice.zip", _zip(**pictures, **{"Daisy/x.png": same, "rose/x.png": same}))
     )
     visitor.until(lambda: "in two classes" in visitor.reads())
-    assert _steps(visitor) == [*STEPS[:1]], "it blocks"
-    visitor.press("Leave out 2 pictures")
-    assert _steps(visitor) == [*STEPS]
-    assert "8 pictures" in visitor.reads()
-    visitor.press("Undo")
+    assert _steps(visitor) == [*STEPS], "nothing blocks"
+    assert "2 classes · 12 pictures" in visitor.reads()
+    assert "Merge into Daisy: done." in visitor.reads()
+    visitor.at.button(key="undo 0").click()  # what blocks comes first
+    visitor.see()
     assert _steps(visitor) == [*STEPS[:1]]
-    assert "10 pictures" in visitor.reads()
+    assert "2 classes · 14 pictures" in visitor.reads()
+
+    later = Visitor().open("train", upload=visitor.at.query_params["upload"])
+    assert _steps(later) == [*STEPS[:1]], "it is not applied again"
+    later.press("Leave out 2 pictures")
+    assert _steps(later) == [*STEPS]
+    assert "2 classes · 12 pictures" in later.reads()
 
 
 def test_two_tabs_start_two_separate_trainings(

@@ -11,6 +11,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -79,23 +80,31 @@ class Session:
     def upload(self, name: str, content: bytes) -> WidgetState:
         """Give a file to the uploader of the page. Returns its state, for the next `open`."""
         uploader = next(e.file_uploader for e in self.elements if e.HasField("file_uploader"))
+        place = self.offer(name)
+        assert self.put(place.upload_url, name, content) == 204
+        state = WidgetState(id=uploader.id)
+        info = state.file_uploader_state_value.uploaded_file_info.add()
+        info.name, info.size, info.file_id = name, len(content), place.file_id
+        info.file_urls.CopyFrom(place)
+        return state
+
+    def offer(self, name: str) -> FileURLs:
+        """Have the server offer an address for a file."""
         message = BackMsg()
         message.file_urls_request.request_id = uuid.uuid4().hex
         message.file_urls_request.file_names.append(name)
         message.file_urls_request.session_id = self._id
         self._send(message)
         said = self._receive_until(lambda said: said.WhichOneof("type") == "file_urls_response")
-        place = said.file_urls_response.file_urls[0]
+        return said.file_urls_response.file_urls[0]
+
+    def put(self, address: str, name: str, content: bytes) -> int:
+        """Send a file to an address. Returns the status."""
         edge = uuid.uuid4().hex
         head = f'--{edge}\r\nContent-Disposition: form-data; name="f"; filename="{name}"\r\n\r\n'
         body = head.encode() + content + f"\r\n--{edge}--\r\n".encode()
         kind = {"Content-Type": f"multipart/form-data; boundary={edge}"}
-        assert self._request("PUT", place.upload_url, body, kind).status == 204
-        state = WidgetState(id=uploader.id)
-        info = state.file_uploader_state_value.uploaded_file_info.add()
-        info.name, info.size, info.file_id = name, len(content), place.file_id
-        info.file_urls.CopyFrom(place)
-        return state
+        return self._request("PUT", address, body, kind).status
 
     def remove_upload(self, upload: WidgetState) -> None:
         """Delete an uploaded file, as its delete button does."""

@@ -13,12 +13,12 @@ SCRIPT = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 import streamlit as st
-from ui import frame
+from ui import frame, internals
 
 def fail():
     raise RuntimeError("a path of the host")
 
-frame.apologise_for_bugs()
+internals.handle_errors(frame.apologise)
 st.button("Press", on_click=fail)
 if "page" in st.query_params:
     fail()

@@ -16,12 +16,11 @@ MANY = 40
 
 
 def per_class(report: Report, measure: Measure = "f1") -> go.Figure:
-    """One measure of every class as a bar, the worst first, its interval as a line.
+    """One measure of every class as a bar, in their order, its interval as a line.
 
-    Classes for which the measure is not defined come last and say so.
+    Classes for which the measure is not defined say so.
     """
     scores = [(getattr(score, measure), score) for score in report.per_class]
-    scores.sort(key=lambda pair: 2.0 if pair[0] is None else pair[0].value)
     rows = list(range(len(scores)))
     few = len(rows) <= MANY
     estimates: list[Estimate] = [e or Estimate(value=0, low=0, high=0) for e, _ in scores]
@@ -56,7 +55,12 @@ def per_class(report: Report, measure: Measure = "f1") -> go.Figure:
         fixedrange=True,
         tickfont_size=12 if few else 10,
     )
-    finish(figure, f"{TITLES[measure]} of each class", height=(26 if few else 15) * len(rows) + 50)
+    told = (f"{s.name} {describe(e) if e else 'not defined'}" for e, s in scores)
+    finish(
+        figure,
+        f"{TITLES[measure]} of each class: {', '.join(told)}",
+        height=(26 if few else 15) * len(rows) + 50,
+    )
     if not few:
         # Plotly would draw everything twice for a margin that it works out by itself.
         figure.update_layout(margin={"l": 112, "r": 24, "t": 32, "b": 4})

@@ -1,5 +1,6 @@
 """A confusion matrix whose cells can be clicked, of 2 to 100 classes and more."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ Share = Literal["count", "row", "column"]
 
 NUMBERED = 20
 """Up to so many classes, cells carry their numbers, and empty ones can be clicked too."""
+TOLD = 60
+"""Cells with mistakes that the text alternative names."""
 NAMED = 30
 """Up to so many classes, the columns carry names."""
 
@@ -28,7 +31,7 @@ def confusion_matrix(
 ) -> go.Figure:
     """Actual classes down, predicted across, correct answers and mistakes in two colours.
 
-    Classes that are often confused stand next to each other.
+    Classes have the order that they have on every other chart of the report.
 
     Transparent squares lie over the cells, because a heat map reports no clicks; `customdata`
     of each is (actual class, predicted class, pictures), classes as indices. Beyond 20 classes
@@ -39,12 +42,10 @@ def confusion_matrix(
         values: what cells show: pictures, or per cent of their row or column.
         chosen: actual and predicted class of a cell to put a frame around.
     """
-    places = list(report.confusion.order)
-    counts = np.array(report.confusion.counts)[np.ix_(places, places)]
+    counts = np.array(report.confusion.counts)
     shares = by_column(counts) if values == "column" else by_row(counts)
     shown = counts if values == "count" else 100 * shares
-    size = len(places)
-    names = [report.classes[i] for i in places]
+    size, names = len(counts), report.classes
     diagonal = np.eye(size, dtype=bool)
     gap = 2 if size <= NUMBERED else 1 if size <= 50 else 0
     # Small cells without a number have to be seen from afar.
@@ -80,7 +81,7 @@ def confusion_matrix(
         selected_marker={"color": tint(NEUTRAL, 0.6), "size": max(8, 0.7 * _row_height(size))},
         unselected_marker={"opacity": 1},
         customdata=[
-            [places[r], places[c], int(counts[r, c])] for r, c in zip(rows, columns, strict=True)
+            [int(r), int(c), int(counts[r, c])] for r, c in zip(rows, columns, strict=True)
         ],
         text=[
             f"Actual <b>{literal(names[r])}</b><br>Predicted <b>{literal(names[c])}</b><br>"
@@ -103,7 +104,7 @@ def confusion_matrix(
             for r, c in zip(*np.nonzero(counts), strict=True)
         ]
     if chosen is not None:
-        row, column = (places.index(label) for label in chosen)
+        row, column = chosen
         # At least as large as can be seen, where cells are small.
         around = max(0.5, size / 100)
         figure.add_shape(
@@ -121,7 +122,8 @@ def confusion_matrix(
         ticktext=[literal(name, 12) for name in names],
         range=[-0.5, size - 0.5],
         side="top",
-        tickangle=0 if size <= 3 else -90,
+        tickangle=None if every else -90,
+        autotickangles=[0, -90],  # horizontal where they fit
         tickfont_size=small,
         showticklabels=size <= NAMED,
         title_text="Predicted" if every else "Actual ↓   Predicted →",
@@ -137,8 +139,9 @@ def confusion_matrix(
     )
     # A click anywhere in a cell is nearest to its own square where every cell has one.
     figure.update_layout(hoverdistance=-1 if every else 4)
-    alt = "Confusion matrix: actual classes down, predicted classes across"
-    finish(figure, alt, height=150 + size * _row_height(size), showlegend=False)
+    finish(
+        figure, _alternative(counts, names), height=150 + size * _row_height(size), showlegend=False
+    )
     if not every:
         # Plotly would draw everything twice for margins that it works out by itself.
         top = 100 if size <= NAMED else 36
@@ -147,6 +150,21 @@ def confusion_matrix(
         figure.update_xaxes(automargin=False)
         figure.update_yaxes(automargin=False)
     return figure
+
+
+def _alternative(counts: np.ndarray, names: Sequence[str]) -> str:
+    """The numbers of the matrix in words, those of the most frequent mistakes where it is large."""
+    rows, columns = np.nonzero(counts * (1 - np.eye(len(names), dtype=int)))
+    mistakes = sorted(
+        zip(rows.tolist(), columns.tolist(), strict=True), key=lambda cell: -counts[cell]
+    )
+    hits = [f"{name} {counts[i, i]} of {counts[i].sum()}" for i, name in enumerate(names)]
+    told = [f"{counts[r, c]} {names[r]} predicted {names[c]}" for r, c in mistakes[:TOLD]]
+    more = [f"and {len(mistakes) - TOLD} more cells"] if len(mistakes) > TOLD else []
+    return (
+        "Confusion matrix, actual classes down, predicted classes across. "
+        f"Correct: {', '.join(hits)}. Mistakes: {', '.join(told + more) or 'none'}."
+    )
 
 
 def _row_height(size: int) -> int:

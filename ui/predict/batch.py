@@ -12,7 +12,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.archive.sources import Source, is_zip
+from core.archive.sources import Source, is_archive
 from core.errors import LimitExceeded, TuskerError
 from core.intake import uploads
 from core.intake.uploads import Upload
@@ -134,16 +134,16 @@ def _begin(batch: Batch, model: str, settings: Settings) -> BatchProgress:
     try:
         with st.spinner("Reading the pictures …"):
             for file in batch.files:
-                if is_zip(file.name):
-                    file.seek(0)
+                if is_archive(file.name):
                     prefix = f"{file.name}/" if len(batch.files) > 1 else ""
-                    upload, sources = uploads.unpack(
-                        file, settings, prefix=prefix, by=state.mark(settings)
-                    )
+                    with file.open() as stream:
+                        upload, sources = uploads.unpack(
+                            stream, settings, prefix=prefix, by=state.mark(settings)
+                        )
                     progress.unpacked.append(upload)
                     pictures += sources
                 else:
-                    pictures.append(Source(file.name, file.getvalue()))
+                    pictures.append(Source(file.name, file.content))
         if len(pictures) > settings.batch_pictures:
             raise LimitExceeded(
                 f"Expected at most {settings.batch_pictures:,} pictures at once, found "
@@ -223,7 +223,7 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
             _clear(progress)
             st.info("No pictures were found.", icon=":material/help:")
         return
-    st.subheader(text.count(len(rows), "picture"))
+    st.header(text.count(len(rows), "picture"))
     verdicts = Counter(row.verdict for row in rows)
     counts = [f"{verdicts[key]:,} {name}" for key, name in OUTCOMES.items() if verdicts[key]]
     st.markdown(" · ".join(counts))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import streamlit as st
-from streamlit.typing import UploadedFile
 
 from core.bundles import ImportedModel, imported
 from core.settings import Settings
 from core.system import files
 from ui import state, widgets
+from ui.internals import Uploaded
 
 
 def offer(chosen: str, settings: Settings) -> None:
@@ -48,10 +48,11 @@ def offer(chosen: str, settings: Settings) -> None:
         widgets.show_refusal(state.IMPORT_REFUSAL)
 
 
-def _import(bundle: UploadedFile, settings: Settings) -> None:
+def _import(bundle: Uploaded, settings: Settings) -> None:
     with widgets.keep_refusal(state.IMPORT_REFUSAL):
         name = bundle.name.removesuffix(".zip")
-        model = imported.import_bundle(bundle, name, settings, by=state.mark(settings))
+        with bundle.open() as stream:
+            model = imported.import_bundle(stream, name, settings, by=state.mark(settings))
         state.remember_run(model.id)
         st.query_params.pop(state.RUN, None)
         st.query_params[state.WANTED] = model.id

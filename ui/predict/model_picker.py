@@ -28,9 +28,9 @@ def choose(settings: Settings) -> tuple[str, int]:
     own |= {model.id: models.imported_title(model) for model in models.visible_imported(settings)}
     published = {name: f"{row.title} · ImageNet" for name, row in backbones.BACKBONES.items()}
     wanted = state.parameter(state.RUN) or state.parameter(state.WANTED)
-    titles = own | published if wanted in own else published | own
+    titles = own | published
     options = list(titles)
-    first = wanted if wanted in options else options[0]
+    first = wanted if wanted in options else next(iter(published))
     # The key names the wanted model, so that a link to another one is followed.
     key = f"model {wanted}"
     chosen = st.session_state.get(key, first)
@@ -46,15 +46,20 @@ def choose(settings: Settings) -> tuple[str, int]:
         st.caption(describe(model, settings))
         count = int(st.number_input("Answers", 1, 10, 3, key="answers"))
         imported_models.offer(model, settings)
-    if wanted and wanted not in options and model == options[0]:
+    if wanted and wanted not in options and model == first:
         missing = models.explain_missing_model(settings)
         st.warning(text.plain(missing, 400), icon=":material/link_off:")
     return model, count
 
 
 def _run_title(run: Summary) -> str:
-    origin = "sample" if run.sample else "trained here"
-    return f"{text.short(run.name, 40)} · {origin}, {text.classes(len(run.classes))}"
+    parts = (
+        text.short(run.name, 40),
+        "sample" if run.sample else run.preset.capitalize(),
+        evaluation.describe(run.accuracy) if run.accuracy else "",
+        text.date(run.at),
+    )
+    return " · ".join(filter(None, parts))
 
 
 def describe(model: str, settings: Settings) -> str:

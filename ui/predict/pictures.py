@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
-from streamlit.typing import UploadedFile
 
 from core import backbones, images, runs
 from core.archive import sources
@@ -14,7 +13,8 @@ from core.errors import TuskerError
 from core.intake import samples
 from core.intake.samples import Sample
 from core.settings import Settings
-from ui import resources, state, text
+from ui import internals, resources, state, text
+from ui.internals import Uploaded
 
 UPLOAD, CAMERA, LIVE = "Upload", "Camera", "Live"  # without icons, to fit a phone
 SAMPLES = 6
@@ -35,7 +35,7 @@ class Picture:
 class Batch:
     """Zips, or more pictures than fit on the page one by one, as they were uploaded."""
 
-    files: tuple[UploadedFile, ...]
+    files: tuple[Uploaded, ...]
 
     @property
     def id(self) -> str:
@@ -46,12 +46,12 @@ class Batch:
 def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     """The controls, and what was chosen last, also before a visit to another page."""
     st.session_state.setdefault(state.SOURCE, UPLOAD)
-    source = st.segmented_control(
+    source = st.radio(
         "Where is the picture?",
         (UPLOAD, CAMERA, LIVE),
-        required=True,
         key=state.SOURCE,
         label_visibility="collapsed",
+        horizontal=True,
     )
     if source == LIVE:
         st.caption("Hold something up to the camera. Each frame is classified.")
@@ -69,7 +69,7 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     else:
         st.file_uploader(
             "Drop or paste pictures here, or a zip of them",
-            type=["image", "zip"],
+            type=["image", "zip", "tar", "tgz", "gz"],
             accept_multiple_files=True,
             max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
             help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A zip, "
@@ -97,7 +97,7 @@ def offer_samples(settings: Settings, model: str) -> None:
     if not offered:
         st.info("The answer will appear here.")
         return
-    st.subheader("No picture at hand? Try one of these.")
+    st.header("No picture at hand? Try one of these.")
     with st.grid(min(3, len(offered)), min_column_width=100, gap="small") as grid:
         for number, sample in enumerate(offered):
             with grid.cell():
@@ -162,6 +162,8 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
 def _take(pictures: tuple[Picture, ...] | Batch) -> None:
     """Keep pictures in place of those that were chosen before."""
     st.session_state[state.PICTURES] = pictures
+    turn = st.session_state[state.PICTURES_TURN]
+    internals.forget_uploads(st.session_state.get(f"{UPLOAD} {turn}") or ())
     st.session_state[state.PICTURES_TURN] += 1  # a new key empties the uploader and the camera
 
 
@@ -172,16 +174,16 @@ def _take_sample(sample: Sample) -> None:
 
 def _take_photo(key: str) -> None:
     photo = st.session_state[key]
-    chosen = (Picture("Camera picture", photo.getvalue()),) if photo else ()
+    chosen = (Picture("Camera picture", internals.uploaded(photo).content),) if photo else ()
     st.session_state[state.PICTURES] = chosen
 
 
 def _take_files(key: str, most: int) -> None:
-    files = tuple(st.session_state[key])
-    if len(files) > most or any(sources.is_zip(file.name) for file in files):
+    files = tuple(map(internals.uploaded, st.session_state[key]))
+    if len(files) > most or any(sources.is_archive(file.name) for file in files):
         st.session_state[state.PICTURES] = Batch(files)
     else:
-        pictures = tuple(Picture(file.name, file.getvalue()) for file in files)
+        pictures = tuple(Picture(file.name, file.content) for file in files)
         st.session_state[state.PICTURES] = pictures
 
 

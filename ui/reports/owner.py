@@ -22,18 +22,19 @@ def heading(run: Run, settings: Settings) -> None:
     title, menu = st.columns([6, 1], vertical_alignment="center")
     title.title(text.plain(summary.name))
     with menu.container(horizontal=True, horizontal_alignment="right"):
-        controls(summary, settings)
+        controls(summary, settings, "Manage")
     with st.container(horizontal=True, vertical_alignment="center"):
         run_line.badges(summary)
         st.caption(run_line.details(summary), width="content")
 
 
-def controls(summary: Summary, settings: Settings) -> None:
+def controls(summary: Summary, settings: Settings, label: str) -> None:
     """A menu to rename, tag, publish and delete a run, for its owner."""
     if not state.may_change(summary.id, settings):
         return
     menu = st.popover(
-        ":material/more_vert:",
+        label,
+        icon=":material/more_vert:",
         type="tertiary",
         help=f"Name, tags, deletion of {text.plain(summary.name, 40)}",
         key=MENU.format(summary.id),

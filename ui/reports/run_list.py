@@ -137,7 +137,12 @@ def _head(matching: list[Summary], runs: list[Summary], *, comparable: bool) -> 
     total = text.count(len(runs), "run")
     count = total if len(matching) == len(runs) else f"{len(matching)} of {total}"
     st.caption(f"{count} · Tick two or more to compare them." if comparable else count)
-    ticked = [run.id for run in runs if st.session_state.get(CHOSEN.format(run.id))]
+    # The oldest is the reference, so that “now correct” is true.
+    ticked = [
+        run.id
+        for run in sorted(runs, key=ORDERS["Oldest first"])
+        if st.session_state.get(CHOSEN.format(run.id))
+    ]
     if not (comparable and ticked):
         return
     # Always in sight, however long the list is.
@@ -177,7 +182,7 @@ def _row(run: Summary, settings: Settings, *, comparable: bool) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 if comparable:
                     st.checkbox(
-                        f"Compare {name}",
+                        f"Compare {text.spoken(run.name)}",
                         key=CHOSEN.format(run.id),
                         label_visibility="collapsed",
                         persist_state="page",
@@ -199,4 +204,4 @@ def _row(run: Summary, settings: Settings, *, comparable: bool) -> None:
         ):
             if (estimate := run.accuracy) is not None:
                 st.markdown(f"Accuracy **{describe(estimate)}**", width="content")
-            owner.controls(run, settings)
+            owner.controls(run, settings, f"Manage {text.short(run.name, 20)}")

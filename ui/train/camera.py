@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import streamlit as st
-from streamlit.typing import UploadedFile
 
 from core.capture.saving import as_zip, missing, save, single_burst_classes
 from core.checks import Severity
@@ -16,6 +15,7 @@ from core.settings import Settings
 from core.system.prose import listed
 from core.training import config
 from ui import launch, state, text, widgets
+from ui.internals import Uploaded
 from ui.live_camera import capture_view
 
 NAMED = 5
@@ -116,14 +116,14 @@ def _add_files(settings: Settings) -> None:
             st.warning(text.plain(sentence, 400), icon=":material/broken_image:")
 
 
-def _take(class_id: int, files: list[UploadedFile]) -> None:
+def _take(class_id: int, files: list[Uploaded]) -> None:
     session = capture_view.session()
     burst = time.time_ns() // 1_000_000
     problems = []
     for number, file in enumerate(files):
         try:
             # Files were taken at different times, so each is its own burst.
-            left_out = session.add(class_id, [file.getvalue()], burst + number)
+            left_out = session.add(class_id, [file.content], burst + number)
         except TuskerError as refusal:
             problems.append(f"{file.name}: {refusal}")
         else:

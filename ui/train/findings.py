@@ -5,25 +5,52 @@ from __future__ import annotations
 import streamlit as st
 
 from core import intake
-from core.checks import GROUPS, Finding, Remedy, Severity
+from core.checks import GROUPS, Finding, Severity
 from core.dataset import Example
-from core.intake import Intake
+from core.intake import Intake, choices, uploads
+from core.intake.choices import Choices
 from core.intake.uploads import Upload
-from ui import gallery, state, text, widgets
+from core.settings import Settings
+from ui import gallery, text, widgets
 
 
-def applied(upload: Upload) -> list[Remedy]:
-    """The remedies that this visitor applied to an upload, in order."""
-    remedies = st.session_state.get(state.REMEDIES, {}).get(upload.id, [])
-    return [Remedy.model_validate(values) for values in remedies]
+def resolved(upload: Upload, settings: Settings) -> Intake:
+    """The intake with the remedies that were applied, and at first those that are safe defaults.
+
+    Raises:
+        BadDataset: the upload is unfinished or damaged.
+    """
+    made = choices.read(upload.path)
+    examined = _apply(upload.id, made.model_copy(update={"group": ""}), settings)
+    safe = [
+        finding
+        for finding in examined.findings
+        if finding.resolved_by_default
+        and finding.code not in made.declined
+        and finding.remedy not in made.remedies
+    ]
+    if not safe:
+        return examined
+    made.applying(*safe).write(upload.path)
+    return resolved(upload, settings)
+
+
+@st.cache_resource(scope="session", max_entries=2, show_spinner=False)
+def _apply(upload_id: str, made: Choices, _settings: Settings) -> Intake:
+    """Apply once, not at every press: the checks of 20,000 pictures take seconds."""
+    upload = uploads.get(_settings, upload_id)
+    if not made.applied:
+        return upload.intake()
+    return intake.apply_remedies(upload.path, made.remedies, _settings)
 
 
 def show(upload: Upload, examined: Intake) -> None:
     """Applied remedies, each with a button to undo it, then the findings that are left."""
-    for place, remedy in enumerate(applied(upload)):
+    for place, each in enumerate(choices.read(upload.path).applied):
         line, undo = st.columns([5, 1], vertical_alignment="center")
-        label = remedy.label[:1].lower() + remedy.label[1:]
-        line.markdown(f":material/task_alt: Done: {text.plain(label, 200)}")
+        reason = each.reason.partition(". ")[0].rstrip(".")
+        why = f" {reason}." if reason else ""
+        line.markdown(f":material/task_alt: {text.plain(f'{each.remedy.label}: done.{why}', 300)}")
         undo.button(
             "Undo",
             key=f"undo {place}",
@@ -52,8 +79,8 @@ def _show_finding(upload: Upload, finding: Finding, examples: list[Example]) -> 
                 key=f"remedy {finding.code}",
                 icon=":material/healing:",
                 type="primary" if blocks else "secondary",
-                on_click=_apply,
-                args=(upload, finding.remedy),
+                on_click=_add,
+                args=(upload, finding),
             )
         gallery.show(
             examples,
@@ -71,10 +98,9 @@ def _picture(upload: Upload, example: Example) -> None:
     )
 
 
-def _apply(upload: Upload, remedy: Remedy) -> None:
-    remedies = st.session_state.setdefault(state.REMEDIES, {})
-    remedies.setdefault(upload.id, []).append(remedy.model_dump(mode="json"))
+def _add(upload: Upload, finding: Finding) -> None:
+    choices.read(upload.path).applying(finding).write(upload.path)
 
 
 def _undo(upload: Upload, place: int) -> None:
-    del st.session_state[state.REMEDIES][upload.id][place]
+    choices.read(upload.path).without(place).write(upload.path)

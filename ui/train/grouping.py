@@ -7,10 +7,10 @@ import streamlit as st
 from core import intake
 from core.checks import GROUPS
 from core.errors import TuskerError
-from core.intake import Intake
+from core.intake import Intake, choices
+from core.intake.choices import Choices
 from core.intake.uploads import Upload
 from ui import text, widgets
-from ui.train import findings
 
 NONE = "Only pictures that look the same"
 WHY = (
@@ -21,25 +21,21 @@ WHY = (
 
 def grouped(upload: Upload, examined: Intake) -> Intake:
     """The intake with its pictures grouped as this visitor chose."""
-    by = st.session_state.get(_key(upload))
-    if not by:
+    made = choices.read(upload.path)
+    if not made.group:
         return examined
     try:
-        remedies = [remedy.model_dump_json() for remedy in findings.applied(upload)]
-        return _grouped((by, upload.id, *remedies), examined)
+        return _grouped(upload.id, made, examined)
     except TuskerError as refusal:  # remedies may leave too few groups
         widgets.error(str(refusal))
         return examined
 
 
 @st.cache_resource(scope="session", max_entries=2, show_spinner=False)
-def _grouped(key: tuple[str, ...], _examined: Intake) -> Intake:
-    """Group once, not at every press: with 20,000 pictures that takes two seconds.
-
-    Args:
-        key: what groups are taken from, and what the pictures depend on: upload and remedies.
-    """
-    return intake.group(_examined, key[0])
+def _grouped(upload_id: str, made: Choices, _examined: Intake) -> Intake:
+    """Group once, not at every press: with 20,000 pictures that takes two seconds."""
+    del upload_id  # part of the cache key
+    return intake.group(_examined, made.group)
 
 
 def offer(upload: Upload, examined: Intake) -> None:
@@ -47,13 +43,17 @@ def offer(upload: Upload, examined: Intake) -> None:
     if not examined.groupings:
         return
     titles = {suggestion.by: suggestion.sentence for suggestion in examined.groupings}
+    options = ["", *titles]
+    made = choices.read(upload.path)
     st.selectbox(
         "Keep together in training or test",
-        ["", *titles],
+        options,
+        index=options.index(made.group) if made.group in options else 0,
         format_func=lambda by: text.short(titles[by], 100) if by else NONE,
         key=_key(upload),
         help=WHY,
-        persist_state="session",
+        on_change=_choose,
+        args=(upload,),
     )
     described = [finding for finding in examined.findings if finding.code == GROUPS]
     for finding in described:
@@ -61,6 +61,11 @@ def offer(upload: Upload, examined: Intake) -> None:
     if not described:
         first = text.plain(examined.groupings[0].sentence, 200)
         st.markdown(f":material/lightbulb: Detected: {first}. Keep them together? {WHY}")
+
+
+def _choose(upload: Upload) -> None:
+    by = st.session_state[_key(upload)]
+    choices.read(upload.path).model_copy(update={"group": by}).write(upload.path)
 
 
 def _key(upload: Upload) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
+from typing import IO
 
 import streamlit as st
-from streamlit.typing import UploadedFile
 
 from core import intake
-from core.archive import unpacking
+from core.archive import sources, unpacking
 from core.checks import Severity
 from core.errors import TuskerError
 from core.intake import Intake, samples, uploads
@@ -18,6 +18,7 @@ from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
 from ui import state, text, widgets
+from ui.internals import Uploaded
 from ui.train import camera, findings, grouping
 
 CAMERA = "Camera"
@@ -47,13 +48,12 @@ def current(settings: Settings) -> Upload | None:
 def offer(settings: Settings) -> None:
     """The ways to bring pictures. The page continues by itself once an upload is complete."""
     mark = state.mark(settings)
-    source = st.segmented_control(
+    source = st.radio(
         "How do you bring them?",
         UPLOAD_BY,
-        default="Zip",
-        required=True,
         key="upload by",
         label_visibility="collapsed",
+        horizontal=True,
     )
     if source == CAMERA:
         camera.offer(settings)
@@ -62,14 +62,12 @@ def offer(settings: Settings) -> None:
     own, sample = st.columns([3, 2], gap="large")
     with own:
         if source == "Zip":
-            st.caption(
-                "One folder for each class, named after it: `flowers/rose/…`, `flowers/tulip/…`"
-            )
+            st.caption("One folder for each class, named after it: flowers/rose, flowers/tulip, …")
             widgets.uploader(
-                "Drop a zip of class folders",
+                "Drop a zip or tar of class folders",
                 "zip",
                 lambda files: _upload(lambda: _take_zip(files, settings)),
-                type="zip",
+                type=["zip", "tar", "tgz", "gz"],
                 max_upload_size=settings.archive_megabytes,
             )
         else:
@@ -99,18 +97,24 @@ def offer(settings: Settings) -> None:
     )
 
 
-def _take_zip(files: list[UploadedFile], settings: Settings) -> Upload:
+def _take_zip(files: list[Uploaded], settings: Settings) -> Upload:
     (archive,) = files
-    name = archive.name.removesuffix(".zip")
-    write = partial(uploads.copy, archive, settings=settings)
-    return uploads.store(write, name, settings, by=state.mark(settings))
+    name = sources.stem(archive.name)
+    with archive.open() as stream:
+        write = partial(uploads.copy, stream, settings=settings)
+        return uploads.store(write, name, settings, by=state.mark(settings))
 
 
-def _take_folder(files: list[UploadedFile], settings: Settings) -> Upload:
+def _take_folder(files: list[Uploaded], settings: Settings) -> Upload:
     name = files[0].name.replace("\\", "/").split("/")[0] or "folder"
-    named = ((file.name, file) for file in files)
-    write = partial(unpacking.pack, named, settings=settings)
+    write = partial(unpacking.pack, _opened(files), settings=settings)
     return uploads.store(write, name, settings, by=state.mark(settings))
+
+
+def _opened(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:
+    for file in files:
+        with file.open() as stream:
+            yield file.name, stream
 
 
 def _upload(take: Callable[[], Upload]) -> None:
@@ -122,13 +126,8 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
     """What was found, with the remedies applied; None while there is nothing to show."""
     status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
-        remedies = findings.applied(upload)
         try:
-            return (
-                intake.apply_remedies(upload.path, remedies, settings)
-                if remedies
-                else upload.intake()
-            )
+            return findings.resolved(upload, settings)
         except TuskerError as refusal:
             _unusable(str(refusal))
             return None

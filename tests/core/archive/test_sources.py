@@ -31,7 +31,7 @@ def test_a_zip_without_folders_is_read(tmp_path: Path, picture: bytes, settings:
     with zipfile.ZipFile(path, "w") as archive:
         for name in ("10.jpg", "9.jpg", "__MACOSX/9.jpg", "inner/1.jpg"):
             archive.writestr(name, picture)
-    found = sources.in_zip(path, tmp_path / "out", settings)
+    found = sources.in_archive(path, tmp_path / "out", settings)
     assert [source.name for source in found] == ["9.jpg", "10.jpg", "inner/1.jpg"]
     assert all(source.content.read_bytes() == picture for source in found)
 
@@ -42,9 +42,9 @@ def test_of_the_damaged_files_of_a_zip_only_pictures_are_listed(
     path = tmp_path / "some.zip"
     damaged = [Part("bad.jpg", picture, checksum=1), Part("bad.txt", b"words", checksum=1)]
     path.write_bytes(build(*damaged, Part("good.jpg", picture)))
-    bad, good = sources.in_zip(path, tmp_path / "out", settings)
+    bad, good = sources.in_archive(path, tmp_path / "out", settings)
     assert (bad.name, bad.content) == ("bad.jpg", None)
-    assert "Damaged inside the zip" in bad.problem
+    assert "Damaged inside the archive" in bad.problem
     assert (good.name, good.problem) == ("good.jpg", "")
 
 

@@ -316,6 +316,30 @@ def test_drawings_and_digits_are_hardly_ever_taken_for_copies(tmp_path):
     assert "alike_in_two_classes" not in {finding.code for finding in found.findings}
 
 
+def strokes(seed: int) -> Image.Image:
+    """A few thin lines on white."""
+    random = np.random.default_rng(seed)
+    drawing = Image.new("L", (227, 227), 255)
+    pen = ImageDraw.Draw(drawing)
+    for _ in range(6):
+        start, *turns = random.integers(20, 207, (5, 2)).tolist()
+        pen.line([tuple(start), *map(tuple, turns)], fill=0, width=1)
+    return drawing
+
+
+def test_slightly_cropped_line_drawings_are_found_and_others_are_not(tmp_path):
+    count = 60
+    files = {f"{'ab'[i % 2]}/{i}.jpg": encoded(strokes(i)) for i in range(count)}
+    for i in range(0, count, 2):
+        crop = cropped(strokes(i), 0.02, 0.013, 0.009, 0.02)
+        files[f"a/{i}-copy.jpg"] = encoded(crop, quality=70)
+    groups = {e.name: e.group for e in taken(files, tmp_path)[0].examples}
+    found = [groups[f"a/{i}.jpg"] == groups[f"a/{i}-copy.jpg"] for i in range(0, count, 2)]
+    alone = [groups[f"b/{i}.jpg"] is None for i in range(1, count, 2)]
+    assert all(found) and all(alone)
+    assert len(set(groups.values()) - {None}) == count / 2
+
+
 def test_small_and_unequal_classes_are_found(tmp_path):
     files = healthy(30)
     files |= {f"cow/{i}.jpg": encoded(photograph(5_000 + i)) for i in range(5)}

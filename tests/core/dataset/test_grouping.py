@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import settings as property_settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from core import checks, intake
@@ -180,16 +183,43 @@ def test_classes_come_close_to_their_shares_though_sites_differ():
             assert 0.15 <= share <= 0.25
 
 
-def test_large_and_small_groups_have_similar_chances():
+def test_large_and_small_groups_have_the_same_chances():
     sizes = [2, 4, 8, 16, 6, 6, 6, 6, 10, 3, 5, 12]
     names = [f"{BOTH[n % 2]}/s{s:02}_{n}.jpg" for s, size in enumerate(sizes) for n in range(size)]
     pictures = grouping.group(named(names), "prefix")
+    seeds, share = 150, 0.2
     times = Counter()
-    for seed in range(300):
-        result = split(pictures, validation=0.2, test=0.2, seed=seed)
+    for seed in range(seeds):
+        result = split(pictures, validation=0.15, test=share, seed=seed)
         times.update({example.group_name for example in result.of("test")})
-    shares = [times[f"s{s:02}"] / 300 for s in range(len(sizes))]
-    assert min(shares) > 0.1 and max(shares) < 0.35
+        assert abs(len(result.of("test")) - share * sum(sizes)) <= max(sizes)
+    shares = np.array([times[f"s{s:02}"] / seeds for s in range(len(sizes))])
+    by_chance = np.sqrt(share * (1 - share) / seeds)
+    assert abs(np.corrcoef(sizes, shares)[0, 1]) < 0.6
+    assert shares.std() < 1.7 * by_chance and np.abs(shares - share).max() < 4 * by_chance
+
+
+@property_settings(max_examples=50, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 99), validation=st.sampled_from([0.0, 0.15]))
+def test_chosen_groups_of_any_kind_are_divided_as_wanted(data, seed, validation):
+    count = data.draw(st.integers(1, 40))
+    pairs = st.tuples(st.sampled_from("abcd"), st.integers(0, 12))
+    drawn = data.draw(st.lists(pairs, min_size=count, max_size=count))
+    pictures = named([f"{label}/g{g}_{n}.jpg" for n, (label, g) in enumerate(drawn)])
+    examples = [
+        e.model_copy(update={"group_name": f"g{g}" if g else ""})
+        for e, (_, g) in zip(pictures.examples, drawn, strict=True)
+    ]
+    pictures = pictures.model_copy(update={"examples": tuple(examples), "grouped_by": "prefix"})
+    learned = {e.sha256 for e in examples[: data.draw(st.integers(0, 5))]}
+    result = split(pictures, validation=validation, test=0.2, seed=seed, learned=learned)
+    parts = defaultdict(set)
+    for example in result.examples:
+        parts[example.group_name or example.name].add(example.split)
+    assert all(len(found) == 1 for found in parts.values())
+    assert {e.label for e in result.of("train")} == {e.label for e in examples}
+    assert bool(result.of("validation")) <= bool(validation)
+    assert splitting.leaked(result, learned) == 0
 
 
 def exif(day: str, model: str, make: str = "Canon") -> bytes:

@@ -7,13 +7,21 @@ import numpy as np
 import pytest
 
 from core.errors import BadDataset, BadInput, RunDamaged, UnknownModel
+from core.evaluation.wording import undefined
 from core.export import packing
+from core.model.decision import Verdict
 from core.predict import lookup
 from tests import shapes
 
 
 def test_no_name_is_the_default_backbone(settings):
     assert lookup.find("", settings).title == "EfficientNet-Lite0"
+
+
+def test_a_backbone_is_not_sure_of_what_it_gives_less_than_a_fifth(tiny, settings):
+    decision = lookup.find("tiny", settings).decision
+    assert decision.verdict(np.float32([0.19, *[0.01] * 81]), None) is Verdict.NOT_SURE
+    assert decision.verdict(np.float32([0.21, *[0.01] * 79]), None) is Verdict.SURE
 
 
 def test_a_backbone_is_found_by_its_name(tiny, settings):
@@ -67,6 +75,22 @@ def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):
             assert prediction.predicted == int(np.argmax(answer.probabilities))
             assert prediction.probability == pytest.approx(answer.probabilities.max(), abs=1e-5)
             assert prediction.name.startswith(f"{classifier.labels[prediction.label]}/")
+
+
+def test_pictures_of_one_class_are_enough_and_what_is_undefined_is_said(trained, tmp_path):
+    done = trained("balanced")
+    source = tmp_path / "one.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        for number in range(4):
+            picture = shapes.encoded(shapes.draw(1, 600 + number))
+            # Names from which labels could be read, if there were no class folder.
+            archive.writestr(f"{shapes.NAMES[1]}/{'ab'[number % 2]}_{number}.jpg", picture)
+    report = lookup.evaluate_on(str(done.run.path), source, done.settings)
+    assert [row.support for row in report.per_class if row.recall is not None] == [4]
+    assert report.macro.recall.value == report.accuracy.value
+    assert f"recall over 1 and precision over 1 of {len(report.classes)} classes" in undefined(
+        report
+    )
 
 
 def test_folders_of_other_classes_are_refused_by_name(trained, tmp_path):

@@ -43,3 +43,17 @@ def test_a_second_start_adds_no_second_handler(lines: io.StringIO) -> None:
     log.start()
     log.start()
     assert len(log.LOGGER.handlers) == before
+
+
+def test_a_client_cannot_fill_the_disk_with_the_same_line_of_another_library(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    name = "some.library"
+    logging.getLogger(name)
+    log.bound()
+    for number in range(1000):
+        logging.getLogger(name).warning("again %d", number)
+    logging.getLogger(name).warning("something else")
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == "again 0" and said[-1] == "something else"
+    assert "no more of these" in said[-2] and len(said) == log.PER_MINUTE + 1

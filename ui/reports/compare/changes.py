@@ -15,15 +15,11 @@ def show(columns: Sequence[Column]) -> None:
     if not pairs:
         return
     first = columns[0]
-    st.subheader("Which pictures changed?", divider="gray")
+    st.header("Which pictures changed?", divider="gray")
     letter = next(iter(pairs))
     if len(pairs) > 1:
-        letter = st.segmented_control(
-            f"From {first.letter} to",
-            list(pairs),
-            default=letter,
-            required=True,
-            key=f"changed {first.run.id}",
+        letter = st.radio(
+            f"From {first.letter} to", list(pairs), key=f"changed {first.run.id}", horizontal=True
         )
     second, pairing = pairs[letter]
     lists = {"Now correct": pairing.fixed, "Now wrong": pairing.broken}
@@ -31,14 +27,14 @@ def show(columns: Sequence[Column]) -> None:
         "Now correct": f"wrong in {first.letter}, correct in {letter}",
         "Now wrong": f"correct in {first.letter}, wrong in {letter}",
     }
-    chosen = st.segmented_control(
+    chosen = st.radio(
         "Changed",
         list(lists),
-        default="Now correct" if pairing.fixed or not pairing.broken else "Now wrong",
+        index=int(bool(pairing.broken and not pairing.fixed)),
         format_func=lambda name: f"{name} ({len(lists[name]):,})",
-        required=True,
         key=f"changes {first.run.id} {second.run.id}",
         label_visibility="collapsed",
+        horizontal=True,
     )
     predictions = second.report.predictions
     places = sorted(lists[chosen], key=lambda place: -predictions[place.second].probability)

@@ -63,7 +63,7 @@ def verdicts(columns: Sequence[Column]) -> None:
         assert column.pairing is not None
         sentence = text.plain(verdict(column.pairing, first.letter, column.letter), 400)
         if isinstance(column.pairing, PairedComparison):
-            st.subheader(sentence)
+            st.header(sentence)
         else:
             st.markdown(f":material/link_off: {sentence}")
     pairs = comparable(columns)
@@ -112,7 +112,7 @@ def table(columns: Sequence[Column]) -> None:
 
 def by_class(columns: Sequence[Column]) -> None:
     """Recall of each class, side by side."""
-    st.subheader("Of the pictures of a class, how many does each find?", divider="gray")
+    st.header("Of the pictures of a class, how many does each find?", divider="gray")
     names = dict.fromkeys(name for column in columns for name in column.report.classes)
     scores = [{score.name: score for score in column.report.per_class} for column in columns]
     table: dict[str, list[Any]] = {"Class": list(names)}
@@ -127,7 +127,7 @@ def by_class(columns: Sequence[Column]) -> None:
 
 def settings(columns: Sequence[Column]) -> None:
     """The settings and training pictures that are not the same in all runs."""
-    st.subheader("Which settings differ?", divider="gray")
+    st.header("Which settings differ?", divider="gray")
     differing = changed_settings([column.measured.config for column in columns])
     if differing:
         table = {"Setting": [_setting(name) for name in differing]}
@@ -183,7 +183,7 @@ def _table(columns: Sequence[Column]) -> None:
     }
     for name in TESTED:
         rows[name] = _marked(rows[name], columns, name.lower().replace(" ", "_"))
-    table = {"": list(rows)}
+    table = {"Figure": list(rows)}
     for place, column in enumerate(columns):
         title = f"**{column.letter}** · {text.plain(column.title, 24)}"
         table[title] = [cells[place] for cells in rows.values()]

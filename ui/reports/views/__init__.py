@@ -30,16 +30,15 @@ def show(run: Run, settings: Settings) -> None:
     mine = state.may_change(run.id, settings)
     view = CompleteRun(run, resources.report(run), settings, mine)
     headline, action = st.columns([5, 1], vertical_alignment="center")
-    headline.subheader(text.plain(view.report.headline, 400))
+    headline.header(text.plain(view.report.headline, 400))
     if action.button("Try it", icon=":material/image_search:", type="primary", width="stretch"):
         st.switch_page("pages/predict.py", query_params={state.RUN: run.id})
-    name = st.segmented_control(
+    name = st.radio(
         "View",
         list(VIEWS),
-        default="Summary",
-        required=True,
         key=state.VIEW,
         bind="query-params",
         label_visibility="collapsed",
+        horizontal=True,
     )
     VIEWS[name or "Summary"](view)  # none with an empty `?view=`

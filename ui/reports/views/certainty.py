@@ -27,7 +27,7 @@ def show(view: CompleteRun) -> None:
 def _reliability(view: CompleteRun) -> None:
     measured = view.report.certainty
     before = describe(measured.before.error)
-    st.subheader("When it says 90 %, is it right 90 times in 100?")
+    st.header("When it says 90 %, is it right 90 times in 100?")
     widgets.chart(certainty.reliability(measured), key="reliability")
     if measured.after is None or measured.temperature is None:
         st.caption(
@@ -45,7 +45,7 @@ def _reliability(view: CompleteRun) -> None:
 
 
 def _threshold(view: CompleteRun) -> None:
-    st.subheader("If it may say “not sure”, how often is it wrong?")
+    st.header("If it may say “not sure”, how often is it wrong?")
     measured, annotations = view.report.certainty, view.run.annotations()
     chosen = _choose(measured.choices, annotations) if measured.choices else None
     threshold = (chosen.value or None) if chosen else None
@@ -116,7 +116,7 @@ def _put_in_force(view: CompleteRun, chosen: Threshold) -> None:
 
 def _sets(view: CompleteRun) -> None:
     """Prediction sets: a level to choose, and whether its promise holds on the test pictures."""
-    st.subheader("If it may name several classes, is the right one among them?", divider="gray")
+    st.header("If it may name several classes, is the right one among them?", divider="gray")
     measured, chosen = view.report.certainty, view.run.annotations().level
     if measured.calibrated_on is None:
         st.caption("This run has no prediction sets. Train again to get them.")
@@ -129,15 +129,15 @@ def _sets(view: CompleteRun) -> None:
         )
         key = f"level {view.run.id}"
         st.session_state.setdefault(key, in_force.level if in_force else 0.0)
-        st.segmented_control(
+        st.radio(
             "Share of pictures whose set must have the right class",
             [0.0, *(level.level for level in measured.sets)],
             format_func=lambda level: f"{100 * level:.0f} %" if level else "No sets",
-            required=True,
             disabled=not view.mine,
             key=key,
             on_change=_choose_level,
             args=(view, key),
+            horizontal=True,
         )
         st.markdown(_describe_sets(in_force))
     st.caption(_offered(measured))
@@ -185,7 +185,7 @@ def _offered(measured: Certainty) -> str:
 
 def _ood(view: CompleteRun) -> None:
     """Test pictures that are flagged as out of distribution, though they show its classes."""
-    st.subheader("What does it do with pictures of something else?", divider="gray")
+    st.header("What does it do with pictures of something else?", divider="gray")
     measured = view.run.ood_scores()
     if measured is None:
         st.caption("This was not measured for this run.")

@@ -12,7 +12,7 @@ from ui.reports.views.complete_run import CompleteRun
 WORST = 8
 """Confusions that are listed beside the matrix."""
 HEIGHT = 720
-"""Pixels of a matrix before it scrolls, so that the pictures of a cell stay within reach."""
+"""Pixels of a matrix that scrolls, so that the pictures of a cell stay in sight beside it."""
 CELLS = {"count": "Pictures", "row": "% of actual", "column": "% of predicted"}
 
 Cell = tuple[int, int]
@@ -23,12 +23,12 @@ def show(view: CompleteRun) -> None:
     """The matrix, the most frequent confusions, and the pictures of the chosen cell."""
     actual, predicted = _label(view, state.CELL_ACTUAL), _label(view, state.CELL_PREDICTED)
     chosen = None if actual is None or predicted is None else (actual, predicted)
-    matrix, worst = st.columns([3, 1], gap="medium")
-    with worst:
+    matrix, beside = st.columns([3, 2], gap="medium")
+    with beside:
+        _pictures(view, actual, predicted)
         _worst(view, chosen)
     with matrix:
         _matrix(view, chosen)
-    _pictures(view, actual, predicted)
 
 
 def go_to(cell: Cell) -> None:
@@ -39,20 +39,15 @@ def go_to(cell: Cell) -> None:
 
 def _matrix(view: CompleteRun, chosen: Cell | None) -> None:
     run, size = view.run, len(view.report.classes)
-    values: confusion.Share = st.segmented_control(
-        "Cells show",
-        get_args(confusion.Share),
-        format_func=CELLS.__getitem__,
-        default="count",
-        required=True,
-    )
-    key = f"matrix {run.id} {values}"
-    figure = resources.matrix(run, values, _framed(key, chosen))
-    tall = figure.layout.height > HEIGHT
-    with st.container(height=HEIGHT if tall else "content", border=tall):
+    # The choice is inside, so that the keyboard can reach a container that scrolls.
+    with st.container(height=HEIGHT if size > confusion.NAMED else "content", border=False):
+        values: confusion.Share = st.radio(
+            "Cells show", get_args(confusion.Share), format_func=CELLS.__getitem__, horizontal=True
+        )
+        key = f"matrix {run.id} {values}"
         widgets.chart(
-            figure,
-            width="stretch" if size > 6 else 200 + 140 * size,
+            resources.matrix(run, values, _framed(key, chosen)),
+            width="stretch" if size > 6 else 200 + 100 * size,
             on_select=lambda: _clicked(key),
             selection_mode="points",
             key=key,
@@ -118,10 +113,10 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
                 on_change=_name,
                 placeholder="Choose a class",
                 filter_mode="contains",
-                width=260,
+                width=180,
             )
     if actual is None or predicted is None:
-        st.caption("Click a cell, or choose both classes, to see its pictures.")
+        st.caption("Click a cell, or choose both classes, to see its pictures here.")
         return
     places = resources.rows(view.run).cell(actual, predicted)
     st.markdown(

@@ -45,7 +45,7 @@ def _origin(view: CompleteRun) -> None:
 
 
 def _counts(dataset: Dataset) -> None:
-    st.subheader("Pictures by class")
+    st.header("Pictures by class")
     counts = {split: [0] * len(dataset.classes) for split in SPLITS}
     for example in dataset.examples:
         if example.split is not None:
@@ -74,7 +74,7 @@ def _inflation(run: Run) -> None:
     inflation = run.inflation()
     if inflation is None:
         return
-    st.subheader("How much would an ordinary split have flattered?")
+    st.header("How much would an ordinary split have flattered?")
     with st.container(horizontal=True):
         for label, value in (
             ("Inflation of the accuracy", difference(inflation.difference)),
@@ -94,7 +94,7 @@ def _findings(run: Run) -> None:
     findings = run.findings()
     if not findings:
         return
-    st.subheader("Findings before the training")
+    st.header("Findings before the training")
     for finding in findings:
         sentence = f"{widgets.SEVERITY[finding.severity]} {text.plain(finding.sentence, 400)}"
         if not finding.files or finding.severity is Severity.INFORMS:

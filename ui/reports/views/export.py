@@ -25,7 +25,7 @@ DELETED = "This run was deleted meanwhile, so there is no report. Reload the pag
 def show(view: CompleteRun) -> None:
     """Three groups, each with what it is for; files are made when they are downloaded."""
     run = view.run
-    st.subheader("The model")
+    st.header("The model")
     footprint = run.footprint()
     if footprint is not None:
         _costs(footprint)
@@ -33,9 +33,9 @@ def show(view: CompleteRun) -> None:
         st.caption("Its speed and size were not measured.")
     exports.show(run, view.settings)
     _code(run)
-    st.subheader("The report")
+    st.header("The report")
     _report(view)
-    st.subheader("The model card")
+    st.header("The model card")
     _card(run)
 
 
@@ -59,17 +59,17 @@ def _code(run: Run) -> None:
     python = [title for title, form in PYTHON.items() if form.file in files]
     if not python:
         return
-    st.subheader("In your code")
+    st.header("In your code")
     others = [title for title, (file, *_) in TEMPLATES.items() if file in files]
     chosen = st.selectbox("Language and file", [*python, *others], key=f"code {run.id}")
     saved, decision = storage.load_description(run.model_folder), packing.decision(run)
     if chosen in TEMPLATES:
         _, template, language = TEMPLATES[chosen]
-        st.code(programs.snippet(template, saved, decision), language, height=420)
+        st.code(programs.snippet(template, saved, decision), language, wrap_lines=True)
         return
     form = PYTHON[chosen]
-    st.code(packing.texts(run, [form])[form.program](), "python", height=420)
-    st.caption(
+    st.code(packing.texts(run, [form])[form.program](), "python", wrap_lines=True)
+    st.markdown(
         f"`{form.program}` is in the bundle. `pip install {' '.join(form.packages)}`, then "
         f"`python {form.program} picture.jpg`. The figures above were measured with it."
     )

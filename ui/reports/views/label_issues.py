@@ -21,7 +21,7 @@ def show(view: CompleteRun, dataset: Dataset) -> None:
         return
     title = "training picture may have the wrong label"
     plural = "training pictures may have the wrong label"
-    st.subheader(text.count(len(issues), title, plural))
+    st.header(text.count(len(issues), title, plural))
     st.caption(
         "A model that was not trained on them predicts another class."
         + (

@@ -53,9 +53,7 @@ def _filtered(view: CompleteRun, rows: Rows) -> list[int]:
         "placeholder": "Any class",
         "filter_mode": "contains",
     }
-    only = st.segmented_control(
-        "Show", list(ONLY), default="All", required=True, key=state.ONLY, **bound
-    )
+    only = st.radio("Show", list(ONLY), key=state.ONLY, **bound, horizontal=True)
     with st.grid(3, min_column_width=160, gap="small", vertical_alignment="bottom"):
         order = st.selectbox("Order", list(ORDERS), key=state.ORDER, **bound)
         actual = st.selectbox("Actual", classes, key=state.ACTUAL, **optional, **bound)

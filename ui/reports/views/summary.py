@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.evaluation import Estimate, Report, describe
 from core.evaluation.report import Mistake
-from core.evaluation.wording import difference, figures
+from core.evaluation.wording import difference, figures, undefined
 from ui import resources, text, widgets
 from ui.charts import bars, certainty
 from ui.reports.views import confusions, picture
@@ -15,7 +15,8 @@ from ui.reports.views.complete_run import CompleteRun
 PAIRS = 3
 """Confusions shown as pairs of pictures."""
 TABLE_HEIGHT = 420
-"""Pixels of the table of classes before it scrolls."""
+"""Pixels of the table and the bars of more than so many classes, which scroll."""
+SCROLLS = 10
 LONG, NARROW = 18, 140
 """Letters of a class from which its column is narrowed to so many pixels, for phones."""
 COARSE = 0.1
@@ -105,6 +106,8 @@ def _all(report: Report) -> None:
         border="horizontal",
         alt="All figures of the report",
     )
+    if gaps := undefined(report):
+        st.caption(text.plain(gaps))
 
 
 def _confused(view: CompleteRun) -> None:
@@ -112,7 +115,7 @@ def _confused(view: CompleteRun) -> None:
     worst = view.report.confusion.worst[:PAIRS]
     if not worst:
         return
-    st.subheader("Most often confused")
+    st.header("Most often confused")
     with st.grid(PAIRS, min_column_width=300, gap="medium") as grid:
         for mistake in worst:
             with grid.cell():
@@ -146,21 +149,21 @@ def _pair(view: CompleteRun, mistake: Mistake) -> None:
 
 
 def _classes(report: Report) -> None:
-    st.subheader("By class")
-    measure: bars.Measure = st.segmented_control(
-        "Bars show",
-        list(bars.TITLES),
-        format_func=bars.TITLES.__getitem__,
-        default="f1",
-        required=True,
-        label_visibility="collapsed",
-    )
+    st.header("By class")
     scores = report.per_class
     left, table = st.columns([2, 3], gap="medium")
-    chart = bars.per_class(report, measure)
-    scrolls = chart.layout.height > TABLE_HEIGHT
+    scrolls = len(scores) > SCROLLS
+    # The choice is inside, so that the keyboard can reach a container that scrolls.
     with left, st.container(height=TABLE_HEIGHT if scrolls else "content", border=False):
-        widgets.chart(chart)
+        measure: bars.Measure = st.radio(
+            "Bars show",
+            list(bars.TITLES),
+            format_func=bars.TITLES.__getitem__,
+            index=list(bars.TITLES).index("f1"),
+            horizontal=True,
+            label_visibility="collapsed",
+        )
+        widgets.chart(bars.per_class(report, measure))
     columns: dict[str, list[object]] = {
         "Class": [score.name for score in scores],
         "Pictures": [score.support for score in scores],
@@ -180,7 +183,7 @@ def _classes(report: Report) -> None:
         st.dataframe(
             columns,
             hide_index=True,
-            height=TABLE_HEIGHT if len(scores) > 10 else "auto",
+            height=TABLE_HEIGHT if scrolls else "auto",
             column_config=config,
             placeholder="–",
             alt="Precision, recall and F1 of each class, with their intervals",
@@ -205,13 +208,12 @@ def interval(estimate: Estimate | None) -> str:
 
 def _curves(report: Report) -> None:
     """Curves of some classes; at first of those with the smallest area."""
-    kind: certainty.Kind = st.segmented_control(
+    kind: certainty.Kind = st.radio(
         "Curve",
         list(certainty.CURVES),
         format_func=certainty.CURVES.__getitem__,
-        default="roc",
-        required=True,
         label_visibility="collapsed",
+        horizontal=True,
     )
     curves = certainty.curves_by_class(report, kind)
     labels = st.multiselect(

@@ -1,0 +1,137 @@
+"""Limits of connections that Uvicorn has no options for: unfinished headers, number, sockets."""
+
+import asyncio
+import contextlib
+import socket
+from collections import Counter
+from typing import Any
+
+import anyio
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from api.access import PROXY, client_of, proxies_are_believed
+
+HEADER_SECONDS = 10
+"""Until the header of a request must be complete."""
+MAX_WAITING = 256
+"""Connections without a complete header; the oldest one makes room for the next."""
+MAX_FILES = 8192
+"""Open files that are asked of the system; a quarter is kept for other things than connections."""
+STALLED_MILLISECONDS = 120_000
+"""After which the system closes a connection whose client takes no data."""
+MAX_SOCKETS = 100
+"""WebSockets of one client: one per open page."""
+FIRST_MESSAGE_SECONDS = 30
+"""Until a page must have sent something over its WebSocket."""
+
+_waiting: dict[Any, asyncio.TimerHandle] = {}
+
+
+def limit() -> None:
+    """Limit the connections of every server in this process, however it was started."""
+    largest = _open_files() * 3 // 4
+    protocol: Any = AutoHTTPProtocol
+    if getattr(protocol, "limited", False):
+        return
+    protocol.limited = True
+    connection_made, data_received = protocol.connection_made, protocol.data_received
+    connection_lost = protocol.connection_lost
+
+    def made(self: Any, transport: asyncio.Transport) -> None:
+        connection_made(self, transport)
+        if len(self.connections) > largest:
+            transport.abort()
+            return
+        if (connection := transport.get_extra_info("socket")) and hasattr(
+            socket, "TCP_USER_TIMEOUT"
+        ):
+            with contextlib.suppress(OSError):
+                connection.setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MILLISECONDS
+                )
+        _wait(self)
+
+    def received(self: Any, data: bytes) -> None:
+        data_received(self, data)
+        # A WebSocket has a protocol of its own from now on.
+        is_request = self.cycle is not None and not self.cycle.response_complete
+        if is_request or self not in self.connections:
+            _stop_waiting(self)
+        elif self not in _waiting and self.timeout_keep_alive_task is None:
+            _wait(self)
+
+    def lost(self: Any, error: Exception | None) -> None:
+        _stop_waiting(self)
+        connection_lost(self, error)
+
+    protocol.connection_made, protocol.data_received = made, received
+    protocol.connection_lost = lost
+
+
+def _wait(connection: Any) -> None:
+    """Close a connection unless its header is complete soon, or others need its place."""
+    loop = asyncio.get_running_loop()
+    _waiting[connection] = loop.call_later(HEADER_SECONDS, connection.transport.abort)
+    if len(_waiting) > MAX_WAITING:
+        oldest = next(iter(_waiting))
+        _stop_waiting(oldest)
+        oldest.transport.abort()
+
+
+def _stop_waiting(connection: Any) -> None:
+    if timer := _waiting.pop(connection, None):
+        timer.cancel()
+
+
+def _open_files() -> int:
+    """How many files this process may have open, after asking for more."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 512
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return MAX_FILES if soft == resource.RLIM_INFINITY else min(soft, MAX_FILES)
+
+
+class SocketLimits:
+    """Middleware that limits the WebSockets of a client, and closes those that say nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._believed = app, proxies_are_believed()
+        self._open: Counter[str] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or close the WebSocket."""
+        if scope["type"] != "websocket":
+            await self._app(scope, receive, send)
+            return
+        client = client_of(scope, believed=self._believed)
+        # Everybody comes from a proxy that was not named.
+        if self._open[client] >= MAX_SOCKETS and client != PROXY:
+            await send({"type": "websocket.close", "code": 1013})
+            return
+        silent = True
+
+        async def first_in_time() -> Message:
+            nonlocal silent
+            message: Message = {"type": "websocket.disconnect", "code": 1008}
+            with anyio.move_on_after(FIRST_MESSAGE_SECONDS if silent else None):
+                message = await receive()
+            silent = silent and message["type"] != "websocket.receive"
+            if message.get("code") == 1008:
+                with contextlib.suppress(RuntimeError):
+                    await send({"type": "websocket.close", "code": 1008})
+            return message
+
+        self._open[client] += 1
+        try:
+            await self._app(scope, first_in_time, send)
+        finally:
+            self._open[client] -= 1
+            self._open += Counter()  # forgets clients without any

@@ -1,0 +1,102 @@
+"""Files on their way from a browser to a page: on the disk, counted, and only those asked for."""
+
+import shutil
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import BadInput, LimitExceeded, NotEnoughResources
+from core.settings import MEGABYTE, Settings
+
+SPARE_BYTES = 256 * MEGABYTE
+"""Disk that is left free."""
+
+
+class NotOffered(BadInput):
+    """No uploader of this session has asked for this file."""
+
+
+class Arrivals:
+    """The files that have arrived in each session and that no page has taken yet."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # Deleted when the process ends; one that is killed leaves it to the system.
+        self._folder = tempfile.TemporaryDirectory(prefix="tusker-")
+        self._lock = threading.Lock()
+        self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
+
+    def offer(self, session: str, ids: Iterable[str]) -> None:
+        """Allow these files to arrive in a session."""
+        with self._lock:
+            sizes = self._sizes[session]
+            for file in ids:
+                sizes.setdefault(file, 0)
+            empty = [file for file, size in sizes.items() if not size]
+            for file in empty[: max(0, len(sizes) - self._settings.archive_entries)]:
+                del sizes[file]
+
+    @contextmanager
+    def receive(self, session: str, file: str) -> Iterator[Path]:
+        """A path for the content of a file; the file is dropped if the block raises.
+
+        Raises:
+            NotOffered: the file was not offered to the session.
+        """
+        with self._lock:
+            if file not in self._sizes.get(session, ()):
+                raise NotOffered("Expected a file that the page has asked for.")
+        try:
+            yield Path(self._folder.name) / file
+        except BaseException:
+            self.drop(session, file)
+            raise
+
+    def count(self, session: str, file: str, size: int) -> None:
+        """Count a file's bytes so far, before they are written.
+
+        Raises:
+            LimitExceeded: more than a file or a session may have.
+            NotEnoughResources: more than this host has room for.
+        """
+        host = self._settings
+        largest = max(host.archive_megabytes, host.picture_megabytes) * MEGABYTE
+        if size > largest + MEGABYTE:  # the frame around the file is part of it
+            raise LimitExceeded(f"Expected at most {largest // MEGABYTE} MB per file, found more.")
+        with self._lock:
+            sizes = self._sizes.get(session)
+            if sizes is None or file not in sizes:
+                raise NotOffered("The visitor has left.")
+            sizes[file] = size
+            if sum(sizes.values()) > 2 * largest + MEGABYTE:
+                raise LimitExceeded(
+                    f"This host keeps at most {2 * largest // MEGABYTE} MB per page until they "
+                    "are used. Reload the page; the host can raise "
+                    f"{host.variable('archive_megabytes')}."
+                )
+            total = sum(sum(each.values()) for each in self._sizes.values())
+        if (
+            total > host.arriving_megabytes * MEGABYTE
+            or shutil.disk_usage(self._folder.name).free < SPARE_BYTES
+        ):
+            raise NotEnoughResources("This host has no room for more uploads. Try again later.")
+
+    def path(self, file: str) -> Path | None:
+        """The content of a file that has arrived; None for a file that the page holds itself."""
+        path = Path(self._folder.name) / file
+        return path if path.is_file() else None
+
+    def drop(self, session: str, file: str | None = None) -> None:
+        """Delete a file, or all files of a session."""
+        with self._lock:
+            sizes = self._sizes.get(session, {})
+            gone = [file] if file in sizes else [*sizes] if file is None else []
+            for name in gone:
+                del sizes[name]
+            if file is None:
+                self._sizes.pop(session, None)
+        for name in gone:
+            (Path(self._folder.name) / name).unlink(missing_ok=True)

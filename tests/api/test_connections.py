@@ -1,0 +1,121 @@
+"""Slow clients and many connections: others are served meanwhile, and slow ones are closed."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+import api
+from api import access, connections, pace
+from core.settings import Settings
+from tests.api.client import FORM, Client
+
+
+async def echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A server with the API, a WebSocket, and short limits of time."""
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "MAX_WAITING", 20)
+    monkeypatch.setattr(connections, "MAX_SOCKETS", 3)
+    monkeypatch.setattr(connections, "FIRST_MESSAGE_SECONDS", 0.5)
+    monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.5)
+    connections.limit()
+    app = Starlette(
+        routes=[*api.routes(Settings(home=tmp_path)), WebSocketRoute("/echo", echo)],
+        middleware=[Middleware(api.SocketLimits)],
+    )
+    listening = socket.create_server(("127.0.0.1", 0))
+    running = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_keep_alive=1))
+    thread = threading.Thread(target=running.run, args=([listening],))
+    thread.start()
+    yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}")
+    running.should_exit = True
+    thread.join()
+
+
+def opened(client: Client, content: bytes, source: str = "127.0.0.1") -> socket.socket:
+    port = int(client.url.rpartition(":")[2])
+    connection = socket.create_connection(("127.0.0.1", port), 10, (source, 0))
+    connection.sendall(content)
+    return connection
+
+
+def ended(connection: socket.socket) -> bytes:
+    """What was received until the server closed the connection."""
+    received = b""
+    try:
+        while chunk := connection.recv(65536):
+            received += chunk
+    except ConnectionResetError:
+        pass
+    return received
+
+
+HALF = b"GET /api/health HTTP/1.1\r\nHost: a\r\n"
+BODY = f"POST /api/predict HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\n".encode()
+
+
+def test_an_unfinished_header_is_closed_also_after_a_request(server: Client) -> None:
+    for content in (b"", HALF, HALF + b"\r\n" + HALF, HALF + b"\r\n"):
+        with opened(server, content) as connection:
+            if content == HALF + b"\r\n":  # idle between requests: the server's own limit
+                assert b"200 OK" in connection.recv(65536)
+                connection.sendall(HALF)
+            ended(connection)
+
+
+def test_connections_without_a_header_do_not_keep_others_out(
+    server: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 600)
+    halves = [opened(server, HALF) for _ in range(50)]
+    assert server.request("/api/health").status == 200
+    assert [ended(half) for half in halves[:25]] == [b""] * 25
+    halves[-1].sendall(b"\r\n")
+    assert b"200 OK" in halves[-1].recv(65536)
+    for half in halves:
+        half.close()
+
+
+def test_slow_bodies_of_one_client_leave_room_for_others_and_are_refused(server: Client) -> None:
+    head = BODY + b"Content-Length: 1000000\r\n\r\n"
+    slow = [opened(server, head + b"-") for _ in range(access.MAX_CONCURRENT + 1)]
+    with opened(server, BODY + b"Content-Length: 2\r\n\r\n--", "127.0.0.2") as other:
+        assert b" 422 " in other.recv(65536)
+    replies = [ended(each) for each in slow]
+    refused = [reply for reply in replies if b" 429 " in reply]
+    assert 0 < len(refused) <= len(slow) - access.MAX_ARRIVING_OF_CLIENT
+    late = [reply for reply in replies if b" 408 " in reply]
+    assert late and all(not reply or reply in refused + late for reply in replies), replies
+    reply = server.post(b"--", FORM)
+    assert reply.status == 422, "the places are free again"
+
+
+def test_web_sockets_of_one_client_are_limited_and_must_say_something(server: Client) -> None:
+    address = server.url.replace("http", "ws") + "/echo"
+    with connect(address) as first, connect(address) as second, connect(address) as silent:
+        first.send("a")
+        second.send("b")
+        assert (first.recv(), second.recv()) == ("a", "b")
+        with pytest.raises(Exception, match="403"), connect(address):
+            pass
+        with pytest.raises(ConnectionClosed):
+            silent.recv(timeout=10)
+        with connect(address):
+            first.send("still here")
+            assert first.recv() == "still here"

@@ -1,0 +1,161 @@
+"""Tars are read under the rules of zips."""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from core.archive.inspection import LINK, SAME_NAME
+from core.archive.unpacking import CLUTTER, DAMAGED, NESTED, extract
+from core.errors import BadArchive, LimitExceeded
+from core.settings import Settings
+
+KINDS = pytest.mark.parametrize("mode", ["w", "w:gz"])
+LONG = "/".join(["a folder with a long name " * 3] * 4) + "/1.jpg"
+
+
+def tar(path: Path, files, mode="w", form=tarfile.PAX_FORMAT, **options) -> Path:
+    """A tar of (name or TarInfo, content)."""
+    with tarfile.open(path, mode, format=form, **options) as archive:
+        for name, content in files:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def contents(path: Path, out: Path, **limits):
+    found = extract(path, out, Settings(**limits))
+    return found, {member.name: member.path.read_bytes() for member in found.members}
+
+
+@KINDS
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_files_are_read_with_their_names_whatever_wrote_them(tmp_path, mode, form):
+    files = {"rose/1.jpg": b"one" * 500, "花/2.jpg": b"", "./tulip//3.jpg": bytes(512)}
+    if form != tarfile.USTAR_FORMAT:
+        files[LONG] = b"four"
+    path = tar(tmp_path / "a", files.items(), mode, form)
+    found, read = contents(path, tmp_path / "out")
+    assert read == {name.replace("./tulip//", "tulip/"): each for name, each in files.items()}
+    assert not found.skipped
+
+
+@KINDS
+def test_what_is_no_picture_is_left_out_with_its_reason(tmp_path, mode):
+    files = [
+        ("a/1.jpg", b"1"),
+        (link("a/2.jpg", "/etc/passwd"), b""),
+        (link("a/3.jpg", "a/1.jpg", tarfile.LNKTYPE), b""),
+        (link("a/4.jpg", "", tarfile.FIFOTYPE), b""),
+        ("a/1.jpg", b"again"),
+        ("a/._5.jpg", b"of macOS"),
+        ("a/6.zip", b"PK\3\4 and more"),
+    ]
+    found, read = contents(tar(tmp_path / "a", files, mode), tmp_path / "out")
+    assert read == {"a/1.jpg": b"1"}
+    assert {each.name: each.reason for each in found.skipped} == {
+        "a/2.jpg": LINK,
+        "a/3.jpg": LINK,
+        "a/4.jpg": LINK,
+        "a/1.jpg": SAME_NAME,
+        "a/._5.jpg": CLUTTER,
+        "a/6.zip": NESTED,
+    }
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "gb18030"])
+def test_names_in_another_encoding_are_words(tmp_path, encoding):
+    name = {"latin-1": "Gänseblümchen", "gb18030": "雏菊"}[encoding]
+    options = {"encoding": encoding, "form": tarfile.GNU_FORMAT}
+    path = tar(tmp_path / "a", [(f"{name}/1.jpg", b"1"), ("b/1.jpg", b"2")], **options)
+    found, read = contents(path, tmp_path / "out")
+    assert read.keys() == {f"{name}/1.jpg", "b/1.jpg"}
+    assert found.encodings
+
+
+@pytest.mark.parametrize(
+    "name", ["/a/1.jpg", "a/../../1.jpg", "..", "C:/1.jpg", "a\\..\\..\\1.jpg"]
+)
+def test_a_name_that_leads_out_refuses_the_tar(tmp_path, name):
+    path = tar(tmp_path / "a", [("a/0.jpg", b"0"), (name, b"1")])
+    with pytest.raises(BadArchive, match="must stay inside"):
+        extract(path, tmp_path / "out", Settings())
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_limits_of_zips_hold(tmp_path):
+    many = tar(tmp_path / "many", [(f"a/{number}.jpg", b"") for number in range(4)])
+    with pytest.raises(LimitExceeded, match="up to 3 entries"):
+        extract(many, tmp_path / "out", Settings(archive_entries=3))
+    large = tar(tmp_path / "large", [("a/1.jpg", bytes(3 << 20))])
+    with pytest.raises(LimitExceeded, match="up to 2 MB; these have 3"):
+        extract(large, tmp_path / "out", Settings(expanded_megabytes=2))
+    found, read = contents(large, tmp_path / "out", picture_megabytes=2)
+    assert not read
+    assert "Larger than 2 MB" in found.skipped[0].reason
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
+    head = tarfile.TarInfo("a/1.jpg")
+    head.size = 1 << 40
+    path = tmp_path / "bomb.tgz"
+    path.write_bytes(gzip.compress(head.tobuf(tarfile.GNU_FORMAT)))
+    with pytest.raises(LimitExceeded):
+        extract(path, tmp_path / "out", Settings())
+    zeros = tar(
+        tmp_path / "zeros", [(f"a/{number}", bytes(9 << 20)) for number in range(8)], "w:gz"
+    )
+    with pytest.raises(LimitExceeded, match="times"):
+        extract(zeros, tmp_path / "out", Settings())
+
+
+@pytest.mark.parametrize("kind", [b"x", b"L", b"g", b"K"])
+def test_extended_headers_are_bounded(tmp_path, kind):
+    head = tarfile.TarInfo("long")
+    head.type, head.size = kind, 1 << 30
+    path = tmp_path / "a"
+    path.write_bytes(head.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(BadArchive, match="too large"):
+        extract(path, tmp_path / "out", Settings())
+    head.size = 0
+    path.write_bytes(head.tobuf(tarfile.GNU_FORMAT) * 1000)
+    with pytest.raises(BadArchive, match="too large"):
+        extract(path, tmp_path / "out", Settings())
+
+
+def test_what_is_cut_short_is_reported(tmp_path):
+    path = tar(tmp_path / "a", [("a/1.jpg", b"1"), ("a/2.jpg", b"2" * 5000)])
+    path.write_bytes(path.read_bytes()[:4000])
+    found, read = contents(path, tmp_path / "out")
+    assert read == {"a/1.jpg": b"1"}
+    assert [(each.name, each.reason) for each in found.skipped] == [("a/2.jpg", DAMAGED)]
+    packed = tmp_path / "b"
+    packed.write_bytes(gzip.compress(path.read_bytes())[:-20])
+    with pytest.raises(BadArchive, match="damaged or incomplete"):
+        extract(packed, tmp_path / "out2", Settings())
+
+
+def test_no_damage_ends_in_anything_but_a_refusal(tmp_path):
+    whole = tar(tmp_path / "a", [("花/1.jpg", b"1" * 700), (LONG, b"2")]).read_bytes()
+    for at in range(0, 3072, 7):
+        (tmp_path / "b").write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        try:
+            extract(tmp_path / "b", tmp_path / f"out{at}", Settings())
+        except (BadArchive, LimitExceeded):
+            continue
+
+
+@pytest.mark.parametrize("begin", [b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c"])
+def test_other_archives_are_refused_by_name(tmp_path, begin):
+    (tmp_path / "a").write_bytes(begin + bytes(600))
+    with pytest.raises(BadArchive, match=r"found a (RAR|7z) archive"):
+        extract(tmp_path / "a", tmp_path / "out", Settings())

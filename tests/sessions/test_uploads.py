@@ -1,0 +1,74 @@
+"""Uploads of the pages under `server.py`: on the disk, only what was asked for, and limited."""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.settings import MEGABYTE
+from tests.browser.server import ROOT, Server, start
+from tests.sessions.client import Session
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A public host for files of at most 100 MB, and 250 MB of all visitors."""
+    home = tmp_path_factory.mktemp("host") / "home"
+    limits = {"TUSKER_ARCHIVE_MEGABYTES": "100", "TUSKER_ARRIVING_MEGABYTES": "250"}
+    app = ROOT / "server.py"
+    with start(home, app=app, TUSKER_MODE="public", TMPDIR=str(home), **limits) as running:
+        yield running
+
+
+def zipped(megabytes: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a/b.jpg", os.urandom(MEGABYTE) * megabytes)
+    return buffer.getvalue()
+
+
+def spooled(host: Server) -> list[Path]:
+    return [path for path in host.home.glob("tusker-*/*") if path.is_file()]
+
+
+def test_a_large_zip_reaches_the_job_without_passing_through_memory(host: Server) -> None:
+    with Session(host.url) as session:
+        session.open("train")
+        before = host.memory()
+        content = zipped(99)
+        widget = session.upload("ü “a”.zip", content)
+        session.open("train", widgets=(widget,))
+        assert host.memory() - before < 50 * MEGABYTE
+        (stored,) = host.home.glob("uploads/*/upload.zip")
+        assert hashlib.sha256(stored.read_bytes()).digest() == hashlib.sha256(content).digest()
+        orders = [json.loads(path.read_text()) for path in stored.parent.glob("*.json")]
+        assert "ü “a”" in [order["arguments"]["name"] for order in orders if "arguments" in order]
+        assert not spooled(host)
+
+
+def test_only_files_that_the_page_asked_for_are_taken_and_none_is_left_behind(
+    host: Server,
+) -> None:
+    content = b"x" * (90 * MEGABYTE)
+    with Session(host.url) as session, Session(host.url) as other, Session(host.url) as third:
+        for each in (session, other, third):
+            each.open("predict")
+        offered = session.offer("a.zip").upload_url
+        folder, _, _ = offered.rpartition("/")
+        assert session.put(f"{folder}/{'0' * 32}", "a.zip", b"x") == 403
+        assert other.put(other.offer("a").upload_url.replace("upload_file", "x"), "a", b"") >= 400
+        assert session.put(offered, "a.zip", content) == 204
+        assert session.put(session.offer("b.zip").upload_url, "b.zip", content) == 204
+        # A file, a session and the host have limits.
+        assert session.put(session.offer("c.zip").upload_url, "c.zip", content) == 413
+        large = session.offer("d.zip").upload_url
+        assert session.put(large, "d.zip", b"x" * (102 * MEGABYTE)) == 413
+        assert other.put(other.offer("e.zip").upload_url, "e.zip", content) == 507
+        assert len(spooled(host)) == 2
+        assert other.put(other.offer("f.jpg").upload_url, "f.jpg", b"small") == 204
+        assert not list(host.home.glob("tmp*")), "nothing is left of what was refused"

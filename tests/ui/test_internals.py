@@ -1,0 +1,51 @@
+"""What is not public of Streamlit and Pillow is as it was; this fails at once after an upgrade."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+from PIL import Image
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.testing.v1 import AppTest
+
+from ui import internals
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_internals_were_tried_with_the_installed_versions() -> None:
+    said = internals.__doc__ or ""
+    assert f"Streamlit {version('streamlit')} and Pillow {version('pillow')}" in said
+
+
+def test_no_other_module_uses_what_is_not_public() -> None:
+    private = re.compile(r"^\s*(from|import) streamlit\.(?!typing\b)|\bst\._", re.MULTILINE)
+    folders = [ROOT / name for name in ("ui", "pages", "core", "api")]
+    files = [ROOT / "app.py", ROOT / "server.py", *(p for f in folders for p in f.rglob("*.py"))]
+    using = {str(path.relative_to(ROOT)) for path in files if private.search(path.read_text())}
+    assert using == {"ui/internals.py"}
+
+
+def test_streamlit_and_pillow_have_every_part_that_is_used() -> None:
+    assert hasattr(PagesManager, "uses_pages_directory")
+    for name in ("get_upload_urls", "remove_file", "remove_session_files"):
+        assert callable(getattr(MemoryUploadedFileManager, name))
+    contexts = []
+
+    def script() -> None:
+        import streamlit as st
+        from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+        st.session_state["found"].append(get_script_run_ctx())
+
+    at = AppTest.from_function(script)
+    at.session_state["found"] = contexts
+    at.run()
+    (context,) = contexts
+    for name in ("on_script_error", "uploaded_file_mgr", "session_id"):
+        assert hasattr(context, name)
+    assert get_script_run_ctx() is None
+    pixels = Image.new("RGB", (1, 1))
+    assert pixels._new(pixels.im).size == (1, 1)

@@ -1,0 +1,109 @@
+"""All that is used of Streamlit without being public; tests/ui/test_internals.py watches over it.
+
+Tried with Streamlit 1.67.0 and Pillow 13.0.0. The one such part of Pillow, `Image._new`, is in
+core/images/decoding.py, because `core` knows no screen.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO, NamedTuple
+
+from streamlit.runtime import Runtime, exists, memory_uploaded_file_manager
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadFileUrlInfo
+from streamlit.typing import UploadedFile
+
+from core.intake.arrivals import Arrivals
+
+__all__ = ["StopException"]
+
+
+class Uploaded(NamedTuple):
+    """A file from a browser."""
+
+    name: str
+    file_id: str
+    open: Callable[[], IO[bytes]]
+    """From its start."""
+
+    @property
+    def content(self) -> bytes:
+        """All of it."""
+        with self.open() as stream:
+            return stream.read()
+
+
+class _Files(MemoryUploadedFileManager):
+    """Tells the arrivals what uploaders ask for, and what is no longer needed."""
+
+    arrivals: Arrivals
+
+    def get_upload_urls(self, session_id: str, names: Sequence[str]) -> list[UploadFileUrlInfo]:
+        urls = super().get_upload_urls(session_id, names)
+        self.arrivals.offer(session_id, [url.file_id for url in urls])
+        return urls
+
+    def remove_file(self, session_id: str, file_id: str) -> None:
+        super().remove_file(session_id, file_id)
+        self.arrivals.drop(session_id, file_id)
+
+    def remove_session_files(self, session_id: str) -> None:
+        super().remove_session_files(session_id)
+        self.arrivals.drop(session_id)
+
+
+def keep_uploads_in(arrivals: Arrivals) -> None:
+    """From now on a server that starts leaves the content of uploads to `arrivals`."""
+    _Files.arrivals = arrivals
+    memory_uploaded_file_manager.MemoryUploadedFileManager = _Files  # type: ignore[misc]
+
+
+def uploaded(file: UploadedFile) -> Uploaded:
+    """An uploaded file, wherever its content is."""
+    context = get_script_run_ctx()
+    manager = context.uploaded_file_mgr if context else None
+    path = manager.arrivals.path(file.file_id) if isinstance(manager, _Files) else None
+
+    def opened() -> IO[bytes]:
+        return io.BytesIO(file.getvalue()) if path is None else path.open("rb")
+
+    return Uploaded(file.name, file.file_id, opened)
+
+
+def forget_uploads(files: Iterable[UploadedFile]) -> None:
+    """Free what files take; otherwise Streamlit would keep them until the session ends."""
+    context = get_script_run_ctx()
+    for file in files:
+        file.close()
+        if context and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def opened_without_navigation() -> bool:
+    """Whether Streamlit has opened a page by itself; true once per process.
+
+    Until `st.navigation` has run once in the process, it takes a folder called `pages` for its
+    older kind of multipage app.
+    """
+    found = PagesManager.uses_pages_directory is True
+    if found:
+        PagesManager.uses_pages_directory = False
+    return found
+
+
+def handle_errors(handler: Callable[[Exception], bool]) -> None:
+    """Have a function handle this visitor's exceptions in pages and callbacks.
+
+    `st.App` accepts such a handler. A plain script has no public way to set one.
+    """
+    context = get_script_run_ctx()
+    if context is None or context.on_script_error is not None:
+        return
+    context.on_script_error = handler
+    manager = getattr(Runtime.instance(), "_session_mgr", None) if exists() else None
+    info = manager.get_active_session_info(context.session_id) if manager else None
+    if info is not None:
+        # Callbacks of the next press run before this script does.
+        info.session._on_script_error = handler
