@@ -21,7 +21,7 @@ from core.backbones import build
 from core.dataset import Dataset, Example
 from core.export import packing, train_program
 from core.model.storage import ModelFile
-from core.training import config, stages
+from core.training import config, depth, stages
 from tests.core.trainings import asked_for, take_in, train
 from tests.shapes import draw, encoded
 
@@ -204,7 +204,8 @@ def test_telephones_pictures_bring_their_package():
 def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
     row = backbones.get(name)
     ours = build.trunk(row, "random")
-    program = written(config.preset("balanced", backbone=name))
+    asked = config.preset("balanced", backbone=name)
+    program = written(asked)
     theirs = getattr(keras.applications, row.recipe.architecture)(
         include_top=False, weights=None, input_shape=(row.size, row.size, 3)
     )
@@ -217,7 +218,7 @@ def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
 
     cut = re.search(r'UNFREEZE_ABOVE = "(.+)"', program)[1]
-    above = build.top_model(row, len(row.stages) - 2, ours)
+    above = build.top_model(row, depth.cut_stage(asked), ours)
     stages.unfreeze(above, 0)
     names = [layer.name for layer in theirs.layers]
     kept = [
