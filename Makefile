@@ -69,12 +69,12 @@ clean:  ## delete the environment and the caches; runs and models stay
 
 # Stamp files: newer than the requirements that were installed.
 $(VENV)/.app: requirements.txt core/__init__.py | environment
-	$(PIP) install --quiet -r requirements.txt
+	$(PIP) install --quiet --no-compile -r requirements.txt
 	$(PIP) install --quiet --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt requirements.txt core/__init__.py | environment
-	$(PIP) install --quiet -r requirements-dev.txt
+	$(PIP) install --quiet --no-compile -r requirements-dev.txt
 	$(PIP) install --quiet --no-deps -e .
 	@touch $@ $(VENV)/.app
 
@@ -82,7 +82,7 @@ node_modules/.stamp: package.json package-lock.json
 	@npm ci --silent --no-audit --no-fund --ignore-scripts && touch $@ || rm -rf node_modules
 
 $(VENV)/.ray: requirements-ray-dev.txt requirements-ray.txt $(VENV)/.dev
-	$(PIP) install --quiet -r requirements-ray-dev.txt
+	$(PIP) install --quiet --no-compile -r requirements-ray-dev.txt
 	@touch $@
 
 # pip is installed last: if it is missing, creating the environment failed half-way.
@@ -93,7 +93,7 @@ environment:
 	  for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 	    if $$python -c "$$fits" 2>/dev/null; then \
 	      echo "Creating $(VENV) with $$($$python --version). The first installation takes a minute or two."; \
-	      $$python -m venv --clear $(VENV); exit; \
+	      $$python -m venv --clear --upgrade-deps $(VENV); exit; \
 	    fi; \
 	  done; \
 	  echo "Tusker needs Python 3.11, 3.12 or 3.13; found $$($(or $(PYTHON),python3) --version 2>&1 | head -n 1)." >&2; \

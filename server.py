@@ -5,7 +5,7 @@ from starlette.middleware import Middleware
 
 import api
 from api import connections
-from core import settings
+from core import images, settings
 from core.intake.arrivals import Arrivals
 from core.system import log, memory
 from ui import frame, internals
@@ -14,6 +14,7 @@ memory.limit_arenas()
 connections.limit()
 log.bound()
 host = settings.load()
+images.BUDGET.start(host)
 arrivals = Arrivals(host)
 internals.keep_uploads_in(arrivals)
 app = st.App(

@@ -29,6 +29,7 @@ class ModelCache:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
+        self._turns: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
         # The version is part of the key, so a changed model is opened again.
         self._opened = lru_cache(MAX_MODELS)(
             lambda name, _version: lookup.find(name, settings, self._open)
@@ -46,8 +47,14 @@ class ModelCache:
             UnknownModel: there is no such model, or the backbone is not prepared.
             RunDamaged: the run is incomplete, or its files differ from its manifest.
         """
-        with self._lock:  # concurrent requests for a model open it once
-            return self._opened(name, self._version(name))
+        version = self._version(name)
+        with self._turn(name):
+            return self._opened(name, version)
+
+    def _turn(self, key: Hashable) -> threading.Lock:
+        """Concurrent requests for a model open it once; those for others do not wait for it."""
+        with self._lock:
+            return self._turns.setdefault(key, threading.Lock())
 
     def _version(self, name: str) -> Hashable:
         """A value that differs once the model has changed."""
@@ -59,9 +66,11 @@ class ModelCache:
 
     def _open(self, path: Path) -> ServingModel:
         key = path, path.stat().st_mtime_ns
-        model = self._interpreters.get(key)
-        if model is None:
-            model = self._interpreters[key] = opened(path)
-            # The first call is slow and would count as inference time of the first picture.
-            model.run(np.zeros((model.size, model.size, 3), np.uint8))
+        with self._turn(key):
+            model = self._interpreters.get(key)
+            if model is None:
+                model = opened(path)
+                # The first call is slow and would count as inference time of the first picture.
+                model.run(np.zeros((model.size, model.size, 3), np.uint8))
+                self._interpreters[key] = model
         return model

@@ -30,6 +30,8 @@ from core.settings import Settings
 
 THREADS = 2
 """Threads that decode and predict. The other threads of the process serve the pages."""
+OPENING_THREADS = 8
+"""Threads that open models or wait until another has opened one, apart from those that predict."""
 
 Result = TypeVar("Result")
 
@@ -59,13 +61,14 @@ class Api:
         self._settings = settings
         self._models = ModelCache(settings)
         self._limiter = anyio.CapacityLimiter(THREADS)
+        self._opening = anyio.CapacityLimiter(OPENING_THREADS)
         self._openapi = openapi.describe(settings)
 
     async def predict(self, request: Request) -> Response:
         """Predict the classes of each picture."""
         async with parse(request, self._settings) as (pictures, parameters):
             load = partial(self._models.classifier, parameters.model)
-            classifier = await self._in_thread(load)
+            classifier = await anyio.to_thread.run_sync(load, limiter=self._opening)
             results = []
             for upload in pictures:
                 # Picture by picture, so that other requests get their turn in between.

@@ -6,6 +6,7 @@
     │   ├── BadArchive          a zip is damaged or unsafe
     │   ├── BadBundle           a bundle does not hold a usable model
     │   ├── BadDataset          the pictures cannot be learned from
+    │   │   └── NoClasses       they are not sorted into two or more classes
     │   ├── BadConfig           a setting is out of range
     │   ├── LimitExceeded       the input exceeds a limit of this host
     │   ├── UnknownModel        no backbone or run has this name
@@ -41,6 +42,10 @@ class BadBundle(BadInput):
 
 class BadDataset(BadInput):
     """The pictures cannot be learned from."""
+
+
+class NoClasses(BadDataset):
+    """The pictures are not sorted into two or more classes."""
 
 
 class BadConfig(BadInput):

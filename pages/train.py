@@ -6,6 +6,7 @@ from core import runs
 from core.errors import TuskerError
 from core.intake import samples
 from ui import frame, launch, resources, run_line, run_progress, state, text, widgets
+from ui.pile import page as pile
 from ui.train import bakeoff, camera, grouping, intake, settings_form, warm_start
 from ui.train.estimate import Forecast
 
@@ -26,7 +27,8 @@ if (run := launch.current(settings)) is not None:
 st.header("1 · Pictures", divider="gray")
 upload = intake.current(settings)
 if upload is None:
-    intake.offer(settings)
+    if not pile.show(settings):
+        intake.offer(settings)
     st.header(":gray[2 · Method]", divider="gray")
     st.caption("Quick, Balanced or Thorough, each with an estimate of the time it takes.")
     st.header(":gray[3 · Start]", divider="gray")

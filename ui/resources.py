@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import backbones, runs
+from core import backbones, images, runs
 from core.backbones import serving
 from core.bundles import imported
 from core.dataset import Dataset
@@ -53,6 +53,7 @@ def start() -> None:
     """Once per server: let the queues go on."""
     memory.limit_arenas()
     log.start()
+    images.BUDGET.start(settings())
     recover(settings())
 
 

@@ -15,6 +15,7 @@ from core.system import visitors
 RUN = "run"
 WANTED = "model"
 UPLOAD = "upload"
+PILE = "pile"
 VIEW = "view"
 COMPARE = "compare"
 CELL_ACTUAL = "was"
@@ -87,6 +88,8 @@ CAPTURE_TRANSPORT = "capture_transport"
 CAPTURE_CLASS = "capture_class"
 CAPTURE_PROBLEMS = "capture_problems"
 CAPTURE_REFUSAL = "capture_refusal"
+PILE_STEP = "pile_step"
+PILE_REFUSAL = "pile_refusal"
 TRAIN_AT_ONCE = "train_at_once"
 BACKBONE = "train_backbone"
 REFUSAL = "train_refusal"
@@ -123,7 +126,7 @@ def leave_run() -> None:
 def _address(named: dict[str, str]) -> None:
     dropped = {RUN, *OF_A_REPORT, *OF_THE_LIST}
     if RUN in named:  # the link of a run is passed on, and is no permission to use its pictures
-        dropped.add(UPLOAD)
+        dropped |= {UPLOAD, PILE}
     kept = {name: value for name, value in st.query_params.items() if name not in dropped}
     # Neither `clear` nor `pop`: they refuse what a widget is bound to. The list's filters come back
     # with the list, since their widgets keep their values.

@@ -1,32 +1,24 @@
 """The pictures that a visitor has captured, by class, and the head fitted to them."""
 
-import re
 import secrets
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from core import backbones
-from core.archive.inspection import is_clutter
 from core.backbones import serving
 from core.capture.frames import Frame, take
 from core.capture.head import FittedHead, fit
+from core.dataset import class_names
 from core.errors import BadDataset, LimitExceeded
 from core.model.classifier import Classifier, Open, opened
 from core.model.dense import DenseHead
 from core.settings import MEGABYTE, Settings
 from core.training.config import TrainingConfig
 
-LONGEST = 60
-"""Limit of a class name, in characters."""
-RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[1-9¹²³])\s*(\..*)?", re.IGNORECASE)
-"""Names that Windows reserves for devices, whatever follows the first dot."""
 KEPT_CLASSES = 8
 """ImageNet classes that the head of the network keeps."""
-FORBIDDEN = '/\\:*?"<>|'
-"""Characters that some systems do not allow in folder names."""
 
 
 def open_network(settings: Settings, open_model: Open = opened) -> Classifier:
@@ -119,14 +111,10 @@ class CaptureSession:
         Raises:
             BadDataset: the name is not allowed.
         """
-        name = unicodedata.normalize("NFC", " ".join(name.split()))
-        renamed = self.named(class_id)
-        problem = _name_problem(name)
+        name, renamed = class_names.checked(name), self.named(class_id)
         names = {cls.name.casefold() for cls in self.classes if cls is not renamed}
         if name.casefold() in names:
-            problem = f"Expected a different name for each class, found {name} twice."
-        if problem:
-            raise BadDataset(problem)
+            raise BadDataset(f"Expected a different name for each class, found {name} twice.")
         renamed.name = name
         self._next()
 
@@ -242,14 +230,3 @@ def _fitted(classes: list[Class]) -> FittedHead | None:
     owned = np.array([(label, frame.burst) for label, frame in frames], np.int64)
     _, bursts = np.unique(owned, axis=0, return_inverse=True)
     return fit(np.stack([frame.embedding for _, frame in frames]), owned[:, 0], bursts)
-
-
-def _name_problem(name: str) -> str:
-    """Why a folder cannot have this name; empty if it can."""
-    if not name or len(name) > LONGEST:
-        return f"Expected a name of 1 to {LONGEST} characters, found {len(name)}."
-    if any(letter in FORBIDDEN or not letter.isprintable() for letter in name):
-        return f"Expected a name that a folder can have, found {name!r}. Leave {FORBIDDEN} out."
-    if is_clutter(f"{name}/0.jpg") or name.endswith(".") or RESERVED.fullmatch(name):
-        return f"Expected a name that a folder can have, found {name!r}. Choose another."
-    return ""

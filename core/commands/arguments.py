@@ -75,7 +75,11 @@ def new_folder(path: Path, *, beside: Path) -> Path:
     Raises:
         BadInput: it holds files, cannot be made, or lies among the pictures of `beside`.
     """
+    from core.archive.sources import printable
+
     whole = path.absolute()
+    if printable(whole) != str(whole):
+        raise BadInput(f"Expected a folder with a name in UTF-8, found {printable(path)}.")
     parent = next(folder for folder in (whole, *whole.parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise BadInput(f"Expected a folder for the run at {path}, but none can be made there.")

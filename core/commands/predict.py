@@ -14,7 +14,7 @@ import typer
 
 from core.commands import arguments
 from core.commands.arguments import AsJson, GroupBy, host
-from core.commands.terminal import Watcher, cancelling, complain, print_json
+from core.commands.terminal import Watcher, cancelling, complain, print_json, say
 from core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -110,14 +110,14 @@ def _print(row: Row, top: int, *, as_json: bool, alone: bool) -> None:
         )
         return
     if not alone:
-        typer.echo(row.file)
+        say(row.file)
     if row.verdict and row.verdict != "sure":
-        typer.echo(f"{row.verdict.capitalize()}; its best guess:")
+        say(f"{row.verdict.capitalize()}; its best guess:")
     for rank, prediction in enumerate(predictions, start=1):
-        typer.echo(f"{rank}: {prediction.label} with probability {prediction.probability:.2f}")
+        say(f"{rank}: {prediction.label} with probability {prediction.probability:.2f}")
     if row.prediction_set:
         names = ", ".join(row.prediction_set.labels)
-        typer.echo(f"One of: {names} ({wording.promise(row.prediction_set.level)})")
+        say(f"One of: {names} ({wording.promise(row.prediction_set.level)})")
 
 
 def _check(tables: Mapping[str, Path], paths: Sequence[Path]) -> None:
@@ -167,7 +167,7 @@ def _summarise(
     if unreadable:
         parts.append(f"{unreadable:,} not readable")
     noun = "picture" if total == 1 else "pictures"
-    typer.echo(f"{total:,} {noun}: {'; '.join(parts)}. {seconds:.1f} s, {rate:.0f} pictures/s.")
+    say(f"{total:,} {noun}: {'; '.join(parts)}. {seconds:.1f} s, {rate:.0f} pictures/s.")
 
 
 def evaluate(
@@ -209,19 +209,19 @@ def evaluate(
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
-    typer.echo(report.headline)
+    say(report.headline)
     macro = report.macro
-    typer.echo(
+    say(
         f"Macro averages: precision {describe(macro.precision)}, recall {describe(macro.recall)}, "
         f"F1 {describe(macro.f1)}"
     )
     if gaps := wording.undefined(report):
-        typer.echo(gaps)
+        say(gaps)
     for sets in report.certainty.sets:
-        typer.echo(
+        say(
             f"Right class in the prediction set: {describe(sets.coverage)}, promised "
             f"{100 * sets.level:.0f} %"
         )
     for row in report.per_class:
         if row.support:
-            typer.echo(f"{row.name}: {describe(row.recall)} of {row.support} correct")
+            say(f"{row.name}: {describe(row.recall)} of {row.support} correct")

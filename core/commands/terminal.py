@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -75,12 +76,24 @@ def cancelling(cancel: Callable[[], None]) -> Iterator[None]:
 
 def complain(sentence: str) -> None:
     """Print a message on standard error."""
-    typer.echo(sentence, err=True)
+    say(sentence, err=True)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print text that may hold names from outside: without control characters, as valid UTF-8."""
+    typer.echo(_replaced(text, lambda sign: sign if sign == "\n" else "\ufffd"), err=err)
 
 
 def print_json(values: dict[str, Any]) -> None:
     """Print JSON on one line."""
-    typer.echo(json.dumps(values, ensure_ascii=False))
+    text = json.dumps(values, ensure_ascii=False)
+    typer.echo(_replaced(text, lambda sign: f"\\u{ord(sign):04x}"))
+
+
+def _replaced(text: str, replace: Callable[[str], str]) -> str:
+    """Text with another sign for what is no character, and for what a terminal would obey."""
+    bad = ("Cc", "Cs", "Zl", "Zp")
+    return "".join(replace(c) if unicodedata.category(c) in bad else c for c in text)
 
 
 class Watcher:
@@ -114,4 +127,4 @@ class Watcher:
 
     def _print(self, line: str) -> None:
         if not self._silent:
-            typer.echo(line, err=True)
+            say(line, err=True)

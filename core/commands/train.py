@@ -11,7 +11,7 @@ import typer
 
 from core.commands import arguments, terminal
 from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, GroupBy, Seed, host
-from core.commands.terminal import Watcher, complain, print_json
+from core.commands.terminal import Watcher, complain, print_json, say
 from core.errors import BadInput
 
 
@@ -95,13 +95,13 @@ def train(
             }
         )
         return
-    typer.echo(report.headline)
+    say(report.headline)
     if (choice := run.feature_choice()) is not None:
-        typer.echo(choice.sentence)
+        say(choice.sentence)
     if inflation is not None:
-        typer.echo(inflation.sentence)
-    typer.echo(f"Run: {run.path}")
-    typer.echo(f"To export it to other formats: tusker export {shlex.quote(str(run.path))}")
+        say(inflation.sentence)
+    say(f"Run: {run.path}")
+    say(f"To export it to other formats: tusker export {shlex.quote(str(run.path))}")
 
 
 def estimate(
@@ -125,7 +125,7 @@ def estimate(
             if as_json:
                 print_json({"preset": configured.preset} | asdict(expected))
             else:
-                typer.echo(f"{configured.preset.capitalize()}: {expected.sentence}")
+                say(f"{configured.preset.capitalize()}: {expected.sentence}")
 
 
 def compare(
@@ -149,4 +149,4 @@ def compare(
         print_json(comparison.model_dump(mode="json"))
         return
     for line in result.table(comparison):
-        typer.echo(line)
+        say(line)

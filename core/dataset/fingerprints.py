@@ -39,6 +39,7 @@ class Fingerprint:
             edge of 160 pixels.
         thumbnail: JPEG bytes.
         day, device: when and with what it was taken, as by `images.tags.capture`.
+        cut_short: whether the end of the file is missing.
     """
 
     sha256: str
@@ -53,6 +54,7 @@ class Fingerprint:
     thumbnail: bytes
     day: str
     device: str
+    cut_short: bool
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def fingerprint(path: Path, limits: Settings) -> Fingerprint:
         thumbnail=images.thumbnail(np.asarray(picture)),
         day=decoded.day,
         device=decoded.device,
+        cut_short=decoded.cut_short,
     )
 
 

@@ -6,7 +6,7 @@ from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
 from core.dataset import label_files, layout
 from core.dataset.examples import Note
-from core.errors import BadDataset
+from core.errors import BadDataset, NoClasses
 from core.images.decoding import READABLE
 from core.system import prose
 
@@ -30,7 +30,8 @@ def interpret(
         fewest_classes: that are accepted.
 
     Raises:
-        BadDataset: there are no labels, too few classes, or labels of parts of pictures.
+        BadDataset: there are no pictures, or labels of parts of pictures.
+        NoClasses: there are no labels, or fewer than two classes.
     """
     inferred = layout.infer(pictures)
     source = None
@@ -41,6 +42,18 @@ def interpret(
             inferred = layout.with_labels(pictures, labels)
     _check_classes(name, inferred, files, fewest_classes)
     return inferred, tuple(_notes(pictures, inferred, source, files))
+
+
+def cut_short(names: Sequence[str]) -> tuple[Note, ...]:
+    """A note of the pictures that were read although the end of their files is missing."""
+    if not names:
+        return ()
+    what = "picture ends" if len(names) == 1 else "pictures end"
+    sentence = (
+        f"{len(names):,} {what} early, with at least 95 % there: {_listed(names)}. Download "
+        "them again if you can."
+    )
+    return (Note(code="cut_short", sentence=sentence, warns=True),)
 
 
 def _is_flat_split(inferred: layout.Layout) -> bool:
@@ -66,17 +79,17 @@ def _check_classes(
         )
     classes = inferred.classes
     if not classes:
-        raise BadDataset(
+        raise NoClasses(
             f"No class folders in {name}. Found {len(inferred.assignments)} pictures at the top "
             "level. Put each class in its own folder: flowers/rose/…, flowers/tulip/…"
         )
     if _is_flat_split(inferred):
-        raise BadDataset(
+        raise NoClasses(
             f"Expected class folders; {name} has pictures directly in {prose.listed(classes)}, and "
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
         )
     if len(classes) < fewest_classes:
-        raise BadDataset(
+        raise NoClasses(
             f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
             "with pictures of something else."
         )

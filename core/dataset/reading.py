@@ -20,7 +20,7 @@ from core.archive.unpacking import (
     extract,
 )
 from core.dataset import interpretation, layout, tables
-from core.dataset.examples import Dataset, Example
+from core.dataset.examples import Dataset, Example, Note
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
 from core.errors import BadImage, LimitExceeded
 from core.settings import Settings
@@ -53,11 +53,12 @@ def read(
         progress: called with the current step, the finished items and their total.
         name: of the dataset; the name of the source if None.
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
-        fewest_classes: that are accepted; one is enough to evaluate a model on.
+        fewest_classes: that are accepted; one is enough to evaluate a model on. With 0, folders do
+            not matter, and all pictures get one class without a name.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
-        BadDataset: there are fewer classes.
+        NoClasses: there are fewer classes.
         LimitExceeded: the pictures exceed a limit.
     """
     deadline = time.monotonic() + settings.intake_seconds
@@ -175,7 +176,12 @@ def _assemble(
         else:
             readable.append((member, result))
     names = [member.name for member, _ in readable]
-    inferred, notes = interpretation.interpret(name, names, others, files, fewest_classes)
+    notes: tuple[Note, ...] = ()
+    if fewest_classes:
+        inferred, notes = interpretation.interpret(name, names, others, files, fewest_classes)
+    else:
+        inferred = layout.Layout((layout.Assignment(),) * len(names))
+    notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
     _check_limits(name, inferred, settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []
@@ -218,10 +224,11 @@ def _assemble(
 def _check_limits(name: str, inferred: layout.Layout, settings: Settings) -> None:
     """Check the limits of a dataset."""
     counts = Counter(a.label for a in inferred.assignments if not a.reason)
+    largest = max((count for label, count in counts.items() if label), default=0)
     for field, noun, count in (
         ("classes", "classes", len(counts)),
         ("pictures", "pictures", counts.total()),
-        ("pictures_per_class", "pictures in a class", max(counts.values())),
+        ("pictures_per_class", "pictures in a class", largest),
     ):
         limit = getattr(settings, field)
         if count > limit:

@@ -27,8 +27,8 @@ WARM_UP = 0.1
 """As in `core.training.finetune`, which only a process with TensorFlow may import."""
 LINEAR_EPOCHS, LINEAR_PATIENCE = 100, 5
 """Minimum for a linear head: Tusker solves it to its optimum, this program only approaches it."""
-DEEP_FORMATS = ("PNG", "TIFF")
-"""Picture formats that may have 16 bits per channel."""
+DEEP_FORMATS = ("PNG", "TIFF", "PPM", "BMP")
+"""Picture formats that may have more than 8 bits per channel, or pixels that Pillow misreads."""
 TOLERANCE = 1e-4
 """Largest error of the saved backbone, relative to its largest output."""
 OPTIMIZERS = {

@@ -3,6 +3,7 @@
 Nothing else decodes files from outside.
 """
 
+from core.images.budget import BUDGET
 from core.images.decoding import (
     crop_and_resize,
     decode,
@@ -11,8 +12,12 @@ from core.images.decoding import (
     thumbnail,
 )
 from core.images.pixels import laplacian
+from core.images.silence import silence_libtiff
+
+silence_libtiff()
 
 __all__ = [
+    "BUDGET",
     "crop_and_resize",
     "decode",
     "decode_and_crop",

@@ -5,20 +5,21 @@ Nothing else decodes files from outside.
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core import settings
-from core.errors import BadImage
+from core.errors import BadImage, NotEnoughResources
 from core.images import headers, tags
-from core.images.headers import area, check_size
-from core.images.pixels import to_rgb
+from core.images.budget import BUDGET
+from core.images.headers import SHARES, area, check_size
+from core.images.pixels import COLOUR_MAP, declared_range, is_nearly_whole, to_rgb
 from core.settings import MEGABYTE, Settings
 
 # Untrusted files reach the code of these plugins, so only common formats are enabled.
@@ -40,7 +41,7 @@ PROGRESSIVE_PIXELS = 18_000_000
 # Any other JPEG is decoded row by row, so one of four times the limit is decoded at half its size.
 REDUCED_AREA = 4
 
-_COLOUR_MAP = 320  # a tag of TIFF
+_TILE_SIZE = 322, 323  # tags of TIFF
 _UPRIGHT = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -61,6 +62,7 @@ class DecodedImage:
         format: Pillow's name, such as `JPEG`.
         width, height: of the whole picture, upright, in pixels.
         day, device: when and with what it was taken, as by `tags.capture`.
+    cut_short: whether the end of the file is missing, with up to 5 % of the picture.
     """
 
     pixels: np.ndarray
@@ -69,6 +71,18 @@ class DecodedImage:
     height: int
     day: str
     device: str
+    cut_short: bool
+
+
+class _Loaded(NamedTuple):
+    """A picture as stored; `size` is its full size, `declared` the values of black and white."""
+
+    image: Image.Image
+    kind: str
+    size: tuple[int, int]
+    turn: int
+    declared: tuple[float, float] | None
+    cut_short: bool
 
 
 def decode(
@@ -92,6 +106,7 @@ def decode(
 
     Raises:
         BadImage: the file is no picture, damaged or beyond the limits.
+        NotEnoughResources: this process decodes too many other pictures.
     """
     return decode_with_info(source, shorter_edge=shorter_edge, limits=limits).pixels
 
@@ -101,14 +116,16 @@ def decode_with_info(
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     limits = limits or settings.load()
-    with _refusals(), _opened(source, limits) as file:
-        image, kind, (width, height), turn = _load_checked(file, shorter_edge, limits)
-        pixels = to_rgb(image, kind)
+    with _refusals(), _opened(source, limits) as file, ExitStack() as held:
+        image, kind, (width, height), turn, declared, cut = _load_checked(
+            file, shorter_edge, limits, held
+        )
+        pixels = to_rgb(image, kind, declared)
         day, device = tags.capture(image.info)
         del image  # rotating makes another copy
     if turn >= 5:
         width, height = height, width
-    return DecodedImage(_turned(pixels, turn), kind, width, height, day, device)
+    return DecodedImage(_turned(pixels, turn), kind, width, height, day, device, cut)
 
 
 def crop_and_resize(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
@@ -140,11 +157,11 @@ def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.nd
     limits = settings.load()
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
-    with _refusals(), _opened(source, limits) as file:
-        image, kind, _, turn = _load_checked(file, shorter_edge, limits)
+    with _refusals(), _opened(source, limits) as file, ExitStack() as held:
+        image, kind, _, turn, declared, _ = _load_checked(file, shorter_edge, limits, held)
         if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
             return _fitted(image, size, crop)  # most pictures: no array of the whole is needed
-        pixels = to_rgb(image, kind)
+        pixels = to_rgb(image, kind, declared)
     return crop_and_resize(_turned(pixels, turn), size, crop)
 
 
@@ -166,9 +183,13 @@ def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
 
 
 def _load_checked(
-    file: IO[bytes], shorter_edge: int | None, limits: Settings
-) -> tuple[Image.Image, str, tuple[int, int], int]:
-    """First picture of a file as stored, its format, its full size and its EXIF orientation."""
+    file: IO[bytes], shorter_edge: int | None, limits: Settings, held: ExitStack
+) -> _Loaded:
+    """First picture of a file as stored, with its full size and EXIF orientation.
+
+    Args:
+        held: keeps the picture's part of the budget as long as its pixels are used.
+    """
     if "HEIF" not in FORMATS and headers.is_heic(file):
         raise BadImage(
             "Found a HEIC picture, which this host cannot read. Save it as JPEG, or have the host "
@@ -191,16 +212,35 @@ def _load_checked(
         for tile in opened.tile:
             left, top, right, bottom = tile[1] or (0, 0, 0, 0)
             check_size((right - left, bottom - top), limits)
-        opened.load()
+        stored = size if progressive else opened.size
+        if isinstance(opened, TiffImageFile):
+            # The decoder allocates a whole tile, which may be larger than the picture.
+            stored = max(stored, tuple(opened.tag_v2.get(tag, 1) for tag in _TILE_SIZE), key=area)
+            check_size(stored, limits)
+        cost = area(stored) / SHARES.get(kind, 1)
+        held.enter_context(BUDGET.hold(cost))
+        cut = False
+        try:
+            opened.load()
+        except OSError:
+            cut = is_nearly_whole(opened, kind, opened.size[1] / size[1])
+            if not cut:
+                raise
+        if cut and kind == "JPEG":  # with an end marker, the decoder also gives its last rows
+            held.close()  # it takes its part of the budget again
+            file.seek(0)
+            ended = io.BytesIO(file.read() + b"\xff\xd9")
+            return _load_checked(ended, shorter_edge, limits, held)._replace(cut_short=True)
         check_size(opened.size, limits, kind)
-        colours = opened.tag_v2.get(_COLOUR_MAP, ()) if isinstance(opened, TiffImageFile) else ()
+        colours = opened.tag_v2.get(COLOUR_MAP, ()) if isinstance(opened, TiffImageFile) else ()
         if opened.mode == "P" and colours and max(colours) < 256:
             # Some programs write the colour map in 8 bits; libtiff takes it so too.
             opened.putpalette(np.reshape(colours, (3, -1)).T.astype(np.uint8).tobytes())
         # Pillow has already rotated TIFF.
         turn = 1 if kind == "TIFF" else tags.orientation(opened.info)
         # A bare image, so that the buffers of the decoder are freed before the next copy.
-        return opened._new(opened.im), kind, size, turn
+        bare = opened._new(opened.im)
+        return _Loaded(bare, kind, size, turn, declared_range(opened), cut)
 
 
 def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:
@@ -220,7 +260,7 @@ def _refusals() -> Iterator[None]:
     """Convert all exceptions of decoders to BadImage."""
     try:
         yield
-    except BadImage:
+    except (BadImage, NotEnoughResources):
         raise
     except Image.UnidentifiedImageError as error:
         raise BadImage(f"Not a picture: expected {READABLE}. Save it as one of these.") from error

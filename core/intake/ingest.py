@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from core import checks
 from core import dataset as datasets
+from core.archive import sources
 from core.checks import Finding, Remedy, Severity
 from core.checks.findings import apply
 from core.dataset import Dataset, Example, Progress, grouping, tables
@@ -74,7 +75,7 @@ def take_in(
         pictures(folder),
         settings,
         progress,
-        name=name,
+        name=sources.printable(Path(name)),
         thumbnails=folder / THUMBNAILS,
         fewest_classes=fewest_classes,
     )

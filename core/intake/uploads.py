@@ -51,6 +51,7 @@ def store(
     notes: Iterable[Finding] = (),
     *,
     by: str = "",
+    unsorted: bool = False,
 ) -> Upload:
     """Store pictures as a zip and queue their examination.
 
@@ -60,6 +61,7 @@ def store(
         settings: the limits.
         notes: findings to report along with those of the checks.
         by: id of the visitor; empty without visitors.
+        unsorted: whether they have no classes, so that they are taken in by `core.labelling`.
 
     Raises:
         LimitExceeded: the queue is full, or the visitor has no space left.
@@ -71,6 +73,7 @@ def store(
             "source": str(upload.path / ZIP),
             "name": name,
             "notes": [note.model_dump(mode="json") for note in notes],
+            "unsorted": unsorted,
         }
         enqueue(upload.path, Order(kind="intake", arguments=arguments), settings, by=by)
     return upload

@@ -4,12 +4,16 @@ None of them holds in personal mode, where the machine belongs to the visitor. A
 their cookie counts as a new one: limits per visitor share a host out, limits for all protect it.
 """
 
+import json
 import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import get_args
+
+from filelock import FileLock
+from pydantic import TypeAdapter
 
 from core.errors import LimitExceeded
 from core.jobs.folder import JobFolder, Kind
@@ -22,6 +26,7 @@ RUNS, UPLOADS, IMPORTED = "runs", "uploads", "brought"
 OWNED = (RUNS, UPLOADS, IMPORTED)
 """Folders of `TUSKER_HOME` whose subfolders belong to visitors."""
 PICTURES = "pictures"
+DELETED = "deleted_trainings.json"
 DAY = 24 * 3600.0
 
 
@@ -79,13 +84,27 @@ def check_minutes(by: str, settings: Settings) -> None:
     if settings.mode == "personal":
         return
     since = time.time() - DAY
-    minutes = sum(_seconds_since(since, path) for path in _folders(by, settings, [RUNS])) / 60
+    seconds = sum(_seconds_since(since, path) for path in _folders(by, settings, [RUNS]))
+    seconds += sum(s for who, at, s in _deleted(settings) if by and who == by and at >= since)
+    minutes = seconds / 60
     if minutes >= settings.visitor_minutes:
         raise LimitExceeded(
             f"This host trains at most {settings.visitor_minutes:g} minutes per visitor in 24 "
             f"hours, and has trained {minutes:.0f} for you. Try again tomorrow; the host can raise "
             f"{settings.variable('visitor_minutes')}."
         )
+
+
+def keep_minutes(path: Path, settings: Settings) -> None:
+    """Remember how long a training took, before its folder is deleted."""
+    seconds = _seconds_since(time.time() - DAY, path)
+    by = visitors.owner(path)
+    if settings.mode == "personal" or not seconds or not by:
+        return
+    with FileLock(settings.home / f"{DELETED}.lock"):
+        kept = [entry for entry in _deleted(settings) if entry[1] >= time.time() - DAY]
+        ended = JobFolder(path).recorded().ended_at or time.time()
+        files.write_text(settings.home / DELETED, json.dumps([*kept, (by, ended, seconds)]))
 
 
 def check_queue(by: str, settings: Settings) -> None:
@@ -113,6 +132,16 @@ def _folders(by: str, settings: Settings, names: Iterable[str] = OWNED) -> Itera
             yield from (p for p in (settings.home / name).iterdir() if visitors.owner(p) == by)
 
 
+def _deleted(settings: Settings) -> list[tuple[str, float, float]]:
+    """Owner, end and seconds of deleted trainings."""
+    try:
+        return TypeAdapter(list[tuple[str, float, float]]).validate_json(
+            (settings.home / DELETED).read_bytes()
+        )
+    except (OSError, ValueError):
+        return []
+
+
 def _count_pictures(folder: Path) -> int:
     try:
         return sum(1 for _ in os.scandir(folder / PICTURES))
@@ -126,4 +155,5 @@ def _seconds_since(since: float, folder: Path) -> float:
         status = JobFolder(folder).recorded()
     except OSError:
         return 0.0
-    return (status.seconds or 0.0) if (status.ended_at or time.time()) >= since else 0.0
+    seconds = status.spent + (status.seconds or 0.0)
+    return seconds if (status.ended_at or time.time()) >= since else 0.0

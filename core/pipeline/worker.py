@@ -17,7 +17,7 @@ from typing import Any
 from filelock import Timeout
 
 from core import settings as settings_module
-from core.errors import BadDataset, Cancelled, NotEnoughResources, TuskerError
+from core.errors import BadDataset, Cancelled, NoClasses, NotEnoughResources, TuskerError
 from core.jobs.events import Counter, Emit, Event
 from core.jobs.folder import JobFolder, State
 from core.jobs.workers import CANCELLED, SMALLER
@@ -47,16 +47,23 @@ class Stopped(BaseException):
 
 def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Take in an uploaded archive or folder."""
-    from core import intake
+    from core import intake, labelling
     from core.checks import Finding
 
-    source = Path(arguments["source"])
+    source, name = Path(arguments["source"]), arguments["name"]
     notes = [Finding.model_validate(note) for note in arguments.get("notes", ())]
+    kept = False
     try:
-        intake.take_in(source, arguments["name"], folder.path, settings, Counter(emit), notes)
+        if arguments.get("unsorted"):
+            labelling.take_in(source, name, folder.path, settings, Counter(emit))
+        else:
+            intake.take_in(source, name, folder.path, settings, Counter(emit), notes)
+    except NoClasses:
+        kept = True  # the page offers to label these pictures
+        raise
     finally:
         # Its pictures have been extracted, or it is of no use: free the disk.
-        if source.parent == folder.path:
+        if source.parent == folder.path and not kept:
             files.remove(source)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.dataset import Dataset
 from core.errors import BadInput, UnknownModel
-from core.jobs import folders, scheduling
+from core.jobs import folders, quotas, scheduling
 from core.jobs.folder import CHECKPOINT, Order
 from core.runs.filenames import CONFIG
 from core.runs.run import SAMPLE, Run
@@ -147,6 +147,7 @@ def sweep(settings: Settings) -> None:
     for path in folder(settings).glob(f"{TRASH}*"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
+                quotas.keep_minutes(path, settings)
                 files.remove(path)
     for path in folder(settings).glob(f"*/{CHECKPOINT}"):
         with contextlib.suppress(OSError):
@@ -166,6 +167,7 @@ def _sweep_old_runs(settings: Settings) -> None:
             if not kept and _ended_at(run, settings) < oldest:
                 with run.job.try_lock() as free:
                     if free or not run.job.exists:
+                        quotas.keep_minutes(run.path, settings)
                         files.remove(run.path)
                         removed += 1
     if removed:

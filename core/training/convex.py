@@ -103,6 +103,7 @@ def solve(
     strength: float,
     start: Weights | None = None,
     trace: Callable[[np.ndarray, np.ndarray], None] = lambda _kernel, _bias: None,
+    tolerance: float = TOLERANCE,
 ) -> Weights:
     """Minimise `strength` times the summed weighted cross-entropy plus half the squared kernel.
 
@@ -112,6 +113,7 @@ def solve(
         weights: (classes,) loss weight of each class.
         start: where to start; zeros if None.
         trace: called with kernel and bias before the first iteration and after each one.
+        tolerance: largest entry of the gradient of the mean loss at the end.
 
     Returns:
         Kernel and bias, float64.
@@ -141,7 +143,7 @@ def solve(
         objective,
         np.concatenate([kernel.ravel(), bias]).astype(np.float64),
         iterations=ITERATIONS,
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
         trace=lambda point: trace(*split(point)),
     )
     return split(best)

@@ -1,4 +1,5 @@
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from api.model_cache import ModelCache
 from core import runs
 from core.backbones import DEFAULT
 from core.errors import RunDamaged, UnknownModel
+from core.model.classifier import Classifier
+from core.predict import lookup
 from core.settings import Settings
 
 RUNS = [f"{number:032x}" for number in range(1, 6)]
@@ -38,6 +41,29 @@ def test_concurrent_requests_open_a_file_once(
     picture = np.zeros((backbone.size, backbone.size, 3), np.uint8)
     assert backbone.answer(picture).probabilities.size == 1000
     assert run.answer(picture).probabilities.size == len(run.labels)
+
+
+def test_a_model_that_takes_long_to_open_does_not_delay_others(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, released = threading.Event(), threading.Event()
+    original = lookup.find
+
+    def find(name: str, *rest: object) -> Classifier:
+        if name == RUNS[0]:
+            entered.set()
+            assert released.wait(60)
+        return original(name, *rest)
+
+    monkeypatch.setattr(lookup, "find", find)
+    cache = ModelCache(home)
+    with ThreadPoolExecutor(2) as threads:
+        slow = [threads.submit(cache.classifier, RUNS[0])]
+        assert entered.wait(60)
+        quick = threads.submit(cache.classifier, RUNS[1]).result(60)
+        assert cache.classifier(RUNS[1]) is quick
+        released.set()
+        assert slow[0].result(60) is cache.classifier(RUNS[0])
 
 
 def test_a_changed_model_is_opened_again(home: Settings) -> None:

@@ -19,10 +19,11 @@ from core.jobs import State, scheduling
 from core.settings import Settings
 from ui import state, text, widgets
 from ui.internals import Uploaded
+from ui.pile import page as pile
 from ui.train import camera, findings, grouping
 
-CAMERA = "Camera"
-UPLOAD_BY = ("Zip", "Folder", CAMERA)  # without icons, to fit a phone
+UNSORTED, CAMERA = "Unsorted", "Camera"
+UPLOAD_BY = ("Zip", "Folder", UNSORTED, CAMERA)  # without icons, to fit a phone
 STRIP = 8
 """Pictures shown of each class."""
 CLASSES = 30
@@ -57,6 +58,9 @@ def offer(settings: Settings) -> None:
     )
     if source == CAMERA:
         camera.offer(settings)
+        return
+    if source == UNSORTED:
+        pile.offer(settings)
         return
     widgets.show_refusal(state.REFUSAL)
     own, sample = st.columns([3, 2], gap="large")
@@ -133,6 +137,8 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
             return None
     if status.state.ended:
         _unusable(status.sentence)
+        if status.state is State.FAILED:
+            pile.offer_instead(upload, settings)
         return None
     widgets.watch(upload.job, settings, "upload")
     return None

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from PIL import UnidentifiedImageError
 
 REQUEST = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
 DECODERS = 2
@@ -36,7 +35,7 @@ def answer(program: ModuleType, model: str, answers: str, done: int) -> None:
     def load(path: str) -> np.ndarray | None:
         try:
             return program.load(path)
-        except UnidentifiedImageError:  # a format that Pillow alone cannot read
+        except OSError:  # a format that Pillow alone cannot read, or a file without its end
             return None
 
     predict = program.load_model(Path(model))

@@ -141,7 +141,7 @@ def test_there_are_no_more_classes_than_the_host_allows(network: Classifier) -> 
     "name",
     [
         *("", "  ", "x" * 61, "a/b", "a\\b", "..", ".hidden", "what?", "__MACOSX"),
-        *("CON", "prn", "Aux", "nul.txt", "COM1", "lpt9.tar.gz"),
+        *("CON", "prn", "Aux", "nul.txt", "COM1", "lpt9.tar.gz", "Training", "test 2"),
     ],
 )
 def test_a_class_is_not_called_what_no_folder_can_be(showing: CaptureSession, name: str) -> None:

@@ -1,5 +1,6 @@
 """What arrives on standard error, and what does not."""
 
+import json
 import os
 import pty
 import signal
@@ -114,3 +115,14 @@ def test_progress_does_not_go_into_a_pipe(capfd: pytest.CaptureFixture[str]) -> 
     for event in EVENTS:
         watcher(event)
     assert capfd.readouterr().err == ""
+
+
+def test_names_from_outside_are_valid_utf_8_and_no_terminal_obeys_them(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    terminal.say("\ud800 \x1b]0;title\x07\u2028 95\u202f% é\n")
+    terminal.print_json({"a": "\udce9\x9b\u2028é"})
+    plain, text = capfd.readouterr().out.split("\n\n")
+    assert plain == "\ufffd \ufffd]0;title\ufffd\ufffd 95\u202f% é"
+    assert "é" in text and "\\udce9\\u009b\\u2028" in text
+    assert json.loads(text) == {"a": "\udce9\x9b\u2028é"}

@@ -95,6 +95,23 @@ def test_the_exif_orientation_is_applied(turn, kind):
     assert (result.width, result.height) == expected.size
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_file_without_its_end_is_read_if_nearly_all_of_the_picture_is_there(kind):
+    noise = np.random.default_rng(0).integers(0, 256, (400, 300, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, kind)
+    content = buffer.getvalue()
+    whole = images.decode_with_info(content)
+    assert not whole.cut_short
+    without_end = images.decode_with_info(content[: -2 if kind == "JPEG" else -12])
+    np.testing.assert_array_equal(without_end.pixels, whole.pixels)
+    most = images.decode_with_info(content[: int(0.97 * len(content))])
+    assert most.cut_short
+    np.testing.assert_array_equal(most.pixels[:370], whole.pixels[:370])
+    with pytest.raises(BadImage, match="incomplete"):
+        images.decode(content[: int(0.9 * len(content))])
+
+
 def test_cmyk_palettes_and_grey_are_converted_to_rgb():
     assert close(
         images.decode(saved(scene().convert("CMYK"), "JPEG", quality=95)), np.asarray(scene()), 4

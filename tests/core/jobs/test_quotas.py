@@ -1,4 +1,5 @@
 import io
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from core.errors import LimitExceeded
 from core.intake import uploads
 from core.jobs import JobFolder, State, enqueue, quotas, scheduling
 from core.jobs.folder import Order, Status
+from core.runs import store
 from core.settings import MEGABYTE, Settings
 from core.system import visitors
 
@@ -95,6 +97,23 @@ def test_the_training_minutes_of_the_last_24_hours_count(public: Settings) -> No
     train(public, ME, minutes=2, hours_ago=23)
     with pytest.raises(LimitExceeded, match=r"at most 10 minutes.* 11 .*TUSKER_VISITOR_MINUTES"):
         quotas.check_minutes(ME, public)
+
+
+def test_the_minutes_of_a_deleted_run_count_and_so_do_earlier_attempts(public: Settings) -> None:
+    train(public, ME, minutes=6, hours_ago=2)
+    (path,) = runs.folder(public).iterdir()
+    job = JobFolder(path)
+    job.write(job.recorded().model_copy(update={"spent": 120.0}))
+    path = path.rename(path.with_name(store.TRASH + path.name))
+    os.utime(path, (0, 0))
+    runs.sweep(public)
+    assert not path.exists()
+    quotas.check_minutes(ME, public)
+    train(public, ME, minutes=2, hours_ago=1)
+    with pytest.raises(LimitExceeded, match=r"at most 10 minutes.* 10 "):
+        quotas.check_minutes(ME, public)
+    quotas.check_minutes(OTHER, public)
+    quotas.check_minutes("", public)
 
 
 def test_the_jobs_of_a_visitor_in_all_queues_count(public: Settings) -> None:

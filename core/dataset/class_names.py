@@ -1,0 +1,35 @@
+"""The rule for names that visitors give to classes: each can be the name of a folder."""
+
+import re
+import unicodedata
+
+from core.archive.inspection import is_clutter
+from core.dataset.layout import role
+from core.errors import BadDataset
+
+LONGEST = 60
+"""In characters."""
+RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[1-9¹²³])\s*(\..*)?", re.IGNORECASE)
+"""Names that Windows reserves for devices, whatever follows the first dot."""
+FORBIDDEN = '/\\:*?"<>|'
+"""Characters that some systems do not allow in folder names."""
+SPLITS = ("train", "validation", "test")
+
+
+def checked(name: str) -> str:
+    """A name that a visitor typed, in Unicode's composed form and with single spaces.
+
+    Raises:
+        BadDataset: a class cannot have this name.
+    """
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    if not name or len(name) > LONGEST:
+        raise BadDataset(f"Expected a name of 1 to {LONGEST} characters, found {len(name)}.")
+    if any(letter in FORBIDDEN or not letter.isprintable() for letter in name):
+        raise BadDataset(
+            f"Expected a name that a folder can have, found {name!r}. Leave {FORBIDDEN} out."
+        )
+    unusable = is_clutter(f"{name}/0.jpg") or name.endswith(".") or RESERVED.fullmatch(name)
+    if unusable or role(name) in SPLITS:  # such a folder would be read as part of the split
+        raise BadDataset(f"Expected a name that a folder can have, found {name!r}. Choose another.")
+    return name

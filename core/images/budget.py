@@ -1,0 +1,51 @@
+"""A budget of pixels that one process decodes at a time, for its pages and its API together."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import NotEnoughResources
+from core.settings import Settings
+
+PATIENCE_SECONDS = 15.0
+AT_ONCE = 1.3
+
+
+class Budget:
+    """Pixels that may be decoded at once; a picture waits until the others have room for it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held = 0.0
+        self._most: float | None = None
+
+    def start(self, settings: Settings) -> None:
+        """Decode a little more than the largest picture at once: 10 bytes per pixel."""
+        self._most = AT_ONCE * settings.picture_pixels
+
+    @contextmanager
+    def hold(self, pixels: float) -> Iterator[None]:
+        """Take pixels from the budget for the block.
+
+        Raises:
+            NotEnoughResources: others have taken too much of it for too long.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._has_room(pixels), PATIENCE_SECONDS):
+                raise NotEnoughResources(
+                    "This host is busy with other large pictures. Try again in a minute."
+                )
+            self._held += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= pixels
+                self._changed.notify_all()
+
+    def _has_room(self, pixels: float) -> bool:
+        return self._most is None or not self._held or self._held + pixels <= self._most
+
+
+BUDGET = Budget()
+"""Without a limit except in the web process: a worker knows how many pictures it decodes."""

@@ -1,0 +1,7 @@
+"""Turn pictures without classes into a dataset: name groups, label a test set, settle doubts."""
+
+from core.labelling.labels import LEFT_OUT, Labels
+from core.labelling.learning import Learned, learn
+from core.labelling.pile import Pile, found, load, take_in
+
+__all__ = ["LEFT_OUT", "Labels", "Learned", "Pile", "found", "learn", "load", "take_in"]

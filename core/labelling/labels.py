@@ -1,0 +1,191 @@
+"""What a visitor said about a pile, step by step in a file, so that a reload loses nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from core.dataset import class_names
+from core.labelling import clusters
+from core.labelling.pile import Pile
+from core.system import files
+
+FILE = "labels.jsonl"
+LEFT_OUT = ""
+"""The label of pictures that belong to no class."""
+
+
+class Step(BaseModel, frozen=True):
+    """One thing that a visitor did.
+
+    Attributes:
+        kind: `label` pictures, `skip` them for now, `rename` a class, or show other `groups`.
+        pictures: their numbers.
+        name: the label; None takes it away.
+        old: the name of the class that is renamed.
+        single: whether the visitor looked at each picture.
+        groups: the clusters to name from now on.
+    """
+
+    kind: Literal["label", "skip", "rename", "groups"]
+    pictures: tuple[int, ...] = ()
+    name: str | None = None
+    old: str = ""
+    single: bool = False
+    groups: tuple[int, ...] = ()
+
+
+class Labels:
+    """The labels of a pile after all steps; each further step is written to its folder at once.
+
+    Attributes:
+        pile: the pictures.
+        names: label of each picture; None for none yet.
+        single: whether the visitor labelled each picture by itself.
+        skipped: number of a picture → number of the step that put it off.
+        groups: the clusters to name.
+        classes: in the order of their first pictures.
+    """
+
+    def __init__(self, pile: Pile) -> None:
+        self.pile = pile
+        self._path = pile.folder / FILE
+        self._steps = _read(self._path)
+        self._replay()
+
+    @property
+    def version(self) -> tuple[object, ...]:
+        """Changes with every step."""
+        return str(self._path), *files.modified(self._path)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to undo."""
+        return bool(self._steps)
+
+    def label(self, pictures: Sequence[int], name: str | None, *, single: bool) -> None:
+        """Give pictures a label, `LEFT_OUT`, or none. A name in another case is the same class.
+
+        Raises:
+            BadDataset: a class cannot have this name.
+        """
+        name = self._known(name) if name else name
+        self._add(Step(kind="label", pictures=tuple(pictures), name=name, single=single))
+
+    def rename(self, old: str, name: str) -> None:
+        """Rename a class; under the name of another one, both become one class.
+
+        Raises:
+            BadDataset: a class cannot have this name.
+        """
+        known = class_names.checked(name)
+        if known.casefold() != old.casefold():
+            known = self._known(name)
+        self._add(Step(kind="rename", old=old, name=known))
+
+    def skip(self, pictures: Sequence[int]) -> None:
+        """Put pictures off: they come again after all others."""
+        self._add(Step(kind="skip", pictures=tuple(pictures)))
+
+    def split(self, group: int) -> None:
+        """Show the two parts of a group instead of it."""
+        parts = self.pile.children(group)
+        self._add(Step(kind="groups", groups=tuple(g for g in self.groups if g != group) + parts))
+
+    def regroup(self, count: int) -> None:
+        """Cluster into `count` groups; labels stay."""
+        self._add(Step(kind="groups", groups=self.pile.cut(count)))
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        if self._steps:
+            self._steps.pop()
+            files.write_text(self._path, "".join(map(_line, self._steps)))
+            self._replay()
+
+    def unnamed(self) -> list[tuple[int, list[int]]]:
+        """Groups with their unlabelled pictures: the largest first, those put off last."""
+        found = []
+        for group in self.groups:
+            left = [p for p in self.pile.members(group) if self.names[p] is None]
+            if left:
+                found.append((group, left))
+        return sorted(found, key=lambda item: (self._put_off(item[1]), -len(item[1])))
+
+    def untested(self) -> list[int]:
+        """The test pictures without a label, those put off last."""
+        left = [picture for picture in self.pile.test if self.names[picture] is None]
+        return sorted(left, key=lambda picture: self.skipped.get(picture, -1))
+
+    def of(self, name: str, *, test: bool = False) -> list[int]:
+        """The pictures of a class, of the test set or not."""
+        pictures = self.pile.test if test else self.pile.others.tolist()
+        return [picture for picture in pictures if self.names[picture] == name]
+
+    def count(self, pictures: Iterable[int]) -> int:
+        """How many of some pictures are labelled or left out."""
+        return sum(self.names[picture] is not None for picture in pictures)
+
+    def indices(self) -> np.ndarray:
+        """Index of each picture's class, (n,) int64; -1 for none."""
+        place = {name: index for index, name in enumerate(self.classes)}
+        return np.array([place.get(name or "", -1) for name in self.names], np.int64)
+
+    def _put_off(self, pictures: Sequence[int]) -> int:
+        return min(self.skipped.get(picture, -1) for picture in pictures)
+
+    def _known(self, name: str) -> str:
+        """A name as it is spelled already."""
+        name = class_names.checked(name)
+        return next((n for n in self.classes if n.casefold() == name.casefold()), name)
+
+    def _add(self, step: Step) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(_line(step))
+        self._steps.append(step)
+        self._apply(len(self._steps), step)
+
+    def _replay(self) -> None:
+        self.names: list[str | None] = [None] * len(self.pile.pictures)
+        self.single = [False] * len(self.pile.pictures)
+        self.skipped: dict[int, int] = {}
+        self.classes: list[str] = []
+        self.groups = self.pile.cut(clusters.sensible(len(self.pile.others)))
+        for number, step in enumerate(self._steps, 1):
+            self._apply(number, step)
+
+    def _apply(self, number: int, step: Step) -> None:
+        if step.kind == "groups":
+            self.groups = step.groups
+        elif step.kind == "skip":
+            self.skipped |= dict.fromkeys(step.pictures, number)
+        elif step.kind == "rename":
+            self.names = [step.name if name == step.old else name for name in self.names]
+            renamed = (step.name if name == step.old else name for name in self.classes)
+            self.classes = list(dict.fromkeys(name for name in renamed if name))
+        else:
+            for picture in step.pictures:
+                self.names[picture], self.single[picture] = step.name, step.single
+                self.skipped.pop(picture, None)
+            if step.name and step.name not in self.classes:
+                self.classes.append(step.name)
+
+
+def _line(step: Step) -> str:
+    return step.model_dump_json(exclude_defaults=True) + "\n"
+
+
+def _read(path: Path) -> list[Step]:
+    """The steps in a file; a last line that a crash cut short is left out."""
+    with contextlib.suppress(FileNotFoundError):
+        steps = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValidationError):
+                steps.append(Step.model_validate_json(line))
+        return steps
+    return []

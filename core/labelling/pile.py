@@ -1,0 +1,258 @@
+"""A pile: pictures without classes, with their features and clusters, in the folder of an upload.
+
+Beside the files of an intake, the folder contains
+
+    features.npy    principal components of the embeddings
+    pile.json       the pictures and the tree of clusters; written last
+    labels.jsonl    what the visitor said, one step per line
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from core import backbones, checks, intake
+from core import dataset as datasets
+from core.backbones import serving
+from core.dataset import Dataset, Example, Progress, Skipped, splitting
+from core.dataset.fingerprints import Fingerprints
+from core.errors import BadDataset
+from core.jobs import folders, quotas
+from core.labelling import clusters
+from core.settings import Settings
+from core.system import files
+from core.training import cache, engines, features
+from core.training.config import Augmentation, TrainingConfig
+from core.training.network import Network
+
+FILE, FEATURES = "pile.json", "features.npy"
+FEWEST = 12
+"""Fewest pictures of a pile."""
+TEST_SHARE, TEST_LEAST, TEST_MOST_SHARE = 0.1, 30, 0.25
+"""A tenth is the test set, but no fewer than 30 pictures, unless that is more than a quarter."""
+
+
+class _Stored(BaseModel, frozen=True):
+    """What `pile.json` contains; lists are in the order of the pictures.
+
+    Attributes:
+        groups: pictures of one group look the same.
+        test: numbers of the test pictures, in the order in which they are asked.
+        leaves: of the tree, of the other pictures.
+    """
+
+    name: str
+    pictures: tuple[Example, ...]
+    skipped: tuple[Skipped, ...]
+    groups: tuple[int, ...]
+    test: tuple[int, ...]
+    leaves: tuple[int, ...]
+    merges: clusters.Merges
+
+
+@dataclass(frozen=True)
+class Pile:
+    """Pictures without classes. Pictures are named by their numbers.
+
+    Attributes:
+        folder: of the upload.
+        stored: what was found when the pictures were taken in.
+        features: (n, d) float32.
+    """
+
+    folder: Path
+    stored: _Stored
+    features: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """The name of the upload."""
+        return self.stored.name
+
+    @property
+    def pictures(self) -> tuple[Example, ...]:
+        """The pictures, without exact copies."""
+        return self.stored.pictures
+
+    @property
+    def test(self) -> tuple[int, ...]:
+        """The test pictures, in the order in which they are asked."""
+        return self.stored.test
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """(n,) int64; pictures of one group look the same."""
+        return np.array(self.stored.groups, np.int64)
+
+    @cached_property
+    def others(self) -> np.ndarray:
+        """The pictures that are not for the test, (m,) int64."""
+        return np.setdiff1d(np.arange(len(self.pictures)), self.test)
+
+    @cached_property
+    def _at_leaf(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for picture, leaf in zip(self.others.tolist(), self.stored.leaves, strict=True):
+            found.setdefault(leaf, []).append(picture)
+        return found
+
+    def members(self, node: int) -> list[int]:
+        """The pictures of a cluster, the most typical first."""
+        leaves = clusters.below(self.stored.merges, node)
+        pictures = [picture for leaf in leaves for picture in self._at_leaf[leaf]]
+        return clusters.typical_first(self.features, pictures)
+
+    def cut(self, count: int) -> tuple[int, ...]:
+        """The clusters if there are `count` of them."""
+        return clusters.cut(self.stored.merges, count)
+
+    def children(self, node: int) -> tuple[int, ...]:
+        """The two clusters that a cluster is divided into; none for a leaf."""
+        above = node - len(self.stored.merges) - 1
+        return self.stored.merges[above] if above >= 0 else ()
+
+    def path(self, picture: int) -> Path:
+        """The file of a picture."""
+        return intake.pictures(self.folder) / self.pictures[picture].path
+
+    def thumbnail(self, picture: int) -> Path:
+        """The thumbnail of a picture."""
+        return intake.thumbnail(self.folder, self.pictures[picture])
+
+
+def take_in(source: Path, name: str, folder: Path, settings: Settings, progress: Progress) -> Pile:
+    """Take in pictures without classes: leave copies out, extract features, cluster.
+
+    Args:
+        source: a zip or a folder; its folders do not matter.
+        name: of the pile.
+        folder: of the upload, created if missing.
+        settings: the limits.
+        progress: called with the current step, the finished items and their total; may raise.
+
+    Raises:
+        BadInput: the upload cannot be used.
+        Cancelled: by `progress`.
+    """
+    pictures = intake.pictures(folder)
+    dataset = datasets.read(
+        source,
+        pictures,
+        settings,
+        progress,
+        name=name,
+        thumbnails=folder / intake.THUMBNAILS,
+        fewest_classes=0,
+    )
+    _check_enough(dataset)
+    dataset = _without_copies(checks.examine(dataset, pictures, settings, progress)[0], pictures)
+    _check_enough(dataset)
+    embeddings = _embeddings(dataset, pictures, settings, progress)
+    progress("Grouping pictures", 0, 1)
+    groups = splitting.groups(dataset.examples)
+    test = _draw_test(groups)
+    others = np.setdiff1d(np.arange(len(groups)), test)
+    projected = clusters.project(embeddings, others)
+    leaves, merges = clusters.tree(projected[others], groups[others])
+    with files.replacing(folder / FEATURES) as path:
+        np.save(path, projected)
+    stored = _Stored(
+        name=name,
+        pictures=dataset.examples,
+        skipped=dataset.skipped,
+        groups=tuple(groups.tolist()),
+        test=tuple(test),
+        leaves=tuple(leaves.tolist()),
+        merges=merges,
+    )
+    files.write_text(folder / FILE, stored.model_dump_json())
+    return Pile(folder, stored, projected)
+
+
+def load(folder: Path) -> Pile:
+    """Read the result of `take_in`.
+
+    Raises:
+        BadDataset: the folder is unfinished or damaged.
+    """
+    try:
+        stored = _Stored.model_validate_json((folder / FILE).read_bytes())
+        return Pile(folder, stored, np.load(folder / FEATURES, allow_pickle=False))
+    except (OSError, ValueError, ValidationError) as error:
+        raise BadDataset("These pictures are no longer here. Upload them again.") from error
+
+
+def found(settings: Settings, own: Callable[[Path], bool]) -> list[Path]:
+    """Folders of all piles that `own` accepts, the last used first."""
+    paths = folders.list_folders(settings.home / quotas.UPLOADS)
+    piles = [path for path in paths if (path / FILE).is_file() and own(path)]
+    return sorted(piles, key=files.modified, reverse=True)
+
+
+def _check_enough(dataset: Dataset) -> None:
+    if (found := len(dataset.examples)) < FEWEST:
+        raise BadDataset(
+            f"Expected at least {FEWEST} different pictures that can be read, found {found} in "
+            f"{dataset.name}. Add some."
+        )
+
+
+def _without_copies(dataset: Dataset, pictures: Path) -> Dataset:
+    """The dataset without pictures whose pixels equal those of one before them."""
+    fingerprints = Fingerprints.load(pictures)
+    assert fingerprints is not None  # `datasets.read` wrote them
+    first: dict[str, str] = {}
+    kept: list[Example] = []
+    copies: list[Skipped] = []
+    for example in dataset.examples:
+        pixels = str(fingerprints.pixels[fingerprints.place[example.sha256]])
+        if pixels in first:
+            copies.append(Skipped(name=example.name, reason=f"The same as {first[pixels]}."))
+        else:
+            first[pixels] = example.name
+            kept.append(example)
+    return dataset.model_copy(
+        update={"examples": tuple(kept), "skipped": (*dataset.skipped, *copies)}
+    )
+
+
+def _embeddings(
+    dataset: Dataset, pictures: Path, settings: Settings, progress: Progress
+) -> np.ndarray:
+    """Features of the default backbone, as a Quick training extracts them, from its cache."""
+    backbone = backbones.get(backbones.DEFAULT)
+    if serving.locate(backbone, settings) is None:
+        serving.prepare(backbone, settings, progress)
+    with cache.opened(cache.cache_folder(pictures, settings), settings) as opened:
+        return features.extract(
+            dataset.examples,
+            pictures,
+            backbone,
+            Augmentation.none(),
+            engines.litert(Network(backbone, settings), None),
+            opened,
+            seed=0,
+            crop=TrainingConfig().crop,
+            progress=lambda done, total: progress("Extracting features", done, total),
+        ).embeddings[:, 0]
+
+
+def _draw_test(groups: np.ndarray) -> list[int]:
+    """Random test pictures, group by group, so that none looks like a training picture."""
+    total = len(groups)
+    wanted = round(min(max(TEST_SHARE * total, TEST_LEAST), TEST_MOST_SHARE * total))
+    test: list[int] = []
+    for group in np.random.default_rng(0).permutation(np.unique(groups)):
+        members = np.flatnonzero(groups == group).tolist()
+        # A large group that happens to come first would use up the test set.
+        if len(test) + len(members) <= wanted:
+            test += members
+        if len(test) == wanted:
+            break
+    return test

@@ -1,0 +1,78 @@
+"""Save a labelled pile as an ordinary dataset: a zip of class folders with its own test set."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from core.checks import Finding, Severity
+from core.errors import BadDataset
+from core.intake import uploads
+from core.intake.uploads import Upload
+from core.labelling.labels import Labels
+from core.settings import Settings
+from core.system import prose
+
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')
+
+
+def write_zip(labels: Labels, file: IO[bytes] | Path) -> None:
+    """Write the labelled pictures as `train/rose/00012 IMG_1.jpg`, those of the test in `test`."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # pictures do not compress
+        for name, picture in _named(labels):
+            archive.write(labels.pile.path(picture), name)
+
+
+def missing(labels: Labels) -> str:
+    """Why nothing can be trained on these labels yet, as a sentence; empty if something can."""
+    counts = {name: len(labels.of(name)) for name in labels.classes}
+    if sum(count > 0 for count in counts.values()) < 2:
+        return "Name groups of at least two classes first."
+    if not any(labels.of(name, test=True) for name in labels.classes):
+        return "Label some test pictures first."
+    return ""
+
+
+def save(labels: Labels, settings: Settings, *, by: str = "") -> Upload:
+    """Store the labelled pictures as an upload, which is examined as any other.
+
+    Args:
+        by: mark of the visitor.
+
+    Raises:
+        BadDataset: there are too few labels.
+        LimitExceeded: the queue is full, or the visitor has no space left.
+        NotEnoughResources: the zip does not fit on the disk.
+    """
+    if problem := missing(labels):
+        raise BadDataset(problem)
+    write = lambda path: write_zip(labels, path)  # noqa: E731
+    return uploads.store(write, labels.pile.name, settings, [_finding(labels)], by=by)
+
+
+def _named(labels: Labels) -> Iterator[tuple[str, int]]:
+    test = set(labels.pile.test)
+    for picture, label in enumerate(labels.names):
+        if label:
+            file = _NOT_IN_NAMES.sub("_", labels.pile.pictures[picture].name.rpartition("/")[2])
+            split = "test" if picture in test else "train"
+            yield f"{split}/{label}/{picture:05} {file[-100:]}", picture
+
+
+def _finding(labels: Labels) -> Finding:
+    others = labels.pile.others.tolist()
+    named = [picture for picture in others if labels.names[picture]]
+    single = sum(labels.single[picture] for picture in named)
+    tested = sum(bool(labels.names[picture]) for picture in labels.pile.test)
+    unused = sum(not labels.names[p] for p in range(len(labels.names)))
+    return Finding(
+        severity=Severity.INFORMS,
+        code="labelled_here",
+        sentence=f"Labelled from an unsorted pile: {prose.count(len(named) - single, 'picture')} "
+        f"by naming groups, {single:,} one by one, and {tested:,} test pictures one by one. "
+        f"{prose.count(unused, 'picture has', 'pictures have')} no class and "
+        "were not used.",
+    )

@@ -1,0 +1,240 @@
+import shutil
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import dataset as datasets
+from core import labelling
+from core.errors import BadDataset
+from core.labelling import LEFT_OUT, Labels, clusters, learn, saving
+from core.settings import Settings
+from tests import shapes
+
+CLASSES, EACH = 4, 16
+COPIES, SIMILAR = 3, 5
+
+
+@pytest.fixture(scope="session")
+def prepared(shared: Callable[..., Any]) -> Path:
+    """The folder of a pile of shapes, whose file names begin with their class."""
+
+    def build(folder: Path) -> Path:
+        source = folder / "pile.zip"
+        with zipfile.ZipFile(source, "w") as archive:
+            for number in range(EACH):
+                for label in range(CLASSES):
+                    content = shapes.encoded(shapes.draw(label, number, 96))
+                    archive.writestr(f"{label}-{number:02}.jpg", content)
+            for number in range(COPIES):
+                content = shapes.encoded(shapes.draw(0, number, 96))
+                archive.writestr(f"0-copy-{number}.jpg", content)
+            for number in range(SIMILAR):
+                darker = shapes.draw(1, number, 96).point(lambda level: int(level * 0.93))
+                archive.writestr(f"1-similar-{number}.jpg", shapes.encoded(darker))
+            archive.writestr("notes.txt", "no picture")
+        settings = Settings(home=folder, mode="personal")
+        labelling.take_in(source, "pile", folder / "upload", settings, lambda *_: None)
+        return folder / "upload"
+
+    return shared("pile", build)
+
+
+@pytest.fixture
+def labels(prepared: Path, tmp_path: Path) -> Labels:
+    """No labels yet, for the prepared pile; they are written to a folder of this test."""
+    return Labels(labelling.load(shutil.copytree(prepared, tmp_path / "upload")))
+
+
+def actual(labels: Labels, picture: int) -> str:
+    return shapes.NAMES[int(labels.pile.pictures[picture].name[0])]
+
+
+def name_groups(labels: Labels) -> None:
+    """Give each group the name of its most typical picture."""
+    while groups := labels.unnamed():
+        _, members = groups[0]
+        labels.label(members, actual(labels, members[0]), single=False)
+
+
+def answer_test(labels: Labels) -> None:
+    while left := labels.untested():
+        labels.label([left[0]], actual(labels, left[0]), single=True)
+
+
+def test_copies_are_left_out_and_what_looks_the_same_is_on_one_side(labels: Labels) -> None:
+    pile = labels.pile
+    assert len(pile.pictures) == CLASSES * EACH + SIMILAR
+    reasons = {skipped.name: skipped.reason for skipped in pile.stored.skipped}
+    assert reasons["0-copy-1.jpg"] == "The same as 0-01.jpg."
+    assert len(reasons) == COPIES + 1
+    same = [group for group, count in Counter(pile.groups.tolist()).items() if count > 1]
+    assert len(same) >= SIMILAR
+    test = set(pile.test)
+    assert len(test) == len(pile.test) == round(labelling.pile.TEST_MOST_SHARE * len(pile.pictures))
+    for group in same:
+        members = set(np.flatnonzero(pile.groups == group).tolist())
+        assert members <= test or not members & test
+
+
+def test_groups_divide_the_pictures_that_are_not_for_the_test(labels: Labels) -> None:
+    pile = labels.pile
+    for count in (1, 2, 7):
+        groups = [pile.members(node) for node in pile.cut(count)]
+        assert len(groups) == count
+        assert sorted(p for group in groups for p in group) == pile.others.tolist()
+    assert len(pile.cut(10_000)) == len(pile.others)
+    labels.regroup(3)
+    before = dict(labels.unnamed())
+    node, members = labels.unnamed()[0]
+    assert len(members) == max(map(len, before.values()))
+    labels.split(node)
+    after = dict(labels.unnamed())
+    assert len(after) == 4 and node not in after
+    parts = [group for node, group in after.items() if node not in before]
+    assert sorted(p for group in parts for p in group) == sorted(members)
+    alike = pile.groups[pile.others]
+    for group, count in Counter(alike.tolist()).items():
+        if count > 1:
+            assert sum(group in pile.groups[m] for m in after.values()) == 1, "kept together"
+
+
+def test_the_most_typical_pictures_come_first(labels: Labels) -> None:
+    members = labels.pile.members(labels.pile.cut(1)[0])
+    points = clusters.compared(labels.pile.features[members])
+    similar = points @ points.mean(axis=0)
+    assert np.all(np.diff(similar) <= 1e-6)
+
+
+def test_very_many_pictures_are_grouped_before_their_tree_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clusters, "LEAVES", 40)
+    label = np.arange(90) % 3
+    features = np.random.default_rng(0).normal(size=(90, 8)).astype(np.float32) * 0.1
+    features[np.arange(90), label] += 5
+    leaf, merges = clusters.tree(features, np.arange(90))
+    assert len(merges) + 1 == leaf.max() + 1 <= 20
+    for node in clusters.cut(merges, 3):
+        assert len(set(label[np.isin(leaf, clusters.below(merges, node))])) == 1
+
+
+def test_a_few_names_label_the_pile_and_the_test_set_says_how_well(labels: Labels) -> None:
+    assert learn(labels) is None
+    name_groups(labels)
+    assert not labels.unnamed()
+    answer_test(labels)
+    learned = learn(labels)
+    assert learned is not None and learned.accuracy is not None
+    assert learned.tested == len(labels.pile.test)
+    assert learned.correct / learned.tested == learned.accuracy.value >= 0.8
+    assert learned.accuracy.low < learned.accuracy.value
+    assert sorted(learned.classes) == sorted(shapes.NAMES[:CLASSES])
+
+
+def test_test_pictures_are_not_learned_from(labels: Labels) -> None:
+    name_groups(labels)
+    before = learn(labels)
+    answer_test(labels)
+    after = learn(labels)
+    assert before is not None and after is not None and before.tested == 0
+    assert np.array_equal(before.probabilities, after.probabilities)
+
+
+def test_it_asks_first_about_the_picture_whose_group_was_named_wrongly(labels: Labels) -> None:
+    for picture in labels.pile.others.tolist():
+        labels.label([picture], actual(labels, picture), single=False)
+    wrong = next(p for p in labels.of("circle") if np.sum(labels.pile.groups == p) < 2)
+    labels.label([wrong], "square", single=False)
+    learned = learn(labels)
+    assert learned is not None
+    order = learned.doubtful(labels)
+    assert order[0] == wrong
+    assert sorted(order) == labels.pile.others.tolist()
+    labels.skip([wrong])
+    assert learned.doubtful(labels)[-1] == wrong
+    labels.label([wrong], "circle", single=True)
+    assert wrong not in learned.doubtful(labels)
+
+
+def test_a_group_that_is_put_off_comes_last(labels: Labels) -> None:
+    (first, members), *others = labels.unnamed()
+    labels.skip(members)
+    assert [group for group, _ in labels.unnamed()] == [*(group for group, _ in others), first]
+
+
+def test_every_step_is_on_disk_and_can_be_undone(labels: Labels) -> None:
+    labels.regroup(5)
+    node, members = labels.unnamed()[0]
+    labels.label(members, "rose", single=False)
+    labels.label(members[:2], LEFT_OUT, single=True)
+    labels.rename("rose", "tulip")
+    path = labels.pile.folder / labelling.labels.FILE
+    with path.open("a") as file:
+        file.write('{"kind": "label", "pict')  # the machine lost power
+    again = Labels(labels.pile)
+    assert again.names == labels.names and again.groups == labels.groups
+    assert again.classes == ["tulip"] and again.names[members[0]] == LEFT_OUT
+
+    again.undo()
+    assert again.classes == ["rose"]
+    again.undo()
+    assert again.of("rose") == sorted(members)
+    again.undo()
+    assert again.classes == [] and again.unnamed()[0] == (node, members)
+    assert Labels(labels.pile).names == again.names
+    again.undo()
+    again.undo()
+    assert not again.can_undo
+
+
+def test_the_same_name_is_the_same_class(labels: Labels) -> None:
+    first, second, third = (members for _, members in labels.unnamed()[:3])
+    labels.label(first, "Rose", single=False)
+    labels.label(second, " rose ", single=False)
+    assert labels.classes == ["Rose"]
+    labels.label(third, "tulip", single=False)
+    labels.rename("tulip", "ROSE")
+    assert labels.classes == ["Rose"]
+    assert labels.of("Rose") == sorted(first + second + third)
+    labels.rename("Rose", "rose")
+    assert labels.classes == ["rose"]
+    for name in ("a/b", "con", "x" * 61, "Training set"):
+        with pytest.raises(BadDataset, match="Expected a name"):
+            labels.label(first, name, single=False)
+    assert labels.classes == ["rose"]
+
+
+def test_the_result_is_a_dataset_whose_test_set_is_the_labelled_part(
+    labels: Labels, tmp_path: Path
+) -> None:
+    assert "two classes" in saving.missing(labels)
+    name_groups(labels)
+    assert "test pictures" in saving.missing(labels)
+    answer_test(labels)
+    assert not saving.missing(labels)
+    labels.label([labels.pile.test[0]], LEFT_OUT, single=True)
+    archive = tmp_path / "result.zip"
+    saving.write_zip(labels, archive)
+    dataset = datasets.read(archive, tmp_path / "read", Settings(home=tmp_path))
+    assert dataset.predefined and not dataset.skipped
+    assert dataset.classes == tuple(sorted(shapes.NAMES[:CLASSES]))
+    hashes = [labels.pile.pictures[picture].sha256 for picture in labels.pile.test[1:]]
+    assert sorted(e.sha256 for e in dataset.of("test")) == sorted(hashes)
+    assert len(dataset.of("train")) == len(labels.pile.others)
+
+
+def test_too_few_pictures_are_refused_with_their_number(tmp_path: Path) -> None:
+    source = tmp_path / "few"
+    source.mkdir()
+    for number in range(3):
+        shapes.draw(0, number).save(source / f"{number}.jpg")
+        shapes.draw(0, number).save(source / f"{number} again.jpg")
+    with pytest.raises(BadDataset, match=r"different pictures.* found 6 in few"):
+        labelling.take_in(source, "few", tmp_path / "upload", Settings(), lambda *_: None)
+    with pytest.raises(BadDataset, match="no longer here"):
+        labelling.load(tmp_path / "upload")

@@ -1,0 +1,1 @@
+"""The unsorted pile: pictures without classes become a dataset on the Train page."""

@@ -1,0 +1,97 @@
+"""The classes of a pile so far: rename them, and move single pictures between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from core.labelling import LEFT_OUT, Labels
+from ui import gallery, text, widgets
+from ui.pile import question
+
+STRIP = 8
+WIDTH = 80
+"""Of a thumbnail, in pixels."""
+
+
+def show(labels: Labels) -> None:
+    """Each class with some pictures, then one of them to change."""
+    counts = {name: len(labels.of(name)) for name in labels.classes}
+    left_out = labels.of(LEFT_OUT)
+    if not counts:
+        st.info("There are no classes yet.", icon=":material/info:")
+        return
+    for name, count in counts.items():
+        title, pictures = st.columns([1, 3], vertical_alignment="center")
+        with title:
+            tested = len(labels.of(name, test=True))
+            widgets.bar(
+                name, count / max(1, *counts.values()), f"{count:,} + {tested:,} for the test"
+            )
+        with pictures:
+            strip(labels, labels.of(name)[:STRIP])
+    options = [*counts, *([LEFT_OUT] if left_out else [])]
+    # With other names the box is another widget: it must not keep a name that is gone.
+    key = f"change {hash(tuple(options))}"
+    chosen = st.selectbox("Change", options, format_func=_title, key=key)
+    if chosen is None:
+        return
+    if chosen:
+        with st.form(f"rename {chosen}", border=False):
+            field, submit = st.columns([3, 1], vertical_alignment="bottom")
+            field.text_input(
+                "New name; that of another class merges both", chosen, key=f"renamed {chosen}"
+            )
+            submit.form_submit_button(
+                "Rename", on_click=_rename, args=(labels, chosen), width="stretch"
+            )
+    choose(labels, labels.of(chosen))
+
+
+def strip(labels: Labels, pictures: Sequence[int]) -> None:
+    """Thumbnails of some pictures in a row."""
+    st.image(
+        [str(labels.pile.thumbnail(picture)) for picture in pictures],
+        width=WIDTH,
+        alt=[labels.pile.pictures[picture].name for picture in pictures],
+    )
+
+
+def choose(labels: Labels, pictures: Sequence[int]) -> None:
+    """Pictures with a box each, and where the chosen ones are moved to."""
+
+    def key(picture: int) -> str:
+        return f"chosen {labels.pile.folder.name} {picture}"
+
+    def draw(picture: int) -> None:
+        name = labels.pile.pictures[picture].name
+        st.image(str(labels.pile.thumbnail(picture)), width=WIDTH, alt=name)
+        st.checkbox(text.plain(name, 20), key=key(picture), persist_state="session")
+
+    gallery.show(pictures, f"pile {pictures[:1]}", draw, width=100)
+    moved = [picture for picture in pictures if st.session_state.get(key(picture))]
+    target, move = st.columns([3, 1], vertical_alignment="bottom")
+    name = target.selectbox(
+        "Move the chosen pictures to",
+        [*labels.classes, LEFT_OUT],
+        format_func=_title,
+        accept_new_options=True,
+        key=f"target {pictures[:1]} {hash(tuple(labels.classes))}",
+    )
+    move.button(
+        f"Move {text.count(len(moved), 'picture')}",
+        disabled=not moved,
+        on_click=question.act,
+        args=(partial(labels.label, moved, name, single=True),),
+        width="stretch",
+    )
+
+
+def _title(name: str) -> str:
+    return name or "Left out"
+
+
+def _rename(labels: Labels, old: str) -> None:
+    question.act(partial(labels.rename, old, str(st.session_state[f"renamed {old}"])))

@@ -1,0 +1,141 @@
+"""Bring pictures that are not sorted, and follow them until they are a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import streamlit as st
+
+from core import labelling
+from core.archive import sources, unpacking
+from core.errors import TuskerError
+from core.intake import uploads
+from core.intake.uploads import Upload
+from core.jobs import State, scheduling
+from core.labelling import Pile
+from core.settings import Settings
+from core.system import files
+from ui import state, text, widgets
+from ui.internals import Uploaded
+from ui.pile import work
+
+CONTINUED = 5
+"""Earlier piles that are offered."""
+
+
+def offer(settings: Settings) -> None:
+    """Bring pictures without classes, or continue with those of an earlier visit."""
+    st.caption(
+        "Pictures that are not sorted into folders yet. Tusker groups those that look alike; you "
+        "name the groups, and answer questions about the pictures that the model is unsure of."
+    )
+    widgets.show_refusal(state.REFUSAL)
+    widgets.uploader(
+        "Drop pictures, or one zip of them",
+        "pile",
+        lambda files: _store(partial(_take, files, settings)),
+        accept_multiple_files=True,
+        max_upload_size=settings.archive_megabytes,
+    )
+    for folder in labelling.found(settings, state.owning(settings))[:CONTINUED]:
+        pile = _open(folder.name, settings)
+        st.button(
+            f"Continue with {text.plain(pile.name, 60)} · "
+            f"{text.count(len(pile.pictures), 'picture')}",
+            key=f"continue {folder.name}",
+            icon=":material/history:",
+            on_click=_go_to,
+            args=(folder.name,),
+        )
+    st.caption(
+        f"Pictures and labels are deleted here {settings.upload_hours:g} hours after you last used "
+        "them. Train on them or download them before."
+    )
+
+
+def offer_instead(refused: Upload, settings: Settings) -> None:
+    """Label the pictures of an upload that was refused for want of classes."""
+    archive = refused.path / uploads.ZIP
+    if not archive.is_file():
+        return
+    name = str(refused.job.order().arguments["name"])
+
+    def move(path: Path) -> None:
+        archive.replace(path)
+
+    def take() -> Upload:
+        upload = uploads.store(move, name, settings, by=state.mark(settings), unsorted=True)
+        files.remove(refused.path)
+        return upload
+
+    st.button(
+        "Group and label these pictures here",
+        type="primary",
+        icon=":material/category:",
+        on_click=_store,
+        args=(take,),
+    )
+
+
+def show(settings: Settings) -> bool:
+    """The pile that the address names, in whatever state it is. Returns whether it names one."""
+    pile_id = state.parameter(state.PILE)
+    if not pile_id:
+        return False
+    try:
+        upload = uploads.get(settings, pile_id)
+        status = scheduling.status(upload.job, settings)
+        if not status.state.ended:
+            widgets.watch(upload.job, settings, "upload")
+            return True
+        if status.state is not State.FINISHED:
+            widgets.error(status.sentence)
+        else:
+            pile = _open(pile_id, settings)
+            widgets.skipped(pile.stored.skipped)
+            work.show(pile, settings)
+    except TuskerError as refusal:
+        widgets.error(str(refusal))
+    st.button("Choose other pictures", on_click=_go_to, args=("",), icon=":material/swap_horiz:")
+    return True
+
+
+@st.cache_resource(scope="session", max_entries=CONTINUED, show_spinner=False)
+def _open(pile_id: str, _settings: Settings) -> Pile:
+    return labelling.load(uploads.get(_settings, pile_id).path)
+
+
+def _store(take: Callable[[], Upload]) -> None:
+    with widgets.keep_refusal(state.REFUSAL):
+        _go_to(take().id)
+
+
+def _go_to(pile_id: str) -> None:
+    """Have the address name a pile, or none."""
+    for name in (state.UPLOAD, state.PILE):
+        st.query_params.pop(name, None)
+    st.session_state.pop(state.PILE_STEP, None)
+    if pile_id:
+        st.query_params[state.PILE] = pile_id
+
+
+def _take(files: list[Uploaded], settings: Settings) -> Upload:
+    by = state.mark(settings)
+    if len(files) == 1 and sources.is_archive(files[0].name):
+        with files[0].open() as stream:
+            write = partial(uploads.copy, stream, settings=settings)
+            return uploads.store(write, sources.stem(files[0].name), settings, by=by, unsorted=True)
+    write = partial(unpacking.pack, _named(files), settings=settings)
+    return uploads.store(write, "Pictures", settings, by=by, unsorted=True)
+
+
+def _named(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:
+    """Files of different folders may have the same name."""
+    seen: set[str] = set()
+    for number, file in enumerate(files, 1):
+        with file.open() as stream:
+            yield f"{number}/{file.name}" if file.name in seen else file.name, stream
+        seen.add(file.name)

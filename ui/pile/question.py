@@ -1,0 +1,120 @@
+"""Ask for the class of a picture or a group, with one key or click per class."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core import images
+from core.errors import TuskerError
+from core.labelling import LEFT_OUT, Labels, Learned
+from ui import state, text, widgets
+
+UNDO, SKIP, LEAVE_OUT, SPLIT = "u", "s", "x", "p"
+KEYS = string.digits[1:] + "".join(sorted({*string.ascii_lowercase} - {*"cr", *"usxp"}))
+"""Keys of the classes; Streamlit keeps C and R for itself."""
+EDGE = 280
+"""Of the picture on the screen, in pixels."""
+LIKELIEST = 3
+
+
+def show(
+    labels: Labels, left: Sequence[int], progress: str, learned: Learned | None = None
+) -> None:
+    """Ask about the first of some pictures.
+
+    Args:
+        progress: how far this is.
+        learned: what the model predicts is shown, if given.
+    """
+    if not left:
+        return
+    picture = left[0]
+    example = labels.pile.pictures[picture]
+    shown, asked = st.columns([2, 3])
+    with shown:
+        try:
+            pixels = images.decode(labels.pile.path(picture), shorter_edge=EDGE)
+            st.image(
+                pixels, width=min(EDGE, EDGE * pixels.shape[1] // pixels.shape[0]), alt=example.name
+            )
+        except TuskerError as refusal:
+            widgets.error(str(refusal))
+        st.caption(f"{progress} · {text.plain(example.name, 40)}")
+    with asked:
+        likeliest = ""
+        if learned is not None:
+            row = learned.probabilities[picture]
+            order = row.argsort()[::-1][:LIKELIEST]
+            likeliest = learned.classes[order[0]]
+            predicted = ", ".join(
+                f"{text.plain(learned.classes[place], 40)} {text.share(float(row[place]))}"
+                for place in order
+            )
+            label = labels.names[picture]
+            group = f" · its group: {text.plain(label, 40)}" if label else ""
+            st.markdown(f"Predicted: {predicted}{group}")
+        names(labels, [picture], single=True, likeliest=likeliest)
+
+
+def names(
+    labels: Labels,
+    pictures: Sequence[int],
+    *,
+    single: bool,
+    likeliest: str = "",
+    split: int | None = None,
+) -> None:
+    """Buttons that label pictures, put them off, or leave them out, and a field for a new class.
+
+    Args:
+        single: whether the visitor looks at each picture.
+        likeliest: the class whose button stands out.
+        split: number of the group, if it can be split.
+    """
+    # A key that is pressed before the next picture is drawn must not answer for that.
+    about = f"{labels.pile.folder.name} {pictures[0]} {len(pictures)}"
+
+    def button(label: str, key: str | None, action: Callable[[], object], **more: Any) -> None:
+        st.button(label, f"{about} {label}", shortcut=key, on_click=act, args=(action,), **more)
+
+    with st.container(horizontal=True):
+        for place, name in enumerate(labels.classes):
+            button(
+                text.plain(name, 40),
+                KEYS[place] if place < len(KEYS) else None,
+                partial(labels.label, pictures, name, single=single),
+                type="primary" if name == likeliest else "secondary",
+            )
+    field = f"{about} name"
+    with st.form(f"{about} new", clear_on_submit=True, border=False):
+        entry, add = st.columns([3, 1], vertical_alignment="bottom")
+        entry.text_input("New class", key=field, max_chars=60)
+        add.form_submit_button(
+            "Add", on_click=_label_new, args=(labels, pictures, field, single), width="stretch"
+        )
+    with st.container(horizontal=True):
+        button("Skip", SKIP, partial(labels.skip, pictures), icon=":material/skip_next:")
+        button(
+            "Leave out",
+            LEAVE_OUT,
+            partial(labels.label, pictures, LEFT_OUT, single=single),
+            icon=":material/block:",
+        )
+        if split is not None:
+            button("Split", SPLIT, partial(labels.split, split), icon=":material/call_split:")
+
+
+def act(action: Callable[[], object]) -> None:
+    """Do something to the labels in a callback; why it was refused is shown on the page."""
+    with widgets.keep_refusal(state.PILE_REFUSAL):
+        action()
+
+
+def _label_new(labels: Labels, pictures: Sequence[int], field: str, single: bool) -> None:
+    if name := str(st.session_state[field]):
+        act(partial(labels.label, pictures, name, single=single))

@@ -1,0 +1,148 @@
+"""Label a pile: test pictures, groups, then the pictures that the model doubts."""
+
+from __future__ import annotations
+
+import io
+
+import streamlit as st
+
+from core.evaluation.wording import figures
+from core.labelling import Labels, Learned, Pile, learn, saving
+from core.settings import Settings
+from ui import state, text, widgets
+from ui.pile import classes, groups, question
+
+TEST, GROUPS, DOUBTS, CLASSES = "Test", "Groups", "Doubtful", "Classes"
+
+
+@st.fragment
+def show(pile: Pile, settings: Settings) -> None:
+    """All of it; only this runs again after an answer."""
+    if state.parameter(state.UPLOAD):
+        st.rerun()
+    labels = Labels(pile)
+    learned = _learned(labels)
+    _head(labels, learned)
+    unnamed, untested = labels.unnamed(), labels.untested()
+    left = {TEST: len(untested), GROUPS: len(unnamed)}
+    st.session_state.setdefault(
+        state.PILE_STEP, TEST if untested else GROUPS if unnamed else DOUBTS
+    )
+    step = st.segmented_control(
+        "What to do",
+        (TEST, GROUPS, DOUBTS, CLASSES),
+        required=True,
+        key=state.PILE_STEP,
+        label_visibility="collapsed",
+        format_func=lambda step: f"{step} ({left[step]:,})" if left.get(step) else step,
+    )
+    if step == TEST:
+        _ask_test(labels, untested)
+    elif step == GROUPS:
+        groups.show(labels, unnamed)
+        _next(unnamed, "Every group is named.", DOUBTS)
+    elif step == DOUBTS:
+        _ask_doubtful(labels, learned)
+    else:
+        classes.show(labels)
+    widgets.show_refusal(state.PILE_REFUSAL)
+    _foot(labels, settings)
+
+
+@st.cache_resource(
+    scope="session",
+    max_entries=1,
+    show_spinner=False,
+    hash_funcs={Labels: lambda labels: labels.version},
+)
+def _learned(labels: Labels) -> Learned | None:
+    return learn(labels)
+
+
+def _head(labels: Labels, learned: Learned | None) -> None:
+    """What there is, and how good it has become."""
+    pile = labels.pile
+    st.markdown(
+        f"**{text.plain(pile.name)}** · {text.count(len(pile.pictures), 'picture')}, "
+        f"{labels.count(range(len(pile.pictures))):,} labelled · "
+        + (text.classes(len(labels.classes)) if labels.classes else "no classes yet")
+    )
+    if learned is not None and learned.accuracy is not None:
+        _, low, high = figures(learned.accuracy)
+        st.markdown(
+            f"**{learned.correct:,} of {learned.tested:,} test pictures correct**, 95 % confidence "
+            f"interval {low}–{high} %"
+        )
+
+
+def _foot(labels: Labels, settings: Settings) -> None:
+    """Where the labels can go, and the way back."""
+    problem = saving.missing(labels)
+    with st.container(horizontal=True):
+        st.button(
+            "Train on these",
+            type="primary",
+            icon=":material/arrow_forward:",
+            disabled=bool(problem),
+            help=problem or "Opens the labelled pictures as a dataset with its own test set.",
+            on_click=_save,
+            args=(labels, settings),
+        )
+        widgets.download(
+            "Download class folders",
+            lambda: _zip(labels),
+            f"{text.short(labels.pile.name, 60)}.zip",
+            "application/zip",
+            icon=":material/folder_zip:",
+            disabled=not labels.classes,
+        )
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            shortcut=question.UNDO,
+            disabled=not labels.can_undo,
+            on_click=question.act,
+            args=(labels.undo,),
+        )
+
+
+def _ask_test(labels: Labels, left: list[int]) -> None:
+    st.caption(
+        "Label these first. They were drawn at random and are kept as the test set: nothing is "
+        "learned from them. You can stop early; those without a label are then not used."
+    )
+    question.show(labels, left, f"{len(left):,} left")
+    _next(left, "All test pictures are labelled.", GROUPS)
+
+
+def _ask_doubtful(labels: Labels, learned: Learned | None) -> None:
+    if learned is None:
+        st.info("Name groups of at least two classes first.", icon=":material/info:")
+        return
+    doubtful = learned.doubtful(labels)
+    asked = int(sum(labels.single[picture] for picture in labels.pile.others))
+    question.show(labels, doubtful, f"{asked:,} answered", learned)
+    _next(doubtful, "You have looked at every picture.", CLASSES)
+
+
+def _next(left: object, done: str, step: str) -> None:
+    """Lead on once nothing is left of a step."""
+    if not left:
+        st.success(done, icon=":material/check_circle:")
+        st.button(f"Continue: {step}", on_click=_go_to, args=(step,), type="primary")
+
+
+def _go_to(step: str) -> None:
+    st.session_state[state.PILE_STEP] = step
+
+
+def _zip(labels: Labels) -> bytes:
+    file = io.BytesIO()
+    saving.write_zip(labels, file)
+    return file.getvalue()
+
+
+def _save(labels: Labels, settings: Settings) -> None:
+    with widgets.keep_refusal(state.PILE_REFUSAL):
+        upload = saving.save(labels, settings, by=state.mark(settings))
+        st.query_params[state.UPLOAD] = upload.id
