@@ -32,6 +32,7 @@ CHECKS: tuple[Callable[[CheckInput], Finding | None], ...] = (
     of_pictures.duplicates,
     of_pictures.near_duplicates,
     of_pictures.similar_pictures_in_two_classes,
+    of_pictures.nearly_black,
     *of_pictures.PROPERTY_CHECKS,
     of_pictures.unreadable,
     of_pictures.formats_and_sizes,

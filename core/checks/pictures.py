@@ -14,6 +14,7 @@ from core.system.prose import count
 TINY = 48  # shorter edge, in pixels
 ODD_RATIO = 3  # longer edge to shorter edge
 DARK, BRIGHT = 55, 225  # grey levels: 99 % of the pixels below, 95 % above
+BLACK = 20  # grey level: 99 % of the pixels below, as for 12 bits in a file of 16
 EMPTY = 4  # grey levels of standard deviation
 BLURRED, BLURRED_RATIO = 2.6, 0.12  # of the Laplacian, and of it to the contrast
 COMMON = 0.3  # share of the pictures from which a property is normal for the dataset
@@ -162,8 +163,34 @@ def _property(
     )
 
 
+def nearly_black(case: CheckInput) -> Finding | None:
+    """Many pictures nearly black: their values are probably far below the white of their files."""
+    places = np.flatnonzero(_is_black(case)).tolist()
+    if not places:
+        return None
+    return Finding(
+        severity=Severity.WARNS,
+        code="black",
+        sentence=f"{len(places):,} of {count(len(case.dataset.examples))} are nearly black, so a "
+        "model sees little in them. Cameras with 10 to 14 bits often write files of 16 bits: "
+        "multiply the values of all pictures by the same factor, 16 for 12 bits, and save them "
+        "again. Do the same with the pictures that you predict.",
+        files=_names(case, [places]),
+    )
+
+
+def _is_black(case: CheckInput) -> np.ndarray:
+    """Nearly black pictures, (n,), if they are common; a few are dark or empty ones."""
+    black = case.measures[:, 0] < BLACK
+    return black & (black.sum() > COMMON * len(black))
+
+
 def _is_empty(case: CheckInput) -> np.ndarray:
-    return case.measures[:, 2] < EMPTY
+    return (case.measures[:, 2] < EMPTY) & ~_is_black(case)
+
+
+def _is_dark(case: CheckInput) -> np.ndarray:
+    return (case.measures[:, 0] < DARK) & ~_is_empty(case) & ~_is_black(case)
 
 
 def _is_blurred(case: CheckInput) -> np.ndarray:
@@ -181,7 +208,7 @@ def _edges(case: CheckInput) -> np.ndarray:
 PROPERTY_CHECKS = tuple(
     partial(_property, code, adjective, test)
     for code, adjective, test in (
-        ("dark", "very dark", lambda case: (case.measures[:, 0] < DARK) & ~_is_empty(case)),
+        ("dark", "very dark", _is_dark),
         ("bright", "very bright", lambda case: (case.measures[:, 1] > BRIGHT) & ~_is_empty(case)),
         ("empty", "nearly empty", _is_empty),
         ("blurred", "blurred", _is_blurred),

@@ -221,12 +221,18 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
 
 def report_findings(examined: Intake, say: Callable[[str], None]) -> None:
     """Say what is wrong with the pictures, how they were read, and what was left out and why."""
-    from core.archive.unpacking import CLUTTER
     from core.checks import Severity
 
     for finding in examined.findings:
         kind = "Warning" if finding.severity is Severity.WARNS else "Note"
         say(f"{kind}: {finding.sentence}")
+    report_left_out(examined, say)
+
+
+def report_left_out(examined: Intake, say: Callable[[str], None]) -> None:
+    """Say what was left out and why, a line for each reason."""
+    from core.archive.unpacking import CLUTTER
+
     reasons: defaultdict[str, list[str]] = defaultdict(list)
     for skipped in examined.dataset.skipped:
         if skipped.reason != CLUTTER:
@@ -234,6 +240,17 @@ def report_findings(examined: Intake, say: Callable[[str], None]) -> None:
     for reason, names in reasons.items():
         more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
         say(f"Left out: {', '.join(names[:3])}{more}. {reason}")
+
+
+def as_values(examined: Intake) -> dict[str, object]:
+    """Findings and what was left out, for JSON."""
+    return {
+        "findings": [
+            {"severity": finding.severity, "code": finding.code, "text": finding.sentence}
+            for finding in examined.findings
+        ],
+        "left_out": [entry.model_dump() for entry in examined.dataset.skipped],
+    }
 
 
 def _exists(path: Path) -> bool:

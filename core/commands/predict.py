@@ -18,6 +18,7 @@ from core.commands.terminal import Watcher, cancelling, complain, print_json, sa
 from core.errors import BadInput
 
 if TYPE_CHECKING:
+    from core.intake import Intake
     from core.model.batch import Row
     from core.model.decision import Verdict
 
@@ -196,12 +197,14 @@ def evaluate(
             "Expected a model and a zip or folder of pictures. See: tusker evaluate --help"
         )
     name, data = names
-    report = lookup.evaluate_on(
-        name,
-        arguments.existing(Path(data)),
-        settings,
-        lambda taken: arguments.grouped(taken, group_by, complain) if group_by else taken,
-    )
+
+    def prepared(taken: Intake) -> Intake:
+        for note in taken.dataset.notes:
+            complain(f"{'Warning' if note.warns else 'Note'}: {note.sentence}")
+        arguments.report_left_out(taken, complain)
+        return arguments.grouped(taken, group_by, complain) if group_by else taken
+
+    report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings, prepared)
     if report.left_out:
         was = "picture was" if report.left_out == 1 else "pictures were"
         groups = " or their groups" if group_by else ""

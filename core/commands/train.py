@@ -87,12 +87,8 @@ def train(
                 "inflation": inflation and inflation.model_dump(mode="json"),
                 "seconds": round(manifest.seconds, 2),
                 "run": str(run.path),
-                "findings": [
-                    {"severity": finding.severity, "code": finding.code, "text": finding.sentence}
-                    for finding in intake.findings
-                ],
-                "left_out": [entry.model_dump() for entry in intake.dataset.skipped],
             }
+            | arguments.as_values(intake)
         )
         return
     say(report.headline)
@@ -123,7 +119,8 @@ def estimate(
         for configured in configs:
             expected = estimate.estimate(intake.dataset, configured, settings)
             if as_json:
-                print_json({"preset": configured.preset} | asdict(expected))
+                found = arguments.as_values(intake)
+                print_json({"preset": configured.preset} | asdict(expected) | found)
             else:
                 say(f"{configured.preset.capitalize()}: {expected.sentence}")
 

@@ -31,7 +31,7 @@ PICTURES_REPEATED = 900
 PICTURES_PREDICTED = 3_000
 """Of larger datasets, not every fold is predicted: so many pictures are enough."""
 MINIMUM_PER_CLASS = 4.0
-"""Mean number of training pictures per class in the smallest subset."""
+"""Mean number of training groups per class in the smallest subset."""
 MAXIMUM_POINTS = 8
 
 
@@ -77,8 +77,8 @@ def learning_curve(
 ) -> LearningCurve:
     """Compute a learning curve by grouped cross-validation on nested subsets.
 
-    For each fold, heads are trained on the other folds: on all pictures, a random half of each
-    class, half of that half, and so on. A point pools the predictions of all folds. Its interval
+    For each fold, heads are trained on the other folds: on all pictures, random groups with half of
+    each class, half of these, and so on. A point pools the predictions of all folds. Its interval
     is Wilson's for the pictures and their groups, because more subsets do not add pictures.
 
     Args:
@@ -97,7 +97,8 @@ def learning_curve(
     if number < folds.MINIMUM:
         return _with_advice(classes, len(labels))
     fold = folds.assign(labels, groups, number, seed)
-    per_class = len(labels) * (number - 1) / number / len(np.unique(labels))
+    held = np.unique(np.stack([groups, labels]), axis=1).shape[1]
+    per_class = held * (number - 1) / number / len(np.unique(labels))
     used = min(number, math.ceil(PICTURES_PREDICTED * number / len(labels)))
     predicted = np.flatnonzero(fold < used)
     correct: list[Floats] = []
@@ -108,7 +109,7 @@ def learning_curve(
         for outside in range(used):
             pool, held_out = np.flatnonzero(fold != outside), np.flatnonzero(fold == outside)
             for repeat in range(repeats):
-                chosen = pool[_subset(labels[pool], share, (seed, outside, repeat))]
+                chosen = pool[_subset(labels[pool], groups[pool], share, (seed, outside, repeat))]
                 probabilities = predict(embeddings[chosen], labels[chosen], embeddings[held_out])
                 trials.append(_Trial(held_out, probabilities, len(chosen)))
         correct.append(_correct(trials, labels)[predicted])
@@ -128,20 +129,27 @@ def _correct(trials: Sequence[_Trial], labels: Ints) -> Floats:
 
 
 def _shares(per_class: float) -> list[float]:
-    """…, a quarter, half and all of the pictures, while classes have enough of them."""
+    """…, a quarter, half and all of the pictures, while classes have enough groups."""
     shares = [1.0]
     while len(shares) < MAXIMUM_POINTS and per_class * shares[0] / 2 >= MINIMUM_PER_CLASS:
         shares.insert(0, shares[0] / 2)
     return shares
 
 
-def _subset(labels: Ints, share: float, seed: tuple[int, ...]) -> Ints:
-    """Indices of a share of each class; with the same seed, smaller subsets are inside larger."""
-    generator = np.random.default_rng(seed)
+def _subset(labels: Ints, groups: Ints, share: float, seed: tuple[int, ...]) -> Ints:
+    """Indices of the groups that hold about a share of each class, at least one group.
+
+    With the same seed, smaller subsets are inside larger.
+    """
+    names, group = np.unique(groups, return_inverse=True)
+    order: Ints = np.random.default_rng(seed).permutation(len(names))[group]
     chosen = []
     for label in np.unique(labels):
-        places = generator.permutation(np.flatnonzero(labels == label))
-        chosen.append(places[: max(1, round(share * len(places)))])
+        own: Ints = np.flatnonzero(labels == label)
+        _, rank, sizes = np.unique(order[own], return_inverse=True, return_counts=True)
+        middles = np.cumsum(sizes) - sizes / 2
+        taken = max(1, int((middles < share * len(own)).sum()))
+        chosen.append(own[rank < taken])
     return np.sort(np.concatenate(chosen))
 
 

@@ -80,18 +80,24 @@ def learned(name: str, settings: Settings) -> frozenset[str]:
     Raises:
         UnknownModel: there is no such model.
     """
+    model = _origin(name, settings)
+    return frozenset() if model is None else model.learned()
+
+
+def _origin(name: str, settings: Settings) -> Run | ImportedModel | None:
+    """The run or imported model behind a name; None for a backbone."""
     if not name or backbones.known(name):
-        return frozenset()
+        return None
     from core import runs
 
     if runs.RUN_ID.fullmatch(name):
-        return trained_model(name, settings).learned()
+        return trained_model(name, settings)
     path = Path(name)
     if path.is_dir():
-        return runs.open_folder(path).learned()
+        return runs.open_folder(path)
     from core.bundles import imported
 
-    return imported.open_bundle(path, settings).learned()
+    return imported.open_bundle(path, settings)
 
 
 def evaluate_on(
@@ -103,7 +109,9 @@ def evaluate_on(
     """Evaluate a model on every picture of a zip or folder that it did not learn from.
 
     The split that folders define is ignored. Left out are pictures that the model was trained or
-    validated on, and those of the zip or folder that look like one of them or share its group.
+    validated on, and those of the zip or folder that look like one of them or share its group. A
+    run that was trained with the same kind of groups knows their names, so that the report can say
+    that the others are new.
 
     Args:
         name: of the model, as in `find`.
@@ -122,6 +130,7 @@ def evaluate_on(
     from core.dataset import splitting
     from core.evaluation import evaluate
     from core.model import batch
+    from core.runs.run import Run
 
     classifier = find(name, settings, on_one_thread)
     set_level = classifier.decision.set_level
@@ -137,7 +146,11 @@ def evaluate_on(
                 "Expected folders named after the model's classes, found "
                 f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
             )
-        known = splitting.known(dataset, learned(name, settings))
+        model = _origin(name, settings)
+        known = splitting.known(dataset, frozenset() if model is None else model.learned())
+        by = dataset.grouped_by
+        groups = model.learned_groups(by) if isinstance(model, Run) else None
+        known |= np.isin([example.group_name for example in dataset.examples], list(groups or ()))
         if known.all():
             raise BadDataset(
                 f"Expected pictures that the model does not know, found {len(known)} that it "
@@ -159,4 +172,5 @@ def evaluate_on(
         groups=splitting.groups(examples, bursts=True),
         set_levels=() if set_level is None else (set_level,),
         left_out=int(known.sum()),
+        new_groups=0 if groups is None else len(splitting.units(examples, range(len(examples)))),
     )

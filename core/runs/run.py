@@ -134,6 +134,17 @@ class Run(RunArtifacts):
         own = frozenset(e.sha256 for e in self.dataset().examples if e.split != "test")
         return own | storage.load_learned(self.model_folder)
 
+    def learned_groups(self, by: str) -> frozenset[str] | None:
+        """Names of the groups that its model learned from; None if they are not groups by `by`.
+
+        Raises:
+            RunDamaged: the dataset cannot be read.
+        """
+        dataset = self.dataset()
+        if not by or dataset.grouped_by != by:
+            return None
+        return frozenset(e.group_name for e in dataset.examples if e.split != "test") - {""}
+
     @property
     def title(self) -> str:
         """The owner's name for the run, or else that of the pictures.

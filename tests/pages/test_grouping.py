@@ -41,6 +41,9 @@ def test_detected_groups_are_offered_described_and_used(
     visitor.fill(TOGETHER, "prefix")
     assert "12 groups by file-name prefix (site00, site01, site02 and 9 more)" in visitor.reads()
     assert "With 34 groups" in visitor.reads()
+    reloaded = Visitor().open("train", upload=at_sites.id)
+    (box,) = [box for box in reloaded.at.selectbox if box.label == TOGETHER]
+    assert box.value == "prefix", "a reload begins a new session, which forgets nothing"
     visitor.press("Start training")
     run = begun(visitor)
     assert run.dataset().grouped_by == "prefix"

@@ -93,6 +93,13 @@ def test_subsets_are_nested_and_contain_every_class():
             assert {picture // 400 for picture in smaller} == {0, 1, 2}
 
 
+def test_subsets_hold_whole_groups_and_about_their_share_of_the_pictures():
+    curve, learner = curve_of(rising, per_class=200, same=5)
+    for taught, _ in learner.calls:
+        assert len(taught) == 5 * len(np.unique(taught // 5))
+    assert [point.taught for point in curve.points] == pytest.approx([60, 120, 240, 480], abs=15)
+
+
 def test_the_result_depends_on_the_seed():
     first, again, different = (curve_of(rising, seed=seed)[1].calls for seed in (1, 1, 2))
     assert [list(taught) for taught, _ in first] == [list(taught) for taught, _ in again]
