@@ -108,7 +108,7 @@ def tune(given: Kept) -> Tuned:
             team=team,
         )
     seconds = time.perf_counter() - began
-    epochs = [event for _, event in said if isinstance(event, Epoch)]
+    epochs = [event for _, event in said if isinstance(event, Epoch) and event.epoch]
     rates = [event.pictures_per_second or 0.0 for event in epochs[1:]]
     before = next(at for at, event in said if isinstance(event, Step))
     return Tuned(median(rates), before, seconds)

@@ -12,16 +12,13 @@ from core.jobs import State, Status
 from core.jobs.events import Step
 from core.runs import Run
 from core.settings import Settings
+from core.training import outcome
 from ui import exports, state, text, widgets
 from ui.charts import learning
 
 LOG_LINES = 60
 STRIP, SHOWN = 8, 200
 """Pictures that are shown at once while a run trains, and of how many these are."""
-STARTS = {
-    "head": "the start, a logistic regression, was kept",
-    "fine-tune": "the model before fine-tuning was kept, since that was no better on validation",
-}
 ENDED = {
     State.CANCELLED: ("Cancelled", st.info, ":material/cancel:"),
     State.INTERRUPTED: ("Interrupted", st.warning, ":material/power_off:"),
@@ -127,16 +124,20 @@ def finished(run: Run, settings: Settings) -> None:
 
 
 def what_was_kept(run: Run) -> list[str]:
-    """Which epoch each phase kept, a sentence for each."""
+    """The choice of features, and which epoch each phase kept; a sentence for each."""
     solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
-    sentences = []
+    choice = run.feature_choice()
+    sentences = [choice.sentence] if choice else []
     for kept in run.kept():
+        if kept.phase == "fine-tune":
+            sentences.append(outcome.describe(kept))
+            continue
         if kept.phase in solved:
             which = f"solved in {kept.epoch} iterations"
         elif kept.epoch:
             which = f"epoch {kept.epoch} was kept"
         else:
-            which = STARTS[kept.phase]
+            which = "the start, a logistic regression, was kept"
         sentences.append(
             f"{widgets.PHASES[kept.phase]}: {which}, with a validation loss of "
             f"{kept.validation_loss:.3f} and a validation accuracy of "

@@ -116,12 +116,14 @@ class Watcher:
         elif event.kind == "note":
             self._print(event.sentence)
         elif event.kind == "epoch":
-            accuracy = event.validation_accuracy
-            validation = "" if accuracy is None else f"  validation {accuracy:.3f}"
-            self._print(
-                f"{event.phase} {event.unit} {event.epoch}/{event.epochs}  "
-                f"loss {event.loss:.3f}  accuracy {event.accuracy:.3f}{validation}"
-            )
+            figures = {
+                "loss": event.loss,
+                "accuracy": event.accuracy,
+                "validation": event.validation_accuracy,
+            }
+            parts = [f"{event.phase} {event.unit} {event.epoch}/{event.epochs}"]
+            parts += [f"{name} {value:.3f}" for name, value in figures.items() if value is not None]
+            self._print("  ".join(parts))
 
     def _print(self, line: str) -> None:
         if not self._silent:

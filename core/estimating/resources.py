@@ -80,8 +80,7 @@ def memory(dataset: Dataset, config: TrainingConfig, cores: int) -> int:
 def embedding_bytes(config: TrainingConfig) -> int:
     """Bytes of the features of one view."""
     backbone = backbones.get(config.backbone)
-    deep = config.features != "last" and not config.fine_tunes
-    return backbone.width(backbone.depths if deep else ()) * FLOAT32
+    return backbone.width(() if config.features == "last" else backbone.depths) * FLOAT32
 
 
 def fine_tuning_bytes(config: TrainingConfig) -> float:

@@ -18,6 +18,21 @@ AIMS = (1.0, 0.98, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
 """Coverages to choose thresholds for."""
 
 
+def tempered_loss(labels: Ints, probabilities: Floats) -> float:
+    """Mean cross-entropy at the temperature that suits the probabilities best.
+
+    It compares models whose confidence differs. Where every prediction is correct, the more
+    confident model is better.
+
+    Args:
+        labels: class indices, (n,).
+        probabilities: rows that sum to 1, (n, k).
+    """
+    scaled = scale(probabilities, fit_temperature(labels, probabilities) or COLDEST)
+    own = scaled[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(own, 1e-12)).mean())
+
+
 def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
     """Fit a temperature to the probabilities of validation pictures by maximum likelihood.
 

@@ -17,8 +17,8 @@ from core.export import programs
 from core.model.storage import ModelFile
 from core.settings import Settings
 from core.system import files
-from core.training import depth
-from core.training.config import Augmentation, Phase, TrainingConfig
+from core.training import depth, interpolation
+from core.training.config import Augmentation, Phase, TrainingConfig, Unfreeze
 
 PROGRAM, SPLIT_FILE, BACKBONE_FILE = "train.py", "split.json", "backbone.keras"
 WIDTH = 88
@@ -108,6 +108,8 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset) -> str:
         dataset: with its split.
     """
     backbone = backbones.get(model.backbone)
+    if model.depths and config.fine_tunes:  # fine-tuning was no better, and does not take these
+        config = config.model_copy(update={"unfreeze": Unfreeze(), "augmentation": Augmentation()})
     views = _views(config.augmentation) if config.fine_tunes or config.head_views > 1 else []
     return programs.render(
         "train.py.j2",
@@ -185,6 +187,7 @@ def _fine_tuning(config: TrainingConfig, backbone: Backbone) -> dict[str, Any]:
         "tune": config.fine_tune_phase,
         "cut": backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
         "warm_up": WARM_UP,
+        "shares": interpolation.SHARES,
         "tune_optimizer": _optimizer(config.fine_tune_phase, "rate"),
     }
 

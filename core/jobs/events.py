@@ -30,15 +30,18 @@ class Step(_Event):
 
 
 class Epoch(_Event):
-    """One pass over the training pictures, or one iteration of a solver; 0 is its start."""
+    """One pass over the training pictures, or one iteration of a solver; 0 is its start.
+
+    Loss and accuracy on the training pictures are None where no pass measured them.
+    """
 
     kind: Literal["epoch"] = "epoch"
     phase: str
     unit: Literal["epoch", "iteration"] = "epoch"
     epoch: int
     epochs: int
-    loss: float
-    accuracy: float
+    loss: float | None = None
+    accuracy: float | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
     seconds: float
@@ -47,13 +50,19 @@ class Epoch(_Event):
 
 
 class Kept(_Event):
-    """The epoch whose weights a phase kept; epoch 0 is its start."""
+    """The epoch whose weights a phase kept; epoch 0 is its start.
+
+    Weights between the start and an epoch have a share: 1 is the epoch itself. `start_accuracy`
+    is the validation accuracy of the start; None where it was not measured.
+    """
 
     kind: Literal["kept"] = "kept"
     phase: str
     epoch: int
+    share: float = 1.0
     validation_loss: float
     validation_accuracy: float
+    start_accuracy: float | None = None
 
 
 class Note(_Event):

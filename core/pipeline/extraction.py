@@ -31,7 +31,7 @@ def extract(
 
     Args:
         stage: index in the backbone's stages whose activations are kept; None for none.
-        depths: layers whose pooled activations follow the embedding; only without a stage.
+        depths: layers whose pooled activations follow the embedding.
     """
     serving_engine = engines.litert(context.network, stage, depths)
     count = Counter(context.emit)

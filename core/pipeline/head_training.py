@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class TrainedHead:
         head: the one that answers, calibrated.
         fitted: uncalibrated, fitted to the training pictures alone.
         features: those that both take.
+        strength: inverse regularisation strength of both.
         depths: layers whose pooled activations follow the last embedding in these.
     """
 
@@ -36,10 +37,11 @@ class TrainedHead:
     fitted: DenseHead
     features: Extracted
     depths: tuple[str, ...]
+    strength: float
 
 
 def depths(context: TrainingContext) -> tuple[str, ...]:
-    """Layers whose pooled activations a training without fine-tuning extracts."""
+    """Layers whose pooled activations a training extracts."""
     if context.network.model is not None:
         return context.network.model.depths
     return () if context.config.features == "last" else context.backbone.depths
@@ -66,22 +68,32 @@ def train(
     if depths and not selection.depths:
         depths, width = (), context.backbone.embedding
         features = {split: part.narrowed(width) for split, part in features.items()}
-    fitted = _fit(context, features, selection.strength)
+    strength = selection.strength
+    fitted = _fit(context, features, strength)
     validation = fitted.probabilities(features["validation"].embeddings[:, 0])
     if selection.out_of_fold is None or not config.solves_head:
         calibrated = calibrated_head.calibrate(fitted, validation, context.labels("validation"))
-        return TrainedHead(calibrated, fitted, features, depths)
+        return TrainedHead(calibrated, fitted, features, depths, strength)
     refitted = head.refit(
         _batch(context, features, "train", config.head_views),
         _batch(context, features, "validation", 1),
         config,
         fitted,
-        selection.out_of_fold.strength,
+        strength,
     )
     calibrated = calibrated_head.calibrate_out_of_fold(
         refitted, selection.out_of_fold.probabilities, selection.out_of_fold.labels, validation
     )
-    return TrainedHead(calibrated, fitted, features, depths)
+    return TrainedHead(calibrated, fitted, features, depths, strength)
+
+
+def on_last_embedding(context: TrainingContext, trained: TrainedHead) -> DenseHead:
+    """The head that fine-tuning starts from: it takes the last embedding alone."""
+    if not trained.depths:
+        return trained.fitted
+    width = context.backbone.embedding
+    features = {split: part.narrowed(width) for split, part in trained.features.items()}
+    return _fit(replace(context, emit=lambda _event: None), features, trained.strength)
 
 
 def _fit(context: TrainingContext, features: Extracted, strength: float) -> DenseHead:

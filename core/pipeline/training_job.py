@@ -28,7 +28,7 @@ from core.pipeline.post_report import TrainingOutputs
 from core.runs import Run
 from core.settings import Settings
 from core.system import files
-from core.training import cache, checkpoint, depth, warm_start
+from core.training import cache, checkpoint, depth, outcome, warm_start
 from core.training.calibrated_head import CalibratedHead, calibrate
 from core.training.context import TrainingContext
 from core.training.features import Features
@@ -131,29 +131,32 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     # TensorFlow starts while features are extracted.
     building = _start_tuner(context)
     stage = depth.cut_stage(context.config)
-    features = extract(context, ("train", "validation"), stage)
-    trained = phase_1.train(context, run, features, ())
+    depths = phase_1.depths(context)
+    features = extract(context, ("train", "validation"), stage, depths)
+    trained = phase_1.train(context, run, features, depths)
     if not building.done():
         context.emit(Note(sentence="TensorFlow is starting."))
     tuner = building.result()
-    tuned, kept = _fit_top(context, run, tuner, trained.fitted, features)
+    first = phase_1.on_last_embedding(context, trained)
+    tuned, kept = _fit_top(context, run, tuner, first, features)
+    probabilities = tuner.probabilities(features["validation"])
+    labels = context.labels("validation")
+    kept = outcome.compared(kept, probabilities, trained.head.validation, labels)
+    context.emit(kept)
+    context.emit(Note(sentence=outcome.describe(kept)))
     if kept.epoch == 0:
-        context.emit(
-            Note(sentence="Fine-tuning was no better on validation, so the head alone was kept.")
-        )
         head = trained.head
-        _save(context, run, head)
+        _save(context, run, head, depths=trained.depths)
     else:
         from core.model import keras_model
         from core.training import serving_model
 
         arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
-        probabilities = tuner.probabilities(features["validation"])
-        head = calibrate(tuned, probabilities, context.labels("validation"))
+        head = calibrate(tuned, probabilities, labels)
         _save(context, run, head, arrays, stage)
         serving_model.write(context, tuner, run.model_folder / storage.SERVING)
     # Copies, so that activations and TensorFlow's buffers can be freed.
-    train, validation = (features[split].embeddings[:, 0].copy() for split in features)
+    train, validation = (part.embeddings[:, 0].copy() for part in trained.features.values())
     del features, trained, tuner, building
     probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
     scoring.write_report(context, run, head, probabilities)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 """Raised when a step, or the content of the file, changes: older checkpoints are ignored."""
 SECONDS = 5.0
 """Least work between two checkpoints."""
@@ -53,14 +53,16 @@ class FineTuneState(BaseModel):
     """The state of fine-tuning after an epoch.
 
     Attributes:
+        start: score of the head alone.
         score: of the best epoch.
         best: weights of the best epoch, as returned by `get_weights`.
         best_epoch: its number; 0 is the head alone.
-        epochs: events of the finished epochs.
+        epochs: events of the finished epochs, from epoch 0.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="strings")
 
+    start: Score
     score: Score
     best: list[np.ndarray] = Field([], exclude=True)
     best_epoch: int = 0
@@ -69,7 +71,7 @@ class FineTuneState(BaseModel):
     @property
     def epoch(self) -> int:
         """Number of the last finished epoch."""
-        return len(self.epochs)
+        return self.epochs[-1].epoch
 
 
 def key_of(context: TrainingContext) -> str:

@@ -18,15 +18,15 @@ PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 _PRESET_VALUES: dict[str, dict[str, object]] = {
     "quick": {"features": "best"},
     "balanced": {
-        "label_smoothing": 0.1,
-        "augmentation": {"views": 2},
-        "unfreeze": {"stages": 1},
+        "features": "best",
+        "augmentation": {"views": 4},
+        "unfreeze": {"stages": 2},
     },
     "thorough": {
-        "label_smoothing": 0.1,
+        "features": "best",
         "augmentation": {"views": 8},
         "unfreeze": {"stages": 2},
-        "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 16, "patience": 8},
+        "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 16, "patience": 100},
     },
 }
 """Where a preset differs from the defaults."""
@@ -87,7 +87,10 @@ class Phase(_Part):
     epochs: int = Field(20, ge=0, le=500)
     """Limit of passes over the training pictures."""
     patience: int = Field(5, ge=1, le=500)
-    """Epochs without a better validation loss before it stops; the best weights are kept."""
+    """Epochs without a better validation loss before it stops; the best weights are kept.
+
+    In the second phase the schedule ends the training: early epochs, at a high rate, are often
+    worse than the head alone, and later ones better."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """Momentum of SGD; the others have their own."""
     weight_decay: float = Field(1e-4, ge=0, le=1)
@@ -129,7 +132,8 @@ class TrainingConfig(_Part):
     batch_size: int = Field(32, ge=1, le=512)
     """Pictures per step."""
     features: FeatureName = "last"
-    """Features of a frozen backbone: `last` embedding, also several `depths`, or the `best`."""
+    """Features of the head on the frozen backbone: of the `last` layer, of several `depths` too, or
+    the `best` of both. Fine-tuning takes the last ones, and is kept if that is better."""
     class_weights: bool = True
     """Weight classes inversely to their counts, so that a rare one counts as much."""
     label_smoothing: float = Field(0.0, ge=0, le=0.5)
@@ -138,7 +142,7 @@ class TrainingConfig(_Part):
     head: Head = Head()
     head_phase: Phase = Phase()
     unfreeze: Unfreeze = Unfreeze()
-    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=3e-4, epochs=5, patience=3)
+    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=3e-4, epochs=6, patience=100)
 
     @model_validator(mode="after")
     def _leaves_pictures_to_learn_from(self) -> Self:
@@ -180,8 +184,8 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
     """The settings of a preset.
 
     Args:
-        name: `quick` trains the head only; `balanced` then trains the last stage;
-            `thorough` renders more views and trains two stages.
+        name: `quick` trains the head only; `balanced` then trains the last two stages;
+            `thorough` renders more views and trains longer.
 
     Raises:
         BadConfig: no preset or no backbone of that name.

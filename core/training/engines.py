@@ -94,8 +94,7 @@ def litert(network: Network, stage: int | None, depths: tuple[str, ...] = ()) ->
     """The engine that serves predictions.
 
     Args:
-        depths: layers whose pooled activations follow the embedding; only without a stage and
-            with published weights.
+        depths: layers whose pooled activations follow the embedding; only with published weights.
         stage: index in `backbone.stages` whose activation it returns too, from a copy of the file
             with that output; None for the embedding alone.
 
@@ -111,13 +110,13 @@ def litert(network: Network, stage: int | None, depths: tuple[str, ...] = ()) ->
     from core.model.litert_file import LitertFile
 
     layer = network.backbone.stages[stage].layer
-    copy = network.workplace / f"{digest}-{layer}.tflite"
+    copy = network.workplace / f"{'-'.join((digest, layer, *depths))}.tflite"
     if not copy.is_file():
         copy.parent.mkdir(parents=True, exist_ok=True)
         file = LitertFile(model)
         file.keep("embedding", inside={"cut": file.output_of(layer)})
         file.write(copy)
-    return LitertEngine(copy, name, cut=layer)
+    return LitertEngine(copy, name, cut=layer, depths=depths)
 
 
 def for_training(serving_engine: LitertEngine, network: Network, stage: int | None) -> Engine:

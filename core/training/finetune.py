@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import keras
@@ -17,7 +17,7 @@ from core.evaluation import calibration
 from core.jobs.events import Counter, Emit, Epoch, Kept, Note
 from core.model.dense import DenseHead, softmax
 from core.model.retrained import Retrained
-from core.training import depth, stages
+from core.training import depth, interpolation, stages
 from core.training.checkpoint import Checkpoint, FineTuneState, Score
 from core.training.config import TrainingConfig
 from core.training.features import Features
@@ -96,8 +96,9 @@ class Tuner:
 
         An epoch shows each picture once, in another view than the epoch before. The learning rate
         warms up, then follows a cosine to zero (Loshchilov and Hutter, 2017). Finally the weights
-        of the best epoch by validation loss are restored; epoch 0, the head alone, is among them,
-        so the result is never worse on validation than the start. Losses are compared after
+        of the best epoch by validation loss are compared with those of the start and with weights
+        between the two (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022), so
+        the result is never worse on validation than the head alone. Losses are compared after
         temperature scaling (Guo et al., 2017): label smoothing makes a network less confident than
         the head, which should not count as better or worse.
 
@@ -109,7 +110,7 @@ class Tuner:
             team: this tuner with helpers on other machines; None to compute alone.
 
         Returns:
-            The head that now belongs to `above`, and which epoch was kept.
+            The head that now belongs to `above`, and which weights were kept.
         """
         network, config = self.network, self._config
         worker: Worker = team or self
@@ -125,10 +126,13 @@ class Tuner:
         pictures, views = train.embeddings.shape[:2]
         view_order = np.stack([generator.permutation(views) for _ in range(pictures)])
         variables = [*network.variables, *self._optimizer.variables]
+        start = network.get_weights()
         state = checkpoint.read(variables, generator) if checkpoint else None
         if state is None:
             score = self._score(worker, validation, validation_labels)
-            state = FineTuneState(score=score, best=network.get_weights())
+            epochs = [_epoch_0(score, phase.epochs)]
+            state = FineTuneState(start=score, score=score, best=start, epochs=epochs)
+            emit(epochs[0])
         else:
             _repeat_events(state, emit)
         for epoch in range(state.epoch + 1, phase.epochs + 1):
@@ -169,15 +173,29 @@ class Tuner:
                 state.best = network.get_weights()
             if checkpoint:
                 checkpoint.write(state, variables, generator)
-        network.set_weights(state.best)
-        kept = Kept(
-            phase=PHASE,
-            epoch=state.best_epoch,
-            validation_loss=state.score.loss,
-            validation_accuracy=state.score.accuracy,
-        )
-        emit(kept)
+        kept = self._keep(start, state, lambda: self._score(worker, validation, validation_labels))
         return self.head(), kept
+
+    def _keep(
+        self, start: interpolation.Weights, state: FineTuneState, score: Callable[[], Score]
+    ) -> Kept:
+        """Set the best weights between the start and the best epoch, and tell which."""
+
+        def score_of(weights: interpolation.Weights) -> Score:
+            self.network.set_weights(weights)
+            return score()
+
+        shares = interpolation.SHARES if state.best_epoch else ()
+        chosen = interpolation.choose(start, state.best, state.start, score_of, shares)
+        self.network.set_weights(chosen.weights)
+        return Kept(
+            phase=PHASE,
+            epoch=state.best_epoch if chosen.share else 0,
+            share=chosen.share or 1.0,
+            validation_loss=chosen.score.loss,
+            validation_accuracy=chosen.score.accuracy,
+            start_accuracy=state.start.accuracy,
+        )
 
     def head(self) -> DenseHead:
         """The head with its present weights."""
@@ -239,13 +257,23 @@ class Tuner:
     def _score(self, worker: Worker, features: Features, labels: np.ndarray) -> Score:
         """Loss and accuracy on the plain views of a split."""
         probabilities = self.probabilities(features, worker)
-        # Where every prediction is correct, the more confident network is better.
-        temperature = calibration.fit_temperature(labels, probabilities) or calibration.COLDEST
         return Score(
             loss=_cross_entropy(labels, probabilities),
             accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
-            tempered=_cross_entropy(labels, calibration.scale(probabilities, temperature)),
+            tempered=calibration.tempered_loss(labels, probabilities),
         )
+
+
+def _epoch_0(score: Score, epochs: int) -> Epoch:
+    """The head alone, so that the curves show what fine-tuning starts from."""
+    return Epoch(
+        phase=PHASE,
+        epoch=0,
+        epochs=epochs,
+        validation_loss=score.loss,
+        validation_accuracy=score.accuracy,
+        seconds=0.0,
+    )
 
 
 def _repeat_events(state: FineTuneState, emit: Emit) -> None:
@@ -258,11 +286,8 @@ def _repeat_events(state: FineTuneState, emit: Emit) -> None:
 def _tensors(
     activations: np.ndarray, smoothed: np.ndarray, weights: np.ndarray
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    return (
-        tf.constant(activations.astype(np.float32)),
-        tf.constant(smoothed),
-        tf.constant(weights, tf.float32),
-    )
+    floats = tf.constant(activations.astype(np.float32))
+    return floats, tf.constant(smoothed), tf.constant(weights, tf.float32)
 
 
 def _cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:

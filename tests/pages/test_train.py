@@ -75,13 +75,13 @@ def test_advanced_settings_are_used(
     visitor.fill("Batch size", 8).fill("Seed", 7).fill("Share for the test", 0.25)
     visitor.fill("Views of each picture", 3)
     visitor.fill("Rotation (degrees)", 30.0).fill("Hidden layers", "64, 16")
-    visitor.fill("Stages to unfreeze", 2).press("Start training")
+    visitor.fill("Stages to unfreeze", 1).press("Start training")
     asked = begun(visitor).config()
     assert asked.preset == "custom"
     assert (asked.batch_size, asked.seed, asked.test) == (8, 7, 0.25)
     assert asked.augmentation.rotation == 30
     assert asked.head.hidden == (64, 16)
-    assert asked.unfreeze.stages == 2
+    assert asked.unfreeze.stages == 1
     balanced = config.preset("balanced")
     assert asked.fine_tune_phase == balanced.fine_tune_phase, "the rest is the preset's"
     assert asked.head_phase == balanced.head_phase

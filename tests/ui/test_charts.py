@@ -142,6 +142,20 @@ def test_a_phase_that_kept_its_start_is_marked_before_its_first_epoch():
     assert [len(t.y) for t in figure.data if t.name == "kept"] == [2, 2]
 
 
+def test_a_start_that_was_measured_is_drawn_as_epoch_0():
+    start = Epoch(phase="fine-tune", epoch=0, epochs=3, validation_loss=0.4,
+                  validation_accuracy=0.9, seconds=0)  # fmt: skip
+    figure = learning.training_curves([start, *epochs()[3:]], [kept("fine-tune", 0)])
+    training, validation = (
+        next(t for t in figure.data if t.name == name) for name in ("training", "validation")
+    )
+    assert training.y[0] is None and training.y[1] == pytest.approx(80)
+    assert list(validation.y[:2]) == pytest.approx([90, 70])
+    assert list(figure.layout.xaxis2.ticktext) == [0, 1, 2, 3]
+    assert [list(trace.x) for trace in figure.data if trace.name == "kept"] == [[1], [1]]
+    assert "epoch: on validation 0.90" in learning.training_curves([start]).layout.meta
+
+
 def test_the_axis_tells_iterations_of_the_solver_from_epochs():
     solved = [
         Epoch(phase="head", unit="iteration", epoch=number, epochs=200, loss=1.0, accuracy=0.5,

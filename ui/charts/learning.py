@@ -26,10 +26,11 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
     for position, epoch in enumerate(epochs):
         starts.setdefault(epoch.phase, position)
     x = list(range(1, len(epochs) + 1))
+    # A phase whose start has no epoch is drawn from its left edge.
     position_of: dict[tuple[str, int], float] = {
-        (epoch.phase, epoch.epoch): place for place, epoch in zip(x, epochs, strict=True)
+        (phase, 0): start + 0.5 for phase, start in starts.items()
     }
-    position_of |= {(phase, 0): start + 0.5 for phase, start in starts.items()}
+    position_of |= {(epoch.phase, epoch.epoch): at for at, epoch in zip(x, epochs, strict=True)}
     hover = [[literal(epoch.phase), epoch.unit, epoch.epoch] for epoch in epochs]
     mode = "lines+markers" if len(epochs) <= 40 else "lines"
     for name, prefix, line in (
@@ -103,9 +104,9 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
     alt = "Training curves"
     if epochs:
         last = epochs[-1]
-        alt += f"; last {last.unit}: accuracy {last.accuracy:.2f}"
-        if last.validation_accuracy is not None:
-            alt += f", on validation {last.validation_accuracy:.2f}"
+        accuracies = {"accuracy": last.accuracy, "on validation": last.validation_accuracy}
+        shown = [f"{name} {share:.2f}" for name, share in accuracies.items() if share is not None]
+        alt += f"; last {last.unit}: {', '.join(shown)}"
     return finish(figure, alt, height=430, legend_y=1.07)
 
 

@@ -22,7 +22,7 @@ from ui import state, text
 DESCRIPTIONS = {
     "quick": "Trains only the final layer.",
     "balanced": "Then fine-tunes the top of the network.",
-    "thorough": "More views of each picture, two stages.",
+    "thorough": "More views of each picture, more epochs.",
 }
 
 

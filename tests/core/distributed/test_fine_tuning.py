@@ -56,7 +56,9 @@ def fine_tuned(**values: object) -> TrainingConfig:
 
 
 def epochs(trained: Trained) -> list[Epoch]:
-    return [e for e in trained.said if isinstance(e, Epoch) and e.phase == "fine-tune"]
+    """Those that trained."""
+    fine_tuned = [e for e in trained.said if isinstance(e, Epoch) and e.phase == "fine-tune"]
+    return [epoch for epoch in fine_tuned if epoch.epoch]
 
 
 def notes(trained: Trained) -> list[str]:

@@ -25,10 +25,15 @@ def test_quick_trains_the_head_only():
 def test_each_preset_does_more_than_the_one_before():
     quick, balanced, thorough = map(config.preset, config.PRESETS)
     assert balanced.fine_tunes
-    assert balanced.unfreeze.stages == 1
-    assert thorough.unfreeze.stages > balanced.unfreeze.stages
+    assert thorough.unfreeze.stages == balanced.unfreeze.stages == 2
     assert thorough.augmentation.views > balanced.augmentation.views >= quick.augmentation.views
     assert thorough.fine_tune_phase.epochs > balanced.fine_tune_phase.epochs
+
+
+@pytest.mark.parametrize("name", ["balanced", "thorough"])
+def test_the_schedule_ends_fine_tuning_not_a_bad_epoch_at_a_high_rate(name):
+    phase = config.preset(name).fine_tune_phase
+    assert phase.patience >= phase.epochs
 
 
 @pytest.mark.parametrize("name", config.PRESETS)

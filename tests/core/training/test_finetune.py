@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from core.backbones import build, get
-from core.jobs.events import Epoch, Kept, Step
+from core.jobs.events import Epoch, Step
 from core.model.dense import DenseHead
 from core.settings import Settings
-from core.training import depth, finetune, stages
+from core.training import depth, finetune, interpolation, stages
 from core.training.config import parse
 from core.training.convex import logistic_regression
 from core.training.finetune import Tuner
@@ -76,6 +76,11 @@ class Outcome:
         self.before, self.after, self.said = before, after, said
 
     @property
+    def epochs(self):
+        """Those that trained."""
+        return [event for event in self.said if isinstance(event, Epoch) and event.epoch]
+
+    @property
     def changed(self):
         """Names of the layers that are not as they were."""
         pairs = self.before.items()
@@ -121,26 +126,40 @@ def test_the_head_is_trained_together_with_the_layers_and_fits_them(plain):
 
 def test_it_learns():
     done = run(asked(epochs=8))
-    epochs = [event for event in done.said if isinstance(event, Epoch)]
-    assert epochs[-1].loss < 0.5 * epochs[0].loss
+    first, *_, last = done.epochs
+    assert last.loss < 0.5 * first.loss
     assert done.kept.validation_accuracy > 0.9
 
 
 def test_what_is_said_is_an_epoch_at_a_time_with_steps_between():
     said = run(asked(epochs=2, batch_size=10)).said
-    assert [type(event) for event in said] == [*[Step, Step, Step, Epoch] * 2, Kept]
+    assert [type(event) for event in said] == [Epoch, *[Step, Step, Step, Epoch] * 2]
     steps = [(event.what, event.done, event.total) for event in said if isinstance(event, Step)]
     assert steps[:3] == [("Fine-tuning, epoch 1", done, 24) for done in (10, 20, 24)]
     epochs = [event for event in said if isinstance(event, Epoch)]
-    assert [(e.phase, e.epoch, e.epochs) for e in epochs] == [("fine-tune", i, 2) for i in (1, 2)]
+    assert [(e.phase, e.epoch, e.epochs) for e in epochs] == [
+        ("fine-tune", i, 2) for i in (0, 1, 2)
+    ]
+
+
+def test_epoch_0_is_the_head_alone():
+    start, (validation, labels) = a_head(), cuts(1, 12)
+    done = run(asked(epochs=1), head=start)
+    first = next(event for event in done.said if isinstance(event, Epoch))
+    above = build.top_model(TINY, BLOCK1, build.trunk(TINY))
+    found = start.probabilities(np.asarray(above(activations(validation))).mean((1, 2)))
+    assert first.epoch == 0 and first.loss is None
+    assert first.validation_accuracy == (found.argmax(1) == labels).mean()
+    assert done.kept.start_accuracy == first.validation_accuracy
+    loss = -np.log(found[np.arange(12), labels]).mean()
+    assert first.validation_loss == pytest.approx(loss, rel=1e-3)
 
 
 def test_an_absurd_rate_ends_where_it_began():
     config = asked(learning_rate=1)
     start = fitted_head()
     done = run(config, head=start)
-    epochs = [event for event in done.said if isinstance(event, Epoch)]
-    assert max(epoch.validation_loss for epoch in epochs) > 1, "it did no harm"
+    assert max(epoch.validation_loss for epoch in done.epochs) > 1, "it did no harm"
     assert done.kept.epoch == 0
     assert done.kept.validation_accuracy == 1
     assert done.changed == set()
@@ -149,22 +168,44 @@ def test_an_absurd_rate_ends_where_it_began():
 
 
 def test_the_best_epoch_is_put_back_and_patience_counts_from_it(monkeypatch):
-    score, seen = Tuner._score, []
+    score, seen, shares = Tuner._score, [], [2, 2.1, 2.2, 2.3]
 
     def scripted(tuner, *rest):
         seen.append(tuner.network.get_weights())
-        loss = [5, 6, 3, 2, 4, 3, 2, 1][len(seen) - 1]
+        loss = [5, 6, 3, 2, 4, 3, 2, *shares][len(seen) - 1]
         return dataclasses.replace(score(tuner, *rest), loss=loss, tempered=loss)
 
     monkeypatch.setattr(Tuner, "_score", scripted)
     done = run(asked(epochs=7, phase={"patience": 3}))
     assert (done.kept.epoch, done.kept.validation_loss) == (3, 2)
-    assert sum(isinstance(event, Epoch) for event in done.said) == 6
+    assert len(done.epochs) == 6
     kernel, bias = done.head.layers[0]
     np.testing.assert_array_equal(kernel, seen[3][-2])
     np.testing.assert_array_equal(bias, seen[3][-1])
     np.testing.assert_array_equal(done.after["block2_conv", "kernel"], seen[3][0])
     assert not np.array_equal(seen[3][0], seen[6][0])
+
+
+@pytest.mark.parametrize(("losses", "share"), [([2, 1, 3, 3], 0.75), ([3, 3, 3, 1], 0.25)])
+def test_weights_between_the_head_alone_and_the_best_epoch_are_kept_if_they_are_better(
+    monkeypatch, losses, share
+):
+    score, script, seen = Tuner._score, iter([5, 4, 2, *losses]), []
+
+    def scripted(tuner, *rest):
+        seen.append(tuner.network.get_weights())
+        loss = next(script)
+        return dataclasses.replace(score(tuner, *rest), loss=loss, tempered=loss)
+
+    monkeypatch.setattr(Tuner, "_score", scripted)
+    done = run(asked(epochs=2))
+    assert (done.kept.epoch, done.kept.share, done.kept.validation_loss) == (2, share, 1)
+    now = [done.after["block2_conv", "kernel"], *done.head.layers[0]]
+    trained = [0, -2, -1]  # kernel of the convolution, kernel and bias of the head
+    for array, place in zip(now, trained, strict=True):
+        start, end = seen[0][place], seen[2][place]
+        assert not np.array_equal(start, end)
+        np.testing.assert_allclose(array, start + share * (end - start), atol=1e-6)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
@@ -207,7 +248,7 @@ def test_class_weights_are_those_of_the_first_phase(monkeypatch):
     rare = np.array([0] * 16 + [1] * 6 + [2] * 2)
     train = cuts()[0], rare
     weighted, plain = (
-        run(asked(class_weights=on, epochs=1), train=train).said[-2].loss for on in (True, False)
+        run(asked(class_weights=on, epochs=1), train=train).said[-1].loss for on in (True, False)
     )
     np.testing.assert_allclose(seen, [[0.5, 4 / 3, 4]])
     assert weighted != pytest.approx(plain, rel=0.02)
@@ -250,8 +291,11 @@ def test_an_epoch_shows_each_picture_once_each_time_in_another_view():
 def test_validation_sees_plain_views_alone():
     features, labels = cuts(1, 12, views=2)
     watched = Watched(features)
-    run(asked(epochs=1, batch_size=5), validation=(watched, labels))
-    assert [pair for batch in watched.asked for pair in batch] == 2 * [(i, 0) for i in range(12)]
+    done = run(asked(epochs=1, batch_size=5), validation=(watched, labels))
+    times = 2 + (len(interpolation.SHARES) if done.kept.epoch else 0)
+    assert [pair for batch in watched.asked for pair in batch] == times * [
+        (i, 0) for i in range(12)
+    ]
 
 
 def test_what_was_retrained_is_told_before_and_after(both):

@@ -1,0 +1,48 @@
+"""Compare a fine-tuned model with the head alone, and say what fine-tuning brought."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.evaluation import calibration, metrics
+from core.evaluation.wording import rounded
+from core.jobs.events import Kept
+
+
+def compared(kept: Kept, tuned: np.ndarray, head: np.ndarray, labels: np.ndarray) -> Kept:
+    """What is kept of fine-tuning beside the head of phase 1, which may take other features.
+
+    Both are judged by their loss on the validation pictures, each at its best temperature.
+
+    Args:
+        kept: by fine-tuning, which started from the last embedding alone.
+        tuned, head: (m, k) float64, predictions for the validation pictures.
+        labels: (m,) int64 of these.
+
+    Returns:
+        The same, with the accuracy of that head as the start; of epoch 0 if the head is as good.
+    """
+    accuracy = float((head.argmax(axis=1) == labels).mean())
+    better = calibration.tempered_loss(labels, tuned) < calibration.tempered_loss(labels, head)
+    if kept.epoch and better:
+        return kept.model_copy(update={"start_accuracy": accuracy})
+    loss = float(metrics.log_losses(labels, head).mean())
+    update = {"epoch": 0, "share": 1.0, "validation_accuracy": accuracy, "validation_loss": loss}
+    return kept.model_copy(update=update | {"start_accuracy": accuracy})
+
+
+def describe(kept: Kept) -> str:
+    """What fine-tuning kept, with the validation accuracy before and after it."""
+    after = _percent(kept.validation_accuracy)
+    if not kept.epoch:
+        return f"Fine-tuning brought nothing; the head alone was kept ({after} on validation)."
+    weights = "" if kept.share == 1 else f", {_percent(kept.share, 0)} of the way"
+    before = "" if kept.start_accuracy is None else f" against {_percent(kept.start_accuracy)}"
+    sentence = f"Fine-tuning kept{weights}: {after}{before} on validation"
+    if kept.start_accuracy is not None and kept.validation_accuracy <= kept.start_accuracy:
+        sentence += ", with a lower loss"
+    return f"{sentence}."
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{rounded(100 * share, digits)} %"

@@ -1,0 +1,121 @@
+"""The presets compared over data sets and seeds."""
+
+import functools
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import suite
+from benchmarks.suite import BEFORE, Trial
+from tests import shapes
+
+ACCURACIES = {"a": (0.80, 0.84), "b": (0.60, 0.66), "c": (0.90, 0.90)}
+"""Quick and Balanced, by data set."""
+
+
+def trials(*, before=0.0):
+    found = []
+    for dataset, accuracies in ACCURACIES.items():
+        for preset, accuracy in zip(("quick", "balanced"), accuracies, strict=True):
+            for seed, more in ((1, -0.01), (2, 0.01)):
+                trial = Trial(dataset, preset, seed, accuracy + more, 4.0 + seed, 1.0, kept=None)
+                found.append(trial)
+                if before:
+                    earlier = Trial(dataset, BEFORE + preset, seed, accuracy + more - before, 9.0)
+                    found.append(earlier)
+    return found
+
+
+def test_a_difference_is_the_mean_over_sets_with_students_interval():
+    found = suite.difference(trials(), "balanced", "quick")
+    assert found.sets == pytest.approx({"a": 4, "b": 6, "c": 0})
+    assert found.value == pytest.approx(10 / 3)
+    # t(0.975, 2) = 4.3027, standard deviation of 4, 6 and 0: 3.0551
+    assert found.high - found.value == pytest.approx(4.3027 * 3.0551 / 3**0.5, rel=1e-3)
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+
+
+def test_with_one_set_the_interval_is_over_seeds():
+    accuracies = [(1, 0.5, 0.52), (2, 0.6, 0.64)]
+    found = [
+        Trial("a", preset, seed, accuracy, 1.0)
+        for seed, *pair in accuracies
+        for preset, accuracy in zip(("quick", "balanced"), pair, strict=True)
+    ]
+    assert suite.difference(found, "balanced", "quick").value == pytest.approx(3)
+    assert suite.difference(found, "balanced", "quick").high == pytest.approx(3 + 12.706, abs=0.01)
+    alone = suite.difference(found[:2], "balanced", "quick")
+    assert (alone.low, alone.high) == (None, None)
+
+
+def test_a_training_without_its_counterpart_is_left_out():
+    found = [trial for trial in trials() if trial.dataset != "a" or trial.preset == "quick"]
+    assert set(suite.difference(found, "balanced", "quick").sets) == {"b", "c"}
+    assert suite.difference(found, "thorough", "quick") is None
+
+
+def test_balanced_has_to_beat_quick_and_files_have_to_be_ready():
+    figures = suite.figures(trials())
+    assert figures["balanced minus quick: points"].at_least == 0
+    assert figures["balanced: mean over sets: %"].value == pytest.approx(80)
+    assert figures["quick: b: %"].value == pytest.approx(60)
+    assert figures["quick: s to a scored model"].value == 5.5
+    assert all(figure.kept for figure in figures.values())
+    worse = [
+        Trial("a", preset, 1, accuracy, 1.0, 3.5)
+        for preset, accuracy in (("quick", 0.9), ("balanced", 0.89))
+    ]
+    failed = {name for name, figure in suite.figures(worse).items() if not figure.kept}
+    assert failed == {
+        "balanced minus quick: points",
+        "quick: s from report to first verified file",
+        "balanced: s from report to first verified file",
+    }
+
+
+@pytest.mark.parametrize(("gain", "passed"), [(0.012, True), (0.008, False)])
+def test_quick_has_to_beat_the_quick_of_the_baseline_by_a_point(gain, passed):
+    figures = suite.figures(trials(before=gain))
+    name = f"quick minus {BEFORE}quick: points"
+    assert figures[name].value == pytest.approx(100 * gain)
+    assert figures[name].kept is passed
+    assert figures[f"{name}, worst set"].at_least == -1
+    assert figures[f"balanced minus {BEFORE}balanced: points"].at_least is None
+
+
+def test_a_set_that_is_not_there_is_an_error(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        suite.main(["--datasets", str(tmp_path)])
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+OTHER = """
+import json, sys
+row = {"preset": "quick", "seed": 1, "accuracy": 0.9, "scored": 4.5, "kept": None}
+print(json.dumps(row | {"verified": float(sys.argv[3] == "1,2")}))
+sys.exit(int("spoiled" in sys.argv[1]))
+"""
+"""A `benchmarks` package of another checkout, which answers as soon as it is imported."""
+
+
+def test_a_baseline_is_measured_by_the_modules_of_its_checkout(tmp_path):
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "__init__.py").write_text(OTHER)
+    run = functools.partial(suite.run_trials, seeds=[1, 2], presets=["quick"], checkout=tmp_path)
+    (trial,) = run(Path("flowers.zip"))
+    assert trial == Trial("flowers", f"{BEFORE}quick", 1, 0.9, 4.5, 1.0)
+    with pytest.raises(SystemExit, match=r"spoiled\.zip"):
+        list(run(Path("spoiled.zip")))
+
+
+@pytest.mark.slow
+def test_the_output_is_one_line_of_json(tmp_path, capsys):
+    shapes.shapes_zip(tmp_path, per_class=14)
+    asked = ["--seeds", "1", "--presets", "quick", "--backbone", "tiny", "--json"]
+    suite.main(["--datasets", str(tmp_path), *asked])
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    line = json.loads(out)
+    assert "quick: s to a scored model" in line["figures"]
+    assert isinstance(line["pass"], bool)
