@@ -116,9 +116,18 @@ def test_all_services_share_the_volume_with_the_runs() -> None:
         assert service["volumes"] == [f"home:{home}"]
     assert set(COMPOSE["volumes"]) == {"home"}
     known = {Settings.variable(field) for field in Settings.model_fields}
-    assert set(COMPOSE["services"]["web"]["environment"]) <= known
+    given = COMPOSE["services"]["web"]["environment"]
+    assert {name for name in given if not name.startswith("RAY_")} <= known
 
 
 def test_the_cluster_starts_only_with_its_profile() -> None:
     profiles = {name: service.get("profiles", []) for name, service in COMPOSE["services"].items()}
     assert profiles == {"web": [], "ray-head": ["ray"], "ray-worker": ["ray"]}
+
+
+def test_a_ray_cluster_wants_a_token_and_none_of_its_ports_is_published():
+    cluster = [each for each in COMPOSE["services"].values() if "ray" in each.get("profiles", ())]
+    assert len(cluster) == 2
+    for service in cluster:
+        assert service["environment"]["RAY_AUTH_MODE"] == "token"
+        assert "ports" not in service
