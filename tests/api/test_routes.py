@@ -78,7 +78,7 @@ def test_a_request_that_arrives_too_slowly_is_refused(
 def test_more_concurrent_requests_than_allowed_are_told_to_retry(
     settings: Settings, shape: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "MAX_CONCURRENT", 2)
+    monkeypatch.setattr(access, "MAX_ARRIVING_OF_CLIENT", 2)
     monkeypatch.setattr(parsing, "TIMEOUT_SECONDS", 0.5)
     caller = Caller(settings)
 

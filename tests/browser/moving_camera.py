@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page
 
 from core.intake import samples
+from tests.browser import chromium
 from tests.conftest import PREFIX
 from tests.shapes import encoded
 
@@ -77,4 +78,4 @@ def photographs() -> list[Image.Image]:
 
 def start(page: Page) -> None:
     """Choose the camera on the Train page."""
-    page.get_by_role("radio", name="Camera").first.click()
+    chromium.choose(page, "Camera")

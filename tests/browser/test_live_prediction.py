@@ -111,7 +111,7 @@ def visit(
 
 
 def _choose_live(page: Page) -> None:
-    page.get_by_role("radio", name="Live").first.click()
+    chromium.choose(page, "Live")
 
 
 def _view(page: Page, engine: str) -> Locator:

@@ -128,7 +128,7 @@ def test_the_chosen_backbone_is_kept_for_every_preset_and_page(
     visitor: Visitor, compared: Callable[..., Upload], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[TrainingConfig] = []
-    monkeypatch.setattr("ui.launch.start", lambda _upload, _found, made, *_more: asked.append(made))
+    monkeypatch.setattr("ui.launch.start", lambda *given, **_: asked.append(given[2]))
     upload = compared()
     visitor.open("train", upload=upload.id)
     assert _taken(visitor) == [False, True]

@@ -373,10 +373,3 @@ def test_it_is_within_two_points_of_the_report(datasets, settings, tmp_path, pre
     expected = done.run.report()
     assert total == len(done.run.dataset().of("test"))
     assert abs(hits / total - expected.accuracy.value) <= TWO_POINTS
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
-def test_pictures_of_sixteen_bits_are_scaled_where_there_can_be_any(kind):
-    program = written(changed("quick"), dataset("train:ant/0.x", "test:bee/1.x", kind=kind))
-    assert_in_shape(program)
-    assert ("I;16" in program) == (kind != "JPEG")

@@ -114,6 +114,6 @@ def test_every_picture_has_its_answer_in_its_place_and_a_bad_one_stops_nothing(
         if not row.problem:
             answer = classifier.answer(classifier.load(pictures[int(row.file[:-4])]))
             assert row.predictions == classifier.top(answer.probabilities, 3)
-            assert row.verdict is Verdict.SURE
+            assert row.verdict is Verdict.NOT_SURE, "of 1,000 classes of random weights"
     assert len(made) == 2
     assert alive() == []

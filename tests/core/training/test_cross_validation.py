@@ -113,7 +113,7 @@ def test_a_rare_class_counts_as_much_as_a_common_one():
 
 
 def test_a_learning_curve_rises_to_what_all_pictures_give():
-    train = clusters(150, spread=1.4, d=60)
+    train = clusters(150, spread=3, d=60)
     curve = learning_curve(train.features, train.labels, train.owners, ("a", "b", "c"), 0)
     assert [round(point.per_class) for point in curve.points] == [5, 10, 20, 40]
     first, last = (curve.points[at].accuracy.value for at in (0, -1))

@@ -102,7 +102,8 @@ def test_a_given_test_set_that_the_model_learned_from_is_no_fair_test(start, mor
 def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
     folder, settings = start("thorough")
     phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
-    done = go_on(more_shapes, "balanced", folder, settings, fine_tune_phase=phase)
+    last = {"stages": 1}
+    done = go_on(more_shapes, "balanced", folder, settings, fine_tune_phase=phase, unfreeze=last)
     made = build.export(done.run, named(["keras"]), done.pictures, settings, lambda _: None)
     assert made.of(storage.KERAS).passed
     (kept,) = [e for e in done.said if isinstance(e, Kept) and e.phase == "fine-tune"]
@@ -118,7 +119,12 @@ def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
 
 
 def test_deeper_layers_than_before_can_be_trained_too(start, more_shapes):
-    folder, settings = start("balanced")
+    folder, settings = start("quick")
+    phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
+    first = go_on(
+        more_shapes, "balanced", folder, settings, fine_tune_phase=phase, unfreeze={"stages": 1}
+    )
+    folder = first.run.model_folder
     assert storage.load(folder)[0].cut == "block 1", "nothing was trained, so this shows nothing"
     done = go_on(more_shapes, "thorough", folder, settings)
     assert storage.load(done.run.model_folder)[0].cut == "stem"
