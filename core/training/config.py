@@ -19,7 +19,7 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
     "quick": {"features": "best"},
     "balanced": {
         "features": "best",
-        "augmentation": {"views": 4},
+        "augmentation": {"views": 2},
         "unfreeze": {"stages": 2},
     },
     "thorough": {
