@@ -67,7 +67,10 @@ def _watch(run: Run, settings: Settings) -> None:
         steps = [event for event in run.events() if isinstance(event, Step)]
         at = steps[-1].done if steps else 0
         st.image(
-            [str(shown[place % len(shown)]) for place in range(at, at + min(STRIP, len(shown)))],
+            [
+                text.data_url(shown[place % len(shown)].read_bytes())
+                for place in range(at, at + min(STRIP, len(shown)))
+            ],
             width=48,
             alt=["A picture that is being processed"] * min(STRIP, len(shown)),
         )

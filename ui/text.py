@@ -1,5 +1,6 @@
 """Turn figures, and names that visitors chose, into text that is safe and short."""
 
+import base64
 import re
 import time
 
@@ -8,6 +9,11 @@ from core.system import markdown, prose
 
 plain, short = markdown.plain, markdown.short
 count, duration, listed, size = prose.count, prose.duration, prose.listed, prose.size
+
+
+def data_url(jpeg: bytes) -> str:
+    """The address of a small picture that is replaced before a browser may have asked for it."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def spoken(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import time
 from collections import Counter
@@ -260,7 +259,9 @@ def _table(rows: list[Row]) -> None:
     columns = zip(*(map(table.joined, table.cells(row)) for row in rows[:SHOWN]), strict=True)
     named = zip(table.COLUMNS, columns, strict=True)
     percent = st.column_config.NumberColumn(format="percent")
-    pictures = {"Picture": [_data_url(row.thumbnail) for row in rows[:SHOWN]]}
+    pictures = {
+        "Picture": [text.data_url(row.thumbnail) if row.thumbnail else None for row in rows[:SHOWN]]
+    }
     st.dataframe(
         pictures | {name.capitalize(): list(cells) for name, cells in named if any(cells)},
         hide_index=True,
@@ -273,10 +274,6 @@ def _table(rows: list[Row]) -> None:
     )
     if len(rows) > SHOWN:
         st.caption(f"The first {SHOWN:,} of {len(rows):,} pictures; the downloads have all.")
-
-
-def _data_url(jpeg: bytes) -> str | None:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else None
 
 
 def _sorted(progress: BatchProgress) -> bytes:

@@ -105,7 +105,7 @@ def assert_holds_what_it_uses(program, preset, backbone):
     assert ("def fine_tune" in program) == (preset != "quick")
     assert ("RandomFlip" in program) == (preset != "quick")
     assert ("import tensorflow" in program) == (preset != "quick")
-    assert ("RandomRotation" in program) == (preset != "quick")
+    assert ("RandomRotation" in program) == (preset == "thorough")
     assert "label_smoothing" not in program
     row = backbones.get(backbone)
     assert ("keras.applications" in program) == (row.recipe.family == "applications")

@@ -120,10 +120,11 @@ def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
 
 def test_deeper_layers_than_before_can_be_trained_too(start, more_shapes):
     folder, settings = start("quick")
-    phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
-    first = go_on(
-        more_shapes, "balanced", folder, settings, fine_tune_phase=phase, unfreeze={"stages": 1}
-    )
+    longer = {
+        "augmentation": {"views": 4},
+        "fine_tune_phase": {"learning_rate": 3e-3, "epochs": 30, "patience": 30},
+    }
+    first = go_on(more_shapes, "balanced", folder, settings, unfreeze={"stages": 1}, **longer)
     folder = first.run.model_folder
     assert storage.load(folder)[0].cut == "block 1", "nothing was trained, so this shows nothing"
     done = go_on(more_shapes, "thorough", folder, settings)
