@@ -54,7 +54,7 @@ def limit() -> None:
 
     def received(self: Any, data: bytes) -> None:
         data_received(self, data)
-        # A WebSocket has a protocol of its own from now on.
+        # Another protocol has taken over if the connection became a WebSocket.
         is_request = self.cycle is not None and not self.cycle.response_complete
         if is_request or self not in self.connections:
             _stop_waiting(self)

@@ -217,7 +217,7 @@ def _number(
         limits["le"] = len(backbones.get(backbone).stages) - 1
     small = name == "learning_rate"
     low, high = kind(limits["ge"]), kind(limits["le"])
-    # Without limits of its own, for it would take no notice of a value outside them.
+    # No min_value and max_value: Streamlit ignores a value outside them without a message.
     values[name] = st.number_input(
         label,
         value=min(value, high),
