@@ -9,8 +9,6 @@ Source: J. Sivic and A. Zisserman, "Video Google", 2003; H. Jégou et al., "Prod
 nearest neighbor search", 2011, on inverted files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 

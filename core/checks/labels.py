@@ -1,7 +1,5 @@
 """Find training pictures whose label is likely wrong, from out-of-fold predictions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

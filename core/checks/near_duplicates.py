@@ -7,8 +7,6 @@ detail. Pictures are joined during the comparison, so that the copies of one pic
 each other's candidates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Commands that train a model, and those that help to decide how."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import asdict
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Read a learning curve: whether more pictures would help, and of which classes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """By how much a split that divides groups inflates a score: a paired comparison of two splits."""
 
-from __future__ import annotations
-
 from typing import Final, Literal
 
 from core.evaluation import intervals

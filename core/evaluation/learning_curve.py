@@ -4,8 +4,6 @@ Only training and validation pictures are used. Each is predicted by heads train
 pictures: on all of them, half of them, a quarter, and so on.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The report on a model: figures with intervals, as frozen types that convert to JSON and back."""
 
-from __future__ import annotations
-
 from typing import Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator

@@ -1,7 +1,5 @@
 """Make the exported files of a run and keep only those that pass verification."""
 
-from __future__ import annotations
-
 import itertools
 import logging
 import tempfile

@@ -1,7 +1,5 @@
 """The model card: training data, evaluation and limits of a model, as Markdown."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Sequence

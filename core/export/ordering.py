@@ -1,7 +1,5 @@
 """Order exports of a run: one job per run with a list of formats, which waits for trainings."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from core.errors import BadInput
