@@ -4,13 +4,13 @@ from typing import Final, Literal
 
 from core.evaluation import intervals
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.report import Estimate, JsonDocument
+from core.evaluation.report import Estimate, ReportPart
 from core.evaluation.wording import describe, difference
 
 VERSION: Final = 1
 
 
-class Inflation(JsonDocument):
+class Inflation(ReportPart):
     """Accuracy by cross-validation with folds that keep groups together, and with others.
 
     Attributes:

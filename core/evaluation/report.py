@@ -2,9 +2,7 @@
 
 from typing import Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from core.errors import RunDamaged
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 VERSION: Final = 2
 """Increases whenever a field is added or removed or changes its meaning."""
@@ -14,25 +12,6 @@ class ReportPart(BaseModel):
     """Base of all parts of a report: frozen, without unknown fields, NaN or infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class JsonDocument(ReportPart):
-    """Base of parts that are stored as a JSON file."""
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read the result of `model_dump_json`.
-
-        Raises:
-            RunDamaged: the text is damaged or of another version.
-        """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            raise RunDamaged(
-                "The report cannot be read: it is damaged or from another version of Tusker. "
-                "Evaluate the model again."
-            ) from error
 
 
 class Estimate(ReportPart):
@@ -249,7 +228,7 @@ class Footprint(ReportPart):
     parameters: int
 
 
-class Report(JsonDocument):
+class Report(ReportPart):
     """All figures of a model on one test set.
 
     `top` has top-1, top-2, … accuracy. `macro` is the mean over classes, `weighted` the mean
