@@ -53,7 +53,7 @@ def predict(
     named = {"csv": csv, "jsonl": jsonl, "xlsx": xlsx}
     tables = {form: path for form, path in named.items() if path is not None}
     _check(tables, images)
-    sorter = sorting.FolderSorter(arguments.empty_folder(sort_into)) if sort_into else None
+    sorter = sorting.FolderSorter(arguments.new_folder(sort_into)) if sort_into else None
     quiet = bool(tables or sorter)  # no line per picture
     # The model is opened before anything is unpacked, and used by the first thread.
     opened = [lookup.find(model, settings, on_one_thread)]
