@@ -16,6 +16,7 @@ import typer
 from core import settings as settings_module
 from core.errors import BadDataset, BadInput
 from core.settings import Settings
+from core.system.prose import listed
 
 if TYPE_CHECKING:
     from core.dataset import Progress
@@ -226,8 +227,7 @@ def report_left_out(examined: Intake, say: Callable[[str], None]) -> None:
         if skipped.reason != CLUTTER:
             reasons[skipped.reason].append(skipped.name)
     for reason, names in reasons.items():
-        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-        say(f"Left out: {', '.join(names[:3])}{more}. {reason}")
+        say(f"Left out: {listed(names)}. {reason}")
 
 
 def as_values(examined: Intake) -> dict[str, object]:

@@ -2,16 +2,14 @@
 
 from typing import Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 VERSION: Final = 2
 """Increases whenever a field is added or removed or changes its meaning."""
 
 
-class ReportPart(BaseModel):
+class ReportPart(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Base of all parts of a report: frozen, without unknown fields, NaN or infinity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Estimate(ReportPart):
@@ -202,14 +200,12 @@ class ClassCurves(ReportPart):
     precision_recall: Curve | None
 
 
-class OodScores(ReportPart):
+class OodScores(ReportPart, populate_by_name=True, serialize_by_alias=True):
     """Out-of-distribution scores of the test pictures, which all show a class of the model.
 
     `scores` are in the order of the report; over 1, a picture counts as not like the training
     pictures. `false_alarms` is the share of those.
     """
-
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     scores: tuple[float, ...] = Field(alias="strangeness")
     false_alarms: Estimate

@@ -3,9 +3,9 @@
 import contextlib
 from pathlib import Path
 
+from core.jobs import scheduling
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
-from core.jobs.scheduling import status as live_status
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
 from core.runs import filenames
@@ -49,7 +49,7 @@ class Run(RunArtifacts):
             FileNotFoundError: the run is complete and was not trained here, or it is gone.
         """
         try:
-            return live_status(self.job, settings)
+            return scheduling.status(self.job, settings)
         except FileNotFoundError:
             if self.complete or not self.exists:
                 raise
@@ -61,7 +61,7 @@ class Run(RunArtifacts):
 
     def at_work(self, settings: Settings) -> bool:
         """Whether the job is queued or running."""
-        return self.job.exists and not self.status(settings).state.ended
+        return scheduling.at_work(self.job, settings)
 
     @property
     def export_job(self) -> JobFolder:

@@ -25,9 +25,10 @@ def test_the_interval_of_f1_follows_from_that_of_the_jaccard_index():
 
 
 def test_a_paired_difference_has_a_narrow_interval():
-    same = intervals.paired_difference(0, 0, 200)
+    alone = np.arange(200)
+    same = intervals.gain(np.zeros(200), alone)
     assert same.value == 0 and same.high < 0.02
-    better = intervals.paired_difference(30, 10, 200)
+    better = intervals.gain(np.repeat([1, -1, 0], [30, 10, 160]), alone)
     assert better.value == 0.1 and 0 < better.low < better.high < 0.2
 
 
