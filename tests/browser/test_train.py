@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from core.jobs import cancel
@@ -16,6 +17,7 @@ from tests.shapes import draw, encoded, shapes_zip
 ODD = ("**bold** _i_", "<img src=x onerror=alert(1)>", "🐘 [link](x) $x^2$", "פיל :red[fire] `c`")
 
 
+@pytest.mark.slow
 def test_a_cancelled_training_stops_and_says_so(page: Page, server: Server, tmp_path: Path) -> None:
     chromium.follow(page, "Train")
     chromium.upload(page, shapes_zip(tmp_path, per_class=24))
