@@ -12,6 +12,7 @@ import streamlit as st
 from core.checks import Severity
 from core.dataset import Skipped
 from core.errors import TuskerError
+from core.export.card import PHASES
 from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Note, Step
 from core.predict.table import inert
@@ -26,7 +27,6 @@ SEVERITY = {
     Severity.INFORMS: ":material/info:",
 }
 """Icons of findings."""
-PHASES = {"head": "Training the head", "fine-tune": "Fine-tuning"}
 UPLOADER, TILE = 129, 97
 """Pixels of an uploader and of a figure, which browsers load late."""
 NOT_STORED = (

@@ -71,15 +71,15 @@ def rounded(value: float, digits: int) -> str:
     return str(Decimal(f"{value:.9f}").quantize(step, ROUND_HALF_UP))
 
 
-def difference(estimate: Estimate, *, percent: bool = True) -> str:
-    """A difference with its interval: `+13 points (−2 to +28)`, or `+0.13 (−0.02 to +0.28)`."""
+def difference(estimate: Estimate) -> str:
+    """A difference with its interval: `+13 points (−2 to +28)`."""
     value, low, high = (
         f"{float(figure):+.{len(figure.partition('.')[2])}f}".replace("-", "−")
         if float(figure)
         else figure.lstrip("-")
-        for figure in figures(estimate, percent=percent)
+        for figure in figures(estimate)
     )
-    return f"{value}{' points' if percent else ''} ({low} to {high})"
+    return f"{value} points ({low} to {high})"
 
 
 def promise(level: float) -> str:
