@@ -71,6 +71,23 @@ def rounded(value: float, digits: int) -> str:
     return str(Decimal(f"{value:.9f}").quantize(step, ROUND_HALF_UP))
 
 
+def share(value: float) -> str:
+    """A probability or share as text: `85 %`, with a decimal near the ends, never a false 100."""
+    if 0 < value < 0.001:
+        return "< 0.1 %"
+    if 0.999 < value < 1:
+        return "> 99.9 %"
+    near = 0 < value < 0.01 or 0.99 < value < 1
+    return f"{rounded(100 * value, 1 if near else 0)} %"
+
+
+def percent(value: float | None) -> str:
+    """A measured share: `93.5 %`, `100 %`, `–` where there is none."""
+    if value is None:
+        return "–"
+    return f"{rounded(100 * value, 0 if value in (0, 1) else 1)} %"
+
+
 def difference(estimate: Estimate) -> str:
     """A difference with its interval: `+13 points (−2 to +28)`."""
     value, low, high = (

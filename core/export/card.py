@@ -104,7 +104,7 @@ def card(run: Run, facts: Facts | None = None) -> str:
     environment.filters |= {
         "figure": lambda estimate: _Trusted(describe(estimate)),
         "ours": _Trusted,
-        "percent": lambda value: _Trusted(f"{100 * value:.{digits(value)}f} %"),
+        "share": lambda value: _Trusted(wording.share(value)),
         "promise": lambda level: _Trusted(wording.promise(level)),
         "duration": prose.duration,
         "fixed": lambda value, places: _Trusted(f"{value:.{places}f}"),
@@ -137,14 +137,9 @@ def what_was_kept(run: Run) -> list[str]:
         sentences.append(
             f"{PHASES[kept.phase]}: {which}, with a validation loss of "
             f"{kept.validation_loss:.3f} and a validation accuracy of "
-            f"{100 * kept.validation_accuracy:.1f} %."
+            f"{wording.percent(kept.validation_accuracy)}."
         )
     return sentences
-
-
-def digits(share: float) -> int:
-    """Decimals of a percentage, so that it is not rounded to 0 or 100."""
-    return 0 if 0.01 <= share <= 0.99 or share in (0, 1) else 1
 
 
 class _Trusted(str):
