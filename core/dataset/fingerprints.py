@@ -88,6 +88,18 @@ class Fingerprints:
             np.array([f.measures for f in kept], np.float32).reshape(-1, len(MEASURES)),
         )
 
+    def joined(self, other: Fingerprints) -> Fingerprints:
+        """These fingerprints and those of further pictures."""
+        more = {sha256: row for sha256, row in other.place.items() if sha256 not in self.place}
+        rows = list(more.values())
+        return Fingerprints(
+            {sha256: row for row, sha256 in enumerate([*self.place, *more])},
+            np.concatenate((self.pixels, other.pixels[rows])),
+            np.concatenate((self.grey, other.grey[rows])),
+            np.concatenate((self.chroma, other.chroma[rows])),
+            np.concatenate((self.measures, other.measures[rows])),
+        )
+
     def save(self, folder: Path) -> None:
         """Write `fingerprints.npz`."""
         with files.replacing(folder / FILE) as path, path.open("wb") as out:

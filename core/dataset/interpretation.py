@@ -35,7 +35,7 @@ def interpret(
     """
     inferred = layout.infer(pictures)
     source = None
-    if len(inferred.classes) < fewest_classes or _is_flat_split(inferred):
+    if len(inferred.classes) < 2 or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others) or label_files.in_names(pictures)
         if source:
             labels = [source.labels.get(picture, ("", "")) for picture in pictures]

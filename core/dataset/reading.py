@@ -182,7 +182,7 @@ def _assemble(
     else:
         inferred = layout.Layout((layout.Assignment(),) * len(names))
     notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
-    _check_limits(name, inferred, settings)
+    check_limits(name, Counter(a.label for a in inferred.assignments if not a.reason), settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []
     seen: set[tuple[object, ...]] = set()
@@ -221,9 +221,15 @@ def _assemble(
     )
 
 
-def _check_limits(name: str, inferred: layout.Layout, settings: Settings) -> None:
-    """Check the limits of a dataset."""
-    counts = Counter(a.label for a in inferred.assignments if not a.reason)
+def check_limits(name: str, counts: Counter[str], settings: Settings) -> None:
+    """Check the limits of a dataset.
+
+    Args:
+        counts: pictures per class.
+
+    Raises:
+        LimitExceeded: it has more classes or pictures than the host allows.
+    """
     largest = max((count for label, count in counts.items() if label), default=0)
     for field, noun, count in (
         ("classes", "classes", len(counts)),
