@@ -1,6 +1,6 @@
 """Decide where the labels of a dataset are, and say how its files were interpreted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
@@ -19,6 +19,7 @@ def interpret(
     others: Sequence[Member],
     files: Extraction,
     fewest_classes: int = 2,
+    classes: Collection[str] = (),
 ) -> tuple[layout.Layout, tuple[Note, ...]]:
     """The class and split of each picture: from folders, else from tables or file names.
 
@@ -28,6 +29,7 @@ def interpret(
         others: all other files.
         files: what was extracted.
         fewest_classes: that are accepted.
+        classes: of a model; folders with these names are classes, whatever labels files have.
 
     Raises:
         BadDataset: there are no pictures, or labels of parts of pictures.
@@ -35,7 +37,8 @@ def interpret(
     """
     inferred = layout.infer(pictures)
     source = None
-    if len(inferred.classes) < fewest_classes or _is_flat_split(inferred):
+    given = bool(inferred.classes) and set(inferred.classes) <= set(classes)
+    if (len(inferred.classes) < 2 and not given) or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others)
         if source is None or not source.enough:
             source = label_files.in_names(pictures) or source

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +40,7 @@ def read(
     name: str | None = None,
     thumbnails: Path | None = None,
     fewest_classes: int = 2,
+    classes: Collection[str] = (),
 ) -> Dataset:
     """Read a zip of class folders, or a folder of them in place.
 
@@ -55,6 +56,7 @@ def read(
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
         fewest_classes: that are accepted; one is enough to evaluate a model on. With 0, folders do
             not matter, and all pictures get one class without a name.
+        classes: of a model; folders with these names are classes, whatever labels files have.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
@@ -67,7 +69,9 @@ def read(
     else:
         files, base = extract(source, pictures, settings, progress), pictures
     results = _fingerprint(files.members, thumbnails, settings, deadline, progress)
-    dataset = _assemble(name or source.name, files, results, settings, base, fewest_classes)
+    dataset = _assemble(
+        name or source.name, files, results, settings, base, fewest_classes, classes
+    )
     pictures.mkdir(parents=True, exist_ok=True)
     Fingerprints.of([r for r in results if isinstance(r, Fingerprint)]).save(pictures)
     return dataset
@@ -164,6 +168,7 @@ def _assemble(
     settings: Settings,
     base: Path | None,
     fewest_classes: int,
+    classes: Collection[str],
 ) -> Dataset:
     """Assign readable pictures to classes; paths are relative to `base` if given."""
     readable: list[tuple[Member, Fingerprint]] = []
@@ -178,11 +183,13 @@ def _assemble(
     names = [member.name for member, _ in readable]
     notes: tuple[Note, ...] = ()
     if fewest_classes:
-        inferred, notes = interpretation.interpret(name, names, others, files, fewest_classes)
+        inferred, notes = interpretation.interpret(
+            name, names, others, files, fewest_classes, classes
+        )
     else:
         inferred = layout.Layout((layout.Assignment(),) * len(names))
     notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
-    _check_limits(name, inferred, settings)
+    check_limits(name, Counter(a.label for a in inferred.assignments if not a.reason), settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []
     seen: set[tuple[object, ...]] = set()
@@ -221,9 +228,15 @@ def _assemble(
     )
 
 
-def _check_limits(name: str, inferred: layout.Layout, settings: Settings) -> None:
-    """Check the limits of a dataset."""
-    counts = Counter(a.label for a in inferred.assignments if not a.reason)
+def check_limits(name: str, counts: Counter[str], settings: Settings) -> None:
+    """Check the limits of a dataset.
+
+    Args:
+        counts: pictures per class.
+
+    Raises:
+        LimitExceeded: it has more classes or pictures than the host allows.
+    """
     largest = max((count for label, count in counts.items() if label), default=0)
     for field, noun, count in (
         ("classes", "classes", len(counts)),

@@ -57,9 +57,13 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
         if arguments.get("unsorted"):
             labelling.take_in(source, name, folder.path, settings, Counter(emit))
         else:
-            intake.take_in(source, name, folder.path, settings, Counter(emit), notes)
+            fewest = arguments.get("fewest_classes", 1)
+            taken = intake.take_in(
+                source, name, folder.path, settings, Counter(emit), notes, fewest_classes=fewest
+            )
+            kept = fewest == 1 == len(taken.dataset.classes)  # the page offers to label them
     except NoClasses:
-        kept = True  # the page offers to label these pictures
+        kept = True
         raise
     finally:
         # Its pictures have been extracted, or it is of no use: free the disk.
