@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import Skipped
@@ -25,7 +25,7 @@ class Severity(StrEnum):
     INFORMS = "informs"
 
 
-class Remedy(BaseModel):
+class Remedy(BaseModel, frozen=True):
     """A change to a dataset that resolves a finding.
 
     Attributes:
@@ -39,8 +39,6 @@ class Remedy(BaseModel):
         classes: names of classes.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     kind: Literal["leave_out", "merge", "read_as", "rename", "move", "add"]
     label: str
     files: tuple[str, ...] = ()
@@ -49,7 +47,7 @@ class Remedy(BaseModel):
     names: tuple[str, ...] = ()
 
 
-class Finding(BaseModel):
+class Finding(BaseModel, frozen=True):
     """A problem or a property of a dataset.
 
     Attributes:
@@ -59,8 +57,6 @@ class Finding(BaseModel):
         files: `Example.name` of the pictures concerned; duplicates are next to each other.
         remedy: if there is one.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     severity: Severity
     code: str

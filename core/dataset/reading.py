@@ -40,6 +40,7 @@ def read(
     name: str | None = None,
     thumbnails: Path | None = None,
     fewest_classes: int = 2,
+    accept_one: bool = False,
 ) -> Dataset:
     """Read a zip of class folders, or a folder of them in place.
 
@@ -55,6 +56,7 @@ def read(
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
         fewest_classes: that are accepted; one is enough to evaluate a model on. With 0, folders do
             not matter, and all pictures get one class without a name.
+        accept_one: whether one class is accepted where no labels of several are found.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
@@ -67,7 +69,9 @@ def read(
     else:
         files, base = extract(source, pictures, settings, progress), pictures
     results = _fingerprint(files.members, thumbnails, settings, deadline, progress)
-    dataset = _assemble(name or source.name, files, results, settings, base, fewest_classes)
+    dataset = _assemble(
+        name or source.name, files, results, settings, base, fewest_classes, accept_one
+    )
     pictures.mkdir(parents=True, exist_ok=True)
     Fingerprints.of([r for r in results if isinstance(r, Fingerprint)]).save(pictures)
     return dataset
@@ -164,6 +168,7 @@ def _assemble(
     settings: Settings,
     base: Path | None,
     fewest_classes: int,
+    accept_one: bool,
 ) -> Dataset:
     """Assign readable pictures to classes; paths are relative to `base` if given."""
     readable: list[tuple[Member, Fingerprint]] = []
@@ -178,7 +183,9 @@ def _assemble(
     names = [member.name for member, _ in readable]
     notes: tuple[Note, ...] = ()
     if fewest_classes:
-        inferred, notes = interpretation.interpret(name, names, others, files, fewest_classes)
+        inferred, notes = interpretation.interpret(
+            name, names, others, files, fewest_classes, accept_one
+        )
     else:
         inferred = layout.Layout((layout.Assignment(),) * len(names))
     notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
