@@ -85,7 +85,7 @@ def near_copies(
     earlier = Fingerprints.load(learned_pictures)
     if earlier is None:
         return np.zeros(len(dataset.examples), bool)
-    both = own.joined(earlier)
+    both = own.with_those_of(earlier)
     examples = [*dataset.examples, *(e for e in learned if e.sha256 in earlier.place)]
     rows = np.array([both.place[example.sha256] for example in examples])
     group = _same(examples, both, rows)

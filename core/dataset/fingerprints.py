@@ -88,8 +88,8 @@ class Fingerprints:
             np.array([f.measures for f in kept], np.float32).reshape(-1, len(MEASURES)),
         )
 
-    def joined(self, other: Fingerprints) -> Fingerprints:
-        """These fingerprints and those of further pictures."""
+    def with_those_of(self, other: Fingerprints) -> Fingerprints:
+        """Both, in this order. A picture in both has the row of the first."""
         more = {sha256: row for sha256, row in other.place.items() if sha256 not in self.place}
         rows = list(more.values())
         return Fingerprints(

@@ -1,6 +1,6 @@
 """Decide where the labels of a dataset are, and say how its files were interpreted."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
@@ -19,7 +19,7 @@ def interpret(
     others: Sequence[Member],
     files: Extraction,
     fewest_classes: int = 2,
-    classes: Collection[str] = (),
+    accept_one: bool = False,
 ) -> tuple[layout.Layout, tuple[Note, ...]]:
     """The class and split of each picture: from folders, else from tables or file names.
 
@@ -28,8 +28,8 @@ def interpret(
         pictures: names of the readable pictures.
         others: all other files.
         files: what was extracted.
-        fewest_classes: that are accepted.
-        classes: of a model; folders with these names are classes, whatever labels files have.
+        fewest_classes: that are accepted; where there are fewer folders, other labels are sought.
+        accept_one: whether one class is accepted if none are found.
 
     Raises:
         BadDataset: there are no pictures, or labels of parts of pictures.
@@ -37,15 +37,14 @@ def interpret(
     """
     inferred = layout.infer(pictures)
     source = None
-    given = bool(inferred.classes) and set(inferred.classes) <= set(classes)
-    if (len(inferred.classes) < 2 and not given) or _is_flat_split(inferred):
+    if len(inferred.classes) < fewest_classes or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others)
         if source is None or not source.enough:
             source = label_files.in_names(pictures) or source
         if source:
             labels = [source.labels.get(picture, ("", "")) for picture in pictures]
             inferred = layout.with_labels(pictures, labels, source.source)
-    _check_classes(name, inferred, files, fewest_classes, source)
+    _check_classes(name, inferred, files, 1 if accept_one else fewest_classes, source)
     return inferred, tuple(_notes(pictures, inferred, source, files))
 
 

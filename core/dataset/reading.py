@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +40,7 @@ def read(
     name: str | None = None,
     thumbnails: Path | None = None,
     fewest_classes: int = 2,
-    classes: Collection[str] = (),
+    accept_one: bool = False,
 ) -> Dataset:
     """Read a zip of class folders, or a folder of them in place.
 
@@ -56,7 +56,7 @@ def read(
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
         fewest_classes: that are accepted; one is enough to evaluate a model on. With 0, folders do
             not matter, and all pictures get one class without a name.
-        classes: of a model; folders with these names are classes, whatever labels files have.
+        accept_one: whether one class is accepted where no labels of several are found.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
@@ -70,7 +70,7 @@ def read(
         files, base = extract(source, pictures, settings, progress), pictures
     results = _fingerprint(files.members, thumbnails, settings, deadline, progress)
     dataset = _assemble(
-        name or source.name, files, results, settings, base, fewest_classes, classes
+        name or source.name, files, results, settings, base, fewest_classes, accept_one
     )
     pictures.mkdir(parents=True, exist_ok=True)
     Fingerprints.of([r for r in results if isinstance(r, Fingerprint)]).save(pictures)
@@ -168,7 +168,7 @@ def _assemble(
     settings: Settings,
     base: Path | None,
     fewest_classes: int,
-    classes: Collection[str],
+    accept_one: bool,
 ) -> Dataset:
     """Assign readable pictures to classes; paths are relative to `base` if given."""
     readable: list[tuple[Member, Fingerprint]] = []
@@ -184,7 +184,7 @@ def _assemble(
     notes: tuple[Note, ...] = ()
     if fewest_classes:
         inferred, notes = interpretation.interpret(
-            name, names, others, files, fewest_classes, classes
+            name, names, others, files, fewest_classes, accept_one
         )
     else:
         inferred = layout.Layout((layout.Assignment(),) * len(names))

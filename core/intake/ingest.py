@@ -9,7 +9,7 @@ An intake folder contains
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -58,7 +58,7 @@ def take_in(
     notes: Iterable[Finding] = (),
     *,
     fewest_classes: int = 2,
-    classes: Collection[str] = (),
+    accept_one: bool = False,
 ) -> Intake:
     """Take in a zip or a folder of class folders.
 
@@ -69,8 +69,7 @@ def take_in(
         settings: the limits.
         progress: called with the current step, the finished items and their total.
         notes: findings to report along with those of the checks.
-        fewest_classes: that are accepted.
-        classes: of a model; folders with these names are classes, whatever labels files have.
+        fewest_classes, accept_one: as in `dataset.read`.
 
     Raises:
         BadInput: the upload cannot be used.
@@ -85,7 +84,7 @@ def take_in(
         name=sources.printable(Path(name)),
         thumbnails=folder / THUMBNAILS,
         fewest_classes=fewest_classes,
-        classes=classes,
+        accept_one=accept_one,
     )
     dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
     intake = Intake(
@@ -187,7 +186,7 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
         path.replace(folder / THUMBNAILS / path.name)
     prints = [Fingerprints.load(path) for path in (pictures(folder), pictures(folder) / key)]
     if prints[0] and prints[1]:  # otherwise they are computed again
-        prints[0].joined(prints[1]).save(pictures(folder))
+        prints[0].with_those_of(prints[1]).save(pictures(folder))
     files.write_text(folder / f"{ADDED}{key}.json", more.model_dump_json())
     files.remove(addition)
     label = f"Add {count(len(examples), 'picture')} to {listed(classes)}"

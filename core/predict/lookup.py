@@ -138,12 +138,7 @@ def evaluate_on(
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         taken = intake.take_in(
-            source,
-            sources.stem(source.name),
-            Path(scratch),
-            settings,
-            fewest_classes=1,
-            classes=classifier.labels,
+            source, sources.stem(source.name), Path(scratch), settings, fewest_classes=1
         )
         dataset = group(taken).dataset
         unknown = [label for label in dataset.classes if label not in indices]

@@ -117,7 +117,7 @@ def _take(
             sources.stem(files[0].name),
             settings,
             by=state.mark(settings),
-            fewest_classes=0 if label else 1,
+            one_class=bool(label),
         )
         made = choices.read(upload.path)
         arriving = {"arriving": more.id, "arriving_class": label}
