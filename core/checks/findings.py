@@ -30,7 +30,8 @@ class Remedy(BaseModel):
     Attributes:
         kind: `leave_out` removes `files` and all pictures of `classes`; `merge` merges the later
             of `classes` into the first; `read_as` takes the classes from nested folders by
-            `reading`; `rename` gives `classes` the names `names`.
+            `reading`; `rename` gives `classes` the names `names`; `unstretch` reads pictures of
+            more than 8 bits as their files declare.
         label: of the button.
         files: `Example.name` of each.
         classes: names of classes.
@@ -38,7 +39,7 @@ class Remedy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["leave_out", "merge", "read_as", "rename"]
+    kind: Literal["leave_out", "merge", "read_as", "rename", "unstretch"]
     label: str
     files: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
@@ -127,9 +128,16 @@ def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
     )
     skipped = tuple(Skipped(name=example.name, reason=LEFT_OUT) for example in removed)
     renamed = any(remedy.kind == "rename" for remedy in remedies)
-    notes = tuple(note for note in dataset.notes if not (renamed and note.encodings))
+    plain = any(remedy.kind == "unstretch" for remedy in remedies)
+    notes = tuple(
+        note
+        for note in dataset.notes
+        if not (renamed and note.encodings) and not (plain and note.stretched)
+    )
+    scale = dataset.scale
     return dataset.model_copy(
         update={
+            "scale": scale.model_copy(update={"gain": 1.0}) if plain else scale,
             "classes": names,
             "examples": examples,
             "skipped": dataset.skipped + skipped,
@@ -153,6 +161,8 @@ def from_note(note: Note, dataset: Dataset) -> Finding:
             classes=dataset.classes,
             names=tuple(names),
         )
+    elif note.stretched:
+        remedy = Remedy(kind="unstretch", label="Do not stretch them")
     severity = Severity.WARNS if note.warns else Severity.INFORMS
     return Finding(severity=severity, code=note.code, sentence=note.sentence, remedy=remedy)
 

@@ -21,6 +21,7 @@ from core.dataset import Dataset, Example, Progress, grouping, tables
 from core.dataset.examples import Column
 from core.dataset.grouping import Suggestion
 from core.errors import BadDataset
+from core.images import Scale
 from core.settings import Settings
 from core.system import files
 
@@ -53,6 +54,7 @@ def take_in(
     notes: Iterable[Finding] = (),
     *,
     fewest_classes: int = 2,
+    scale: Scale | None = None,
 ) -> Intake:
     """Take in a zip or a folder of class folders.
 
@@ -64,6 +66,7 @@ def take_in(
         progress: called with the current step, the finished items and their total.
         notes: findings to report along with those of the checks.
         fewest_classes: that are accepted.
+        scale: of pictures of more than 8 bits; None to find one for these.
 
     Raises:
         BadInput: the upload cannot be used.
@@ -78,6 +81,7 @@ def take_in(
         name=sources.printable(Path(name)),
         thumbnails=folder / THUMBNAILS,
         fewest_classes=fewest_classes,
+        scale=scale,
     )
     dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
     intake = Intake(
