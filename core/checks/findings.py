@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import Skipped
@@ -24,7 +24,7 @@ class Severity(StrEnum):
     INFORMS = "informs"
 
 
-class Remedy(BaseModel):
+class Remedy(BaseModel, frozen=True):
     """A change to a dataset that resolves a finding.
 
     Attributes:
@@ -37,8 +37,6 @@ class Remedy(BaseModel):
         classes: names of classes.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     kind: Literal["leave_out", "merge", "read_as", "rename", "unstretch"]
     label: str
     files: tuple[str, ...] = ()
@@ -47,7 +45,7 @@ class Remedy(BaseModel):
     names: tuple[str, ...] = ()
 
 
-class Finding(BaseModel):
+class Finding(BaseModel, frozen=True):
     """A problem or a property of a dataset.
 
     Attributes:
@@ -57,8 +55,6 @@ class Finding(BaseModel):
         files: `Example.name` of the pictures concerned; duplicates are next to each other.
         remedy: if there is one.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     severity: Severity
     code: str

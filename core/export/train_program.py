@@ -1,7 +1,5 @@
 """Write the training of a run as a plain Keras program, with its split beside it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import BaseModel, Field, FiniteFloat, model_validator
 
 from core.errors import BadImage
 
@@ -24,15 +24,13 @@ Range = tuple[float, float]
 """Values of black and white."""
 
 
-class Scale(BaseModel):
+class Scale(BaseModel, frozen=True, extra="forbid"):
     """How pictures of more than 8 bits are scaled to 8: one rule for a whole dataset.
 
     Attributes:
         undeclared: black and white of files that do not declare them; None to go by each picture.
         gain: factor by which the values of all such pictures are multiplied.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     undeclared: tuple[FiniteFloat, FiniteFloat] | None = None
     gain: float = Field(1.0, ge=1, le=65_536)
