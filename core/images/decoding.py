@@ -142,7 +142,7 @@ def crop_and_resize(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarr
     Returns:
         (size, size, 3) uint8.
     """
-    return _fitted(Image.fromarray(image), size, crop)
+    return _cropped(Image.fromarray(image), size, crop)
 
 
 def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.ndarray:
@@ -160,7 +160,7 @@ def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.nd
     with _refusals(), _opened(source, limits) as file, ExitStack() as held:
         image, kind, _, turn, declared, _ = _load_checked(file, shorter_edge, limits, held)
         if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
-            return _fitted(image, size, crop)  # most pictures: no array of the whole is needed
+            return _cropped(image, size, crop)  # most pictures: no array of the whole is needed
         pixels = to_rgb(image, kind, declared)
     return crop_and_resize(_turned(pixels, turn), size, crop)
 
@@ -247,7 +247,7 @@ def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:
     return np.ascontiguousarray(_UPRIGHT[turn](pixels)) if turn in _UPRIGHT else pixels
 
 
-def _fitted(image: Image.Image, size: int, crop: float) -> np.ndarray:
+def _cropped(image: Image.Image, size: int, crop: float) -> np.ndarray:
     width, height = image.size
     edge = crop * min(height, width)
     left, top = (width - edge) / 2, (height - edge) / 2
