@@ -69,6 +69,7 @@ OLD_VALUES = {
 """Values in links from earlier versions, by parameter, and what they are called now."""
 
 # Session-state keys.
+ARRIVED = "arrived"
 MINE = "runs_of_this_visit"
 VISITOR = "token_of_this_visit"
 DELETED = "owner_deleted"

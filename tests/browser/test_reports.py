@@ -65,6 +65,7 @@ def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
     shutil.rmtree(copy)
 
 
+@pytest.mark.slow
 def test_a_cell_of_the_matrix_shows_its_pictures(
     open_page: Callable[..., Page], taught: Run, report: Report
 ) -> None:

@@ -124,8 +124,8 @@ class Visitor:
         return [reading(button.label) for button in (*self.at.button, *self.at.download_button)]
 
     def choose(self, option: str, value: str = "") -> Self:
-        """Choose an option of a segmented control or radio; `value` if it is not what is shown."""
-        for control in (*self.at.segmented_control, *self.at.radio):
+        """Choose an option of a radio; `value` if it is not what is shown."""
+        for control in self.at.radio:
             if option in map(reading, control.options):
                 control.set_value(value or option)
                 return self.see()

@@ -13,7 +13,7 @@ from core import images
 from core.evaluation import wording
 from core.evaluation.report import SetLevel
 from core.export import packing, programs
-from core.export.formats import FORMATS, INT8
+from core.export.formats import FORMATS, INT8, SAVED_MODEL
 from core.model import storage
 from core.model.decision import Decision, Verdict
 from core.model.storage import ModelFile
@@ -59,7 +59,14 @@ def choose(run, classifier, views):
     run.annotate(lambda own: own.model_copy(update={"threshold": threshold, "level": 0.9}))
 
 
-@pytest.mark.parametrize("form", [form for form in FORMATS if form.file != INT8])
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(form, marks=pytest.mark.slow if form.file == SAVED_MODEL else ())
+        for form in FORMATS
+        if form.file != INT8
+    ],
+)
 def test_a_program_prints_what_the_page_shows_wherever_the_bundle_lies(
     trained, pictures, tmp_path, form
 ):
