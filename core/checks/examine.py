@@ -67,7 +67,7 @@ def run_checks(dataset: Dataset, pictures: Path, settings: Settings) -> tuple[Fi
     return _findings(dataset, *_fingerprints(dataset, pictures, settings))
 
 
-def near_duplicates(
+def near_copies(
     dataset: Dataset,
     pictures: Path,
     settings: Settings,
