@@ -18,7 +18,7 @@ from core import settings
 from core.errors import BadImage, NotEnoughResources
 from core.images import headers, tags
 from core.images.budget import BUDGET
-from core.images.cropping import crop_and_resize, fitted
+from core.images.cropping import crop_and_resize, cropped
 from core.images.depth import AS_DECLARED, Depth, Scale, declared_range, depth_of
 from core.images.headers import SHARES, area, check_size
 from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
@@ -164,7 +164,7 @@ def decode_and_crop(
     with _refusals(), _opened(source, limits) as file, ExitStack() as held:
         image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, limits, held)
         if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
-            return fitted(image, size, crop)  # most pictures: no array of the whole is needed
+            return cropped(image, size, crop)  # most pictures: no array of the whole is needed
         pixels = to_rgb(image, kind, deep, scale)
     return crop_and_resize(_turned(pixels, turn), size, crop)
 

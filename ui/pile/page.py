@@ -61,7 +61,7 @@ def offer_instead(refused: Upload, settings: Settings) -> None:
     archive = refused.path / uploads.ZIP
     if not archive.is_file():
         return
-    name = str(refused.job.order().arguments["name"])
+    name = str(refused.job.spec().arguments["name"])
 
     def move(path: Path) -> None:
         archive.replace(path)
