@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Personal if only this machine can reach the app, public otherwise.
 MODE = $(if $(filter localhost 127.0.0.1 ::1,$(ADDRESS)),personal,public)
 ARGS ?=
-# Test processes. Tests in the browser mostly wait, so one more than two cores keeps both busy.
+# Test processes: one is for all tests in the browser, which mostly wait.
 WORKERS ?= 3
 NPM := $(shell command -v npm)
 
@@ -39,8 +39,10 @@ lint: $(VENV)/.dev $(if $(NPM),node_modules/.stamp)  ## ruff, mypy, import rules
 	$(BIN)/lint-imports --no-logo
 	@if [ -d node_modules/eslint ]; then npm run --silent lint; else echo "JavaScript is not checked: npm is missing or could not install the linters."; fi
 
+# Compiled modules are kept, also where the environment says otherwise: tests start many processes.
+unit: export PYTHONDONTWRITEBYTECODE :=
 unit: $(VENV)/.dev  ## all tests except the slow ones, without the linters
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 slow: $(VENV)/.dev  ## the tests that take long
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -1,12 +1,19 @@
 """Tusker: see what is in a picture, train your own classes, know how far to trust them."""
 
 import contextlib
+import time
 
 import streamlit as st
 
-from ui import frame, internals, resources
+from ui import frame, internals, resources, state
+
+SETTLE_SECONDS = 0.05
 
 st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
+if state.ARRIVED not in st.session_state:
+    # A browser that gets the width of the page together with its content moves all of it.
+    time.sleep(SETTLE_SECONDS)
+    st.session_state[state.ARRIVED] = True
 st.logo("ui/logo.svg", size="large")
 internals.handle_errors(frame.apologise)
 resources.start()

@@ -18,7 +18,10 @@ PREFIX = "TUSKER_TEST_"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their fixtures, and run browser tests last: their event loop stays open."""
+    """Mark tests by their fixtures, and name the group of tests that share a process.
+
+    The tests of a file share their fixtures, and all browser tests one browser and one server.
+    """
     for item in items:
         if "corpora" in getattr(item, "fixturenames", ()):
             item.add_marker("corpus")
@@ -26,7 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("cluster")
         if "browser" in item.path.parts:
             item.add_marker("browser")
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+        group = "browser" if item.get_closest_marker("browser") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True, scope="session")

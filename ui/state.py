@@ -69,6 +69,7 @@ OLD_VALUES = {
 """Values in links from earlier versions, by parameter, and what they are called now."""
 
 # Session-state keys.
+ARRIVED = "arrived"
 MINE = "runs_of_this_visit"
 VISITOR = "token_of_this_visit"
 DELETED = "owner_deleted"
@@ -94,6 +95,7 @@ TRAIN_AT_ONCE = "train_at_once"
 BACKBONE = "train_backbone"
 RUN_NAME = "train_run_name"
 REFUSAL = "train_refusal"
+CHANGE_REFUSAL = "train_change_refusal"
 COMPARE_REFUSAL = "train_compare_refusal"
 ACTUAL_BOX = "report_actual"
 PREDICTED_BOX = "report_predicted"

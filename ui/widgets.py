@@ -27,6 +27,8 @@ SEVERITY = {
 }
 """Icons of findings."""
 PHASES = {"head": "Training the head", "fine-tune": "Fine-tuning"}
+UPLOADER = 129
+"""Pixels of an uploader, which comes late."""
 NOT_STORED = (
     "This could not be stored on this host ({}). Delete runs that are no longer needed, or try "
     "again later."
@@ -36,6 +38,18 @@ NOT_STORED = (
 def chart(figure: go.Figure, **more: Any) -> None:
     """A figure of `ui.charts` with its text alternative, without Plotly's buttons."""
     st.plotly_chart(figure, config=PLAIN, alt=figure.layout.meta, **more)
+
+
+@contextmanager
+def reserved(height: int) -> Iterator[None]:
+    """Draw elements that the browser loads late, in a place that is at least so high at once.
+
+    Otherwise everything below moves down when they arrive.
+    """
+    with st.container(horizontal=True, wrap=False, gap=None):
+        with st.container():
+            yield
+        st.container(width=1, height=height, border=False)
 
 
 def bar(name: str, share: float, value: str) -> None:
@@ -146,7 +160,8 @@ def uploader(label: str, key: str, take: Callable[[list[Uploaded]], object], **m
         st.session_state[f"{key} turn"] += 1  # a new key empties the uploader
         internals.forget_uploads(files)
 
-    st.file_uploader(label, key=current, on_change=taken, **more)
+    with reserved(UPLOADER):
+        st.file_uploader(label, key=current, on_change=taken, **more)
 
 
 @st.fragment(run_every=0.5)

@@ -18,7 +18,7 @@ _PICTURE = re.compile(
     r"|raw|dng|cr2|cr3|nef|arw|orf|rw2)$",
     re.IGNORECASE,
 )
-_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz)$", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz|tm)$", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)")
 
 
@@ -117,7 +117,7 @@ def in_archive(
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file name has the extension of a zip or tar."""
+    """Whether a file name has the extension of a zip (`.tm` is one) or tar."""
     return stem(name) != name
 
 

@@ -20,8 +20,8 @@ from core.errors import RunDamaged, UnknownModel
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
 from core.model.storage import ModelFile
-from core.runs import manifest
 from core.runs.annotations import AnnotatedFolder
+from core.runs.manifest import Manifest
 from core.settings import Settings
 
 CHECKED_PICTURES = 2
@@ -50,19 +50,19 @@ class ImportedModel(AnnotatedFolder):
     @property
     def title(self) -> str:
         """Name of the model. Raises RunDamaged."""
-        return self.annotations().name or manifest.read(self.path).name
+        return self.annotations().name or self.manifest().name
 
     @property
     def at(self) -> float:
         """When the model was imported, in seconds since 1970. Raises RunDamaged."""
-        return manifest.read(self.path).completed_at
+        return self.manifest().completed_at
 
     @property
     def damaged(self) -> bool:
         """Whether its description or manifest cannot be read."""
         try:
             self.model()
-            manifest.read(self.path)
+            self.manifest()
         except RunDamaged:
             return True
         return False
@@ -84,7 +84,8 @@ class ImportedModel(AnnotatedFolder):
         if not self.ready(settings):
             raise UnknownModel("This model is still being prepared here. Try again in a minute.")
         try:
-            manifest.check(self.path, manifest.read(self.path).files)
+            listed = self.manifest()
+            listed.check(self.path, listed.files)
         except RunDamaged as error:
             raise RunDamaged(DAMAGED) from error
         with contextlib.suppress(OSError):
@@ -104,7 +105,7 @@ class ImportedModel(AnnotatedFolder):
         """Record the hashes of the model's files."""
         paths = [self.path / file for file in storage.ANSWERING]
         present = [path for path in paths if path.is_file()]
-        manifest.write(self.path, present, name=name, completed_at=at, seconds=0.0)
+        self.manifest.write(Manifest.of(self.path, present, name=name, completed_at=at))
 
     def build(self, settings: Settings, progress: serving.Progress) -> None:
         """Build the serving model, or prepare the backbone. Imports TensorFlow.
@@ -144,6 +145,6 @@ class ImportedModel(AnnotatedFolder):
             (generator.integers(0, 256, shape, np.uint8) for _ in range(CHECKED_PICTURES)),
             self.path / storage.SERVING,
         )
-        imported = manifest.read(self.path)
+        imported = self.manifest()
         self.write_manifest(imported.name, imported.completed_at)
         progress("Converting the network", 100, 100)

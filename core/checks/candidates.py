@@ -9,8 +9,6 @@ Source: J. Sivic and A. Zisserman, "Video Google", 2003; H. Jégou et al., "Prod
 nearest neighbor search", 2011, on inverted files.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -108,7 +106,7 @@ class Index:
         queries = _cells(self._grey, rows, window, mirrored)
         probes = min(PROBES, len(self._centres))
         probed = np.empty((len(rows), probes), np.int32)
-        for at in _blocks(len(rows)):
+        for at in blocks(len(rows)):
             near = np.argpartition(-(queries[at] @ self._centres.T), probes - 1, axis=1)
             probed[at] = near[:, :probes]
         flat = probed.ravel()
@@ -118,7 +116,7 @@ class Index:
         for number in range(len(self._centres)):
             members = slice(*self._bounds[number : number + 2])
             askers = order[slice(*bounds[number : number + 2])] // probes
-            for at in _blocks(len(askers)):
+            for at in blocks(len(askers)):
                 score = queries[askers[at]] @ self._cells[members].T
                 asker, member = np.nonzero(score > SIMILAR)
                 if len(asker):
@@ -153,7 +151,7 @@ def _cells(
     if mirrored:
         across = across[:, ::-1]
     answer = np.empty((len(rows), CELLS * CELLS), np.float32)
-    for at in _blocks(len(rows)):
+    for at in blocks(len(rows)):
         cells = down @ grey[rows[at]].astype(np.float32) @ across.T
         cells = cells.reshape(len(cells), -1)
         cells -= cells.mean(1, keepdims=True)
@@ -176,9 +174,7 @@ def _kmeans(cells: np.ndarray, lists: int) -> np.ndarray:
     sample = cells[random.permutation(len(cells))[: SAMPLE * lists]]
     centres = sample[:lists]
     for _ in range(ROUNDS):
-        nearest = np.concatenate(
-            [(sample[at] @ centres.T).argmax(1) for at in _blocks(len(sample))]
-        )
+        nearest = _nearest(sample, centres)
         sums = np.zeros_like(centres)
         np.add.at(sums, nearest, sample)
         length = np.linalg.norm(sums, axis=1, keepdims=True)
@@ -188,8 +184,9 @@ def _kmeans(cells: np.ndarray, lists: int) -> np.ndarray:
 
 def _nearest(cells: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """(m,) int, the centre that is most similar to each of (m, d) cells."""
-    return np.concatenate([(cells[at] @ centres.T).argmax(1) for at in _blocks(len(cells))])
+    return np.concatenate([(cells[at] @ centres.T).argmax(1) for at in blocks(len(cells))])
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, start + BLOCK) for start in range(0, count, BLOCK))
+def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:
+    """Slices of at most `size` that cover `count` items."""
+    return (slice(start, start + size) for start in range(0, count, size))

@@ -4,7 +4,7 @@ A check is a function that takes a `CheckInput` and returns a finding or None.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from core.checks import classes as of_classes
 from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
 from core.checks.findings import CheckInput, Finding, Remedy, Severity, from_note
-from core.dataset import Dataset, Progress
+from core.dataset import Dataset, Example, Progress
 from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
 from core.settings import Settings
@@ -67,6 +67,32 @@ def run_checks(dataset: Dataset, pictures: Path, settings: Settings) -> tuple[Fi
     return _findings(dataset, *_fingerprints(dataset, pictures, settings))
 
 
+def near_copies(
+    dataset: Dataset,
+    pictures: Path,
+    settings: Settings,
+    learned: Sequence[Example],
+    learned_pictures: Path,
+) -> np.ndarray:
+    """Which examples look the same as a picture that a model learned from, (n,) bool.
+
+    Args:
+        dataset, pictures, settings: as of `examine`.
+        learned: what the model learned from.
+        learned_pictures: their folder; without its fingerprints, nothing is found.
+    """
+    own, _ = _fingerprints(dataset, pictures, settings)
+    earlier = Fingerprints.load(learned_pictures)
+    if earlier is None:
+        return np.zeros(len(dataset.examples), bool)
+    both = own.with_those_of(earlier)
+    examples = [*dataset.examples, *(e for e in learned if e.sha256 in earlier.place)]
+    rows = np.array([both.place[example.sha256] for example in examples])
+    group = _same(examples, both, rows)
+    new, old = np.split(group, [len(dataset.examples)])
+    return np.isin(new, old)
+
+
 def _fingerprints(
     dataset: Dataset, pictures: Path, settings: Settings
 ) -> tuple[Fingerprints, np.ndarray]:
@@ -74,7 +100,7 @@ def _fingerprints(
     fingerprints = Fingerprints.load(pictures)
     if fingerprints is None or any(e.sha256 not in fingerprints.place for e in dataset.examples):
         fingerprints = Fingerprints.of(
-            [fingerprint(pictures / e.path, settings) for e in dataset.examples]
+            [fingerprint(pictures / e.path, settings, dataset.scale) for e in dataset.examples]
         )
         fingerprints.save(pictures)
     try:
@@ -90,20 +116,31 @@ def _group(
 ) -> Dataset:
     """Number the groups of pictures that look the same."""
     report = (lambda done, total: progress("Comparing pictures", done, total)) if progress else None
-    used = np.unique(rows)
-    _, first, place = np.unique(fingerprints.pixels[used], return_index=True, return_inverse=True)
-    known = np.arange(len(fingerprints.pixels))
-    known[used] = used[first[place]]
-    edges = np.array([min(example.width, example.height) for example in dataset.examples])
-    compared = np.intersect1d(rows[edges >= COMPARABLE], known[used])
-    found = near_duplicates.group(fingerprints.grey, fingerprints.chroma, compared, known, report)
-    _, group, count = np.unique(found[rows], return_inverse=True, return_counts=True)
+    same = _same(dataset.examples, fingerprints, rows, report)
+    _, group, count = np.unique(same, return_inverse=True, return_counts=True)
     number = np.where(count > 1, np.cumsum(count > 1) - 1, -1)[group].tolist()
     examples = tuple(
         example.model_copy(update={"group": group if group >= 0 else None})
         for example, group in zip(dataset.examples, number, strict=True)
     )
     return dataset.model_copy(update={"examples": examples})
+
+
+def _same(
+    examples: Sequence[Example],
+    fingerprints: Fingerprints,
+    rows: np.ndarray,
+    report: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """(n,) int, equal for examples that look the same."""
+    used = np.unique(rows)
+    _, first, place = np.unique(fingerprints.pixels[used], return_index=True, return_inverse=True)
+    known = np.arange(len(fingerprints.pixels))
+    known[used] = used[first[place]]
+    edges = np.array([min(example.width, example.height) for example in examples])
+    compared = np.intersect1d(rows[edges >= COMPARABLE], known[used])
+    grey, chroma = fingerprints.grey, fingerprints.chroma
+    return near_duplicates.group(grey, chroma, compared, known, report)[rows]
 
 
 def _copies(fingerprints: Fingerprints, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:

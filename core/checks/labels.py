@@ -1,11 +1,9 @@
 """Find training pictures whose label is likely wrong, from out-of-fold predictions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 STRENGTH = 1e-2
 """Inverse regularisation strength of the predictions; strict, so that no wrong label is
@@ -14,7 +12,7 @@ CONFIDENT = 0.8
 """Least probability of the suggested class; below it a suggestion is too often wrong."""
 
 
-class LabelIssue(BaseModel):
+class LabelIssue(BaseModel, frozen=True):
     """A picture that a model trained on the other pictures assigns to another class.
 
     Attributes:
@@ -23,8 +21,6 @@ class LabelIssue(BaseModel):
         suggested: index of the class that was predicted.
         probability: of the suggested class, 0 to 1.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     label: int

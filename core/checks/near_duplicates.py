@@ -7,15 +7,13 @@ detail. Pictures are joined during the comparison, so that the copies of one pic
 each other's candidates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from core.checks.alignment import align, correlation, sample
-from core.checks.candidates import Candidates, Index, Progress
+from core.checks.candidates import Candidates, Index, Progress, blocks
 from core.system import threads
 
 SIMILAR_PICTURE, SIMILAR_DETAIL = 0.85, 0.8  # correlations
@@ -51,7 +49,7 @@ def group(
     Returns:
         (n,) int, for each picture a row of its group, the same for the whole group.
     """
-    varied = (rows[at][grey[rows[at]].std((1, 2)) >= FLAT] for at in _blocks(len(rows)))
+    varied = (rows[at][grey[rows[at]].std((1, 2)) >= FLAT] for at in blocks(len(rows), PAIRS))
     rows = np.concatenate([rows[:0], *varied])
     if len(rows) < 2:
         return known
@@ -119,7 +117,7 @@ class _Comparison:
         """Slices of the pairs, and whether each pair looks the same."""
         ends = np.unique(np.concatenate([first, second]))
         missing = ends[np.isnan(self._details[ends])]
-        for at in _blocks(len(missing)):
+        for at in blocks(len(missing), PAIRS):
             self._details[missing[at]] = _details(self._grey[missing[at]])
 
         def compare(at: slice) -> tuple[slice, np.ndarray]:
@@ -132,7 +130,7 @@ class _Comparison:
 
         count = threads.cores()
         yield from threads.map_ordered(
-            compare, _blocks(len(first)), threads=count, most=count, name="compare"
+            compare, blocks(len(first), PAIRS), threads=count, most=count, name="compare"
         )
 
 
@@ -150,10 +148,6 @@ def _merged(group: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndar
         low, high = sorted((root(a), root(b)))
         parent[high] = low
     return np.array([root(row) for row in range(len(group))])[group]
-
-
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, start + PAIRS) for start in range(0, count, PAIRS))
 
 
 def _details(grey: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import typer
 from core import settings as settings_module
 from core.errors import BadDataset, BadInput
 from core.settings import Settings
+from core.system.prose import listed
 
 if TYPE_CHECKING:
     from core.dataset import Progress
@@ -69,23 +70,23 @@ def run(name: str, settings: Settings) -> Run:
     return runs.get(settings, name) if runs.RUN_ID.fullmatch(name) else runs.open_folder(Path(name))
 
 
-def new_folder(path: Path, *, beside: Path) -> Path:
-    """A folder for a run, checked before anything is written.
+def new_folder(path: Path, *, outside: Path | None = None) -> Path:
+    """A folder to fill, checked before anything is written.
 
     Raises:
-        BadInput: it holds files, cannot be made, or lies among the pictures of `beside`.
+        BadInput: it holds files, cannot be made, or lies among the pictures of `outside`.
     """
     from core.archive.sources import printable
 
     whole = path.absolute()
     if printable(whole) != str(whole):
         raise BadInput(f"Expected a folder with a name in UTF-8, found {printable(path)}.")
-    parent = next(folder for folder in (whole, *whole.parents) if folder.exists())
+    parent = next(folder for folder in (whole, *whole.parents) if _exists(folder))
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise BadInput(f"Expected a folder for the run at {path}, but none can be made there.")
+        raise BadInput(f"Expected a new or empty folder at {path}, but none can be made there.")
     if parent == whole and any(whole.iterdir()):
-        raise BadInput(f"Expected a new or empty folder for the run, but {path} holds files.")
-    if beside.is_dir() and whole.resolve().is_relative_to(beside.resolve()):
+        raise BadInput(f"Expected a new or empty folder at {path}, but it holds files.")
+    if outside and outside.is_dir() and whole.resolve().is_relative_to(outside.resolve()):
         raise BadInput(f"Expected a folder for the run outside the pictures, found {path}.")
     return path
 
@@ -102,18 +103,6 @@ def new_file(path: Path) -> Path:
     folder = path.absolute().parent
     if not _exists(folder) or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise BadInput(f"Expected a file to write to at {path}, but none can be made there.")
-    return path
-
-
-def empty_folder(path: Path) -> Path:
-    """A folder to fill, checked before anything is written.
-
-    Raises:
-        BadInput: there is something already, or no folder can be made there.
-    """
-    if _exists(path) and (not path.is_dir() or any(path.iterdir())):
-        raise BadInput(f"Expected a new or empty folder at {path}, found something in it.")
-    new_file(path / "file" if _exists(path) else path)
     return path
 
 
@@ -238,8 +227,7 @@ def report_left_out(examined: Intake, say: Callable[[str], None]) -> None:
         if skipped.reason != CLUTTER:
             reasons[skipped.reason].append(skipped.name)
     for reason, names in reasons.items():
-        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-        say(f"Left out: {', '.join(names[:3])}{more}. {reason}")
+        say(f"Left out: {listed(names)}. {reason}")
 
 
 def as_values(examined: Intake) -> dict[str, object]:

@@ -1,7 +1,5 @@
 """The command `export`: a run as files for other programs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Commands about backbones and runs: `card`, `backbones`, `prepare`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

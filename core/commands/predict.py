@@ -16,6 +16,7 @@ from core.commands import arguments
 from core.commands.arguments import AsJson, GroupBy, host
 from core.commands.terminal import Watcher, cancelling, complain, print_json, say
 from core.errors import BadInput
+from core.system import prose
 
 if TYPE_CHECKING:
     from core.intake import Intake
@@ -53,7 +54,7 @@ def predict(
     named = {"csv": csv, "jsonl": jsonl, "xlsx": xlsx}
     tables = {form: path for form, path in named.items() if path is not None}
     _check(tables, images)
-    sorter = sorting.FolderSorter(arguments.empty_folder(sort_into)) if sort_into else None
+    sorter = sorting.FolderSorter(arguments.new_folder(sort_into)) if sort_into else None
     quiet = bool(tables or sorter)  # no line per picture
     # The model is opened before anything is unpacked, and used by the first thread.
     opened = [lookup.find(model, settings, on_one_thread)]
@@ -167,8 +168,8 @@ def _summarise(
             parts.append(f"{verdicts[verdict]:,} {verdict.value}")
     if unreadable:
         parts.append(f"{unreadable:,} not readable")
-    noun = "picture" if total == 1 else "pictures"
-    say(f"{total:,} {noun}: {'; '.join(parts)}. {seconds:.1f} s, {rate:.0f} pictures/s.")
+    pictures = prose.count(total)
+    say(f"{pictures}: {'; '.join(parts)}. {seconds:.1f} s, {rate:.0f} pictures/s.")
 
 
 def evaluate(
@@ -206,9 +207,9 @@ def evaluate(
 
     report = lookup.evaluate_on(name, arguments.existing(Path(data)), settings, prepared)
     if report.left_out:
-        was = "picture was" if report.left_out == 1 else "pictures were"
+        were = prose.count(report.left_out, "picture was", "pictures were")
         groups = " or their groups" if group_by else ""
-        complain(f"{report.left_out:,} {was} left out: the model learned from them{groups}.")
+        complain(f"{were} left out: the model learned from them{groups}.")
     if as_json:
         print_json(report.model_dump(mode="json"))
         return

@@ -1,7 +1,5 @@
 """Commands that train a model, and those that help to decide how."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import asdict
 from pathlib import Path
@@ -59,7 +57,7 @@ def train(
         configured = warm_start.configure(configured, model)
     warm_start.check(configured, model)
     arguments.existing(data)
-    path = arguments.new_folder(out or runs.new_path(settings), beside=data)
+    path = arguments.new_folder(out or runs.new_path(settings), outside=data)
     with arguments.ingested(data, settings, watch.step, complain, group_by) as (intake, pictures):
         if model is not None:
             complain(warm_start.describe(intake.dataset, storage.load(model)[0]))

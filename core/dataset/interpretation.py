@@ -19,6 +19,7 @@ def interpret(
     others: Sequence[Member],
     files: Extraction,
     fewest_classes: int = 2,
+    accept_one: bool = False,
 ) -> tuple[layout.Layout, tuple[Note, ...]]:
     """The class and split of each picture: from folders, else from tables or file names.
 
@@ -27,7 +28,8 @@ def interpret(
         pictures: names of the readable pictures.
         others: all other files.
         files: what was extracted.
-        fewest_classes: that are accepted.
+        fewest_classes: that are accepted; where there are fewer folders, other labels are sought.
+        accept_one: whether one class is accepted if none are found.
 
     Raises:
         BadDataset: there are no pictures, or labels of parts of pictures.
@@ -36,11 +38,13 @@ def interpret(
     inferred = layout.infer(pictures)
     source = None
     if len(inferred.classes) < fewest_classes or _is_flat_split(inferred):
-        source = label_files.find(name, pictures, others) or label_files.in_names(pictures)
+        source = label_files.find(name, pictures, others)
+        if source is None or not source.enough:
+            source = label_files.in_names(pictures) or source
         if source:
             labels = [source.labels.get(picture, ("", "")) for picture in pictures]
-            inferred = layout.with_labels(pictures, labels)
-    _check_classes(name, inferred, files, fewest_classes)
+            inferred = layout.with_labels(pictures, labels, source.source)
+    _check_classes(name, inferred, files, 1 if accept_one else fewest_classes, source)
     return inferred, tuple(_notes(pictures, inferred, source, files))
 
 
@@ -63,7 +67,11 @@ def _is_flat_split(inferred: layout.Layout) -> bool:
 
 
 def _check_classes(
-    name: str, inferred: layout.Layout, files: Extraction, fewest_classes: int
+    name: str,
+    inferred: layout.Layout,
+    files: Extraction,
+    fewest_classes: int,
+    source: label_files.Labels | None,
 ) -> None:
     """Check that there are enough classes."""
     nested = [entry.name for entry in files.skipped if entry.reason == NESTED]
@@ -78,6 +86,12 @@ def _check_classes(
             "folder."
         )
     classes = inferred.classes
+    if source and len(classes) < fewest_classes:
+        raise NoClasses(
+            f"Expected labels of at least two classes in {source.source} of {name}; it gives a "
+            f"label to {len(source.labels):,} of {prose.count(len(inferred.assignments))}, and "
+            f"only {prose.listed(classes)}. Add the other rows, or use one folder per class."
+        )
     if not classes:
         raise NoClasses(
             f"No class folders in {name}. Found {len(inferred.assignments)} pictures at the top "

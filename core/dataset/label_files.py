@@ -1,11 +1,13 @@
-"""Read labels that are not folders: from tables, from COCO files and from the names of pictures."""
+"""Read labels that are not folders: from tables, COCO and Custom Vision files, and file names."""
 
 import json
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from core.archive.unpacking import Member
 from core.dataset import tables
@@ -13,7 +15,7 @@ from core.dataset.layout import role
 from core.errors import BadDataset
 
 FEWEST = 0.5
-"""Share of the pictures that a table must name to be used."""
+"""Share of the pictures that a table of one class must name to be used."""
 PER_NAME = 2
 """Pictures per class, on average, for labels in file names to be believed."""
 LABEL_COLUMNS = """
@@ -27,6 +29,7 @@ DETECTION = (
     "classification, one folder per class, or crop the objects first."
 )
 _NUMBERED = re.compile(r"^(?P<label>.*?[^\W\d_].*?)[\s._()-]*\d+[\s()]*$")
+_TEACHABLE = re.compile(r"^(?P<label>.+)-!-\d+$")
 _CAMERA_NAMES = """
 img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan screenshot frame pxl
 vid wp file untitled unnamed images download p
@@ -39,10 +42,12 @@ class Labels(NamedTuple):
     Attributes:
         source: where they come from, such as `train.csv`.
         labels: name of a picture → its class, and its split where the source has one.
+        enough: whether they may be the labels of the dataset.
     """
 
     source: str
     labels: dict[str, tuple[str, str]]
+    enough: bool = True
 
 
 def find(name: str, pictures: Sequence[str], others: Sequence[Member]) -> Labels | None:
@@ -54,7 +59,7 @@ def find(name: str, pictures: Sequence[str], others: Sequence[Member]) -> Labels
         others: all other files.
 
     Raises:
-        BadDataset: the files are an export for object detection.
+        BadDataset: the files are an export for object detection, or a project without pictures.
     """
     lookup = tables.Lookup(pictures)
     found: dict[str, tuple[str, str]] = {}
@@ -69,19 +74,40 @@ def find(name: str, pictures: Sequence[str], others: Sequence[Member]) -> Labels
         if suffix in tables.TABLES:
             labels = _table(member.name, text, lookup)
         elif suffix == ".json":
-            labels = _coco(member.name, text, lookup)
+            kind = _project(text)
+            if kind and not pictures:
+                raise BadDataset(
+                    f"{name} is a Teachable Machine project of the type {kind}, without pictures. "
+                    "Use an image project."
+                )
+            labels = _coco(member.name, text, lookup) or _custom_vision(member.name, text, lookup)
         else:
             continue
         if labels:
             found |= labels
             sources.append(member.name)
-    if len(found) >= FEWEST * len(pictures) or (found and len(set(found.values())) > 1):
-        return Labels(sources[0] if len(sources) == 1 else f"{len(sources)} tables", found)
-    return None
+    if not found:
+        return None
+    enough = len(found) >= FEWEST * len(pictures) or len(set(found.values())) > 1
+    return Labels(sources[0] if len(sources) == 1 else f"{len(sources)} tables", found, enough)
 
 
 def in_names(pictures: Sequence[str]) -> Labels | None:
-    """Labels at the start of file names, as in `cat.0.jpg` and `great_dane_12.png`, or None."""
+    """Labels at the start of file names, as in `cat.0.jpg` and `great_dane_12.png`, or None.
+
+    In Teachable Machine's projects (`.tm`), which are zips, all pictures are at the top:
+    `cat-!-0.jpg`, beside `manifest.json` with the type of the project.
+
+    Source: MeemeeLab/TeachableMachine-Scraper, src/Class/TMPacker.js, which writes such files.
+    """
+    top = posixpath.commonpath(map(posixpath.dirname, pictures)) if pictures else ""
+    project = {
+        name: _TEACHABLE.match(posixpath.splitext(name)[0][len(top) :].lstrip("/"))
+        for name in pictures
+    }
+    if project and all(project.values()):
+        labels = {name: (match["label"], "") for name, match in project.items() if match}
+        return Labels("the file names of a Teachable Machine project", labels)
     labels = {}
     for name in pictures:
         if match := _NUMBERED.match(PurePosixPath(name).stem):
@@ -102,6 +128,8 @@ def _detection(name: str, suffix: str, text: str) -> str:
         return "Pascal VOC"
     if suffix == ".json" and re.search(r'"bbox"\s*:\s*\[\s*[-\d.]', text):
         return "COCO"
+    if suffix == ".json" and re.search(r'"regions"\s*:\s*\[\s*\{', text) and "agName" in text:
+        return "Azure Custom Vision"
     if suffix == ".txt" and PurePosixPath(name).parent.name == "labels":
         rows = [line.split() for line in text.splitlines() if line.strip()]
         if rows and all(len(row) >= 5 and all(map(_is_number, row)) for row in rows):
@@ -154,7 +182,7 @@ def _table(name: str, text: str, lookup: tables.Lookup) -> dict[str, tuple[str, 
                 labels[found] = (ones[0], split[found])
         return labels
     fitting = [n for n in columns if 2 <= len(values[n]) <= max(2, len(body) / 2)]
-    chosen = [n for n in named if n in fitting] or fitting
+    chosen = [n for n in named if n in fitting] or fitting or named[:1]
     if not chosen:
         return {}
     if len(chosen) > 1 and not named:
@@ -180,3 +208,35 @@ def _coco(name: str, text: str, lookup: tables.Lookup) -> dict[str, tuple[str, s
         return {}
     named = ((lookup.find(file, name), label) for file, label in pairs)
     return {found: (label, "") for found, label in named if found is not None}
+
+
+def _custom_vision(name: str, text: str, lookup: tables.Lookup) -> dict[str, tuple[str, str]]:
+    """Labels of pictures with one tag in an answer of Azure Custom Vision, saved with the pictures.
+
+    Custom Vision exports models only. Its pictures are downloaded through the API, which lists them
+    with their tags; their files are named by `id` or as in `originalImageUri`.
+
+    Source: Custom Vision REST API 3.4, "Get Tagged Images".
+    """
+    try:
+        content: Any = json.loads(text)
+        tagged = [(item, {str(tag["tagName"]) for tag in item["tags"]}) for item in content]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {}
+    labels = {}
+    for item, tags in tagged:
+        uris = (urlsplit(str(item.get(key, ""))).path for key in ("originalImageUri", "imageUri"))
+        files = [str(item.get("id", "")), *(uri.rpartition("/")[2] for uri in uris)]
+        found = next(filter(None, (lookup.find(file, name) for file in files)), None)
+        if found is not None and len(tags) == 1:
+            labels[found] = (tags.pop(), "")
+    return labels
+
+
+def _project(text: str) -> str:
+    """The type of a Teachable Machine project by its `manifest.json`; empty if it is none."""
+    try:
+        content: Any = json.loads(text)
+        return str(content["type"]) if "appdata" in content else ""
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""

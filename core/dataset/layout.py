@@ -92,19 +92,20 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
     return _assign(labels, roles, reading, spellings)
 
 
-def with_labels(names: Sequence[str], labels: Sequence[tuple[str, str]]) -> Layout:
+def with_labels(names: Sequence[str], labels: Sequence[tuple[str, str]], source: str) -> Layout:
     """Assign labels that are not folders; folders with the words of splits still define a split.
 
     Args:
         names: paths, as in `infer`.
         labels: class and split of each picture; either may be empty.
+        source: of the labels, for messages.
     """
     folders = _roles(_unwrap([name.split("/") for name in names]))
     roles = [split or folder for (_, split), folder in zip(labels, folders, strict=True)]
     if not all(roles):
         roles = [None] * len(names)
     merged, spellings = _merge_spellings([printable(label) for label, _ in labels], roles)
-    return _assign(merged, roles, None, spellings)
+    return _assign(merged, roles, None, spellings, f"Without a label in {source}.")
 
 
 def _assign(
@@ -112,6 +113,7 @@ def _assign(
     roles: list[str | None],
     reading: Reading | None,
     spellings: tuple[tuple[str, ...], ...],
+    no_class: str = NO_CLASS,
 ) -> Layout:
     """Decide which pictures are used, and in which split."""
     pairs = list(zip(labels, roles, strict=True))
@@ -126,7 +128,7 @@ def _assign(
         elif found == "unlabelled":
             reason = UNLABELLED
         elif not label:
-            reason = NO_CLASS
+            reason = no_class
         elif label not in trained:
             reason = NO_TRAINING
         elif evaluation:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from core.archive.unpacking import Member
 from core.dataset.examples import Column
-from core.dataset.layout import printable
+from core.dataset.layout import printable, role
 from core.errors import BadInput
 from core.settings import MEGABYTE
 
@@ -47,7 +47,10 @@ class Lookup:
         names = dict.fromkeys(self._by_end.get(value, ()))
         if len(names) > 1:  # a table speaks of the pictures beside it
             beside = PurePosixPath(table).parent.as_posix() + "/"
-            names = dict.fromkeys(name for name in names if name.startswith(beside))
+            names = {n: None for n in names if n.startswith(beside)} or names
+        if len(names) > 1:  # `train.csv` means `train_images/0.jpg`, not `test_images/0.jpg`
+            part = role(PurePosixPath(table).stem)
+            names = {n: None for n in names if part in map(role, n.split("/")[:-1])}
         return next(iter(names)) if len(names) == 1 else None
 
 

@@ -1,9 +1,6 @@
 """Read a learning curve: whether more pictures would help, and of which classes."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from core.evaluation.intervals import Z
 from core.evaluation.report import Estimate, ReportPart
@@ -37,8 +34,7 @@ class Trend(ReportPart):
     gain: Estimate
 
 
-@dataclass(frozen=True)
-class Advice:
+class Advice(NamedTuple):
     """A verdict, the labels of the classes that need pictures most, and both as a sentence."""
 
     verdict: Verdict

@@ -1,7 +1,5 @@
 """Filter and sort the test pictures of a report."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal

@@ -1,12 +1,11 @@
 """Temperature scaling, reliability of probabilities, and thresholds for "not sure"."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from core.evaluation import intervals
-from core.evaluation.curves import thin
+from core.evaluation import intervals, metrics
+from core.evaluation.curves import Flags, thin
 from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Bin, CoveragePoint, Reliability, Threshold
 
@@ -14,8 +13,8 @@ BINS = 10
 COLDEST, HOTTEST = 0.05, 20.0
 TINY = 1e-30
 POINTS = 200
-AIMS = (1.0, 0.98, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
-"""Coverages to choose thresholds for."""
+COVERAGES = (1.0, 0.98, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
+"""Shares of the validation pictures that thresholds are offered for."""
 
 
 def tempered_loss(labels: Ints, probabilities: Floats) -> float:
@@ -29,8 +28,7 @@ def tempered_loss(labels: Ints, probabilities: Floats) -> float:
         probabilities: rows that sum to 1, (n, k).
     """
     scaled = scale(probabilities, fit_temperature(labels, probabilities) or COLDEST)
-    own = scaled[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(own, 1e-12)).mean())
+    return float(metrics.log_losses(labels, scaled).mean())
 
 
 def fit_temperature(labels: Ints, probabilities: Floats) -> float | None:
@@ -135,11 +133,10 @@ def choices(
     validation: Floats,
     labels: Ints,
     probabilities: Floats,
-    groups: Ints | None = None,
+    groups: Ints,
     *,
     validation_labels: Ints | None = None,
     validation_groups: Ints | None = None,
-    aims: Sequence[float] = AIMS,
 ) -> tuple[Threshold, ...]:
     """Thresholds that give certain coverages on validation, with their results on both.
 
@@ -150,38 +147,46 @@ def choices(
         validation: (m, k) probabilities; without rows, there are no thresholds.
         labels: class indices of the test pictures, (n,), n at least 1.
         probabilities: (n, k) of the test pictures.
-        groups: group of each test picture, (n,); each is alone if None.
+        groups: group of each test picture, (n,).
         validation_labels, validation_groups: class indices and groups of the validation pictures,
             (m,); without labels, there is no error on validation.
-        aims: coverages, from 1 down; those with the same threshold are listed once.
     """
     if not len(validation):
         return ()
-    groups = np.arange(len(labels)) if groups is None else groups
-    ranked = np.sort(validation.max(axis=1))[::-1]
+    confidence, wrong = probabilities.max(axis=1), probabilities.argmax(axis=1) != labels
+    own = validation.max(axis=1)
+    ranked = np.sort(own)[::-1]
     thresholds: dict[float, Threshold] = {}
-    for aim in aims:
-        value = 0.0 if aim >= 1 else float(ranked[math.ceil(aim * len(ranked)) - 1])
-        choice = at_threshold(labels, probabilities, groups, value, aim)
+    for share in COVERAGES:
+        value = 0.0 if share >= 1 else float(ranked[math.ceil(share * len(ranked)) - 1])
+        choice = at_threshold(confidence, wrong, groups, value, share)
         if validation_labels is not None:
             where = np.arange(len(validation)) if validation_groups is None else validation_groups
-            on_validation = at_threshold(validation_labels, validation, where, value, aim).error
-            choice = choice.model_copy(update={"validation": on_validation})
+            own_wrong = validation.argmax(axis=1) != validation_labels
+            error = at_threshold(own, own_wrong, where, value, share).error
+            choice = choice.model_copy(update={"validation": error})
         thresholds.setdefault(value, choice)
     return tuple(thresholds.values())
 
 
 def at_threshold(
-    labels: Ints, probabilities: Floats, groups: Ints, value: float, aim: float
+    confidence: Floats, wrong: Flags, groups: Ints, value: float, aim: float
 ) -> Threshold:
-    """Coverage and error of (n, k) probabilities at a threshold."""
-    covered = probabilities.max(axis=1) >= value
-    wrong = probabilities.argmax(axis=1)[covered] != labels[covered]
+    """Coverage and error at a threshold.
+
+    Args:
+        confidence: probability of the predicted class of each picture, (n,).
+        wrong: whether the prediction is wrong, (n,).
+        groups: group of each picture, (n,).
+        value: the threshold.
+        aim: share of the validation pictures that it was chosen to cover.
+    """
+    covered = confidence >= value
     return Threshold(
         aim=aim,
         value=value,
         coverage=intervals.share(covered, groups),
-        error=intervals.share(wrong, groups[covered]) if covered.any() else None,
+        error=intervals.share(wrong[covered], groups[covered]) if covered.any() else None,
     )
 
 

@@ -67,7 +67,7 @@ def sign_flip(change: Ints, groups: Ints) -> float:
     return min(1.0, float(chances[distance >= abs(int(sums.sum()))].sum()))
 
 
-def from_draws(draws: Floats) -> float:
+def p_value(draws: Floats) -> float:
     """Two-sided p-value of a difference from its bootstrap draws, (m,); at least 2 / (m + 1).
 
     Source: Davison and Hinkley, "Bootstrap methods and their application" (1997), section 4.2.
@@ -101,7 +101,7 @@ def of_averages(
 ) -> tuple[Difference, Difference]:
     """Differences of balanced accuracy and macro F1, by a paired stratified bootstrap.
 
-    As in `intervals.paired_difference`, one additional picture that only the first model predicts
+    As in `intervals.gain`, one additional picture that only the first model predicts
     correctly and one for the second, spread over the classes, widen the intervals of small sets.
 
     Args:
@@ -186,6 +186,5 @@ def _sum_by(key: Ints, times: Ints | Floats, classes: int) -> Floats:
 
 
 def _difference(value: float, draws: Floats) -> Difference:
-    low, high = intervals.percentiles(draws)
-    p = from_draws(draws)
-    return Difference(intervals.around(value, float(low), float(high)), p, p)
+    p = p_value(draws)
+    return Difference(intervals.from_draws(value, draws), p, p)

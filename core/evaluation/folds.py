@@ -1,7 +1,5 @@
 """Stratified, grouped folds for cross-validation."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core.evaluation.intervals import Ints

@@ -1,18 +1,16 @@
 """By how much a split that divides groups inflates a score: a paired comparison of two splits."""
 
-from __future__ import annotations
-
 from typing import Final, Literal
 
 from core.evaluation import intervals
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.report import Estimate, JsonDocument
+from core.evaluation.report import Estimate, ReportPart
 from core.evaluation.wording import describe, difference
 
 VERSION: Final = 1
 
 
-class Inflation(JsonDocument):
+class Inflation(ReportPart):
     """Accuracy by cross-validation with folds that keep groups together, and with others.
 
     Attributes:

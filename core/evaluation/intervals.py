@@ -107,32 +107,24 @@ def share(values: ArrayLike, groups: Ints) -> Estimate:
 
 
 def gain(change: ArrayLike, groups: Ints) -> Estimate:
-    """The mean of changes -1 to 1 of pictures, (n,), as a paired difference."""
-    change = np.asarray(change, float)
-    up, down = float(change[change > 0].sum()), float(-change[change < 0].sum())
-    return paired_difference(up, down, len(change), float(design_effect(change, groups)[0]))
-
-
-def paired_difference(
-    only_first: float, only_second: float, trials: float, effect: float = 1.0
-) -> Estimate:
-    """Difference of the accuracies of two models on the same pictures, first minus second.
+    """The difference of the accuracies of two models on the same pictures.
 
     Args:
-        only_first, only_second: number of pictures that only one model predicts correctly. May be
-            fractions if predictions are averages; the interval is then conservative.
-        trials: number of pictures.
-        effect: of their groups, as by `design_effect`.
+        change: of each picture, (n,): 1 if only the second model predicts it correctly, -1 if only
+            the first. May be fractions between, if predictions are averages; the interval is then
+            conservative.
+        groups: group of each picture, (n,), any numbers.
 
     Source: Bonett and Price, "Adjusted Wald confidence interval for a difference of binomial
         proportions based on paired data", J. Educ. Behav. Stat. 37 (2012).
     """
-    value = (only_first - only_second) / trials
-    adjusted = trials / effect + 2
-    first, second = (only_first / effect + 1) / adjusted, (only_second / effect + 1) / adjusted
-    difference = first - second
-    half = Z * np.sqrt((first + second - difference**2) / adjusted)
-    return around(value, max(difference - half, -1.0), min(difference + half, 1.0))
+    change = np.asarray(change, float)
+    effect = float(design_effect(change, groups)[0])
+    adjusted = len(change) / effect + 2
+    up, down = ((float(side[side > 0].sum()) / effect + 1) / adjusted for side in (change, -change))
+    half = Z * np.sqrt((up + down - (up - down) ** 2) / adjusted)
+    low, high = max(up - down - half, -1.0), min(up - down + half, 1.0)
+    return around(float(change.mean()), low, high)
 
 
 def weighted_mean(
@@ -181,6 +173,11 @@ def bootstrap(values: Floats, groups: Ints, *, seed: int) -> Floats:
         parts.append(times @ sums)
     totals = np.concatenate(parts)
     return totals[:, :-1] / totals[:, -1:]
+
+
+def from_draws(value: float, draws: Floats) -> Estimate:
+    """A figure with the interval of its bootstrap draws, (m,)."""
+    return around(value, *map(float, percentiles(draws)))
 
 
 def percentiles(draws: Floats) -> tuple[Floats, Floats]:

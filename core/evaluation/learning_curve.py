@@ -4,8 +4,6 @@ Only training and validation pictures are used. Each is predicted by heads train
 pictures: on all of them, half of them, a quarter, and so on.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import numpy as np
 from core.evaluation import folds, intervals
 from core.evaluation.advice import Point, Trend, Verdict, advise
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.report import Estimate, JsonDocument
+from core.evaluation.report import Estimate, ReportPart
 
 Predict = Callable[[np.ndarray, Ints, np.ndarray], np.ndarray]
 """Trains heads on embeddings (m, d) with labels (m,) and predicts embeddings (p, d): probabilities
@@ -49,7 +47,7 @@ class _Trial:
         return -np.log(np.maximum(own, 1e-12)).sum(axis=1)
 
 
-class LearningCurve(JsonDocument):
+class LearningCurve(ReportPart):
     """Points from few pictures to all, and advice.
 
     `gain` is the gain in accuracy by the last doubling; None if there are too few pictures.
@@ -188,14 +186,11 @@ def _with_advice(
     gain: Estimate | None = None,
     trends: tuple[Trend, ...] = (),
 ) -> LearningCurve:
-    advice = advise(classes, points, gain, trends)
     return LearningCurve(
         classes=classes,
         pictures=pictures,
         points=points,
         gain=gain,
         trends=trends,
-        wanted=advice.wanted,
-        verdict=advice.verdict,
-        sentence=advice.sentence,
+        **advise(classes, points, gain, trends)._asdict(),
     )

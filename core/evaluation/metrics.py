@@ -10,6 +10,7 @@ from core.evaluation.intervals import Floats, Ints
 from core.evaluation.report import Averages, ClassScore, Estimate
 
 Metric = Literal["precision", "recall", "f1"]
+METRICS: tuple[Metric, ...] = ("precision", "recall", "f1")
 Averaging = Literal["macro", "weighted"]
 """Macro averages are over the classes for which the metric is defined, so that macro recall is
 balanced accuracy; weighted ones weight classes by their pictures, and 0 / 0 counts as 0."""
@@ -61,30 +62,24 @@ def effects(labels: Ints, predicted: Ints, groups: Ints, classes: int) -> Effect
     )
 
 
-def resample(
-    counts: Ints,
-    effect: Floats | None = None,
-    *,
-    seed: int,
-    resamples: int = intervals.RESAMPLES,
-) -> ClassCounts:
-    """Counts of stratified bootstrap samples of a test set, each (resamples, k).
+def resample(counts: Ints, effect: Floats, *, seed: int) -> ClassCounts:
+    """Counts of stratified bootstrap samples of a test set, each (`RESAMPLES`, k).
 
     Every class keeps its number of pictures. Drawing cells of the confusion matrix is equivalent
-    to drawing pictures, and as fast for a million of them. Where groups have an effect on recall,
-    (k,), as many are drawn as the pictures are worth.
+    to drawing pictures, and as fast for a million of them. As many are drawn as the pictures are
+    worth by the effect of their groups on recall, (k,).
     """
     generator = np.random.default_rng(seed)
-    hits = np.zeros((resamples, len(counts)))
+    hits = np.zeros((intervals.RESAMPLES, len(counts)))
     predicted = np.zeros_like(hits)
     support = counts.sum(axis=1)
-    worth = support if effect is None else np.maximum(1, np.rint(support / effect)).astype(int)
+    worth = np.maximum(1, np.rint(support / effect)).astype(int)
     for label, row in enumerate(counts):
         cells = np.flatnonzero(row)
         if not len(cells):
             continue
         shares = row[cells] / row.sum()
-        drawn = generator.multinomial(worth[label], shares, size=resamples)
+        drawn = generator.multinomial(worth[label], shares, size=len(hits))
         drawn = drawn * (support[label] / worth[label])
         predicted[:, cells] += drawn
         hits[:, label] = drawn[:, cells == label].sum(axis=1)
@@ -93,8 +88,8 @@ def resample(
 
 def mean(counts: ClassCounts, metric: Metric, averaging: Averaging) -> Floats:
     """An average over classes, (…,)."""
-    weights = _weights(counts, metric, averaging)
-    return _ratio((weights * _values(counts, metric)).sum(axis=-1), weights.sum(axis=-1))
+    weights, values = _weights(counts, metric, averaging), _ratio(*_fraction(counts, metric))
+    return _ratio((weights * values).sum(axis=-1), weights.sum(axis=-1))
 
 
 def by_class(
@@ -104,26 +99,22 @@ def by_class(
     estimates = {
         metric: [
             intervals.around(float(value), float(low), float(high)) if trials else None
-            for value, low, high, trials in zip(*bounds, strict=True)
+            for value, low, high, trials in zip(*_bounds(counts, metric, effects), strict=True)
         ]
-        for metric, bounds in _bounds(counts, effects).items()
+        for metric in METRICS
     }
     return tuple(
         ClassScore(
             name=name,
             support=int(counts.support[i]),
             predicted=int(counts.predicted[i]),
-            precision=estimates["precision"][i],
-            recall=estimates["recall"][i],
-            f1=estimates["f1"][i],
+            **{metric: column[i] for metric, column in estimates.items()},
         )
         for i, name in enumerate(classes)
     )
 
 
-def average(
-    counts: Ints, effects: Effects | None = None, *, seed: int
-) -> tuple[Estimate, Averages, Averages]:
+def average(counts: Ints, effects: Effects, *, seed: int) -> tuple[Estimate, Averages, Averages]:
     """Balanced accuracy, macro and weighted averages of a confusion matrix (k, k).
 
     Each interval contains two: the stratified bootstrap's, which accounts for correlation between
@@ -133,16 +124,13 @@ def average(
 
     Args:
         counts: by actual and predicted class.
-        effects: of groups; None without groups.
+        effects: of groups.
         seed: of the bootstrap.
     """
-    single = np.ones(len(counts))
-    effects = effects or Effects(single, single, single, 1.0)
     tally, draws = count(counts), resample(counts, effects.recall, seed=seed)
-    bounds = _bounds(tally, effects)
 
     def estimate(metric: Metric, averaging: Averaging) -> Estimate:
-        values, low, high, trials = bounds[metric]
+        values, low, high, trials = _bounds(tally, metric, effects)
         # 0 / 0 has weight 0, or counts as 0 without any uncertainty.
         low, high = np.where(trials > 0, low, values), np.where(trials > 0, high, values)
         weights = _weights(tally, metric, averaging)
@@ -151,22 +139,15 @@ def average(
         ends = np.clip(np.array([*outer, *inner], float), 0, 1)
         return intervals.around(float(mean(tally, metric, averaging)), *ends.tolist())
 
-    recall = estimate("recall", "macro")
-    return (
-        recall,
-        Averages(
-            precision=estimate("precision", "macro"),
-            recall=recall,
-            f1=estimate("f1", "macro"),
+    macro = Averages(**{metric: estimate(metric, "macro") for metric in METRICS})
+    weighted = Averages(
+        precision=estimate("precision", "weighted"),
+        recall=intervals.proportion(
+            int(tally.hits.sum()), int(tally.support.sum()), effects.accuracy
         ),
-        Averages(
-            precision=estimate("precision", "weighted"),
-            recall=intervals.proportion(
-                int(tally.hits.sum()), int(tally.support.sum()), effects.accuracy
-            ),
-            f1=estimate("f1", "weighted"),
-        ),
+        f1=estimate("f1", "weighted"),
     )
+    return macro.recall, macro, weighted
 
 
 def log_losses(labels: Ints, probabilities: Floats) -> Floats:
@@ -186,46 +167,34 @@ def ranks(labels: Ints, probabilities: Floats) -> Ints:
     return ((probabilities > own) | ((probabilities == own) & earlier)).sum(axis=1)
 
 
-def _values(counts: ClassCounts, metric: Metric) -> Floats:
-    """A metric of each class, (…, k)."""
+def _fraction(counts: ClassCounts, metric: Metric) -> tuple[Ints | Floats, Ints | Floats]:
+    """Numerator and denominator of a metric of each class, (…, k) each."""
     hits, support, predicted = counts
     match metric:
         case "precision":
-            return _ratio(hits, predicted)
+            return hits, predicted
         case "recall":
-            return _ratio(hits, support)
+            return hits, support
         case "f1":
-            return _ratio(2 * hits, support + predicted)
+            return 2 * hits, support + predicted
 
 
 def _weights(counts: ClassCounts, metric: Metric, averaging: Averaging) -> Ints | Floats:
     """Weight of each class in an average, (…, k), up to a factor."""
-    _, support, predicted = counts
     if averaging == "weighted":
-        return support
-    trials = {"precision": predicted, "recall": support, "f1": support + predicted}
-    return (trials[metric] > 0).astype(np.int64)
+        return counts.support
+    return (_fraction(counts, metric)[1] > 0).astype(np.int64)
 
 
-def _bounds(counts: ClassCounts, effects: Effects) -> dict[Metric, _Bounds]:
-    """Precision and recall with Wilson intervals, F1 with the interval that follows from them."""
-    hits, support, predicted = counts
-    either = support + predicted
-    bounds: dict[Metric, tuple[tuple[Floats, Floats], Ints | Floats]] = {
-        "precision": (
-            intervals.wilson(hits / effects.precision, predicted / effects.precision),
-            predicted,
-        ),
-        "recall": (intervals.wilson(hits / effects.recall, support / effects.recall), support),
-        "f1": (
-            intervals.wilson_f1(hits / effects.f1, (either - 2 * hits) / effects.f1),
-            either,
-        ),
-    }
-    return {
-        metric: _Bounds(_values(counts, metric), *ends, trials)
-        for metric, (ends, trials) in bounds.items()
-    }
+def _bounds(counts: ClassCounts, metric: Metric, effects: Effects) -> _Bounds:
+    """Precision and recall with Wilson intervals, F1 with the interval that follows from it."""
+    above, below = _fraction(counts, metric)
+    effect = getattr(effects, metric)
+    if metric == "f1":
+        low, high = intervals.wilson_f1(counts.hits / effect, (below - above) / effect)
+    else:
+        low, high = intervals.wilson(above / effect, below / effect)
+    return _Bounds(_ratio(above, below), low, high, below)
 
 
 def _ratio(above: ArrayLike, below: ArrayLike) -> Floats:

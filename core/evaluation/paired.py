@@ -1,7 +1,5 @@
 """Compare two models picture by picture on the same test pictures."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,40 +1,15 @@
 """The report on a model: figures with intervals, as frozen types that convert to JSON and back."""
 
-from __future__ import annotations
-
 from typing import Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from core.errors import RunDamaged
+from pydantic import BaseModel, Field, model_validator
 
 VERSION: Final = 2
 """Increases whenever a field is added or removed or changes its meaning."""
 
 
-class ReportPart(BaseModel):
+class ReportPart(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """Base of all parts of a report: frozen, without unknown fields, NaN or infinity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class JsonDocument(ReportPart):
-    """Base of parts that are stored as a JSON file."""
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read the result of `model_dump_json`.
-
-        Raises:
-            RunDamaged: the text is damaged or of another version.
-        """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            raise RunDamaged(
-                "The report cannot be read: it is damaged or from another version of Tusker. "
-                "Evaluate the model again."
-            ) from error
 
 
 class Estimate(ReportPart):
@@ -225,14 +200,12 @@ class ClassCurves(ReportPart):
     precision_recall: Curve | None
 
 
-class OodScores(ReportPart):
+class OodScores(ReportPart, populate_by_name=True, serialize_by_alias=True):
     """Out-of-distribution scores of the test pictures, which all show a class of the model.
 
     `scores` are in the order of the report; over 1, a picture counts as not like the training
     pictures. `false_alarms` is the share of those.
     """
-
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     scores: tuple[float, ...] = Field(alias="strangeness")
     false_alarms: Estimate
@@ -251,7 +224,7 @@ class Footprint(ReportPart):
     parameters: int
 
 
-class Report(JsonDocument):
+class Report(ReportPart):
     """All figures of a model on one test set.
 
     `top` has top-1, top-2, … accuracy. `macro` is the mean over classes, `weighted` the mean

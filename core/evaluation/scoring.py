@@ -152,8 +152,8 @@ def _top(labels: Ints, probabilities: Floats, groups: Ints) -> tuple[Estimate, .
 
 def _log_loss(labels: Ints, probabilities: Floats, groups: Ints, seed: int) -> Estimate:
     losses = metrics.log_losses(labels, probabilities)
-    low, high = intervals.percentiles(intervals.bootstrap(losses[:, None], groups, seed=seed)[:, 0])
-    return intervals.around(float(losses.mean()), float(low), float(high))
+    draws = intervals.bootstrap(losses[:, None], groups, seed=seed)[:, 0]
+    return intervals.from_draws(float(losses.mean()), draws)
 
 
 def _baseline(

@@ -1,6 +1,7 @@
 """Describe the comparison of two models in one or two sentences."""
 
 from core.evaluation.paired import NotComparable, PairedComparison
+from core.system import prose
 
 
 def verdict(
@@ -29,8 +30,7 @@ def chance(p: float, comparisons: int = 1) -> str:
 
 
 def _paired(comparison: PairedComparison, first: str, second: str) -> str:
-    count = comparison.pictures
-    pictures = "1 picture" if count == 1 else f"{count:,} pictures"
+    pictures = prose.count(comparison.pictures)
     difference = comparison.only_second - comparison.only_first
     p = chance(comparison.accuracy.adjusted, comparison.comparisons)
     if comparison.accuracy.significant:
@@ -58,9 +58,9 @@ def _not_comparable(reason: NotComparable, first: str, second: str) -> str:
             "same. Test pictures of one may be training pictures of the other."
         )
     if relabelled:
-        noun = "picture has" if relabelled == 1 else "pictures have"
+        have = prose.count(relabelled, "picture has", "pictures have")
         return (
-            f"{start}of their {reason.first:,} test pictures, which are the same, "
-            f"{relabelled:,} {noun} different labels."
+            f"{start}of their {reason.first:,} test pictures, which are the same, {have} different "
+            "labels."
         )
     return f"{start}their test pictures are the same, but their classes are not."

@@ -112,8 +112,7 @@ def headline(
     whole = f"All {pictures}" if right == pictures > 1 else f"{right} of {pictures}"
     sentence = f"{whole} {noun} correct: {value} % ({low}–{high} %)"
     if new_groups:
-        groups = "1 group" if new_groups == 1 else f"{new_groups:,} groups"
-        sentence += f" on {groups} not seen in training"
+        sentence += f" on {prose.count(new_groups, 'group')} not seen in training"
     if leaked:
         copies = "is a near-copy" if leaked == 1 else "are near-copies"
         sentence = (

@@ -1,11 +1,9 @@
 """Make the exported files of a run and keep only those that pass verification."""
 
-from __future__ import annotations
-
-import itertools
 import logging
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +36,6 @@ VERIFICATION_PICTURES = 100
 CALIBRATION_PICTURES = 100
 """Pictures whose activations give the ranges of int8."""
 SCRATCH = ".making-"
-Write = Callable[[Path], None]
 
 
 def export(
@@ -63,7 +60,7 @@ def export(
     train_program.write(folder, run.config(), model, run.dataset())
     source = _Source(run, pictures, settings, model, arrays)
     known = held_out(run, pictures, settings)
-    for group in _groups(forms):
+    for group in _by_library(forms):
         with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
             made: dict[Format, Path] = {}
             results: list[FileVerification] = []
@@ -135,7 +132,7 @@ class _Source:
 
     def write(self, form: Format, path: Path) -> None:
         """Write a format."""
-        writers: dict[str, Write] = {
+        writers: dict[str, Callable[[Path], None]] = {
             storage.LITERT: self._litert,
             INT8: self._int8,
             ONNX: self._onnx,
@@ -207,8 +204,8 @@ class _Source:
             examples = self.run.dataset().of("train")
             places = _evenly(len(examples), CALIBRATION_PICTURES)
             paths = [self.pictures / examples[place].path for place in places]
-        size, crop = self.model.size, self.model.crop
-        return np.stack([images.decode_and_crop(path, size, crop) for path in paths])
+        size, crop, scale = self.model.size, self.model.crop, self.model.scale
+        return np.stack([images.decode_and_crop(path, size, crop, scale) for path in paths])
 
 
 def _write(form: Format, source: _Source, path: Path) -> str | None:
@@ -260,12 +257,9 @@ def _require_memory(form: Format, model: storage.ModelFile) -> None:
         )
 
 
-def _groups(forms: Collection[Format]) -> Iterator[list[Format]]:
+def _by_library(forms: Collection[Format]) -> Iterable[list[Format]]:
     """The formats that one process verifies: those that the same library opens."""
-    order = {name: place for place, name in enumerate(("ai-edge-litert", "onnxruntime", "keras"))}
-
-    def library(form: Format) -> int:
-        return order["keras" if form.tensorflow else form.packages[-1]]
-
-    for _, group in itertools.groupby(sorted(forms, key=library), library):
-        yield list(group)
+    groups: defaultdict[str, list[Format]] = defaultdict(list)
+    for form in sorted(forms, key=lambda form: form.tensorflow):
+        groups["tensorflow" if form.tensorflow else form.packages[-1]].append(form)
+    return groups.values()

@@ -1,7 +1,5 @@
 """The model card: training data, evaluation and limits of a model, as Markdown."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +12,7 @@ import numpy as np
 
 from core import __version__, backbones
 from core.dataset import Dataset, Split, splitting
-from core.evaluation import Report, describe, intervals, prediction_sets, wording
+from core.evaluation import Report, calibration, describe, prediction_sets, wording
 from core.evaluation.report import Estimate, Threshold
 from core.evaluation.wording import figures
 from core.export import programs
@@ -179,16 +177,10 @@ def _threshold(run: Run, report: Report) -> Threshold | None:
     for choice in report.certainty.choices:
         if choice.value == own.threshold:
             return choice
-    guesses = report.predictions
+    confidence = np.array([guess.probability for guess in report.predictions])
+    wrong = np.array([guess.predicted != guess.label for guess in report.predictions])
     groups = splitting.groups(run.dataset().of("test"), bursts=True)
-    answered = np.array([guess.probability >= own.threshold for guess in guesses])
-    wrong = np.array([guess.predicted != guess.label for guess in guesses])
-    return Threshold(
-        aim=own.aim,
-        value=own.threshold,
-        coverage=intervals.share(answered, groups),
-        error=intervals.share(wrong[answered], groups[answered]) if answered.any() else None,
-    )
+    return calibration.at_threshold(confidence, wrong, groups, own.threshold, own.aim)
 
 
 def _interval(accuracy: Estimate) -> _Trusted:

@@ -1,7 +1,5 @@
 """Convert a run's Keras file with TensorFlow: to a SavedModel and to int8 LiteRT."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path

@@ -32,7 +32,6 @@ class Format:
             and files of earlier versions, `embedding`.
         exact: whether its probabilities must match the report; else it may lose some accuracy.
         copies: additional memory that making it takes, in sizes of the network.
-        tensorflow: whether its program needs TensorFlow.
     """
 
     name: str
@@ -45,7 +44,11 @@ class Format:
     opening: str
     exact: bool = True
     copies: int = 4
-    tensorflow: bool = False
+
+    @property
+    def tensorflow(self) -> bool:
+        """Whether its program needs TensorFlow."""
+        return "tensorflow" in self.packages
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,6 @@ FORMATS = (
             "network = keras.Model(model.input, outputs)\n"
             "return lambda picture: network.predict_on_batch(np.float32([picture]))"
         ),
-        tensorflow=True,
     ),
     Format(
         "onnx",
@@ -155,7 +157,6 @@ FORMATS = (
             "\n"
             "return predict"
         ),
-        tensorflow=True,
     ),
 )
 

@@ -4,8 +4,6 @@ A Keras file is a zip of a configuration in JSON and weights in HDF5. In the lat
 a group named after its class and number, whose `vars` have the layer's name as an attribute.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

@@ -4,8 +4,6 @@ LiteRT keeps the channels of an activation last, ONNX first. The picture is tran
 every activation after that has its channels first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

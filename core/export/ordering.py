@@ -1,7 +1,5 @@
 """Order exports of a run: one job per run with a list of formats, which waits for trainings."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from core.errors import BadInput
@@ -40,8 +38,7 @@ def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = 
 
 def at_work(run: Run, settings: Settings) -> bool:
     """Whether exports of a run are queued or being prepared."""
-    job = run.export_job
-    return job.exists and not scheduling.status(job, settings).state.ended
+    return scheduling.at_work(run.export_job, settings)
 
 
 def waiting(run: Run, settings: Settings) -> tuple[Format, ...]:

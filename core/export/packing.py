@@ -1,7 +1,5 @@
 """Pack the bundle that people download: models, programs, report, card and licences in one zip."""
 
-from __future__ import annotations
-
 import io
 import tempfile
 import time

@@ -3,8 +3,6 @@
 With a frozen backbone, the parts of all runs are the same, and only the head is added to them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

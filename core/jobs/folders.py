@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import NotEnoughResources
 from core.jobs import quotas
 from core.jobs.folder import JobFolder
-from core.jobs.scheduling import status
+from core.jobs.scheduling import at_work
 from core.settings import Settings
 from core.system import files, visitors
 
@@ -69,5 +69,5 @@ def sweep(home: Path, needed: Callable[[], set[Path]], settings: Settings) -> No
     for path in old - needed() if old else ():
         # The job of a folder is in the folder itself or, for a comparison, one below.
         jobs = [JobFolder(folder) for folder in (path, *path.glob(f"*-{path.name}"))]
-        if all(not job.exists or status(job, settings).state.ended for job in jobs):
+        if not any(at_work(job, settings) for job in jobs):
             files.remove(path)

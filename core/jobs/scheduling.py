@@ -35,7 +35,7 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
         LimitExceeded: the queue is full, or this visitor has too many jobs in the queues.
     """
     job = JobFolder(folder)
-    if job.exists and not status(job, settings).state.ended:
+    if at_work(job, settings):
         return job
     queue = Queue(order.kind, settings)
     waiting = sum(queued.state is State.QUEUED for _, queued in queue.jobs())
@@ -76,6 +76,11 @@ def status(folder: JobFolder, settings: Settings) -> Status:
         if not queue.held:
             start_dispatcher(queue, settings)
     return recorded
+
+
+def at_work(folder: JobFolder, settings: Settings) -> bool:
+    """Whether a job is queued or running; False where there never was one."""
+    return folder.exists and not status(folder, settings).state.ended
 
 
 def cancel(folder: JobFolder, settings: Settings) -> None:

@@ -1,7 +1,5 @@
 """Cluster pictures by their features: a tree whose cuts are the groups that a visitor names."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

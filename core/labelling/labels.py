@@ -1,7 +1,5 @@
 """What a visitor said about a pile, step by step in a file, so that a reload loses nothing."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Learn from the labels so far: how good that is, and which picture to ask about next."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

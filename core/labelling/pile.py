@@ -7,8 +7,6 @@ Beside the files of an intake, the folder contains
     labels.jsonl    what the visitor said, one step per line
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -239,6 +237,7 @@ def _embeddings(
             opened,
             seed=0,
             crop=TrainingConfig().crop,
+            scale=dataset.scale,
             progress=lambda done, total: progress("Extracting features", done, total),
         ).embeddings[:, 0]
 

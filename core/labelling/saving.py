@@ -1,7 +1,5 @@
 """Save a labelled pile as an ordinary dataset: a zip of class folders with its own test set."""
 
-from __future__ import annotations
-
 import re
 import zipfile
 from collections.abc import Iterator

@@ -109,9 +109,10 @@ def evaluate_on(
     """Evaluate a model on every picture of a zip or folder that it did not learn from.
 
     The split that folders define is ignored. Left out are pictures that the model was trained or
-    validated on, and those of the zip or folder that look like one of them or share its group. A
-    run that was trained with the same kind of groups knows their names, so that the report can say
-    that the others are new.
+    validated on, and those of the zip or folder that look like one of them or share its group; as
+    long as the pictures of a run are here, also changed copies of them. A run that was trained
+    with the same kind of groups knows their names, so that the report can say that the others are
+    new.
 
     Args:
         name: of the model, as in `find`.
@@ -125,7 +126,7 @@ def evaluate_on(
     """
     import numpy as np
 
-    from core import intake
+    from core import checks, intake
     from core.archive import sources
     from core.dataset import splitting
     from core.evaluation import evaluate
@@ -137,7 +138,12 @@ def evaluate_on(
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         taken = intake.take_in(
-            source, sources.stem(source.name), Path(scratch), settings, fewest_classes=1
+            source,
+            sources.stem(source.name),
+            Path(scratch),
+            settings,
+            fewest_classes=1,
+            scale=classifier.scale,
         )
         dataset = group(taken).dataset
         unknown = [label for label in dataset.classes if label not in indices]
@@ -151,6 +157,10 @@ def evaluate_on(
         by = dataset.grouped_by
         groups = model.learned_groups(by) if isinstance(model, Run) else None
         known |= np.isin([example.group_name for example in dataset.examples], list(groups or ()))
+        if isinstance(model, Run) and model.pictures is not None:
+            learned = [e for e in model.dataset().examples if e.split != "test"]
+            folder = intake.pictures(Path(scratch))
+            known |= checks.near_copies(dataset, folder, settings, learned, model.pictures)
         if known.all():
             raise BadDataset(
                 f"Expected pictures that the model does not know, found {len(known)} that it "

@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from core.errors import RunDamaged
 from core.jobs import JobFolder
-from core.runs import manifest
-from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, STAMPED
+from core.runs.filenames import ANNOTATIONS, ANNOTATIONS_LOCK, MANIFEST, READ_FOR_LISTS
+from core.runs.manifest import Manifest
 from core.system import files
 
 LOCK_SECONDS = 5
@@ -98,33 +98,43 @@ class JsonFile(Generic[Value]):
         name: of the file.
         kind: type of the content.
         missing: read where there is no such file, or it is damaged; otherwise that is an error.
+        checked: whether the file of a complete run must be the one that the manifest lists.
     """
 
     path: Path
+    _run: AnnotatedFolder
 
-    def __init__(self, name: str, kind: Any, missing: Value = _REQUIRED) -> None:
-        self._name, self._missing = name, missing
+    def __init__(
+        self, name: str, kind: Any, missing: Value = _REQUIRED, *, checked: bool = False
+    ) -> None:
+        self._name, self._missing, self._checked = name, missing, checked
         self._adapter: TypeAdapter[Value] = TypeAdapter(kind)
 
     def __get__(self, run: AnnotatedFolder | None, _: type) -> Self:
         if run is None:
             return self
         file = copy(self)
-        file.path = run.path / self._name
+        file.path, file._run = run.path / self._name, run
         return file
 
     def __call__(self) -> Value:
         """Read the file.
 
         Raises:
-            RunDamaged: the file cannot be read, and there is no other value for that.
+            RunDamaged: the file cannot be read, and there is no other value for that; or it is
+                not the one that the manifest lists.
         """
+        if self._checked:
+            self._run.check_files(self._name)
         try:
             return self._adapter.validate_json(self.path.read_bytes())
         except (OSError, ValidationError) as error:
             if self._missing is not _REQUIRED:
                 return self._missing
-            raise RunDamaged(f"{self._name} of this run cannot be read.") from error
+            raise RunDamaged(
+                f"{self._name} of this run cannot be read: the run is unfinished, or the file is "
+                "damaged or from another version of Tusker."
+            ) from error
 
     def write(self, value: Value) -> None:
         """Replace the file atomically."""
@@ -136,6 +146,8 @@ class AnnotatedFolder:
 
     annotations = JsonFile[Annotations](ANNOTATIONS, Annotations, Annotations())
     """What the owner added; the defaults where there is nothing, or it is damaged."""
+    manifest = JsonFile[Manifest](MANIFEST, Manifest)
+    """The files of which a complete folder consists; written last."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -149,12 +161,21 @@ class AnnotatedFolder:
     @property
     def complete(self) -> bool:
         """Whether the manifest is written; exports or a serving model may still be missing."""
-        return manifest.exists(self.path)
+        return self.manifest.path.is_file()
 
     @property
     def stamp(self) -> tuple[tuple[int, int], ...]:
         """Time and size of its files; differs once what can be read of it has changed."""
-        return tuple(files.modified(self.path / name) for name in STAMPED)
+        return tuple(files.modified(self.path / name) for name in READ_FOR_LISTS)
+
+    def check_files(self, *names: str) -> None:
+        """Compare files with the manifest, if the folder is complete.
+
+        Raises:
+            RunDamaged: a file is missing or differs, or the manifest cannot be read.
+        """
+        if self.complete:
+            self.manifest().check(self.path, names)
 
     def annotate(self, change: Callable[[Annotations], Annotations]) -> None:
         """Change the annotations. Safe to call from several tabs; no effect on a deleted folder."""

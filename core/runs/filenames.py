@@ -25,8 +25,8 @@ MODEL_FOLDER = "model"
 THUMBNAILS = "thumbnails"
 PUBLISHED = "published"
 
-STAMPED = (CONFIG, DATASET, REPORT, MANIFEST, OOD_SCORES, ANNOTATIONS, MODEL_FOLDER)
-"""Files that lists and reports are read from."""
+READ_FOR_LISTS = (CONFIG, DATASET, REPORT, MANIFEST, OOD_SCORES, ANNOTATIONS, MODEL_FOLDER)
+"""Files that lists and reports are read from; if one changes, they are read again."""
 
 # Some names are older than the terms in the code (suspects = label issues, unlike = OOD scores,
 # looks = appearance, novelty = OOD detector). Runs on disk have them.

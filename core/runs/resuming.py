@@ -15,7 +15,7 @@ POLL_SECONDS = 0.05
 
 def resumable(run: Run, settings: Settings) -> bool:
     """Whether an unfinished training can be resumed: its order and its pictures still exist."""
-    return not run.complete and run.job.exists and _ended(run, settings) and bool(run.pictures)
+    return bool(not run.complete and run.job.exists and not run.at_work(settings) and run.pictures)
 
 
 def resume(run: Run, settings: Settings, *, by: str = "") -> None:
@@ -35,7 +35,7 @@ def resume(run: Run, settings: Settings, *, by: str = "") -> None:
     """
     if run.complete:
         raise BadInput("Expected an interrupted training, but this one has its report.")
-    if not run.job.exists or not _ended(run, settings):
+    if not run.job.exists or run.at_work(settings):
         return
     if run.pictures is None:
         raise BadDataset(
@@ -61,7 +61,3 @@ def _wait_for_supervisor(run: Run, settings: Settings) -> None:
     queue, deadline = Queue("train", settings), time.monotonic() + PATIENCE_SECONDS
     while queue.ticket_of(run.job) is not None and queue.held and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-
-
-def _ended(run: Run, settings: Settings) -> bool:
-    return run.status(settings).state.ended

@@ -3,26 +3,14 @@
 import contextlib
 from pathlib import Path
 
+from core.jobs import scheduling
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
-from core.jobs.scheduling import status as live_status
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
-from core.runs import manifest
+from core.runs import filenames
 from core.runs.artifacts import RunArtifacts
-from core.runs.filenames import (
-    ANNOTATIONS,
-    ANNOTATIONS_LOCK,
-    CONFIG,
-    DATASET,
-    FINDINGS,
-    MANIFEST,
-    MODEL_FOLDER,
-    ORIGIN,
-    PUBLISHED,
-    REPORT,
-    VERIFICATION,
-)
+from core.runs.manifest import Manifest
 from core.settings import Settings
 from core.system import files, visitors
 
@@ -31,12 +19,12 @@ SAMPLE = Path(__file__).parents[1] / "data" / "d1610000000000000000000000000000"
 
 EXPORT_JOB = "export-"
 """How the name of the folder of the job for exports begins; the run's id follows."""
-OWNED = (ANNOTATIONS, ANNOTATIONS_LOCK, visitors.OWNER, PUBLISHED)
+OWNED = (filenames.ANNOTATIONS, filenames.ANNOTATIONS_LOCK, visitors.OWNER, filenames.PUBLISHED)
 """Files of the owner, which the manifest does not list."""
 BUNDLED = {
-    VERIFICATION: "How each exported file answered when it was opened again",
-    REPORT: "The report, as JSON",
-    CONFIG: "The settings, to train the same again",
+    filenames.VERIFICATION: "How each exported file answered when it was opened again",
+    filenames.REPORT: "The report, as JSON",
+    filenames.CONFIG: "The settings, to train the same again",
 }
 """Files that a bundle takes from the run folder, with what each is for."""
 
@@ -47,12 +35,12 @@ class Run(RunArtifacts):
     @property
     def exists(self) -> bool:
         """Whether the folder holds a run."""
-        return (self.path / CONFIG).is_file()
+        return (self.path / filenames.CONFIG).is_file()
 
     @property
     def model_folder(self) -> Path:
         """Folder of `model.json`, the weights and the exports."""
-        return self.path / MODEL_FOLDER
+        return self.path / filenames.MODEL_FOLDER
 
     def status(self, settings: Settings) -> Status:
         """The current status of the job.
@@ -61,11 +49,11 @@ class Run(RunArtifacts):
             FileNotFoundError: the run is complete and was not trained here, or it is gone.
         """
         try:
-            return live_status(self.job, settings)
+            return scheduling.status(self.job, settings)
         except FileNotFoundError:
             if self.complete or not self.exists:
                 raise
-            at = (self.path / CONFIG).stat().st_mtime
+            at = (self.path / filenames.CONFIG).stat().st_mtime
             sentence = "It was interrupted before it was in the queue. Train on the pictures again."
             return Status(
                 state=State.INTERRUPTED, kind="train", sentence=sentence, queued_at=at, ended_at=at
@@ -73,7 +61,7 @@ class Run(RunArtifacts):
 
     def at_work(self, settings: Settings) -> bool:
         """Whether the job is queued or running."""
-        return self.job.exists and not self.status(settings).state.ended
+        return scheduling.at_work(self.job, settings)
 
     @property
     def export_job(self) -> JobFolder:
@@ -101,12 +89,14 @@ class Run(RunArtifacts):
     @property
     def published(self) -> bool:
         """Whether every visitor of this host sees the run in their lists."""
-        return (self.path / PUBLISHED).is_file()
+        return (self.path / filenames.PUBLISHED).is_file()
 
     def publish(self, *, shown: bool) -> None:
         """Show the run in the lists of every visitor, or only in those of its owner."""
         with contextlib.suppress(FileNotFoundError):  # another tab discarded the run
-            (self.path / PUBLISHED).touch() if shown else (self.path / PUBLISHED).unlink()
+            (self.path / filenames.PUBLISHED).touch() if shown else (
+                self.path / filenames.PUBLISHED
+            ).unlink()
 
     def events(self) -> tuple[Event, ...]:
         """The events of the job so far."""
@@ -161,8 +151,8 @@ class Run(RunArtifacts):
             RunDamaged: the model's files differ from the manifest.
         """
         listed, own = self.manifest(), self.annotations()
-        needed = (f"{MODEL_FOLDER}/{name}" for name in storage.ANSWERING)
-        manifest.check(self.path, (name for name in needed if name in listed.files))
+        needed = (f"{filenames.MODEL_FOLDER}/{name}" for name in storage.ANSWERING)
+        listed.check(self.path, (name for name in needed if name in listed.files))
         return storage.classifier(
             self.model_folder,
             own.name or listed.name,
@@ -177,7 +167,16 @@ class Run(RunArtifacts):
 
         The manifest lists every file that it finds, so that old results would end up in it.
         """
-        kept = (*PRIVATE, *OWNED, CONFIG, DATASET, FINDINGS, ORIGIN, EVENTS, LOG)
+        kept = (
+            *PRIVATE,
+            *OWNED,
+            filenames.CONFIG,
+            filenames.DATASET,
+            filenames.FINDINGS,
+            filenames.ORIGIN,
+            EVENTS,
+            LOG,
+        )
         for path in self.path.iterdir():
             if path.name not in kept:
                 files.remove(path)
@@ -186,10 +185,12 @@ class Run(RunArtifacts):
         """Write the manifest, last and atomically: the run is now complete."""
         paths = (path for path in self.path.rglob("*") if path.is_file())
         results = [path for path in paths if self._is_result(path)]
-        manifest.write(self.path, results, name=name, completed_at=completed_at, seconds=seconds)
+        self.manifest.write(
+            Manifest.of(self.path, results, name=name, completed_at=completed_at, seconds=seconds)
+        )
 
     def _is_result(self, path: Path) -> bool:
         parts = path.relative_to(self.path).parts
         hidden = any(part.startswith(".") for part in parts)
         hidden |= parts[0].startswith(EXPORT_JOB)
-        return not hidden and parts[0] not in (*PRIVATE, *OWNED, EVENTS, LOG, MANIFEST)
+        return not hidden and parts[0] not in (*PRIVATE, *OWNED, EVENTS, LOG, filenames.MANIFEST)

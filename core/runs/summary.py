@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from core.errors import RunDamaged
 from core.evaluation.report import VERSION, Estimate
 from core.jobs.folder import State
-from core.runs import manifest
 from core.runs.filenames import DATASET, REPORT
 from core.runs.run import SAMPLE, Run
 from core.settings import MEGABYTE, Settings
@@ -119,7 +118,7 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...]) -> Summary:
         if not run.complete:
             return line
         # With the right hashes these files need not be parsed whole to be trusted.
-        manifest.check(path, [DATASET, REPORT])
+        run.check_files(DATASET, REPORT)
         report = _Report.model_validate_json((path / REPORT).read_bytes())
         if report.version != VERSION:
             raise RunDamaged(f"Expected a report of version {VERSION}.")

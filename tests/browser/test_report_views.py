@@ -168,6 +168,7 @@ def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
     assert len(rows) == len(wrong)
 
 
+@pytest.mark.slow
 def test_what_was_chosen_in_one_report_is_not_in_the_address_of_the_next(
     open_page: Callable[..., Page], taught: Run
 ) -> None:

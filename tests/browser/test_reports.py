@@ -16,7 +16,7 @@ from tests.shapes import draw, encoded
 @pytest.fixture
 def report(taught: Run) -> Report:
     """What the file says."""
-    return Report.from_json((taught.path / "report.json").read_bytes())
+    return Report.model_validate_json((taught.path / "report.json").read_bytes())
 
 
 def test_a_report_is_reached_from_the_list_and_left_for_it(
@@ -65,6 +65,7 @@ def test_a_run_is_named_deleted_and_brought_back_by_keyboard(
     shutil.rmtree(copy)
 
 
+@pytest.mark.slow
 def test_a_cell_of_the_matrix_shows_its_pictures(
     open_page: Callable[..., Page], taught: Run, report: Report
 ) -> None:

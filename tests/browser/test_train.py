@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from core.jobs import cancel
@@ -16,6 +17,7 @@ from tests.shapes import draw, encoded, shapes_zip
 ODD = ("**bold** _i_", "<img src=x onerror=alert(1)>", "🐘 [link](x) $x^2$", "פיל :red[fire] `c`")
 
 
+@pytest.mark.slow
 def test_a_cancelled_training_stops_and_says_so(page: Page, server: Server, tmp_path: Path) -> None:
     chromium.follow(page, "Train")
     chromium.upload(page, shapes_zip(tmp_path, per_class=24))
@@ -67,3 +69,24 @@ def test_a_folder_of_folders_is_taken_in_and_odd_names_are_shown_as_they_are(
     for name in ODD:
         expect(page.get_by_text(f"{name} · 4", exact=True)).to_be_visible()
     assert not alerts
+
+
+def test_every_step_of_a_pile_can_be_used_by_everybody(page: Page, tmp_path: Path) -> None:
+    files = [tmp_path / f"{label}-{number}.jpg" for number in range(8) for label in range(2)]
+    for file in files:
+        file.write_bytes(encoded(draw(int(file.stem[0]), int(file.stem[2]))))
+    chromium.follow(page, "Train")
+    chromium.choose(page, "Unsorted")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(files)
+    page.get_by_role("button", name="Train on these").wait_for(timeout=TRAINING)
+    chromium.settle(page)
+    found = chromium.barriers(page)
+    for name in ("square", "disc"):
+        chromium.choose(page, "Groups")
+        page.get_by_role("textbox", name="New class").fill(name)
+        chromium.press(page, "Add")
+        found += chromium.barriers(page)
+    for step in ("Doubtful", "Classes"):
+        chromium.choose(page, step)
+        found += chromium.barriers(page)
+    assert not found

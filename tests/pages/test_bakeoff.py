@@ -1,12 +1,13 @@
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from core.bakeoff import job as comparisons
 from core.bakeoff import result
 from core.bakeoff.result import Candidate, Comparison
 from core.errors import LimitExceeded
-from core.evaluation.intervals import paired_difference, proportion
+from core.evaluation.intervals import gain, proportion
 from core.intake.uploads import Upload
 from core.jobs import State
 from core.jobs.events import Step
@@ -47,7 +48,7 @@ def compared(ordered: Upload) -> Callable[..., Upload]:
                 backbone=LITE0,
                 right=32,
                 accuracy=proportion(32, 40),
-                behind=paired_difference(2, 1, 40),
+                behind=gain(np.repeat([1, -1, 0], [2, 1, 37]), np.arange(40)),
                 milliseconds=4.1,
                 megabytes=18.6,
             ),

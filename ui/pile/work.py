@@ -28,12 +28,12 @@ def show(pile: Pile, settings: Settings) -> None:
     st.session_state.setdefault(
         state.PILE_STEP, TEST if untested else GROUPS if unnamed else DOUBTS
     )
-    step = st.segmented_control(
+    step = st.radio(
         "What to do",
         (TEST, GROUPS, DOUBTS, CLASSES),
-        required=True,
         key=state.PILE_STEP,
         label_visibility="collapsed",
+        horizontal=True,
         format_func=lambda step: f"{step} ({left[step]:,})" if left.get(step) else step,
     )
     if step == TEST:

@@ -13,11 +13,13 @@ from core.errors import TuskerError
 from core.intake import samples
 from core.intake.samples import Sample
 from core.settings import Settings
-from ui import internals, resources, state, text
+from ui import internals, resources, state, text, widgets
 from ui.internals import Uploaded
 
 UPLOAD, CAMERA, LIVE = "Upload", "Camera", "Live"  # without icons, to fit a phone
 SAMPLES = 6
+SAMPLE = 152
+"""Pixels of a sample and its button on a phone."""
 _PASTE = st.components.v2.component(
     "tusker_paste", js=(Path(__file__).parent / "paste.js").read_text(encoding="utf-8")
 )
@@ -67,17 +69,18 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
             args=(key,),
         )
     else:
-        st.file_uploader(
-            "Drop or paste pictures here, or a zip of them",
-            type=["image", "zip", "tar", "tgz", "gz"],
-            accept_multiple_files=True,
-            max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
-            help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A zip, "
-            f"or more than {settings.predict_pictures} pictures, becomes a table.",
-            key=key,
-            on_change=_take_files,
-            args=(key, settings.predict_pictures),
-        )
+        with widgets.reserved(widgets.UPLOADER):
+            st.file_uploader(
+                "Drop or paste pictures here, or a zip of them",
+                type=["image", "zip", "tar", "tgz", "gz", "tm"],
+                accept_multiple_files=True,
+                max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
+                help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A "
+                f"zip, or more than {settings.predict_pictures} pictures, becomes a table.",
+                key=key,
+                on_change=_take_files,
+                args=(key, settings.predict_pictures),
+            )
     kept: tuple[Picture, ...] | Batch = st.session_state.get(state.PICTURES, ())
     return kept
 
@@ -98,9 +101,9 @@ def offer_samples(settings: Settings, model: str) -> None:
         st.info("The answer will appear here.")
         return
     st.header("No picture at hand? Try one of these.")
-    with st.grid(min(3, len(offered)), min_column_width=100, gap="small") as grid:
+    with st.grid(3, min_column_width=100, gap="small", width=540) as grid:
         for number, sample in enumerate(offered):
-            with grid.cell():
+            with grid.cell(), widgets.reserved(SAMPLE):
                 st.image(preview(sample.content, square=True), width="stretch", alt=sample.alt)
                 _sample_button(sample, f"sample {number}")
     own = not backbones.known(model)

@@ -1,7 +1,5 @@
 """Templates of the programs in a bundle; these run without Tusker."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,12 +1,18 @@
 """What a comparison says of its figures, and no more than they show."""
 
+import numpy as np
 import pytest
 
 from core.bakeoff import result
 from core.bakeoff.result import Candidate, Comparison, Conditions
-from core.evaluation.intervals import paired_difference, proportion
+from core.evaluation.intervals import gain, proportion
 
 TERMS = Conditions(seed=0, validation=0.15, test=0.15, crop=0.9, pictures="0" * 64)
+
+
+def ahead(only_best, only_this, pictures):
+    change = np.repeat([1, -1, 0], [only_best, only_this, pictures - only_best - only_this])
+    return gain(change, np.arange(pictures))
 
 
 def contender(name, right, milliseconds, lead=None, pictures=400):
@@ -15,7 +21,7 @@ def contender(name, right, milliseconds, lead=None, pictures=400):
         backbone=name,
         right=right,
         accuracy=proportion(right, pictures),
-        behind=None if lead is None else paired_difference(*lead, pictures),
+        behind=None if lead is None else ahead(*lead, pictures),
         milliseconds=milliseconds,
         megabytes=18.6,
     )

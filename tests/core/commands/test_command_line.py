@@ -501,7 +501,7 @@ def test_a_leak_is_said_and_changes_the_headline(
         (("{zip}", "--backbone", "resnet51"), "resnet51"),
         (("{zip}", "--seed", "-1"), "--seed"),
         (("{zip}", "--seed", "99999999999"), "seed"),
-        (("{zip}", "--out", "core"), "Expected a new or empty folder for the run, but core holds"),
+        (("{zip}", "--out", "core"), "Expected a new or empty folder at core, but it holds"),
         (("{zip}", "--out", "README.md"), "none can be made there"),
         (("{zip}", "--out", "README.md/run"), "none can be made there"),
         (("{folder}", "--out", "{folder}/run"), "outside the pictures"),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -122,6 +123,7 @@ def read(tmp_path):
     """Read a zip of pictures with these names and of other files."""
 
     def made(pictures: list[str], others: dict[str, str | bytes] | None = None) -> dataset.Dataset:
+        shutil.rmtree(tmp_path / "pictures", ignore_errors=True)
         path = tmp_path / "flowers.zip"
         with zipfile.ZipFile(path, "w") as target:
             for seed, name in enumerate(pictures):
@@ -238,6 +240,44 @@ def test_labels_are_read_from_file_names(files, classes, read):
 def test_file_names_that_are_only_numbered_are_no_labels(files, read):
     with pytest.raises(BadDataset):
         read([f"pictures/{file}.png" for file in files])
+
+
+def test_a_teachable_machine_project_is_read(read):
+    pictures = [f"{name}-!-{n}.jpg" for name in ("Class 1", "a/b") for n in range(3)]
+    found = read(pictures, {"manifest.json": '{"type": "image", "appdata": {}}'})
+    assert found.classes == ("Class 1", "a/b")
+    with pytest.raises(BadDataset, match="audio"):
+        read([], {"manifest.json": '{"type": "audio", "appdata": {}}'})
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+def test_tags_of_azure_custom_vision_are_read_and_its_boxes_refused(boxes, read):
+    tagged = [
+        {
+            "id": f"{n:04}-uuid",
+            "originalImageUri": f"https://x.blob.core.windows.net/o-1/p{n}.png?sv=1",
+            "tags": [{"tagName": "ab"[n % 2]}] + [{"tagName": "c"}] * (n == 5),
+            "regions": [{"left": 0.1}] if boxes else [],
+        }
+        for n in range(6)
+    ]
+    tagged[0] |= {"id": "p0"}
+    if boxes:
+        with pytest.raises(BadDataset, match="Custom Vision"):
+            read(FILES, {"images.json": json.dumps(tagged)})
+    else:
+        found = read(FILES, {"images.json": json.dumps(tagged)})
+        assert labels(found) == {name: "ab"[n % 2] for n, name in enumerate(FILES[:5])}
+
+
+def test_a_table_is_of_the_part_that_it_is_named_after(read):
+    names = [f"{part}_images/{n}.png" for part in ("train", "test") for n in range(4)]
+    rows = [(n, "ab"[n % 2]) for n in range(4)]
+    found = read(names, {"train.csv": table(("id", "label"), *rows)})
+    assert labels(found) == {f"train_images/{n}.png": label for n, label in rows}
+    assert {"train.csv" in s.reason for s in found.skipped if s.name != "train.csv"} == {True}
+    with pytest.raises(BadDataset, match=r"train\.csv.* 1 of 8 pictures.*only a"):
+        read(names, {"train.csv": table(("id", "label"), *rows[:1])})
 
 
 def test_a_split_without_class_folders_is_refused(read):

@@ -67,6 +67,11 @@ def test_an_edge_belongs_to_the_lower_bin():
     assert [(b.low, b.high, b.count) for b in bins] == [(0.4, 0.5, 1), (0.9, 1.0, 1)]
 
 
+def choices(validation, labels, probabilities, **options):
+    groups = np.arange(len(labels))
+    return calibration.choices(validation, labels, probabilities, groups, **options)
+
+
 def test_coverage_counts_the_pictures_above_a_threshold(predictions):
     labels, probabilities = predictions
     points = calibration.coverage(labels, probabilities, points=10_000)
@@ -86,8 +91,8 @@ def test_coverage_counts_the_pictures_above_a_threshold(predictions):
 def test_thresholds_are_chosen_on_validation_and_measured_on_test(predictions):
     labels, probabilities = predictions
     validation, test = probabilities[:200], probabilities[200:]
-    result = calibration.choices(validation, labels[200:], test, aims=(1.0, 0.9, 0.5))
-    assert [choice.aim for choice in result] == [1.0, 0.9, 0.5]
+    result = choices(validation, labels[200:], test)
+    assert [choice.aim for choice in result] == list(calibration.COVERAGES)
     confidence = test.max(axis=1)
     for choice in result:
         assert (validation.max(axis=1) >= choice.value).mean() >= choice.aim
@@ -103,7 +108,7 @@ def test_thresholds_are_chosen_on_validation_and_measured_on_test(predictions):
 def test_the_error_to_choose_by_is_that_of_the_validation_pictures(predictions):
     labels, probabilities = predictions
     own, validation, test = labels[:200], probabilities[:200], probabilities[200:]
-    result = calibration.choices(validation, labels[200:], test, validation_labels=own)
+    result = choices(validation, labels[200:], test, validation_labels=own)
     for choice in result:
         covered = validation.max(axis=1) >= choice.value
         wrong = validation[covered].argmax(axis=1) != own[covered]
@@ -115,16 +120,16 @@ def test_the_error_to_choose_by_is_that_of_the_validation_pictures(predictions):
 def test_equal_probabilities_pass_a_threshold_together():
     labels, probabilities = np.array([0, 0, 0, 1]), np.tile([0.8, 0.2], (4, 1))
     assert len(calibration.coverage(labels, probabilities)) == 1
-    everything, strict = calibration.choices(probabilities, labels, probabilities)
+    everything, strict = choices(probabilities, labels, probabilities)
     assert (everything.value, strict.value) == (0, 0.8)
     assert everything.coverage.value == strict.coverage.value == 1
 
 
 def test_a_threshold_that_no_test_picture_reaches_has_no_error():
     sure, unsure = np.array([[0.99, 0.01]]), np.array([[0.6, 0.4]])
-    strict = calibration.choices(sure, np.array([0]), unsure)[-1]
+    strict = choices(sure, np.array([0]), unsure)[-1]
     assert (strict.value, strict.coverage.value, strict.error) == (0.99, 0, None)
 
 
 def test_without_validation_pictures_there_are_no_thresholds():
-    assert calibration.choices(np.empty((0, 2)), np.array([0]), np.array([[0.6, 0.4]])) == ()
+    assert choices(np.empty((0, 2)), np.array([0]), np.array([[0.6, 0.4]])) == ()

@@ -25,9 +25,10 @@ def test_the_interval_of_f1_follows_from_that_of_the_jaccard_index():
 
 
 def test_a_paired_difference_has_a_narrow_interval():
-    same = intervals.paired_difference(0, 0, 200)
+    alone = np.arange(200)
+    same = intervals.gain(np.zeros(200), alone)
     assert same.value == 0 and same.high < 0.02
-    better = intervals.paired_difference(30, 10, 200)
+    better = intervals.gain(np.repeat([1, -1, 0], [30, 10, 160]), alone)
     assert better.value == 0.1 and 0 < better.low < better.high < 0.2
 
 
@@ -142,9 +143,14 @@ def test_every_interval_of_a_report_is_wider_for_bursts_than_for_single_pictures
         assert width(burst, path) > 1.5 * width(single, path), path
 
 
+def average(counts, seed):
+    ones = np.ones(len(counts))
+    return metrics.average(counts, metrics.Effects(ones, ones, ones, 1.0), seed=seed)
+
+
 def test_resampling_keeps_the_number_of_pictures_of_every_class():
     counts = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])
-    drawn = metrics.resample(counts, seed=0, resamples=2000)
+    drawn = metrics.resample(counts, np.ones(3), seed=0)
     assert (drawn.support == [10, 5, 0]).all()
     assert (drawn.predicted.sum(axis=1) == 15).all()
     assert (drawn.hits[:, 1] == 5).all()
@@ -153,15 +159,15 @@ def test_resampling_keeps_the_number_of_pictures_of_every_class():
 
 
 def test_without_mistakes_the_interval_still_allows_some():
-    balanced, macro, weighted = metrics.average(np.diag([3, 3]), seed=0)
+    balanced, macro, weighted = average(np.diag([3, 3]), seed=0)
     for estimate in (balanced, macro.precision, macro.f1, weighted.precision, weighted.recall):
         assert estimate.value == estimate.high == 1
         assert estimate.low < 0.8
 
 
 def test_more_pictures_make_narrower_intervals():
-    small = metrics.average(np.array([[9, 1], [1, 9]]), seed=0)[1].f1
-    large = metrics.average(np.array([[900, 100], [100, 900]]), seed=0)[1].f1
+    small = average(np.array([[9, 1], [1, 9]]), seed=0)[1].f1
+    large = average(np.array([[900, 100], [100, 900]]), seed=0)[1].f1
     assert small.value == large.value
     assert small.high - small.low > 5 * (large.high - large.low)
 
@@ -176,6 +182,6 @@ def test_intervals_of_macro_f1_contain_the_truth_as_often_as_they_should():
         counts = np.array(
             [generator.multinomial(n, row) for n, row in zip(support, shares, strict=True)]
         )
-        found = metrics.average(counts, seed=trial)[1].f1
+        found = average(counts, seed=trial)[1].f1
         held += found.low <= truth <= found.high
     assert held >= 0.91 * 200

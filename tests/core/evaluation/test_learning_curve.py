@@ -3,7 +3,6 @@ import itertools
 import numpy as np
 import pytest
 
-from core.errors import RunDamaged
 from core.evaluation import advice, folds, wording
 from core.evaluation.learning_curve import (
     PICTURES_PREDICTED,
@@ -196,10 +195,4 @@ def test_a_gain_has_its_sign_and_its_unit():
 
 def test_a_curve_converts_to_json_and_back():
     curve, _ = curve_of(rising)
-    assert LearningCurve.from_json(curve.model_dump_json()) == curve
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 99}', '{"version": 1}'])
-def test_a_damaged_curve_is_refused(text):
-    with pytest.raises(RunDamaged):
-        LearningCurve.from_json(text)
+    assert LearningCurve.model_validate_json(curve.model_dump_json()) == curve

@@ -39,7 +39,7 @@ def test_the_bundle_holds_what_was_promised(trained, preset):
     assert tops >= FILES | PROGRAMS | {SAVED_MODEL} | packing.DESCRIPTIONS.keys()
     assert content["labels.txt"].decode().splitlines() == list(done.run.dataset().classes)
     assert TrainingConfig(**json.loads(content["config.json"])) == done.run.config()
-    assert Report.from_json(content["report.json"]) == done.run.report()
+    assert Report.model_validate_json(content["report.json"]) == done.run.report()
     assert Verification.model_validate_json(content["verification.json"]) == (
         done.run.verification()
     )

@@ -67,6 +67,7 @@ def test_a_training_is_cancelled_while_the_head_trains(
     assert list(cache.rglob("rows")), "the features should be kept for the next training"
 
 
+@pytest.mark.slow
 def test_a_training_is_cancelled_while_tensorflow_is_imported(
     job_settings: Settings, tmp_path: Path
 ) -> None:
@@ -87,7 +88,7 @@ def test_a_training_is_cancelled_while_it_fine_tunes(
     assert_nothing_is_left(run, job_settings)
 
 
-@pytest.mark.parametrize("hangs", [False, True])
+@pytest.mark.parametrize("hangs", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_download_is_cancelled_and_its_files_are_removed(
     job_settings: Settings, stalled: None, hangs: bool
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_worker_outlives_its_dispatcher_and_the_next_one_waits_for_it(
     assert first.log_tail().count("intake begins") == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_starts_late_does_not_repeat_the_job(
     job_settings: Settings, a_zip: Path
 ) -> None:

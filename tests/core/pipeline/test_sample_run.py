@@ -11,7 +11,7 @@ from core.intake import samples
 from core.jobs import State
 from core.model import storage
 from core.pipeline import sample_run
-from core.runs import manifest, store, summary
+from core.runs import store, summary
 from core.runs.filenames import MANIFEST
 from core.runs.run import Run
 from tests.shapes import draw
@@ -32,7 +32,7 @@ def _files(folder):
 
 def test_every_file_is_the_one_that_its_manifest_lists(sample):
     listed = sample.manifest().files
-    manifest.check(sample.path, listed)
+    sample.check_files(*listed)
     assert _files(sample.path) - set(listed) == {MANIFEST, "events.jsonl", "status.json"}
 
 

@@ -5,12 +5,14 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from core.errors import BadDataset, BadInput, RunDamaged, UnknownModel
 from core.evaluation.wording import undefined
 from core.export import packing
 from core.model.decision import Verdict
 from core.predict import lookup
+from core.runs import training_order
 from tests import shapes
 
 
@@ -136,6 +138,24 @@ def test_pictures_that_the_model_learned_from_are_left_out_and_counted(trained, 
     only_known = trained_zip(done, tmp_path / "known.zip", ("train", "validation"))
     with pytest.raises(BadDataset, match=f"found {report.left_out} that it learned from"):
         lookup.evaluate_on(name, only_known, done.settings)
+
+
+def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(trained, tmp_path):
+    done = trained()
+    done.run.job.open(training_order(done.pictures))
+    everything = trained_zip(done, tmp_path / "all.zip", ("train", "validation", "test"))
+    with (
+        zipfile.ZipFile(everything) as archive,
+        zipfile.ZipFile(tmp_path / "changed.zip", "w") as changed,
+    ):
+        for member in archive.namelist():
+            with Image.open(io.BytesIO(archive.read(member))) as picture:
+                content = io.BytesIO()
+                picture.convert("RGB").save(content, "JPEG", quality=90)
+            changed.writestr(member, content.getvalue())
+    report = lookup.evaluate_on(str(done.run.path), tmp_path / "changed.zip", done.settings)
+    dataset = done.run.dataset()
+    assert report.left_out == len(dataset.examples) - len(dataset.of("test"))
 
 
 def test_an_earlier_bundle_says_by_its_split_what_it_learned_from(trained, tmp_path):

@@ -71,7 +71,7 @@ def test_a_run_without_a_manifest_is_unfinished(trained):
     done = trained()
     (done.run.path / "manifest.json").unlink()
     assert not done.run.complete
-    with pytest.raises(RunDamaged, match="not complete"):
+    with pytest.raises(RunDamaged, match="unfinished"):
         done.run.classifier(done.settings)
 
 
