@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 VERIFICATION_MEMORY = 4
 """Memory of the process that runs a file, in sizes of the network, without its libraries."""
-VERIFICATION_PICTURES = 200
+VERIFICATION_PICTURES = 100
 """Most test pictures that each file is run on."""
 CALIBRATION_PICTURES = 100
 """Pictures whose activations give the ranges of int8."""
