@@ -29,9 +29,9 @@ from core.system import capacity, files, prose
 
 logger = logging.getLogger(__name__)
 
-OPENED = 4
+VERIFICATION_MEMORY = 4
 """Memory of the process that runs a file, in sizes of the network, without its libraries."""
-VERIFICATION_PICTURES = 200
+VERIFICATION_PICTURES = 100
 """Most test pictures that each file is run on."""
 CALIBRATION_PICTURES = 100
 """Pictures whose activations give the ranges of int8."""
@@ -204,8 +204,8 @@ class _Source:
             examples = self.run.dataset().of("train")
             places = _evenly(len(examples), CALIBRATION_PICTURES)
             paths = [self.pictures / examples[place].path for place in places]
-        size, crop = self.model.size, self.model.crop
-        return np.stack([images.decode_and_crop(path, size, crop) for path in paths])
+        size, crop, scale = self.model.size, self.model.crop, self.model.scale
+        return np.stack([images.decode_and_crop(path, size, crop, scale) for path in paths])
 
 
 def _write(form: Format, source: _Source, path: Path) -> str | None:
@@ -247,8 +247,10 @@ def _evenly(total: int, count: int) -> list[int]:
 def _require_memory(form: Format, model: storage.ModelFile) -> None:
     """Check that the memory for writing and verifying a file is free."""
     network = backbones.get(model.backbone).megabytes * MEGABYTE
-    verifying = OPENED * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
-    needed, free = round(max(form.copies * network, verifying)), capacity.free_memory()
+    verifying = VERIFICATION_MEMORY * network + (
+        resources.TENSORFLOW_BYTES if form.tensorflow else 0
+    )
+    needed, free = round(max(form.memory_factor * network, verifying)), capacity.free_memory()
     if needed > free * (1 - resources.RESERVE):
         raise NotEnoughResources(
             f"Expected about {prose.size(needed)} of free memory, found "
