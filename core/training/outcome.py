@@ -43,7 +43,7 @@ def too_few_errors(error: float, pictures: int, least: int) -> str | None:
         return None
     return (
         f"Fine-tuning was left out: in cross-validation the head is right for "
-        f"{_percent(1 - error)} of the pictures, so {pictures:,} validation pictures could not "
+        f"{percent(1 - error)} of the pictures, so {pictures:,} validation pictures could not "
         "show a gain."
     )
 
