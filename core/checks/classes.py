@@ -20,7 +20,7 @@ def at_least_two_classes(case: CheckInput) -> Finding | None:
     return Finding(
         severity=Severity.BLOCKS,
         code="two_classes",
-        sentence="At least two classes are needed. Add a folder of pictures of another class.",
+        sentence="At least two classes are needed. Add pictures of another class.",
     )
 
 

@@ -40,6 +40,7 @@ class Fingerprint:
         thumbnail: JPEG bytes.
         day, device: when and with what it was taken, as by `images.tags.capture`.
         cut_short: whether the end of the file is missing.
+        depth: its values as stored, if it has more than 8 bits.
     """
 
     sha256: str
@@ -55,6 +56,7 @@ class Fingerprint:
     day: str
     device: str
     cut_short: bool
+    depth: images.Depth | None
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,15 @@ class Fingerprints:
 
     def with_those_of(self, other: Fingerprints) -> Fingerprints:
         """Both, in this order. A picture in both has the row of the first."""
-        later = {sha256: row + len(self.pixels) for sha256, row in other.place.items()}
-        names = ("pixels", "grey", "chroma", "measures")
-        both = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in names)
-        return Fingerprints(later | self.place, *both)
+        more = {sha256: row for sha256, row in other.place.items() if sha256 not in self.place}
+        rows = list(more.values())
+        return Fingerprints(
+            {sha256: row for row, sha256 in enumerate([*self.place, *more])},
+            np.concatenate((self.pixels, other.pixels[rows])),
+            np.concatenate((self.grey, other.grey[rows])),
+            np.concatenate((self.chroma, other.chroma[rows])),
+            np.concatenate((self.measures, other.measures[rows])),
+        )
 
     def save(self, folder: Path) -> None:
         """Write `fingerprints.npz`."""
@@ -119,13 +126,15 @@ class Fingerprints:
             return None
 
 
-def fingerprint(path: Path, limits: Settings) -> Fingerprint:
+def fingerprint(
+    path: Path, limits: Settings, scale: images.Scale = images.AS_DECLARED
+) -> Fingerprint:
     """Decode a picture once, at reduced size where its format allows, and measure it.
 
     Raises:
         BadImage: as in `images.decode`.
     """
-    decoded = images.decode_with_info(path, shorter_edge=EDGE, limits=limits)
+    decoded = images.decode_with_info(path, shorter_edge=EDGE, limits=limits, scale=scale)
     pixels = hashlib.blake2b(digest_size=16)
     pixels.update(f"{decoded.width} {decoded.height} {decoded.pixels.shape}".encode())
     pixels.update(np.ascontiguousarray(decoded.pixels).data)
@@ -148,6 +157,7 @@ def fingerprint(path: Path, limits: Settings) -> Fingerprint:
         day=decoded.day,
         device=decoded.device,
         cut_short=decoded.cut_short,
+        depth=decoded.depth,
     )
 
 

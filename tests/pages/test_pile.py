@@ -142,7 +142,7 @@ def test_a_zip_without_class_folders_is_not_a_dead_end(
     visitor: Visitor, host: Settings, files: list[tuple[str, bytes]]
 ) -> None:
     visitor.open("train").give(("photos.zip", zipped(files, "DCIM/")))
-    visitor.until(lambda: "Expected at least two classes" in visitor.reads())
+    visitor.until(lambda: "At least two classes are needed" in visitor.reads())
     visitor.press("Group and label these pictures here")
     visitor.until(lambda: "Train on these" in visitor.buttons())
     assert f"photos · {CLASSES * EACH} pictures, 0 labelled" in visitor.reads()
