@@ -41,7 +41,7 @@ if examined is None:
 if camera.start_at_once(upload, examined, settings):
     st.rerun()
 examined = grouping.grouped(upload, examined)
-if not intake.show(upload, examined):
+if not intake.show(upload, examined, settings):
     st.info("Fix the problem marked :material/block: above to continue.")
     st.stop()
 

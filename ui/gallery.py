@@ -1,11 +1,12 @@
 """Pictures in a grid, a page at a time."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import streamlit as st
 
-from ui import state
+from ui import state, text
 
 Item = TypeVar("Item")
 
@@ -34,6 +35,58 @@ def show(
         for item in items[(page - 1) * page_size : page * page_size]:
             with grid.cell():
                 draw(item)
+
+
+def choose(
+    items: Sequence[Item],
+    key: str,
+    picture: Callable[[Item], tuple[Path, str]],
+    targets: Sequence[str],
+    move: Callable[[list[Item], str], object],
+) -> None:
+    """Pictures with a box each, and where the chosen ones are moved to.
+
+    Args:
+        items: in the order to show; their texts differ.
+        key: of the data set; boxes keep their state while it is the same.
+        picture: the thumbnail and the name of an item.
+        targets: names of classes; an empty one leaves pictures out. Others can be typed.
+        move: moves the chosen items.
+    """
+
+    def box(item: Item) -> str:
+        return f"chosen {key} {item}"
+
+    def draw(item: Item) -> None:
+        path, name = picture(item)
+        st.image(str(path), width=80, alt=name)
+        st.checkbox(text.plain(name, 20), key=box(item), persist_state="session")
+
+    def moved() -> None:
+        move(chosen, st.session_state[target_key])
+        for item in chosen:
+            st.session_state[box(item)] = False
+
+    show(items, f"choose {key} {items[:1]}", draw, width=100)
+    chosen = [item for item in items if st.session_state.get(box(item))]
+    # With other names the box is another widget: it must not keep a name that is gone.
+    target_key = f"target {key} {hash(tuple(targets))}"
+    target, button = st.columns([3, 1], vertical_alignment="bottom")
+    target.selectbox(
+        "Move the chosen pictures to",
+        targets,
+        index=None,
+        format_func=lambda name: name or "Left out",
+        placeholder="A class, also a new one",
+        accept_new_options=True,
+        key=target_key,
+    )
+    button.button(
+        f"Move {text.count(len(chosen), 'picture')}",
+        disabled=not chosen or st.session_state[target_key] is None,
+        on_click=moved,
+        width="stretch",
+    )
 
 
 def _page(pages: int, key: str) -> int:

@@ -221,7 +221,7 @@ def progress(
             rate = None if last.phase == "head" else last.pictures_per_second
     if rate and unit:
         parts.append(f"{rate:,.0f} {unit}")
-    seconds = status.spent + (status.seconds or 0)
+    seconds = status.earlier_seconds + (status.seconds or 0)
     if expected is not None:
         tuning = isinstance(last, Epoch) and last.phase == "fine-tune"
         remaining = (left or 0.0) if tuning else max(expected - seconds, left or 0.0)

@@ -15,7 +15,7 @@ from core.bundles import bundle
 from core.bundles.imported_model import ImportedModel
 from core.errors import NotEnoughResources, UnknownModel
 from core.jobs import enqueue, folders
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs.annotations import NAME_LENGTH
 from core.settings import MEGABYTE, Settings
 from core.system import files
@@ -69,7 +69,7 @@ def queue_build(model: ImportedModel, settings: Settings, *, by: str = "") -> No
     Raises:
         LimitExceeded: too many jobs wait.
     """
-    enqueue(model.path, Order(kind="import"), settings, by=by)
+    enqueue(model.path, JobSpec(kind="import"), settings, by=by)
 
 
 def get(settings: Settings, model_id: str) -> ImportedModel:

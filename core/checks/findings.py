@@ -1,6 +1,6 @@
 """Findings about a dataset, and remedies that one click applies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -12,6 +12,7 @@ from core.archive.names import ENCODINGS
 from core.archive.unpacking import Skipped
 from core.dataset import Dataset, Example, layout
 from core.dataset.examples import Note
+from core.dataset.layout import Split
 
 LEFT_OUT = "Excluded by a remedy that was applied."
 
@@ -30,14 +31,15 @@ class Remedy(BaseModel, frozen=True):
     Attributes:
         kind: `leave_out` removes `files` and all pictures of `classes`; `merge` merges the later
             of `classes` into the first; `read_as` takes the classes from nested folders by
-            `reading`; `rename` gives `classes` the names `names`; `unstretch` reads pictures of
-            more than 8 bits as their files declare.
+            `reading`; `rename` gives `classes` the names `names`, which may be those of others;
+            `move` moves `files` to the class in `classes`; `add` adds the pictures whose id is in
+            `files`; `unstretch` reads pictures of more than 8 bits as their files declare.
         label: of the button.
         files: `Example.name` of each.
         classes: names of classes.
     """
 
-    kind: Literal["leave_out", "merge", "read_as", "rename", "unstretch"]
+    kind: Literal["leave_out", "merge", "read_as", "rename", "move", "add", "unstretch"]
     label: str
     files: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
@@ -80,49 +82,44 @@ class CheckInput:
     Attributes:
         dataset: with groups.
         measures: (n, 4) float32, one row per example, as in `fingerprints.MEASURES`.
-        copies: groups of two or more examples with equal pixels, by place.
+        duplicates: groups of two or more examples with equal pixels, by place.
     """
 
     dataset: Dataset
     measures: np.ndarray
-    copies: tuple[tuple[int, ...], ...]
+    duplicates: tuple[tuple[int, ...], ...]
 
 
-def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
-    """Apply remedies in order; nested folders are read again first, and files left out last.
+def apply(
+    dataset: Dataset, remedies: Iterable[Remedy], added: Mapping[str, Dataset] | None = None
+) -> Dataset:
+    """Apply remedies in order; nested folders are read again first.
 
     The dataset itself is not changed; applying fewer remedies to it undoes the others.
+
+    Args:
+        added: pictures that were added later, by their id.
     """
     remedies = list(remedies)
     for remedy in remedies:
         if remedy.kind == "read_as":
             dataset = _read_as(dataset, remedy.reading)
-    name_of = {name: name for name in dataset.classes}
-    left_out: set[str] = set()  # by their original names
+    examples, skipped = list(dataset.examples), list(dataset.skipped)
+    labels: list[str | None] = [dataset.classes[example.label] for example in examples]
     for remedy in remedies:
-        if remedy.kind == "leave_out":
-            left_out |= {old for old, new in name_of.items() if new in remedy.classes}
-        if remedy.kind == "rename":
-            new_names = dict(zip(remedy.classes, remedy.names, strict=True))
-            name_of = {old: new_names.get(new, new) for old, new in name_of.items()}
-        if remedy.kind == "merge" and remedy.classes:
-            into = name_of[remedy.classes[0]]
-            absorbed = {name_of[name] for name in remedy.classes if name in name_of}
-            name_of = {old: into if new in absorbed else new for old, new in name_of.items()}
-    files = {name for each in remedies if each.kind == "leave_out" for name in each.files}
-    kept: list[Example] = []
-    removed: list[Example] = []
-    for example in dataset.examples:
-        out = example.name in files or dataset.classes[example.label] in left_out
-        (removed if out else kept).append(example)
-    labels = [name_of[dataset.classes[example.label]] for example in kept]
-    names = tuple(sorted(set(labels)))
+        if remedy.kind == "add":
+            more = (added or {})[remedy.files[0]]
+            split: Split | None = "train" if dataset.predefined else None
+            examples += [each.model_copy(update={"split": split}) for each in more.examples]
+            labels += [more.classes[example.label] for example in more.examples]
+            skipped += more.skipped
+        else:
+            labels = _relabelled(remedy, examples, labels)
+    names = tuple(sorted({label for label in labels if label is not None}))
     place = {name: index for index, name in enumerate(names)}
-    examples = tuple(
-        example.model_copy(update={"label": place[label]})
-        for example, label in zip(kept, labels, strict=True)
-    )
-    skipped = tuple(Skipped(name=example.name, reason=LEFT_OUT) for example in removed)
+    pairs = list(zip(examples, labels, strict=True))
+    kept = [each.model_copy(update={"label": place[name]}) for each, name in pairs if name]
+    skipped += [Skipped(name=example.name, reason=LEFT_OUT) for example, name in pairs if not name]
     renamed = any(remedy.kind == "rename" for remedy in remedies)
     plain = any(remedy.kind == "unstretch" for remedy in remedies)
     notes = tuple(
@@ -135,11 +132,30 @@ def apply(dataset: Dataset, remedies: Iterable[Remedy]) -> Dataset:
         update={
             "scale": scale.model_copy(update={"gain": 1.0}) if plain else scale,
             "classes": names,
-            "examples": examples,
-            "skipped": dataset.skipped + skipped,
+            "examples": tuple(kept),
+            "skipped": tuple(skipped),
             "notes": notes,
         }
     )
+
+
+def _relabelled(
+    remedy: Remedy, examples: list[Example], labels: list[str | None]
+) -> list[str | None]:
+    """The class of each picture after a remedy; None for those that are left out."""
+    files = dict.fromkeys(remedy.files, remedy.classes[0] if remedy.kind == "move" else None)
+    classes: dict[str, str | None] = {}
+    match remedy.kind:
+        case "leave_out":
+            classes = dict.fromkeys(remedy.classes)
+        case "merge":
+            classes = dict.fromkeys(remedy.classes, remedy.classes[0])
+        case "rename":
+            classes = dict(zip(remedy.classes, remedy.names, strict=True))
+    return [
+        None if label is None else files.get(example.name, classes.get(label, label))
+        for example, label in zip(examples, labels, strict=True)
+    ]
 
 
 def from_note(note: Note, dataset: Dataset) -> Finding:

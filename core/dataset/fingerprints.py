@@ -92,10 +92,15 @@ class Fingerprints:
 
     def with_those_of(self, other: Fingerprints) -> Fingerprints:
         """Both, in this order. A picture in both has the row of the first."""
-        later = {sha256: row + len(self.pixels) for sha256, row in other.place.items()}
-        names = ("pixels", "grey", "chroma", "measures")
-        both = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in names)
-        return Fingerprints(later | self.place, *both)
+        more = {sha256: row for sha256, row in other.place.items() if sha256 not in self.place}
+        rows = list(more.values())
+        return Fingerprints(
+            {sha256: row for row, sha256 in enumerate([*self.place, *more])},
+            np.concatenate((self.pixels, other.pixels[rows])),
+            np.concatenate((self.grey, other.grey[rows])),
+            np.concatenate((self.chroma, other.chroma[rows])),
+            np.concatenate((self.measures, other.measures[rows])),
+        )
 
     def save(self, folder: Path) -> None:
         """Write `fingerprints.npz`."""

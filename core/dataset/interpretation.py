@@ -10,7 +10,7 @@ from core.errors import BadDataset, NoClasses
 from core.images.decoding import READABLE
 from core.system import prose
 
-SHOWN = 5
+MOST_LISTED = 5
 
 
 def interpret(
@@ -19,6 +19,7 @@ def interpret(
     others: Sequence[Member],
     files: Extraction,
     fewest_classes: int = 2,
+    accept_one: bool = False,
 ) -> tuple[layout.Layout, tuple[Note, ...]]:
     """The class and split of each picture: from folders, else from tables or file names.
 
@@ -27,7 +28,8 @@ def interpret(
         pictures: names of the readable pictures.
         others: all other files.
         files: what was extracted.
-        fewest_classes: that are accepted.
+        fewest_classes: that are accepted; where there are fewer folders, other labels are sought.
+        accept_one: whether one class is accepted if none are found.
 
     Raises:
         BadDataset: there are no pictures, or labels of parts of pictures.
@@ -42,7 +44,7 @@ def interpret(
         if source:
             labels = [source.labels.get(picture, ("", "")) for picture in pictures]
             inferred = layout.with_labels(pictures, labels, source.source)
-    _check_classes(name, inferred, files, fewest_classes, source)
+    _check_classes(name, inferred, files, 1 if accept_one else fewest_classes, source)
     return inferred, tuple(_notes(pictures, inferred, source, files))
 
 
@@ -191,5 +193,5 @@ def _notes(
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:SHOWN])
-    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    shown = ", ".join(names[:MOST_LISTED])
+    return shown + (f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else "")

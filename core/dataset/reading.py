@@ -41,6 +41,7 @@ def read(
     name: str | None = None,
     thumbnails: Path | None = None,
     fewest_classes: int = 2,
+    accept_one: bool = False,
     scale: Scale | None = None,
 ) -> Dataset:
     """Read a zip of class folders, or a folder of them in place.
@@ -58,6 +59,7 @@ def read(
         thumbnails: folder for thumbnails named `<sha256>.jpg`; None to write none.
         fewest_classes: that are accepted; one is enough to evaluate a model on. With 0, folders do
             not matter, and all pictures get one class without a name.
+        accept_one: whether one class is accepted where no labels of several are found.
         scale: of pictures of more than 8 bits; None to find one for this dataset.
 
     Raises:
@@ -83,7 +85,15 @@ def read(
         for n, result in zip(again, scaled, strict=True):
             results[n] = result
     dataset = _assemble(
-        name or source.name, files, results, settings, base, fewest_classes, scale, notes
+        name or source.name,
+        files,
+        results,
+        settings,
+        base,
+        fewest_classes,
+        accept_one,
+        scale,
+        notes,
     )
     pictures.mkdir(parents=True, exist_ok=True)
     Fingerprints.of([r for r in results if isinstance(r, Fingerprint)]).save(pictures)
@@ -182,6 +192,7 @@ def _assemble(
     settings: Settings,
     base: Path | None,
     fewest_classes: int,
+    accept_one: bool,
     scale: Scale,
     notes: tuple[Note, ...],
 ) -> Dataset:
@@ -197,12 +208,14 @@ def _assemble(
             readable.append((member, result))
     names = [member.name for member, _ in readable]
     if fewest_classes:
-        inferred, more = interpretation.interpret(name, names, others, files, fewest_classes)
+        inferred, more = interpretation.interpret(
+            name, names, others, files, fewest_classes, accept_one
+        )
         notes += more
     else:
         inferred = layout.Layout((layout.Assignment(),) * len(names))
     notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
-    _check_limits(name, inferred, settings)
+    check_limits(name, Counter(a.label for a in inferred.assignments if not a.reason), settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []
     seen: set[tuple[object, ...]] = set()
@@ -242,9 +255,15 @@ def _assemble(
     )
 
 
-def _check_limits(name: str, inferred: layout.Layout, settings: Settings) -> None:
-    """Check the limits of a dataset."""
-    counts = Counter(a.label for a in inferred.assignments if not a.reason)
+def check_limits(name: str, counts: Counter[str], settings: Settings) -> None:
+    """Check the limits of a dataset.
+
+    Args:
+        counts: pictures per class.
+
+    Raises:
+        LimitExceeded: it has more classes or pictures than the host allows.
+    """
     largest = max((count for label, count in counts.items() if label), default=0)
     for field, noun, count in (
         ("classes", "classes", len(counts)),

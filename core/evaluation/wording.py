@@ -88,7 +88,7 @@ def promise(level: float) -> str:
 
 
 def headline(
-    right: int,
+    correct: int,
     accuracy: Estimate,
     classes: tuple[str, ...],
     confusion: Confusion,
@@ -98,7 +98,7 @@ def headline(
     """The report in one line, with unescaped class names.
 
     Args:
-        right: number of test pictures that are predicted correctly.
+        correct: number of test pictures that are predicted correctly.
         leaked: number of test pictures that nearly equal a training picture.
         new_groups: number of groups in the test set, none of them in training; 0 without groups.
 
@@ -109,7 +109,7 @@ def headline(
     pictures = sum(map(sum, confusion.counts))
     value, low, high = figures(accuracy)
     noun = "test picture" if pictures == 1 else "test pictures"
-    whole = f"All {pictures}" if right == pictures > 1 else f"{right} of {pictures}"
+    whole = f"All {pictures}" if correct == pictures > 1 else f"{correct} of {pictures}"
     sentence = f"{whole} {noun} correct: {value} % ({low}–{high} %)"
     if new_groups:
         sentence += f" on {prose.count(new_groups, 'group')} not seen in training"
@@ -119,7 +119,7 @@ def headline(
             f"Not a fair test: {leaked:,} of {pictures:,} {noun} {copies} of training pictures. "
             f"{sentence}"
         )
-    return sentence + _confused(classes, confusion, pictures - right)
+    return sentence + _confused(classes, confusion, pictures - correct)
 
 
 def _confused(classes: tuple[str, ...], confusion: Confusion, mistakes: int) -> str:

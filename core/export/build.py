@@ -29,9 +29,9 @@ from core.system import capacity, files, prose
 
 logger = logging.getLogger(__name__)
 
-OPENED = 4
+VERIFICATION_MEMORY = 4
 """Memory of the process that runs a file, in sizes of the network, without its libraries."""
-VERIFICATION_PICTURES = 200
+VERIFICATION_PICTURES = 100
 """Most test pictures that each file is run on."""
 CALIBRATION_PICTURES = 100
 """Pictures whose activations give the ranges of int8."""
@@ -247,8 +247,10 @@ def _evenly(total: int, count: int) -> list[int]:
 def _require_memory(form: Format, model: storage.ModelFile) -> None:
     """Check that the memory for writing and verifying a file is free."""
     network = backbones.get(model.backbone).megabytes * MEGABYTE
-    verifying = OPENED * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
-    needed, free = round(max(form.copies * network, verifying)), capacity.free_memory()
+    verifying = VERIFICATION_MEMORY * network + (
+        resources.TENSORFLOW_BYTES if form.tensorflow else 0
+    )
+    needed, free = round(max(form.memory_factor * network, verifying)), capacity.free_memory()
     if needed > free * (1 - resources.RESERVE):
         raise NotEnoughResources(
             f"Expected about {prose.size(needed)} of free memory, found "

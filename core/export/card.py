@@ -180,7 +180,7 @@ def _threshold(run: Run, report: Report) -> Threshold | None:
     confidence = np.array([guess.probability for guess in report.predictions])
     wrong = np.array([guess.predicted != guess.label for guess in report.predictions])
     groups = splitting.groups(run.dataset().of("test"), bursts=True)
-    return calibration.at_threshold(confidence, wrong, groups, own.threshold, own.aim)
+    return calibration.at_threshold(confidence, wrong, groups, own.threshold, own.target_coverage)
 
 
 def _interval(accuracy: Estimate) -> _Trusted:

@@ -31,7 +31,7 @@ class Format:
             picture to a batch of one of each output, by name: `probabilities` and, but for int8
             and files of earlier versions, `embedding`.
         exact: whether its probabilities must match the report; else it may lose some accuracy.
-        copies: additional memory that making it takes, in sizes of the network.
+        memory_factor: additional memory that making it takes, in sizes of the network.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Format:
     imports: str
     opening: str
     exact: bool = True
-    copies: int = 4
+    memory_factor: int = 4
 
     @property
     def tensorflow(self) -> bool:
@@ -104,7 +104,7 @@ FORMATS = (
         title="LiteRT int8",
         meaning="The same in whole numbers: a quarter of the size, for small devices",
         exact=False,
-        copies=14,
+        memory_factor=14,
     ),
     Format(
         "keras",

@@ -22,7 +22,7 @@ from core.export import programs
 from core.export.formats import Format
 from core.jobs.events import Counter
 from core.model import storage
-from core.model.decision import UNCONDITIONAL, Decision
+from core.model.decision import ALWAYS_ANSWER, Decision
 from core.model.storage import ModelFile
 from core.runs.verification import FileVerification
 from core.settings import MEGABYTE
@@ -55,7 +55,7 @@ class HeldOut:
     paths: tuple[Path, ...]
     labels: np.ndarray
     probabilities: np.ndarray
-    decision: Decision = UNCONDITIONAL
+    decision: Decision = ALWAYS_ANSWER
     ood_scores: np.ndarray | None = None
     ood_detector: Path | None = None
     thumbnails: bool = False

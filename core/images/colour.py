@@ -10,7 +10,7 @@ LARGEST = 4 << 20
 """Bytes of a profile; those of printers have up to 3 MB."""
 CLOSE = 2
 """Levels by which a profile may differ from sRGB without being applied."""
-CACHED = 32
+CACHED = 8
 _SRGB = ImageCms.createProfile("sRGB")
 
 

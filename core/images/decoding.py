@@ -18,7 +18,7 @@ from core import settings
 from core.errors import BadImage, NotEnoughResources
 from core.images import colour, headers, tags
 from core.images.budget import BUDGET
-from core.images.cropping import crop_and_resize, fitted
+from core.images.cropping import crop_and_resize, cropped
 from core.images.depth import AS_DECLARED, Depth, Scale, declared_range, depth_of
 from core.images.headers import SHARES, area, check_size
 from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
@@ -169,7 +169,7 @@ def decode_and_crop(
         if plain:
             image.info.pop("icc_profile", None)
         if plain and turn == 1:
-            view = fitted(image, size, crop)
+            view = cropped(image, size, crop)
         else:
             pixels = to_rgb(image, kind, deep, scale)
             view = crop_and_resize(_turned(pixels, turn), size, crop)

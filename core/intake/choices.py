@@ -1,11 +1,14 @@
-"""What a visitor chose for an upload: remedies and groups, in a small file beside the pictures."""
+"""What a visitor chose for an upload: changes and groups, in a small file beside the pictures."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from core.checks import Finding, Remedy
+from core.dataset import class_names
 from core.system import files
+from core.system.prose import count
 
 FILE = "choices.json"
 
@@ -30,16 +33,25 @@ class Choices(BaseModel, frozen=True):
         applied: remedies in order, those by default included.
         declined: codes of findings whose remedy was undone, so that it is not applied again.
         group: what the pictures are grouped by, as in `dataset.grouping`; empty for nothing.
+        arriving: id of an upload of further pictures that is being examined; empty for none.
+        arriving_class: the class that all of them get; empty to keep their own.
     """
 
     applied: tuple[Applied, ...] = ()
     declined: tuple[str, ...] = ()
     group: str = ""
+    arriving: str = ""
+    arriving_class: str = ""
 
     @property
     def remedies(self) -> list[Remedy]:
         """All remedies in order."""
         return [each.remedy for each in self.applied]
+
+    def changing(self, *remedies: Remedy) -> "Choices":
+        """These choices, and changes that the visitor made by themselves."""
+        more = tuple(Applied(remedy=remedy) for remedy in remedies)
+        return self.model_copy(update={"applied": self.applied + more})
 
     def applying(self, *findings: Finding) -> "Choices":
         """These choices, and the remedies of some findings."""
@@ -67,3 +79,46 @@ def read(folder: Path) -> Choices:
         return Choices.model_validate_json((folder / FILE).read_bytes())
     except (OSError, ValidationError):
         return Choices()
+
+
+def edited(classes: Sequence[str], changes: Mapping[int, Mapping[str, object]]) -> list[Remedy]:
+    """The remedies that an edited table of classes asks for.
+
+    Args:
+        classes: the rows before.
+        changes: row → the cells that were changed: `Class`, a new name, and `Include`.
+
+    Raises:
+        BadDataset: a class cannot have that name.
+    """
+    remedies = []
+    for row, cells in changes.items():
+        old = classes[row]
+        if cells.get("Include") is False:
+            remedies.append(Remedy(kind="leave_out", label=f"Leave out {old}", classes=(old,)))
+        elif "Class" in cells and (new := named(str(cells["Class"] or ""), classes)) != old:
+            label = f"Merge {old} into {new}" if new in classes else f"Rename {old} to {new}"
+            remedies.append(Remedy(kind="rename", label=label, classes=(old,), names=(new,)))
+    return remedies
+
+
+def moved(pictures: Sequence[str], name: str, classes: Sequence[str]) -> Remedy:
+    """The remedy that moves pictures to a class; without a name it leaves them out.
+
+    Raises:
+        BadDataset: a class cannot have that name.
+    """
+    number, files = count(len(pictures)), tuple(pictures)
+    if not name:
+        return Remedy(kind="leave_out", label=f"Leave out {number}", files=files)
+    name = named(name, classes)
+    return Remedy(kind="move", label=f"Move {number} to {name}", files=files, classes=(name,))
+
+
+def named(name: str, classes: Sequence[str]) -> str:
+    """A name that a visitor typed for a class, or chose among the classes that there are.
+
+    Raises:
+        BadDataset: a class cannot have that name.
+    """
+    return name if name in classes else class_names.checked(name)

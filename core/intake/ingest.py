@@ -5,8 +5,10 @@ An intake folder contains
     pictures/       the unpacked pictures under generated names, and their fingerprints
     thumbnails/     one JPEG per picture, `<SHA-256 of the picture>.jpg`
     intake.json     the dataset and the findings; written last: a folder without it is unfinished
+    added-….json    a dataset of pictures that were added later
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,13 +21,16 @@ from core.checks import Finding, Remedy, Severity
 from core.checks.findings import apply
 from core.dataset import Dataset, Example, Progress, grouping, tables
 from core.dataset.examples import Column
+from core.dataset.fingerprints import Fingerprints
 from core.dataset.grouping import Suggestion
+from core.dataset.reading import check_limits
 from core.errors import BadDataset
 from core.images import Scale
 from core.settings import Settings
 from core.system import files
+from core.system.prose import count, listed
 
-FILE, PICTURES, THUMBNAILS = "intake.json", "pictures", "thumbnails"
+FILE, PICTURES, THUMBNAILS, ADDED = "intake.json", "pictures", "thumbnails", "added-"
 
 
 class Intake(BaseModel, frozen=True):
@@ -54,6 +59,7 @@ def take_in(
     notes: Iterable[Finding] = (),
     *,
     fewest_classes: int = 2,
+    accept_one: bool = False,
     scale: Scale | None = None,
 ) -> Intake:
     """Take in a zip or a folder of class folders.
@@ -65,7 +71,7 @@ def take_in(
         settings: the limits.
         progress: called with the current step, the finished items and their total.
         notes: findings to report along with those of the checks.
-        fewest_classes: that are accepted.
+        fewest_classes, accept_one: as in `dataset.read`.
         scale: of pictures of more than 8 bits; None to find one for these.
 
     Raises:
@@ -81,6 +87,7 @@ def take_in(
         name=sources.printable(Path(name)),
         thumbnails=folder / THUMBNAILS,
         fewest_classes=fewest_classes,
+        accept_one=accept_one,
         scale=scale,
     )
     dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
@@ -113,9 +120,14 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings)
     Raises:
         BadDataset: the folder is unfinished or damaged.
     """
-    intake = load(folder)
-    dataset = apply(intake.dataset, remedies)
-    findings = checks.run_checks(dataset, pictures(folder), settings)
+    intake, remedies = load(folder), list(remedies)
+    keys = [key for each in remedies if each.kind == "add" for key in each.files]
+    added = {key: load_added(folder, key) for key in keys}
+    dataset = apply(intake.dataset, remedies, added)
+    if added:  # they may look the same as pictures that were there before
+        dataset, findings = checks.examine(dataset, pictures(folder), settings)
+    else:
+        findings = checks.run_checks(dataset, pictures(folder), settings)
     return intake.model_copy(
         update={"dataset": dataset, "findings": _ordered(intake.notes + findings)}
     )
@@ -140,6 +152,61 @@ def group(intake: Intake, by: str, table: Path | None = None) -> Intake:
     dataset = grouping.group(dataset, by)
     findings = _ordered((checks.describe_groups(dataset), *intake.findings))
     return intake.model_copy(update={"dataset": dataset, "findings": findings})
+
+
+def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
+    """Move the pictures of an intake folder into another one, which they are not yet part of.
+
+    Args:
+        folder: of the intake.
+        addition: the other intake folder; deleted.
+        label: class of all its pictures; empty to keep their classes.
+
+    Returns:
+        The remedy that makes them part of it.
+
+    Raises:
+        BadDataset: a folder is unfinished or damaged, or there are no pictures to add.
+        LimitExceeded: there would be too many classes or pictures.
+    """
+    more, key = load(addition).dataset, addition.name
+    if not more.examples:
+        why = ". ".join(f"{each.name}: {each.reason}" for each in more.skipped[:1])
+        raise BadDataset(f"No readable pictures in what was added. {why}".strip())
+    keys = [path.stem.removeprefix(ADDED) for path in folder.glob(f"{ADDED}*")]
+    prefix = f"added {len(keys) + 1}/"  # names are unique
+    examples = tuple(
+        each.model_copy(update={"name": prefix + each.name, "path": f"{key}/{each.path}"})
+        for each in more.examples
+    )
+    classes = (label,) if label else more.classes
+    more = more.model_copy(update={"classes": classes, "examples": examples})
+    before = load(folder).dataset
+    everything = [before, *(load_added(folder, each) for each in keys), more]
+    counts = Counter(each.classes[e.label] for each in everything for e in each.examples)
+    check_limits(before.name, counts, settings)
+    pictures(addition).rename(pictures(folder) / key)
+    for path in (addition / THUMBNAILS).iterdir():
+        path.replace(folder / THUMBNAILS / path.name)
+    prints = [Fingerprints.load(path) for path in (pictures(folder), pictures(folder) / key)]
+    if prints[0] and prints[1]:  # otherwise they are computed again
+        prints[0].with_those_of(prints[1]).save(pictures(folder))
+    files.write_text(folder / f"{ADDED}{key}.json", more.model_dump_json())
+    files.remove(addition)
+    label = f"Add {count(len(examples), 'picture')} to {listed(classes)}"
+    return Remedy(kind="add", label=label, files=(key,))
+
+
+def load_added(folder: Path, key: str) -> Dataset:
+    """Pictures that were added to an intake later.
+
+    Raises:
+        BadDataset: there are none of this id.
+    """
+    try:
+        return Dataset.model_validate_json((folder / f"{ADDED}{key}.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BadDataset("The pictures that were added are gone. Upload them again.") from error
 
 
 def pictures(folder: Path) -> Path:

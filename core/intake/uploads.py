@@ -13,7 +13,7 @@ from core.checks import Finding
 from core.errors import LimitExceeded, UnknownModel
 from core.intake import Intake
 from core.jobs import JobFolder, enqueue, folders, quotas
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.settings import MEGABYTE, Settings
 from core.system.files import CHUNK
 
@@ -52,6 +52,7 @@ def store(
     *,
     by: str = "",
     unsorted: bool = False,
+    one_class: bool = False,
 ) -> Upload:
     """Store pictures as a zip and queue their examination.
 
@@ -62,6 +63,7 @@ def store(
         notes: findings to report along with those of the checks.
         by: id of the visitor; empty without visitors.
         unsorted: whether they have no classes, so that they are taken in by `core.labelling`.
+        one_class: whether folders do not matter, because all pictures are of one class.
 
     Raises:
         LimitExceeded: the queue is full, or the visitor has no space left.
@@ -74,8 +76,9 @@ def store(
             "name": name,
             "notes": [note.model_dump(mode="json") for note in notes],
             "unsorted": unsorted,
+            "one_class": one_class,
         }
-        enqueue(upload.path, Order(kind="intake", arguments=arguments), settings, by=by)
+        enqueue(upload.path, JobSpec(kind="intake", arguments=arguments), settings, by=by)
     return upload
 
 

@@ -30,7 +30,7 @@ from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
 
 FILE, FEATURES = "pile.json", "features.npy"
-FEWEST = 12
+MINIMUM_PICTURES = 12
 """Fewest pictures of a pile."""
 TEST_SHARE, TEST_LEAST, TEST_MOST_SHARE = 0.1, 30, 0.25
 """A tenth is the test set, but no fewer than 30 pictures, unless that is more than a quarter."""
@@ -149,7 +149,9 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
         fewest_classes=0,
     )
     _check_enough(dataset)
-    dataset = _without_copies(checks.examine(dataset, pictures, settings, progress)[0], pictures)
+    dataset = _without_duplicates(
+        checks.examine(dataset, pictures, settings, progress)[0], pictures
+    )
     _check_enough(dataset)
     embeddings = _embeddings(dataset, pictures, settings, progress)
     progress("Grouping pictures", 0, 1)
@@ -194,29 +196,29 @@ def found(settings: Settings, own: Callable[[Path], bool]) -> list[Path]:
 
 
 def _check_enough(dataset: Dataset) -> None:
-    if (found := len(dataset.examples)) < FEWEST:
+    if (found := len(dataset.examples)) < MINIMUM_PICTURES:
         raise BadDataset(
-            f"Expected at least {FEWEST} different pictures that can be read, found {found} in "
-            f"{dataset.name}. Add some."
+            f"Expected at least {MINIMUM_PICTURES} different pictures that can be read, found "
+            f"{found} in {dataset.name}. Add some."
         )
 
 
-def _without_copies(dataset: Dataset, pictures: Path) -> Dataset:
+def _without_duplicates(dataset: Dataset, pictures: Path) -> Dataset:
     """The dataset without pictures whose pixels equal those of one before them."""
     fingerprints = Fingerprints.load(pictures)
     assert fingerprints is not None  # `datasets.read` wrote them
     first: dict[str, str] = {}
     kept: list[Example] = []
-    copies: list[Skipped] = []
+    duplicates: list[Skipped] = []
     for example in dataset.examples:
         pixels = str(fingerprints.pixels[fingerprints.place[example.sha256]])
         if pixels in first:
-            copies.append(Skipped(name=example.name, reason=f"The same as {first[pixels]}."))
+            duplicates.append(Skipped(name=example.name, reason=f"The same as {first[pixels]}."))
         else:
             first[pixels] = example.name
             kept.append(example)
     return dataset.model_copy(
-        update={"examples": tuple(kept), "skipped": (*dataset.skipped, *copies)}
+        update={"examples": tuple(kept), "skipped": (*dataset.skipped, *duplicates)}
     )
 
 

@@ -57,9 +57,20 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
         if arguments.get("unsorted"):
             labelling.take_in(source, name, folder.path, settings, Counter(emit))
         else:
-            intake.take_in(source, name, folder.path, settings, Counter(emit), notes)
+            one_class = arguments.get("one_class", False)
+            taken = intake.take_in(
+                source,
+                name,
+                folder.path,
+                settings,
+                Counter(emit),
+                notes,
+                fewest_classes=0 if one_class else 2,
+                accept_one=True,
+            )
+            kept = len(taken.dataset.classes) == 1 and not one_class
     except NoClasses:
-        kept = True  # the page offers to label these pictures
+        kept = True  # the page offers to label them
         raise
     finally:
         # Its pictures have been extracted, or it is of no use: free the disk.
@@ -151,7 +162,7 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
         if folder.recorded().state is State.QUEUED and not folder.cancel_requested:
             folder.begin()
             try:
-                order = folder.order()
+                order = folder.spec()
                 logger.info("%s begins", order.kind)
                 WORK[order.kind](folder, settings, emit, order.arguments)
             except BaseException as error:

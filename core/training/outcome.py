@@ -31,6 +31,23 @@ def compared(kept: Kept, tuned: np.ndarray, head: np.ndarray, labels: np.ndarray
     return kept.model_copy(update=update | {"start_accuracy": accuracy})
 
 
+def too_few_errors(error: float, pictures: int, least: int) -> str | None:
+    """Why fine-tuning is left out; None if it may show a gain.
+
+    Args:
+        error: share of new pictures that the head predicts wrongly, from a cross-validation.
+        pictures: number of validation pictures.
+        least: `Unfreeze.least_errors`.
+    """
+    if error * pictures >= least:
+        return None
+    return (
+        f"Fine-tuning was left out: in cross-validation the head is right for "
+        f"{_percent(1 - error)} of the pictures, so {pictures:,} validation pictures could not "
+        "show a gain."
+    )
+
+
 def describe(kept: Kept) -> str:
     """What fine-tuning kept, with the validation accuracy before and after it."""
     after = _percent(kept.validation_accuracy)

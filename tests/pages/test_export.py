@@ -125,7 +125,7 @@ def test_a_press_orders_a_format_and_it_can_be_cancelled(
     visitor.open("reports", run=proven.id, view="Export")
     visitor.at.button("prepare saved-model").click()
     visitor.see()
-    assert proven.export_job.order().arguments == {"formats": ["saved-model"]}
+    assert proven.export_job.spec().arguments == {"formats": ["saved-model"]}
     assert visitor.buttons().count("Preparing") == 1
     assert "Trainings go first." in visitor.reads()
     visitor.press("Cancel")

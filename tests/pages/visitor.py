@@ -13,6 +13,7 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest, app_test
+from streamlit.testing.v1.element_tree import Selectbox
 
 from ui import frame
 
@@ -43,6 +44,19 @@ app_test.PagesManager = Entered
 # a test before has imported it: a quarter of a second every time, for what no page has a use.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 script_runner._clean_problem_modules = lambda: None
+
+
+def _index(box: Selectbox) -> int | None:
+    """Streamlit's, but a value that was typed is one of the options."""
+    if box.value is None:
+        return None
+    value = box.format_func(box.value)
+    if value not in box.options:
+        box.options.append(value)
+    return box.options.index(value)
+
+
+Selectbox.index = property(_index)
 
 
 class Storage(MemoryMediaFileStorage):

@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from core.labelling import LEFT_OUT, Labels
-from ui import gallery, text, widgets
+from ui import gallery, widgets
 from ui.pile import question
 
 STRIP = 8
@@ -62,30 +62,12 @@ def strip(labels: Labels, pictures: Sequence[int]) -> None:
 def choose(labels: Labels, pictures: Sequence[int]) -> None:
     """Pictures with a box each, and where the chosen ones are moved to."""
 
-    def key(picture: int) -> str:
-        return f"chosen {labels.pile.folder.name} {picture}"
-
-    def draw(picture: int) -> None:
-        name = labels.pile.pictures[picture].name
-        st.image(str(labels.pile.thumbnail(picture)), width=WIDTH, alt=name)
-        st.checkbox(text.plain(name, 20), key=key(picture), persist_state="session")
-
-    gallery.show(pictures, f"pile {pictures[:1]}", draw, width=100)
-    moved = [picture for picture in pictures if st.session_state.get(key(picture))]
-    target, move = st.columns([3, 1], vertical_alignment="bottom")
-    name = target.selectbox(
-        "Move the chosen pictures to",
+    gallery.choose(
+        pictures,
+        labels.pile.folder.name,
+        lambda picture: (labels.pile.thumbnail(picture), labels.pile.pictures[picture].name),
         [*labels.classes, LEFT_OUT],
-        format_func=_title,
-        accept_new_options=True,
-        key=f"target {pictures[:1]} {hash(tuple(labels.classes))}",
-    )
-    move.button(
-        f"Move {text.count(len(moved), 'picture')}",
-        disabled=not moved,
-        on_click=question.act,
-        args=(partial(labels.label, moved, name, single=True),),
-        width="stretch",
+        lambda moved, name: question.act(partial(labels.label, moved, name, single=True)),
     )
 
 

@@ -61,7 +61,7 @@ def offer_instead(refused: Upload, settings: Settings) -> None:
     archive = refused.path / uploads.ZIP
     if not archive.is_file():
         return
-    name = str(refused.job.order().arguments["name"])
+    name = str(refused.job.spec().arguments["name"])
 
     def move(path: Path) -> None:
         archive.replace(path)
@@ -123,13 +123,23 @@ def _go_to(pile_id: str) -> None:
 
 
 def _take(files: list[Uploaded], settings: Settings) -> Upload:
-    by = state.mark(settings)
-    if len(files) == 1 and sources.is_archive(files[0].name):
-        with files[0].open() as stream:
-            write = partial(uploads.copy, stream, settings=settings)
-            return uploads.store(write, sources.stem(files[0].name), settings, by=by, unsorted=True)
-    write = partial(unpacking.pack, _named(files), settings=settings)
-    return uploads.store(write, "Pictures", settings, by=by, unsorted=True)
+    only = len(files) == 1 and sources.is_archive(files[0].name)
+    name = sources.stem(files[0].name) if only else "Pictures"
+    write = packed(files, settings)
+    return uploads.store(write, name, settings, by=state.mark(settings), unsorted=True)
+
+
+def packed(files: list[Uploaded], settings: Settings) -> Callable[[Path], None]:
+    """What writes an archive, or loose files as one, for `uploads.store`."""
+
+    def write(path: Path) -> None:
+        if len(files) == 1 and sources.is_archive(files[0].name):
+            with files[0].open() as stream:
+                uploads.copy(stream, path, settings)
+        else:
+            unpacking.pack(_named(files), path, settings)
+
+    return write
 
 
 def _named(files: list[Uploaded]) -> Iterator[tuple[str, IO[bytes]]]:

@@ -58,7 +58,7 @@ def show(upload: Upload, examined: Intake) -> None:
             on_click=_undo,
             args=(upload, place),
         )
-    by_name = {example.name: example for example in upload.intake().dataset.examples}
+    by_name = {example.name: example for example in examined.dataset.examples}
     for finding in examined.findings:
         if finding.code == GROUPS:
             continue  # below the choice of groups

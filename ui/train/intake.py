@@ -20,7 +20,7 @@ from core.settings import Settings
 from ui import state, text, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
-from ui.train import camera, findings, grouping
+from ui.train import camera, classes, findings, grouping
 
 UNSORTED, CAMERA = "Unsorted", "Camera"
 UPLOAD_BY = ("Zip", "Folder", UNSORTED, CAMERA)  # without icons, to fit a phone
@@ -131,6 +131,8 @@ def examined(upload: Upload, settings: Settings) -> Intake | None:
     status = scheduling.status(upload.job, settings)
     if status.state is State.FINISHED:
         try:
+            if not classes.complete(upload, settings):
+                return None
             return findings.resolved(upload, settings)
         except TuskerError as refusal:
             _unusable(str(refusal))
@@ -155,7 +157,7 @@ def leave() -> None:
         st.query_params.pop(name, None)
 
 
-def show(upload: Upload, examined: Intake) -> bool:
+def show(upload: Upload, examined: Intake, settings: Settings) -> bool:
     """Classes, sample pictures and findings. Returns whether a model can be trained on them."""
     dataset = examined.dataset
     megabytes = sum(example.size for example in dataset.examples) / 1024**2
@@ -167,6 +169,7 @@ def show(upload: Upload, examined: Intake) -> bool:
     )
     change.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
     findings.show(upload, examined)
+    classes.change(upload, examined, settings)
     grouping.offer(upload, examined)
     widgets.skipped(dataset.skipped)
     if len(dataset.classes) > UNFOLDED:

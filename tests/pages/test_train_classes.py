@@ -1,0 +1,104 @@
+"""Changes of classes and pictures on the Train page, before anything is trained."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from core import intake
+from core.dataset import Dataset
+from core.errors import BadDataset
+from core.intake import choices, uploads
+from core.intake.uploads import Upload
+from core.settings import Settings
+from tests.pages.visitor import Visitor
+from tests.shapes import draw, encoded, shapes_zip
+
+
+def picture(label: int, number: int) -> bytes:
+    return encoded(draw(label, size=64, seed=1000 * label + number))
+
+
+def packed(**classes: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for label, (name, number) in enumerate(classes.items()):
+            for each in range(number):
+                archive.writestr(f"{name}/{each}.png", picture(label, each))
+    return out.getvalue()
+
+
+def resolved(visitor: Visitor, host: Settings) -> Dataset:
+    upload = uploads.get(host, visitor.at.query_params["upload"])
+    made = choices.read(upload.path)
+    return intake.apply_remedies(upload.path, made.remedies, host).dataset
+
+
+def counts(dataset: Dataset) -> dict[str, int]:
+    return {name: dataset.count(label) for label, name in enumerate(dataset.classes)}
+
+
+def test_an_upload_of_one_class_gets_a_second_one_and_pictures_are_moved(
+    visitor: Visitor, host: Settings
+) -> None:
+    visitor.open("train").give(("flowers.zip", packed(rose=5)))
+    visitor.until(lambda: "At least two classes are needed" in visitor.reads())
+    assert "Group and label these pictures here" in visitor.buttons()
+    assert "Start training" not in visitor.buttons()
+
+    visitor.fill("To the class", "tulip")
+    visitor.give(*((f"{number}.png", picture(1, number)) for number in range(4)))
+    visitor.until(lambda: "2 classes · 9 pictures" in visitor.reads())
+    assert "Add 4 pictures to tulip: done." in visitor.reads()
+    assert "Start training" in visitor.buttons()
+
+    names = [example.name for example in resolved(visitor, host).examples]
+    moved = next(box for box in visitor.at.checkbox if box.key.endswith(names[0]))
+    moved.check()
+    visitor.see().fill("Move the chosen pictures to", "tulip").press("Move 1 picture")
+    assert counts(resolved(visitor, host)) == {"rose": 4, "tulip": 5}
+
+    later = Visitor().open("train", upload=visitor.at.query_params["upload"])
+    assert "Move 1 picture to tulip: done." in later.reads(), "a reload forgets nothing"
+    later.at.button(key="undo 0").click()
+    later.see()
+    assert "Start training" not in later.buttons()
+    assert counts(resolved(later, host)) == {"rose": 4, "tulip": 1}
+
+
+def test_added_pictures_that_cannot_be_used_are_refused_and_nothing_else_is_lost(
+    visitor: Visitor, upload: Upload
+) -> None:
+    visitor.open("train", upload=upload.id)
+    before = visitor.reads()
+    visitor.fill("To the class", "tulip").give(("notes.txt", b"no picture"))
+    visitor.until(lambda: "No readable pictures" in visitor.reads())
+    assert "Start training" in visitor.buttons()
+    assert "4 classes" in before and "4 classes" in visitor.reads()
+
+
+def test_an_edited_table_renames_merges_and_leaves_out(tmp_path: Path, settings: Settings) -> None:
+    folder = tmp_path / "upload"
+    taken = intake.take_in(shapes_zip(tmp_path, classes=4, per_class=4), "Shapes", folder, settings)
+    one, two, three, four = taken.dataset.classes
+    edits = {
+        0: {"Class": "  Disc "},
+        1: {"Class": three},
+        3: {"Include": False},
+        2: {"Class": three},
+    }
+    remedies = choices.edited(taken.dataset.classes, edits)
+    assert [remedy.label for remedy in remedies] == [
+        f"Rename {one} to Disc",
+        f"Merge {two} into {three}",
+        f"Leave out {four}",
+    ]
+    made = choices.Choices().changing(*remedies)
+    after = intake.apply_remedies(folder, made.remedies, settings).dataset
+    assert counts(after) == {"Disc": 4, three: 8}
+    assert len(after.skipped) == 4
+    undone = intake.apply_remedies(folder, made.without(1).remedies, settings).dataset
+    assert counts(undone) == {"Disc": 4, two: 4, three: 4}
+    with pytest.raises(BadDataset, match="folder"):
+        choices.edited(taken.dataset.classes, {0: {"Class": "a/b"}})

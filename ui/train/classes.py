@@ -1,0 +1,147 @@
+"""Step 1 of training: rename, merge and leave out classes, move pictures, and add more."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from core import intake
+from core.archive import sources
+from core.checks import Remedy
+from core.dataset import class_names
+from core.errors import TuskerError
+from core.intake import Intake, choices, uploads
+from core.intake.uploads import Upload
+from core.jobs import State, scheduling
+from core.settings import Settings
+from ui import gallery, state, widgets
+from ui.internals import Uploaded
+from ui.pile import page as pile
+
+OWN = "Named by the folders of a zip"
+"""The class of pictures that bring their own."""
+
+
+def complete(upload: Upload, settings: Settings) -> bool:
+    """Whether no further pictures are being examined; those that have been are taken in."""
+    made = choices.read(upload.path)
+    if not made.arriving:
+        return True
+    remedies: list[Remedy] = []
+    with widgets.keep_refusal(state.CHANGE_REFUSAL):
+        more = uploads.get(settings, made.arriving)
+        status = scheduling.status(more.job, settings)
+        if not status.state.ended:
+            widgets.watch(more.job, settings, "upload")
+            return False
+        if status.state is not State.FINISHED:
+            raise TuskerError(status.sentence)
+        with st.spinner("Adding pictures …"):
+            remedies = [intake.add(upload.path, more.path, made.arriving_class, settings)]
+    made = choices.read(upload.path).model_copy(update={"arriving": "", "arriving_class": ""})
+    made.changing(*remedies).write(upload.path)
+    return True
+
+
+def change(upload: Upload, examined: Intake, settings: Settings) -> None:
+    """A fold with all that can be changed; nothing on disk is, and everything can be undone."""
+    dataset = examined.dataset
+    names, alone = dataset.classes, len(dataset.classes) < 2
+    widgets.show_refusal(state.CHANGE_REFUSAL)
+    with st.expander("Change classes and pictures", icon=":material/edit:", expanded=alone):
+        key = f"classes {upload.id} {hash((names, len(dataset.examples)))}"
+        st.data_editor(
+            {
+                "Class": list(names),
+                "Pictures": [dataset.count(label) for label in range(len(names))],
+                "Include": [True] * len(names),
+            },
+            column_config={"Class": st.column_config.TextColumn(max_chars=class_names.LONGEST)},
+            disabled=["Pictures"],
+            hide_index=True,
+            key=key,
+            on_change=_edit,
+            args=(upload, names, key),
+        )
+        st.caption("Double-click a name to change it. Two classes with the same name are merged.")
+        add, move = st.tabs(["Add pictures", "Move pictures"])
+        with add:
+            _add(upload, names, settings)
+        with move:
+            _move(upload, examined)
+    if alone:
+        pile.offer_instead(upload, settings)
+
+
+def _edit(upload: Upload, names: tuple[str, ...], key: str) -> None:
+    with widgets.keep_refusal(state.CHANGE_REFUSAL):
+        changes = st.session_state[key]["edited_rows"]
+        _apply(upload, *choices.edited(names, changes))
+
+
+def _apply(upload: Upload, *remedies: Remedy) -> None:
+    choices.read(upload.path).changing(*remedies).write(upload.path)
+
+
+def _add(upload: Upload, names: tuple[str, ...], settings: Settings) -> None:
+    label = st.selectbox(
+        "To the class",
+        [*names, OWN],
+        index=None,
+        placeholder="A class, also a new one",
+        accept_new_options=True,
+        key=f"add to {hash(names)}",
+    )
+    if label is not None:
+        widgets.uploader(
+            "Pictures, or a zip of them",
+            "added pictures",
+            lambda files: _take(upload, names, "" if label == OWN else label, files, settings),
+            accept_multiple_files=True,
+            max_upload_size=settings.archive_megabytes,
+        )
+
+
+def _take(
+    upload: Upload,
+    names: tuple[str, ...],
+    label: str,
+    files: list[Uploaded],
+    settings: Settings,
+) -> None:
+    with widgets.keep_refusal(state.CHANGE_REFUSAL):
+        label = label and choices.named(label, names)
+        more = uploads.store(
+            pile.packed(files, settings),
+            sources.stem(files[0].name),
+            settings,
+            by=state.mark(settings),
+            one_class=bool(label),
+        )
+        made = choices.read(upload.path)
+        arriving = {"arriving": more.id, "arriving_class": label}
+        made.model_copy(update=arriving).write(upload.path)
+
+
+def _move(upload: Upload, examined: Intake) -> None:
+    dataset = examined.dataset
+    chosen = st.selectbox(
+        "Pictures of the class", dataset.classes, key=f"move from {hash(dataset.classes)}"
+    )
+    if chosen is None:
+        return
+    label = dataset.classes.index(chosen)
+    examples = {each.name: each for each in dataset.examples if each.label == label}
+    gallery.choose(
+        list(examples),
+        upload.id,
+        lambda name: (intake.thumbnail(upload.path, examples[name]), name),
+        [*(name for name in dataset.classes if name != chosen), ""],
+        partial(_moved, upload, dataset.classes),
+    )
+
+
+def _moved(upload: Upload, classes: tuple[str, ...], names: list[str], label: str) -> None:
+    with widgets.keep_refusal(state.CHANGE_REFUSAL):
+        _apply(upload, choices.moved(names, label, classes))
