@@ -23,20 +23,15 @@ def describe(estimate: Estimate | None, *, percent: bool = True) -> str:
     return f"{value} % ({low}–{high})" if percent else f"{value} ({low}–{high})"
 
 
-def undefined(report: Report, *, shown: int = 3) -> str:
-    """Which figures are undefined for want of pictures or predictions, or an empty string.
-
-    Args:
-        report: of an evaluation.
-        shown: names of classes that are listed.
-    """
+def undefined(report: Report) -> str:
+    """Which figures are undefined for want of pictures or predictions, or an empty string."""
     classes = len(report.per_class)
     missing = {
         metric: [row.name for row in report.per_class if getattr(row, metric) is None]
         for metric in ("recall", "precision")
     }
     parts = [
-        f"{metric} of {prose.listed(names, shown)}, {why}"
+        f"{metric} of {prose.listed(names)}, {why}"
         for (metric, names), why in zip(
             missing.items(),
             ("without pictures in the test set", "which the model predicts for none"),
