@@ -66,15 +66,32 @@ def rounded(value: float, digits: int) -> str:
     return str(Decimal(f"{value:.9f}").quantize(step, ROUND_HALF_UP))
 
 
-def difference(estimate: Estimate, *, percent: bool = True) -> str:
-    """A difference with its interval: `+13 points (−2 to +28)`, or `+0.13 (−0.02 to +0.28)`."""
+def share(value: float) -> str:
+    """A probability or share as text: `85 %`, with a decimal near the ends, never a false 100."""
+    if 0 < value < 0.001:
+        return "< 0.1 %"
+    if 0.999 < value < 1:
+        return "> 99.9 %"
+    near = 0 < value < 0.01 or 0.99 < value < 1
+    return f"{rounded(100 * value, 1 if near else 0)} %"
+
+
+def percent(value: float | None) -> str:
+    """A measured share: `93.5 %`, `100 %`, `–` where there is none."""
+    if value is None:
+        return "–"
+    return f"{rounded(100 * value, 0 if value in (0, 1) else 1)} %"
+
+
+def difference(estimate: Estimate) -> str:
+    """A difference with its interval: `+13 points (−2 to +28)`."""
     value, low, high = (
         f"{float(figure):+.{len(figure.partition('.')[2])}f}".replace("-", "−")
         if float(figure)
         else figure.lstrip("-")
-        for figure in figures(estimate, percent=percent)
+        for figure in figures(estimate)
     )
-    return f"{value}{' points' if percent else ''} ({low} to {high})"
+    return f"{value} points ({low} to {high})"
 
 
 def promise(level: float) -> str:
