@@ -15,6 +15,7 @@ from core.errors import BadDataset, Cancelled, TuskerError
 from core.estimating import unit_costs
 from core.evaluation.differences import holm, sign_flip
 from core.evaluation.intervals import gain, share
+from core.images import Scale
 from core.model.classifier import opened
 from core.settings import Settings
 from core.training import cache, cross_validation, engines, features
@@ -83,7 +84,7 @@ def compare(
     for row in available(settings):
         try:
             correct[row.name] = _correct(
-                row, examples, labels, pictures, config, settings, progress
+                row, examples, labels, pictures, dataset.scale, config, settings, progress
             )
         except Cancelled:
             raise
@@ -109,6 +110,7 @@ def _correct(
     examples: Sequence[Example],
     labels: np.ndarray,
     pictures: Path,
+    scale: Scale,
     config: TrainingConfig,
     settings: Settings,
     progress: Progress,
@@ -134,6 +136,7 @@ def _correct(
             opened_cache,
             seed=config.seed,
             crop=config.crop,
+            scale=scale,
             progress=lambda done, total: report("extracting features", done, total),
         )
     probabilities = cross_validation.out_of_fold(

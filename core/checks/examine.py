@@ -100,7 +100,7 @@ def _fingerprints(
     fingerprints = Fingerprints.load(pictures)
     if fingerprints is None or any(e.sha256 not in fingerprints.place for e in dataset.examples):
         fingerprints = Fingerprints.of(
-            [fingerprint(pictures / e.path, settings) for e in dataset.examples]
+            [fingerprint(pictures / e.path, settings, dataset.scale) for e in dataset.examples]
         )
         fingerprints.save(pictures)
     try:

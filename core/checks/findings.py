@@ -33,13 +33,13 @@ class Remedy(BaseModel, frozen=True):
             of `classes` into the first; `read_as` takes the classes from nested folders by
             `reading`; `rename` gives `classes` the names `names`, which may be those of others;
             `move` moves `files` to the class in `classes`; `add` adds the pictures whose id is in
-            `files`.
+            `files`; `unstretch` reads pictures of more than 8 bits as their files declare.
         label: of the button.
         files: `Example.name` of each.
         classes: names of classes.
     """
 
-    kind: Literal["leave_out", "merge", "read_as", "rename", "move", "add"]
+    kind: Literal["leave_out", "merge", "read_as", "rename", "move", "add", "unstretch"]
     label: str
     files: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
@@ -121,9 +121,16 @@ def apply(
     kept = [each.model_copy(update={"label": place[name]}) for each, name in pairs if name]
     skipped += [Skipped(name=example.name, reason=LEFT_OUT) for example, name in pairs if not name]
     renamed = any(remedy.kind == "rename" for remedy in remedies)
-    notes = tuple(note for note in dataset.notes if not (renamed and note.encodings))
+    plain = any(remedy.kind == "unstretch" for remedy in remedies)
+    notes = tuple(
+        note
+        for note in dataset.notes
+        if not (renamed and note.encodings) and not (plain and note.stretched)
+    )
+    scale = dataset.scale
     return dataset.model_copy(
         update={
+            "scale": scale.model_copy(update={"gain": 1.0}) if plain else scale,
             "classes": names,
             "examples": tuple(kept),
             "skipped": tuple(skipped),
@@ -166,6 +173,8 @@ def from_note(note: Note, dataset: Dataset) -> Finding:
             classes=dataset.classes,
             names=tuple(names),
         )
+    elif note.stretched:
+        remedy = Remedy(kind="unstretch", label="Do not stretch them")
     severity = Severity.WARNS if note.warns else Severity.INFORMS
     return Finding(severity=severity, code=note.code, sentence=note.sentence, remedy=remedy)
 

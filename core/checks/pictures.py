@@ -164,7 +164,7 @@ def _property(
 
 
 def nearly_black(case: CheckInput) -> Finding | None:
-    """Many pictures nearly black: their values are probably far below the white of their files."""
+    """Many pictures nearly black, which reading did not stretch: their files have 8 bits."""
     places = np.flatnonzero(_is_black(case)).tolist()
     if not places:
         return None
@@ -172,9 +172,8 @@ def nearly_black(case: CheckInput) -> Finding | None:
         severity=Severity.WARNS,
         code="black",
         sentence=f"{len(places):,} of {count(len(case.dataset.examples))} are nearly black, so a "
-        "model sees little in them. Cameras with 10 to 14 bits often write files of 16 bits: "
-        "multiply the values of all pictures by the same factor, 16 for 12 bits, and save them "
-        "again. Do the same with the pictures that you predict.",
+        "model sees little in them. Export them from the camera's files again, all stretched by "
+        "the same factor, and do the same with the pictures that you predict.",
         files=_names(case, [places]),
     )
 

@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 
 from core.archive.unpacking import Skipped
 from core.dataset.layout import Reading, Split
+from core.images import AS_DECLARED, Scale
 
 
 class Example(BaseModel, frozen=True):
@@ -48,6 +49,7 @@ class Note(BaseModel, frozen=True):
         warns: whether it may be wrong or lose something.
         reading: the other way to read nested folders, to be offered.
         encodings: in which the names can be read, the one that was used first.
+        stretched: whether it says that all pictures were stretched, which can be undone.
     """
 
     code: str
@@ -55,6 +57,7 @@ class Note(BaseModel, frozen=True):
     warns: bool = False
     reading: Reading | None = None
     encodings: tuple[str, ...] = ()
+    stretched: bool = False
 
 
 class Column(BaseModel, frozen=True):
@@ -76,6 +79,7 @@ class Dataset(BaseModel, frozen=True):
         predefined: whether the folders define the split.
         grouped_by: what the `group_name` of the pictures was taken from, as in `grouping`; empty if
             the visitor chose no groups.
+        scale: of pictures of more than 8 bits.
         columns: of tables among the files; not stored with the dataset.
     """
 
@@ -86,6 +90,7 @@ class Dataset(BaseModel, frozen=True):
     predefined: bool = False
     notes: tuple[Note, ...] = ()
     grouped_by: str = ""
+    scale: Scale = AS_DECLARED
     columns: tuple[Column, ...] = Field((), exclude=True)
 
     def count(self, label: int, split: Split | None = None) -> int:

@@ -40,6 +40,7 @@ class Fingerprint:
         thumbnail: JPEG bytes.
         day, device: when and with what it was taken, as by `images.tags.capture`.
         cut_short: whether the end of the file is missing.
+        depth: its values as stored, if it has more than 8 bits.
     """
 
     sha256: str
@@ -55,6 +56,7 @@ class Fingerprint:
     day: str
     device: str
     cut_short: bool
+    depth: images.Depth | None
 
 
 @dataclass(frozen=True)
@@ -124,13 +126,15 @@ class Fingerprints:
             return None
 
 
-def fingerprint(path: Path, limits: Settings) -> Fingerprint:
+def fingerprint(
+    path: Path, limits: Settings, scale: images.Scale = images.AS_DECLARED
+) -> Fingerprint:
     """Decode a picture once, at reduced size where its format allows, and measure it.
 
     Raises:
         BadImage: as in `images.decode`.
     """
-    decoded = images.decode_with_info(path, shorter_edge=EDGE, limits=limits)
+    decoded = images.decode_with_info(path, shorter_edge=EDGE, limits=limits, scale=scale)
     pixels = hashlib.blake2b(digest_size=16)
     pixels.update(f"{decoded.width} {decoded.height} {decoded.pixels.shape}".encode())
     pixels.update(np.ascontiguousarray(decoded.pixels).data)
@@ -153,6 +157,7 @@ def fingerprint(path: Path, limits: Settings) -> Fingerprint:
         day=decoded.day,
         device=decoded.device,
         cut_short=decoded.cut_short,
+        depth=decoded.depth,
     )
 
 

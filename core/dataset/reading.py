@@ -19,10 +19,11 @@ from core.archive.unpacking import (
     empty_folders,
     extract,
 )
-from core.dataset import interpretation, layout, tables
+from core.dataset import interpretation, layout, scaling, tables
 from core.dataset.examples import Dataset, Example, Note
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
 from core.errors import BadImage, LimitExceeded
+from core.images import AS_DECLARED, Scale
 from core.settings import Settings
 from core.system import threads
 
@@ -41,11 +42,13 @@ def read(
     thumbnails: Path | None = None,
     fewest_classes: int = 2,
     accept_one: bool = False,
+    scale: Scale | None = None,
 ) -> Dataset:
     """Read a zip of class folders, or a folder of them in place.
 
-    Each picture is decoded once. Unreadable files are listed in `skipped`. Fingerprints of the
-    pictures are written to the pictures folder, for `checks.examine`.
+    Each picture is decoded once, and again if the others decide how it is scaled. Unreadable files
+    are listed in `skipped`. Fingerprints of the pictures are written to the pictures folder, for
+    `checks.examine`.
 
     Args:
         source: a zip or a folder.
@@ -57,6 +60,7 @@ def read(
         fewest_classes: that are accepted; one is enough to evaluate a model on. With 0, folders do
             not matter, and all pictures get one class without a name.
         accept_one: whether one class is accepted where no labels of several are found.
+        scale: of pictures of more than 8 bits; None to find one for this dataset.
 
     Raises:
         BadArchive: the zip is damaged or unsafe.
@@ -68,9 +72,28 @@ def read(
         files, base = _walk(source, pictures, settings), None
     else:
         files, base = extract(source, pictures, settings, progress), pictures
-    results = _fingerprint(files.members, thumbnails, settings, deadline, progress)
+    members = files.members
+    results = _fingerprint(members, thumbnails, settings, deadline, progress, scale or AS_DECLARED)
+    notes: tuple[Note, ...] = ()
+    if scale is None:
+        depths = [None if isinstance(result, str) else result.depth for result in results]
+        scale = scaling.of(depths)
+        notes = scaling.notes(scale)
+        again = [n for n, each in enumerate(depths) if each and scaling.changes(scale, each)]
+        chosen = [members[n] for n in again]
+        scaled = _fingerprint(chosen, thumbnails, settings, deadline, progress, scale)
+        for n, result in zip(again, scaled, strict=True):
+            results[n] = result
     dataset = _assemble(
-        name or source.name, files, results, settings, base, fewest_classes, accept_one
+        name or source.name,
+        files,
+        results,
+        settings,
+        base,
+        fewest_classes,
+        accept_one,
+        scale,
+        notes,
     )
     pictures.mkdir(parents=True, exist_ok=True)
     Fingerprints.of([r for r in results if isinstance(r, Fingerprint)]).save(pictures)
@@ -126,12 +149,13 @@ def _fingerprint(
     settings: Settings,
     deadline: float,
     progress: Progress | None,
+    scale: Scale,
 ) -> list[Fingerprint | str]:
     """Decode all files on a few threads: the fingerprint of each, or why there is none."""
 
     def work(member: Member) -> Fingerprint | str:
         try:
-            result = fingerprint(member.path, settings)
+            result = fingerprint(member.path, settings, scale)
         except BadImage as error:
             return str(error)
         if thumbnails:
@@ -169,6 +193,8 @@ def _assemble(
     base: Path | None,
     fewest_classes: int,
     accept_one: bool,
+    scale: Scale,
+    notes: tuple[Note, ...],
 ) -> Dataset:
     """Assign readable pictures to classes; paths are relative to `base` if given."""
     readable: list[tuple[Member, Fingerprint]] = []
@@ -181,11 +207,11 @@ def _assemble(
         else:
             readable.append((member, result))
     names = [member.name for member, _ in readable]
-    notes: tuple[Note, ...] = ()
     if fewest_classes:
-        inferred, notes = interpretation.interpret(
+        inferred, more = interpretation.interpret(
             name, names, others, files, fewest_classes, accept_one
         )
+        notes += more
     else:
         inferred = layout.Layout((layout.Assignment(),) * len(names))
     notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
@@ -224,6 +250,7 @@ def _assemble(
         skipped=tuple(skipped),
         predefined=inferred.predefined,
         notes=notes,
+        scale=scale,
         columns=tables.columns([example.name for example in examples], others),
     )
 

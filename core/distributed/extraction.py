@@ -20,6 +20,7 @@ from core import backbones
 from core.dataset import Example
 from core.distributed import connection, cores
 from core.errors import TuskerError
+from core.images import Scale
 from core.settings import MEGABYTE
 from core.training import features
 from core.training.cache import view_keys
@@ -62,7 +63,8 @@ def extract_on_cluster(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    keys = view_keys(augmentation, context.config.seed, context.config.crop)
+    config = context.config
+    keys = view_keys(augmentation, config.seed, config.crop, context.dataset.scale)
     arrays = [features.open_arrays(context.cache, engine, key) for key in keys]
     missing = list(
         {e.sha256: e for e in examples if any(e.sha256 not in array for array in arrays)}.values()
@@ -86,6 +88,7 @@ def extract_shard(
     augmentation: Augmentation,
     seed: int,
     crop: float,
+    scale: Scale,
     cut: str | None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Extract the features of a shard on one core, as the training itself would.
@@ -94,7 +97,7 @@ def extract_shard(
         pictures: SHA-256 and content of each.
         model: content of the LiteRT file.
         row: name of the backbone.
-        augmentation, seed, crop: as for `features.extract`.
+        augmentation, seed, crop, scale: as for `features.extract`.
         cut: name of the layer whose activation is kept; None for none.
 
     Returns:
@@ -112,7 +115,7 @@ def extract_shard(
             engine = LitertEngine(Path(file.name), "", cut, callers=1)
         for sha256, content in pictures:
             views = features.render_views(
-                content, sha256, numbers, backbone, augmentation, seed, crop
+                content, sha256, numbers, backbone, augmentation, seed, crop, scale
             )
             embedding, activation = engine.run(np.stack(views))
             embeddings.append(embedding)
@@ -176,6 +179,7 @@ class _SharedPass:
             self.augmentation,
             config.seed,
             config.crop,
+            self.context.dataset.scale,
             self.engine.cut,
         )
         self.sent[ref] = examples
@@ -192,6 +196,7 @@ class _SharedPass:
             self.context.cache,
             seed=self.context.config.seed,
             crop=self.context.config.crop,
+            scale=self.context.dataset.scale,
             progress=lambda done, _: self.progress(self.done + done, self.total),
         )
         self.done += len(examples)

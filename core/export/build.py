@@ -204,8 +204,8 @@ class _Source:
             examples = self.run.dataset().of("train")
             places = _evenly(len(examples), CALIBRATION_PICTURES)
             paths = [self.pictures / examples[place].path for place in places]
-        size, crop = self.model.size, self.model.crop
-        return np.stack([images.decode_and_crop(path, size, crop) for path in paths])
+        size, crop, scale = self.model.size, self.model.crop, self.model.scale
+        return np.stack([images.decode_and_crop(path, size, crop, scale) for path in paths])
 
 
 def _write(form: Format, source: _Source, path: Path) -> str | None:

@@ -114,6 +114,7 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset) -> str:
         config=config,
         size=model.size,
         crop=model.crop,
+        scale=model.scale,
         classes=_list_literal("CLASSES", model.classes),
         nested=any("/" in name for name in model.classes),
         heif=any(example.format == "HEIF" for example in dataset.examples),

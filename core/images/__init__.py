@@ -4,24 +4,24 @@ Nothing else decodes files from outside.
 """
 
 from core.images.budget import BUDGET
-from core.images.decoding import (
-    crop_and_resize,
-    decode,
-    decode_and_crop,
-    decode_with_info,
-    thumbnail,
-)
+from core.images.cropping import crop_and_resize, thumbnail
+from core.images.decoding import decode, decode_and_crop, decode_with_info
+from core.images.depth import AS_DECLARED, Depth, Scale, usual_range
 from core.images.pixels import laplacian
 from core.images.silence import silence_libtiff
 
 silence_libtiff()
 
 __all__ = [
+    "AS_DECLARED",
     "BUDGET",
+    "Depth",
+    "Scale",
     "crop_and_resize",
     "decode",
     "decode_and_crop",
     "decode_with_info",
     "laplacian",
     "thumbnail",
+    "usual_range",
 ]

@@ -1,4 +1,4 @@
-"""Decode untrusted pictures to upright RGB, and crop and resize them.
+"""Decode untrusted pictures to upright RGB.
 
 Nothing else decodes files from outside.
 """
@@ -18,8 +18,10 @@ from core import settings
 from core.errors import BadImage, NotEnoughResources
 from core.images import headers, tags
 from core.images.budget import BUDGET
+from core.images.cropping import crop_and_resize, fitted
+from core.images.depth import AS_DECLARED, Depth, Scale, declared_range, depth_of
 from core.images.headers import SHARES, area, check_size
-from core.images.pixels import COLOUR_MAP, declared_range, is_nearly_whole, to_rgb
+from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
 from core.settings import MEGABYTE, Settings
 
 # Untrusted files reach the code of these plugins, so only common formats are enabled.
@@ -62,7 +64,8 @@ class DecodedImage:
         format: Pillow's name, such as `JPEG`.
         width, height: of the whole picture, upright, in pixels.
         day, device: when and with what it was taken, as by `tags.capture`.
-    cut_short: whether the end of the file is missing, with up to 5 % of the picture.
+        cut_short: whether the end of the file is missing, with up to 5 % of the picture.
+        depth: its values as stored, if it has more than 8 bits.
     """
 
     pixels: np.ndarray
@@ -72,26 +75,31 @@ class DecodedImage:
     day: str
     device: str
     cut_short: bool
+    depth: Depth | None
 
 
 class _Loaded(NamedTuple):
-    """A picture as stored; `size` is its full size, `declared` the values of black and white."""
+    """A picture as stored; `size` is its full size."""
 
     image: Image.Image
     kind: str
     size: tuple[int, int]
     turn: int
-    declared: tuple[float, float] | None
+    depth: Depth | None
     cut_short: bool
 
 
 def decode(
-    source: bytes | Path, *, shorter_edge: int | None = None, limits: Settings | None = None
+    source: bytes | Path,
+    *,
+    shorter_edge: int | None = None,
+    limits: Settings | None = None,
+    scale: Scale = AS_DECLARED,
 ) -> np.ndarray:
     """Decode a picture; the format is detected by content.
 
-    EXIF orientation is applied; CMYK, grey and palettes are converted to RGB, 16 bits are scaled
-    to 8, transparency is blended with white, and animations give their first frame. A JPEG
+    EXIF orientation is applied; CMYK, grey and palettes are converted to RGB, more than 8 bits are
+    scaled to 8, transparency is blended with white, and animations give their first frame. A JPEG
     beyond the pixel limit, or a progressive one of over 18 million pixels, is decoded at half its
     size, to stay within 200 MB.
 
@@ -100,6 +108,7 @@ def decode(
         shorter_edge: minimum length of the shorter edge in pixels; if given, a JPEG may be decoded
             at 1/2, 1/4 or 1/8 of its size.
         limits: settings to use instead of the environment's.
+        scale: of pictures of more than 8 bits.
 
     Returns:
         (h, w, 3) uint8 RGB.
@@ -108,45 +117,40 @@ def decode(
         BadImage: the file is no picture, damaged or beyond the limits.
         NotEnoughResources: this process decodes too many other pictures.
     """
-    return decode_with_info(source, shorter_edge=shorter_edge, limits=limits).pixels
+    info = decode_with_info(source, shorter_edge=shorter_edge, limits=limits, scale=scale)
+    return info.pixels
 
 
 def decode_with_info(
-    source: bytes | Path, *, shorter_edge: int | None = None, limits: Settings | None = None
+    source: bytes | Path,
+    *,
+    shorter_edge: int | None = None,
+    limits: Settings | None = None,
+    scale: Scale = AS_DECLARED,
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
     limits = limits or settings.load()
     with _refusals(), _opened(source, limits) as file, ExitStack() as held:
-        image, kind, (width, height), turn, declared, cut = _load_checked(
+        image, kind, (width, height), turn, deep, cut = _load_checked(
             file, shorter_edge, limits, held
         )
-        pixels = to_rgb(image, kind, declared)
+        pixels = to_rgb(image, kind, deep, scale)
         day, device = tags.capture(image.info)
         del image  # rotating makes another copy
     if turn >= 5:
         width, height = height, width
-    return DecodedImage(_turned(pixels, turn), kind, width, height, day, device, cut)
+    return DecodedImage(_turned(pixels, turn), kind, width, height, day, device, cut, deep)
 
 
-def crop_and_resize(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarray:
-    """Crop the central square and resize it in one step.
-
-    Equivalent to resizing the shorter edge to `size / crop` and then cropping the central `size`
-    pixels, which is how ImageNet models are evaluated.
+def decode_and_crop(
+    source: bytes | Path, size: int, crop: float = 1.0, scale: Scale = AS_DECLARED
+) -> np.ndarray:
+    """Decode and fit a picture, for training, evaluation and prediction alike.
 
     Args:
-        image: (h, w, 3) uint8.
-        size: edge of the result in pixels.
-        crop: edge of the square relative to the shorter edge, over 0 and up to 1.
-
-    Returns:
-        (size, size, 3) uint8.
-    """
-    return _fitted(Image.fromarray(image), size, crop)
-
-
-def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.ndarray:
-    """Decode and fit a picture, for training, evaluation and prediction alike.
+        source: bytes or path of the file.
+        size, crop: as in `crop_and_resize`.
+        scale: of pictures of more than 8 bits.
 
     Returns:
         (size, size, 3) uint8 RGB.
@@ -158,28 +162,11 @@ def decode_and_crop(source: bytes | Path, size: int, crop: float = 1.0) -> np.nd
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
     with _refusals(), _opened(source, limits) as file, ExitStack() as held:
-        image, kind, _, turn, declared, _ = _load_checked(file, shorter_edge, limits, held)
+        image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, limits, held)
         if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
-            return _fitted(image, size, crop)  # most pictures: no array of the whole is needed
-        pixels = to_rgb(image, kind, declared)
+            return fitted(image, size, crop)  # most pictures: no array of the whole is needed
+        pixels = to_rgb(image, kind, deep, scale)
     return crop_and_resize(_turned(pixels, turn), size, crop)
-
-
-def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
-    """Make a thumbnail.
-
-    Args:
-        image: (h, w, 3) uint8 RGB.
-        edge: maximum length of the longer edge in pixels.
-
-    Returns:
-        JPEG bytes without metadata.
-    """
-    small = Image.fromarray(image)
-    small.thumbnail((edge, edge), Image.Resampling.BICUBIC)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
 
 
 def _load_checked(
@@ -240,19 +227,11 @@ def _load_checked(
         turn = 1 if kind == "TIFF" else tags.orientation(opened.info)
         # A bare image, so that the buffers of the decoder are freed before the next copy.
         bare = opened._new(opened.im)
-        return _Loaded(bare, kind, size, turn, declared_range(opened), cut)
+        return _Loaded(bare, kind, size, turn, depth_of(bare, declared_range(opened)), cut)
 
 
 def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:
     return np.ascontiguousarray(_UPRIGHT[turn](pixels)) if turn in _UPRIGHT else pixels
-
-
-def _fitted(image: Image.Image, size: int, crop: float) -> np.ndarray:
-    width, height = image.size
-    edge = crop * min(height, width)
-    left, top = (width - edge) / 2, (height - edge) / 2
-    box = (left, top, left + edge, top + edge)
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
 
 
 @contextmanager

@@ -1,41 +1,43 @@
 """Convert loaded pictures of any mode to RGB arrays, and measure their sharpness."""
 
-import math
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage
+from core.images.depth import AS_DECLARED, Depth, Scale, usual_range
 
-SIXTEEN_BITS = 65_535.0
-OVERSHOOT = 1.01
-"""How far interpolation may have carried a value past white."""
 WHOLE = 0.95
 """Share of a picture that suffices if the end of its file is missing."""
 JPEG_ROWS = 16
 """Rows that the decoder of JPEG holds back until it has seen what follows."""
-_BITS, COLOUR_MAP, _BLACK, _WHITE = 258, 320, 340, 341  # tags of TIFF
+COLOUR_MAP = 320  # tag of TIFF
 STRIP_PIXELS = 1 << 20
 """Pixels converted at once, to avoid a second copy of the whole picture."""
 
 
 def to_rgb(
-    image: Image.Image, kind: str = "", declared: tuple[float, float] | None = None
+    image: Image.Image,
+    kind: str = "",
+    deep: Depth | None = None,
+    scale: Scale = AS_DECLARED,
 ) -> np.ndarray:
     """Pixels of a loaded picture, (h, w, 3) uint8.
 
     Args:
         image: as Pillow loaded it.
         kind: format of its file, Pillow's name.
-        declared: values of black and white, if the file says so; of more than 8 bits only.
+        deep: its values if it has more than 8 bits.
+        scale: of such values.
 
     Raises:
         BadImage: the mode cannot be converted.
     """
     width, height = image.size
-    convert = _converter(image, kind, declared)
+    convert = _converter(image, kind, deep, scale)
     pixels = np.empty((height, width, 3), np.uint8)
     rows = max(1, STRIP_PIXELS // max(width, 1))
     for top in range(0, height, rows):
@@ -57,21 +59,6 @@ def is_nearly_whole(opened: Image.Image, kind: str, scale: float) -> bool:
     return box is not None and box[3] >= WHOLE * opened.size[1] - late
 
 
-def declared_range(opened: Image.Image) -> tuple[float, float] | None:
-    """Values of black and white that a TIFF declares.
-
-    Source: TIFF 6.0, BitsPerSample; SMinSampleValue and SMaxSampleValue.
-    """
-    if not isinstance(opened, TiffImageFile):
-        return None
-    tags = opened.tag_v2
-    if _WHITE in tags:
-        low, high = float(np.min(tags.get(_BLACK, 0))), float(np.max(tags[_WHITE]))
-        if low < high < np.inf:
-            return low, high
-    return (0, 2.0 ** np.max(tags[_BITS]) - 1) if opened.mode.startswith("I;16") else None
-
-
 def laplacian(levels: np.ndarray) -> float:
     """Standard deviation of the Laplacian, a measure of sharpness.
 
@@ -91,12 +78,12 @@ def laplacian(levels: np.ndarray) -> float:
 
 
 def _converter(
-    image: Image.Image, kind: str, declared: tuple[float, float] | None
+    image: Image.Image, kind: str, deep: Depth | None, scale: Scale
 ) -> Callable[[Image.Image], np.ndarray]:
     """A function that converts strips of this picture to arrays that broadcast to (h, w, 3)."""
-    if image.mode[0] in "IF":
-        low, high = declared or _range(image, kind)
-        return lambda strip: _scaled(np.asarray(strip), low, high)
+    if deep is not None:
+        black, white = deep.declared or scale.undeclared or usual_range(*deep[:2], whole=deep.whole)
+        return lambda strip: _scaled(np.asarray(strip), black, (white - black) / scale.gain)
     if kind == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         # The fourth byte is unused in most bitmaps; a picture is never wholly invisible.
         return lambda strip: np.asarray(strip.convert("RGB"))
@@ -107,29 +94,9 @@ def _converter(
     return lambda strip: np.asarray(strip.convert("RGB"))
 
 
-def _range(image: Image.Image, kind: str) -> tuple[float, float]:
-    """Values of black and white in a picture of more than 8 bits.
-
-    PNG and PPM define them. TIFF does not for 32 bits: white is the smallest usual value that no
-    pixel exceeds, or else the brightest pixel.
-    """
-    if image.mode.startswith("I;16"):
-        return 0, SIXTEEN_BITS
-    low, high = np.asarray(image.getextrema(), np.float64).tolist()
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise BadImage("Some pixels are not finite numbers. Save the picture as 8-bit PNG.")
-    candidates = [255.0, SIXTEEN_BITS] if image.mode == "I" else [1.0, 255.0, SIXTEEN_BITS]
-    if kind in ("PPM", "PNG"):
-        candidates = [SIXTEEN_BITS] if image.mode == "I" else [1.0]
-    for white in candidates:
-        if low >= 0 and high <= OVERSHOOT * white:
-            return 0, white
-    return low, high
-
-
-def _scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Scale (h, w) numbers from `low` to `high` to (h, w, 1) uint8."""
-    grey = (values.astype(np.float32) - low) * (255 / (high - low or 1))
+def _scaled(values: np.ndarray, black: float, span: float) -> np.ndarray:
+    """Scale (h, w) numbers from `black` to `black + span` to (h, w, 1) uint8."""
+    grey = (values.astype(np.float32) - black) * (255 / span)
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None]
 
 

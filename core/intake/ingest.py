@@ -25,6 +25,7 @@ from core.dataset.fingerprints import Fingerprints
 from core.dataset.grouping import Suggestion
 from core.dataset.reading import check_limits
 from core.errors import BadDataset
+from core.images import Scale
 from core.settings import Settings
 from core.system import files
 from core.system.prose import count, listed
@@ -59,6 +60,7 @@ def take_in(
     *,
     fewest_classes: int = 2,
     accept_one: bool = False,
+    scale: Scale | None = None,
 ) -> Intake:
     """Take in a zip or a folder of class folders.
 
@@ -70,6 +72,7 @@ def take_in(
         progress: called with the current step, the finished items and their total.
         notes: findings to report along with those of the checks.
         fewest_classes, accept_one: as in `dataset.read`.
+        scale: of pictures of more than 8 bits; None to find one for these.
 
     Raises:
         BadInput: the upload cannot be used.
@@ -85,6 +88,7 @@ def take_in(
         thumbnails=folder / THUMBNAILS,
         fewest_classes=fewest_classes,
         accept_one=accept_one,
+        scale=scale,
     )
     dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
     intake = Intake(

@@ -237,6 +237,7 @@ def _embeddings(
             opened,
             seed=0,
             crop=TrainingConfig().crop,
+            scale=dataset.scale,
             progress=lambda done, total: progress("Extracting features", done, total),
         ).embeddings[:, 0]
 

@@ -125,6 +125,7 @@ class Classifier:
         labels: names of the classes, by index.
         size: edge of its square input, in pixels.
         crop: edge of the centre crop relative to a picture's shorter edge.
+        scale: of pictures of more than 8 bits.
         decision: when the answer is "not sure", and whether there are prediction sets.
         appearance: statistics of its training pictures; None if unknown.
     """
@@ -137,12 +138,14 @@ class Classifier:
         labels: tuple[str, ...],
         size: int,
         crop: float,
+        scale: images.Scale = images.AS_DECLARED,
         head: DenseHead | None = None,
         ood_detector: OodDetector | None = None,
         decision: Decision = UNCONDITIONAL,
         appearance: Appearance | None = None,
     ) -> None:
         self.title, self.labels, self.size, self.crop = title, labels, size, crop
+        self.scale = scale
         self.decision, self.appearance = decision, appearance
         self._model, self._head, self.ood_detector = model, head, ood_detector
 
@@ -177,7 +180,7 @@ class Classifier:
 
     def load(self, source: bytes | Path) -> np.ndarray:
         """A picture as the model's input, (size, size, 3) uint8. Raises BadImage."""
-        return images.decode_and_crop(source, self.size, self.crop)
+        return images.decode_and_crop(source, self.size, self.crop, self.scale)
 
     def answer(self, picture: np.ndarray) -> Answer:
         """Predict from (size, size, 3) uint8 RGB.

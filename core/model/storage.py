@@ -16,6 +16,7 @@ from core import backbones
 from core.errors import RunDamaged
 from core.evaluation import prediction_sets
 from core.evaluation.report import SetLevel
+from core.images import AS_DECLARED, Scale
 from core.model import deep_features
 from core.model.appearance import Appearance
 from core.model.classifier import Classifier, Open, opened
@@ -53,6 +54,8 @@ class ModelFile(BaseModel):
     classes: tuple[str, ...]
     size: int = Field(ge=8, le=1024)
     crop: float = Field(ge=SMALLEST_CROP, le=1)
+    scale: Scale = AS_DECLARED
+    """Of pictures of more than 8 bits, as in the dataset."""
     hidden: tuple[Annotated[int, Field(ge=1, le=UNITS)], ...] = Field((), max_length=LAYERS)
     dropout: float = Field(0.0, ge=0, le=DROPOUT)
     temperature: float | None = Field(None, gt=0, allow_inf_nan=False)
@@ -211,6 +214,7 @@ def classifier(
         labels=model.classes,
         size=model.size,
         crop=model.crop,
+        scale=model.scale,
         head=head,
         ood_detector=load_ood_detector(folder, backbones.get(model.backbone).embedding),
         decision=Decision.of(model.set_levels, threshold, level),

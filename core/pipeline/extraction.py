@@ -59,6 +59,7 @@ def extract(
             context.cache,
             seed=context.config.seed,
             crop=context.config.crop,
+            scale=context.dataset.scale,
             progress=progress,
         )
         if extracted[split].passed:

@@ -107,7 +107,10 @@ def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutpu
         issues = checks.find_label_issues(probabilities, labels, names)
     paths = {example.name: context.pictures / example.path for example in examples}
     thumbnails = (
-        images.thumbnail(images.decode(paths[issue.name], shorter_edge=160)) for issue in issues
+        images.thumbnail(
+            images.decode(paths[issue.name], shorter_edge=160, scale=context.dataset.scale)
+        )
+        for issue in issues
     )
     run.write_label_issues(issues, thumbnails)
 
@@ -184,7 +187,8 @@ def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -
 
     def measure(place: int) -> appearance.Measures:
         path = context.pictures / examples[place].path
-        view = images.decode_and_crop(path, context.backbone.size, context.config.crop)
+        size, crop = context.backbone.size, context.config.crop
+        view = images.decode_and_crop(path, size, crop, context.dataset.scale)
         return appearance.measure(appearance.as_camera_frame(view))
 
     cores = threads.cores()

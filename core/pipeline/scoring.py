@@ -117,4 +117,4 @@ def _thumbnail(context: TrainingContext, example: Example) -> bytes:
         return intake.thumbnail(context.pictures.parent, example).read_bytes()
     except OSError:
         path = context.pictures / example.path
-        return images.thumbnail(images.decode(path, shorter_edge=160))
+        return images.thumbnail(images.decode(path, shorter_edge=160, scale=context.dataset.scale))

@@ -236,6 +236,7 @@ def _save(
             classes=context.dataset.classes,
             size=context.backbone.size,
             crop=context.config.crop,
+            scale=context.dataset.scale,
             hidden=tuple(len(bias) for _, bias in head.head.layers[:-1]),
             dropout=context.config.head.dropout,
             temperature=head.temperature,

@@ -138,7 +138,12 @@ def evaluate_on(
     indices = {label: i for i, label in enumerate(classifier.labels)}
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
         taken = intake.take_in(
-            source, sources.stem(source.name), Path(scratch), settings, fewest_classes=1
+            source,
+            sources.stem(source.name),
+            Path(scratch),
+            settings,
+            fewest_classes=1,
+            scale=classifier.scale,
         )
         dataset = group(taken).dataset
         unknown = [label for label in dataset.classes if label not in indices]

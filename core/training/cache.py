@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from core.images import AS_DECLARED, Scale
 from core.settings import MEGABYTE, Settings
 from core.training.config import Augmentation
 
@@ -32,13 +33,19 @@ EMBEDDING = "embedding"
 LOCK, USED = "lock", "used"
 
 
-def view_keys(augmentation: Augmentation, seed: int, crop: float) -> list[str]:
+def view_keys(
+    augmentation: Augmentation, seed: int, crop: float, scale: Scale = AS_DECLARED
+) -> list[str]:
     """The key of each view: views of a picture with the same key are equal."""
     ranges = augmentation.model_dump_json(exclude={"views"})
     digest = hashlib.sha256(f"{ranges}/{crop}/{seed}".encode()).hexdigest()[:12]
     fixed = ["plain", "mirror"] if augmentation.flip else ["plain"]
     random = [f"random-{digest}-{number}" for number in range(len(fixed), augmentation.views)]
-    return [*(f"{name}-{crop:.4f}" for name in fixed), *random][: augmentation.views]
+    keys = [*(f"{name}-{crop:.4f}" for name in fixed), *random][: augmentation.views]
+    if scale == AS_DECLARED:
+        return keys
+    suffix = hashlib.sha256(scale.model_dump_json().encode()).hexdigest()[:12]
+    return [f"{key}-{suffix}" for key in keys]
 
 
 class FeatureArray:

@@ -101,6 +101,7 @@ def extract(
     *,
     seed: int,
     crop: float,
+    scale: images.Scale = images.AS_DECLARED,
     progress: Callable[[int, int], None],
 ) -> Features:
     """Pass each view that is not in the cache through the frozen layers, once.
@@ -113,6 +114,7 @@ def extract(
         engine: runs the frozen layers.
         progress: called with (pictures done, pictures in all); may raise `Cancelled`.
         crop: share of a picture's shorter edge that a view shows.
+        scale: of pictures of more than 8 bits.
 
     Returns:
         Features in the order of the examples.
@@ -120,7 +122,8 @@ def extract(
     Raises:
         BadImage: a picture can no longer be read.
     """
-    arrays = [open_arrays(cache, engine, key) for key in view_keys(augmentation, seed, crop)]
+    keys = view_keys(augmentation, seed, crop, scale)
+    arrays = [open_arrays(cache, engine, key) for key in keys]
     missing: dict[str, MissingViews] = {}
     for example in examples:
         numbers = [n for n, array in enumerate(arrays) if example.sha256 not in array]
@@ -132,7 +135,14 @@ def extract(
             view
             for example, numbers in chunk
             for view in render_views(
-                pictures / example.path, example.sha256, numbers, backbone, augmentation, seed, crop
+                pictures / example.path,
+                example.sha256,
+                numbers,
+                backbone,
+                augmentation,
+                seed,
+                crop,
+                scale,
             )
         ]
         embeddings, cuts = engine.run(np.stack(rendered))
@@ -163,6 +173,7 @@ def render_views(
     augmentation: Augmentation,
     seed: int,
     crop: float,
+    scale: images.Scale = images.AS_DECLARED,
 ) -> list[np.ndarray]:
     """Some views of a picture as a backbone sees them, (size, size, 3) uint8 each.
 
@@ -175,9 +186,9 @@ def render_views(
         BadImage: the picture cannot be read.
     """
     if list(numbers) == [0]:
-        return [images.decode_and_crop(source, backbone.size, crop)]
+        return [images.decode_and_crop(source, backbone.size, crop, scale)]
     edge = math.ceil(backbone.size / crop)  # as in `images.decode_and_crop`
-    picture = images.decode(source, shorter_edge=edge)
+    picture = images.decode(source, shorter_edge=edge, scale=scale)
     return render(picture, backbone.size, crop, augmentation, f"{seed}/{sha256}", numbers)
 
 

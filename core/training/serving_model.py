@@ -35,7 +35,7 @@ def write(context: TrainingContext, tuner: Tuner, path: Path) -> None:
     base = context.network.serving_model()
     size, crop = context.backbone.size, context.config.crop
     views = (
-        images.decode_and_crop(context.pictures / example.path, size, crop)
+        images.decode_and_crop(context.pictures / example.path, size, crop, context.dataset.scale)
         for example in context.of("validation")[:PROBES]
     )
     put(tuner.trunk, tuner.retrained, base, views, path)

@@ -14,6 +14,7 @@ from core.evaluation import wording
 from core.evaluation.report import SetLevel
 from core.export import packing, programs
 from core.export.formats import FORMATS, INT8, SAVED_MODEL
+from core.images import AS_DECLARED, Scale
 from core.model import storage
 from core.model.decision import Decision, Verdict
 from core.model.storage import ModelFile
@@ -151,9 +152,11 @@ def test_programs_read_what_the_app_reads_with_the_same_scaling(kind, tmp_path):
     (tmp_path / "labels.txt").write_text("ant\nbee\n")
     name = str(tmp_path / "predict.py")
     program: dict[str, object] = {"__file__": name, "__name__": "predict"}
-    exec(compile(programs.prediction(FORMATS[0], SAVED), name, "exec"), program)
-    view = images.decode_and_crop(path, SAVED.size, SAVED.crop)
-    np.testing.assert_array_equal(program["load"](path), view)
+    for scale in (Scale(undeclared=(-5, 90_000), gain=2), AS_DECLARED):
+        saved = SAVED.model_copy(update={"scale": scale})
+        exec(compile(programs.prediction(FORMATS[0], saved), name, "exec"), program)
+        view = images.decode_and_crop(path, SAVED.size, SAVED.crop, scale)
+        np.testing.assert_array_equal(program["load"](path), view)
     expected = images.crop_and_resize(np.asarray(drawn), SAVED.size, SAVED.crop)
     whole = kind not in ("TIFF of any integers", "TIFF a little over 255")
     assert abs(view.mean() - expected.mean()) < (6 if whole else 60)

@@ -1,0 +1,105 @@
+"""The values of pictures of more than 8 bits, and how they are scaled to 8."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
+from pydantic import BaseModel, Field, FiniteFloat, model_validator
+
+from core.errors import BadImage
+
+SIXTEEN_BITS = 65_535.0
+OVERSHOOT = 1.01
+"""How far interpolation may have carried a value past white."""
+_BITS, _BLACK, _WHITE = 258, 340, 341  # tags of TIFF
+BRIGHTEST = 99.9
+"""Percentile of the values of a picture that counts as its brightest, without stray pixels."""
+SAMPLED = 512
+"""Pixels per edge from which the percentile is taken."""
+Range = tuple[float, float]
+"""Values of black and white."""
+
+
+class Scale(BaseModel, frozen=True, extra="forbid"):
+    """How pictures of more than 8 bits are scaled to 8: one rule for a whole dataset.
+
+    Attributes:
+        undeclared: black and white of files that do not declare them; None to go by each picture.
+        gain: factor by which the values of all such pictures are multiplied.
+    """
+
+    undeclared: tuple[FiniteFloat, FiniteFloat] | None = None
+    gain: float = Field(1.0, ge=1, le=65_536)
+
+    @model_validator(mode="after")
+    def _black_below_white(self) -> Scale:
+        if self.undeclared and not self.undeclared[0] < self.undeclared[1]:
+            raise ValueError("black must be below white")
+        return self
+
+
+AS_DECLARED = Scale()
+"""The scale of single pictures, and of datasets of 8 bits."""
+
+
+class Depth(NamedTuple):
+    """The values of a picture of more than 8 bits.
+
+    Attributes:
+        low, high: the smallest and the largest.
+        brightest: a value that 0.1 % of the pixels exceed.
+        whole: whether they are whole numbers.
+        declared: as by `declared_range`.
+    """
+
+    low: float
+    high: float
+    brightest: float
+    whole: bool
+    declared: Range | None
+
+
+def depth_of(image: Image.Image, declared: Range | None) -> Depth | None:
+    """The values of a loaded picture; None if it has 8 bits.
+
+    Raises:
+        BadImage: some are not finite.
+    """
+    if image.mode[0] not in "IF":
+        return None
+    low, high = np.asarray(image.getextrema(), np.float64).tolist()
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise BadImage("Some pixels are not finite numbers. Save the picture as 8-bit PNG.")
+    step = max(1, min(image.size) // SAMPLED)
+    brightest = float(np.percentile(np.asarray(image)[::step, ::step], BRIGHTEST))
+    return Depth(low, high, brightest, image.mode != "F", declared)
+
+
+def usual_range(low: float, high: float, *, whole: bool) -> Range:
+    """Black and white of values whose range no file declares.
+
+    White is the smallest usual one that they do not exceed, or else the brightest.
+    """
+    for white in (255.0, SIXTEEN_BITS) if whole else (1.0, 255.0, SIXTEEN_BITS):
+        if low >= 0 and high <= OVERSHOOT * white:
+            return 0, white
+    return low, high if high > low else low + 1
+
+
+def declared_range(opened: Image.Image) -> Range | None:
+    """Values of black and white that a file of more than 8 bits declares, as Pillow loads them.
+
+    Source: TIFF 6.0, BitsPerSample; SMinSampleValue and SMaxSampleValue.
+    """
+    if not isinstance(opened, TiffImageFile):
+        return 0, 1 if opened.mode == "F" else SIXTEEN_BITS
+    tags = opened.tag_v2
+    if _WHITE in tags:
+        low, high = float(np.min(tags.get(_BLACK, 0))), float(np.max(tags[_WHITE]))
+        if low < high < np.inf:
+            return low, high
+    return (0, 2.0 ** np.max(tags[_BITS]) - 1) if opened.mode.startswith("I;16") else None
