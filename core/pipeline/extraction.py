@@ -26,12 +26,17 @@ def extract(
     splits: Sequence[Split],
     stage: int | None,
     depths: tuple[str, ...] = (),
+    *,
+    views: int | None = None,
+    tell: bool = True,
 ) -> dict[Split, Features]:
     """Features of the training views and of the plain views of the other splits.
 
     Args:
         stage: index in the backbone's stages whose activations are kept; None for none.
         depths: layers whose pooled activations follow the embedding.
+        views: of each training picture; all of the configuration if None.
+        tell: whether to say how many views came from the cache.
     """
     serving_engine = engines.litert(context.network, stage, depths)
     count = Counter(context.emit)
@@ -43,6 +48,8 @@ def extract(
         progress = functools.partial(count, f"Extracting features of {NAMES[split]} pictures")
         if split == "train":
             augmentation = context.config.augmentation
+            if views is not None:
+                augmentation = augmentation.model_copy(update={"views": views})
             # Only here: scores must come from the engine that serves predictions.
             engine = engines.for_training(serving_engine, context.network, stage)
         if context.settings.runner == "ray" and engine is serving_engine:
@@ -64,15 +71,17 @@ def extract(
         )
         if extracted[split].passed:
             seconds += time.monotonic() - began
-    _report(context, extracted, seconds)
+    _report(context, extracted, seconds, tell=tell)
     return extracted
 
 
-def _report(context: TrainingContext, extracted: dict[Split, Features], seconds: float) -> None:
+def _report(
+    context: TrainingContext, extracted: dict[Split, Features], seconds: float, *, tell: bool
+) -> None:
     """Say how many views came from the cache, and record what the others took."""
     cached = sum(features.reused for features in extracted.values())
     passed = sum(features.passed for features in extracted.values())
-    if cached:
+    if cached and tell:
         context.emit(
             Note(
                 sentence=f"{cached:,} of {cached + passed:,} views came from the cache; "

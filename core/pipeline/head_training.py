@@ -31,6 +31,8 @@ class TrainedHead:
         features: those that both take.
         strength: inverse regularisation strength of both.
         depths: layers whose pooled activations follow the last embedding in these.
+        error: share of the pictures that the head predicts wrongly out of fold; None without a
+            cross-validation.
     """
 
     head: CalibratedHead
@@ -38,6 +40,7 @@ class TrainedHead:
     features: Extracted
     depths: tuple[str, ...]
     strength: float
+    error: float | None
 
 
 def depths(context: TrainingContext) -> tuple[str, ...]:
@@ -73,7 +76,7 @@ def train(
     validation = fitted.probabilities(features["validation"].embeddings[:, 0])
     if selection.out_of_fold is None or not config.solves_head:
         calibrated = calibrated_head.calibrate(fitted, validation, context.labels("validation"))
-        return TrainedHead(calibrated, fitted, features, depths, strength)
+        return TrainedHead(calibrated, fitted, features, depths, strength, None)
     refitted = head.refit(
         _batch(context, features, "train", config.head_views),
         _batch(context, features, "validation", 1),
@@ -81,10 +84,11 @@ def train(
         fitted,
         strength,
     )
+    out_of_fold = selection.out_of_fold
     calibrated = calibrated_head.calibrate_out_of_fold(
-        refitted, selection.out_of_fold.probabilities, selection.out_of_fold.labels, validation
+        refitted, out_of_fold.probabilities, out_of_fold.labels, validation
     )
-    return TrainedHead(calibrated, fitted, features, depths, strength)
+    return TrainedHead(calibrated, fitted, features, depths, strength, out_of_fold.error)
 
 
 def on_last_embedding(context: TrainingContext, trained: TrainedHead) -> DenseHead:

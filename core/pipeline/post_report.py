@@ -15,9 +15,9 @@ from core.dataset import Example, splitting
 from core.errors import Cancelled, TuskerError
 from core.evaluation import folds, intervals
 from core.evaluation.report import Footprint, OodScores
-from core.jobs.events import Counter, Note
-from core.model import appearance, batch, ood, storage
-from core.model.classifier import Classifier, opened
+from core.jobs.events import Note
+from core.model import appearance, ood, storage
+from core.model.classifier import opened
 from core.pipeline import scoring
 from core.runs.run import Run
 from core.settings import MEGABYTE
@@ -28,7 +28,7 @@ from core.training.context import TrainingContext
 logger = logging.getLogger(__name__)
 
 OOD_PICTURES = 1_000
-"""Most pictures that the OOD detector is fitted to if they must pass through the model for it."""
+"""Most pictures that the OOD detector of a fine-tuned run is fitted to."""
 TIMED = 15
 """Test pictures whose predictions are timed."""
 
@@ -41,12 +41,15 @@ class TrainingOutputs:
         train, validation: (n, d) float32, embeddings of the plain pictures by the frozen backbone.
         test: (n, d) float32, embeddings of the test pictures by the run's model.
         heatmaps: of the test pictures, as returned by `scoring.predict_test`; None if not computed.
+        tuned: (m, d) float32, embeddings by the run's model of those training and validation
+            pictures that `ood.chosen` names; None if the backbone did not change.
     """
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
     heatmaps: np.ndarray | None = None
+    tuned: np.ndarray | None = None
 
 
 def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
@@ -151,19 +154,17 @@ def measure_inflation(context: TrainingContext, run: Run, outputs: TrainingOutpu
 def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None:
     """Fit the OOD detector, and score the test pictures with it.
 
-    Its embeddings must come from the network that will answer. Those of a fine-tuned run come from
-    the network before, so some pictures pass through the new one.
+    Its embeddings must come from the network that will answer.
     """
     context.emit(
         Note(sentence="Learning to recognise pictures that are not like the training pictures.")
     )
     examples, labels = _training_and_validation(context)
-    if storage.load(run.model_folder)[0].fine_tuned:
-        chosen = ood.chosen(labels, OOD_PICTURES)
-        examples, labels = [examples[place] for place in chosen], labels[chosen]
-        embeddings = _embeddings(context, run, examples)
-    else:
+    if outputs.tuned is None:
         embeddings = np.concatenate([outputs.train, outputs.validation])
+    else:
+        chosen, embeddings = ood.chosen(labels, OOD_PICTURES), outputs.tuned
+        examples, labels = [examples[place] for place in chosen], labels[chosen]
     last = embeddings[:, : context.backbone.embedding]
     detector = ood.fit(last, labels, splitting.groups(examples))
     if detector is None:
@@ -231,16 +232,3 @@ def _training_and_validation(context: TrainingContext) -> tuple[list[Example], n
     """Training and validation examples, and their labels (n,) int64."""
     examples = [*context.of("train"), *context.of("validation")]
     return examples, np.array([example.label for example in examples], np.int64)
-
-
-def _embeddings(context: TrainingContext, run: Run, examples: list[Example]) -> np.ndarray:
-    """Embeddings of pictures by the run's model, (n, d) float32."""
-
-    def embed(classifier: Classifier, example: Example) -> np.ndarray:
-        return classifier.answer(classifier.load(context.pictures / example.path)).embedding
-
-    count, embeddings = Counter(context.emit), []
-    for row in batch.each(lambda: scoring.open_classifier(context, run), examples, embed):
-        embeddings.append(row)
-        count("Extracting features of the training pictures", len(embeddings), len(examples))
-    return np.stack(embeddings)

@@ -18,12 +18,13 @@ from core.distributed import fine_tuning
 from core.estimating import resources, unit_costs
 from core.evaluation import prediction_sets
 from core.jobs.events import Counter, Emit, Kept, Note
-from core.model import storage
+from core.model import ood, storage
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
 from core.pipeline import head_training as phase_1
 from core.pipeline import post_report, scoring
 from core.pipeline.extraction import extract
+from core.pipeline.head_training import TrainedHead
 from core.pipeline.post_report import TrainingOutputs
 from core.runs import Run
 from core.settings import Settings
@@ -65,7 +66,7 @@ def train(
         NotEnoughResources: too little memory or disk.
         Cancelled: by `emit`.
     """
-    began = time.monotonic() - run.job.spent
+    began = time.monotonic() - run.job.earlier_seconds
     config = run.config()
     warm_start.check(config, start)
     dataset = split(
@@ -114,26 +115,43 @@ def _train_head(context: TrainingContext, run: Run) -> TrainingOutputs:
     """Train a head on the frozen backbone, without TensorFlow, and write the report."""
     depths = phase_1.depths(context)
     features = extract(context, ("train", "validation", "test"), None, depths)
-    trained = phase_1.train(context, run, features, depths)
+    return _report_head(context, run, phase_1.train(context, run, features, depths))
+
+
+def _report_head(context: TrainingContext, run: Run, trained: TrainedHead) -> TrainingOutputs:
+    """Save a head on the frozen backbone, and write the report.
+
+    The features are those of the serving model, so the test pictures pass once.
+    """
     # Copies, so that nothing else of the features is kept in memory.
     plain = {split: part.embeddings[:, 0].copy() for split, part in trained.features.items()}
     head, depths = trained.head, trained.depths
-    del features, trained
+    del trained
     _save(context, run, head, depths=depths)
-    # The features are those of the serving model, so the test pictures need not pass again.
+    if "test" not in plain:
+        plain |= {"test": extract(context, ("test",), None, depths)["test"].embeddings[:, 0]}
     probabilities = head.head.probabilities(plain["test"])
     scoring.write_report(context, run, head, probabilities)
     return TrainingOutputs(**plain)
 
 
 def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
-    """Train a head, then the top of the backbone, and write the report."""
-    # TensorFlow starts while features are extracted.
-    building = _start_tuner(context)
-    stage = depth.cut_stage(context.config)
+    """Train a head, then the top of the backbone if it can gain, and write the report."""
+    config = context.config
+    stage, least = depth.cut_stage(config), config.unfreeze.least_errors
     depths = phase_1.depths(context)
-    features = extract(context, ("train", "validation"), stage, depths)
+    # TensorFlow starts while features are extracted: at once, if it is certain to be needed.
+    building = None if least else _start_tuner(context)
+    features = extract(context, ("train", "validation"), stage, depths, views=config.head_views)
     trained = phase_1.train(context, run, features, depths)
+    if building is None and trained.error is not None:
+        pictures = len(context.of("validation"))
+        if reason := outcome.too_few_errors(trained.error, pictures, least):
+            context.emit(Note(sentence=reason))
+            return _report_head(context, run, trained)
+    building = building or _start_tuner(context)
+    if config.head_views < config.augmentation.views:
+        features |= extract(context, ("train",), stage, depths, tell=False)
     if not building.done():
         context.emit(Note(sentence="TensorFlow is starting."))
     tuner = building.result()
@@ -145,22 +163,37 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     context.emit(kept)
     context.emit(Note(sentence=outcome.describe(kept)))
     if kept.epoch == 0:
-        head = trained.head
-        _save(context, run, head, depths=trained.depths)
-    else:
-        from core.model import keras_model
-        from core.training import serving_model
+        del features, tuner, building
+        return _report_head(context, run, trained)
+    from core.model import keras_model
+    from core.training import serving_model
 
-        arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
-        head = calibrate(tuned, probabilities, labels)
-        _save(context, run, head, arrays, stage)
-        serving_model.write(context, tuner, run.model_folder / storage.SERVING)
+    arrays = keras_model.trained_arrays(tuner.trunk, tuner.above)
+    head = calibrate(tuned, probabilities, labels)
+    _save(context, run, head, arrays, stage)
+    serving_model.write(context, tuner, run.model_folder / storage.SERVING)
+    embeddings = _embeddings_for_ood(context, tuner, features)
     # Copies, so that activations and TensorFlow's buffers can be freed.
     train, validation = (part.embeddings[:, 0].copy() for part in trained.features.values())
     del features, trained, tuner, building
     probabilities, test, heatmaps = scoring.predict_test(context, run, "Scoring test pictures")
     scoring.write_report(context, run, head, probabilities)
-    return TrainingOutputs(train, validation, test, heatmaps)
+    return TrainingOutputs(train, validation, test, heatmaps, embeddings)
+
+
+def _embeddings_for_ood(
+    context: TrainingContext, tuner: Tuner, features: dict[Split, Features]
+) -> np.ndarray:
+    """See `TrainingOutputs.tuned`; the kept activations save a pass through the whole network."""
+    labels = np.concatenate([context.labels("train"), context.labels("validation")])
+    places, first = ood.chosen(labels, post_report.OOD_PICTURES), len(context.of("train"))
+    train, validation = places[places < first], places[places >= first] - first
+    return np.concatenate(
+        [
+            tuner.embeddings(features["train"], train),
+            tuner.embeddings(features["validation"], validation),
+        ]
+    )
 
 
 def _fit_top(

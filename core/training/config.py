@@ -20,7 +20,7 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
     "balanced": {
         "features": "best",
         "augmentation": {"views": 2},
-        "unfreeze": {"stages": 2},
+        "unfreeze": {"stages": 2, "least_errors": 3},
     },
     "thorough": {
         "features": "best",
@@ -104,6 +104,9 @@ class Unfreeze(_Part):
     """Stages from the top; 0 leaves all frozen. Batch normalisation always stays frozen."""
     layers: int = Field(0, ge=0, le=2000)
     """Layers from the top, in place of stages; 0 goes by stages."""
+    least_errors: int = Field(0, ge=0, le=1000)
+    """Errors that the head must be expected to make on the validation pictures. With fewer, a gain
+    could not be shown, and fine-tuning is left out. 0 always fine-tunes."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
@@ -142,7 +145,7 @@ class TrainingConfig(_Part):
     head: Head = Head()
     head_phase: Phase = Phase()
     unfreeze: Unfreeze = Unfreeze()
-    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=3e-4, epochs=6, patience=100)
+    fine_tune_phase: Phase = Phase(optimizer="adam", learning_rate=6e-4, epochs=3, patience=100)
 
     @model_validator(mode="after")
     def _leaves_pictures_to_learn_from(self) -> Self:

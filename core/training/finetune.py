@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import keras
@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from core import backbones
 from core.backbones import build
-from core.evaluation import calibration
+from core.evaluation import calibration, metrics
 from core.jobs.events import Counter, Emit, Epoch, Kept, Note
 from core.model.dense import DenseHead, softmax
 from core.model.retrained import Retrained
@@ -199,8 +199,7 @@ class Tuner:
 
     def head(self) -> DenseHead:
         """The head with its present weights."""
-        dense = stages.dense(self.network)
-        return DenseHead(tuple(tuple(layer.get_weights()) for layer in dense))
+        return DenseHead(tuple(tuple(layer.get_weights()) for layer in stages.dense(self.network)))
 
     def retrained(self) -> list[Retrained]:
         """The layers of the backbone that were trained, before and after.
@@ -248,17 +247,28 @@ class Tuner:
 
     def probabilities(self, features: Features, worker: Worker | None = None) -> np.ndarray:
         """Predict the plain views of a split: (n, classes) float64."""
-        worker, size = worker or self, self._config.batch_size
-        rows = np.arange(len(features.embeddings))
-        chunks = [rows[first : first + size] for first in range(0, len(rows), size)]
-        logits = [worker.logits(features.cuts(chunk, np.zeros_like(chunk))) for chunk in chunks]
+        batches = self._batches(features, np.arange(len(features.embeddings)))
+        logits = [(worker or self).logits(batch) for batch in batches]
         return softmax(np.concatenate(logits).astype(np.float64))
+
+    def embeddings(self, features: Features, pictures: np.ndarray) -> np.ndarray:
+        """Embeddings (m, d) float32 of the plain views of some pictures."""
+        embed = stages.logits(stages.pooled(self.network))
+        batches = self._batches(features, pictures)
+        return np.concatenate([embed(batch.astype(np.float32)).numpy() for batch in batches])
+
+    def _batches(self, features: Features, pictures: np.ndarray) -> Iterator[np.ndarray]:
+        """Activations of plain views, a batch at a time; one of no pictures if there are none."""
+        size = self._config.batch_size
+        for first in range(0, max(1, len(pictures)), size):
+            batch = pictures[first : first + size]
+            yield features.cuts(batch, np.zeros_like(batch))
 
     def _score(self, worker: Worker, features: Features, labels: np.ndarray) -> Score:
         """Loss and accuracy on the plain views of a split."""
         probabilities = self.probabilities(features, worker)
         return Score(
-            loss=_cross_entropy(labels, probabilities),
+            loss=float(metrics.log_losses(labels, probabilities).mean()),
             accuracy=float((probabilities.argmax(axis=1) == labels).mean()),
             tempered=calibration.tempered_loss(labels, probabilities),
         )
@@ -288,8 +298,3 @@ def _tensors(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     floats = tf.constant(activations.astype(np.float32))
     return floats, tf.constant(smoothed), tf.constant(weights, tf.float32)
-
-
-def _cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    own = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(own, 1e-12)).mean())

@@ -36,6 +36,13 @@ def network(above: keras.Model, widths: Sequence[int], dropout: float, seed: int
     return keras.Model(inputs, x)
 
 
+def pooled(network: keras.Model) -> keras.Model:
+    """A network of `network` up to its embedding."""
+    pooling = keras.layers.GlobalAveragePooling2D
+    (layer,) = (layer for layer in network.layers if isinstance(layer, pooling))
+    return keras.Model(network.input, layer.output)
+
+
 def optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
     """The optimiser of a phase; its rate warms up, then follows a cosine to zero."""
     warm_up = max(1, round(WARM_UP * steps))

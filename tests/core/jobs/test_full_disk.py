@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import JobFolder, State
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_job_on_a_full_disk_can_be_cancelled_and_its_end_is_recorded(small_disk: Path) -> None:
     job = JobFolder(small_disk / "job")
-    job.open(Order(kind="intake", arguments={}))
+    job.open(JobSpec(kind="intake", arguments={}))
     job.begin()
     with contextlib.suppress(OSError), (small_disk / "filling").open("wb", buffering=0) as file:
         while True:

@@ -6,13 +6,13 @@ from safetensors.numpy import load_file, save_file
 
 from core import backbones
 from core.errors import RunDamaged
-from core.jobs.events import Step
 from core.model import appearance, ood, storage
 from core.model.decision import Verdict
-from core.pipeline import post_report, scoring
+from core.pipeline import post_report
 from core.pipeline.post_report import TrainingOutputs
 from core.training.cache import FeatureCache
 from core.training.context import TrainingContext
+from tests.core.trainings import asked_for, train
 
 BOTH = pytest.mark.parametrize("preset", ["quick", "balanced"])
 NOTHING = np.empty((0, 0), np.float32)
@@ -86,18 +86,22 @@ def test_the_detector_is_fitted_to_training_and_validation_pictures_only(
     assert seen == [(len(labels), labels, len(labels))]
 
 
-def test_of_many_pictures_some_of_each_class_pass_through_the_fine_tuned_network(
-    trained, monkeypatch
+def test_a_fine_tuned_run_is_compared_with_some_pictures_of_each_class_as_it_sees_them(
+    tiny, settings, some_shapes, tmp_path, monkeypatch
 ):
-    done, said = trained("balanced"), []
     monkeypatch.setattr(post_report, "OOD_PICTURES", 15)
     monkeypatch.setattr(ood, "FEW", 1)
-    context = context_of(done, said)
-    tested = scoring.predict_test(context, done.run, "Again")[1]
-    post_report.fit_ood(context, done.run, TrainingOutputs(NOTHING, NOTHING, tested))
-    steps = [e for e in said if isinstance(e, Step) and e.what != "Again"]
-    assert {step.total for step in steps} == {15}
-    assert len(load_file(done.run.model_folder / storage.OOD)["means"]) == 3
+    seen, fit = [], ood.fit
+    monkeypatch.setattr(ood, "fit", lambda *rows: seen.append(rows) or fit(*rows))
+    done = train(some_shapes, asked_for("balanced"), tmp_path / "run", settings)
+    ((embeddings, labels, _groups),) = seen
+    assert np.bincount(labels).tolist() == [5, 5, 5]
+    classifier, examples = done.run.classifier(settings), done.run.dataset().examples
+    learned = [e for split in ("train", "validation") for e in examples if e.split == split]
+    places = ood.chosen(np.array([example.label for example in learned]), 15)
+    for place, row in zip(places, embeddings, strict=True):
+        view = classifier.load(done.pictures / learned[place].path)
+        np.testing.assert_allclose(classifier.answer(view).embedding, row, atol=1e-4)
 
 
 def test_too_few_pictures_give_no_detector(trained, monkeypatch):
@@ -157,7 +161,7 @@ def test_of_many_training_pictures_some_are_measured(trained, monkeypatch):
 def test_of_few_training_pictures_no_appearance_is_kept(trained, monkeypatch):
     done = trained()
     (done.run.model_folder / storage.APPEARANCE).unlink()
-    monkeypatch.setattr(appearance, "FEWEST", 100)
+    monkeypatch.setattr(appearance, "MINIMUM_PICTURES", 100)
     post_report.measure_appearance(context_of(done), done.run, None)
     assert not (done.run.model_folder / storage.APPEARANCE).exists()
     assert unsealed(done).appearance is None

@@ -149,11 +149,7 @@ def test_it_says_what_it_does_in_order(trained):
         "Fine-tuning, epoch 1",
     ]
     after = steps.index("Scoring test pictures")
-    assert steps[after:][:3] == [
-        "Scoring test pictures",
-        "Extracting features of the training pictures",  # for the detector that the file gets
-        "Verifying classifier.tflite",
-    ]
+    assert steps[after:][:2] == ["Scoring test pictures", "Verifying classifier.tflite"]
     phases = [event.phase for event in done.said if isinstance(event, Epoch)]
     assert phases == sorted(phases, reverse=True), "head, then fine-tune"
     kept = [event for event in done.said if isinstance(event, Kept)]
@@ -397,6 +393,15 @@ def test_fine_tuning_that_does_no_good_leaves_the_head_alone(tiny, settings, som
     assert not (done.run.model_folder / "serving.tflite").exists()
     quick = train(some_shapes, QUICK, tmp_path / "quick", settings)
     np.testing.assert_allclose(done.run.probabilities(), quick.run.probabilities(), atol=1e-4)
+
+
+def test_fine_tuning_that_could_show_no_gain_is_left_out(tiny, settings, some_shapes, tmp_path):
+    asked = asked_for("balanced", unfreeze={"stages": 2, "least_errors": 100})
+    done = train(some_shapes, asked, tmp_path / "run", settings)
+    assert any(sentence.startswith("Fine-tuning was left out") for sentence in notes(done))
+    assert {event.phase for event in done.said if isinstance(event, Kept)} == {"head"}
+    quick = train(some_shapes, QUICK, tmp_path / "quick", settings)
+    np.testing.assert_array_equal(done.run.probabilities(), quick.run.probabilities())
 
 
 def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.jobs.events import Kept
-from core.training.outcome import compared, describe
+from core.training.outcome import compared, describe, too_few_errors
 
 LABELS = np.array([0, 1, 0, 1])
 GOOD, BAD = (
@@ -26,6 +26,13 @@ def test_confidence_alone_makes_no_model_better():
     tempered = BAD**0.5 / (BAD**0.5).sum(axis=1, keepdims=True)
     worse = tempered - np.array([[0.02, -0.02], [-0.02, 0.02]] * 2)
     assert compared(kept(), worse, BAD**2 / (BAD**2).sum(axis=1, keepdims=True), LABELS).epoch == 0
+
+
+@pytest.mark.parametrize(("error", "least", "left_out"), [(0.03, 3, 1), (0.09, 3, 0), (0, 0, 0)])
+def test_fine_tuning_is_left_out_if_it_could_mend_few_errors(error, least, left_out):
+    reason = too_few_errors(error, 36, least)
+    assert bool(reason) == left_out
+    assert not left_out or "right for 97.0 % of the pictures, so 36 validation" in reason
 
 
 def kept(**values):
