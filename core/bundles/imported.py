@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import threading
-import time
 from pathlib import Path
 from typing import IO
 
@@ -55,9 +54,7 @@ def import_bundle(
             if shutil.disk_usage(path).free < SPARE_BYTES:
                 raise NotEnoughResources("The disk of this host is full. Try again later.")
             model = ImportedModel(path)
-            content.write(path)
-            model.adopt_decision()
-            model.write_manifest(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
+            model.store(content, " ".join(name.split())[:NAME_LENGTH] or "model")
             if not model.ready(settings):
                 queue_build(model, settings, by=by)
     return model
@@ -119,9 +116,7 @@ def open_bundle(
         model = ImportedModel(home / f".{secrets.token_hex(8)}")
         try:
             with path.open("rb") as stream:
-                bundle.read(stream, settings).write(model.path)
-            model.adopt_decision()
-            model.write_manifest(path.stem, time.time())
+                model.store(bundle.read(stream, settings), path.stem)
             if not model.ready(settings):
                 model.build(settings, report)
             with contextlib.suppress(OSError):  # another process was faster

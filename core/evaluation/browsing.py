@@ -1,6 +1,7 @@
 """Filter and sort the test pictures of a report."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,6 +86,16 @@ def rows(report: Report, ood: OodScores | None) -> Rows:
         ood_score=None if ood is None else np.array(ood.scores),
         alike=np.array(report.confusion.counts)[labels, predicted],
     )
+
+
+def in_turn(labels: Iterable[int]) -> list[int]:
+    """Places of the first picture of each class, then of the second of each, and so on."""
+    seen: Counter[int] = Counter()
+    ranked = []
+    for place, label in enumerate(labels):
+        ranked.append((seen[label], label, place))
+        seen[label] += 1
+    return [place for *_, place in sorted(ranked)]
 
 
 def find(

@@ -4,6 +4,9 @@ from typing import Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from core.settings import MEGABYTE
+from core.system import prose
+
 VERSION: Final = 2
 """Increases whenever a field is added or removed or changes its meaning."""
 
@@ -222,6 +225,21 @@ class Footprint(ReportPart):
     milliseconds: float
     megabytes: float
     parameters: int
+
+    @property
+    def time(self) -> str:
+        """`6.3 ms`, `12 ms`."""
+        return f"{self.milliseconds:.{0 if self.milliseconds >= 10 else 1}f} ms"
+
+    @property
+    def size(self) -> str:
+        """`4.2 MB`, `18 MB`."""
+        return prose.size(self.megabytes * MEGABYTE)
+
+    @property
+    def millions(self) -> str:
+        """`3.4 million`, of parameters."""
+        return f"{self.parameters / 1e6:.1f} million"
 
 
 class Report(ReportPart, validate_by_name=True, serialize_by_alias=True):

@@ -51,29 +51,16 @@ class Format:
         return "tensorflow" in self.packages
 
 
-@dataclass(frozen=True)
-class Description:
-    """What an exported file says about itself, where its format has a place for that.
-
-    Attributes:
-        sentence: input and output, for people.
-        entries: content of `labels.txt` and `model.json`, for programs.
-    """
-
-    sentence: str
-    entries: dict[str, str]
-
-    @classmethod
-    def of(cls, model: ModelFile) -> Description:
-        """The description of a trained model."""
-        return cls(
-            f"Takes RGB pictures of {model.size}×{model.size} pixels, 0 to 255; gives the "
-            f"probability of each of {len(model.classes)} classes, named in {LABELS} in order.",
-            {
-                LABELS: labels(model),
-                storage.MODEL: model.model_dump_json(exclude={"threshold", "level"}),
-            },
-        )
+def describe(model: ModelFile) -> tuple[str, dict[str, str]]:
+    """What an exported file says about itself: a sentence for people, files for programs."""
+    return (
+        f"Takes RGB pictures of {model.size}×{model.size} pixels, 0 to 255; gives the "
+        f"probability of each of {len(model.classes)} classes, named in {LABELS} in order.",
+        {
+            LABELS: labels(model),
+            storage.MODEL: model.model_dump_json(exclude={"threshold", "level"}),
+        },
+    )
 
 
 def labels(model: ModelFile) -> str:

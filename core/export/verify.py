@@ -21,6 +21,7 @@ from core import images
 from core.errors import BadImage
 from core.evaluation import prediction_sets
 from core.evaluation.report import SetLevel
+from core.evaluation.wording import percent
 from core.export import programs
 from core.export.formats import Format
 from core.jobs.events import Counter
@@ -121,8 +122,8 @@ def _compare(
         ACCURACY_LOSS, 1 / len(indices)
     ):
         reason = (
-            f"{form.file} gets {100 * accuracy:.1f} % of {len(indices)} held-out pictures right, "
-            f"the report {100 * expected_accuracy:.1f} %; it was withheld."
+            f"{form.file} gets {percent(accuracy)} of {len(indices)} held-out pictures right, "
+            f"the report {percent(expected_accuracy)}; it was withheld."
         )
     return FileVerification(
         file=form.file,

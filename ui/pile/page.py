@@ -95,7 +95,7 @@ def show(settings: Settings) -> bool:
             widgets.error(status.sentence)
         else:
             pile = _open(pile_id, settings)
-            widgets.skipped(pile.stored.skipped)
+            widgets.skipped(pile.skipped)
             work.show(pile, settings)
     except TuskerError as refusal:
         widgets.error(str(refusal))
