@@ -1,6 +1,6 @@
 # A public host: the pages and the HTTP API, on the CPU, as an unprivileged user.
 # Build: docker build -t tusker .          Run: docker run --init -p 8501:8501 -v tusker:/data tusker
-ARG PYTHON=3.11.13-slim-bookworm
+ARG PYTHON=3.13.9-slim-trixie
 
 FROM python:${PYTHON} AS packages
 # Additional requirements, such as requirements-ray.txt.

@@ -21,7 +21,7 @@ from benchmarks.report import Figure, argument_parser, show
 from core import backbones
 from core.export import packing
 from core.export.formats import FORMATS, Format
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.workers import WORKER
 from core.model import storage
 from core.runs.filenames import VERIFICATION
@@ -51,7 +51,7 @@ def after_report(run: Run, settings: Settings) -> dict[str, Figure]:
 def prepare(run: Run, form: Format, settings: Settings) -> tuple[float, float]:
     """Prepare a format in a worker. Returns seconds and CPU seconds."""
     job = run.export_job
-    job.open(Order(kind="export", arguments={"formats": [form.name]}))
+    job.open(JobSpec(kind="export", arguments={"formats": [form.name]}))
     before, began = _cpu(), time.monotonic()
     jobs.run(WORKER, str(job.path), settings=settings)
     seconds = time.monotonic() - began

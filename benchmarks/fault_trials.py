@@ -108,7 +108,7 @@ class Trial:
         until(lambda: not queue.tickets() and not queue.held)
         shutil.rmtree(self.taken.pictures.parent / "features", ignore_errors=True)
         run = runs.create(self.config, self.taken.dataset, runs.new_path(self.settings))
-        enqueue(run.path, runs.training_order(self.taken.pictures), self.settings)
+        enqueue(run.path, runs.training_spec(self.taken.pictures), self.settings)
         return run
 
 
@@ -133,7 +133,7 @@ def set_up(
     taken = jobs.take_in(source, root / "upload", settings)
     trial = Trial(root, settings, taken, asked_for(preset, **values), Run(root), ())
     with planned(root, WORKER, {"how": "watch"}) as folder:
-        whole = trial.order()
+        whole = trial.spec()
         until(lambda: ended(whole, settings) or (whole.complete and not exports))
         _stop(whole, settings)
         points = tuple(tuple(json.loads(line)) for line in (folder / SEEN).open())
@@ -146,7 +146,7 @@ def inject(trial: Trial, fault: Fault) -> Outcome:
     settings = trial.settings
     plan = {"how": fault.how, "point": list(fault.point), "lasting": fault.lasting}
     with planned(trial.root, WORKER, plan | {"delay": fault.delay}) as folder:
-        run = trial.order()
+        run = trial.spec()
         injected = folder / INJECTED
 
         def over() -> bool:

@@ -18,7 +18,7 @@ from core import runs
 from core import settings as host
 from core.intake.uploads import Upload
 from core.jobs import State, cancel
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
 from core.runs import resuming
 from core.runs.run import Run
@@ -84,7 +84,7 @@ def _uploaded(root: Path, settings: Settings) -> Upload:
     """The uploaded pictures of a visitor."""
     upload = Upload(settings.home / "uploads" / secrets.token_hex(16))
     jobs.take_in(shapes.shapes_zip(root, classes=3, per_class=14), upload.path, settings)
-    upload.job.open(Order(kind="intake"))
+    upload.job.open(JobSpec(kind="intake"))
     upload.job.end(State.FINISHED)
     return upload
 

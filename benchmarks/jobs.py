@@ -16,7 +16,7 @@ from core import settings as host
 from core.commands import arguments as command_arguments
 from core.dataset import Dataset
 from core.errors import TuskerError
-from core.jobs.folder import Order, State
+from core.jobs.folder import JobSpec, State
 from core.jobs.workers import ROOT, WORKER, worker_environment
 from core.runs.run import Run
 from core.settings import Settings
@@ -136,7 +136,7 @@ def train(
 ) -> Trained:
     """Train a run in a worker process and wait until it has ended."""
     run = runs.create(config, taken.dataset, runs.new_path(settings))
-    run.job.open(Order(kind="train", arguments={"pictures": str(taken.pictures)}))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(taken.pictures)}))
     scored: float | None = None
     with run.job.log_path.open("ab") as log:
         began = time.time()

@@ -30,7 +30,7 @@ from benchmarks.report import Figure, argument_parser, show
 from core import backbones, runs
 from core import settings as host
 from core.jobs import cancel, enqueue, scheduling
-from core.jobs.folder import Order, State
+from core.jobs.folder import JobSpec, State
 from core.model.classifier import Classifier
 from core.settings import Settings
 from core.training import config
@@ -58,7 +58,7 @@ def training(folder: Path, settings: Settings, preset: str) -> Iterator[list[boo
 
     def start_run() -> runs.Run:
         run = runs.create(config.preset(preset), taken.dataset, runs.new_path(settings))
-        order = Order(kind="train", arguments={"pictures": str(taken.pictures)})
+        order = JobSpec(kind="train", arguments={"pictures": str(taken.pictures)})
         enqueue(run.path, order, settings)
         return run
 

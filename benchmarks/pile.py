@@ -31,7 +31,7 @@ from benchmarks import jobs
 from benchmarks.report import Figure, argument_parser, show
 from core import backbones, labelling
 from core.jobs import JobFolder, State
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.workers import WORKER
 from core.labelling import Labels, Learned, learn
 from core.settings import Settings
@@ -143,7 +143,7 @@ def take_in(source: Path, settings: Settings) -> tuple[labelling.Pile, float, fl
     path.mkdir(parents=True)
     job = JobFolder(path)
     arguments = {"source": str(source), "name": source.stem, "unsorted": True}
-    job.open(Order(kind="intake", arguments=arguments))
+    job.open(JobSpec(kind="intake", arguments=arguments))
     began, used = time.perf_counter(), _children()
     with job.log_path.open("ab") as log:
         jobs.start(WORKER, str(path), settings=settings, stdout=log, stderr=log).wait()

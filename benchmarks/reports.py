@@ -31,7 +31,7 @@ from core.evaluation.learning_curve import learning_curve
 from core.evaluation.report import Footprint, OodScores
 from core.jobs import State
 from core.jobs.events import Epoch, Kept
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs.run import Run
 from core.settings import Settings
 from core.training import config
@@ -74,7 +74,7 @@ def make(settings: Settings, *, classes: int = CLASSES, test: int = TEST, seed: 
     probabilities = _probabilities(random, labels, classes)
     dataset = _dataset(names, labels, train=TRAIN * test // TEST)
     run = runs.create(config.preset("balanced"), dataset, runs.new_path(settings))
-    run.job.open(Order(kind="train", arguments={}))
+    run.job.open(JobSpec(kind="train", arguments={}))
     run.job.begin()
     report = evaluate(
         labels,

@@ -36,7 +36,7 @@ from core import backbones
 from core.dataset import Dataset, Example
 from core.distributed import cores, extraction
 from core.jobs import enqueue, scheduling
-from core.jobs.folder import Order, State
+from core.jobs.folder import JobSpec, State
 from core.settings import Settings
 from core.training import config, engines, features
 from core.training.cache import FeatureCache
@@ -96,7 +96,7 @@ def pass_over(examples: list[Example], settings: Settings) -> float:
 
 def small_job(source: Path, settings: Settings, number: int) -> float:
     """Seconds from the order of a small job to its end, as a visitor would see it."""
-    order = Order(kind="intake", arguments={"source": str(source), "name": "small"})
+    order = JobSpec(kind="intake", arguments={"source": str(source), "name": "small"})
     began = time.perf_counter()
     job = enqueue(settings.home / "uploads" / f"{settings.runner}-{number}", order, settings)
     while not scheduling.status(job, settings).state.ended:

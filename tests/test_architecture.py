@@ -42,6 +42,7 @@ SHARED = {
     },
     "ui/live_camera/capture_view.py": {"network", "network_parts"},
     "core/backbones/table.py": {"imagenet_labels"},
+    "core/images/colour.py": {"_transform"},
     "core/intake/samples.py": {"photographs"},
     "core/runs/summary.py": {"_read"},
     "core/backbones/variables.py": {"_table"},

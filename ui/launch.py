@@ -42,7 +42,7 @@ def start(
             run.findings.write(examined.findings)
             if name and (given := str(st.session_state.get(name, ""))):
                 run.annotate(lambda annotations: annotations.named(given))
-            enqueue(path, runs.training_order(upload.pictures, start_from), settings, by=by)
+            enqueue(path, runs.training_spec(upload.pictures, start_from), settings, by=by)
         state.remember_run(run.id)
         state.show_run(run.id)
 

@@ -8,11 +8,11 @@ from core import intake, runs
 from core.errors import RunDamaged, TuskerError
 from core.estimating import estimate
 from core.evaluation import Report, describe
+from core.export import card
 from core.jobs import State, Status
 from core.jobs.events import Step
 from core.runs import Run
 from core.settings import Settings
-from core.training import outcome
 from ui import exports, state, text, widgets
 from ui.charts import learning
 
@@ -114,7 +114,7 @@ def finished(run: Run, settings: Settings) -> None:
             "that were not used for training.",
             icon=":material/check_circle:",
         )
-    for sentence in what_was_kept(run):
+    for sentence in card.what_was_kept(run):
         st.caption(sentence)
     with st.container(horizontal=True):
         if st.button("Try it", type="primary", icon=":material/image_search:"):
@@ -124,29 +124,6 @@ def finished(run: Run, settings: Settings) -> None:
         _next_step(run, report)
     exports.offer(run, settings)
     curves(run)
-
-
-def what_was_kept(run: Run) -> list[str]:
-    """The choice of features, and which epoch each phase kept; a sentence for each."""
-    solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
-    choice = run.feature_choice()
-    sentences = [choice.sentence] if choice else []
-    for kept in run.kept():
-        if kept.phase == "fine-tune":
-            sentences.append(outcome.describe(kept))
-            continue
-        if kept.phase in solved:
-            which = f"solved in {kept.epoch} iterations"
-        elif kept.epoch:
-            which = f"epoch {kept.epoch} was kept"
-        else:
-            which = "the start, a logistic regression, was kept"
-        sentences.append(
-            f"{widgets.PHASES[kept.phase]}: {which}, with a validation loss of "
-            f"{kept.validation_loss:.3f} and a validation accuracy of "
-            f"{text.percent(kept.validation_accuracy)}."
-        )
-    return sentences
 
 
 def _next_step(run: Run, report: Report) -> None:

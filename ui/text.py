@@ -4,10 +4,11 @@ import base64
 import re
 import time
 
-from core.evaluation.wording import rounded
+from core.evaluation import wording
 from core.system import markdown, prose
 
 plain, short = markdown.plain, markdown.short
+share, percent = wording.share, wording.percent
 count, duration, listed, size = prose.count, prose.duration, prose.listed, prose.size
 
 
@@ -28,23 +29,6 @@ def spoken(name: str) -> str:
 def classes(number: int) -> str:
     """`1 class`, `5 classes`."""
     return count(number, "class", "classes")
-
-
-def share(value: float) -> str:
-    """A probability or share as text: `85 %`, with a decimal near the ends, never a false 100."""
-    if 0 < value < 0.001:
-        return "< 0.1 %"
-    if 0.999 < value < 1:
-        return "> 99.9 %"
-    near = 0 < value < 0.01 or 0.99 < value < 1
-    return f"{rounded(100 * value, 1 if near else 0)} %"
-
-
-def percent(value: float | None) -> str:
-    """A measured share: `93.5 %`, `100 %`, `–` where there is none."""
-    if value is None:
-        return "–"
-    return f"{rounded(100 * value, 0 if value in (0, 1) else 1)} %"
 
 
 def date(seconds: float) -> str:

@@ -12,6 +12,7 @@ import streamlit as st
 from core.checks import Severity
 from core.dataset import Skipped
 from core.errors import TuskerError
+from core.export.card import PHASES
 from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Note, Step
 from core.predict.table import inert
@@ -26,9 +27,8 @@ SEVERITY = {
     Severity.INFORMS: ":material/info:",
 }
 """Icons of findings."""
-PHASES = {"head": "Training the head", "fine-tune": "Fine-tuning"}
-UPLOADER = 129
-"""Pixels of an uploader, which comes late."""
+UPLOADER, TILE = 129, 97
+"""Pixels of an uploader and of a figure, which browsers load late."""
 NOT_STORED = (
     "This could not be stored on this host ({}). Delete runs that are no longer needed, or try "
     "again later."
@@ -50,6 +50,14 @@ def reserved(height: int) -> Iterator[None]:
         with st.container():
             yield
         st.container(width=1, height=height, border=False)
+
+
+def metrics(*figures: tuple[str, str, str]) -> None:
+    """Figures as tiles: what each is, its value, and an explanation or an empty string."""
+    with st.grid(len(figures), min_column_width=150, gap="small", row_height=TILE) as grid:
+        for label, value, explanation in figures:
+            with grid.cell():
+                st.metric(label, value, border=True, help=explanation or None)
 
 
 def bar(name: str, share: float, value: str) -> None:
@@ -221,7 +229,7 @@ def progress(
             rate = None if last.phase == "head" else last.pictures_per_second
     if rate and unit:
         parts.append(f"{rate:,.0f} {unit}")
-    seconds = status.spent + (status.seconds or 0)
+    seconds = status.earlier_seconds + (status.seconds or 0)
     if expected is not None:
         tuning = isinstance(last, Epoch) and last.phase == "fine-tune"
         remaining = (left or 0.0) if tuning else max(expected - seconds, left or 0.0)

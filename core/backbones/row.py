@@ -7,23 +7,23 @@ from typing import Literal, NamedTuple
 class Stage(NamedTuple):
     """Consecutive layers that end in a single tensor, so that the network can be cut there.
 
-    Work and values are those of one picture; with them a training is estimated without
-    TensorFlow.
+    Multiply-adds and activations are those of one picture; with them a training is estimated
+    without TensorFlow.
 
     Attributes:
         name: its content, for people.
         layer: the Keras layer that ends the stage.
         shape: (height, width, channels) of that layer's activation.
-        work: multiply-adds of a forward pass, in millions.
-        values: numbers that its layers output, in millions; a backward pass keeps them.
+        multiply_adds: multiply-adds of a forward pass, in millions.
+        activations: numbers that its layers output, in millions; a backward pass keeps them.
         layers: number of Keras layers.
     """
 
     name: str
     layer: str
     shape: tuple[int, int, int]
-    work: float
-    values: float
+    multiply_adds: float
+    activations: float
     layers: int
 
 

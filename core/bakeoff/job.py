@@ -9,7 +9,7 @@ from core.bakeoff import compare, result
 from core.dataset import Dataset, Progress
 from core.intake.uploads import Upload
 from core.jobs import JobFolder, enqueue
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.settings import Settings
 from core.training.config import TrainingConfig
 
@@ -38,7 +38,7 @@ def start(
         "config": config.model_dump(mode="json"),
         "dataset": dataset.model_dump(mode="json"),
     }
-    return enqueue(folder, Order(kind="compare", arguments=arguments), settings, by=by)
+    return enqueue(folder, JobSpec(kind="compare", arguments=arguments), settings, by=by)
 
 
 def work(job: JobFolder, pictures: Path, settings: Settings, progress: Progress) -> None:
@@ -48,7 +48,7 @@ def work(job: JobFolder, pictures: Path, settings: Settings, progress: Progress)
         BadDataset: there are too few pictures.
         Cancelled: by `progress`.
     """
-    arguments = job.order().arguments
+    arguments = job.spec().arguments
     dataset = Dataset.model_validate(arguments["dataset"])
     config = TrainingConfig.model_validate(arguments["config"])
     result.write(job.path, compare.compare(dataset, pictures, config, settings, progress))

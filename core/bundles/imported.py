@@ -5,7 +5,6 @@ import os
 import secrets
 import shutil
 import threading
-import time
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +14,7 @@ from core.bundles import bundle
 from core.bundles.imported_model import ImportedModel
 from core.errors import NotEnoughResources, UnknownModel
 from core.jobs import enqueue, folders
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs.annotations import NAME_LENGTH
 from core.settings import MEGABYTE, Settings
 from core.system import files
@@ -55,9 +54,7 @@ def import_bundle(
             if shutil.disk_usage(path).free < SPARE_BYTES:
                 raise NotEnoughResources("The disk of this host is full. Try again later.")
             model = ImportedModel(path)
-            content.write(path)
-            model.adopt_decision()
-            model.write_manifest(" ".join(name.split())[:NAME_LENGTH] or "model", time.time())
+            model.store(content, " ".join(name.split())[:NAME_LENGTH] or "model")
             if not model.ready(settings):
                 queue_build(model, settings, by=by)
     return model
@@ -69,7 +66,7 @@ def queue_build(model: ImportedModel, settings: Settings, *, by: str = "") -> No
     Raises:
         LimitExceeded: too many jobs wait.
     """
-    enqueue(model.path, Order(kind="import"), settings, by=by)
+    enqueue(model.path, JobSpec(kind="import"), settings, by=by)
 
 
 def get(settings: Settings, model_id: str) -> ImportedModel:
@@ -119,9 +116,7 @@ def open_bundle(
         model = ImportedModel(home / f".{secrets.token_hex(8)}")
         try:
             with path.open("rb") as stream:
-                bundle.read(stream, settings).write(model.path)
-            model.adopt_decision()
-            model.write_manifest(path.stem, time.time())
+                model.store(bundle.read(stream, settings), path.stem)
             if not model.ready(settings):
                 model.build(settings, report)
             with contextlib.suppress(OSError):  # another process was faster

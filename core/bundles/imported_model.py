@@ -11,11 +11,13 @@ brought/<id>/              128 random bits in hex: knowing them is the permissio
 
 import contextlib
 import os
+import time
 
 import numpy as np
 
 from core import backbones
 from core.backbones import serving
+from core.bundles.bundle import Bundle
 from core.errors import RunDamaged, UnknownModel
 from core.model import storage
 from core.model.classifier import Classifier, Open, opened
@@ -95,11 +97,12 @@ class ImportedModel(AnnotatedFolder):
             self.path, self.title, settings, open_model, threshold=own.threshold, level=own.level
         )
 
-    def adopt_decision(self) -> None:
-        """Start with the threshold and the level of prediction sets that the bundle names."""
-        model = self.model()
-        chosen = {"threshold": model.threshold, "level": model.level}
+    def store(self, bundle: Bundle, name: str) -> None:
+        """Write the model of a bundle, with the decision that the bundle names."""
+        bundle.write(self.path)
+        chosen = {"threshold": bundle.model.threshold, "level": bundle.model.level}
         self.annotate(lambda own: own.model_copy(update=chosen))
+        self.write_manifest(name, time.time())
 
     def write_manifest(self, name: str, at: float) -> None:
         """Record the hashes of the model's files."""

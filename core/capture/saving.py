@@ -10,6 +10,7 @@ from core.capture.frames import Frame
 from core.capture.session import CaptureSession, Class
 from core.capture.splitting import split_by_burst
 from core.checks import Finding, Severity
+from core.checks.classes import MINIMUM_PER_CLASS
 from core.errors import BadDataset
 from core.intake import uploads
 from core.intake.uploads import Upload
@@ -17,8 +18,6 @@ from core.settings import Settings
 from core.system.prose import listed
 
 NAME = "Captured by camera"
-FEWEST = 3
-"""Training pictures per class, as `core.checks` requires."""
 
 
 def as_zip(session: CaptureSession) -> bytes:
@@ -64,7 +63,7 @@ def missing(session: CaptureSession) -> str:
     for cls in classes:
         partition = split_by_burst(cls.pictures)
         enough = (
-            partition.count("train") >= FEWEST
+            partition.count("train") >= MINIMUM_PER_CLASS
             and partition.count("validation")
             and partition.count("test")
         )

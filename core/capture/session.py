@@ -193,7 +193,7 @@ class CaptureSession:
     def learned(self) -> FittedHead | None:
         """The head fitted to the present pictures; None if fewer than two classes have any."""
         if self.fitted != self.version:
-            self.fitted, self._learned = self.version, _fitted(self.shown)
+            self.fitted, self._learned = self.version, _fit_head(self.shown)
         return self._learned
 
     def classifier(self) -> Classifier | None:
@@ -222,7 +222,7 @@ class CaptureSession:
                 )
 
 
-def _fitted(classes: list[Class]) -> FittedHead | None:
+def _fit_head(classes: list[Class]) -> FittedHead | None:
     if len(classes) < 2:
         return None
     frames = [(label, frame) for label, cls in enumerate(classes) for frame in cls.pictures]

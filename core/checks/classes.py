@@ -8,7 +8,7 @@ from core.checks.findings import CheckInput, Finding, Remedy, Severity
 from core.dataset import Dataset
 from core.system.prose import count, listed
 
-FEWEST = 3  # pictures per class: one for each split
+MINIMUM_PER_CLASS = 3  # pictures per class: one for each split
 FEW = 20  # with fewer a class is learned and scored poorly
 IMBALANCE = 3  # ratio of the largest class to the smallest
 
@@ -26,13 +26,13 @@ def at_least_two_classes(case: CheckInput) -> Finding | None:
 
 def too_few_pictures(case: CheckInput) -> Finding | None:
     """Classes with fewer pictures than there are splits."""
-    small = _with_counts(case.dataset, 0, FEWEST)
+    small = _with_counts(case.dataset, 0, MINIMUM_PER_CLASS)
     if not small:
         return None
     return Finding(
         severity=Severity.BLOCKS,
         code="too_few",
-        sentence=f"At least {FEWEST} pictures per class are needed; {listed(small)} "
+        sentence=f"At least {MINIMUM_PER_CLASS} pictures per class are needed; {listed(small)} "
         f"{'has' if len(small) == 1 else 'have'} fewer. Add some, or leave the class out.",
         files=tuple(
             example.name
@@ -49,7 +49,7 @@ def too_few_pictures(case: CheckInput) -> Finding | None:
 
 def few_pictures(case: CheckInput) -> Finding | None:
     """Classes with so few pictures that their scores say little."""
-    small = _with_counts(case.dataset, FEWEST, FEW)
+    small = _with_counts(case.dataset, MINIMUM_PER_CLASS, FEW)
     if not small:
         return None
     return Finding(

@@ -143,7 +143,7 @@ def _same(
     return near_duplicates.group(grey, chroma, compared, known, report)[rows]
 
 
-def _copies(fingerprints: Fingerprints, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
+def _duplicates(fingerprints: Fingerprints, rows: np.ndarray) -> tuple[tuple[int, ...], ...]:
     """Examples with equal pixels."""
     same: defaultdict[str, list[int]] = defaultdict(list)
     for at, pixels in enumerate(fingerprints.pixels[rows].tolist()):
@@ -154,7 +154,7 @@ def _copies(fingerprints: Fingerprints, rows: np.ndarray) -> tuple[tuple[int, ..
 def _findings(
     dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
 ) -> tuple[Finding, ...]:
-    case = CheckInput(dataset, fingerprints.measures[rows], _copies(fingerprints, rows))
+    case = CheckInput(dataset, fingerprints.measures[rows], _duplicates(fingerprints, rows))
     findings = [from_note(note, dataset) for note in dataset.notes]
     findings += [finding for check in CHECKS if (finding := check(case))]
     # A remedy that leaves nothing to train on is none.

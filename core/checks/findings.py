@@ -82,12 +82,12 @@ class CheckInput:
     Attributes:
         dataset: with groups.
         measures: (n, 4) float32, one row per example, as in `fingerprints.MEASURES`.
-        copies: groups of two or more examples with equal pixels, by place.
+        duplicates: groups of two or more examples with equal pixels, by place.
     """
 
     dataset: Dataset
     measures: np.ndarray
-    copies: tuple[tuple[int, ...], ...]
+    duplicates: tuple[tuple[int, ...], ...]
 
 
 def apply(

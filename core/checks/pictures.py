@@ -22,7 +22,7 @@ COMMON = 0.3  # share of the pictures from which a property is normal for the da
 
 def same_picture_in_two_classes(case: CheckInput) -> Finding | None:
     """The same picture in two classes: one of the labels is wrong."""
-    mixed = _mixed(case, case.copies)
+    mixed = _mixed(case, case.duplicates)
     if not mixed:
         return None
     files = _names(case, mixed)
@@ -38,7 +38,7 @@ def same_picture_in_two_classes(case: CheckInput) -> Finding | None:
 
 def similar_pictures_in_two_classes(case: CheckInput) -> Finding | None:
     """Pictures that look the same, in two classes."""
-    exact = {frozenset(members) for members in _mixed(case, case.copies)}
+    exact = {frozenset(members) for members in _mixed(case, case.duplicates)}
     mixed = [members for members in _mixed(case, _groups(case)) if frozenset(members) not in exact]
     if not mixed:
         return None
@@ -54,7 +54,7 @@ def similar_pictures_in_two_classes(case: CheckInput) -> Finding | None:
 
 def duplicates(case: CheckInput) -> Finding | None:
     """Copies of a picture within a class."""
-    surplus = _surplus(case, case.copies)
+    surplus = _surplus(case, case.duplicates)
     if not surplus:
         return None
     return Finding(
@@ -62,14 +62,14 @@ def duplicates(case: CheckInput) -> Finding | None:
         code="copies",
         sentence=f"{count(len(surplus), 'picture is a copy', 'pictures are copies')} of another "
         "in the same class, and would count twice.",
-        files=_shown(case, case.copies, surplus),
+        files=_shown(case, case.duplicates, surplus),
         remedy=_leave_out(_names(case, [surplus])),
     )
 
 
 def near_duplicates(case: CheckInput) -> Finding | None:
     """Pictures that look the same: re-encoded, resized, cropped or mirrored copies."""
-    exact = {place for members in case.copies for place in members[1:]}
+    exact = {place for members in case.duplicates for place in members[1:]}
     groups = [[place for place in members if place not in exact] for members in _groups(case)]
     surplus = _surplus(case, groups)
     if not surplus:

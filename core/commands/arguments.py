@@ -126,6 +126,7 @@ def ingested(
     """
     from core import intake
     from core.archive.sources import printable, stem
+    from core.checks import Severity
     from core.dataset import grouping
 
     grouping.check(group_by)
@@ -134,7 +135,10 @@ def ingested(
         name = stem(printable(Path(data.name)))
         examined = intake.take_in(existing(data), name, folder, settings, progress)
         examined = grouped(unblocked(examined, folder, settings, say), group_by, say)
-        report_findings(examined, say)
+        for finding in examined.findings:
+            kind = "Warning" if finding.severity is Severity.WARNS else "Note"
+            say(f"{kind}: {finding.sentence}")
+        report_left_out(examined, say)
         yield examined, intake.pictures(folder)
 
 
@@ -206,16 +210,6 @@ def grouped(examined: Intake, by: str, say: Callable[[str], None]) -> Intake:
     detected = {column.name for column in examined.columns}
     outside = file.suffix in tables.TABLES and (_exists(file) or by not in detected)
     return intake.group(examined, by, file if outside else None)
-
-
-def report_findings(examined: Intake, say: Callable[[str], None]) -> None:
-    """Say what is wrong with the pictures, how they were read, and what was left out and why."""
-    from core.checks import Severity
-
-    for finding in examined.findings:
-        kind = "Warning" if finding.severity is Severity.WARNS else "Note"
-        say(f"{kind}: {finding.sentence}")
-    report_left_out(examined, say)
 
 
 def report_left_out(examined: Intake, say: Callable[[str], None]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +48,7 @@ def predict(
     from core.model import batch
     from core.model.classifier import on_one_thread
     from core.model.decision import Verdict
-    from core.predict import lookup, sorting
+    from core.predict import lookup, sorting, table
 
     settings = host()
     named = {"csv": csv, "jsonl": jsonl, "xlsx": xlsx}
@@ -71,7 +71,8 @@ def predict(
             max(top, 2),
         )
         alone = [picture.content for picture in pictures] == images[:1]
-        with closing(rows), _writing(tables) as adds:
+        with closing(rows), ExitStack() as stack:
+            adds = [stack.enter_context(table.open_table(p, form)) for form, p in tables.items()]
             for picture, row in zip(pictures, rows, strict=True):
                 if row is None:
                     continue
@@ -129,14 +130,6 @@ def _check(tables: Mapping[str, Path], paths: Sequence[Path]) -> None:
         if resolved in uses:
             raise BadInput(f"Expected a new file for each table, found {path}, {uses[resolved]}.")
         uses[resolved] = "which is another table"
-
-
-@contextmanager
-def _writing(tables: Mapping[str, Path]) -> Iterator[list[Callable[[Row], None]]]:
-    from core.predict import table
-
-    with ExitStack() as stack:
-        yield [stack.enter_context(table.open_table(path, form)) for form, path in tables.items()]
 
 
 def _summarise(

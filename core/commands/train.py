@@ -66,7 +66,7 @@ def train(
             complain(estimate.estimate(intake.dataset, configured, settings).sentence)
         run = runs.create(configured, intake.dataset, path)
         run.findings.write(intake.findings)
-        run.job.open(runs.training_order(pictures, model))
+        run.job.open(runs.training_spec(pictures, model))
         terminal.divert(run.job.log_path)
         with terminal.cancelling(run.job.request_cancel):
             work(run.job, settings, watch)

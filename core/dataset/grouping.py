@@ -25,7 +25,7 @@ from core.system.prose import listed
 EXIF = ("day", "device")
 LEVELED = ("folder", "prefix")
 FORMS = "folder, prefix, day, device or FILE.csv:column"
-FEWEST = 3
+MINIMUM_GROUPS = 3
 """Groups without which nothing is left for one of training, validation and test."""
 USEFUL = 5
 """Fewest groups of several pictures that are suggested."""
@@ -182,7 +182,7 @@ def _useful(group: np.ndarray, labels: np.ndarray) -> bool:
         and sizes.max() <= count / 2
         and several.sum() >= COVERED * count
         and levels.pairs(group, labels) <= NUMBERED * count
-        and np.median(_groups_per_class(group, labels)) >= FEWEST
+        and np.median(_groups_per_class(group, labels)) >= MINIMUM_GROUPS
     )
 
 
@@ -203,9 +203,9 @@ def _problem(names: Sequence[str], labels: np.ndarray, by: str) -> str:
     group = levels.numbered(names)
     number = int(group.max()) + 1
     named = sorted(set(names) - {""})
-    if number < FEWEST:
+    if number < MINIMUM_GROUPS:
         return (
-            f"Expected at least {FEWEST} groups, for training, validation and test; found "
+            f"Expected at least {MINIMUM_GROUPS} groups, for training, validation and test; found "
             f"{number} {title(by)}: {listed(named)}."
         )
     if len(named) < 2 or number == len(names):

@@ -10,7 +10,7 @@ from core.errors import BadDataset, NoClasses
 from core.images.decoding import READABLE
 from core.system import prose
 
-SHOWN = 5
+MOST_LISTED = 5
 
 
 def interpret(
@@ -193,5 +193,5 @@ def _notes(
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:SHOWN])
-    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    shown = ", ".join(names[:MOST_LISTED])
+    return shown + (f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else "")

@@ -14,7 +14,7 @@ from core.dataset import tables
 from core.dataset.layout import role
 from core.errors import BadDataset
 
-FEWEST = 0.5
+MINIMUM_SHARE = 0.5
 """Share of the pictures that a table of one class must name to be used."""
 PER_NAME = 2
 """Pictures per class, on average, for labels in file names to be believed."""
@@ -88,7 +88,7 @@ def find(name: str, pictures: Sequence[str], others: Sequence[Member]) -> Labels
             sources.append(member.name)
     if not found:
         return None
-    enough = len(found) >= FEWEST * len(pictures) or len(set(found.values())) > 1
+    enough = len(found) >= MINIMUM_SHARE * len(pictures) or len(set(found.values())) > 1
     return Labels(sources[0] if len(sources) == 1 else f"{len(sources)} tables", found, enough)
 
 

@@ -155,7 +155,7 @@ class Cluster:
         task: Any = ray.remote(num_cpus=request.cores, num_gpus=request.gpus, max_retries=0)(_work)
         task = task.options(
             memory=request.memory,
-            name=sent.job.order().kind,
+            name=sent.job.spec().kind,
             label_selector=(
                 {NODE: f"!in({','.join(sorted(self._avoided))})"} if self._avoided else {}
             ),

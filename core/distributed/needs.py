@@ -32,7 +32,7 @@ THOROUGH_CORES = 4
 
 def of(job: JobFolder) -> Needs:
     """What a job needs; for a training, by its preset and its dataset."""
-    kind = job.order().kind
+    kind = job.spec().kind
     if kind != "train":
         return NEEDS[kind]
     run = Run(job.path)

@@ -91,7 +91,7 @@ def fine_tuning_bytes(config: TrainingConfig) -> float:
 
 def step_bytes(config: TrainingConfig) -> float:
     """Bytes that a fine-tuning step keeps for each picture of its batch."""
-    values = sum(stage.values for stage in depth.trained_stages(config))
+    values = sum(stage.activations for stage in depth.trained_stages(config))
     return ACTIVATION_COPIES * values * 1e6 * FLOAT32
 
 

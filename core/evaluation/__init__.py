@@ -2,12 +2,12 @@
 
     evaluate(labels, probabilities, classes) → Report
 
-`report` defines the type and `scoring` computes it, with metrics and their intervals, the
+`report` defines the type and `build_report` computes it, with metrics and their intervals, the
 confusion matrix, calibration and curves. `wording` formats figures.
 """
 
+from core.evaluation.build_report import evaluate
 from core.evaluation.report import VERSION, Estimate, Report
-from core.evaluation.scoring import evaluate
 from core.evaluation.wording import describe
 
 __all__ = ["VERSION", "Estimate", "Report", "describe", "evaluate"]

@@ -1,6 +1,7 @@
 """Filter and sort the test pictures of a report."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,7 +36,7 @@ class Rows:
     alike: Ints
 
     @property
-    def right(self) -> Flags:
+    def correct(self) -> Flags:
         """Whether each prediction is correct, (n,)."""
         return self.labels == self.predicted
 
@@ -55,15 +56,15 @@ class Rows:
 
 ORDERS: dict[str, Callable[[Rows], tuple[np.ndarray, ...]]] = {
     "Wrong first": lambda rows: (
-        rows.right,
-        np.where(rows.right, 0, -rows.alike),
-        np.where(rows.right, 0, rows.labels),
-        np.where(rows.right, 0, rows.predicted),
-        np.where(rows.right, rows.probability, -rows.probability),
+        rows.correct,
+        np.where(rows.correct, 0, -rows.alike),
+        np.where(rows.correct, 0, rows.labels),
+        np.where(rows.correct, 0, rows.predicted),
+        np.where(rows.correct, rows.probability, -rows.probability),
     ),
     "Most surely wrong": lambda rows: (
-        rows.right,
-        np.where(rows.right, rows.probability, -rows.probability),
+        rows.correct,
+        np.where(rows.correct, rows.probability, -rows.probability),
     ),
     "Least sure": lambda rows: (rows.probability,),
     "Surest": lambda rows: (-rows.probability,),
@@ -87,13 +88,23 @@ def rows(report: Report, ood: OodScores | None) -> Rows:
     )
 
 
+def in_turn(labels: Iterable[int]) -> list[int]:
+    """Places of the first picture of each class, then of the second of each, and so on."""
+    seen: Counter[int] = Counter()
+    ranked = []
+    for place, label in enumerate(labels):
+        ranked.append((seen[label], label, place))
+        seen[label] += 1
+    return [place for *_, place in sorted(ranked)]
+
+
 def find(
     rows: Rows,
     order: str,
     *,
     label: int | None = None,
     predicted: int | None = None,
-    right: bool | None = None,
+    correct: bool | None = None,
     low: float = 0.0,
     high: float = 1.0,
     verdict: Verdict | None = None,
@@ -106,14 +117,14 @@ def find(
         order: one of `ORDERS`.
         label: actual class.
         predicted: predicted class.
-        right: whether the prediction is correct.
+        correct: whether the prediction is correct.
         low, high: range of the probability of the predicted class.
         verdict: at `threshold`.
         threshold: probability below which a prediction is not sure.
         text: part of the file name, in any case.
     """
     passed = (rows.probability >= low) & (rows.probability <= high)
-    equal = ((rows.labels, label), (rows.predicted, predicted), (rows.right, right))
+    equal = ((rows.labels, label), (rows.predicted, predicted), (rows.correct, correct))
     for values, wanted in equal:
         if wanted is not None:
             passed &= values == wanted

@@ -170,7 +170,7 @@ def choices(
 
 
 def at_threshold(
-    confidence: Floats, wrong: Flags, groups: Ints, value: float, aim: float
+    confidence: Floats, wrong: Flags, groups: Ints, value: float, target: float
 ) -> Threshold:
     """Coverage and error at a threshold.
 
@@ -179,11 +179,11 @@ def at_threshold(
         wrong: whether the prediction is wrong, (n,).
         groups: group of each picture, (n,).
         value: the threshold.
-        aim: share of the validation pictures that it was chosen to cover.
+        target: share of the validation pictures that it was chosen to cover.
     """
     covered = confidence >= value
     return Threshold(
-        aim=aim,
+        target_coverage=target,
         value=value,
         coverage=intervals.share(covered, groups),
         error=intervals.share(wrong[covered], groups[covered]) if covered.any() else None,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.evaluation import intervals, metrics
+from core.evaluation import confusion, intervals, metrics
 from core.evaluation.intervals import Floats, Ints
-from core.evaluation.metrics import Averaging, ClassCounts, Metric
+from core.evaluation.metrics import Averaging, Metric
 from core.evaluation.report import Estimate
 
 ALPHA = 1 - intervals.LEVEL
@@ -117,34 +117,22 @@ def of_averages(
     seen, times = np.unique(
         np.ravel_multi_index((labels, first, second), shape), return_counts=True
     )
-    present, sizes = np.unique(labels, return_counts=True)
+    present = np.unique(labels)
     wrong = (present + 1) % classes  # any wrong class will do
     added = [(present, present, wrong), (present, wrong, present)]
     cells = np.concatenate([seen, *(np.ravel_multi_index(cell, shape) for cell in added)])
-    counts: Ints = np.zeros(len(cells), np.int64)
-    counts[: len(seen)] = times
-    weights = np.where(counts > 0, counts, 1 / len(present))
+    weights = np.concatenate([times, np.full(2 * len(present), 1 / len(present))])
     label, *predictions = np.unravel_index(cells, shape)
-
-    generator = np.random.default_rng(seed)
-    drawn = np.zeros((intervals.RESAMPLES, len(cells)))
-    for name, size in zip(present, sizes, strict=True):
-        inside = np.flatnonzero(label == name)
-        shares = weights[inside] / weights[inside].sum()
-        worth = max(1, round(size / effects[name]))
-        drawn[:, inside] = generator.multinomial(worth, shares, size=len(drawn)) * (size / worth)
-
-    tallies = [
-        [_count(label, prediction, times, classes) for prediction in predictions]
-        for times in (counts[None], drawn)
-    ]
+    exact = [metrics.count(confusion.count(labels, each, classes)) for each in (first, second)]
+    support = exact[0].support
+    drawn = metrics.resample(label, predictions, weights, support, effects, seed=seed)
 
     def difference(metric: Metric, averaging: Averaging) -> Difference:
         value, draws = (
             metrics.mean(after, metric, averaging) - metrics.mean(before, metric, averaging)
-            for before, after in tallies
+            for before, after in (exact, drawn)
         )
-        return _difference(float(value[0]), draws)
+        return _difference(float(value), draws)
 
     return difference("recall", "macro"), difference("f1", "macro")
 
@@ -165,24 +153,6 @@ def of_log_loss(
     values = metrics.log_losses(labels, second) - metrics.log_losses(labels, first)
     draws = intervals.bootstrap(values[:, None], groups, seed=seed)[:, 0]
     return _difference(float(values.mean()), draws)
-
-
-def _count(label: Ints, prediction: Ints, times: Ints | Floats, classes: int) -> ClassCounts:
-    """Counts by class where cells (c,) of a label and a prediction occur `times` times, (m, c)."""
-    return ClassCounts(
-        _sum_by(label, times * (label == prediction), classes),
-        _sum_by(label, times, classes),
-        _sum_by(prediction, times, classes),
-    )
-
-
-def _sum_by(key: Ints, times: Ints | Floats, classes: int) -> Floats:
-    """Sums of columns (m, c) by the class (c,) of each, (m, k)."""
-    order = np.argsort(key, kind="stable")
-    present, starts = np.unique(key[order], return_index=True)
-    sums = np.zeros((len(times), classes))
-    sums[:, present] = np.add.reduceat(times[:, order], starts, axis=1)
-    return sums
 
 
 def _difference(value: float, draws: Floats) -> Difference:

@@ -1,9 +1,10 @@
 """Accuracy, precision, recall and F1 of confusion matrices, with their intervals."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from core.evaluation import intervals
 from core.evaluation.intervals import Floats, Ints
@@ -19,9 +20,9 @@ balanced accuracy; weighted ones weight classes by their pictures, and 0 / 0 cou
 class ClassCounts(NamedTuple):
     """Counts by class, each (…, k): correct pictures, pictures and predictions of the class."""
 
-    hits: Ints | Floats
-    support: Ints | Floats
-    predicted: Ints | Floats
+    hits: NDArray[Any]
+    support: NDArray[Any]
+    predicted: NDArray[Any]
 
 
 class Effects(NamedTuple):
@@ -62,28 +63,49 @@ def effects(labels: Ints, predicted: Ints, groups: Ints, classes: int) -> Effect
     )
 
 
-def resample(counts: Ints, effect: Floats, *, seed: int) -> ClassCounts:
-    """Counts of stratified bootstrap samples of a test set, each (`RESAMPLES`, k).
+def resample(
+    labels: Ints,
+    predictions: Sequence[Ints],
+    weights: Ints | Floats,
+    support: Ints,
+    effect: Floats,
+    *,
+    seed: int,
+) -> list[ClassCounts]:
+    """Counts of the same stratified bootstrap samples of a test set, by one model or several.
 
-    Every class keeps its number of pictures. Drawing cells of the confusion matrix is equivalent
-    to drawing pictures, and as fast for a million of them. As many are drawn as the pictures are
-    worth by the effect of their groups on recall, (k,).
+    Every class keeps its number of pictures. Drawing cells, which are pictures with equal labels
+    and predictions, is equivalent to drawing pictures, and as fast for a million of them. As many
+    are drawn as the pictures of a class are worth by the effect of their groups.
+
+    Args:
+        labels: class of each cell, (c,).
+        predictions: of each model for the cells, (c,).
+        weights: of the cells within their class, (c,).
+        support, effect: pictures of each class and the effect of their groups, (k,).
+        seed: of the random samples.
+
+    Returns:
+        For each model, counts of (`RESAMPLES`, k).
     """
     generator = np.random.default_rng(seed)
-    hits = np.zeros((intervals.RESAMPLES, len(counts)))
-    predicted = np.zeros_like(hits)
-    support = counts.sum(axis=1)
-    worth = np.maximum(1, np.rint(support / effect)).astype(int)
-    for label, row in enumerate(counts):
-        cells = np.flatnonzero(row)
-        if not len(cells):
-            continue
-        shares = row[cells] / row.sum()
-        drawn = generator.multinomial(worth[label], shares, size=len(hits))
-        drawn = drawn * (support[label] / worth[label])
-        predicted[:, cells] += drawn
-        hits[:, label] = drawn[:, cells == label].sum(axis=1)
-    return ClassCounts(hits, np.broadcast_to(support, hits.shape), predicted)
+    shape = (intervals.RESAMPLES, len(support))
+    tallies = [
+        ClassCounts(np.zeros(shape), np.broadcast_to(support, shape), np.zeros(shape))
+        for _ in predictions
+    ]
+    for label in np.unique(labels):
+        inside = np.flatnonzero(labels == label)
+        shares = weights[inside] / weights[inside].sum()
+        worth = max(1, round(support[label] / effect[label]))
+        drawn = generator.multinomial(worth, shares, size=len(tallies[0].hits))
+        drawn = drawn * (support[label] / worth)
+        for tally, predicted in zip(tallies, predictions, strict=True):
+            tally.hits[:, label] = drawn[:, predicted[inside] == label].sum(axis=1)
+            order = np.argsort(predicted[inside], kind="stable")
+            names, starts = np.unique(predicted[inside][order], return_index=True)
+            tally.predicted[:, names] += np.add.reduceat(drawn[:, order], starts, axis=1)
+    return tallies
 
 
 def mean(counts: ClassCounts, metric: Metric, averaging: Averaging) -> Floats:
@@ -127,7 +149,11 @@ def average(counts: Ints, effects: Effects, *, seed: int) -> tuple[Estimate, Ave
         effects: of groups.
         seed: of the bootstrap.
     """
-    tally, draws = count(counts), resample(counts, effects.recall, seed=seed)
+    labels, predicted = np.nonzero(counts)
+    tally = count(counts)
+    (draws,) = resample(
+        labels, [predicted], counts[labels, predicted], tally.support, effects.recall, seed=seed
+    )
 
     def estimate(metric: Metric, averaging: Averaging) -> Estimate:
         values, low, high, trials = _bounds(tally, metric, effects)

@@ -155,10 +155,10 @@ def compare(
 
 
 def compare_with(
-    reference: EvaluatedModel, models: Sequence[EvaluatedModel], *, seed: int = 0
+    reference: EvaluatedModel, models: Sequence[EvaluatedModel]
 ) -> tuple[PairedComparison | NotComparable, ...]:
     """Compare models with a reference; p-values are adjusted for the number of models."""
-    results = [compare(reference, model, seed=seed) for model in models]
+    results = [compare(reference, model) for model in models]
     paired = [result for result in results if isinstance(result, PairedComparison)]
     changes: list[dict[str, Any]] = [{"comparisons": len(paired)} for _ in paired]
     for name in DIFFERENCES:

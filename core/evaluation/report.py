@@ -4,6 +4,9 @@ from typing import Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from core.settings import MEGABYTE
+from core.system import prose
+
 VERSION: Final = 2
 """Increases whenever a field is added or removed or changes its meaning."""
 
@@ -119,15 +122,15 @@ class CoveragePoint(NamedTuple):
     error: float
 
 
-class Threshold(ReportPart):
+class Threshold(ReportPart, validate_by_name=True, serialize_by_alias=True):
     """A probability below which a prediction is "not sure".
 
-    `aim` is the share of validation pictures that reach `value`. `coverage` and `error` are
-    measured on the test set; `error` is None if no test picture reaches `value`. `validation` is
-    the error on validation pictures, to choose by; None in earlier reports.
+    `target_coverage` is the share of validation pictures that reach `value`. `coverage` and `error`
+    are measured on the test set; `error` is None if no test picture reaches `value`. `validation`
+    is the error on validation pictures, to choose by; None in earlier reports.
     """
 
-    aim: float
+    target_coverage: float = Field(alias="aim")
     value: float
     coverage: Estimate
     error: Estimate | None
@@ -200,7 +203,7 @@ class ClassCurves(ReportPart):
     precision_recall: Curve | None
 
 
-class OodScores(ReportPart, populate_by_name=True, serialize_by_alias=True):
+class OodScores(ReportPart, validate_by_name=True, serialize_by_alias=True):
     """Out-of-distribution scores of the test pictures, which all show a class of the model.
 
     `scores` are in the order of the report; over 1, a picture counts as not like the training
@@ -223,8 +226,23 @@ class Footprint(ReportPart):
     megabytes: float
     parameters: int
 
+    @property
+    def time(self) -> str:
+        """`6.3 ms`, `12 ms`."""
+        return f"{self.milliseconds:.{0 if self.milliseconds >= 10 else 1}f} ms"
 
-class Report(ReportPart):
+    @property
+    def size(self) -> str:
+        """`4.2 MB`, `18 MB`."""
+        return prose.size(self.megabytes * MEGABYTE)
+
+    @property
+    def millions(self) -> str:
+        """`3.4 million`, of parameters."""
+        return f"{self.parameters / 1e6:.1f} million"
+
+
+class Report(ReportPart, validate_by_name=True, serialize_by_alias=True):
     """All figures of a model on one test set.
 
     `top` has top-1, top-2, … accuracy. `macro` is the mean over classes, `weighted` the mean
@@ -236,7 +254,7 @@ class Report(ReportPart):
     headline: str
     classes: tuple[str, ...]
     pictures: int
-    right: int
+    correct: int = Field(alias="right")
     leaked: int = 0
     left_out: int = 0
     accuracy: Estimate

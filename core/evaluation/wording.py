@@ -23,20 +23,15 @@ def describe(estimate: Estimate | None, *, percent: bool = True) -> str:
     return f"{value} % ({low}–{high})" if percent else f"{value} ({low}–{high})"
 
 
-def undefined(report: Report, *, shown: int = 3) -> str:
-    """Which figures are undefined for want of pictures or predictions, or an empty string.
-
-    Args:
-        report: of an evaluation.
-        shown: names of classes that are listed.
-    """
+def undefined(report: Report) -> str:
+    """Which figures are undefined for want of pictures or predictions, or an empty string."""
     classes = len(report.per_class)
     missing = {
         metric: [row.name for row in report.per_class if getattr(row, metric) is None]
         for metric in ("recall", "precision")
     }
     parts = [
-        f"{metric} of {prose.listed(names, shown)}, {why}"
+        f"{metric} of {prose.listed(names)}, {why}"
         for (metric, names), why in zip(
             missing.items(),
             ("without pictures in the test set", "which the model predicts for none"),
@@ -71,15 +66,32 @@ def rounded(value: float, digits: int) -> str:
     return str(Decimal(f"{value:.9f}").quantize(step, ROUND_HALF_UP))
 
 
-def difference(estimate: Estimate, *, percent: bool = True) -> str:
-    """A difference with its interval: `+13 points (−2 to +28)`, or `+0.13 (−0.02 to +0.28)`."""
+def share(value: float) -> str:
+    """A probability or share as text: `85 %`, with a decimal near the ends, never a false 100."""
+    if 0 < value < 0.001:
+        return "< 0.1 %"
+    if 0.999 < value < 1:
+        return "> 99.9 %"
+    near = 0 < value < 0.01 or 0.99 < value < 1
+    return f"{rounded(100 * value, 1 if near else 0)} %"
+
+
+def percent(value: float | None) -> str:
+    """A measured share: `93.5 %`, `100 %`, `–` where there is none."""
+    if value is None:
+        return "–"
+    return f"{rounded(100 * value, 0 if value in (0, 1) else 1)} %"
+
+
+def difference(estimate: Estimate) -> str:
+    """A difference with its interval: `+13 points (−2 to +28)`."""
     value, low, high = (
         f"{float(figure):+.{len(figure.partition('.')[2])}f}".replace("-", "−")
         if float(figure)
         else figure.lstrip("-")
-        for figure in figures(estimate, percent=percent)
+        for figure in figures(estimate)
     )
-    return f"{value}{' points' if percent else ''} ({low} to {high})"
+    return f"{value} points ({low} to {high})"
 
 
 def promise(level: float) -> str:
@@ -88,7 +100,7 @@ def promise(level: float) -> str:
 
 
 def headline(
-    right: int,
+    correct: int,
     accuracy: Estimate,
     classes: tuple[str, ...],
     confusion: Confusion,
@@ -98,7 +110,7 @@ def headline(
     """The report in one line, with unescaped class names.
 
     Args:
-        right: number of test pictures that are predicted correctly.
+        correct: number of test pictures that are predicted correctly.
         leaked: number of test pictures that nearly equal a training picture.
         new_groups: number of groups in the test set, none of them in training; 0 without groups.
 
@@ -109,7 +121,7 @@ def headline(
     pictures = sum(map(sum, confusion.counts))
     value, low, high = figures(accuracy)
     noun = "test picture" if pictures == 1 else "test pictures"
-    whole = f"All {pictures}" if right == pictures > 1 else f"{right} of {pictures}"
+    whole = f"All {pictures}" if correct == pictures > 1 else f"{correct} of {pictures}"
     sentence = f"{whole} {noun} correct: {value} % ({low}–{high} %)"
     if new_groups:
         sentence += f" on {prose.count(new_groups, 'group')} not seen in training"
@@ -119,7 +131,7 @@ def headline(
             f"Not a fair test: {leaked:,} of {pictures:,} {noun} {copies} of training pictures. "
             f"{sentence}"
         )
-    return sentence + _confused(classes, confusion, pictures - right)
+    return sentence + _confused(classes, confusion, pictures - correct)
 
 
 def _confused(classes: tuple[str, ...], confusion: Confusion, mistakes: int) -> str:

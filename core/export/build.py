@@ -13,7 +13,7 @@ from core import backbones, images
 from core.errors import Cancelled, NotEnoughResources, TuskerError
 from core.estimating import resources
 from core.export import parts, train_program, verify
-from core.export.formats import FORMATS, INT8, LABELS, ONNX, SAVED_MODEL, Description, Format
+from core.export.formats import FORMATS, INT8, LABELS, ONNX, SAVED_MODEL, Format, describe
 from core.export.formats import labels as label_lines
 from core.export.parts import Int8Trunk
 from core.export.verify import HeldOut
@@ -29,7 +29,7 @@ from core.system import capacity, files, prose
 
 logger = logging.getLogger(__name__)
 
-OPENED = 4
+VERIFICATION_MEMORY = 4
 """Memory of the process that runs a file, in sizes of the network, without its libraries."""
 VERIFICATION_PICTURES = 100
 """Most test pictures that each file is run on."""
@@ -160,9 +160,9 @@ class _Source:
     def _onnx(self, path: Path) -> None:
         from core.export import onnx_file
 
-        file, description = self._network(), Description.of(self.model)
+        file = self._network()
         file.add_head(DenseHead.from_arrays(self.arrays), "embedding")
-        onnx_file.write(file, path, description.sentence, description.entries)
+        onnx_file.write(file, path, *describe(self.model))
 
     def _keras(self, path: Path) -> None:
         from core.export import keras_file
@@ -175,15 +175,14 @@ class _Source:
 
         source = path.with_name(f"source-{storage.KERAS}")
         self._keras(source)
-        convert.to_saved_model(source, path, Description.of(self.model))
+        convert.to_saved_model(source, path, describe(self.model)[1])
 
     def _network(self) -> LitertFile:
         path = storage.serving_model(self.run.model_folder, self.model, self.settings)
         return LitertFile(path)
 
     def _describe(self, file: LitertFile, path: Path) -> None:
-        description = Description.of(self.model)
-        file.describe(description.sentence, description.entries, input_name="picture")
+        file.describe(*describe(self.model), input_name="picture")
         file.write(path)
 
     def _quantised(self) -> Int8Trunk:
@@ -247,8 +246,10 @@ def _evenly(total: int, count: int) -> list[int]:
 def _require_memory(form: Format, model: storage.ModelFile) -> None:
     """Check that the memory for writing and verifying a file is free."""
     network = backbones.get(model.backbone).megabytes * MEGABYTE
-    verifying = OPENED * network + (resources.TENSORFLOW_BYTES if form.tensorflow else 0)
-    needed, free = round(max(form.copies * network, verifying)), capacity.free_memory()
+    verifying = VERIFICATION_MEMORY * network + (
+        resources.TENSORFLOW_BYTES if form.tensorflow else 0
+    )
+    needed, free = round(max(form.memory_factor * network, verifying)), capacity.free_memory()
     if needed > free * (1 - resources.RESERVE):
         raise NotEnoughResources(
             f"Expected about {prose.size(needed)} of free memory, found "

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from platform import python_version
@@ -16,14 +15,15 @@ from core.evaluation import Report, calibration, describe, prediction_sets, word
 from core.evaluation.report import Estimate, Threshold
 from core.evaluation.wording import figures
 from core.export import programs
-from core.jobs.events import Epoch, Kept
 from core.runs.run import Run
-from core.system import markdown
+from core.system import markdown, prose
+from core.training import outcome
 
 FEW = 10
 """Test pictures of a class below which its figures are called uncertain."""
 NAMED, WORST, MISTAKES = 12, 3, 3
 """How many classes with few pictures, worst classes and mistakes are listed."""
+PHASES = {"head": "Training the head", "fine-tune": "Fine-tuning"}
 PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "ai-edge-litert", "numpy", "scikit-learn")
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -38,16 +38,6 @@ class ClassCount:
     test: int
 
 
-@dataclass(frozen=True)
-class PhaseSummary:
-    """One phase of the training: its epochs or solver iterations, and which was kept."""
-
-    name: str
-    unit: str
-    epochs: int
-    kept: Kept | None
-
-
 class Facts:
     """Everything that a card or an HTML report says about a complete run.
 
@@ -56,6 +46,7 @@ class Facts:
         version: of Tusker that trained it; empty if before 1.0.
         seconds: from the first picture to the report.
         backbone: None if this version of Tusker does not know it.
+        kept: what the training kept, as sentences.
         counts: pictures by class, in the order of the report.
         parts: number of training, validation and test pictures.
         alike: pictures that look the same as another one.
@@ -87,7 +78,7 @@ class Facts:
         self.inflation = run.inflation()
         self.origin, self.findings = run.origin(), run.findings()
         self.label_issues = run.label_issues()
-        self.phases = _phases(run.epochs(), run.kept())
+        self.kept = what_was_kept(run)
         self.threshold = _threshold(run, self.report)
         self.sets = prediction_sets.in_force(self.report.certainty.sets, run.annotations().level)
         scores = self.report.per_class
@@ -113,8 +104,9 @@ def card(run: Run, facts: Facts | None = None) -> str:
     environment.filters |= {
         "figure": lambda estimate: _Trusted(describe(estimate)),
         "ours": _Trusted,
-        "percent": lambda value: _Trusted(f"{100 * value:.{digits(value)}f} %"),
+        "share": lambda value: _Trusted(wording.share(value)),
         "promise": lambda level: _Trusted(wording.promise(level)),
+        "duration": prose.duration,
         "fixed": lambda value, places: _Trusted(f"{value:.{places}f}"),
     }
     return environment.get_template("card.md.j2").render(
@@ -127,9 +119,27 @@ def card(run: Run, facts: Facts | None = None) -> str:
     )
 
 
-def digits(share: float) -> int:
-    """Decimals of a percentage, so that it is not rounded to 0 or 100."""
-    return 0 if 0.01 <= share <= 0.99 or share in (0, 1) else 1
+def what_was_kept(run: Run) -> list[str]:
+    """The choice of features, and which epoch each phase kept; a sentence for each."""
+    solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
+    choice = run.feature_choice()
+    sentences = [choice.sentence] if choice else []
+    for kept in run.kept():
+        if kept.phase == "fine-tune":
+            sentences.append(outcome.describe(kept))
+            continue
+        if kept.phase in solved:
+            which = f"solved as a logistic regression in {kept.epoch} iterations"
+        elif kept.epoch:
+            which = f"epoch {kept.epoch} was kept"
+        else:
+            which = "the start, a logistic regression, was kept"
+        sentences.append(
+            f"{PHASES[kept.phase]}: {which}, with a validation loss of "
+            f"{kept.validation_loss:.3f} and a validation accuracy of "
+            f"{wording.percent(kept.validation_accuracy)}."
+        )
+    return sentences
 
 
 class _Trusted(str):
@@ -159,17 +169,6 @@ def _alike(dataset: Dataset) -> tuple[int, int]:
     return sum(map(len, groups)), sum(map(len, astride))
 
 
-def _phases(epochs: Sequence[Epoch], kept: Sequence[Kept]) -> tuple[PhaseSummary, ...]:
-    last = {epoch.phase: epoch for epoch in epochs}
-    by_phase = {event.phase: event for event in kept}
-    return tuple(
-        PhaseSummary(phase, last[phase].unit, last[phase].epoch, by_phase.get(phase))
-        if phase in last
-        else PhaseSummary(phase, "epoch", 0, by_phase[phase])
-        for phase in dict.fromkeys([*last, *by_phase])
-    )
-
-
 def _threshold(run: Run, report: Report) -> Threshold | None:
     own = run.annotations()
     if not own.threshold:
@@ -180,7 +179,7 @@ def _threshold(run: Run, report: Report) -> Threshold | None:
     confidence = np.array([guess.probability for guess in report.predictions])
     wrong = np.array([guess.predicted != guess.label for guess in report.predictions])
     groups = splitting.groups(run.dataset().of("test"), bursts=True)
-    return calibration.at_threshold(confidence, wrong, groups, own.threshold, own.aim)
+    return calibration.at_threshold(confidence, wrong, groups, own.threshold, own.target_coverage)
 
 
 def _interval(accuracy: Estimate) -> _Trusted:

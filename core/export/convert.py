@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from core.export.formats import Description
 from core.export.parts import Int8Trunk
 from core.model.litert_file import LitertFile
 
@@ -17,14 +16,18 @@ EXTRA_ASSETS = "assets.extra"
 BATCH = 16
 
 
-def to_saved_model(source: Path, folder: Path, description: Description) -> None:
-    """Write a SavedModel with the endpoint `serve`, for batches of any size."""
+def to_saved_model(source: Path, folder: Path, entries: dict[str, str]) -> None:
+    """Write a SavedModel with the endpoint `serve`, for batches of any size.
+
+    Args:
+        entries: content of files for other programs, by name.
+    """
     network = _opened(source)
     outputs = {name: network.get_layer(name).output for name in ("probabilities", "embedding")}
     _save(keras.Model(network.input, outputs), folder)
     extra = folder / EXTRA_ASSETS
     extra.mkdir()
-    for name, content in description.entries.items():
+    for name, content in entries.items():
         (extra / name).write_text(content, encoding="utf-8")
 
 

@@ -31,7 +31,7 @@ class Format:
             picture to a batch of one of each output, by name: `probabilities` and, but for int8
             and files of earlier versions, `embedding`.
         exact: whether its probabilities must match the report; else it may lose some accuracy.
-        copies: additional memory that making it takes, in sizes of the network.
+        memory_factor: additional memory that making it takes, in sizes of the network.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Format:
     imports: str
     opening: str
     exact: bool = True
-    copies: int = 4
+    memory_factor: int = 4
 
     @property
     def tensorflow(self) -> bool:
@@ -51,29 +51,16 @@ class Format:
         return "tensorflow" in self.packages
 
 
-@dataclass(frozen=True)
-class Description:
-    """What an exported file says about itself, where its format has a place for that.
-
-    Attributes:
-        sentence: input and output, for people.
-        entries: content of `labels.txt` and `model.json`, for programs.
-    """
-
-    sentence: str
-    entries: dict[str, str]
-
-    @classmethod
-    def of(cls, model: ModelFile) -> Description:
-        """The description of a trained model."""
-        return cls(
-            f"Takes RGB pictures of {model.size}×{model.size} pixels, 0 to 255; gives the "
-            f"probability of each of {len(model.classes)} classes, named in {LABELS} in order.",
-            {
-                LABELS: labels(model),
-                storage.MODEL: model.model_dump_json(exclude={"threshold", "level"}),
-            },
-        )
+def describe(model: ModelFile) -> tuple[str, dict[str, str]]:
+    """What an exported file says about itself: a sentence for people, files for programs."""
+    return (
+        f"Takes RGB pictures of {model.size}×{model.size} pixels, 0 to 255; gives the "
+        f"probability of each of {len(model.classes)} classes, named in {LABELS} in order.",
+        {
+            LABELS: labels(model),
+            storage.MODEL: model.model_dump_json(exclude={"threshold", "level"}),
+        },
+    )
 
 
 def labels(model: ModelFile) -> str:
@@ -104,7 +91,7 @@ FORMATS = (
         title="LiteRT int8",
         meaning="The same in whole numbers: a quarter of the size, for small devices",
         exact=False,
-        copies=14,
+        memory_factor=14,
     ),
     Format(
         "keras",

@@ -8,7 +8,7 @@ from core.export.formats import Format, named
 from core.export.packing import available_formats
 from core.jobs import JobFolder, enqueue, quotas, scheduling
 from core.jobs.events import Emit
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs.run import SAMPLE, Run
 from core.settings import Settings
 
@@ -29,9 +29,9 @@ def order(run: Run, forms: Collection[Format], settings: Settings, *, by: str = 
     quotas.check_space(by, settings)
     job = run.export_job
     wanted = {form.name for form in (*forms, *waiting(run, settings))}
-    ordered = Order(kind="export", arguments={FORMATS: sorted(wanted)})
+    ordered = JobSpec(kind="export", arguments={FORMATS: sorted(wanted)})
     if at_work(run, settings):
-        job.replace_order(ordered)
+        job.replace_spec(ordered)
         return job
     return enqueue(job.path, ordered, settings, by=by)
 
@@ -96,5 +96,5 @@ def check(run: Run) -> None:
 
 
 def _names(run: Run) -> list[str]:
-    names: list[str] = run.export_job.order().arguments[FORMATS]
+    names: list[str] = run.export_job.spec().arguments[FORMATS]
     return names

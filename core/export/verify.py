@@ -18,11 +18,12 @@ import numpy as np
 
 from core.evaluation import prediction_sets
 from core.evaluation.report import SetLevel
+from core.evaluation.wording import percent
 from core.export import programs
 from core.export.formats import Format
 from core.jobs.events import Counter
 from core.model import storage
-from core.model.decision import UNCONDITIONAL, Decision
+from core.model.decision import ALWAYS_ANSWER, Decision
 from core.model.storage import ModelFile
 from core.runs.verification import FileVerification
 from core.settings import MEGABYTE
@@ -55,7 +56,7 @@ class HeldOut:
     paths: tuple[Path, ...]
     labels: np.ndarray
     probabilities: np.ndarray
-    decision: Decision = UNCONDITIONAL
+    decision: Decision = ALWAYS_ANSWER
     ood_scores: np.ndarray | None = None
     ood_detector: Path | None = None
     thumbnails: bool = False
@@ -110,8 +111,8 @@ def _compare(
         ACCURACY_LOSS, 1 / len(indices)
     ):
         reason = (
-            f"{form.file} gets {100 * accuracy:.1f} % of {len(indices)} held-out pictures right, "
-            f"the report {100 * expected_accuracy:.1f} %; it was withheld."
+            f"{form.file} gets {percent(accuracy)} of {len(indices)} held-out pictures right, "
+            f"the report {percent(expected_accuracy)}; it was withheld."
         )
     return FileVerification(
         file=form.file,

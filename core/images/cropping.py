@@ -20,7 +20,7 @@ def crop_and_resize(image: np.ndarray, size: int, crop: float = 1.0) -> np.ndarr
     Returns:
         (size, size, 3) uint8.
     """
-    return fitted(Image.fromarray(image), size, crop)
+    return cropped(Image.fromarray(image), size, crop)
 
 
 def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
@@ -40,7 +40,7 @@ def thumbnail(image: np.ndarray, edge: int = 160) -> bytes:
     return buffer.getvalue()
 
 
-def fitted(image: Image.Image, size: int, crop: float) -> np.ndarray:
+def cropped(image: Image.Image, size: int, crop: float) -> np.ndarray:
     """The central square of an RGB picture, (size, size, 3) uint8; arguments as above."""
     width, height = image.size
     edge = crop * min(height, width)

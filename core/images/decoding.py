@@ -16,9 +16,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from core import settings
 from core.errors import BadImage, NotEnoughResources
-from core.images import headers, tags
+from core.images import colour, headers, tags
 from core.images.budget import BUDGET
-from core.images.cropping import crop_and_resize, fitted
+from core.images.cropping import crop_and_resize, cropped
 from core.images.depth import AS_DECLARED, Depth, Scale, declared_range, depth_of
 from core.images.headers import SHARES, area, check_size
 from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
@@ -98,7 +98,7 @@ def decode(
 ) -> np.ndarray:
     """Decode a picture; the format is detected by content.
 
-    EXIF orientation is applied; CMYK, grey and palettes are converted to RGB, more than 8 bits are
+    EXIF orientation is applied; all colours are converted to sRGB, more than 8 bits are
     scaled to 8, transparency is blended with white, and animations give their first frame. A JPEG
     beyond the pixel limit, or a progressive one of over 18 million pixels, is decoded at half its
     size, to stay within 200 MB.
@@ -163,10 +163,17 @@ def decode_and_crop(
     shorter_edge = int(np.ceil(size / crop))
     with _refusals(), _opened(source, limits) as file, ExitStack() as held:
         image, kind, _, turn, deep, _ = _load_checked(file, shorter_edge, limits, held)
-        if image.mode == "RGB" and turn == 1 and "transparency" not in image.info:
-            return fitted(image, size, crop)  # most pictures: no array of the whole is needed
-        pixels = to_rgb(image, kind, deep, scale)
-    return crop_and_resize(_turned(pixels, turn), size, crop)
+        # Most pictures: colours are converted last, and no array of the whole is needed.
+        plain = image.mode == "RGB" and "transparency" not in image.info
+        transform = colour.transform_of(image) if plain else None
+        if plain:
+            image.info.pop("icc_profile", None)
+        if plain and turn == 1:
+            view = cropped(image, size, crop)
+        else:
+            pixels = to_rgb(image, kind, deep, scale)
+            view = crop_and_resize(_turned(pixels, turn), size, crop)
+    return view if transform is None else np.asarray(transform.apply(Image.fromarray(view)))
 
 
 def _load_checked(

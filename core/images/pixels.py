@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from core.errors import BadImage
+from core.images import colour
 from core.images.depth import AS_DECLARED, Depth, Scale, usual_range
 
 WHOLE = 0.95
@@ -87,11 +88,12 @@ def _converter(
     if kind == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         # The fourth byte is unused in most bitmaps; a picture is never wholly invisible.
         return lambda strip: np.asarray(strip.convert("RGB"))
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        return _on_white
     if image.mode == "LAB":
         raise BadImage("Pictures in Lab colours cannot be read. Save the picture as RGB.")
-    return lambda strip: np.asarray(strip.convert("RGB"))
+    transform = colour.transform_of(image)
+    if image.has_transparency_data:
+        return lambda strip: _on_white(colour.to_srgb(strip, transform))
+    return lambda strip: np.asarray(colour.to_srgb(strip, transform))
 
 
 def _scaled(values: np.ndarray, black: float, span: float) -> np.ndarray:
@@ -101,7 +103,7 @@ def _scaled(values: np.ndarray, black: float, span: float) -> np.ndarray:
 
 
 def _on_white(strip: Image.Image) -> np.ndarray:
-    """Blend transparent pixels with white."""
-    rgba = np.asarray(strip.convert("RGBA")).astype(np.uint16)
+    """Blend transparent pixels of an RGBA picture with white."""
+    rgba = np.asarray(strip).astype(np.uint16)
     opacity = rgba[..., 3:]
     return ((rgba[..., :3] * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)

@@ -13,7 +13,7 @@ from core.checks import Finding
 from core.errors import LimitExceeded, UnknownModel
 from core.intake import Intake
 from core.jobs import JobFolder, enqueue, folders, quotas
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.settings import MEGABYTE, Settings
 from core.system.files import CHUNK
 
@@ -78,7 +78,7 @@ def store(
             "unsorted": unsorted,
             "one_class": one_class,
         }
-        enqueue(upload.path, Order(kind="intake", arguments=arguments), settings, by=by)
+        enqueue(upload.path, JobSpec(kind="intake", arguments=arguments), settings, by=by)
     return upload
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from core.jobs.events import EventLog
 from core.system import files
@@ -20,13 +20,13 @@ Kind = Literal["intake", "prepare", "compare", "import", "train", "export"]
 _StoredKind = Annotated[Kind, BeforeValidator(lambda kind: "import" if kind == "adopt" else kind)]
 
 STATUS = "status.json"
-ORDER = "order.json"
+SPEC = "order.json"
 EVENTS = "events.jsonl"
 CANCEL = "cancel"
 LOG = "worker.log"
 LOCK = "worker.lock"
 CHECKPOINT = "checkpoint.npz"
-PRIVATE = (STATUS, ORDER, CANCEL, LOCK, CHECKPOINT)
+PRIVATE = (STATUS, SPEC, CANCEL, LOCK, CHECKPOINT)
 """Files of the job that are no part of its result."""
 
 
@@ -51,13 +51,13 @@ class State(StrEnum):
         return self not in (State.QUEUED, State.RUNNING)
 
 
-class Status(BaseModel, frozen=True):
+class Status(BaseModel, frozen=True, validate_by_name=True, serialize_by_alias=True):
     """The state of a job with its times.
 
     Attributes:
         sentence: why the job failed or was interrupted, or what it waits for.
         queued_at, started_at, ended_at: in seconds since 1970.
-        spent: seconds of earlier attempts, which were interrupted.
+        earlier_seconds: of earlier attempts, which were interrupted.
     """
 
     state: State
@@ -66,7 +66,7 @@ class Status(BaseModel, frozen=True):
     queued_at: float
     started_at: float | None = None
     ended_at: float | None = None
-    spent: float = 0.0
+    earlier_seconds: float = Field(0.0, alias="spent")
 
     @property
     def seconds(self) -> float | None:
@@ -77,8 +77,8 @@ class Status(BaseModel, frozen=True):
         return max(0.0, (self.ended_at or time.time()) - self.started_at)
 
 
-class Order(BaseModel, frozen=True):
-    """What the worker has to do; `arguments` are plain values."""
+class JobSpec(BaseModel, frozen=True):
+    """The specification of a job: what the worker has to do; `arguments` are plain values."""
 
     kind: _StoredKind
     arguments: dict[str, Any] = {}
@@ -102,40 +102,40 @@ class JobFolder:
         return self.path / CHECKPOINT
 
     @property
-    def spent(self) -> float:
+    def earlier_seconds(self) -> float:
         """Seconds of earlier attempts, which were interrupted."""
-        return self.recorded().spent if self.exists else 0.0
+        return self.recorded().earlier_seconds if self.exists else 0.0
 
     @property
     def exists(self) -> bool:
         """Whether a job was ever queued here."""
         return (self.path / STATUS).is_file()
 
-    def order(self) -> Order:
-        """The order as it was given."""
-        return Order.model_validate_json((self.path / ORDER).read_bytes())
+    def spec(self) -> JobSpec:
+        """What was asked for."""
+        return JobSpec.model_validate_json((self.path / SPEC).read_bytes())
 
-    def open(self, order: Order) -> None:
+    def open(self, spec: JobSpec) -> None:
         """Create the folder with a queued job. The files of an earlier job are removed.
 
-        If the earlier job had the same order and did not finish, its seconds are kept.
+        If the earlier job had the same specification and did not finish, its seconds are kept.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        spent = self._total_seconds() if self._unfinished(order) else 0.0
+        earlier = self._total_seconds() if self._unfinished(spec) else 0.0
         for name in (CANCEL, EVENTS, LOG):
             (self.path / name).unlink(missing_ok=True)
-        self.replace_order(order)
-        self._queue(order.kind, time.time(), spent)
+        self.replace_spec(spec)
+        self._queue(spec.kind, time.time(), earlier)
 
-    def replace_order(self, order: Order) -> None:
-        """Replace the order; a worker that reads it again sees the new one."""
-        files.write_text(self.path / ORDER, order.model_dump_json(indent=1))
+    def replace_spec(self, spec: JobSpec) -> None:
+        """Replace the specification; a worker that reads it again sees the new one."""
+        files.write_text(self.path / SPEC, spec.model_dump_json(indent=1))
 
     def reopen(self) -> None:
         """Queue an interrupted job again, in its old place; the worker's log is kept."""
-        spent = self._total_seconds()
+        earlier = self._total_seconds()
         (self.path / EVENTS).unlink(missing_ok=True)
-        self._queue(self.order().kind, self.recorded().queued_at, spent)
+        self._queue(self.spec().kind, self.recorded().queued_at, earlier)
 
     def write(self, status: Status) -> None:
         """Replace the status."""
@@ -243,13 +243,15 @@ class JobFolder:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
-    def _queue(self, kind: Kind, queued_at: float, spent: float) -> None:
-        self.write(Status(state=State.QUEUED, kind=kind, queued_at=queued_at, spent=spent))
+    def _queue(self, kind: Kind, queued_at: float, earlier: float) -> None:
+        self.write(
+            Status(state=State.QUEUED, kind=kind, queued_at=queued_at, earlier_seconds=earlier)
+        )
 
-    def _unfinished(self, order: Order) -> bool:
-        """Whether this order is already here and did not finish."""
+    def _unfinished(self, spec: JobSpec) -> bool:
+        """Whether the same job is already here and did not finish."""
         try:
-            return self.recorded().state is not State.FINISHED and self.order() == order
+            return self.recorded().state is not State.FINISHED and self.spec() == spec
         except (OSError, ValueError):
             return False
 
@@ -258,4 +260,4 @@ class JobFolder:
         last = self.recorded()
         if last.ended_at is None:
             last = last.model_copy(update={"ended_at": self.last_activity})
-        return last.spent + (last.seconds or 0.0)
+        return last.earlier_seconds + (last.seconds or 0.0)

@@ -155,5 +155,5 @@ def _seconds_since(since: float, folder: Path) -> float:
         status = JobFolder(folder).recorded()
     except OSError:
         return 0.0
-    seconds = status.spent + (status.seconds or 0.0)
+    seconds = status.earlier_seconds + (status.seconds or 0.0)
     return seconds if (status.ended_at or time.time()) >= since else 0.0

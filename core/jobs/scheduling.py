@@ -12,7 +12,7 @@ from typing import get_args
 
 from core.errors import LimitExceeded
 from core.jobs import quotas, workers
-from core.jobs.folder import JobFolder, Kind, Order, State, Status
+from core.jobs.folder import JobFolder, JobSpec, Kind, State, Status
 from core.jobs.queue import Queue
 from core.settings import Settings
 from core.system import log, visitors
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 5.0
 """How long a job may wait without a dispatcher before `status` starts one."""
 
 
-def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> JobFolder:
+def enqueue(folder: Path, spec: JobSpec, settings: Settings, *, by: str = "") -> JobFolder:
     """Put a job in its queue and make sure that a dispatcher runs.
 
     A job that is already queued or running in this folder is left as it is.
@@ -37,7 +37,7 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
     job = JobFolder(folder)
     if at_work(job, settings):
         return job
-    queue = Queue(order.kind, settings)
+    queue = Queue(spec.kind, settings)
     waiting = sum(queued.state is State.QUEUED for _, queued in queue.jobs())
     if waiting >= settings.queue_length:
         raise LimitExceeded(
@@ -48,11 +48,11 @@ def enqueue(folder: Path, order: Order, settings: Settings, *, by: str = "") -> 
     folder.mkdir(parents=True, exist_ok=True)
     # Marked before anything else, so that no folder is left without an owner. A run or a model
     # keeps its owner; a backbone has none, and its mark says who had it prepared last.
-    if order.kind == "prepare" or not visitors.owner(folder):
+    if spec.kind == "prepare" or not visitors.owner(folder):
         visitors.set_owner(folder, by)
-    job.open(order)
+    job.open(spec)
     queue.add(folder)
-    log.event("job queued", kind=order.kind, job=log.short_id(folder.name), waiting=waiting)
+    log.event("job queued", kind=spec.kind, job=log.short_id(folder.name), waiting=waiting)
     start_dispatcher(queue, settings)
     return job
 

@@ -7,13 +7,13 @@ Beside the files of an intake, the folder contains
     labels.jsonl    what the visitor said, one step per line
 """
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field
 
 from core import backbones, checks, intake
 from core import dataset as datasets
@@ -30,63 +30,41 @@ from core.training.config import Augmentation, TrainingConfig
 from core.training.network import Network
 
 FILE, FEATURES = "pile.json", "features.npy"
-FEWEST = 12
+MINIMUM_PICTURES = 12
 """Fewest pictures of a pile."""
 TEST_SHARE, TEST_LEAST, TEST_MOST_SHARE = 0.1, 30, 0.25
 """A tenth is the test set, but no fewer than 30 pictures, unless that is more than a quarter."""
 
 
-class _Stored(BaseModel, frozen=True):
-    """What `pile.json` contains; lists are in the order of the pictures.
+class Pile(BaseModel, frozen=True, arbitrary_types_allowed=True, validate_by_name=True):
+    """Pictures without classes, named by their numbers. Lists are in their order.
 
     Attributes:
-        groups: pictures of one group look the same.
-        test: numbers of the test pictures, in the order in which they are asked.
+        folder: of the upload.
+        features: (n, d) float32.
+        name: of the upload.
+        pictures: without exact copies.
+        skipped: files that were left out.
+        group_of: number of each picture's group; pictures of one group look the same.
+        test: the test pictures, in the order in which they are asked.
         leaves: of the tree, of the other pictures.
+        merges: the tree.
     """
 
+    folder: Path = Field(exclude=True)
+    features: np.ndarray = Field(exclude=True)
     name: str
     pictures: tuple[Example, ...]
     skipped: tuple[Skipped, ...]
-    groups: tuple[int, ...]
+    group_of: tuple[int, ...] = Field(alias="groups")
     test: tuple[int, ...]
     leaves: tuple[int, ...]
     merges: clusters.Merges
 
-
-@dataclass(frozen=True)
-class Pile:
-    """Pictures without classes. Pictures are named by their numbers.
-
-    Attributes:
-        folder: of the upload.
-        stored: what was found when the pictures were taken in.
-        features: (n, d) float32.
-    """
-
-    folder: Path
-    stored: _Stored
-    features: np.ndarray
-
-    @property
-    def name(self) -> str:
-        """The name of the upload."""
-        return self.stored.name
-
-    @property
-    def pictures(self) -> tuple[Example, ...]:
-        """The pictures, without exact copies."""
-        return self.stored.pictures
-
-    @property
-    def test(self) -> tuple[int, ...]:
-        """The test pictures, in the order in which they are asked."""
-        return self.stored.test
-
     @cached_property
     def groups(self) -> np.ndarray:
-        """(n,) int64; pictures of one group look the same."""
-        return np.array(self.stored.groups, np.int64)
+        """`group_of` as (n,) int64."""
+        return np.array(self.group_of, np.int64)
 
     @cached_property
     def others(self) -> np.ndarray:
@@ -96,24 +74,24 @@ class Pile:
     @cached_property
     def _at_leaf(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
-        for picture, leaf in zip(self.others.tolist(), self.stored.leaves, strict=True):
+        for picture, leaf in zip(self.others.tolist(), self.leaves, strict=True):
             found.setdefault(leaf, []).append(picture)
         return found
 
     def members(self, node: int) -> list[int]:
         """The pictures of a cluster, the most typical first."""
-        leaves = clusters.below(self.stored.merges, node)
+        leaves = clusters.below(self.merges, node)
         pictures = [picture for leaf in leaves for picture in self._at_leaf[leaf]]
         return clusters.typical_first(self.features, pictures)
 
     def cut(self, count: int) -> tuple[int, ...]:
         """The clusters if there are `count` of them."""
-        return clusters.cut(self.stored.merges, count)
+        return clusters.cut(self.merges, count)
 
     def children(self, node: int) -> tuple[int, ...]:
         """The two clusters that a cluster is divided into; none for a leaf."""
-        above = node - len(self.stored.merges) - 1
-        return self.stored.merges[above] if above >= 0 else ()
+        above = node - len(self.merges) - 1
+        return self.merges[above] if above >= 0 else ()
 
     def path(self, picture: int) -> Path:
         """The file of a picture."""
@@ -149,7 +127,9 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
         fewest_classes=0,
     )
     _check_enough(dataset)
-    dataset = _without_copies(checks.examine(dataset, pictures, settings, progress)[0], pictures)
+    dataset = _without_duplicates(
+        checks.examine(dataset, pictures, settings, progress)[0], pictures
+    )
     _check_enough(dataset)
     embeddings = _embeddings(dataset, pictures, settings, progress)
     progress("Grouping pictures", 0, 1)
@@ -160,17 +140,19 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
     leaves, merges = clusters.tree(projected[others], groups[others])
     with files.replacing(folder / FEATURES) as path:
         np.save(path, projected)
-    stored = _Stored(
+    pile = Pile(
+        folder=folder,
+        features=projected,
         name=name,
         pictures=dataset.examples,
         skipped=dataset.skipped,
-        groups=tuple(groups.tolist()),
+        group_of=tuple(groups.tolist()),
         test=tuple(test),
         leaves=tuple(leaves.tolist()),
         merges=merges,
     )
-    files.write_text(folder / FILE, stored.model_dump_json())
-    return Pile(folder, stored, projected)
+    files.write_text(folder / FILE, pile.model_dump_json(by_alias=True))
+    return pile
 
 
 def load(folder: Path) -> Pile:
@@ -180,9 +162,10 @@ def load(folder: Path) -> Pile:
         BadDataset: the folder is unfinished or damaged.
     """
     try:
-        stored = _Stored.model_validate_json((folder / FILE).read_bytes())
-        return Pile(folder, stored, np.load(folder / FEATURES, allow_pickle=False))
-    except (OSError, ValueError, ValidationError) as error:
+        features = np.load(folder / FEATURES, allow_pickle=False)
+        stored = json.loads((folder / FILE).read_bytes())
+        return Pile(folder=folder, features=features, **stored)
+    except (OSError, ValueError, TypeError) as error:
         raise BadDataset("These pictures are no longer here. Upload them again.") from error
 
 
@@ -194,29 +177,29 @@ def found(settings: Settings, own: Callable[[Path], bool]) -> list[Path]:
 
 
 def _check_enough(dataset: Dataset) -> None:
-    if (found := len(dataset.examples)) < FEWEST:
+    if (found := len(dataset.examples)) < MINIMUM_PICTURES:
         raise BadDataset(
-            f"Expected at least {FEWEST} different pictures that can be read, found {found} in "
-            f"{dataset.name}. Add some."
+            f"Expected at least {MINIMUM_PICTURES} different pictures that can be read, found "
+            f"{found} in {dataset.name}. Add some."
         )
 
 
-def _without_copies(dataset: Dataset, pictures: Path) -> Dataset:
+def _without_duplicates(dataset: Dataset, pictures: Path) -> Dataset:
     """The dataset without pictures whose pixels equal those of one before them."""
     fingerprints = Fingerprints.load(pictures)
     assert fingerprints is not None  # `datasets.read` wrote them
     first: dict[str, str] = {}
     kept: list[Example] = []
-    copies: list[Skipped] = []
+    duplicates: list[Skipped] = []
     for example in dataset.examples:
         pixels = str(fingerprints.pixels[fingerprints.place[example.sha256]])
         if pixels in first:
-            copies.append(Skipped(name=example.name, reason=f"The same as {first[pixels]}."))
+            duplicates.append(Skipped(name=example.name, reason=f"The same as {first[pixels]}."))
         else:
             first[pixels] = example.name
             kept.append(example)
     return dataset.model_copy(
-        update={"examples": tuple(kept), "skipped": (*dataset.skipped, *copies)}
+        update={"examples": tuple(kept), "skipped": (*dataset.skipped, *duplicates)}
     )
 
 

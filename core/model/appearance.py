@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core import images
 
-FEWEST = 20
+MINIMUM_PICTURES = 20
 """Smallest number of pictures whose percentiles mean anything."""
 MOST = 400
 """Largest number of pictures measured, which takes about a second."""
@@ -68,7 +68,7 @@ class Appearance(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
-    pictures: int = Field(ge=FEWEST, le=1_000_000)
+    pictures: int = Field(ge=MINIMUM_PICTURES, le=1_000_000)
     brightness: Percentiles
     warmth: Percentiles
     sharpness: Percentiles
@@ -111,7 +111,7 @@ def summarise(measurements: Sequence[Measures]) -> Appearance | None:
     Few pictures do not show the outer percentiles. They are widened to a prediction interval there
     (Hahn and Meeker, 1991, with Student's t).
     """
-    if len(measurements) < FEWEST:
+    if len(measurements) < MINIMUM_PICTURES:
         return None
     values = np.array(measurements, np.float64)
     bounds = np.quantile(values, SHARES, axis=0)

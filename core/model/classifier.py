@@ -16,7 +16,7 @@ from core.backbones import Backbone, imagenet_labels, serving
 from core.errors import RunDamaged
 from core.model import heatmap
 from core.model.appearance import Appearance
-from core.model.decision import IMAGENET, UNCONDITIONAL, Decision, PredictionSet, Verdict
+from core.model.decision import ALWAYS_ANSWER, IMAGENET, Decision, PredictionSet, Verdict
 from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.settings import Settings
@@ -141,7 +141,7 @@ class Classifier:
         scale: images.Scale = images.AS_DECLARED,
         head: DenseHead | None = None,
         ood_detector: OodDetector | None = None,
-        decision: Decision = UNCONDITIONAL,
+        decision: Decision = ALWAYS_ANSWER,
         appearance: Appearance | None = None,
     ) -> None:
         self.title, self.labels, self.size, self.crop = title, labels, size, crop

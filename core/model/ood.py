@@ -14,7 +14,7 @@ DIRECTIONS = 16
 PICTURES_PER_DIRECTION = 4
 """So that no direction describes a single picture."""
 FOLDS = 5
-FEWEST = 4
+MINIMUM_DISTANCES = 4
 """Smallest number of distances that a threshold is taken from."""
 ROUNDING = 1e-3
 """A distance that is only rounding."""
@@ -124,7 +124,7 @@ def fit(embeddings: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> OodDe
     with threadpool_limits(1, user_api="blas"):
         distances = _out_of_fold(rows, labels, groups[some])
         if (
-            len(distances) < FEWEST
+            len(distances) < MINIMUM_DISTANCES
             or (threshold := float(np.quantile(distances, ALIKE))) < ROUNDING
         ):
             return None

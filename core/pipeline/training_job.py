@@ -66,7 +66,7 @@ def train(
         NotEnoughResources: too little memory or disk.
         Cancelled: by `emit`.
     """
-    began = time.monotonic() - run.job.spent
+    began = time.monotonic() - run.job.earlier_seconds
     config = run.config()
     warm_start.check(config, start)
     dataset = split(

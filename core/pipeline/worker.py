@@ -162,7 +162,7 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
         if folder.recorded().state is State.QUEUED and not folder.cancel_requested:
             folder.begin()
             try:
-                order = folder.order()
+                order = folder.spec()
                 logger.info("%s begins", order.kind)
                 WORK[order.kind](folder, settings, emit, order.arguments)
             except BaseException as error:

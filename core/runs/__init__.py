@@ -14,7 +14,7 @@ from core.runs.store import (
     restorable,
     restore,
     sweep,
-    training_order,
+    training_spec,
 )
 from core.runs.summary import Summary, summarise
 
@@ -35,5 +35,5 @@ __all__ = [
     "restore",
     "summarise",
     "sweep",
-    "training_order",
+    "training_spec",
 ]

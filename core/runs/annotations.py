@@ -48,14 +48,16 @@ class Origin(BaseModel, frozen=True, extra="forbid"):
     corrections: tuple[Correction, ...]
 
 
-class Annotations(BaseModel, frozen=True, extra="forbid"):
+class Annotations(
+    BaseModel, frozen=True, extra="forbid", validate_by_name=True, serialize_by_alias=True
+):
     """The owner's additions; they are not results, so the manifest does not list them.
 
     Attributes:
         name: replaces the name of the upload; empty for none.
         tags: words to find the run by.
         threshold: probability below which the answer is "not sure"; 0 answers always.
-        aim: share of the validation pictures that the threshold was chosen to answer.
+        target_coverage: share of the validation pictures that the threshold was chosen to answer.
         level: of prediction sets; 0 for none, None for the default.
         corrections: applied by the next training, at most one per picture.
     """
@@ -63,7 +65,7 @@ class Annotations(BaseModel, frozen=True, extra="forbid"):
     name: str = Field("", max_length=NAME_LENGTH)
     tags: tuple[str, ...] = Field((), max_length=TAGS)
     threshold: float = Field(0.0, ge=0, le=1)
-    aim: float = Field(1.0, ge=0, le=1)
+    target_coverage: float = Field(1.0, ge=0, le=1, alias="aim")
     level: float | None = Field(None, ge=0, lt=1)
     corrections: tuple[Correction, ...] = ()
 

@@ -65,5 +65,5 @@ def train_again(run: Run, settings: Settings, *, by: str = "") -> Run:
         again.findings.write(run.findings())
         again.annotate(lambda own: own.named(title.removesuffix(CORRECTED) + CORRECTED))
         again.origin.write(Origin(run=run.id, name=title, corrections=fixes))
-        enqueue(path, runs.training_order(pictures, run.start), settings, by=by)
+        enqueue(path, runs.training_spec(pictures, run.start), settings, by=by)
     return again

@@ -1,4 +1,4 @@
-"""Resume an interrupted training: the same order once more, in the same folder."""
+"""Resume an interrupted training: the same job once more, in the same folder."""
 
 import time
 
@@ -14,7 +14,7 @@ POLL_SECONDS = 0.05
 
 
 def resumable(run: Run, settings: Settings) -> bool:
-    """Whether an unfinished training can be resumed: its order and its pictures still exist."""
+    """Whether an unfinished training can be resumed: its pictures are still here."""
     return bool(not run.complete and run.job.exists and not run.at_work(settings) and run.pictures)
 
 
@@ -53,7 +53,7 @@ def resume(run: Run, settings: Settings, *, by: str = "") -> None:
                 "Try again in a few seconds."
             )
         run.clear()
-        enqueue(run.path, run.job.order(), settings, by=by)
+        enqueue(run.path, run.job.spec(), settings, by=by)
 
 
 def _wait_for_supervisor(run: Run, settings: Settings) -> None:

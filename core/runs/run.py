@@ -72,7 +72,7 @@ class Run(RunArtifacts):
     def pictures(self) -> Path | None:
         """Folder of the pictures that the run trains on; None once they are deleted."""
         try:
-            pictures = Path(self.job.order().arguments["pictures"])
+            pictures = Path(self.job.spec().arguments["pictures"])
         except (OSError, ValueError, KeyError):
             return None
         return pictures if pictures.is_dir() else None
@@ -81,7 +81,7 @@ class Run(RunArtifacts):
     def start(self) -> Path | None:
         """Folder of the model that the training continues from; None for none."""
         try:
-            start = self.job.order().arguments.get("start")
+            start = self.job.spec().arguments.get("start")
         except (OSError, ValueError):
             return None
         return None if start is None else Path(start)
@@ -163,7 +163,7 @@ class Run(RunArtifacts):
         )
 
     def clear(self) -> None:
-        """Remove the results of an unfinished training; its order and the owner's files stay.
+        """Remove the results of an unfinished training; its request and the owner's files stay.
 
         The manifest lists every file that it finds, so that old results would end up in it.
         """

@@ -9,7 +9,7 @@ from pathlib import Path
 from core.dataset import Dataset
 from core.errors import BadInput, UnknownModel
 from core.jobs import folders, quotas, scheduling
-from core.jobs.folder import CHECKPOINT, Order
+from core.jobs.folder import CHECKPOINT, JobSpec
 from core.runs.filenames import CONFIG
 from core.runs.run import SAMPLE, Run
 from core.settings import Settings
@@ -45,15 +45,15 @@ def new_path(settings: Settings) -> Path:
     return folders.new_path(folder(settings))
 
 
-def training_order(pictures: Path, start: Path | None = None) -> Order:
-    """The order for a worker that trains a run.
+def training_spec(pictures: Path, start: Path | None = None) -> JobSpec:
+    """The specification of the job that trains a run.
 
     Args:
         pictures: folder that the dataset's paths are relative to.
         start: folder of the model to continue from, if the settings name one.
     """
     arguments = {"pictures": str(pictures)}
-    return Order(
+    return JobSpec(
         kind="train", arguments=arguments if start is None else arguments | {"start": str(start)}
     )
 

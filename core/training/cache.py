@@ -26,7 +26,7 @@ from core.images import AS_DECLARED, Scale
 from core.settings import MEGABYTE, Settings
 from core.training.config import Augmentation
 
-VERSION = 1
+VERSION = 2
 """Raised when decoding, rendering or an engine changes its results: older features are ignored."""
 FOLDER = "features"
 EMBEDDING = "embedding"

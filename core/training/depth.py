@@ -39,5 +39,5 @@ def trained_stages(config: TrainingConfig) -> tuple[Stage, ...]:
 
 def trained_share(config: TrainingConfig) -> float:
     """Share of the backbone's work that is done above the cut, 0 to 1."""
-    whole = sum(stage.work for stage in backbones.get(config.backbone).stages)
-    return sum(stage.work for stage in trained_stages(config)) / whole
+    whole = sum(stage.multiply_adds for stage in backbones.get(config.backbone).stages)
+    return sum(stage.multiply_adds for stage in trained_stages(config)) / whole

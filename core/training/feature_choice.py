@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from core.evaluation import folds
+from core.evaluation.wording import percent
 from core.training.config import TrainingConfig
 from core.training.convex import DEFAULT_STRENGTH, ROWS_TO_CHOOSE
 from core.training.cross_validation import CrossValidated, cross_validate
@@ -37,7 +38,7 @@ class FeatureChoice(BaseModel):
     @property
     def sentence(self) -> str:
         """The choice, with figures."""
-        last, depths = (f"{100 * value:.1f} %" for value in (self.last, self.depths))
+        last, depths = percent(self.last), percent(self.depths)
         count = NUMBERS.get(self.folds, str(self.folds))
         where = f"in {count}-fold cross-validation on {self.pictures:,} pictures"
         if self.chosen:

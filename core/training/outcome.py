@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.evaluation import calibration, metrics
-from core.evaluation.wording import rounded
+from core.evaluation.wording import percent, share
 from core.jobs.events import Kept
 
 
@@ -43,23 +43,19 @@ def too_few_errors(error: float, pictures: int, least: int) -> str | None:
         return None
     return (
         f"Fine-tuning was left out: in cross-validation the head is right for "
-        f"{_percent(1 - error)} of the pictures, so {pictures:,} validation pictures could not "
+        f"{percent(1 - error)} of the pictures, so {pictures:,} validation pictures could not "
         "show a gain."
     )
 
 
 def describe(kept: Kept) -> str:
     """What fine-tuning kept, with the validation accuracy before and after it."""
-    after = _percent(kept.validation_accuracy)
+    after = percent(kept.validation_accuracy)
     if not kept.epoch:
         return f"Fine-tuning brought nothing; the head alone was kept ({after} on validation)."
-    weights = "" if kept.share == 1 else f", {_percent(kept.share, 0)} of the way"
-    before = "" if kept.start_accuracy is None else f" against {_percent(kept.start_accuracy)}"
+    weights = "" if kept.share == 1 else f", {share(kept.share)} of the way"
+    before = "" if kept.start_accuracy is None else f" against {percent(kept.start_accuracy)}"
     sentence = f"Fine-tuning kept{weights}: {after}{before} on validation"
     if kept.start_accuracy is not None and kept.validation_accuracy <= kept.start_accuracy:
         sentence += ", with a lower loss"
     return f"{sentence}."
-
-
-def _percent(share: float, digits: int = 1) -> str:
-    return f"{rounded(100 * share, digits)} %"

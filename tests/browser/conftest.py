@@ -23,7 +23,7 @@ from playwright.sync_api import (
 )
 
 from core.jobs import State
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs.run import Run
 from core.settings import Settings
 from core.training import config
@@ -125,7 +125,7 @@ def taught(server: Server, shared: Callable[..., Any]) -> Run:
         path = folder / ("0123456789abcdef" * 2)
         done = train(take_in(folder), config.preset("quick"), path, Settings(home=folder))
         job = done.run.job
-        job.open(Order(kind="train", arguments={"pictures": str(done.pictures)}))
+        job.open(JobSpec(kind="train", arguments={"pictures": str(done.pictures)}))
         job.begin()
         for event in done.said:
             job.events.append(event)

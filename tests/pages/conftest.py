@@ -14,7 +14,7 @@ from core import runs
 from core.evaluation import Report
 from core.intake.uploads import Upload
 from core.jobs import State
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs import Run
 from core.settings import Settings
 from core.training import config
@@ -88,7 +88,7 @@ def run_in(trained: Trained, host: Settings) -> Callable[..., Run]:
             run = Run(path)
         else:
             run = runs.create(config.preset("quick"), trained.run.dataset(), path)
-        run.job.open(Order(kind="train", arguments={"pictures": str(trained.pictures)}))
+        run.job.open(JobSpec(kind="train", arguments={"pictures": str(trained.pictures)}))
         if state is not State.QUEUED:
             run.job.begin()
             # Opening a job clears the log of an earlier one.
@@ -118,7 +118,7 @@ def upload(pictures: Taken, host: Settings) -> Upload:
     """The pictures as an upload that has been examined."""
     examined = Upload(host.home / "uploads" / ("fedcba9876543210" * 2))
     shutil.copytree(pictures.pictures.parent, examined.path)
-    examined.job.open(Order(kind="intake", arguments={}))
+    examined.job.open(JobSpec(kind="intake", arguments={}))
     examined.job.begin()
     examined.job.end(State.FINISHED)
     return examined

@@ -85,7 +85,7 @@ def test_a_comparison_starts_with_one_press_and_is_there_for_the_next_visit(
     visitor.fill("Seed", 5).press(ASK)
     job = upload.comparison
     assert job.recorded().state is State.QUEUED
-    assert job.order().arguments["config"]["seed"] == 5
+    assert job.spec().arguments["config"]["seed"] == 5
     assert ASK not in visitor.buttons()
     again = Visitor().open("train", upload=upload.id)
     assert ASK not in again.buttons()

@@ -30,7 +30,7 @@ def test_a_threshold_becomes_part_of_the_model_and_applies_on_predict(
     visitor.open("reports", run=run.id, view="Certainty")
     assert "This model answers every picture." in visitor.reads()
     (slider,) = visitor.at.select_slider
-    slider.set_value(choice.aim)
+    slider.set_value(choice.target_coverage)
     visitor.see()
     assert describe(choice.coverage) in visitor.reads()
     assert run.annotations().threshold == 0, "looking changes nothing"
@@ -39,7 +39,10 @@ def test_a_threshold_becomes_part_of_the_model_and_applies_on_predict(
     assert describe(choice.validation) in visitor.reads()
     (label,) = (label for label in visitor.buttons() if label.startswith("Say “not sure” below"))
     visitor.press(label)
-    assert (run.annotations().threshold, run.annotations().aim) == (choice.value, choice.aim)
+    assert (run.annotations().threshold, run.annotations().target_coverage) == (
+        choice.value,
+        choice.target_coverage,
+    )
 
     visitor.open("predict", run=run.id).give(("known.jpg", known))
     assert "Not sure." not in visitor.reads()
@@ -51,10 +54,12 @@ def test_a_threshold_becomes_part_of_the_model_and_applies_on_predict(
 
 def test_always_answer_removes_the_threshold(visitor: Visitor, run: Run) -> None:
     choice = strict(run)
-    run.annotate(lambda _: Annotations(threshold=choice.value, aim=choice.aim))
+    run.annotate(
+        lambda _: Annotations(threshold=choice.value, target_coverage=choice.target_coverage)
+    )
     visitor.open("reports", run=run.id, view="Certainty")
     (slider,) = visitor.at.select_slider
-    assert slider.value == choice.aim
+    assert slider.value == choice.target_coverage
     assert slider.options[-1] == "100 %", "right is where the axis under it has it"
     slider.set_value(1.0)
     visitor.see()

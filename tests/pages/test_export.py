@@ -54,7 +54,7 @@ def test_time_size_and_parameters_are_shown(visitor: Visitor, run: Run) -> None:
     visitor.open("reports", run=run.id, view="Export")
     shown = {metric.label: metric.value for metric in visitor.at.metric}
     assert shown["Time per picture"] == "4.3 ms"
-    assert shown["Size"] == "18.7 MB"
+    assert shown["Size"] == "19 MB"
     assert shown["Parameters"] == "4.1 million"
     (run.path / FOOTPRINT).unlink()
     assert "Its speed and size were not measured." in visitor.see().reads()
@@ -125,7 +125,7 @@ def test_a_press_orders_a_format_and_it_can_be_cancelled(
     visitor.open("reports", run=proven.id, view="Export")
     visitor.at.button("prepare saved-model").click()
     visitor.see()
-    assert proven.export_job.order().arguments == {"formats": ["saved-model"]}
+    assert proven.export_job.spec().arguments == {"formats": ["saved-model"]}
     assert visitor.buttons().count("Preparing") == 1
     assert "Trainings go first." in visitor.reads()
     visitor.press("Cancel")

@@ -10,7 +10,7 @@ from core.evaluation.inflation import Inflation
 from core.evaluation.report import Estimate
 from core.intake.uploads import Upload
 from core.jobs import State
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs import Run
 from core.settings import Settings
 from tests.pages.visitor import Visitor
@@ -24,7 +24,7 @@ def at_sites(tmp_path: Path, host: Settings) -> Upload:
     """An examined upload of pictures at twelve sites."""
     examined = Upload(host.home / "uploads" / ("0a" * 16))
     intake.take_in(sites_zip(tmp_path), "Sites", examined.path, host)
-    examined.job.open(Order(kind="intake", arguments={}))
+    examined.job.open(JobSpec(kind="intake", arguments={}))
     examined.job.begin()
     examined.job.end(State.FINISHED)
     return examined

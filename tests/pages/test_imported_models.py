@@ -12,7 +12,7 @@ from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
 from core.export import packing
 from core.jobs import JobFolder, scheduling
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.pipeline.worker import work
 from core.predict import lookup
 from core.runs.run import Run
@@ -175,7 +175,7 @@ def test_a_full_queue_refuses_a_bundle(
     visitor: Visitor, packed: bytes, host: Settings, unbuilt: None
 ) -> None:
     small = host.model_copy(update={"queue_length": 1})
-    scheduling.enqueue(host.home / "other", Order(kind="adopt"), small)
+    scheduling.enqueue(host.home / "other", JobSpec(kind="adopt"), small)
     visitor.open()
     from ui import resources
 

@@ -67,7 +67,7 @@ def test_training_again_leads_to_a_new_run_that_says_where_it_came_from(
 
 def test_without_its_pictures_a_run_cannot_be_trained_again(visitor: Visitor, run: Run) -> None:
     (first,) = doubted(run, 1)
-    order = run.job.order()
+    order = run.job.spec()
     moved = order.model_copy(update={"arguments": {"pictures": "/nowhere"}})
     (run.path / "order.json").write_text(moved.model_dump_json())
     visitor.open("reports", run=run.id, view="Data")

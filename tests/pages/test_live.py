@@ -14,7 +14,7 @@ from core.errors import LimitExceeded
 from core.intake.uploads import Upload
 from core.jobs import State
 from core.jobs.events import Epoch
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
 from core.runs.filenames import MANIFEST, REPORT
 from core.runs.run import Run
@@ -50,7 +50,7 @@ def stopped(
 
     def make(state: State) -> Run:
         run = run_in(State.QUEUED)
-        run.job.open(Order(kind="train", arguments={"pictures": str(upload.pictures)}))
+        run.job.open(JobSpec(kind="train", arguments={"pictures": str(upload.pictures)}))
         run.job.begin()
         for event in trained.said:
             if isinstance(event, Epoch):
@@ -118,7 +118,7 @@ def test_a_failed_run_is_repeated_with_one_press(
     assert new.config() == run.config()
     assert new.dataset() == run.dataset()
     assert new.findings() == run.findings()
-    assert new.job.order().arguments == run.job.order().arguments
+    assert new.job.spec().arguments == run.job.spec().arguments
     assert run.status(host).state is State.FAILED
 
 

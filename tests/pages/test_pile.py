@@ -6,7 +6,7 @@ import pytest
 
 from core import labelling
 from core.jobs import JobFolder, State
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.labelling import Labels, learn
 from core.runs import Run
 from core.settings import Settings
@@ -119,7 +119,7 @@ def test_single_pictures_are_moved_and_classes_renamed(
     path = host.home / "uploads" / ("0123456789abcdef" * 2)
     pile = labelling.take_in(source, "pile", path, host, lambda *_: None)
     job = JobFolder(path)
-    job.open(Order(kind="intake", arguments={}))
+    job.open(JobSpec(kind="intake", arguments={}))
     job.begin()
     job.end(State.FINISHED)
     labels = Labels(pile)

@@ -185,11 +185,11 @@ def test_pictures_charts_and_tables_have_text_alternatives(page: Page) -> None:
 
 def test_every_wrong_picture_is_in_it_with_its_two_heat_maps(made: Run, page: Page) -> None:
     report = made.report()
-    wrong = report.pictures - report.right
+    wrong = report.pictures - report.correct
     assert wrong
     sources = page.values("img", "src")
     doubted = len(made.label_issues())
-    assert len(sources) == 3 * wrong + min(report.right, snapshots.CORRECT) + doubted
+    assert len(sources) == 3 * wrong + min(report.correct, snapshots.CORRECT) + doubted
     contents = [base64.b64decode(source.partition(",")[2]) for source in sources]
     kept = {made.thumbnail(place).read_bytes() for place in range(report.pictures)}
     assert len([content for content in contents if content not in kept]) >= 2 * wrong
@@ -198,7 +198,7 @@ def test_every_wrong_picture_is_in_it_with_its_two_heat_maps(made: Run, page: Pa
 def test_pictures_beyond_the_limits_are_counted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "WRONG", 1)
     report = run.report()
-    wrong = report.pictures - report.right
+    wrong = report.pictures - report.correct
     assert f"{wrong - 1} pictures are left out" in Page(html_report.render(run)).text
     monkeypatch.setattr(snapshots, "BYTES", 0)
     page = Page(html_report.render(run))
@@ -222,7 +222,7 @@ def test_missing_parts_are_left_out(run: Run) -> None:
 def test_a_run_without_mistakes_says_so(run: Run) -> None:
     report = run.report()
     right = tuple(s.model_copy(update={"predicted": s.label}) for s in report.predictions)
-    perfect = report.model_copy(update={"predictions": right, "right": report.pictures})
+    perfect = report.model_copy(update={"predictions": right, "correct": report.pictures})
     run.write_report(perfect, run.probabilities())
     run.complete_with("x", 1e9, 8.0)
     assert "None of 240 test pictures." in Page(html_report.render(run)).text
@@ -249,7 +249,7 @@ def test_a_large_report_stays_small_enough_to_send(run: Run) -> None:
     wrong = tuple(one.model_copy(update={"predicted": (one.label + 1) % 4}) for one in said)
     run.write_thumbnails([hardly_shrinks] * len(wrong))
     run.write_heatmaps(random.integers(0, 256, (len(wrong), 2, 7, 7), dtype=np.uint8))
-    update = {"predictions": wrong, "pictures": len(wrong), "right": 0}
+    update = {"predictions": wrong, "pictures": len(wrong), "correct": 0}
     run.write_report(report.model_copy(update=update), run.probabilities())
     run.complete_with("x", 1e9, 8.0)
     content = html_report.render(run)

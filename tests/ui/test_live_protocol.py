@@ -84,7 +84,7 @@ def test_a_request_that_cannot_be_answered_is_refused_in_a_sentence(
 def test_a_camera_check_is_answered_by_its_frames(
     classifier: Classifier, frame: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measures = [appearance.measure(classifier.load(frame))] * appearance.FEWEST
+    measures = [appearance.measure(classifier.load(frame))] * appearance.MINIMUM_PICTURES
     monkeypatch.setattr(classifier, "appearance", appearance.summarise(measures))
     check = [base64.b64encode(frame).decode()] * camera_check.FRAMES
     header, payload = request(classifier, check=check)

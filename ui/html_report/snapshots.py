@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core.checks.labels import LabelIssue
+from core.evaluation import browsing
 from core.evaluation.report import Prediction
 from core.export.card import Facts
 from core.model import heatmap
@@ -65,13 +66,8 @@ def choose(run: Run, facts: Facts) -> dict[str, list[Snapshot]]:
 def _some_of_each_class(places: list[int], predictions: tuple[Prediction, ...]) -> list[int]:
     """Random pictures, one of each class in turn."""
     shuffled = [places[i] for i in np.random.default_rng(0).permutation(len(places))]
-    turn: dict[int, int] = {}
-    ranked = []
-    for place in shuffled:
-        label = predictions[place].label
-        turn[label] = turn.get(label, -1) + 1
-        ranked.append((turn[label], label, place))
-    return [place for _, _, place in sorted(ranked)[:CORRECT]]
+    turns = browsing.in_turn(predictions[place].label for place in shuffled)
+    return [shuffled[turn] for turn in turns[:CORRECT]]
 
 
 def _test_pictures(

@@ -61,7 +61,7 @@ def offer_instead(refused: Upload, settings: Settings) -> None:
     archive = refused.path / uploads.ZIP
     if not archive.is_file():
         return
-    name = str(refused.job.order().arguments["name"])
+    name = str(refused.job.spec().arguments["name"])
 
     def move(path: Path) -> None:
         archive.replace(path)
@@ -95,7 +95,7 @@ def show(settings: Settings) -> bool:
             widgets.error(status.sentence)
         else:
             pile = _open(pile_id, settings)
-            widgets.skipped(pile.stored.skipped)
+            widgets.skipped(pile.skipped)
             work.show(pile, settings)
     except TuskerError as refusal:
         widgets.error(str(refusal))

@@ -11,7 +11,7 @@ from core import backbones, evaluation, runs
 from core.backbones import serving
 from core.bundles import imported
 from core.jobs import JobFolder, State, enqueue, scheduling
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs import Summary
 from core.settings import Settings
 from ui import models, state, text, widgets
@@ -97,7 +97,7 @@ def ready(model: str, settings: Settings) -> bool:
     else:
         row = backbones.get(model)
         job = JobFolder(serving.kept_in(row, settings))
-        order = Order(kind="prepare", arguments={"backbone": row.name})
+        order = JobSpec(kind="prepare", arguments={"backbone": row.name})
         start = partial(enqueue, job.path, order)
         duration = (
             "Its weights are here; converting them takes about half a minute."

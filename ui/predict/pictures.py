@@ -10,6 +10,7 @@ import streamlit as st
 from core import backbones, images, runs
 from core.archive import sources
 from core.errors import TuskerError
+from core.evaluation import browsing
 from core.intake import samples
 from core.intake.samples import Sample
 from core.settings import Settings
@@ -146,14 +147,8 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
         report = resources.report(run)
     except TuskerError:
         return ()
-    # The first picture of each class, then the second of each, until there are enough.
-    turns: dict[int, int] = {}
-    ranked = []
-    for place, prediction in enumerate(report.predictions):
-        turns[prediction.label] = turns.get(prediction.label, 0) + 1
-        ranked.append((turns[prediction.label], place))
     offered = []
-    for _, place in sorted(ranked):
+    for place in browsing.in_turn(prediction.label for prediction in report.predictions):
         file, label = run.thumbnail(place), report.classes[report.predictions[place].label]
         if file.is_file():
             offered.append(Sample(label, file.read_bytes(), f"Test picture of {label}"))

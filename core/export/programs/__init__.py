@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from core.evaluation import wording
 from core.export.formats import Format
 from core.model import storage
-from core.model.decision import UNCONDITIONAL, Decision
+from core.model.decision import ALWAYS_ANSWER, Decision
 from core.model.storage import ModelFile
 
 HERE = Path(__file__).parent
@@ -17,7 +17,7 @@ RUNNER = HERE / "run_program.py"
 
 
 def prediction(
-    form: Format, model: ModelFile, decision: Decision = UNCONDITIONAL, *, ood: bool = False
+    form: Format, model: ModelFile, decision: Decision = ALWAYS_ANSWER, *, ood: bool = False
 ) -> str:
     """The program that predicts with a file of this format, and decides as the app does.
 

@@ -37,8 +37,8 @@ def counted(backbone: Backbone, network: keras.Model) -> list[Stage]:
                 stage.name,
                 stage.layer,
                 tuple(part.output.shape[1:]),
-                work=sum(map(work, layers)) / 1e6,
-                values=values / 1e6,
+                multiply_adds=sum(map(work, layers)) / 1e6,
+                activations=values / 1e6,
                 layers=len(layers),
             )
         )
@@ -57,8 +57,8 @@ def test_the_table_has_what_each_stage_costs(name: str) -> None:
     network = build.FAMILIES[backbone.recipe.family].build(backbone)
     for listed, actual in zip(backbone.stages, counted(backbone, network), strict=True):
         assert (listed.shape, listed.layers) == (actual.shape, actual.layers)
-        assert listed.work == pytest.approx(actual.work, rel=6e-3)
-        assert listed.values == pytest.approx(actual.values, rel=6e-3)
+        assert listed.multiply_adds == pytest.approx(actual.multiply_adds, rel=6e-3)
+        assert listed.activations == pytest.approx(actual.activations, rel=6e-3)
     for stage in range(len(backbone.stages) - 1):
         above = build.top_model(backbone, stage, network).layers[1:]
         assert len(above) == sum(part.layers for part in backbone.stages[stage + 1 :])

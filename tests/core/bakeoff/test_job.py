@@ -15,7 +15,7 @@ from core.intake import uploads
 from core.intake.uploads import Upload
 from core.jobs import State, cancel
 from core.jobs.events import Step
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
 from core.pipeline import worker
 from core.settings import Settings
@@ -38,7 +38,7 @@ def upload(host: Settings, some_shapes: Taken) -> Upload:
     """The shapes as an upload that has been examined."""
     upload = Upload(host.home / "uploads" / ("fedcba9876543210" * 2))
     shutil.copytree(some_shapes.pictures.parent, upload.path)
-    upload.job.open(Order(kind="intake"))
+    upload.job.open(JobSpec(kind="intake"))
     upload.job.end(State.FINISHED)
     return upload
 

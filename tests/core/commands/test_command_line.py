@@ -313,8 +313,10 @@ def test_a_damaged_run_is_refused_in_a_sentence(
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     assert "weights.safetensors" in refusal("predict", photographs[0], "--model", run.path)
     (run.path / "manifest.json").write_text("{")
-    assert "manifest is damaged" in refusal("predict", photographs[0], "--model", run.path)
-    assert "manifest is damaged" in refusal("evaluate", run.path, some_zip)
+    assert "manifest.json of this run cannot be read" in refusal(
+        "predict", photographs[0], "--model", run.path
+    )
+    assert "manifest.json of this run cannot be read" in refusal("evaluate", run.path, some_zip)
 
 
 def test_a_run_is_scored_on_other_pictures_of_its_classes(
@@ -402,7 +404,7 @@ def test_the_card_of_a_run_is_printed_by_its_folder_and_by_its_id(
 def test_an_unfinished_run_has_no_card(refusal: Refusal, trained: Callable[..., Trained]) -> None:
     run = trained("quick").run
     (run.path / "manifest.json").unlink()
-    assert "not complete" in refusal("card", run.path)
+    assert "is unfinished" in refusal("card", run.path)
 
 
 def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
@@ -472,7 +474,7 @@ def test_a_folder_is_learned_from_in_place_and_not_touched(
     assert "cross-validation on" in choice
     (run,) = runs.list_runs(settings)
     assert where == f"Run: {run.path}"
-    assert not Path(run.job.order().arguments["pictures"]).parent.exists()
+    assert not Path(run.job.spec().arguments["pictures"]).parent.exists()
 
 
 def test_a_leak_is_said_and_changes_the_headline(
@@ -558,7 +560,7 @@ def test_a_training_that_is_interrupted_is_cancelled_and_leaves_nothing_half_wri
     assert run.job.recorded().state is State.CANCELLED
     assert not run.complete
     assert hidden(path) == []
-    assert not Path(run.job.order().arguments["pictures"]).parent.exists()
+    assert not Path(run.job.spec().arguments["pictures"]).parent.exists()
 
 
 # backbones

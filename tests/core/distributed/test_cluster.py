@@ -12,7 +12,7 @@ import pytest
 from core.backbones import Backbone
 from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Note, Step
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
 from core.settings import Settings
 from tests.core.jobs import at_work
@@ -103,7 +103,7 @@ def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
     tuned = [epoch.epoch for epoch in run.epochs() if epoch.phase == "fine-tune"]
     assert tuned == [*range(1, len(tuned) + 1)]
     assert not run.job.checkpoint.exists()
-    assert run.job.spent > 3
+    assert run.job.earlier_seconds > 3
 
     undisturbed = at_work.training(host, tmp_path / "pictures", **how)
     at_work.ended(undisturbed.job, host, within=PATIENCE)
@@ -196,7 +196,7 @@ def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
 
 def test_a_job_that_begins_again_keeps_what_was_ordered_printed_and_asked(tmp_path: Path) -> None:
     job = JobFolder(tmp_path / "job")
-    job.open(Order(kind="train", arguments={"pictures": "here"}))
+    job.open(JobSpec(kind="train", arguments={"pictures": "here"}))
     queued_at = job.recorded().queued_at
     job.begin()
     job.log_path.write_text("printed")
@@ -205,6 +205,6 @@ def test_a_job_that_begins_again_keeps_what_was_ordered_printed_and_asked(tmp_pa
     job.reopen()
     status = job.recorded()
     assert (status.state, status.queued_at, status.started_at) == (State.QUEUED, queued_at, None)
-    assert job.order().arguments == {"pictures": "here"}
+    assert job.spec().arguments == {"pictures": "here"}
     assert job.log_tail() == "printed" and job.cancel_requested
     assert job.events.read() == ()

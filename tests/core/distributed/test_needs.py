@@ -5,7 +5,7 @@ from pathlib import Path
 from core.distributed import needs
 from core.distributed.needs import Needs
 from core.jobs import JobFolder
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -17,7 +17,7 @@ WITH_GPU = {"CPU": 4.0, "memory": 16.0 * GIGABYTE, "GPU": 1.0}
 
 def _of(settings: Settings, pictures: Path, **config: object) -> Needs:
     run = at_work.some_run(settings, pictures, **config)
-    run.job.open(Order(kind="train", arguments={"pictures": str(pictures)}))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(pictures)}))
     return needs.of(run.job)
 
 
@@ -33,7 +33,7 @@ def test_the_needs_of_a_training_depend_on_its_preset_and_dataset(
 
 def test_an_intake_needs_one_core(tmp_path: Path) -> None:
     job = JobFolder(tmp_path / "job")
-    job.open(Order(kind="intake"))
+    job.open(JobSpec(kind="intake"))
     assert needs.of(job).cores == 1
 
 

@@ -92,11 +92,13 @@ def test_thresholds_are_chosen_on_validation_and_measured_on_test(predictions):
     labels, probabilities = predictions
     validation, test = probabilities[:200], probabilities[200:]
     result = choices(validation, labels[200:], test)
-    assert [choice.aim for choice in result] == list(calibration.COVERAGES)
+    assert [choice.target_coverage for choice in result] == list(calibration.COVERAGES)
     confidence = test.max(axis=1)
     for choice in result:
-        assert (validation.max(axis=1) >= choice.value).mean() >= choice.aim
-        assert (validation.max(axis=1) > choice.value).mean() < choice.aim or choice.aim == 1
+        assert (validation.max(axis=1) >= choice.value).mean() >= choice.target_coverage
+        assert (
+            validation.max(axis=1) > choice.value
+        ).mean() < choice.target_coverage or choice.target_coverage == 1
         covered = confidence >= choice.value
         assert choice.coverage.value == pytest.approx(covered.mean())
         wrong = test.argmax(axis=1)[covered] != labels[200:][covered]

@@ -150,7 +150,9 @@ def average(counts, seed):
 
 def test_resampling_keeps_the_number_of_pictures_of_every_class():
     counts = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])
-    drawn = metrics.resample(counts, np.ones(3), seed=0)
+    labels, predicted = np.nonzero(counts)
+    weights, support = counts[labels, predicted], counts.sum(axis=1)
+    (drawn,) = metrics.resample(labels, [predicted], weights, support, np.ones(3), seed=0)
     assert (drawn.support == [10, 5, 0]).all()
     assert (drawn.predicted.sum(axis=1) == 15).all()
     assert (drawn.hits[:, 1] == 5).all()

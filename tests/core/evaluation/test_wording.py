@@ -3,7 +3,7 @@ import pytest
 
 from core.evaluation import Estimate, describe, evaluate
 from core.evaluation.intervals import proportion
-from core.evaluation.wording import figures, rounded
+from core.evaluation.wording import figures, percent, rounded, share
 
 
 def headline(counts, classes=("ants", "bees", "wasps", "flies")):
@@ -79,4 +79,5 @@ def test_figures_can_be_without_percent():
 def test_halves_are_rounded_up_in_size():
     assert [rounded(value, 0) for value in (62.5, 63.5, 0.5, -2.5)] == ["63", "64", "1", "-3"]
     assert describe(proportion(15, 24)).startswith("63 %")
+    assert share(15 / 24) == "63 %" and percent(0.0625) == "6.3 %"
     assert rounded(93.45, 1) == "93.5" and rounded(28.749999999, 2) == "28.75"

@@ -90,7 +90,7 @@ def test_costs_and_false_alarms_are_told(run: Run) -> None:
     run.ood_scores.write(OodScores(scores=strange, false_alarms=alarms))
     said = reads(card.card(run))
     assert "4.3 ms per picture" in said
-    assert "18.7 MB" in said
+    assert "19 MB" in said
     assert "4.1 million parameters" in said
     assert describe(alarms) in said
 

@@ -7,7 +7,7 @@ from core.errors import BadInput, Cancelled
 from core.export import ordering, packing
 from core.export.formats import FORMATS, ONNX, named
 from core.jobs import State, cancel, scheduling
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
 from core.model import storage
 from core.system import files
@@ -55,7 +55,7 @@ def test_what_is_ordered_meanwhile_joins_the_order(fresh):
     Queue("train", settings).add(run.path.with_name("f" * 32))  # so that it waits
     job = ordering.order(run, named(["onnx"]), settings)
     assert ordering.order(run, named(["keras"]), settings).path == job.path
-    assert job.order().arguments == {"formats": ["keras", "onnx"]}
+    assert job.spec().arguments == {"formats": ["keras", "onnx"]}
     assert len(Queue("export", settings).tickets()) == 1
     cancel(job, settings)
     assert ordering.waiting(run, settings) == ()
@@ -99,7 +99,7 @@ def test_an_export_waits_for_trainings_and_is_stopped_for_them(fresh):
     Queue("train", settings).add(training)
     until(lambda: not at_work.lives(worker))
     until(lambda: job.recorded().state is State.QUEUED)
-    assert job.order() == Order(kind="export", arguments={"formats": ["onnx"]})
+    assert job.spec() == JobSpec(kind="export", arguments={"formats": ["onnx"]})
     Queue("train", settings).tickets()[0].unlink()
     assert at_work.ended(job, settings, within=300).state is State.FINISHED, job.log_tail()
     assert at_work.hidden(run.path) == []

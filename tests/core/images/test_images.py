@@ -16,6 +16,7 @@ from core import images
 from core.errors import BadImage
 from core.images import decoding
 from core.settings import Settings
+from tests.core.profiles import SRGB, WIDE
 
 heif = pytest.mark.skipif("HEIF" not in decoding.FORMATS, reason="pillow-heif is not installed")
 
@@ -365,6 +366,27 @@ def test_dark_pictures_of_16_bits_stay_dark_in_every_format():
     pgm = b"P5 32 8 65535\n" + ramp.astype(">u2").tobytes()
     for content in (pgm, saved(Image.fromarray(ramp), "PNG"), saved(Image.fromarray(ramp), "TIFF")):
         assert images.decode(content).max() == 1
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF"])
+def test_colours_of_a_wide_profile_are_converted(kind):
+    muted = Image.new("RGB", (64, 64), (210, 110, 80))
+    plain, wide = (
+        images.decode(saved(muted, kind, **profile)).mean((0, 1))
+        for profile in ({}, {"icc_profile": WIDE})
+    )
+    # Display P3 (210, 110, 80) in sRGB, from the matrices of CSS Color 4.
+    assert np.abs(wide - (226, 103, 70)).max() < 4
+    assert np.abs(plain - (210, 110, 80)).max() < 4
+    assert np.abs(images.decode_and_crop(saved(muted, kind, icc_profile=WIDE), 8) - wide).max() < 4
+
+
+@pytest.mark.parametrize("profile", [SRGB, WIDE[:200], b"no profile"])
+def test_profiles_that_say_nothing_are_ignored(profile):
+    content = saved(scene(), "PNG", icc_profile=profile)
+    np.testing.assert_array_equal(images.decode(content), np.asarray(scene()))
+    grey = saved(scene().convert("L"), "PNG", icc_profile=WIDE)  # of another mode
+    np.testing.assert_array_equal(images.decode(grey)[..., 0], np.asarray(scene().convert("L")))
 
 
 def photograph(width: int, height: int) -> Image.Image:

@@ -17,7 +17,7 @@ from core.intake import uploads
 from core.intake.uploads import Upload
 from core.jobs import JobFolder, State
 from core.jobs.events import Step
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
 from core.settings import MEGABYTE, Settings
 from core.system import log
@@ -72,7 +72,7 @@ def age(path: Path, hours: float) -> None:
 def some_training(host: Settings, upload: Path) -> JobFolder:
     dataset = Dataset(name="Shapes", classes=("circle", "square"), examples=())
     run = runs.create(TrainingConfig(), dataset, runs.new_path(host))
-    run.job.open(Order(kind="train", arguments={"pictures": str(intake.pictures(upload))}))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(intake.pictures(upload))}))
     return run.job
 
 
@@ -139,7 +139,7 @@ def test_an_upload_that_is_too_large_is_refused_while_it_is_read(host: Settings,
 def test_an_upload_is_not_kept_if_the_queue_is_full(host: Settings, zip_bytes: bytes) -> None:
     host = host.model_copy(update={"queue_length": 1})
     waiting = JobFolder(host.home / "uploads" / "waiting")
-    waiting.open(Order(kind="intake"))
+    waiting.open(JobSpec(kind="intake"))
     Queue("intake", host).add(waiting.path)
     with pytest.raises(LimitExceeded, match="TUSKER_QUEUE_LENGTH"):
         store_zip(io.BytesIO(zip_bytes), "Shapes", host)
@@ -223,7 +223,7 @@ def test_pictures_stay_while_a_training_needs_them(host: Settings) -> None:
 def test_an_upload_stays_while_it_is_examined(host: Settings) -> None:
     upload = some_upload(host, hours=3)
     job = JobFolder(upload)
-    job.open(Order(kind="intake"))
+    job.open(JobSpec(kind="intake"))
     age(upload, hours=3)
     uploads.sweep(host)
     with job.lock():

@@ -10,7 +10,7 @@ import psutil
 from core import intake, runs
 from core.backbones import get, serving
 from core.jobs import JobFolder, enqueue, scheduling
-from core.jobs.folder import Order, Status
+from core.jobs.folder import JobSpec, Status
 from core.jobs.workers import WORKER
 from core.runs import Run
 from core.settings import Settings
@@ -95,9 +95,9 @@ def hidden(folder: Path) -> list[Path]:
     return list(folder.rglob(".*"))
 
 
-def intake_order(source: Path) -> Order:
+def intake_order(source: Path) -> JobSpec:
     """An order to import a zip."""
-    return Order(kind="intake", arguments={"source": str(source), "name": "shapes"})
+    return JobSpec(kind="intake", arguments={"source": str(source), "name": "shapes"})
 
 
 def some_intake(settings: Settings, name: str, source: Path) -> JobFolder:
@@ -107,7 +107,7 @@ def some_intake(settings: Settings, name: str, source: Path) -> JobFolder:
 
 def stalled_preparation(settings: Settings) -> JobFolder:
     """Queue the preparation of ResNet50, which does not end if the network is `stalled`."""
-    order = Order(kind="prepare", arguments={"backbone": "resnet50"})
+    order = JobSpec(kind="prepare", arguments={"backbone": "resnet50"})
     return enqueue(serving.kept_in(get("resnet50"), settings), order, settings)
 
 
@@ -124,7 +124,7 @@ def training(settings: Settings, pictures: Path, **options: object) -> Run:
     """Queue a training."""
     run = some_run(settings, pictures, **options)
     arguments = {"pictures": str(intake.pictures(pictures))}
-    enqueue(run.path, Order(kind="train", arguments=arguments), settings)
+    enqueue(run.path, JobSpec(kind="train", arguments=arguments), settings)
     return run
 
 

@@ -6,15 +6,15 @@ import pytest
 
 from core.jobs import JobFolder, State
 from core.jobs.events import Note
-from core.jobs.folder import Order, Status
+from core.jobs.folder import JobSpec, Status
 
-ORDER = Order(kind="train", arguments={"pictures": "somewhere"})
+SPEC = JobSpec(kind="train", arguments={"pictures": "somewhere"})
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> JobFolder:
     job = JobFolder(tmp_path / "job")
-    job.open(ORDER)
+    job.open(SPEC)
     return job
 
 
@@ -25,7 +25,7 @@ def run_for(job: JobFolder, seconds: float) -> None:
 
 
 def test_an_order_is_read_back_and_queued(job: JobFolder) -> None:
-    assert job.order() == ORDER
+    assert job.spec() == SPEC
     assert job.recorded().state is State.QUEUED
     assert job.exists
 
@@ -49,7 +49,7 @@ def test_files_of_older_versions_are_read(job: JobFolder) -> None:
     (job.path / "status.json").write_text('{"state": "done", "kind": "adopt", "queued_at": 1}')
     assert job.recorded() == Status(state=State.FINISHED, kind="import", queued_at=1)
     (job.path / "order.json").write_text('{"kind": "adopt", "unknown": 1}')
-    assert job.order() == Order(kind="import")
+    assert job.spec() == JobSpec(kind="import")
 
 
 def test_a_new_order_removes_the_files_of_the_last_job(job: JobFolder) -> None:
@@ -57,7 +57,7 @@ def test_a_new_order_removes_the_files_of_the_last_job(job: JobFolder) -> None:
     job.events.append(Note(sentence="Old."))
     job.log_path.write_text("old")
     job.end(State.FAILED, "Old.")
-    job.open(Order(kind="train"))
+    job.open(JobSpec(kind="train"))
     assert not job.cancel_requested
     assert job.events.read() == ()
     assert job.log_tail() == ""
@@ -113,16 +113,16 @@ def test_only_an_interrupted_job_keeps_its_checkpoint(job: JobFolder, state: Sta
 
 def test_the_seconds_of_interrupted_attempts_are_added_up(tmp_path: Path) -> None:
     job = JobFolder(tmp_path / "job")
-    assert job.spent == 0
+    assert job.earlier_seconds == 0
     for spent in (0, 60, 120):
-        job.open(ORDER)
-        assert job.spent == pytest.approx(spent, abs=1)
+        job.open(SPEC)
+        assert job.earlier_seconds == pytest.approx(spent, abs=1)
         run_for(job, 60)
         job.end(State.INTERRUPTED)
     job.reopen()
-    assert job.spent == pytest.approx(180, abs=1)
-    job.open(Order(kind="train"))
-    assert job.spent == 0, "another order"
+    assert job.earlier_seconds == pytest.approx(180, abs=1)
+    job.open(JobSpec(kind="train"))
+    assert job.earlier_seconds == 0, "another order"
 
 
 def test_the_time_of_a_lost_worker_ends_with_its_last_activity(job: JobFolder) -> None:
@@ -131,7 +131,7 @@ def test_the_time_of_a_lost_worker_ends_with_its_last_activity(job: JobFolder) -
     for path in job.path.iterdir():
         os.utime(path, (last, last))
     job.reopen()
-    assert job.spent == pytest.approx(60, abs=1)
+    assert job.earlier_seconds == pytest.approx(60, abs=1)
 
 
 def test_the_reason_for_waiting_is_recorded_only_while_a_job_waits(job: JobFolder) -> None:

@@ -10,7 +10,7 @@ from core import runs
 from core.errors import LimitExceeded
 from core.intake import uploads
 from core.jobs import JobFolder, State, enqueue, quotas, scheduling
-from core.jobs.folder import Order, Status
+from core.jobs.folder import JobSpec, Status
 from core.runs import store
 from core.settings import MEGABYTE, Settings
 from core.system import visitors
@@ -103,7 +103,7 @@ def test_the_minutes_of_a_deleted_run_count_and_so_do_earlier_attempts(public: S
     train(public, ME, minutes=6, hours_ago=2)
     (path,) = runs.folder(public).iterdir()
     job = JobFolder(path)
-    job.write(job.recorded().model_copy(update={"spent": 120.0}))
+    job.write(job.recorded().model_copy(update={"earlier_seconds": 120.0}))
     path = path.rename(path.with_name(store.TRASH + path.name))
     os.utime(path, (0, 0))
     runs.sweep(public)
@@ -117,12 +117,12 @@ def test_the_minutes_of_a_deleted_run_count_and_so_do_earlier_attempts(public: S
 
 
 def test_the_jobs_of_a_visitor_in_all_queues_count(public: Settings) -> None:
-    first = enqueue(public.home / "uploads" / "a", Order(kind="intake"), public, by=ME)
-    enqueue(runs.folder(public) / "b", Order(kind="train"), public, by=ME)
+    first = enqueue(public.home / "uploads" / "a", JobSpec(kind="intake"), public, by=ME)
+    enqueue(runs.folder(public) / "b", JobSpec(kind="train"), public, by=ME)
     third = runs.folder(public) / "c"
     with pytest.raises(LimitExceeded, match=r"at most 2 jobs.* 2 .*TUSKER_VISITOR_JOBS"):
-        enqueue(third, Order(kind="train"), public, by=ME)
+        enqueue(third, JobSpec(kind="train"), public, by=ME)
     assert not third.exists()
-    enqueue(third, Order(kind="train"), public, by=OTHER)
+    enqueue(third, JobSpec(kind="train"), public, by=OTHER)
     first.end(State.FINISHED)
-    enqueue(runs.folder(public) / "d", Order(kind="train"), public, by=ME)
+    enqueue(runs.folder(public) / "d", JobSpec(kind="train"), public, by=ME)

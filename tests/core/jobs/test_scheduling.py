@@ -14,7 +14,7 @@ from core.backbones import Backbone
 from core.errors import LimitExceeded
 from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, position, scheduling
 from core.jobs.events import Epoch, Step
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue, slot
 from core.jobs.workers import ROOT, worker_environment
 from core.settings import Settings
@@ -128,7 +128,7 @@ def test_a_full_queue_refuses_jobs_and_positions_count_the_jobs_ahead(
 
     fourth = at_work.some_run(host, tmp_path / "pictures")
     with pytest.raises(LimitExceeded, match=r"2 of 2 places.*TUSKER_QUEUE_LENGTH"):
-        enqueue(fourth.path, Order(kind="train"), host)
+        enqueue(fourth.path, JobSpec(kind="train"), host)
     assert not fourth.job.exists
 
     cancel(second.job, host)
@@ -136,7 +136,7 @@ def test_a_full_queue_refuses_jobs_and_positions_count_the_jobs_ahead(
     assert (status.state, status.started_at) == (State.CANCELLED, None)
     assert position(third.job, host) == 1
     assert scheduling.status(first.job, host).state is State.RUNNING
-    enqueue(fourth.path, Order(kind="train"), host)
+    enqueue(fourth.path, JobSpec(kind="train"), host)
     assert position(fourth.job, host) == 2
 
 

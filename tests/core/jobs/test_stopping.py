@@ -14,7 +14,7 @@ import pytest
 from core.backbones import Backbone
 from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, recover, scheduling
 from core.jobs.events import Emit, Note
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
 from core.jobs.workers import ROOT, interrupt, worker_environment
 from core.pipeline import worker
@@ -54,7 +54,7 @@ def endless(job_settings: Settings, tmp_path: Path) -> Run:
 
 def make_job(settings: Settings) -> JobFolder:
     job = JobFolder(settings.home / "runs" / "job")
-    job.open(Order(kind="train"))
+    job.open(JobSpec(kind="train"))
     return job
 
 
@@ -63,7 +63,7 @@ def test_a_training_is_cancelled_while_the_head_trains(
 ) -> None:
     cancel_and_wait(endless.job, job_settings)
     assert_nothing_is_left(endless, job_settings)
-    cache = cache_folder(Path(endless.job.order().arguments["pictures"]), job_settings)
+    cache = cache_folder(Path(endless.job.spec().arguments["pictures"]), job_settings)
     assert list(cache.rglob("rows")), "the features should be kept for the next training"
 
 
@@ -124,7 +124,7 @@ def test_a_resumed_training_is_not_ended_by_the_dispatcher_of_the_last_attempt(
     process.suspend()
     at_work.kill(at_work.only(job_settings, "worker"))
     endless.job.end(State.INTERRUPTED)
-    endless.job.open(endless.job.order())  # before the dispatcher sees the end of the worker
+    endless.job.open(endless.job.spec())  # before the dispatcher sees the end of the worker
     process.resume()
     at_work.until(lambda: not at_work.processes(job_settings))
     assert endless.job.recorded().state is State.QUEUED
@@ -245,12 +245,12 @@ def test_expected_errors_are_the_sentence_of_the_status(
     assert (status.state, "not a zip" in status.sentence) == (State.FAILED, True)
     run = at_work.some_run(job_settings, tmp_path / "pictures")
     arguments = {"pictures": str(tmp_path / "gone")}
-    enqueue(run.path, Order(kind="train", arguments=arguments), job_settings)
+    enqueue(run.path, JobSpec(kind="train", arguments=arguments), job_settings)
     assert "no longer here" in at_work.ended(run.job, job_settings).sentence
 
 
 def test_a_bug_is_an_apology_with_a_traceback_in_the_log(job_settings: Settings) -> None:
-    job = enqueue(job_settings.home / "uploads" / "bug", Order(kind="intake"), job_settings)
+    job = enqueue(job_settings.home / "uploads" / "bug", JobSpec(kind="intake"), job_settings)
     status = at_work.ended(job, job_settings)
     assert (status.state, status.sentence) == (State.FAILED, worker.SORRY)
     assert "Traceback (most recent call last)" in job.log_tail()

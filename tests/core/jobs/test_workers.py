@@ -13,7 +13,7 @@ from core import backbones
 from core import settings as host
 from core.backbones import serving
 from core.jobs import State, cancel, enqueue, workers
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.jobs.workers import dispatcher_environment, worker_environment
 from core.settings import Settings
 from tests.core.jobs import at_work
@@ -82,7 +82,7 @@ def test_a_worker_is_nice_and_on_a_public_host_its_memory_is_limited(
 @linux
 def test_a_worker_that_needs_more_memory_than_allowed_fails(job_settings: Settings) -> None:
     settings = job_settings.model_copy(update={"worker_megabytes": 600})
-    order = Order(kind="prepare", arguments={"backbone": "tiny"})
+    order = JobSpec(kind="prepare", arguments={"backbone": "tiny"})
     job = enqueue(serving.kept_in(backbones.get("tiny"), settings), order, settings)
     status = at_work.ended(job, settings)
     assert status.state is State.FAILED

@@ -69,7 +69,7 @@ def answer_test(labels: Labels) -> None:
 def test_copies_are_left_out_and_what_looks_the_same_is_on_one_side(labels: Labels) -> None:
     pile = labels.pile
     assert len(pile.pictures) == CLASSES * EACH + SIMILAR
-    reasons = {skipped.name: skipped.reason for skipped in pile.stored.skipped}
+    reasons = {skipped.name: skipped.reason for skipped in pile.skipped}
     assert reasons["0-copy-1.jpg"] == "The same as 0-01.jpg."
     assert len(reasons) == COPIES + 1
     same = [group for group, count in Counter(pile.groups.tolist()).items() if count > 1]

@@ -71,7 +71,7 @@ def test_few_pictures_do_not_pretend_to_have_met_the_rarest() -> None:
 
 
 def test_few_pictures_tell_nothing() -> None:
-    assert appearance.summarise([Measures(9, 0, 3)] * (appearance.FEWEST - 1)) is None
+    assert appearance.summarise([Measures(9, 0, 3)] * (appearance.MINIMUM_PICTURES - 1)) is None
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_few_pictures_tell_nothing() -> None:
     [("brightness", 255.1), ("brightness", -1), ("warmth", 101), ("sharpness", -1)],
 )
 def test_what_cannot_have_been_measured_is_refused(name: str, value: float) -> None:
-    found = appearance.summarise([Measures(9, 0, 3)] * appearance.FEWEST)
+    found = appearance.summarise([Measures(9, 0, 3)] * appearance.MINIMUM_PICTURES)
     assert found is not None
     said = found.model_dump()
     said[name] = dict.fromkeys(said[name], value)

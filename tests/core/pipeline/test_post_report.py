@@ -161,7 +161,7 @@ def test_of_many_training_pictures_some_are_measured(trained, monkeypatch):
 def test_of_few_training_pictures_no_appearance_is_kept(trained, monkeypatch):
     done = trained()
     (done.run.model_folder / storage.APPEARANCE).unlink()
-    monkeypatch.setattr(appearance, "FEWEST", 100)
+    monkeypatch.setattr(appearance, "MINIMUM_PICTURES", 100)
     post_report.measure_appearance(context_of(done), done.run, None)
     assert not (done.run.model_folder / storage.APPEARANCE).exists()
     assert unsealed(done).appearance is None

@@ -8,7 +8,7 @@ import pytest
 from core.dataset import Dataset, Example, split
 from core.errors import BadDataset
 from core.jobs.events import Note
-from core.jobs.folder import Order, State
+from core.jobs.folder import JobSpec, State
 from core.runs import corrections
 from core.runs.annotations import Correction
 from core.runs.run import Run
@@ -82,7 +82,7 @@ def learned(tiny: object, settings: Settings, some_shapes, tmp_path: Path) -> Ru
     features = cache_folder(some_shapes.pictures, personal)
     path = settings.home / "runs" / ("0123456789abcdef" * 2)
     run = train(some_shapes, asked_for("quick"), path, personal, features=features).run
-    run.job.open(Order(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
     run.job.end(State.FINISHED)
     return run
 
@@ -123,7 +123,7 @@ def test_a_new_run_learns_from_corrected_pictures_and_pays_only_for_the_head(
 def test_without_its_pictures_a_run_cannot_be_corrected(
     learned: Run, settings: Settings, tmp_path: Path
 ) -> None:
-    learned.job.open(Order(kind="train", arguments={"pictures": str(tmp_path / "gone")}))
+    learned.job.open(JobSpec(kind="train", arguments={"pictures": str(tmp_path / "gone")}))
     learned.job.end(State.FINISHED)
     with pytest.raises(BadDataset, match=r"no longer on this host.*upload them again"):
         corrections.train_again(learned, settings)

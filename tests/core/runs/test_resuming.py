@@ -29,7 +29,7 @@ def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
 def broken_off(some_shapes: Taken, settings: Settings) -> Run:
     """A run that was interrupted in the middle of its report."""
     run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(runs.training_order(some_shapes.pictures))
+    run.job.open(runs.training_spec(some_shapes.pictures))
     run.job.begin()
     run.write_thumbnails([b"half"])
     run.annotate(lambda said: said.named("Mine"))
@@ -41,12 +41,12 @@ def broken_off(some_shapes: Taken, settings: Settings) -> Run:
 def test_it_is_ordered_again_as_it_was_and_what_is_its_owners_stays(
     broken_off: Run, settings: Settings
 ) -> None:
-    asked, dataset, order = broken_off.config(), broken_off.dataset(), broken_off.job.order()
+    asked, dataset, order = broken_off.config(), broken_off.dataset(), broken_off.job.spec()
     assert resuming.resumable(broken_off, settings)
     resuming.resume(broken_off, settings, by="a" * 32)
     assert broken_off.status(settings).state is State.QUEUED
     assert (broken_off.config(), broken_off.dataset()) == (asked, dataset)
-    assert broken_off.job.order() == order
+    assert broken_off.job.spec() == order
     assert broken_off.title == "Mine"
     assert not (broken_off.path / "report.json").exists()
     assert not (broken_off.path / "thumbnails").exists()
@@ -82,7 +82,7 @@ def test_two_tabs_at_once_have_it_go_on_once(
 def test_without_its_pictures_it_says_so_and_stays(
     broken_off: Run, settings: Settings, tmp_path: Path
 ) -> None:
-    broken_off.job.open(runs.training_order(tmp_path / "gone"))
+    broken_off.job.open(runs.training_spec(tmp_path / "gone"))
     broken_off.job.end(State.INTERRUPTED)
     assert not resuming.resumable(broken_off, settings)
     with pytest.raises(BadDataset, match=r"no longer here.*2 hours.*Upload them again"):
@@ -110,7 +110,7 @@ def test_a_full_queue_leaves_it_to_be_asked_for_again(broken_off: Run, settings:
 
 def _waiting(like: Run, settings: Settings) -> Path:
     other = runs.create(like.config(), like.dataset(), runs.new_path(settings))
-    other.job.open(like.job.order())
+    other.job.open(like.job.spec())
     return other.path
 
 
@@ -118,7 +118,7 @@ def test_a_finished_run_is_never_touched(
     trained: Callable[..., Trained], settings: Settings
 ) -> None:
     run = trained("quick").run
-    run.job.open(runs.training_order(Path("pictures")))
+    run.job.open(runs.training_spec(Path("pictures")))
     run.job.end(State.INTERRUPTED)
     before = run.probabilities()
     with pytest.raises(BadInput, match="has its report"):

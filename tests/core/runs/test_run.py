@@ -8,7 +8,7 @@ import pytest
 from core import runs
 from core.errors import RunDamaged
 from core.jobs.events import Epoch, Kept, Note
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs.run import Run
 from tests.core.trainings import asked_for
 
@@ -87,7 +87,7 @@ def test_probabilities_and_report_are_read_as_written(trained):
 
 def test_what_belongs_to_the_job_is_not_in_the_manifest(trained):
     run = trained().run
-    run.job.open(Order(kind="train", arguments={}))
+    run.job.open(JobSpec(kind="train", arguments={}))
     run.job.events.append(Note(sentence="It begins."))
     run.job.log_path.write_text("hm")
     (run.path / ".half-made").mkdir()
@@ -100,9 +100,9 @@ def test_what_belongs_to_the_job_is_not_in_the_manifest(trained):
 def test_pictures_are_known_while_they_exist(settings, some_shapes, tmp_path):
     run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
     assert run.pictures is None
-    run.job.open(runs.training_order(some_shapes.pictures))
+    run.job.open(runs.training_spec(some_shapes.pictures))
     assert run.pictures == some_shapes.pictures
-    run.job.open(runs.training_order(tmp_path / "gone"))
+    run.job.open(runs.training_spec(tmp_path / "gone"))
     assert run.pictures is None
 
 

@@ -9,7 +9,7 @@ import pytest
 from core import runs
 from core.errors import BadInput, UnknownModel
 from core.jobs import State
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs import store
 from core.system import files
 from tests.core.trainings import asked_for
@@ -19,7 +19,7 @@ from tests.core.trainings import asked_for
 def queued(settings, some_shapes):
     """A run that waits for a worker."""
     run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(Order(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
     return run
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from core import runs
 from core.jobs import State
-from core.jobs.folder import Order
+from core.jobs.folder import JobSpec
 from core.runs.run import Run
 from tests.core.trainings import asked_for
 
@@ -13,7 +13,7 @@ from tests.core.trainings import asked_for
 def queued(settings, some_shapes):
     """A run that waits for a worker."""
     run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(Order(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
     return run
 
 
@@ -21,7 +21,7 @@ def queued(settings, some_shapes):
 def done(trained):
     """A finished run."""
     made = trained()
-    made.run.job.open(Order(kind="train", arguments={}))
+    made.run.job.open(JobSpec(kind="train", arguments={}))
     made.run.job.end(State.FINISHED)
     return made
 

@@ -9,7 +9,7 @@ import pytest
 
 from core import runs
 from core.jobs import State
-from core.jobs.folder import Order, Status
+from core.jobs.folder import JobSpec, Status
 from core.runs.filenames import MANIFEST
 from core.runs.run import Run
 from core.settings import Settings
@@ -26,7 +26,7 @@ def run_of(settings: Settings) -> Callable[..., Run]:
         path = runs.new_path(settings)
         shutil.copytree(runs.SAMPLE, path)
         run, then = Run(path), time.time() - days * DAY
-        run.job.open(Order(kind="train"))
+        run.job.open(JobSpec(kind="train"))
         ended = then if state.ended else None
         visitors.set_owner(path, visitors.visitor_id("0" * 32))
         run.job.write(
@@ -111,7 +111,7 @@ def test_what_can_no_longer_go_on_does_not_keep_what_it_would_go_on_from(
     def broken_off(pictures: Path) -> Run:
         run = run_of(State.INTERRUPTED, 1)
         (run.path / MANIFEST).unlink()
-        run.job.open(runs.training_order(pictures))
+        run.job.open(runs.training_spec(pictures))
         run.job.end(State.INTERRUPTED)
         run.job.checkpoint.write_bytes(b"kept")
         return run

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.evaluation.wording import percent
 from core.training.config import TrainingConfig
 from core.training.cross_validation import cross_validate
 from core.training.feature_choice import FeatureChoice, select
@@ -30,7 +31,7 @@ def test_features_from_several_depths_are_chosen_where_they_are_better():
     assert selection.depths
     assert selection.choice is not None
     assert selection.choice.depths > selection.choice.last + selection.choice.standard_error
-    assert f"{100 * selection.choice.depths:.1f} % against" in selection.choice.sentence
+    assert f"{percent(selection.choice.depths)} against" in selection.choice.sentence
 
 
 @pytest.mark.parametrize("rows", [embeddings(3, 0), embeddings(9, 9)], ids=["noise", "no need"])

@@ -9,7 +9,7 @@ import streamlit as st
 from core import backbones
 from core.evaluation import describe
 from core.evaluation.paired import NotComparable, PairedComparison
-from core.evaluation.report import Report
+from core.evaluation.report import Footprint, Report
 from core.evaluation.verdict import chance, verdict
 from core.evaluation.wording import difference
 from core.runs.comparison import ComparedRun, changed_settings, training_data_changes
@@ -21,8 +21,6 @@ TESTED = ("Accuracy", "Balanced accuracy", "Macro F1", "Log loss")
 """Figures whose differences are tested."""
 MARKS = {1: ":material/thumb_up: better", 0: "", -1: ":material/thumb_down: worse"}
 BEST = ":material/thumb_up: best"
-SAME = 1.01
-"""Sizes that differ by less than this factor count as equal."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def verdicts(columns: Sequence[Column]) -> None:
         "Now correct": [f"{pairing.only_second:,}" for _, pairing in pairs],
         "Now wrong": [f"{pairing.only_first:,}" for _, pairing in pairs],
         "Accuracy": [difference(pairing.accuracy.estimate) for _, pairing in pairs],
-        "Macro F1": [difference(pairing.macro_f1.estimate, percent=False) for _, pairing in pairs],
+        "Macro F1": [difference(pairing.macro_f1.estimate) for _, pairing in pairs],
         "p": [_p(pairing.accuracy.p) for _, pairing in pairs],
     }
     if several:
@@ -169,11 +167,11 @@ def _table(columns: Sequence[Column]) -> None:
     rows = {
         "Accuracy": [describe(r.accuracy) for r in reports],
         "Balanced accuracy": [describe(r.balanced_accuracy) for r in reports],
-        "Macro F1": [describe(r.macro.f1, percent=False) for r in reports],
+        "Macro F1": [describe(r.macro.f1) for r in reports],
         "Log loss": [describe(r.log_loss, percent=False) for r in reports],
         "Calibration error": [describe(error) for error in errors],
-        "Time per picture": [f"{f.milliseconds:.1f} ms" if f else "–" for f in footprints],
-        "Model size": _sizes([f.megabytes if f else None for f in footprints]),
+        "Time per picture": [f.time if f else "–" for f in footprints],
+        "Model size": _sizes(footprints),
         "Test pictures": [f"{report.pictures:,}" for report in reports],
         "Pictures trained on": [f"{column.measured.learned_from:,}" for column in columns],
         "Backbone": [text.plain(_backbone(config.backbone)) for config in configs],
@@ -203,15 +201,14 @@ def _marked(cells: list[str], columns: Sequence[Column], measure: str) -> list[s
     return [f"{cell}  {mark}".rstrip() for cell, mark in zip(cells, marks, strict=True)]
 
 
-def _sizes(megabytes: Sequence[float | None]) -> list[str]:
+def _sizes(footprints: Sequence[Footprint | None]) -> list[str]:
     """Sizes, the smallest marked if the others are larger."""
-    cells = ["–" if size is None else f"{size:.1f} MB" for size in megabytes]
-    measured = [size for size in megabytes if size is not None]
-    if len(measured) == len(megabytes):
-        smallest, second, *_ = sorted(measured)
-        if second > SAME * smallest:
-            cells[megabytes.index(smallest)] += "  :material/check: smallest"
-    return cells
+    cells = [footprint.size if footprint else "–" for footprint in footprints]
+    measured = [footprint.megabytes for footprint in footprints if footprint]
+    smallest = cells[measured.index(min(measured))] if len(measured) == len(cells) else ""
+    if cells.count(smallest) != 1:
+        return cells
+    return [f"{c}  :material/check: smallest" if c == smallest else c for c in cells]
 
 
 def _backbone(name: str) -> str:

@@ -74,13 +74,15 @@ def _threshold(view: CompleteRun) -> None:
 
 def _choose(choices: tuple[Threshold, ...], annotations: Annotations) -> Threshold:
     """A slider from answering half of the pictures to all, in the direction of the chart's axis."""
-    by_aim = {choice.aim: choice for choice in choices}
+    by_aim = {choice.target_coverage: choice for choice in choices}
     if len(by_aim) == 1:
         return choices[0]
     aim = st.select_slider(
         "Pictures to answer",
         sorted(by_aim),
-        annotations.aim if annotations.aim in by_aim else choices[0].aim,
+        annotations.target_coverage
+        if annotations.target_coverage in by_aim
+        else choices[0].target_coverage,
         format_func=lambda aim: f"{100 * aim:.0f} %",
         key="coverage aim",
         help="For the rest, those with the lowest probability, the answer is “Not sure”.",
@@ -110,7 +112,7 @@ def _in_force(annotations: Annotations) -> str:
 
 
 def _put_in_force(view: CompleteRun, chosen: Threshold) -> None:
-    update = {"threshold": chosen.value, "aim": chosen.aim}
+    update = {"threshold": chosen.value, "target_coverage": chosen.target_coverage}
     view.run.annotate(lambda annotations: annotations.model_copy(update=update))
 
 

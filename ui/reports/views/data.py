@@ -75,13 +75,11 @@ def _inflation(run: Run) -> None:
     if inflation is None:
         return
     st.header("How much would an ordinary split have flattered?")
-    with st.container(horizontal=True):
-        for label, value in (
-            ("Inflation of the accuracy", difference(inflation.difference)),
-            ("With an ordinary split", describe(inflation.ordinary)),
-            ("With groups kept together", describe(inflation.grouped)),
-        ):
-            st.metric(label, value, border=True)
+    widgets.metrics(
+        ("Inflation of the accuracy", difference(inflation.difference), ""),
+        ("With an ordinary split", describe(inflation.ordinary), ""),
+        ("With groups kept together", describe(inflation.grouped), ""),
+    )
     st.caption(
         f"By cross-validation on the {text.count(inflation.pictures, 'picture')} of "
         f"{text.count(inflation.groups, 'group')} in training and validation: the same linear head "

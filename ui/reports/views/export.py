@@ -41,11 +41,11 @@ def show(view: CompleteRun) -> None:
 
 def _costs(footprint: Footprint) -> None:
     """Time, size and parameters of the model."""
-    time = f"{footprint.milliseconds:.{0 if footprint.milliseconds >= 10 else 1}f} ms"
-    with st.container(horizontal=True):
-        st.metric("Time per picture", time, border=True)
-        st.metric("Size", f"{footprint.megabytes:.1f} MB", border=True)
-        st.metric("Parameters", f"{footprint.parameters / 1e6:.1f} million", border=True)
+    widgets.metrics(
+        ("Time per picture", footprint.time, ""),
+        ("Size", footprint.size, ""),
+        ("Parameters", footprint.millions, ""),
+    )
     st.caption(
         "Time: the median over some test pictures on the machine that trained it, without "
         "decoding the file. Size: what must be loaded before it can answer. Parameters: of "

@@ -9,7 +9,8 @@ from core.runs.annotations import Annotations, Correction
 from ui import gallery, state, text, widgets
 from ui.reports.views.complete_run import CompleteRun
 
-PAGE = 12
+PAGE, EDGE = 12, 160
+"""Pictures on a page, and pixels of each."""
 OUT = ""
 """Option besides the names of classes."""
 
@@ -52,11 +53,12 @@ def _show_issue(
     annotations: Annotations,
 ) -> None:
     label, suggested = dataset.classes[issue.label], dataset.classes[issue.suggested]
-    st.image(
-        str(view.run.label_issue_thumbnail(place)),
-        width=160,
-        alt=f"{issue.name}: labelled {label}, looks like {suggested}",
-    )
+    with widgets.reserved(EDGE):
+        st.image(
+            str(view.run.label_issue_thumbnail(place)),
+            width=EDGE,
+            alt=f"{issue.name}: labelled {label}, looks like {suggested}",
+        )
     st.caption(
         f"Labelled **{text.plain(label, 30)}**, looks like **{text.plain(suggested, 30)}** "
         f"({text.share(issue.probability)})",

@@ -25,7 +25,7 @@ def show(view: CompleteRun) -> None:
     """The filters, how many pictures pass them, and those pictures."""
     rows = resources.rows(view.run)
     places = _filtered(view, rows)
-    wrong = int((~rows.right[places]).sum())
+    wrong = int((~rows.correct[places]).sum())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"{text.count(len(places), 'picture')} of {view.report.pictures:,}, {wrong:,} wrong",
@@ -79,7 +79,7 @@ def _filtered(view: CompleteRun, rows: Rows) -> list[int]:
         order,
         label=None if actual is None else classes.index(actual),
         predicted=None if predicted is None else classes.index(predicted),
-        right=ONLY[only or "All"],  # none with an empty `?only=`
+        correct=ONLY[only or "All"],  # none with an empty `?only=`
         low=low / 100,
         high=high / 100,
         verdict=VERDICTS[verdict] if verdict else None,

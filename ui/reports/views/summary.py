@@ -50,8 +50,8 @@ def show(view: CompleteRun) -> None:
 def _metrics(report: Report) -> None:
     baseline = report.baseline
     common = text.plain(report.classes[baseline.label])
-    metrics = (
-        ("Accuracy", describe(report.accuracy), None),
+    widgets.metrics(
+        ("Accuracy", describe(report.accuracy), ""),
         (
             "Macro F1",
             describe(report.macro.f1),
@@ -68,9 +68,6 @@ def _metrics(report: Report) -> None:
             "Percentage points of accuracy, on the same test pictures.",
         ),
     )
-    with st.container(horizontal=True):
-        for label, value, help_text in metrics:
-            st.metric(label, value, border=True, help=help_text)
     st.caption("In brackets: the 95 % confidence interval.")
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.evaluation import describe
 from core.evaluation.wording import difference
+from core.export import card
 from core.runs import Run
 from ui import run_progress, text, widgets
 from ui.charts import learning
@@ -17,7 +18,7 @@ def show(view: CompleteRun) -> None:
     with left:
         st.markdown("**How did it learn?**")
         run_progress.curves(run)
-        for sentence in run_progress.what_was_kept(run):
+        for sentence in card.what_was_kept(run):
             st.caption(sentence)
     with right:
         _learning_curve(run)

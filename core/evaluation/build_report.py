@@ -99,7 +99,7 @@ def evaluate(
         left_out=left_out,
         classes=classes,
         pictures=len(truth),
-        right=correct,
+        correct=correct,
         accuracy=accuracy,
         balanced_accuracy=balanced,
         top=_top(truth, checked, group),

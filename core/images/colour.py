@@ -1,0 +1,56 @@
+"""Convert colours of other profiles, such as Display P3 and Adobe RGB, to sRGB."""
+
+import functools
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+LARGEST = 4 << 20
+"""Bytes of a profile; those of printers have up to 3 MB."""
+CLOSE = 2
+"""Levels by which a profile may differ from sRGB without being applied."""
+CACHED = 8
+_SRGB = ImageCms.createProfile("sRGB")
+
+
+def transform_of(image: Image.Image) -> ImageCms.ImageCmsTransform | None:
+    """The transform of a picture of 8 bits per channel to sRGB; None if it needs none.
+
+    A profile that is damaged, for another mode, or close to sRGB is ignored.
+
+    Source: ICC.1:2022; the perceptual intent, as in browsers.
+    """
+    profile = image.info.get("icc_profile")
+    if not isinstance(profile, bytes) or not 0 < len(profile) <= LARGEST:
+        return None
+    return _transform(profile, _mode(image))
+
+
+def to_srgb(strip: Image.Image, transform: ImageCms.ImageCmsTransform | None) -> Image.Image:
+    """A part of a picture in RGB, or in RGBA if it is transparent."""
+    mode = _mode(strip)
+    if transform is None:
+        return strip.convert("RGBA" if mode == "RGBA" else "RGB")
+    return transform.apply(strip.convert(mode))
+
+
+def _mode(image: Image.Image) -> str:
+    if image.has_transparency_data:
+        return "RGBA"
+    return image.mode if image.mode in ("CMYK", "L") else "RGB"
+
+
+@functools.lru_cache(CACHED)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From a profile to sRGB; None if that would change little, or is impossible."""
+    to = "RGBA" if mode == "RGBA" else "RGB"
+    try:
+        transform = ImageCms.buildTransform(io.BytesIO(profile), _SRGB, mode, to)
+    except ImageCms.PyCMSError:  # damaged, or for another mode
+        return None
+    levels = np.linspace(0, 255, 9).round().astype(np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(1, -1, 3)
+    probe = Image.fromarray(cube).convert(mode)
+    change = np.asarray(transform.apply(probe), int) - np.asarray(probe.convert(to), int)
+    return transform if np.abs(change).max() > CLOSE else None
