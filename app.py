@@ -17,7 +17,10 @@ if state.ARRIVED not in st.session_state:
 st.logo("ui/logo.svg", size="large")
 internals.handle_errors(frame.apologise)
 resources.start()
-resources.sweep()
+if problem := resources.home_problem():
+    st.error(problem, icon=":material/hard_drive:")
+else:
+    resources.sweep()
 page = st.navigation(
     [
         st.Page(
@@ -44,5 +47,6 @@ page = st.navigation(
 )
 # Streamlit forgets the fragments of the previous page only after a script has run to its end. A
 # late one, such as a request of the camera view, would be drawn in a place that no longer exists.
-with contextlib.suppress(internals.StopException):
-    page.run()
+if not problem or page.title == "Predict":  # which needs no disk
+    with contextlib.suppress(internals.StopException):
+        page.run()

@@ -17,10 +17,12 @@ host = settings.load()
 images.BUDGET.start(host)
 arrivals = Arrivals(host)
 internals.keep_uploads_in(arrivals)
+internals.hide_path()
 app = st.App(
     "app.py",
     routes=api.routes(host),
     middleware=[
+        Middleware(api.Hidden),
         Middleware(api.SocketLimits),
         Middleware(api.VisitorCookie if host.mode == "public" else api.LocalHosts),
         Middleware(api.SpooledUploads, arrivals=arrivals),

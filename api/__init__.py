@@ -2,8 +2,9 @@
 
 from api.connections import SocketLimits
 from api.cookie import VisitorCookie
+from api.hidden import Hidden
 from api.local_hosts import LocalHosts
 from api.routes import routes
 from api.uploads import SpooledUploads
 
-__all__ = ["LocalHosts", "SocketLimits", "SpooledUploads", "VisitorCookie", "routes"]
+__all__ = ["Hidden", "LocalHosts", "SocketLimits", "SpooledUploads", "VisitorCookie", "routes"]

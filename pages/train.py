@@ -30,19 +30,18 @@ upload = intake.current(settings)
 if upload is None:
     if not pile.show(settings):
         intake.offer(settings)
-    st.header(":gray[2 · Method]", divider="gray")
-    st.caption("Quick, Balanced or Thorough, each with an estimate of the time it takes.")
-    st.header(":gray[3 · Start]", divider="gray")
-    st.caption("Watch it train, then see how good the model is and where it fails.")
+    intake.show_later_steps()
     st.stop()
 examined = intake.examined(upload, settings)
 if examined is None:
+    intake.show_later_steps()
     st.stop()
 if camera.start_at_once(upload, examined, settings):
     st.rerun()
 examined = grouping.grouped(upload, examined)
 if not intake.show(upload, examined, settings):
     st.info("Fix the problem marked :material/block: above to continue.")
+    intake.show_later_steps()
     st.stop()
 
 st.header("2 · Method", divider="gray")

@@ -37,7 +37,7 @@ MAY_IMPORT_TENSORFLOW = {
 CACHES = {"cache", "lru_cache", "cache_data", "cache_resource"}
 SHARED = {
     "ui/resources.py": {
-        *("settings", "start", "sweep"),
+        *("settings", "start", "sweep", "home_problem"),
         *("_backbone", "shared_trunk"),
     },
     "ui/live_camera/capture_view.py": {"network", "network_parts"},

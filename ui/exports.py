@@ -134,6 +134,7 @@ def _proof(result: FileVerification, verification: Verification, size: int) -> s
     return (
         f":material/verified: Verified on {copies}{pictures}"
         f" · {text.percent(result.agreement)} the same class as the {reference} · {text.size(size)}"
+        + (f" · {result.reservation}" if result.reservation else "")
     )
 
 

@@ -6,9 +6,11 @@ core/images/decoding.py, because `core` knows no screen.
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime, exists, memory_uploaded_file_manager
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx
@@ -58,6 +60,18 @@ def keep_uploads_in(arrivals: Arrivals) -> None:
     """From now on a server that starts leaves the content of uploads to `arrivals`."""
     _Files.arrivals = arrivals
     memory_uploaded_file_manager.MemoryUploadedFileManager = _Files  # type: ignore[misc]
+
+
+def hide_path() -> None:
+    """From now on browsers are told no more than the name of `app.py`, not where it is."""
+    create = AppSession._create_new_session_message
+
+    def created(self: AppSession, *args: Any, **kwargs: Any) -> ForwardMsg:
+        message = create(self, *args, **kwargs)
+        message.new_session.main_script_path = "app.py"
+        return message
+
+    AppSession._create_new_session_message = created  # type: ignore[method-assign]
 
 
 def uploaded(file: UploadedFile) -> Uploaded:

@@ -3,6 +3,7 @@
 No visitor's data is in a cache that others share.
 """
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,11 +34,13 @@ from core.runs.comparison import ComparedRun
 from core.runs.run import Run
 from core.settings import Settings, load
 from core.system import log, memory
+from ui import text
 from ui.charts.confusion import Share, confusion_matrix
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 SWEEP_SECONDS = 3600
+HOME_SECONDS = 10
 PACKED_SECONDS = 900
 """How long a packed model stays in memory after the last browser took it."""
 
@@ -54,7 +57,24 @@ def start() -> None:
     memory.limit_arenas()
     log.start()
     images.BUDGET.start(settings())
-    recover(settings())
+    if not home_problem():
+        recover(settings())
+
+
+@st.cache_resource(ttl=HOME_SECONDS, show_spinner=False)
+def home_problem() -> str:
+    """Why nothing can be stored, for the host to mend; empty if all is well."""
+    home = settings().home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            return ""
+    except OSError as error:
+        return (
+            f"Nothing can be stored: {text.plain(str(home), 200)} cannot be written to "
+            f"({error.strerror}). Make that folder writable, or name another in "
+            f"{Settings.variable('home')}."
+        )
 
 
 @st.cache_resource(ttl=SWEEP_SECONDS, show_spinner=False)

@@ -13,7 +13,7 @@ count, duration, listed, size = prose.count, prose.duration, prose.listed, prose
 
 
 def data_url(jpeg: bytes) -> str:
-    """The address of a small picture that is replaced before a browser may have asked for it."""
+    """A picture as a part of the page: it needs no request, which may come too late."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 

@@ -54,10 +54,9 @@ def reserved(height: int) -> Iterator[None]:
 
 def metrics(*figures: tuple[str, str, str]) -> None:
     """Figures as tiles: what each is, its value, and an explanation or an empty string."""
-    with st.grid(len(figures), min_column_width=150, gap="small", row_height=TILE) as grid:
+    with reserved(TILE), st.container(horizontal=True):
         for label, value, explanation in figures:
-            with grid.cell():
-                st.metric(label, value, border=True, help=explanation or None)
+            st.metric(label, value, border=True, help=explanation or None)
 
 
 def bar(name: str, share: float, value: str) -> None:

@@ -30,6 +30,7 @@ from core.archive.inspection import (
 )
 from core.errors import BadArchive, LimitExceeded, NotEnoughResources
 from core.settings import MEGABYTE, Settings
+from core.system import prose
 
 Progress = Callable[[str, int, int], None]
 """Called with the current step, the number of finished items and their total; may raise."""
@@ -289,6 +290,6 @@ def _check_disk_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed + RESERVE > free:
         raise NotEnoughResources(
-            f"Unpacking needs {needed / MEGABYTE:,.0f} MB of disk space; {free / MEGABYTE:,.0f} MB "
-            "are free. Try again later, or with fewer pictures."
+            f"Unpacking needs {prose.size(needed)} of disk and leaves {prose.size(RESERVE)} free; "
+            f"there are {prose.size(free)}. Try again later, or with fewer pictures."
         )

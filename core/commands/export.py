@@ -43,5 +43,8 @@ def export(
     for form in withheld:
         result = verification.of(form.file) if verification else None
         complain(result.reason if result else f"{form.file} was not made.")
+    for result in verification.results if verification else ():
+        if result.passed and result.reservation:
+            complain(f"Note: {result.reservation} It was verified on their pixels.")
     if withheld:
         raise typer.Exit(1)

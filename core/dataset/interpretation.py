@@ -1,5 +1,7 @@
 """Decide where the labels of a dataset are, and say how its files were interpreted."""
 
+import contextlib
+import re
 from collections.abc import Sequence
 
 from core.archive.names import ENCODINGS
@@ -41,9 +43,15 @@ def interpret(
         source = label_files.find(name, pictures, others)
         if source is None or not source.enough:
             source = label_files.in_names(pictures) or source
-        if source:
-            labels = [source.labels.get(picture, ("", "")) for picture in pictures]
-            inferred = layout.with_labels(pictures, labels, source.source)
+    elif len({re.sub(r"\d+", "", label) for label in inferred.classes}) == 1:
+        # Folders such as `part_1` and `part_2` may be no classes.
+        with contextlib.suppress(BadDataset):
+            source = label_files.find(name, pictures, others)
+        if source and not source.enough:
+            source = None
+    if source:
+        labels = [source.labels.get(picture, ("", "")) for picture in pictures]
+        inferred = layout.with_labels(pictures, labels, source.source)
     _check_classes(name, inferred, files, 1 if accept_one else fewest_classes, source)
     return inferred, tuple(_notes(pictures, inferred, source, files))
 

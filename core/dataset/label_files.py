@@ -18,6 +18,8 @@ MINIMUM_SHARE = 0.5
 """Share of the pictures that a table of one class must name to be used."""
 PER_NAME = 2
 """Pictures per class, on average, for labels in file names to be believed."""
+UNKNOWN = {"test", "unlabelled"}
+"""Parts whose pictures may have no labels."""
 LABEL_COLUMNS = """
 label labels class classname class_name classid class_id category target dx diagnosis species
 breed variety type y
@@ -112,10 +114,11 @@ def in_names(pictures: Sequence[str]) -> Labels | None:
     for name in pictures:
         if match := _NUMBERED.match(PurePosixPath(name).stem):
             labels[name] = (match["label"].strip(" ._-("), "")
-    counts = Counter(label for label, _ in labels.values())
+    needed = [name for name in pictures if not UNKNOWN & set(map(role, name.split("/")[:-1]))]
+    counts = Counter(labels[name][0] for name in needed if name in labels)
     plausible = (
-        len(labels) == len(pictures)
-        and 2 <= len(counts) <= len(pictures) / PER_NAME
+        0 < counts.total() == len(needed)
+        and 2 <= len(counts) <= len(needed) / PER_NAME
         and min(counts.values()) > 1
         and not all(label.casefold() in _CAMERA_NAMES.split() for label in counts)
     )

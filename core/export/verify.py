@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 
+from core import images
+from core.errors import BadImage
 from core.evaluation import prediction_sets
 from core.evaluation.report import SetLevel
 from core.evaluation.wording import percent
@@ -37,6 +40,7 @@ OOD_TOLERANCE = 0.01
 ACCURACY_LOSS = 0.02
 """Accuracy that other formats may lose, though always at least one picture."""
 ANSWERS = "answers.npz"
+ARRAYS = ("indices", "probabilities", "seconds", "verdicts", "sizes")
 
 
 @dataclass(frozen=True)
@@ -67,17 +71,24 @@ def verify(
 ) -> list[FileVerification]:
     """Compare the predictions of exported files with those of the report, in one fresh process.
 
+    Pictures that a program cannot open are decoded here, and the file is run on their pixels.
+
     Args:
         made: files, or folders of a SavedModel, that are opened with the same library.
         count: called with the number of pictures done; an exception of it ends the process.
     """
     results = []
     with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
-        _run_programs(made, model, held_out, Path(scratch), count)
+        _run_programs(made, model, held_out, held_out.paths, Path(scratch), count)
         for form, path in made.items():
             try:
                 answers = _answers(Path(scratch) / form.name, form, model)
-                results.append(_compare(form, path, held_out, answers))
+                pixels = _on_pixels(form, path, model, held_out, answers)
+                if not len(answers.indices) + len(pixels.indices):
+                    raise _VerificationError(
+                        f"{form.file} could not be verified: none of the held-out pictures opens."
+                    )
+                results.append(_compare(form, path, held_out, answers.and_those(pixels)))
             except _VerificationError as error:
                 results.append(FileVerification(file=form.file, passed=False, reason=str(error)))
     return results
@@ -126,7 +137,28 @@ def _compare(
         megabytes=size(path) / MEGABYTE,
         runtime=f"{form.packages[-1]} {_version(form.packages[-1])}",
         thumbnails=held_out.thumbnails,
+        unopened=answers.unopened,
     )
+
+
+def _on_pixels(
+    form: Format, path: Path, model: ModelFile, held_out: HeldOut, answers: _Answers
+) -> _Answers:
+    """Answers to the pictures that the program cannot open, from what the app decodes of them."""
+    views, indices, kinds = [], [], set()
+    with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
+        for index in sorted(set(range(len(held_out.paths))) - set(answers.indices.tolist())):
+            picture, view = held_out.paths[index], Path(scratch) / f"{index}.npy"
+            with contextlib.suppress(BadImage):
+                kinds.add(images.decode_with_info(picture).format)
+                np.save(view, images.decode_and_crop(picture, model.size, model.crop, model.scale))
+                views.append(view)
+                indices.append(index)
+        if not views:
+            return replace(answers, **{name: getattr(answers, name)[:0] for name in ARRAYS})
+        _run_programs({form: path}, model, held_out, views, Path(scratch), Counter(lambda _: None))
+        found = _answers(Path(scratch) / form.name, form, model)
+    return replace(found, indices=np.array(indices), unopened=tuple(sorted(kinds)))
 
 
 def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> np.ndarray:
@@ -171,9 +203,14 @@ class _VerificationError(Exception):
 
 
 def _run_programs(
-    made: Mapping[Format, Path], model: ModelFile, held_out: HeldOut, scratch: Path, count: Counter
+    made: Mapping[Format, Path],
+    model: ModelFile,
+    held_out: HeldOut,
+    pictures: Sequence[Path],
+    scratch: Path,
+    count: Counter,
 ) -> None:
-    """Run the program of each format on the pictures; its answers go to a folder in `scratch`."""
+    """Run the program of each format on pictures; its answers go to a folder in `scratch`."""
     tasks = []
     for form, path in made.items():
         folder = scratch / form.name
@@ -186,9 +223,9 @@ def _run_programs(
         (folder / "labels.txt").touch()
         task = {"program": folder / form.program, "model": path, "answers": folder / ANSWERS}
         tasks.append({name: str(value) for name, value in task.items()})
-    pictures = [str(picture) for picture in held_out.paths]
     request = scratch / "request.json"
-    request.write_text(json.dumps({"pictures": pictures, "tasks": tasks}), encoding="utf-8")
+    names = [str(picture) for picture in pictures]
+    request.write_text(json.dumps({"pictures": names, "tasks": tasks}), encoding="utf-8")
     what = f"Verifying {' and '.join(form.file for form in made)}"
     with (
         tempfile.TemporaryFile() as errors,
@@ -215,13 +252,26 @@ def _run_programs(
 
 @dataclass(frozen=True)
 class _Answers:
-    """What a program says of the pictures that it could read, whose places are `indices`."""
+    """What a program says of some pictures, whose places are `indices`.
+
+    Attributes:
+        unopened: formats of those that only the app can open.
+    """
 
     indices: np.ndarray
     probabilities: np.ndarray
     seconds: np.ndarray
     verdicts: np.ndarray
     sizes: np.ndarray
+    unopened: tuple[str, ...] = ()
+
+    def and_those(self, others: _Answers) -> _Answers:
+        """These answers and others."""
+        if not len(self.indices) or not len(others.indices):
+            return self if len(self.indices) else others
+        both = {name: [getattr(each, name) for each in (self, others)] for name in ARRAYS}
+        arrays = {name: np.concatenate(parts) for name, parts in both.items()}
+        return replace(self, **arrays, unopened=others.unopened)
 
 
 def _answers(folder: Path, form: Format, model: ModelFile) -> _Answers:
@@ -233,11 +283,8 @@ def _answers(folder: Path, form: Format, model: ModelFile) -> _Answers:
             f"{form.file} could not be opened in a fresh process; it was withheld. "
             "The log says why."
         ) from error
-    if not len(answers.indices):
-        raise _VerificationError(
-            f"{form.file} could not be verified: Pillow alone opens none of the held-out pictures."
-        )
-    if answers.probabilities.shape != (len(answers.indices), len(model.classes)):
+    shape = answers.probabilities.shape
+    if len(answers.indices) and shape != (len(answers.indices), len(model.classes)):
         raise _VerificationError(
             f"{form.file} does not give a probability for each class; it was withheld."
         )

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from core.errors import BadInput, LimitExceeded, NotEnoughResources
 from core.settings import MEGABYTE, Settings
+from core.system import files
 
 SPARE_BYTES = 256 * MEGABYTE
 """Disk that is left free."""
@@ -24,10 +26,18 @@ class Arrivals:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # Deleted when the process ends; one that is killed leaves it to the system.
-        self._folder = tempfile.TemporaryDirectory(prefix="tusker-")
         self._lock = threading.Lock()
         self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
+        home = settings.home / "arriving"
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            oldest = time.time() - settings.upload_hours * 3600
+            for left in home.iterdir():  # by processes that were killed
+                if files.modified(left)[0] / 1e9 < oldest:
+                    files.remove(left)
+            self._folder = tempfile.TemporaryDirectory(dir=home)  # deleted when the process ends
+        except OSError:  # the pages say that nothing can be stored
+            self._folder = tempfile.TemporaryDirectory(prefix="tusker-")
 
     def offer(self, session: str, ids: Iterable[str]) -> None:
         """Allow these files to arrive in a session."""
@@ -50,7 +60,9 @@ class Arrivals:
             if file not in self._sizes.get(session, ()):
                 raise NotOffered("Expected a file that the page has asked for.")
         try:
-            yield Path(self._folder.name) / file
+            path = Path(self._folder.name) / file
+            path.parent.mkdir(exist_ok=True)  # another process may have taken it for left behind
+            yield path
         except BaseException:
             self.drop(session, file)
             raise

@@ -26,7 +26,10 @@ CANCEL = "cancel"
 LOG = "worker.log"
 LOCK = "worker.lock"
 CHECKPOINT = "checkpoint.npz"
-PRIVATE = (STATUS, SPEC, CANCEL, LOCK, CHECKPOINT)
+SPARE = ".spare"
+"""Disk that is kept while a job runs, so that how it ended can be recorded on a full disk."""
+SPARE_BYTES = 64 * 1024
+PRIVATE = (STATUS, SPEC, CANCEL, LOCK, CHECKPOINT, SPARE)
 """Files of the job that are no part of its result."""
 
 
@@ -158,6 +161,8 @@ class JobFolder:
         """Record that the work has started."""
         started = {"started_at": time.time(), "ended_at": None, "sentence": ""}
         self.write(self.recorded().model_copy(update={"state": State.RUNNING} | started))
+        with suppress(OSError):
+            (self.path / SPARE).write_bytes(bytes(SPARE_BYTES))
 
     def set_waiting_reason(self, sentence: str) -> None:
         """Record what a queued job waits for."""
@@ -175,6 +180,7 @@ class JobFolder:
         """
         ended = {"state": state, "sentence": sentence, "ended_at": at or time.time()}
         status = self.recorded().model_copy(update=ended)
+        files.remove(self.path / SPARE)
         self.write(status)
         if state is not State.INTERRUPTED:
             files.remove(self.checkpoint)
@@ -183,7 +189,11 @@ class JobFolder:
     def request_cancel(self) -> None:
         """Ask the job to stop; nothing happens if the folder was deleted."""
         with suppress(FileNotFoundError):
-            (self.path / CANCEL).touch()
+            try:
+                (self.path / CANCEL).touch()
+            except OSError:  # the disk is full
+                (self.path / SPARE).unlink()
+                (self.path / CANCEL).touch()
 
     @property
     def cancel_requested(self) -> bool:

@@ -71,20 +71,13 @@ class Run(RunArtifacts):
     @property
     def pictures(self) -> Path | None:
         """Folder of the pictures that the run trains on; None once they are deleted."""
-        try:
-            pictures = Path(self.job.spec().arguments["pictures"])
-        except (OSError, ValueError, KeyError):
-            return None
-        return pictures if pictures.is_dir() else None
+        pictures = self._argument("pictures")
+        return pictures if pictures and pictures.is_dir() else None
 
     @property
     def start(self) -> Path | None:
         """Folder of the model that the training continues from; None for none."""
-        try:
-            start = self.job.spec().arguments.get("start")
-        except (OSError, ValueError):
-            return None
-        return None if start is None else Path(start)
+        return self._argument("start")
 
     @property
     def published(self) -> bool:
@@ -188,6 +181,13 @@ class Run(RunArtifacts):
         self.manifest.write(
             Manifest.of(self.path, results, name=name, completed_at=completed_at, seconds=seconds)
         )
+
+    def _argument(self, name: str) -> Path | None:
+        """A folder that the job was given; None without."""
+        try:
+            return Path(self.job.spec().arguments[name])
+        except (OSError, ValueError, LookupError):
+            return None
 
     def _is_result(self, path: Path) -> bool:
         parts = path.relative_to(self.path).parts

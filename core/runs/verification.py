@@ -24,6 +24,8 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
         runtime: the library that opened it, with its version.
         thumbnails: whether the pictures were the small copies of the run, since the pictures that
             it was trained on had been deleted.
+        unopened: formats of pictures that its program cannot open; the file was run on their
+            pixels.
     """
 
     file: str
@@ -37,6 +39,15 @@ class FileVerification(BaseModel, frozen=True, extra="forbid"):
     megabytes: float | None = None
     runtime: str = ""
     thumbnails: bool = False
+    unopened: tuple[str, ...] = ()
+
+    @property
+    def reservation(self) -> str:
+        """Which pictures the program cannot open; empty if there are none."""
+        if not self.unopened:
+            return ""
+        formats = ", ".join(self.unopened)
+        return f"The program of {self.file} cannot open some of these pictures ({formats})."
 
 
 class Verification(

@@ -80,6 +80,12 @@ def test_two_classes_are_captured_corrected_saved_and_reported(
 ) -> None:
     page = visit()
     view = _view(page, "browser")
+    screen = view.locator("video").bounding_box()
+    for button in view.locator(".capture").all():
+        box = button.bounding_box()
+        assert screen and box and box["x"] > screen["x"] + screen["width"], "beside the video"
+        assert box["y"] + box["height"] < 900, "in sight without scrolling"
+        assert box["height"] >= 48
     before = _on_disk(server)
     _capture(view, 6)
     _names_both(view)

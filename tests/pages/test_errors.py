@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from core.settings import Settings
 from tests.pages.visitor import Visitor
 
 SECRET = "a path of the host"
@@ -23,3 +24,20 @@ def test_a_bug_in_a_page_is_an_apology_with_the_id_in_the_log(
     assert not visitor.at.exception
     (name,) = re.findall(r"the log has it as (\w{8})\.", said)
     assert f"bug {name}" in caplog.text and SECRET in caplog.text
+
+
+def test_a_home_that_cannot_be_written_to_is_one_sentence_and_pictures_are_still_answered(
+    visitor: Visitor, host: Settings
+) -> None:
+    host.home.parent.mkdir(parents=True, exist_ok=True)
+    if host.home.is_dir():
+        host.home.rename(host.home.with_name("moved away"))
+    host.home.write_text("a file in its place")
+    for page in ("train", "reports"):
+        visitor.open(page)
+        assert [error.value.partition(":")[0] for error in visitor.at.error] == [
+            "Nothing can be stored"
+        ]
+        assert not visitor.at.title
+    visitor.open("predict").press("Cat")
+    assert visitor.bars()

@@ -17,6 +17,7 @@ from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
 
 STEPS = ("1 · Pictures", "2 · Method", "3 · Start")
+FIRST = [STEPS[0], *(f":gray[{step}]" for step in STEPS[1:])]
 
 
 def _zip(**members: bytes) -> bytes:
@@ -35,7 +36,7 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train")
-    assert _steps(visitor) == [STEPS[0], *(f":gray[{step}]" for step in STEPS[1:])]
+    assert _steps(visitor) == FIRST
     visitor.press("Use the sample")
     found = visitor.at.query_params["upload"]
     visitor.until(lambda: _steps(visitor) == [*STEPS])
@@ -132,7 +133,7 @@ def test_a_bad_zip_is_refused_in_a_sentence_and_others_can_be_chosen(
     assert why in refusal.value
     assert refusal.value.rstrip().endswith(("\\.", "…")), "a sentence"
     assert "Traceback" not in visitor.reads()
-    assert _steps(visitor) == [*STEPS[:1]]
+    assert _steps(visitor) == FIRST
     visitor.press("Choose other pictures")
     assert "upload" not in visitor.at.query_params
     assert visitor.at.file_uploader
@@ -208,11 +209,11 @@ def test_a_safe_remedy_is_applied_said_undone_and_kept_with_the_upload(visitor: 
     assert "Merge into Daisy: done." in visitor.reads()
     visitor.at.button(key="undo 0").click()  # what blocks comes first
     visitor.see()
-    assert _steps(visitor) == [*STEPS[:1]]
+    assert _steps(visitor) == FIRST
     assert "2 classes · 14 pictures" in visitor.reads()
 
     later = Visitor().open("train", upload=visitor.at.query_params["upload"])
-    assert _steps(later) == [*STEPS[:1]], "it is not applied again"
+    assert _steps(later) == FIRST, "it is not applied again"
     later.press("Leave out 2 pictures")
     assert _steps(later) == [*STEPS]
     assert "2 classes · 12 pictures" in later.reads()

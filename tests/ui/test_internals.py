@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from PIL import Image
+from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -32,6 +33,7 @@ def test_streamlit_and_pillow_have_every_part_that_is_used() -> None:
     assert hasattr(PagesManager, "uses_pages_directory")
     for name in ("get_upload_urls", "remove_file", "remove_session_files"):
         assert callable(getattr(MemoryUploadedFileManager, name))
+    assert callable(AppSession._create_new_session_message)
     contexts = []
 
     def script() -> None:

@@ -1,6 +1,5 @@
 """The pictures inside the HTML report: wrong ones, some correct ones, labels that may be wrong."""
 
-import base64
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from core.evaluation.report import Prediction
 from core.export.card import Facts
 from core.model import heatmap
 from core.runs.run import Run
+from ui import text
 
 WRONG, CORRECT, LABEL_ISSUES = 120, 24, 24
 """Most pictures of each kind."""
@@ -80,14 +80,14 @@ def _test_pictures(
         evidence: tuple[str, ...] = ()
         if maps is not None and place < len(maps):
             evidence = tuple(_covered(content, heat, facts.config.crop) for heat in maps[place])
-        yield Snapshot(facts.report.predictions[place], _url(content), evidence)
+        yield Snapshot(facts.report.predictions[place], text.data_url(content), evidence)
 
 
 def _doubted(run: Run, label_issues: Iterable[LabelIssue]) -> Iterator[Snapshot]:
     for place, issue in enumerate(label_issues):
         content = _content(run.label_issue_thumbnail(place))
         if content is not None:
-            yield Snapshot(issue, _url(content))
+            yield Snapshot(issue, text.data_url(content))
 
 
 def _content(path: Path) -> bytes | None:
@@ -103,8 +103,4 @@ def _covered(content: bytes, heat: np.ndarray, crop: float) -> str:
     covered = heatmap.overlay(picture, np.asarray(heat), crop=crop, strength=STRENGTH)
     packed = io.BytesIO()
     Image.fromarray(covered).save(packed, "JPEG", quality=QUALITY)
-    return _url(packed.getvalue())
-
-
-def _url(content: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+    return text.data_url(packed.getvalue())

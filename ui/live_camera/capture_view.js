@@ -235,9 +235,10 @@ class CaptureView extends LiveView {
 }
 
 function summary({ correct, evaluated, near_duplicates: duplicates, labels }) {
-  const left = duplicates ? `${duplicates} nearly identical pictures were left out. ` : "";
+  const many = duplicates > 1 ? "pictures were" : "picture was";
+  const left = duplicates ? `${duplicates} nearly identical ${many} left out. ` : "";
   if (!labels.length) return left;
   if (correct === null)
-    return `${left}Capture each class in two turns or more to see how accurate the model is.`;
-  return `${left}Correct on ${correct} of ${evaluated} pictures from turns that it was not trained on.`;
+    return `${left}Capture each class twice or more to see how accurate the model is.`;
+  return `${left}${correct} of ${evaluated} correct on held-out captures.`;
 }

@@ -14,9 +14,9 @@ const HTML = `
 const CLASS = `
   <div class="head">
     <input type="text" class="name" maxlength="60" autocomplete="off" spellcheck="false">
-    <button type="button" class="capture">Hold to capture<span class="key"></span></button>
     <span class="count"></span>
     <button type="button" class="remove" title="Remove this class">×</button>
+    <button type="button" class="capture">Hold to capture<span class="key"></span></button>
   </div>
   <ul class="strip"></ul>`;
 const KEYS = 9; // the first nine classes have a key

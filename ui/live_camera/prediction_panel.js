@@ -78,10 +78,10 @@ function fill(item, { label, probability, current }) {
   const find = (selector) => item.querySelector(selector);
   find(".label").textContent = label;
   find(".share").textContent = percent(probability);
-  find(".current").textContent = `now ${percent(current)}`;
+  find(".current").textContent = `this frame: ${percent(current)}`;
   find(".length").style.width = `${100 * probability}%`;
   find(".tick").style.left = `${100 * current}%`;
-  item.title = `${label}: this frame alone ${percent(current)}`;
+  item.title = `${label}, this frame: ${percent(current)}`;
 }
 
 /** The same as `ui.text.share`. */

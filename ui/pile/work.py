@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import streamlit as st
 
@@ -10,8 +11,12 @@ from core.evaluation.wording import figures
 from core.labelling import Labels, Learned, Pile, learn, saving
 from core.settings import Settings
 from ui import state, text, widgets
-from ui.pile import classes, groups, question
+from ui.pile import classes, question
 
+TYPICAL, UNTYPICAL = 12, 4
+"""Pictures that are shown of a group, from either end."""
+FACTOR = 1.5
+"""More or fewer groups by this factor."""
 TEST, GROUPS, DOUBTS, CLASSES = "Test", "Groups", "Doubtful", "Classes"
 
 
@@ -39,7 +44,7 @@ def show(pile: Pile, settings: Settings) -> None:
     if step == TEST:
         _ask_test(labels, untested)
     elif step == GROUPS:
-        groups.show(labels, unnamed)
+        _ask_groups(labels, unnamed)
         _next(unnamed, "Every group is named.", DOUBTS)
     elif step == DOUBTS:
         _ask_doubtful(labels, learned)
@@ -113,6 +118,28 @@ def _ask_test(labels: Labels, left: list[int]) -> None:
     )
     question.show(labels, left, f"{len(left):,} left")
     _next(left, "All test pictures are labelled.", GROUPS)
+
+
+def _ask_groups(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
+    """The first group without a name, and other numbers of groups."""
+    if not unnamed:
+        return
+    group, pictures = unnamed[0]
+    st.markdown(f"**{text.count(len(pictures), 'picture')}** in this group, the most typical first")
+    few = len(pictures) <= TYPICAL + UNTYPICAL
+    classes.strip(labels, pictures if few else pictures[:TYPICAL])
+    if not few:
+        st.caption("The least typical:")
+        classes.strip(labels, pictures[-UNTYPICAL:])
+    divisible = bool(labels.pile.children(group))
+    question.names(labels, pictures, single=False, split=group if divisible else None)
+    if st.toggle("Choose single pictures of this group", key="pile choose"):
+        classes.choose(labels, pictures)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{text.count(len(unnamed), 'group')} without a name", width="content")
+        for label, factor in (("More groups", FACTOR), ("Fewer groups", 1 / FACTOR)):
+            count = max(2, round(len(labels.groups) * factor))
+            st.button(label, on_click=question.act, args=(partial(labels.regroup, count),))
 
 
 def _ask_doubtful(labels: Labels, learned: Learned | None) -> None:

@@ -25,8 +25,8 @@ NAMED = 5
 def offer(settings: Settings) -> None:
     """The camera with its classes, and what can be done with the pictures."""
     st.caption(
-        "Name your classes, then hold down each one's button while you show it from all sides. "
-        "Capture each class at least three times, so that some captures can be kept for the test."
+        "Hold the button of a class while you show it from all sides. Do so three times for each "
+        "class, so that some captures can be kept for the test."
     )
     capture_view.show(settings)
     _below(settings)

@@ -34,7 +34,7 @@ def answer(program: ModuleType, model: str, answers: str, done: int) -> None:
 
     def load(path: str) -> np.ndarray | None:
         try:
-            return program.load(path)
+            return np.load(path) if path.endswith(".npy") else program.load(path)
         except OSError:  # a format that Pillow alone cannot read, or a file without its end
             return None
 

@@ -17,6 +17,7 @@ from core.archive import names
 from core.dataset import layout
 from core.errors import BadDataset
 from core.settings import Settings
+from tests.core.dataset import layouts
 
 
 def paths(*folders: str, each: int = 2) -> list[str]:
@@ -240,6 +241,17 @@ def test_labels_are_read_from_file_names(files, classes, read):
 def test_file_names_that_are_only_numbered_are_no_labels(files, read):
     with pytest.raises(BadDataset):
         read([f"pictures/{file}.png" for file in files])
+
+
+@pytest.mark.parametrize("name", layouts.CASES)
+def test_layouts_of_public_datasets_are_read_without_a_question(name, tmp_path):
+    assert layouts.read(name, tmp_path) == layouts.CASES[name].expected
+
+
+def test_folders_of_numbered_classes_stay_classes_without_a_table(read):
+    assert read(paths("1", "2")).classes == ("1", "2")
+    found = read(paths("1", "2"), {"notes.csv": table(("id", "x", "y"), ("0", "a", "b"))})
+    assert found.classes == ("1", "2")
 
 
 def test_a_teachable_machine_project_is_read(read):

@@ -15,6 +15,7 @@ from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, named
 from core.jobs.events import Note, Step
 from core.model import storage
 from core.system import capacity, files
+from tests.shapes import draw, encoded
 
 ROOT = Path(__file__).parents[3]
 
@@ -120,7 +121,7 @@ def test_held_out_pictures_are_test_pictures_with_what_the_report_says_of_them(
         np.testing.assert_array_equal(said, done.run.probabilities()[place])
 
 
-def test_pictures_that_take_more_than_pillow_are_left_out_of_the_verification(trained, tmp_path):
+def test_pictures_that_take_more_than_pillow_are_verified_on_their_pixels(trained, tmp_path):
     done = trained()
     known = build.held_out(done.run, done.pictures, done.settings)
     strange = tmp_path / "strange.heic"
@@ -137,6 +138,21 @@ def test_pictures_that_take_more_than_pillow_are_left_out_of_the_verification(tr
     (found,) = verify.verify(made, saved, mixed, count)
     assert found.passed
     assert counted[-1] == ("Verifying classifier.tflite", 6, 6)
+    # A PNG whose end is missing: the app reads it, Pillow alone does not.
+    (tmp_path / "cut.png").write_bytes(encoded(draw(0, 0, size=96), "PNG")[:-40])
+    classifier = done.run.classifier(done.settings)
+    said = classifier.answer(classifier.load(tmp_path / "cut.png")).probabilities[None]
+    for count_whole in (0, 3):
+        part = verify.HeldOut(
+            (tmp_path / "cut.png", *known.paths[:count_whole]),
+            np.concatenate([[said.argmax()], known.labels[:count_whole]]),
+            np.concatenate([said, known.probabilities[:count_whole]]),
+        )
+        (found,) = verify.verify(made, saved, part, count)
+        assert found.passed
+        assert found.unopened == ("PNG",)
+        assert found.difference <= verify.TOLERANCE
+        assert "PNG" in found.reservation
     only = verify.HeldOut((strange,), known.labels[:1], known.probabilities[:1])
     (found,) = verify.verify(made, saved, only, count)
     assert "could not be verified" in found.reason

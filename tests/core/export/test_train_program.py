@@ -26,7 +26,7 @@ from tests.core.trainings import asked_for, take_in, train
 from tests.shapes import draw, encoded
 
 TINY = backbones.get("tiny")
-LINES = 280
+LINES = 300
 TWO_POINTS = 0.02 + 1e-9
 AUGMENTATION = ("Rotation", "Zoom", "Shear", "Translation", "Brightness")
 

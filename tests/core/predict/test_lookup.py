@@ -12,7 +12,7 @@ from core.evaluation.wording import undefined
 from core.export import packing
 from core.model.decision import Verdict
 from core.predict import lookup
-from core.runs import training_order
+from core.runs import training_spec
 from tests import shapes
 
 
@@ -142,7 +142,7 @@ def test_pictures_that_the_model_learned_from_are_left_out_and_counted(trained, 
 
 def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(trained, tmp_path):
     done = trained()
-    done.run.job.open(training_order(done.pictures))
+    done.run.job.open(training_spec(done.pictures))
     everything = trained_zip(done, tmp_path / "all.zip", ("train", "validation", "test"))
     with (
         zipfile.ZipFile(everything) as archive,

@@ -65,14 +65,19 @@ def _code(run: Run) -> None:
     saved, decision = storage.load_description(run.model_folder), packing.decision(run)
     if chosen in TEMPLATES:
         _, template, language = TEMPLATES[chosen]
-        st.code(programs.snippet(template, saved, decision), language, wrap_lines=True)
+        _program(programs.snippet(template, saved, decision), language)
         return
     form = PYTHON[chosen]
-    st.code(packing.texts(run, [form])[form.program](), "python", wrap_lines=True)
+    _program(packing.texts(run, [form])[form.program](), "python")
     st.markdown(
         f"`{form.program}` is in the bundle. `pip install {' '.join(form.packages)}`, then "
         f"`python {form.program} picture.jpg`. The figures above were measured with it."
     )
+
+
+def _program(code: str, language: str) -> None:
+    with st.expander("Show the program", icon=":material/code:"):
+        st.code(code, language, wrap_lines=True)
 
 
 def _report(view: CompleteRun) -> None:
