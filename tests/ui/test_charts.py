@@ -164,7 +164,8 @@ def test_the_axis_tells_iterations_of_the_solver_from_epochs():
     ]  # fmt: skip
     figure = learning.training_curves(solved, [kept("head", 30)])
     assert figure.layout.xaxis2.title.text == "iteration of the solver"
-    assert list(figure.layout.xaxis2.ticktext) == [0, 1, 2, 30]
+    assert list(figure.layout.xaxis2.ticktext) == [0, 5, 10, 15, 20, 25, 30]
+    assert list(figure.data[0].x) == pytest.approx([1, 1.1, 1.2, 4]), "to scale"
     assert [list(trace.x) for trace in figure.data if trace.name == "kept"] == [[4], [4]]
     both = learning.training_curves([*solved, *epochs()[-2:]])
     assert both.layout.xaxis2.title.text == "iteration of the solver, then epoch"

@@ -25,7 +25,7 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
     starts: dict[str, int] = {}
     for position, epoch in enumerate(epochs):
         starts.setdefault(epoch.phase, position)
-    x = list(range(1, len(epochs) + 1))
+    x, ticks = _positions(epochs)
     # A phase whose start has no epoch is drawn from its left edge.
     position_of: dict[tuple[str, int], float] = {
         (phase, 0): start + 0.5 for phase, start in starts.items()
@@ -89,11 +89,10 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
             yanchor="bottom",
             font_size=12,
         )
-    ticks = range(0, len(epochs), _step(len(epochs)))
     figure.update_xaxes(
         range=[0.5, max(len(epochs), 1) + 0.5],
-        tickvals=[x[place] for place in ticks],
-        ticktext=[epochs[place].epoch for place in ticks],
+        tickvals=list(ticks),
+        ticktext=list(ticks.values()),
     )
     units = dict.fromkeys(epoch.unit for epoch in epochs)
     titles = [AXIS_TITLES[unit] for unit in units] or ["epoch"]
@@ -108,6 +107,25 @@ def training_curves(epochs: Sequence[Epoch], kept: Iterable[Kept] = ()) -> go.Fi
         shown = [f"{name} {share:.2f}" for name, share in accuracies.items() if share is not None]
         alt += f"; last {last.unit}: {', '.join(shown)}"
     return finish(figure, alt, height=430, legend_y=1.07)
+
+
+def _positions(epochs: Sequence[Epoch]) -> tuple[list[float], dict[float, int]]:
+    """Where each epoch is drawn, and which positions have a number on the axis.
+
+    A phase is as wide as it has points. Within it the axis is to scale: a solver records its first
+    iterations more densely than later ones.
+    """
+    x: list[float] = []
+    ticks: dict[float, int] = {}
+    phases = dict.fromkeys(epoch.phase for epoch in epochs)
+    for phase in phases:
+        numbers = [epoch.epoch for epoch in epochs if epoch.phase == phase]
+        first, span, left = min(numbers), max(numbers) - min(numbers), len(x) + 1
+        scale = (len(numbers) - 1) / span if span else 1
+        x += [left + scale * (number - first) for number in numbers]
+        marks = range(first, first + span + 1, _step(span * len(phases)))
+        ticks |= {left + scale * (number - first): number for number in marks}
+    return x, ticks
 
 
 def learning_curve(curve: LearningCurve) -> go.Figure:
