@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from core import images
 from core.archive.unpacking import CLUTTER
 from core.checks.findings import LEFT_OUT, CheckInput, Finding, Remedy, Severity
 from core.dataset import splitting
@@ -14,7 +15,6 @@ from core.system.prose import count
 TINY = 48  # shorter edge, in pixels
 ODD_RATIO = 3  # longer edge to shorter edge
 DARK, BRIGHT = 55, 225  # grey levels: 99 % of the pixels below, 95 % above
-BLACK = 20  # grey level: 99 % of the pixels below, as for 12 bits in a file of 16
 EMPTY = 4  # grey levels of standard deviation
 BLURRED, BLURRED_RATIO = 2.6, 0.12  # of the Laplacian, and of it to the contrast
 COMMON = 0.3  # share of the pictures from which a property is normal for the dataset
@@ -180,7 +180,7 @@ def nearly_black(case: CheckInput) -> Finding | None:
 
 def _is_black(case: CheckInput) -> np.ndarray:
     """Nearly black pictures, (n,), if they are common; a few are dark or empty ones."""
-    black = case.measures[:, 0] < BLACK
+    black = case.measures[:, 0] < images.BLACK
     return black & (black.sum() > COMMON * len(black))
 
 

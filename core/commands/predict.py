@@ -45,6 +45,7 @@ def predict(
 ) -> None:
     """Classify pictures."""
     from core.archive import sources
+    from core.evaluation.wording import NEARLY_BLACK
     from core.model import batch
     from core.model.classifier import on_one_thread
     from core.model.decision import Verdict
@@ -83,6 +84,8 @@ def predict(
                     labels[row.predictions[0].label] += 1
                 for add in adds:
                     add(row)
+                if row.nearly_black:
+                    complain(f"{row.file}: {NEARLY_BLACK}")
                 if row.verdict is None:
                     complain(f"{row.file}: {row.problem}")
                 elif not quiet:

@@ -11,6 +11,12 @@ OFTEN = 0.1
 """Shares of all mistakes from which the headline mentions a pair of classes."""
 
 
+NEARLY_BLACK = (
+    "This picture is nearly black, so a model sees little in it. Export it from the camera's file "
+    "again, brighter."
+)
+
+
 def describe(estimate: Estimate | None, *, percent: bool = True) -> str:
     """A figure with its interval: `93.5 % (88–97)`, or `0.93 (0.88–0.97)` without percent.
 

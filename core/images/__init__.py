@@ -7,13 +7,14 @@ from core.images.budget import BUDGET
 from core.images.cropping import crop_and_resize, thumbnail
 from core.images.decoding import decode, decode_and_crop, decode_with_info
 from core.images.depth import AS_DECLARED, Depth, Scale, usual_range
-from core.images.pixels import laplacian
+from core.images.pixels import BLACK, laplacian, nearly_black
 from core.images.silence import silence_libtiff
 
 silence_libtiff()
 
 __all__ = [
     "AS_DECLARED",
+    "BLACK",
     "BUDGET",
     "Depth",
     "Scale",
@@ -22,6 +23,7 @@ __all__ = [
     "decode_and_crop",
     "decode_with_info",
     "laplacian",
+    "nearly_black",
     "thumbnail",
     "usual_range",
 ]

@@ -15,6 +15,8 @@ WHOLE = 0.95
 """Share of a picture that suffices if the end of its file is missing."""
 JPEG_ROWS = 16
 """Rows that the decoder of JPEG holds back until it has seen what follows."""
+BLACK = 20
+"""Grey level below which a picture is nearly black, as with 12 bits in a file of 16."""
 COLOUR_MAP = 320  # tag of TIFF
 STRIP_PIXELS = 1 << 20
 """Pixels converted at once, to avoid a second copy of the whole picture."""
@@ -58,6 +60,11 @@ def is_nearly_whole(opened: Image.Image, kind: str, scale: float) -> bool:
     box = opened._new(opened.im).getbbox(alpha_only=False)
     late = JPEG_ROWS * scale if kind == "JPEG" else 0
     return box is not None and box[3] >= WHOLE * opened.size[1] - late
+
+
+def nearly_black(pixels: np.ndarray) -> bool:
+    """Whether 99 % of the values, uint8, are below `BLACK`, as for 12 bits in a file of 16."""
+    return bool(np.count_nonzero(pixels >= BLACK) < 0.01 * pixels.size)
 
 
 def laplacian(levels: np.ndarray) -> float:

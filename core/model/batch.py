@@ -30,6 +30,7 @@ class Row:
         ood_score: over 1 if the picture is out-of-distribution; None without a detector.
         prediction_set: classes one of which is right; None for a single class.
         problem: why the picture could not be read; empty if it could.
+        nearly_black: whether the model can see little in the picture.
         thumbnail: JPEG bytes of what the model saw, if they were asked for.
     """
 
@@ -39,6 +40,7 @@ class Row:
     ood_score: float | None = None
     prediction_set: PredictionSet | None = None
     problem: str = ""
+    nearly_black: bool = False
     thumbnail: bytes = b""
 
 
@@ -76,6 +78,7 @@ def answers(
             classifier.verdict(answer),
             answer.ood_score,
             classifier.prediction_set(answer),
+            nearly_black=answer.nearly_black,
             thumbnail=small,
         )
 

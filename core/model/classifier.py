@@ -41,6 +41,7 @@ class Answer:
         feature_map: (h, w, c) float32, the last activation before pooling.
         seconds: time of the prediction.
         ood_score: over 1 if the picture is out-of-distribution; None without a detector.
+        nearly_black: whether the model can see little in the picture.
     """
 
     probabilities: np.ndarray
@@ -48,6 +49,7 @@ class Answer:
     feature_map: np.ndarray
     seconds: float
     ood_score: float | None = None
+    nearly_black: bool = False
 
 
 class ServingModel:
@@ -100,7 +102,13 @@ class ServingModel:
             seconds = time.perf_counter() - start
         # The serving model of a run has no head.
         probabilities = outputs.get("probabilities", np.empty(0, np.float32))
-        return Answer(probabilities, outputs["embedding"], outputs["feature_map"], seconds)
+        return Answer(
+            probabilities,
+            outputs["embedding"],
+            outputs["feature_map"],
+            seconds,
+            nearly_black=images.nearly_black(picture),
+        )
 
 
 Open = Callable[[Path], ServingModel]

@@ -2,6 +2,9 @@ import csv
 import io
 from collections.abc import Callable
 
+import numpy as np
+from PIL import Image
+
 from core.backbones import get, imagenet_labels
 from core.intake import samples
 from core.model.classifier import Classifier
@@ -61,6 +64,16 @@ def test_an_upload_gets_answers_the_likeliest_first(
     visitor.open().give(("circle.jpg", picture(0)))
     assert _answers(visitor) == _likeliest(picture(0), host)
     assert "Download as CSV" not in visitor.buttons()
+
+
+def test_a_nearly_black_picture_is_said_to_be_so(visitor: Visitor) -> None:
+    twelve_bits = np.random.default_rng(0).integers(0, 4096, (64, 64)).astype(np.uint16)
+    content = io.BytesIO()
+    Image.fromarray(twelve_bits).save(content, "PNG")
+    visitor.open().give(("microscope.png", content.getvalue()))
+    assert "nearly black" in visitor.reads()
+    visitor.open().press("Cat")
+    assert "nearly black" not in visitor.reads()
 
 
 def test_a_camera_picture_is_classified(

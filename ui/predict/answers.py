@@ -57,6 +57,8 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
     with left:
         verdict = classifier.verdict(answer)
         _warn(verdict, best, classifier)
+        if answer.nearly_black:
+            st.info(wording.NEARLY_BLACK, icon=":material/brightness_low:")
         for guess in predictions:
             share = text.share(guess.probability)
             if verdict is Verdict.SURE:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file
 
 from core import __version__, runs
@@ -161,6 +162,12 @@ def test_a_model_that_is_not_sure_or_meets_something_else_says_so(
     said = json.loads(command("predict", panda, "--model", run.path, "--json").stdout)
     assert said["verdict"] == "not like the training pictures"
     assert len(said["predictions"]) == 3
+
+
+def test_a_nearly_black_picture_is_said_to_be_so(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "dark.png"
+    Image.new("RGB", (64, 64), (15, 15, 15)).save(path)
+    assert f"{path}: This picture is nearly black" in command("predict", path).stderr
 
 
 def test_a_prediction_needs_nothing_heavy_and_little_time(
