@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from core.dataset import levels, tables
-from core.dataset.examples import Dataset
+from core.dataset.examples import Column, Dataset
 from core.errors import BadDataset, BadInput
 from core.system.prose import listed
 
@@ -58,6 +58,13 @@ class Suggestion(BaseModel, frozen=True):
     by: str
     groups: int
     examples: tuple[str, ...]
+
+    @classmethod
+    def of_column(cls, column: Column) -> Suggestion:
+        """The groups of a table's column."""
+        sizes = Counter(column.groups.values())
+        common = tuple(name for name, _ in sizes.most_common(SAMPLES))
+        return cls(by=column.name, groups=len(sizes), examples=common)
 
     @property
     def sentence(self) -> str:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from core import checks
 from core import dataset as datasets
 from core.archive import sources
+from core.archive.unpacking import Member
 from core.checks import Finding, Remedy, Severity
 from core.checks.findings import apply
 from core.dataset import Dataset, Example, Progress, grouping, tables
@@ -24,7 +25,7 @@ from core.dataset.examples import Column
 from core.dataset.fingerprints import Fingerprints
 from core.dataset.grouping import Suggestion
 from core.dataset.reading import check_limits
-from core.errors import BadDataset
+from core.errors import BadDataset, BadInput
 from core.images import Scale
 from core.settings import Settings
 from core.system import files
@@ -195,6 +196,41 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
     files.remove(addition)
     label = f"Add {count(len(examples), 'picture')} to {listed(classes)}"
     return Remedy(kind="add", label=label, files=(key,))
+
+
+def add_table(folder: Path, table: Path, name: str) -> str:
+    """Add the columns of a table beside an upload to those that group its pictures.
+
+    Args:
+        folder: of the intake.
+        table: the file.
+        name: of the table, for messages and titles.
+
+    Returns:
+        The column to group by, as in `dataset.grouping`.
+
+    Raises:
+        BadDataset: the folder is unfinished or damaged.
+        BadInput: no column of the table groups the pictures.
+    """
+    intake = load(folder)
+    keys = [path.stem.removeprefix(ADDED) for path in folder.glob(f"{ADDED}*")]
+    everything = [intake.dataset, *(load_added(folder, key) for key in keys)]
+    names = [example.name for each in everything for example in each.examples]
+    found = tables.columns(names, [Member(name=name, path=table)])
+    if not found:
+        raise BadInput(
+            f"Expected a table (.csv or .tsv) with a column of file names, such as {names[0]}, and "
+            f"one that gives several of them the same value; found none in {name}."
+        )
+    new = {column.name for column in found}
+    columns = (*found, *(column for column in intake.columns if column.name not in new))
+    detected = grouping.suggest(intake.dataset.model_copy(update={"columns": columns}))
+    known = {suggestion.by for suggestion in detected}
+    given = tuple(Suggestion.of_column(each) for each in found if each.name not in known)
+    intake = intake.model_copy(update={"columns": columns, "groupings": detected + given})
+    files.write_text(folder / FILE, intake.model_dump_json())
+    return next((column.name for column in found if column.name in known), found[0].name)
 
 
 def load_added(folder: Path, key: str) -> Dataset:

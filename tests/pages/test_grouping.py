@@ -55,6 +55,22 @@ def test_pictures_without_groups_are_offered_none(visitor: Visitor, upload: Uplo
     assert TOGETHER not in [box.label for box in visitor.at.selectbox]
 
 
+def test_a_table_beside_the_pictures_groups_them(
+    visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
+) -> None:
+    names = [example.name for example in upload.intake().dataset.examples]
+    visitor.open("train", upload=upload.id).give(("list.csv", b"something,else\n1,2\n"))
+    assert "found none in list.csv" in visitor.reads()
+    rows = "".join(f"{name},w{place // 2 % 7}\n" for place, name in enumerate(names))
+    visitor.give(("list.csv", f"file,who\n{rows}".encode()))
+    (box,) = [box for box in visitor.at.selectbox if box.label == TOGETHER]
+    assert box.value == "list.csv:who"
+    assert "7 groups by the column who of list.csv" in visitor.reads()
+    visitor.press("Start training")
+    groups = [example.group_name for example in begun(visitor).dataset().examples]
+    assert groups == [f"w{place // 2 % 7}" for place in range(len(names))]
+
+
 def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(
     visitor: Visitor, run: Run
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -18,6 +20,7 @@ from core.settings import Settings
 from ui import gallery, state, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
+from ui.train import findings
 
 OWN = "Named by the folders of a zip"
 """The class of pictures that bring their own."""
@@ -65,11 +68,19 @@ def change(upload: Upload, examined: Intake, settings: Settings) -> None:
             args=(upload, names, key),
         )
         st.caption("Double-click a name to change it. Two classes with the same name are merged.")
-        add, move = st.tabs(["Add pictures", "Move pictures"])
+        add, move, table = st.tabs(["Add pictures", "Move pictures", "Groups from a table"])
         with add:
             _add(upload, names, settings)
         with move:
             _move(upload, examined)
+        with table:
+            st.caption(
+                "A CSV file with a column of file names and one of patients, sites or cameras, "
+                "which are then kept together in training or test."
+            )
+            widgets.uploader(
+                "Table of groups", "groups", partial(_take_table, upload), type=["csv", "tsv"]
+            )
     if alone:
         pile.offer_instead(upload, settings)
 
@@ -122,6 +133,20 @@ def _take(
         made = choices.read(upload.path)
         arriving = {"arriving": more.id, "arriving_class": label}
         made.model_copy(update=arriving).write(upload.path)
+
+
+def _take_table(upload: Upload, files: list[Uploaded]) -> None:
+    (table,) = files
+    with (
+        widgets.keep_refusal(state.CHANGE_REFUSAL),
+        tempfile.TemporaryDirectory(prefix="tusker-") as scratch,
+    ):
+        path = Path(scratch) / "table.csv"
+        with table.open() as stream:
+            path.write_bytes(stream.read())
+        by = intake.add_table(upload.path, path, table.name)
+        findings.forget()
+        choices.read(upload.path).model_copy(update={"group": by}).write(upload.path)
 
 
 def _move(upload: Upload, examined: Intake) -> None:

@@ -44,6 +44,11 @@ def _apply(upload_id: str, made: Choices, _settings: Settings) -> Intake:
     return intake.apply_remedies(upload.path, made.remedies, _settings)
 
 
+def forget() -> None:
+    """Read intakes again, since one was changed on disk."""
+    _apply.clear()
+
+
 def show(upload: Upload, examined: Intake) -> None:
     """Applied remedies, each with a button to undo it, then the findings that are left."""
     for place, each in enumerate(choices.read(upload.path).applied):
