@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Personal if only this machine can reach the app, public otherwise.
 MODE = $(if $(filter localhost 127.0.0.1 ::1,$(ADDRESS)),personal,public)
 ARGS ?=
-# Test processes: one is for all tests in the browser, which mostly wait.
+# Test processes. Tests in the browser mostly wait, so one more than two cores keeps both busy.
 WORKERS ?= 3
 NPM := $(shell command -v npm)
 
@@ -42,7 +42,7 @@ lint: $(VENV)/.dev $(if $(NPM),node_modules/.stamp)  ## ruff, mypy, import rules
 # Compiled modules are kept, also where the environment says otherwise: tests start many processes.
 unit: export PYTHONDONTWRITEBYTECODE :=
 unit: $(VENV)/.dev  ## all tests except the slow ones, without the linters
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 slow: $(VENV)/.dev  ## the tests that take long
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -17,20 +17,14 @@ from tests import shapes
 PREFIX = "TUSKER_TEST_"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their fixtures, and name the group of tests that share a process.
-
-    The tests of a file share their fixtures, and all browser tests one browser and one server.
-    """
-    for item in items:
-        if "corpora" in getattr(item, "fixturenames", ()):
-            item.add_marker("corpus")
-        if "ray_head" in getattr(item, "fixturenames", ()):
-            item.add_marker("cluster")
-        if "browser" in item.path.parts:
-            item.add_marker("browser")
-        group = "browser" if item.get_closest_marker("browser") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark a test by its fixtures and its folder."""
+    if "corpora" in getattr(item, "fixturenames", ()):
+        item.add_marker("corpus")
+    if "ray_head" in getattr(item, "fixturenames", ()):
+        item.add_marker("cluster")
+    if "browser" in item.path.parts:
+        item.add_marker("browser")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -12,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from core.jobs.events import Event
 
 
@@ -81,6 +84,7 @@ def complain(sentence: str) -> None:
 
 def say(text: str, *, err: bool = False) -> None:
     """Print text that may hold names from outside: without control characters, as valid UTF-8."""
+    Watcher.close()
     typer.echo(_replaced(text, lambda sign: sign if sign == "\n" else "\ufffd"), err=err)
 
 
@@ -97,34 +101,70 @@ def _replaced(text: str, replace: Callable[[str], str]) -> str:
 
 
 class Watcher:
-    """Prints the progress of a job for a person at a terminal."""
+    """Shows the progress of a job to a person at a terminal: a bar per step, and notes."""
+
+    _bar: ClassVar[Progress | None] = None  # of the terminal, which has one
 
     def __init__(self, *, silent: bool = False) -> None:
         self._silent = silent or not sys.stderr.isatty()
         self._step = ""
 
-    def step(self, what: str, _done: int, _total: int) -> None:
-        """Print a line when a new step begins; fits `core.dataset.Progress`."""
+    def step(self, what: str, done: int, total: int, figures: str = "") -> None:
+        """Show that `done` of `total` are done; fits `core.dataset.Progress`."""
+        if self._silent:
+            return
         if what != self._step:
+            self.close()
             self._step = what
-            self._print(f"{what} …")
+            if total > 1:
+                Watcher._bar = _bar(what, done, total, figures)
+            else:
+                say(f"{what} …", err=True)
+        elif (bar := self._bar) is not None:
+            bar.update(bar.task_ids[0], completed=done, total=total, figures=figures)
+        if done >= total:
+            self.close()
 
     def __call__(self, event: Event) -> None:
-        """Print an event of the job."""
+        """Show an event of the job."""
         if event.kind == "step":
             self.step(event.what, event.done, event.total)
-        elif event.kind == "note":
-            self._print(event.sentence)
+        elif event.kind == "note" and not self._silent:
+            say(event.sentence, err=True)
         elif event.kind == "epoch":
             figures = {
                 "loss": event.loss,
                 "accuracy": event.accuracy,
                 "validation": event.validation_accuracy,
             }
-            parts = [f"{event.phase} {event.unit} {event.epoch}/{event.epochs}"]
-            parts += [f"{name} {value:.3f}" for name, value in figures.items() if value is not None]
-            self._print("  ".join(parts))
+            parts = [f"{name} {value:.3f}" for name, value in figures.items() if value is not None]
+            what = f"{event.phase} {event.unit}"
+            self.step(what, event.epoch, event.epochs, "  ".join(parts))
 
-    def _print(self, line: str) -> None:
-        if not self._silent:
-            say(line, err=True)
+    @classmethod
+    def close(cls) -> None:
+        """Leave the bar as it is, and begin a new line."""
+        if cls._bar is not None:
+            cls._bar.stop()
+            cls._bar = None
+
+
+atexit.register(Watcher.close)  # an interrupted bar would leave the cursor hidden
+
+
+def _bar(what: str, done: int, total: int, figures: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        Remaining(),
+        TextColumn("{task.fields[figures]}", markup=False),
+        console=Console(stderr=True),
+    )
+    bar.add_task(what, total=total, completed=done, figures=figures)
+    bar.start()
+    return bar
