@@ -39,7 +39,8 @@ def test_training_says_which_epoch_was_kept_and_with_which_settings(
 ) -> None:
     visitor.open("reports", run=run.id, view="Training")
     assert visitor.charts()
-    assert "solved in" in visitor.reads()
+    (kept,) = run.kept()
+    assert f"in {kept.epoch} iterations" in visitor.reads()
     assert '"backbone"' in visitor.at.json[0].value
 
 

@@ -33,7 +33,7 @@ def zipped(megabytes: int) -> bytes:
 
 
 def spooled(host: Server) -> list[Path]:
-    return [path for path in host.home.glob("tusker-*/*") if path.is_file()]
+    return [path for path in host.home.glob("arriving/*/*") if path.is_file()]
 
 
 def test_a_large_zip_reaches_the_job_without_passing_through_memory(host: Server) -> None:

@@ -120,14 +120,12 @@ def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
 
 def test_deeper_layers_than_before_can_be_trained_too(start, more_shapes):
     folder, settings = start("quick")
-    longer = {
-        "augmentation": {"views": 4},
-        "fine_tune_phase": {"learning_rate": 3e-3, "epochs": 30, "patience": 30},
-    }
-    first = go_on(more_shapes, "balanced", folder, settings, unfreeze={"stages": 1}, **longer)
+    phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
+    briefly = {"unfreeze": {"stages": 1}, "fine_tune_phase": phase | {"epochs": 4}}
+    first = go_on(more_shapes, "balanced", folder, settings, **briefly)
     folder = first.run.model_folder
     assert storage.load(folder)[0].cut == "block 1", "nothing was trained, so this shows nothing"
-    done = go_on(more_shapes, "thorough", folder, settings)
+    done = go_on(more_shapes, "thorough", folder, settings, fine_tune_phase=phase)
     assert storage.load(done.run.model_folder)[0].cut == "stem"
     assert set(trunk(done.run.model_folder)) > set(trunk(folder))
     assert problems(done) == []
