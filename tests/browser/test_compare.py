@@ -46,8 +46,8 @@ def test_runs_are_compared_by_a_link_also_on_a_telephone_and_their_reports_read(
     expect(page.get_by_text("Now correct (1)")).to_be_visible()
     expect(page.get_by_alt_text(picture)).to_be_visible()
     chromium.press(page, "Make it the reference")
-    assert page.url.index(good.id) < page.url.index(bad.id)
     expect(page.get_by_text("Now wrong (1)")).to_be_visible()
+    page.wait_for_url(lambda url: url.index(good.id) < url.index(bad.id))
 
     page.get_by_role("button", name=f"B · {bad.title}").click()
     expect(page.get_by_role("heading", name=bad.report().headline)).to_be_visible()
