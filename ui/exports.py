@@ -43,10 +43,9 @@ def show(run: Run, settings: Settings) -> None:
     if verification is not None and sizes:
         with st.expander("How the files were verified", icon=":material/verified:"):
             _table(verification, sizes)
-        chosen = st.pills(
+        chosen = st.multiselect(
             "Formats in the bundle",
             list(sizes),
-            selection_mode="multi",
             default=list(sizes),
             format_func=lambda file: f"{packing.title(file)}, {text.size(sizes[file])}",
             key=f"formats {run.id} {len(sizes)}",

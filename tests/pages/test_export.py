@@ -146,10 +146,10 @@ def test_only_the_owner_can_have_formats_prepared(
 def test_the_button_says_how_large_the_chosen_formats_are(visitor: Visitor, proven: Run) -> None:
     (proven.model_folder / ONNX).write_bytes(bytes(3 * 2**20))
     visitor.open("reports", run=proven.id, view="Export")
-    (pills,) = [one for one in visitor.at.button_group if one.label == "Formats in the bundle"]
-    assert pills.value == [storage.LITERT, storage.KERAS, ONNX]
+    (formats,) = [one for one in visitor.at.multiselect if one.label == "Formats in the bundle"]
+    assert formats.value == [storage.LITERT, storage.KERAS, ONNX]
     assert "Download the bundle (3.1 MB)" in visitor.buttons()
-    pills.set_value([storage.LITERT])
+    formats.set_value([storage.LITERT])
     assert [name for name in visitor.see().buttons() if "bundle" in name and "kB" in name]
 
 
