@@ -70,6 +70,9 @@ def home_problem() -> str:
         with tempfile.TemporaryFile(dir=home):
             return ""
     except OSError as error:
+        if settings().mode == "public":  # visitors are told no paths
+            log.event("home not writable", home=str(home), reason=str(error))
+            return "Nothing can be stored on this host at the moment."
         return (
             f"Nothing can be stored: {text.plain(str(home), 200)} cannot be written to "
             f"({error.strerror}). Make that folder writable, or name another in "

@@ -18,6 +18,8 @@ _PICTURE = re.compile(
     r"|raw|dng|cr2|cr3|nef|arw|orf|rw2)$",
     re.IGNORECASE,
 )
+ARCHIVES = ("zip", "tar", "tgz", "gz", "tm")
+"""File extensions for an uploader of archives."""
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz|tm)$", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)")
 

@@ -46,7 +46,7 @@ def interpret(
     elif len({re.sub(r"\d+", "", label) for label in inferred.classes}) == 1:
         # Folders such as `part_1` and `part_2` may be no classes.
         with contextlib.suppress(BadDataset):
-            source = label_files.find(name, pictures, others)
+            source = label_files.find(name, pictures, others, titled=True)
         if source and not source.enough:
             source = None
     if source:

@@ -52,13 +52,17 @@ class Labels(NamedTuple):
     enough: bool = True
 
 
-def find(name: str, pictures: Sequence[str], others: Sequence[Member]) -> Labels | None:
-    """Labels of pictures whose folders are not classes; None if there are none.
+def find(
+    name: str, pictures: Sequence[str], others: Sequence[Member], *, titled: bool = False
+) -> Labels | None:
+    """Labels of pictures whose folders may not be classes; None if there are none.
 
     Args:
         name: of the dataset, for messages.
         pictures: names of the readable pictures.
         others: all other files.
+        titled: whether only columns with the title of labels count, as where folders may be classes
+            and a table may name sites or patients.
 
     Raises:
         BadDataset: the files are an export for object detection, or a project without pictures.
@@ -74,7 +78,7 @@ def find(name: str, pictures: Sequence[str], others: Sequence[Member]) -> Labels
         if kind := _detection(member.name, suffix, text):
             raise BadDataset(f"{name} {DETECTION.format(format=kind)}")
         if suffix in tables.TABLES:
-            labels = _table(member.name, text, lookup)
+            labels = _table(member.name, text, lookup, titled=titled)
         elif suffix == ".json":
             kind = _project(text)
             if kind and not pictures:
@@ -156,7 +160,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _table(name: str, text: str, lookup: tables.Lookup) -> dict[str, tuple[str, str]]:
+def _table(
+    name: str, text: str, lookup: tables.Lookup, *, titled: bool
+) -> dict[str, tuple[str, str]]:
     """Labels of a table with a column of files and one of labels, or one of 0 and 1 per class.
 
     Raises:
@@ -177,6 +183,8 @@ def _table(name: str, text: str, lookup: tables.Lookup) -> dict[str, tuple[str, 
     values = {n: {row[n] for _, row in body} for n in columns}
     binary = [n for n in columns if values[n] <= {"0", "1", "0.0", "1.0"} and values[n]]
     named = [n for n in columns if titles[n].replace(" ", "_") in LABEL_COLUMNS.split()]
+    if titled and not named:
+        return {}
     if len(binary) > 1 and not named:
         labels = {}
         for found, row in body:

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 
+from core import images
 from core.dataset.examples import Note
 from core.images import AS_DECLARED, Depth, Scale, usual_range
 
-BLACK = 0.08
+BLACK = images.BLACK / 255
 """Nearly black: the brightest value, relative to white."""
 COMMON = 0.3
 """Share of nearly black pictures from which all are stretched."""

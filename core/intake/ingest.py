@@ -174,18 +174,16 @@ def add(folder: Path, addition: Path, label: str, settings: Settings) -> Remedy:
     if not more.examples:
         why = ". ".join(f"{each.name}: {each.reason}" for each in more.skipped[:1])
         raise BadDataset(f"No readable pictures in what was added. {why}".strip())
-    keys = [path.stem.removeprefix(ADDED) for path in folder.glob(f"{ADDED}*")]
-    prefix = f"added {len(keys) + 1}/"  # names are unique
+    before = _everything(folder)
+    prefix = f"added {len(before)}/"  # names are unique
     examples = tuple(
         each.model_copy(update={"name": prefix + each.name, "path": f"{key}/{each.path}"})
         for each in more.examples
     )
     classes = (label,) if label else more.classes
     more = more.model_copy(update={"classes": classes, "examples": examples})
-    before = load(folder).dataset
-    everything = [before, *(load_added(folder, each) for each in keys), more]
-    counts = Counter(each.classes[e.label] for each in everything for e in each.examples)
-    check_limits(before.name, counts, settings)
+    counts = Counter(each.classes[e.label] for each in (*before, more) for e in each.examples)
+    check_limits(before[0].name, counts, settings)
     pictures(addition).rename(pictures(folder) / key)
     for path in (addition / THUMBNAILS).iterdir():
         path.replace(folder / THUMBNAILS / path.name)
@@ -214,9 +212,7 @@ def add_table(folder: Path, table: Path, name: str) -> str:
         BadInput: no column of the table groups the pictures.
     """
     intake = load(folder)
-    keys = [path.stem.removeprefix(ADDED) for path in folder.glob(f"{ADDED}*")]
-    everything = [intake.dataset, *(load_added(folder, key) for key in keys)]
-    names = [example.name for each in everything for example in each.examples]
+    names = [example.name for each in _everything(folder) for example in each.examples]
     found = tables.columns(names, [Member(name=name, path=table)])
     if not found:
         raise BadInput(
@@ -231,6 +227,12 @@ def add_table(folder: Path, table: Path, name: str) -> str:
     intake = intake.model_copy(update={"columns": columns, "groupings": detected + given})
     files.write_text(folder / FILE, intake.model_dump_json())
     return next((column.name for column in found if column.name in known), found[0].name)
+
+
+def _everything(folder: Path) -> list[Dataset]:
+    """The dataset of an intake, and those that were added to it."""
+    keys = (path.stem.removeprefix(ADDED) for path in folder.glob(f"{ADDED}*"))
+    return [load(folder).dataset, *(load_added(folder, key) for key in keys)]
 
 
 def load_added(folder: Path, key: str) -> Dataset:

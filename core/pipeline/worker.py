@@ -162,9 +162,9 @@ def work(folder: JobFolder, settings: Settings, watch: Emit | None = None) -> No
         if folder.recorded().state is State.QUEUED and not folder.cancel_requested:
             folder.begin()
             try:
-                order = folder.spec()
-                logger.info("%s begins", order.kind)
-                WORK[order.kind](folder, settings, emit, order.arguments)
+                spec = folder.spec()
+                logger.info("%s begins", spec.kind)
+                WORK[spec.kind](folder, settings, emit, spec.arguments)
             except BaseException as error:
                 _record(folder, error)
             else:

@@ -152,14 +152,13 @@ def evaluate_on(
                 "Expected folders named after the model's classes, found "
                 f"{prose.listed(unknown, NAMED)}. Rename them, or leave them out."
             )
-        model = _origin(name, settings)
+        model, folder = _origin(name, settings), intake.pictures(Path(scratch))
         known = splitting.known(dataset, frozenset() if model is None else model.learned())
         by = dataset.grouped_by
         groups = model.learned_groups(by) if isinstance(model, Run) else None
         known |= np.isin([example.group_name for example in dataset.examples], list(groups or ()))
         if isinstance(model, Run) and model.pictures is not None:
             learned = [e for e in model.dataset().examples if e.split != "test"]
-            folder = intake.pictures(Path(scratch))
             known |= checks.near_copies(dataset, folder, settings, learned, model.pictures)
         if known.all():
             raise BadDataset(
@@ -167,7 +166,6 @@ def evaluate_on(
                 "learned from. Evaluate it on other pictures."
             )
         examples = [e for e, seen in zip(dataset.examples, known, strict=True) if not seen]
-        folder = intake.pictures(Path(scratch))
 
         def predict(model: Classifier, example: Example) -> np.ndarray:
             return model.answer(model.load(folder / example.path)).probabilities

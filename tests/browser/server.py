@@ -1,4 +1,4 @@
-"""Start the real app in a process of its own, as `make run` does, and end it with its workers."""
+"""Start the real app in a separate process, as `make run` does, and end it with its workers."""
 
 import http.client
 import os

@@ -71,6 +71,23 @@ def test_a_table_beside_the_pictures_groups_them(
     assert groups == [f"w{place // 2 % 7}" for place in range(len(names))]
 
 
+def test_a_later_table_of_the_same_name_replaces_the_groups(
+    visitor: Visitor, at_sites: Upload
+) -> None:
+    names = [example.name for example in at_sites.intake().dataset.examples]
+
+    def table(groups: int) -> tuple[str, bytes]:
+        rows = "".join(f"{name},w{place // 2 % groups}\n" for place, name in enumerate(names))
+        return "list.csv", f"file,who\n{rows}".encode()
+
+    visitor.open("train", upload=at_sites.id)
+    for groups in (7, 9):
+        visitor.give(table(groups))
+        (box,) = [box for box in visitor.at.selectbox if box.label == TOGETHER]
+        assert box.value == "list.csv:who"
+        assert f"{groups} groups by the column who of list.csv" in visitor.reads()
+
+
 def test_the_report_shows_how_much_an_ordinary_split_would_have_flattered(
     visitor: Visitor, run: Run
 ) -> None:

@@ -97,8 +97,8 @@ def ready(model: str, settings: Settings) -> bool:
     else:
         row = backbones.get(model)
         job = JobFolder(serving.kept_in(row, settings))
-        order = JobSpec(kind="prepare", arguments={"backbone": row.name})
-        start = partial(enqueue, job.path, order)
+        spec = JobSpec(kind="prepare", arguments={"backbone": row.name})
+        start = partial(enqueue, job.path, spec)
         duration = (
             "Its weights are here; converting them takes about half a minute."
             if row.offline

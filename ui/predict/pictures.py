@@ -73,7 +73,7 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
         with widgets.reserved(widgets.UPLOADER):
             st.file_uploader(
                 "Drop or paste pictures here, or a zip of them",
-                type=["image", "zip", "tar", "tgz", "gz", "tm"],
+                type=["image", *sources.ARCHIVES],
                 accept_multiple_files=True,
                 max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
                 help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A "

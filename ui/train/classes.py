@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -11,16 +12,16 @@ import streamlit as st
 from core import intake
 from core.archive import sources
 from core.checks import Remedy
-from core.dataset import class_names
+from core.dataset import class_names, tables
 from core.errors import TuskerError
 from core.intake import Intake, choices, uploads
 from core.intake.uploads import Upload
 from core.jobs import State, scheduling
-from core.settings import Settings
+from core.settings import MEGABYTE, Settings
 from ui import gallery, state, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
-from ui.train import findings
+from ui.train import findings, grouping
 
 OWN = "Named by the folders of a zip"
 """The class of pictures that bring their own."""
@@ -79,7 +80,11 @@ def change(upload: Upload, examined: Intake, settings: Settings) -> None:
                 "which are then kept together in training or test."
             )
             widgets.uploader(
-                "Table of groups", "groups", partial(_take_table, upload), type=["csv", "tsv"]
+                "Table of groups",
+                "groups",
+                partial(_take_table, upload),
+                type=["csv", "tsv"],
+                max_upload_size=tables.LARGEST // MEGABYTE,
             )
     if alone:
         pile.offer_instead(upload, settings)
@@ -142,11 +147,11 @@ def _take_table(upload: Upload, files: list[Uploaded]) -> None:
         tempfile.TemporaryDirectory(prefix="tusker-") as scratch,
     ):
         path = Path(scratch) / "table.csv"
-        with table.open() as stream:
-            path.write_bytes(stream.read())
+        with table.open() as stream, path.open("wb") as out:
+            shutil.copyfileobj(stream, out)
         by = intake.add_table(upload.path, path, table.name)
         findings.forget()
-        choices.read(upload.path).model_copy(update={"group": by}).write(upload.path)
+        grouping.use(upload, by)
 
 
 def _move(upload: Upload, examined: Intake) -> None:

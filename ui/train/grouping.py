@@ -38,6 +38,13 @@ def _grouped(upload_id: str, made: Choices, _examined: Intake) -> Intake:
     return intake.group(_examined, made.group)
 
 
+def use(upload: Upload, by: str) -> None:
+    """Group by this from now on, although the intake may have changed."""
+    _grouped.clear()
+    st.session_state[_key(upload)] = by
+    choices.read(upload.path).model_copy(update={"group": by}).write(upload.path)
+
+
 def offer(upload: Upload, examined: Intake) -> None:
     """The ways to group that were detected, and a description of the chosen groups."""
     if not examined.groupings:

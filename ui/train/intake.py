@@ -71,7 +71,7 @@ def offer(settings: Settings) -> None:
                 "Drop a zip or tar of class folders",
                 "zip",
                 lambda files: _upload(lambda: _take_zip(files, settings)),
-                type=["zip", "tar", "tgz", "gz", "tm"],
+                type=list(sources.ARCHIVES),
                 max_upload_size=settings.archive_megabytes,
             )
         else:

@@ -28,7 +28,7 @@ STOPS_WITHIN = 5.0
 
 @pytest.fixture
 def host(settings: Settings) -> Iterator[Settings]:
-    """A host with a queue of its own, which ends with the test."""
+    """A host with its own queue, which ends with the test."""
     with at_work.tidied(settings):
         yield settings
 

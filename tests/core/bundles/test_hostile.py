@@ -52,7 +52,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """What a process of its own makes of all of them."""
+    """What a separate process makes of all of them."""
     folder = tmp_path_factory.mktemp("hostile") / "bundles"
     folder.mkdir()
     for number, make in enumerate(hostile.BUNDLES.values()):

@@ -1,4 +1,4 @@
-"""The training as a program of its own: what is written, and that it reaches the same accuracy."""
+"""The training as a separate program: what is written, and that it reaches the same accuracy."""
 
 import ast
 import io

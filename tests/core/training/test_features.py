@@ -98,7 +98,7 @@ def same(found, expected):
 
 @pytest.fixture
 def undisturbed(extract, engine, tmp_path):
-    """What comes out when nothing goes wrong; in a cache of its own."""
+    """What comes out when nothing goes wrong; in a new cache."""
     found = extract(engine, kept=tmp_path / "undisturbed")
     engine.views = 0
     return found

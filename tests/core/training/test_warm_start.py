@@ -29,7 +29,7 @@ def more_shapes(tmp_path_factory):
 
 @pytest.fixture
 def start(trained):
-    """`start("thorough")`: the model of a run of that preset, in a folder of its own."""
+    """`start("thorough")`: the model of a run of that preset, in a new folder."""
 
     def copy(preset="thorough"):
         done = trained(preset)
