@@ -1,6 +1,7 @@
 """A bug is an apology with a name, and the log knows the rest."""
 
 import re
+import shutil
 
 import pytest
 
@@ -41,3 +42,15 @@ def test_a_home_that_cannot_be_written_to_is_one_sentence_and_pictures_are_still
         assert not visitor.at.title
     visitor.open("predict").press("Cat")
     assert visitor.bars()
+
+
+def test_a_public_host_does_not_tell_where_its_home_is(
+    visitor: Visitor, host: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUSKER_MODE", "public")
+    shutil.rmtree(host.home, ignore_errors=True)
+    host.home.parent.mkdir(parents=True, exist_ok=True)
+    host.home.write_text("a file in its place")
+    visitor.open("train")
+    (error,) = visitor.at.error
+    assert error.value == "Nothing can be stored on this host at the moment."

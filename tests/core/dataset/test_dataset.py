@@ -211,3 +211,11 @@ def test_the_time_to_read_pictures_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     with pytest.raises(LimitExceeded, match="TUSKER_INTAKE_SECONDS"):
         dataset.read(tmp_path, tmp_path / "pictures", LIMITS)
+
+
+def test_numbered_class_folders_stay_classes_beside_a_table_of_sites(tmp_path: Path) -> None:
+    names = [f"{label}/{label}_{number}.png" for label in range(3) for number in range(4)]
+    rows = "".join(f"{name},site {place % 2}\n" for place, name in enumerate(names))
+    archive = zipped(tmp_path, names, {"sites.csv": f"file,where\n{rows}".encode()})
+    found = dataset.read(archive, tmp_path / "pictures", LIMITS)
+    assert found.classes == ("0", "1", "2")
