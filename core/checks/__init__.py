@@ -3,17 +3,3 @@
 from core.checks.examine import CHECKS, examine, near_copies, run_checks
 from core.checks.findings import CheckInput, Finding, Remedy, Severity, apply
 from core.checks.groups import GROUPS, describe_groups
-
-__all__ = [
-    "CHECKS",
-    "GROUPS",
-    "CheckInput",
-    "Finding",
-    "Remedy",
-    "Severity",
-    "apply",
-    "describe_groups",
-    "examine",
-    "near_copies",
-    "run_checks",
-]
