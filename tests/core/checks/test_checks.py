@@ -11,8 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
 from core import checks, intake
-from core.checks import Finding, Severity
-from core.checks.findings import Remedy, apply
+from core.checks import Finding, Remedy, Severity, apply
 from core.dataset import Dataset, split
 from core.settings import Settings
 
