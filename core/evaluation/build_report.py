@@ -189,14 +189,14 @@ def _certainty(
     if temperature is not None:
         uncalibrated = calibration.scale(probabilities, 1 / temperature)
         before, after = calibration.reliability(labels, uncalibrated, groups), before
-    offered = validation is not None and len(validation.labels)
+    offered = validation if validation is not None and len(validation.labels) else None
     return Certainty(
         before=before,
         after=after,
         temperature=temperature,
         coverage=calibration.coverage(labels, probabilities),
-        choices=calibration.choices(validation, test) if offered else (),
-        validation=calibration.coverage(*validation[:2]) if offered else (),
+        choices=calibration.choices(offered, test) if offered else (),
+        validation=calibration.coverage(*offered[:2]) if offered else (),
         sets=prediction_sets.measure(labels, probabilities, groups, set_levels),
         calibrated_on=None if validation is None else len(np.unique(validation.groups)),
     )
