@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 from pydantic import BaseModel
 
-from core import backbones, images
+from core import backbones
 from core.errors import TuskerError
 from core.estimating import budget
 from core.model.storage import ModelFile
@@ -59,7 +59,7 @@ def choose(
     forecast: Forecast,
     *,
     mirror: bool,
-    sample: Path | None = None,
+    sample: Callable[[], np.ndarray] | None = None,
     start: ModelFile | None = None,
 ) -> TrainingConfig | None:
     """The controls, and the configuration they make; None where they do not fit together.
@@ -67,7 +67,7 @@ def choose(
     Args:
         forecast: of how long each preset takes.
         mirror: whether a mirror image still shows the same class.
-        sample: one of the pictures, to preview how they are varied.
+        sample: decodes one of the pictures, to preview how they are varied.
         start: the model that the training starts from; what it fixes cannot be chosen.
     """
     chosen = st.radio(
@@ -125,7 +125,7 @@ def _advanced(
     settings: Settings,
     *,
     mirror: bool,
-    sample: Path | None,
+    sample: Callable[[], np.ndarray] | None,
     start: ModelFile | None,
 ) -> dict[str, Any]:
     """Every setting, grouped; the preset gives the defaults."""
@@ -207,15 +207,14 @@ def _refuse(sentence: str, values: dict[str, Any]) -> None:
     values[INVALID] = True
 
 
-def _preview(values: dict[str, Any], sample: Path | None) -> None:
+def _preview(values: dict[str, Any], sample: Callable[[], np.ndarray] | None) -> None:
     """The views of one of the visitor's pictures, as the training will see them."""
     drawn = values["augmentation"]["views"]
     if sample is None or drawn < 2 or values.get(INVALID):
         return
     with contextlib.suppress(TuskerError):  # also of values that do not fit together
         config = parse(values)
-        picture = images.decode(sample)
-        pictures = views.render(picture, PREVIEW, config.crop, config.augmentation, sample.name)
+        pictures = views.render(sample(), PREVIEW, config.crop, config.augmentation, "preview")
         st.caption("One of your pictures, as it will be varied:")
         names = ["The picture", *(f"View {number}" for number in range(2, drawn + 1))]
         st.image(pictures, width=PREVIEW, alt=names)
