@@ -81,8 +81,9 @@ def test_every_step_of_a_pile_can_be_used_by_everybody(page: Page, tmp_path: Pat
     page.get_by_role("button", name="Train on these").wait_for(timeout=TRAINING)
     chromium.settle(page)
     found = chromium.barriers(page)
+    chromium.choose(page, "Groups")
     for name in ("square", "disc"):
-        chromium.choose(page, "Groups")
+        expect(page.get_by_role("radio", name="Groups")).to_be_checked()
         page.get_by_role("textbox", name="New class").fill(name)
         chromium.press(page, "Add")
         found += chromium.barriers(page)
