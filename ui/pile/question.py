@@ -22,15 +22,8 @@ EDGE = 280
 LIKELIEST = 3
 
 
-def show(
-    labels: Labels, left: Sequence[int], progress: str, learned: Learned | None = None
-) -> None:
-    """Ask about the first of some pictures.
-
-    Args:
-        progress: how far this is.
-        learned: what the model predicts is shown, if given.
-    """
+def show(labels: Labels, left: Sequence[int], learned: Learned | None = None) -> None:
+    """Ask about the first of some pictures; if `learned` is given, show what it predicts."""
     if not left:
         return
     picture = left[0]
@@ -49,7 +42,7 @@ def show(
             )
         except TuskerError as refusal:
             widgets.error(str(refusal))
-        st.caption(f"{progress} · {text.plain(example.name, 40)}")
+        st.caption(text.plain(example.name, 40))
     with asked:
         likeliest = ""
         if learned is not None:
@@ -98,7 +91,7 @@ def names(
     field = f"{about} name"
     with st.form(f"{about} new", clear_on_submit=True, border=False):
         entry, add = st.columns([3, 1], vertical_alignment="bottom")
-        entry.text_input("New class", key=field, max_chars=60)
+        entry.text_input("New class", key=field, max_chars=60, placeholder="Such as: rose")
         add.form_submit_button(
             "Add", on_click=_label_new, args=(labels, pictures, field, single), width="stretch"
         )

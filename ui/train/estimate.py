@@ -12,17 +12,19 @@ from core.backbones import serving
 from core.bundles import ImportedModel
 from core.dataset import Dataset
 from core.errors import TuskerError
-from core.estimating import estimate, resources, unit_costs
+from core.estimating import budget, estimate, resources, unit_costs
 from core.settings import Settings
 from core.system import capacity
 from core.training import config as training_config
 from core.training.config import TrainingConfig
 from ui import state, text
 
+BUDGET = "budget"
+"""Key of the widget for the minutes that the preset Best may take."""
 DESCRIPTIONS = {
     "quick": "Trains only the final layer.",
     "balanced": "Then fine-tunes the top of the network.",
-    "thorough": "More views of each picture, more epochs.",
+    "best": "Also tries a larger network, and fine-tunes longer.",
 }
 
 
@@ -43,10 +45,18 @@ class Forecast:
         for preset, caption in DESCRIPTIONS.items():
             with contextlib.suppress(TuskerError):  # the backbone has fewer stages
                 config = training_config.preset(preset, backbone=backbone)
+                if preset == "best":
+                    config = self.within(config, st.session_state.get(BUDGET, budget.MINUTES))
                 seconds = estimate.estimate(self.dataset, config, self.settings).scored
                 caption = f"**≈ {text.duration(seconds)}** · {caption}"
             captions.append(caption)
         return captions
+
+    def within(self, config: TrainingConfig, minutes: float) -> TrainingConfig:
+        """The settings without what does not fit into a time budget."""
+        if self.start is not None:
+            config = config.model_copy(update={"alternatives": ()})
+        return budget.within(config, self.dataset, self.settings, minutes)
 
     def show(self, config: TrainingConfig) -> bool:
         """Show what a training will take. Returns whether it may be started."""

@@ -105,7 +105,7 @@ def offer(settings: Settings) -> None:
 def show_later_steps() -> None:
     """Steps 2 and 3 while nothing can be done about them yet."""
     st.header(":gray[2 · Method]", divider="gray")
-    st.caption("Quick, Balanced or Thorough, each with an estimate of the time it takes.")
+    st.caption("Quick, Balanced or Best, each with an estimate of the time it takes.")
     st.header(":gray[3 · Start]", divider="gray")
     st.caption("Watch it train, then see how good the model is and where it fails.")
 

@@ -12,14 +12,15 @@ import streamlit as st
 from pydantic import BaseModel
 
 from core import backbones
-from core.backbones import serving
 from core.errors import TuskerError
+from core.estimating import budget
 from core.model.storage import ModelFile
 from core.settings import Settings
 from core.training import views
 from core.training.config import PRESETS, TrainingConfig, parse, preset
-from ui import state, text, widgets
-from ui.train.estimate import Forecast
+from ui import text, widgets
+from ui.train import backbones_form
+from ui.train.estimate import BUDGET, Forecast
 
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
 
@@ -79,6 +80,18 @@ def choose(
         label_visibility="collapsed",
     )
     defaults = preset(chosen)
+    minutes = None
+    if chosen == "best":
+        minutes = st.number_input(
+            "Time budget (minutes)",
+            min_value=1.0,
+            value=budget.MINUTES,
+            step=1.0,
+            format="%g",
+            key=BUDGET,
+            width=220,
+            help="Epochs and comparisons that are expected not to fit are left out.",
+        )
     with st.expander("Advanced", icon=":material/tune:"):
         values = _advanced(defaults, settings, mirror=mirror, sample=sample, start=start)
     if values.pop(INVALID, False):
@@ -95,7 +108,16 @@ def choose(
     flip = unchanged.augmentation.flip and mirror
     augmentation = unchanged.augmentation.model_copy(update={"flip": flip})
     unchanged = unchanged.model_copy(update={"augmentation": augmentation})
-    return config if config == unchanged else config.model_copy(update={"preset": "custom"})
+    if start is not None:
+        unchanged = unchanged.model_copy(update={"alternatives": ()})
+    if config != unchanged:
+        config = config.model_copy(update={"preset": "custom"})
+    if minutes is None:
+        return config
+    reduced = forecast.within(config, minutes)
+    if sentence := budget.describe(config, reduced):
+        st.caption(f":material/timelapse: {sentence}")
+    return reduced
 
 
 def _advanced(
@@ -120,7 +142,8 @@ def _advanced(
                 _number(defaults, path, label, values, disabled=disabled or fixed)
 
     with data:
-        values["backbone"] = _backbone(settings, start)
+        values["backbone"] = backbones_form.backbone(settings, start)
+        values["alternatives"] = backbones_form.alternatives(defaults, values["backbone"], start)
         numbers(DATA)
         values["class_weights"] = st.checkbox(
             "Class weights",
@@ -247,26 +270,3 @@ def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any], *, disa
     for place, (name, label) in enumerate(PHASE.items(), start=1):
         with columns[place % 2]:
             _number(defaults, f"{phase}.{name}", label, values, disabled=disabled)
-
-
-def _backbone(settings: Settings, start: ModelFile | None) -> str:
-    if start is not None:
-        st.caption(
-            f"{backbones.get(start.backbone).title}, crop and hidden layers are those of the model "
-            "that it starts from."
-        )
-        return start.backbone
-    return st.selectbox(
-        "Backbone",
-        list(backbones.BACKBONES),
-        format_func=lambda name: _backbone_title(name, settings),
-        help="The pretrained network that the new head is put on.",
-        key=state.BACKBONE,  # the same for all presets, so that a comparison can set it
-        persist_state="session",
-    )
-
-
-def _backbone_title(name: str, settings: Settings) -> str:
-    row = backbones.get(name)
-    ready = serving.locate(row, settings) is not None
-    return f"{row.title} · {row.megabytes:.0f} MB" + ("" if ready else " · prepared on first use")
