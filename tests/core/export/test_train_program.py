@@ -20,9 +20,10 @@ import pytest
 from core import backbones, runs
 from core.backbones import build
 from core.dataset import Dataset, Example
-from core.export import packing, train_program
+from core.export import train_program
 from core.model.storage import ModelFile
 from core.training import config, depth, stages
+from tests.core import trainings
 from tests.core.trainings import asked_for, take_in, train
 from tests.shapes import draw, encoded
 
@@ -239,7 +240,7 @@ def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
 
 
 def unpacked(done, folder):
-    with zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings))) as archive:
         archive.extractall(folder)
     return folder
 
