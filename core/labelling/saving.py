@@ -66,10 +66,10 @@ def _finding(labels: Labels) -> Finding:
     single = sum(labels.single[picture] for picture in named)
     tested = sum(bool(labels.names[picture]) for picture in labels.pile.test)
     unused = sum(not labels.names[p] for p in range(len(labels.names)))
+    left_out = f" {prose.count(unused, 'picture')} without a class: not used." if unused else ""
     return informs(
         "labelled_here",
         f"Labelled from an unsorted pile: {prose.count(len(named) - single, 'picture')} "
-        f"by naming groups, {single:,} one by one, and {tested:,} test pictures one by one. "
-        f"{prose.count(unused, 'picture has', 'pictures have')} no class and "
-        "were not used.",
+        f"by naming groups, {single:,} one by one, and {tested:,} test pictures one by one."
+        + left_out,
     )

@@ -21,7 +21,7 @@ ODD = ("**bold** _i_", "<img src=x onerror=alert(1)>", "🐘 [link](x) $x^2$", "
 def test_a_cancelled_training_stops_and_says_so(page: Page, server: Server, tmp_path: Path) -> None:
     chromium.follow(page, "Train")
     chromium.upload(page, shapes_zip(tmp_path, per_class=24))
-    page.get_by_text("Thorough", exact=True).click(timeout=TRAINING)  # starts TensorFlow
+    page.get_by_text("Best", exact=True).click(timeout=TRAINING)  # starts TensorFlow
     chromium.settle(page)
     chromium.start_button(page).click()
     expect(page.get_by_text("so far")).to_be_visible(timeout=TRAINING)
@@ -81,8 +81,9 @@ def test_every_step_of_a_pile_can_be_used_by_everybody(page: Page, tmp_path: Pat
     page.get_by_role("button", name="Train on these").wait_for(timeout=TRAINING)
     chromium.settle(page)
     found = chromium.barriers(page)
+    chromium.choose(page, "Groups")
     for name in ("square", "disc"):
-        chromium.choose(page, "Groups")
+        expect(page.get_by_role("radio", name="Groups")).to_be_checked()
         page.get_by_role("textbox", name="New class").fill(name)
         chromium.press(page, "Add")
         found += chromium.barriers(page)

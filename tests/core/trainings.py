@@ -1,13 +1,15 @@
 """Import pictures and train runs in the process of the test."""
 
 import contextlib
+import io
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import intake, runs
 from core.dataset import Dataset
 from core.errors import Cancelled
-from core.export import build
+from core.export import build, packing
 from core.export.formats import FORMATS
 from core.jobs.events import Event
 from core.pipeline import training_job
@@ -39,12 +41,13 @@ class Trained:
 def asked_for(preset: str, **values: object) -> TrainingConfig:
     """A preset for the tiny backbone, whose random weights need a higher learning rate.
 
-    It fine-tunes although a few shapes leave few errors to mend.
+    It fine-tunes although a few shapes leave few errors to mend, and has no alternatives.
     """
     options = config.preset(preset, backbone="tiny").model_dump(mode="json")
     options["fine_tune_phase"] |= {"learning_rate": 3e-3, "epochs": 8}
     options["unfreeze"] |= {"least_errors": 0}
-    return config.parse(options | {"batch_size": 8} | values)  # several steps
+    several_steps = {"batch_size": 8, "alternatives": ()}
+    return config.parse(options | several_steps | values)
 
 
 def take_in(folder: Path, source: Path | None = None, **options: int) -> Taken:
@@ -85,3 +88,9 @@ def train(
         manifest = trained.run.manifest()
         trained.run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
     return trained
+
+
+def packed(run: Run, settings: Settings, chosen: Collection[str] | None = None) -> bytes:
+    """The bundle of a run."""
+    packing.write_bundle(run, settings, file := io.BytesIO(), chosen)
+    return file.getvalue()

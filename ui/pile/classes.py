@@ -28,21 +28,24 @@ def show(labels: Labels) -> None:
         with title:
             tested = len(labels.of(name, test=True))
             widgets.bar(
-                name, count / max(1, *counts.values()), f"{count:,} + {tested:,} for the test"
+                name, count / max(1, *counts.values()), f"{count:,}, and {tested:,} for the test"
             )
         with pictures:
             strip(labels, labels.of(name)[:STRIP])
     options = [*counts, *([LEFT_OUT] if left_out else [])]
     # With other names the box is another widget: it must not keep a name that is gone.
     key = f"change {hash(tuple(options))}"
-    chosen = st.selectbox("Change", options, format_func=_title, key=key)
+    chosen = st.selectbox("Class to change", options, format_func=_title, key=key)
     if chosen is None:
         return
     if chosen:
         with st.form(f"rename {chosen}", border=False):
             field, submit = st.columns([3, 1], vertical_alignment="bottom")
             field.text_input(
-                "New name; that of another class merges both", chosen, key=f"renamed {chosen}"
+                "Name",
+                chosen,
+                key=f"renamed {chosen}",
+                help="With the name of another class, both are merged.",
             )
             submit.form_submit_button(
                 "Rename", on_click=_rename, args=(labels, chosen), width="stretch"

@@ -12,7 +12,7 @@ import streamlit as st
 from core import images
 from core.errors import TuskerError
 from core.labelling import LEFT_OUT, Labels, Learned
-from ui import state, text, widgets
+from ui import resources, state, text, widgets
 
 UNDO, SKIP, LEAVE_OUT, SPLIT = "u", "s", "x", "p"
 KEYS = string.digits[1:] + "".join(sorted({*string.ascii_lowercase} - {*"cr", *"usxp"}))
@@ -22,15 +22,8 @@ EDGE = 280
 LIKELIEST = 3
 
 
-def show(
-    labels: Labels, left: Sequence[int], progress: str, learned: Learned | None = None
-) -> None:
-    """Ask about the first of some pictures.
-
-    Args:
-        progress: how far this is.
-        learned: what the model predicts is shown, if given.
-    """
+def show(labels: Labels, left: Sequence[int], learned: Learned | None = None) -> None:
+    """Ask about the first of some pictures; if `learned` is given, show what it predicts."""
     if not left:
         return
     picture = left[0]
@@ -38,13 +31,18 @@ def show(
     shown, asked = st.columns([2, 3])
     with shown:
         try:
-            pixels = images.decode(labels.pile.path(picture), shorter_edge=EDGE)
+            pixels = images.decode(
+                labels.pile.path(picture),
+                limits=resources.settings(),
+                shorter_edge=EDGE,
+                scale=labels.pile.scale,
+            )
             st.image(
                 pixels, width=min(EDGE, EDGE * pixels.shape[1] // pixels.shape[0]), alt=example.name
             )
         except TuskerError as refusal:
             widgets.error(str(refusal))
-        st.caption(f"{progress} · {text.plain(example.name, 40)}")
+        st.caption(text.plain(example.name, 40))
     with asked:
         likeliest = ""
         if learned is not None:
@@ -93,7 +91,7 @@ def names(
     field = f"{about} name"
     with st.form(f"{about} new", clear_on_submit=True, border=False):
         entry, add = st.columns([3, 1], vertical_alignment="bottom")
-        entry.text_input("New class", key=field, max_chars=60)
+        entry.text_input("New class", key=field, max_chars=60, placeholder="Such as: rose")
         add.form_submit_button(
             "Add", on_click=_label_new, args=(labels, pictures, field, single), width="stretch"
         )

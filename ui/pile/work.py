@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
 
 import streamlit as st
@@ -17,7 +16,7 @@ TYPICAL, UNTYPICAL = 12, 4
 """Pictures that are shown of a group, from either end."""
 FACTOR = 1.5
 """More or fewer groups by this factor."""
-TEST, GROUPS, DOUBTS, CLASSES = "Test", "Groups", "Doubtful", "Classes"
+STEPS = TEST, GROUPS, DOUBTS, CLASSES = "Test", "Groups", "Doubtful", "Classes"
 
 
 @st.fragment
@@ -35,11 +34,12 @@ def show(pile: Pile, settings: Settings) -> None:
     )
     step = st.radio(
         "What to do",
-        (TEST, GROUPS, DOUBTS, CLASSES),
+        STEPS,
         key=state.PILE_STEP,
         label_visibility="collapsed",
         horizontal=True,
-        format_func=lambda step: f"{step} ({left[step]:,})" if left.get(step) else step,
+        # Not in the options: Streamlit forgets the choice when its text changes.
+        captions=[f"{left[step]:,} left" if left.get(step) else "" for step in STEPS],
     )
     if step == TEST:
         _ask_test(labels, untested)
@@ -89,13 +89,12 @@ def _foot(labels: Labels, settings: Settings) -> None:
             type="primary",
             icon=":material/arrow_forward:",
             disabled=bool(problem),
-            help=problem or "Opens the labelled pictures as a dataset with its own test set.",
             on_click=_save,
             args=(labels, settings),
         )
-        widgets.download(
+        widgets.download_file(
             "Download class folders",
-            lambda: _zip(labels),
+            partial(saving.write_zip, labels),
             f"{text.short(labels.pile.name, 60)}.zip",
             "application/zip",
             icon=":material/folder_zip:",
@@ -109,14 +108,17 @@ def _foot(labels: Labels, settings: Settings) -> None:
             on_click=question.act,
             args=(labels.undo,),
         )
+    if problem:
+        st.caption(problem)
 
 
 def _ask_test(labels: Labels, left: list[int]) -> None:
-    st.caption(
-        "Label these first. They were drawn at random and are kept as the test set: nothing is "
-        "learned from them. You can stop early; those without a label are then not used."
-    )
-    question.show(labels, left, f"{len(left):,} left")
+    if left:
+        st.caption(
+            "Label these first: drawn at random, they are the test set, and nothing is learned "
+            "from them. Those without a label are not used."
+        )
+    question.show(labels, left)
     _next(left, "All test pictures are labelled.", GROUPS)
 
 
@@ -135,8 +137,7 @@ def _ask_groups(labels: Labels, unnamed: list[tuple[int, list[int]]]) -> None:
     question.names(labels, pictures, single=False, split=group if divisible else None)
     if st.toggle("Choose single pictures of this group", key="pile choose"):
         classes.choose(labels, pictures)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{text.count(len(unnamed), 'group')} without a name", width="content")
+    with st.container(horizontal=True):
         for label, factor in (("More groups", FACTOR), ("Fewer groups", 1 / FACTOR)):
             count = max(2, round(len(labels.groups) * factor))
             st.button(label, on_click=question.act, args=(partial(labels.regroup, count),))
@@ -147,8 +148,7 @@ def _ask_doubtful(labels: Labels, learned: Learned | None) -> None:
         st.info("Name groups of at least two classes first.", icon=":material/info:")
         return
     doubtful = learned.doubtful(labels)
-    asked = int(sum(labels.single[picture] for picture in labels.pile.others))
-    question.show(labels, doubtful, f"{asked:,} answered", learned)
+    question.show(labels, doubtful, learned)
     _next(doubtful, "You have looked at every picture.", CLASSES)
 
 
@@ -161,12 +161,6 @@ def _next(left: object, done: str, step: str) -> None:
 
 def _go_to(step: str) -> None:
     st.session_state[state.PILE_STEP] = step
-
-
-def _zip(labels: Labels) -> bytes:
-    file = io.BytesIO()
-    saving.write_zip(labels, file)
-    return file.getvalue()
 
 
 def _save(labels: Labels, settings: Settings) -> None:

@@ -17,13 +17,14 @@ from core.export.train_program import BACKBONE_FILE
 from core.model import storage
 from core.runs.verification import Verification
 from core.training.config import TrainingConfig
+from tests.core import trainings
 
 PROGRAMS = {"predict.py", "predict_keras.py", "predict_onnx.py", "predict_saved_model.py"}
 FILES = {form.file for form in FORMATS} - {SAVED_MODEL}
 
 
 def opened(done, chosen=None):
-    return zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings, chosen)))
+    return zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings, chosen)))
 
 
 @pytest.mark.parametrize("preset", ["quick", "balanced"])
@@ -78,7 +79,8 @@ def test_the_backbone_for_the_training_program_comes_once_it_is_prepared(trained
 def test_a_saved_model_is_downloaded_as_a_zip_and_other_files_as_they_are(trained):
     done = trained()
     for form in FORMATS:
-        content = packing.content(done.run, form)
+        packing.write_format(done.run, form, file := io.BytesIO())
+        content = file.getvalue()
         if form.file == SAVED_MODEL:
             names = zipfile.ZipFile(io.BytesIO(content)).namelist()
             assert f"{SAVED_MODEL}/saved_model.pb" in names

@@ -13,12 +13,14 @@ from PIL import ExifTags, Image
 from core import images
 from core.evaluation import wording
 from core.evaluation.report import SetLevel
-from core.export import packing, programs
+from core.export import programs
 from core.export.formats import FORMATS, INT8, SAVED_MODEL
 from core.images import AS_DECLARED, Scale
 from core.model import storage
 from core.model.decision import Decision, Verdict
 from core.model.storage import ModelFile
+from core.settings import Settings
+from tests.core import trainings
 from tests.core.profiles import WIDE
 from tests.shapes import draw, encoded
 
@@ -80,7 +82,7 @@ def test_a_program_prints_what_the_page_shows_wherever_the_bundle_lies(
         (tmp_path / name).write_bytes(content)
     classifier = done.run.classifier(done.settings)
     choose(done.run, classifier, [classifier.load(content) for content in pictures.values()])
-    with zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings))) as archive:
         archive.extractall(tmp_path / "bundle")
     classifier = done.run.classifier(done.settings)
     wanted, seen = [], set()
@@ -174,7 +176,7 @@ def test_programs_read_what_the_app_reads_with_the_same_scaling(kind, tmp_path):
     for scale in (Scale(undeclared=(-5, 90_000), gain=2), AS_DECLARED):
         saved = SAVED.model_copy(update={"scale": scale})
         exec(compile(programs.prediction(FORMATS[0], saved), name, "exec"), program)
-        view = images.decode_and_crop(path, SAVED.size, SAVED.crop, scale)
+        view = images.decode_and_crop(path, SAVED.size, SAVED.crop, scale, limits=Settings())
         np.testing.assert_array_equal(program["load"](path), view)
     expected = images.crop_and_resize(np.asarray(drawn), SAVED.size, SAVED.crop)
     same = kind not in ("TIFF of any integers", "TIFF a little over 255") and "wide" not in kind
@@ -197,7 +199,7 @@ def test_programs_are_short_and_in_good_shape(tmp_path):
 def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
     done = trained()
     with zipfile.ZipFile(
-        io.BytesIO(packing.pack(done.run, done.settings, [storage.LITERT]))
+        io.BytesIO(trainings.packed(done.run, done.settings, [storage.LITERT]))
     ) as archive:
         archive.extractall(tmp_path)
     command = [sys.executable, "-I", str(tmp_path / "predict.py")]

@@ -20,9 +20,10 @@ import pytest
 from core import backbones, runs
 from core.backbones import build
 from core.dataset import Dataset, Example
-from core.export import packing, train_program
+from core.export import train_program
 from core.model.storage import ModelFile
 from core.training import config, depth, stages
+from tests.core import trainings
 from tests.core.trainings import asked_for, take_in, train
 from tests.shapes import draw, encoded
 
@@ -106,7 +107,7 @@ def assert_holds_what_it_uses(program, preset, backbone):
     assert ("def fine_tune" in program) == (preset != "quick")
     assert ("RandomFlip" in program) == (preset != "quick")
     assert ("import tensorflow" in program) == (preset != "quick")
-    assert ("RandomRotation" in program) == (preset == "thorough")
+    assert ("RandomRotation" in program) == (preset == "best")
     assert "label_smoothing" not in program
     row = backbones.get(backbone)
     assert ("keras.applications" in program) == (row.recipe.family == "applications")
@@ -129,7 +130,7 @@ def test_only_what_was_asked_for_is_there():
     for values in (
         {"preset": "quick", "head": {"hidden": (16, 8)}, "augmentation": {"views": 3}},
         {"preset": "quick", "head": {"dropout": 0}, "class_weights": False},
-        {"preset": "thorough", "backbone": "inceptionv3", "head": {"hidden": (64,)}},
+        {"preset": "best", "backbone": "inceptionv3", "head": {"hidden": (64,)}},
         {"augmentation": {"views": 1}},
         {"unfreeze": {"stages": 0, "layers": 2}, "label_smoothing": 0.1},
         {"fine_tune_phase": {"optimizer": "adamw", "weight_decay": 1e-5}, "crop": 0.8125},
@@ -239,7 +240,7 @@ def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
 
 
 def unpacked(done, folder):
-    with zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings))) as archive:
         archive.extractall(folder)
     return folder
 
@@ -281,7 +282,7 @@ def shapes_on_disk(folder, per_class=14):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["quick", "thorough"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(trained, tmp_path, preset):
     done = trained(preset)
     folder = unpacked(done, tmp_path / "bundle")
