@@ -1,7 +1,5 @@
 """The table of export formats: one row per file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 

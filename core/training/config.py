@@ -1,7 +1,5 @@
 """The settings of a training, with defaults and ranges, and the three presets."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Literal, Self, get_args

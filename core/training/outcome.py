@@ -1,7 +1,5 @@
 """Compare a fine-tuned model with the head alone, and say what fine-tuning brought."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core.evaluation import calibration, metrics

@@ -1,7 +1,5 @@
 """Step 2 of training: choose a preset, or every setting, and get one configuration."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
