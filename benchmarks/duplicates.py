@@ -197,7 +197,7 @@ def _look_the_same(kept: Fingerprints, first: int, second: int) -> bool:
 
 
 def _opened(content: bytes) -> Image.Image:
-    return Image.fromarray(images.decode(content, shorter_edge=400))
+    return Image.fromarray(images.decode(content, limits=Settings(), shorter_edge=400))
 
 
 def _jpeg(picture: Image.Image, quality: int = 92) -> bytes:

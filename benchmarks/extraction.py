@@ -88,7 +88,8 @@ def measure(
     """Measure decoding, forward pass and extraction in turn, round after round."""
     paths = [folder / example.path for example in examples]
     edge = math.ceil(backbone.size / backbone.crop)
-    views = np.stack([images.decode_and_crop(path, backbone.size, backbone.crop) for path in paths])
+    limits, size, crop = Settings(), backbone.size, backbone.crop
+    views = np.stack([images.decode_and_crop(path, size, crop, limits=limits) for path in paths])
     chunks = [views[at : at + engine.batch] for at in range(0, len(views), engine.batch)]
 
     def decoded() -> None:
@@ -109,7 +110,8 @@ def measure(
                 engine,
                 FeatureCache(Path(cache)),
                 seed=0,
-                crop=backbone.crop,
+                crop=crop,
+                limits=limits,
                 progress=lambda _done, _total: None,
             )
 

@@ -68,7 +68,7 @@ def _pictures(
 
     def embed(classifier: Classifier, item: tuple[int, int]) -> np.ndarray:
         place, frame = item
-        picture = images.decode(taken.pictures / examples[place].path)
+        picture = images.decode(taken.pictures / examples[place].path, limits=settings)
         if frame:
             picture = _frame(picture, np.random.default_rng(item))
         return classifier.answer(images.crop_and_resize(picture, row.size, crop)).embedding

@@ -86,6 +86,7 @@ def pass_over(examples: list[Example], settings: Settings) -> float:
             cache,
             seed=context.config.seed,
             crop=context.config.crop,
+            limits=settings,
             progress=_told,
         )
         seconds = time.perf_counter() - began

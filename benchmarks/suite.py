@@ -38,7 +38,7 @@ from core.jobs.workers import ROOT
 RECIPE = "recipe"
 BEFORE = "before: "
 """In front of the presets of the baseline."""
-PRESETS = ("quick", "balanced", "thorough")
+PRESETS = ("quick", "balanced", "best")
 FIRST_FILE = 3.0
 """Required seconds from the report to the first verified file."""
 QUICK_GAIN, QUICK_LOSS, BEST_GAIN = 1.0, -1.0, 2.0

@@ -68,7 +68,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tusker-") as folder:
         prepared = jobs.new_home(Path(folder) / "prepared")
         taken = jobs.take_in(options.data, Path(folder) / "intake", prepared)
-        jobs.prepare(options.backbone, prepared)
+        backbones_used = {options.backbone}
+        for name in set(names) - {RECIPE}:
+            asked = config.preset(name, backbone=options.backbone)
+            backbones_used.update(getattr(asked, "alternatives", ()))  # not in earlier checkouts
+        for backbone in sorted(backbones_used):
+            jobs.prepare(backbone, prepared)
         for place, seed in enumerate(map(int, options.seeds.split(","))):
             # The order changes with the seed, so that a slow moment does not hit one preset only.
             turn = place % len(names)

@@ -49,8 +49,7 @@ model = warm_start.choose(examined.dataset, settings)
 forecast = Forecast(examined.dataset, settings, model)
 mirror = examined.dataset.name != samples.DIGITS
 saved = model.model() if model is not None else None
-first = next(iter(examined.dataset.examples), None)
-sample = upload.pictures / first.path if first is not None else None
+sample = intake.sample(upload, examined, settings)
 chosen = settings_form.choose(settings, forecast, mirror=mirror, sample=sample, start=saved)
 config = warm_start.configured(chosen, model)
 startable = config is not None and forecast.show(config)

@@ -5,7 +5,8 @@
 3. No module is longer than 300 lines.
 4. Pages use native elements: no HTML, no CSS.
 5. A cache that all visitors share is listed here, after a review.
-6. Only `core.runs` knows the names of the files in a run folder.
+6. The settings are read where a process starts, and passed to everything else.
+7. Only `core.runs` knows the names of the files in a run folder.
 """
 
 import ast
@@ -48,6 +49,12 @@ SHARED = {
     "core/backbones/variables.py": {"_table"},
 }
 """Caches that all visitors share, none of which holds a visitor's data; see docs/decisions/0024."""
+READ_SETTINGS = {
+    "core/commands/arguments.py",
+    "core/jobs/dispatcher.py",
+    "core/pipeline/worker.py",
+    "ui/resources.py",
+}
 PAGE_LINES, MODULE_LINES = 110, 300
 PAGE_IMPORTS = {"streamlit", "core", "ui"}
 RUN_FILE_NAMES = {
@@ -146,6 +153,17 @@ def test_every_cache_that_visitors_share_is_listed() -> None:
                     if cache in CACHES and "scope='session'" not in decorator:
                         shared.setdefault(name, set()).add(node.name)
     assert shared == SHARED
+
+
+def test_settings_are_read_only_where_a_process_starts() -> None:
+    reading = set()
+    for name, tree in _trees(SOURCES):
+        calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        if calls & {"settings.load", "settings_module.load"} or (
+            "core.settings.load" in _imported(ast.walk(tree))
+        ):
+            reading.add(name)
+    assert reading == READ_SETTINGS
 
 
 def test_only_core_runs_knows_the_files_of_a_run_folder() -> None:

@@ -137,6 +137,7 @@ def _correct(
             seed=config.seed,
             crop=config.crop,
             scale=scale,
+            limits=settings,
             progress=lambda done, total: report("extracting features", done, total),
         )
     probabilities = cross_validation.out_of_fold(

@@ -70,7 +70,7 @@ def take(content: bytes, network: Classifier, *, id: int, burst: int) -> Frame: 
     Raises:
         BadImage: the file cannot be read.
     """
-    decoded = images.decode_with_info(content, shorter_edge=EDGE)
+    decoded = images.decode_with_info(content, limits=network.limits, shorter_edge=EDGE)
     large = min(decoded.width, decoded.height) > EDGE or len(content) > MOST_BYTES
     if decoded.format != "JPEG" or large:
         content = _smaller(decoded.pixels)

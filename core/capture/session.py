@@ -39,6 +39,7 @@ def open_network(settings: Settings, open_model: Open = opened) -> Classifier:
         labels=backbones.imagenet_labels()[:KEPT_CLASSES],
         size=row.size,
         crop=TrainingConfig().crop,
+        limits=settings,
         head=head,
     )
 

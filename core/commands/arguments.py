@@ -37,6 +37,14 @@ GroupBy = Annotated[
         "name), day, device (both from EXIF), or FILE.csv:column."
     ),
 ]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        help="Time budget: fine-tuning and comparisons that are expected not to fit are left out. "
+        "Best has 5 minutes by default.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]
 
 SUGGESTED = 3

@@ -1,16 +1,32 @@
 """Commands that train a model, and those that help to decide how."""
 
+from __future__ import annotations
+
 import shlex
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.commands import arguments, terminal
-from core.commands.arguments import AsJson, BackboneName, ConfigFile, Data, GroupBy, Seed, host
+from core.commands.arguments import (
+    AsJson,
+    BackboneName,
+    ConfigFile,
+    Data,
+    GroupBy,
+    Minutes,
+    Seed,
+    host,
+)
 from core.commands.terminal import Watcher, complain, print_json, say
 from core.errors import BadInput
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from core.dataset import Dataset
+    from core.training.config import TrainingConfig
 
 
 def train(
@@ -19,7 +35,7 @@ def train(
         Path | None, typer.Option(help="Folder for the run; it must be new or empty.")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="quick (the default), balanced or thorough.")
+        str | None, typer.Option(help="quick (the default), balanced or best.")
     ] = None,
     backbone: BackboneName = None,
     config: ConfigFile = None,
@@ -34,6 +50,7 @@ def train(
         ),
     ] = None,
     group_by: GroupBy = "",
+    minutes: Minutes = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on your own classes."""
@@ -62,6 +79,7 @@ def train(
         if model is not None:
             complain(warm_start.describe(intake.dataset, storage.load(model)[0]))
             complain(warm_start.HONEST)
+        configured = _within_budget(configured, intake.dataset, settings, minutes)
         if not as_json:
             complain(estimate.estimate(intake.dataset, configured, settings).sentence)
         run = runs.create(configured, intake.dataset, path)
@@ -90,8 +108,9 @@ def train(
         )
         return
     say(report.headline)
-    if (choice := run.feature_choice()) is not None:
-        say(choice.sentence)
+    for choice in (run.backbone_choice(), run.feature_choice()):
+        if choice is not None:
+            say(choice.sentence)
     if inflation is not None:
         say(inflation.sentence)
     say(f"Run: {run.path}")
@@ -103,6 +122,7 @@ def estimate(
     preset: Annotated[str | None, typer.Option(help="One preset; the default is all.")] = None,
     backbone: BackboneName = None,
     config: ConfigFile = None,
+    minutes: Minutes = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate how long training takes on this machine, and how much memory and disk."""
@@ -114,13 +134,30 @@ def estimate(
     configs = [arguments.configuration(name, config, backbone, None) for name in presets]
     watch = Watcher(silent=as_json)
     with arguments.ingested(data, settings, watch.step, complain) as (intake, _):
-        for configured in configs:
+        for asked in configs:
+            configured = _within_budget(asked, intake.dataset, settings, minutes)
             expected = estimate.estimate(intake.dataset, configured, settings)
             if as_json:
                 found = arguments.as_values(intake)
                 print_json({"preset": configured.preset} | asdict(expected) | found)
             else:
                 say(f"{configured.preset.capitalize()}: {expected.sentence}")
+
+
+def _within_budget(
+    config: TrainingConfig, dataset: Dataset, settings: Settings, minutes: float | None
+) -> TrainingConfig:
+    """The settings within a time budget, if one is given or the preset has one."""
+    from core.estimating import budget
+
+    if minutes is None:
+        if config.preset != "best":
+            return config
+        minutes = budget.MINUTES
+    reduced = budget.within(config, dataset, settings, minutes)
+    if sentence := budget.describe(config, reduced):
+        complain(sentence)
+    return reduced
 
 
 def compare(

@@ -21,7 +21,7 @@ from core.dataset import Example
 from core.distributed import connection, cores
 from core.errors import TuskerError
 from core.images import Scale
-from core.settings import MEGABYTE
+from core.settings import MEGABYTE, Settings
 from core.training import features
 from core.training.cache import view_keys
 from core.training.config import Augmentation
@@ -89,6 +89,7 @@ def extract_shard(
     seed: int,
     crop: float,
     scale: Scale,
+    limits: Settings,
     cut: str | None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Extract the features of a shard on one core, as the training itself would.
@@ -97,7 +98,7 @@ def extract_shard(
         pictures: SHA-256 and content of each.
         model: content of the LiteRT file.
         row: name of the backbone.
-        augmentation, seed, crop, scale: as for `features.extract`.
+        augmentation, seed, crop, scale, limits: as for `features.extract`.
         cut: name of the layer whose activation is kept; None for none.
 
     Returns:
@@ -115,7 +116,15 @@ def extract_shard(
             engine = LitertEngine(Path(file.name), "", cut, callers=1)
         for sha256, content in pictures:
             views = features.render_views(
-                content, sha256, numbers, backbone, augmentation, seed, crop, scale
+                content,
+                sha256,
+                numbers,
+                backbone,
+                augmentation,
+                seed,
+                crop,
+                scale,
+                limits=limits,
             )
             embedding, activation = engine.run(np.stack(views))
             embeddings.append(embedding)
@@ -180,6 +189,7 @@ class _SharedPass:
             config.seed,
             config.crop,
             self.context.dataset.scale,
+            self.context.settings.model_copy(update={"api_token": ""}),
             self.engine.cut,
         )
         self.sent[ref] = examples
@@ -197,6 +207,7 @@ class _SharedPass:
             seed=self.context.config.seed,
             crop=self.context.config.crop,
             scale=self.context.dataset.scale,
+            limits=self.context.settings,
             progress=lambda done, _: self.progress(self.done + done, self.total),
         )
         self.done += len(examples)

@@ -27,7 +27,7 @@ NEEDS: dict[Kind, Needs] = {
     "train": Needs(2, 2_000 * MEGABYTE),
     "export": Needs(1, 2_000 * MEGABYTE),
 }
-THOROUGH_CORES = 4
+BEST_CORES = 4
 
 
 def of(job: JobFolder) -> Needs:
@@ -38,7 +38,7 @@ def of(job: JobFolder) -> Needs:
     run = Run(job.path)
     try:
         config = run.config()
-        cores = THOROUGH_CORES if config.preset == "thorough" else NEEDS[kind].cores
+        cores = BEST_CORES if config.preset == "best" else NEEDS[kind].cores
         memory = resources.memory(run.dataset(), config, cores)
     except TuskerError:
         return NEEDS[kind]  # the worker reports the problem

@@ -51,18 +51,25 @@ def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Es
     Args:
         dataset: need not be split yet.
     """
-    backbone = backbones.get(config.backbone)
-    costs = unit_costs.read(backbone, settings)
-    counts = resources.counts(dataset, config)
-    scored = START + resources.views(dataset, config) * costs.view
-    if config.fine_tunes:
-        scored += TENSORFLOW + fine_tuning_seconds(config, counts.train, costs)
-        scored += counts.test * costs.view
     return Estimate(
-        scored=scored,
+        scored=_seconds(dataset, config, settings),
         memory=resources.memory(dataset, config, threads.cores()),
         disk=resources.disk(dataset, config),
     )
+
+
+def _seconds(dataset: Dataset, config: TrainingConfig, settings: Settings) -> float:
+    """Seconds to a scored model; with alternatives, as if the slowest of all were trained."""
+    counts = resources.counts(dataset, config)
+    comparing, training = [], []
+    for candidate in config.candidates():
+        costs = unit_costs.read(backbones.get(candidate.backbone), settings)
+        comparing.append((counts.train + counts.validation) * costs.view)
+        training.append(resources.views(dataset, candidate) * costs.view - comparing[-1])
+        if candidate.fine_tunes:
+            training[-1] += TENSORFLOW + fine_tuning_seconds(candidate, counts.train, costs)
+            training[-1] += counts.test * costs.view
+    return START + sum(comparing) + max(training)
 
 
 def fine_tuning_seconds(config: TrainingConfig, pictures: int, costs: UnitCosts) -> float:

@@ -65,7 +65,10 @@ def memory(dataset: Dataset, config: TrainingConfig, cores: int) -> int:
     """Peak bytes of a training up to a scored model.
 
     Cached activations are not counted: they are memory-mapped, so the system can drop their pages.
+    With alternatives it is the peak of the one that needs most.
     """
+    if config.alternatives:
+        return max(memory(dataset, candidate, cores) for candidate in config.candidates())
     backbone = backbones.get(config.backbone)
     total = (
         PYTHON_BYTES
@@ -96,7 +99,12 @@ def step_bytes(config: TrainingConfig) -> float:
 
 
 def disk(dataset: Dataset, config: TrainingConfig) -> int:
-    """Bytes that a training adds: features of every view, and the run."""
+    """Bytes that a training adds: features of every view, and the run.
+
+    Of alternatives, all may be compared before one is trained.
+    """
+    if config.alternatives:
+        return sum(disk(dataset, candidate) for candidate in config.candidates())
     backbone = backbones.get(config.backbone)
     view = embedding_bytes(config)
     top = 1000 * backbone.embedding * FLOAT32  # ImageNet's classes, which no run has

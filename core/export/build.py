@@ -113,6 +113,7 @@ def held_out(run: Run, pictures: Path | None, settings: Settings) -> HeldOut:
         paths,
         labels,
         probabilities,
+        settings,
         decision=Decision.of(model.set_levels, threshold, own.level or None),
         ood_scores=scores,
         ood_detector=None if scores is None else run.model_folder / storage.OOD,
@@ -204,7 +205,12 @@ class _Source:
             places = _evenly(len(examples), CALIBRATION_PICTURES)
             paths = [self.pictures / examples[place].path for place in places]
         size, crop, scale = self.model.size, self.model.crop, self.model.scale
-        return np.stack([images.decode_and_crop(path, size, crop, scale) for path in paths])
+        return np.stack(
+            [
+                images.decode_and_crop(path, size, crop, scale, limits=self.settings)
+                for path in paths
+            ]
+        )
 
 
 def _write(form: Format, source: _Source, path: Path) -> str | None:

@@ -120,10 +120,10 @@ def card(run: Run, facts: Facts | None = None) -> str:
 
 
 def what_was_kept(run: Run) -> list[str]:
-    """The choice of features, and which epoch each phase kept; a sentence for each."""
+    """The choices of backbone and features, and which epoch each phase kept, in sentences."""
     solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
-    choice = run.feature_choice()
-    sentences = [choice.sentence] if choice else []
+    choices = run.backbone_choice(), run.feature_choice()
+    sentences = [choice.sentence for choice in choices if choice is not None]
     for kept in run.kept():
         if kept.phase == "fine-tune":
             sentences.append(outcome.describe(kept))

@@ -29,7 +29,7 @@ from core.model import storage
 from core.model.decision import ALWAYS_ANSWER, Decision
 from core.model.storage import ModelFile
 from core.runs.verification import FileVerification
-from core.settings import MEGABYTE
+from core.settings import MEGABYTE, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ class HeldOut:
         paths: the files.
         labels: (n,) indices of their classes.
         probabilities: (n, k) of the model, for original pictures those in the report.
+        limits: of the host, for pictures.
         decision: threshold and prediction sets that the programs are verified with.
         ood_scores: (n,) of the model; None without a detector.
         ood_detector: its file; None without one.
@@ -60,6 +61,7 @@ class HeldOut:
     paths: tuple[Path, ...]
     labels: np.ndarray
     probabilities: np.ndarray
+    limits: Settings
     decision: Decision = ALWAYS_ANSWER
     ood_scores: np.ndarray | None = None
     ood_detector: Path | None = None
@@ -94,12 +96,7 @@ def verify(
     return results
 
 
-def _compare(
-    form: Format,
-    path: Path,
-    held_out: HeldOut,
-    answers: _Answers,
-) -> FileVerification:
+def _compare(form: Format, path: Path, held_out: HeldOut, answers: _Answers) -> FileVerification:
     indices, probabilities = answers.indices, answers.probabilities
     expected, labels = held_out.probabilities[indices], held_out.labels[indices]
     decided = _same_decisions(held_out, answers, tolerant=True)
@@ -150,8 +147,11 @@ def _on_pixels(
         for index in sorted(set(range(len(held_out.paths))) - set(answers.indices.tolist())):
             picture, view = held_out.paths[index], Path(scratch) / f"{index}.npy"
             with contextlib.suppress(BadImage):
-                kinds.add(images.decode_with_info(picture).format)
-                np.save(view, images.decode_and_crop(picture, model.size, model.crop, model.scale))
+                kinds.add(images.decode_with_info(picture, limits=held_out.limits).format)
+                pixels = images.decode_and_crop(
+                    picture, model.size, model.crop, model.scale, limits=held_out.limits
+                )
+                np.save(view, pixels)
                 views.append(view)
                 indices.append(index)
         if not views:

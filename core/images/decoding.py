@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from core import settings
 from core.errors import BadImage, NotEnoughResources
 from core.images import colour, headers, tags
 from core.images.budget import BUDGET
@@ -92,8 +91,8 @@ class _Loaded(NamedTuple):
 def decode(
     source: bytes | Path,
     *,
+    limits: Settings,
     shorter_edge: int | None = None,
-    limits: Settings | None = None,
     scale: Scale = AS_DECLARED,
 ) -> np.ndarray:
     """Decode a picture; the format is detected by content.
@@ -105,9 +104,9 @@ def decode(
 
     Args:
         source: bytes or path of the file.
+        limits: of the host.
         shorter_edge: minimum length of the shorter edge in pixels; if given, a JPEG may be decoded
             at 1/2, 1/4 or 1/8 of its size.
-        limits: settings to use instead of the environment's.
         scale: of pictures of more than 8 bits.
 
     Returns:
@@ -117,19 +116,18 @@ def decode(
         BadImage: the file is no picture, damaged or beyond the limits.
         NotEnoughResources: this process decodes too many other pictures.
     """
-    info = decode_with_info(source, shorter_edge=shorter_edge, limits=limits, scale=scale)
+    info = decode_with_info(source, limits=limits, shorter_edge=shorter_edge, scale=scale)
     return info.pixels
 
 
 def decode_with_info(
     source: bytes | Path,
     *,
+    limits: Settings,
     shorter_edge: int | None = None,
-    limits: Settings | None = None,
     scale: Scale = AS_DECLARED,
 ) -> DecodedImage:
     """Decode a picture with its format and size; arguments and errors as in `decode`."""
-    limits = limits or settings.load()
     with _refusals(), _opened(source, limits) as file, ExitStack() as held:
         image, kind, (width, height), turn, deep, cut = _load_checked(
             file, shorter_edge, limits, held
@@ -143,7 +141,12 @@ def decode_with_info(
 
 
 def decode_and_crop(
-    source: bytes | Path, size: int, crop: float = 1.0, scale: Scale = AS_DECLARED
+    source: bytes | Path,
+    size: int,
+    crop: float = 1.0,
+    scale: Scale = AS_DECLARED,
+    *,
+    limits: Settings,
 ) -> np.ndarray:
     """Decode and fit a picture, for training, evaluation and prediction alike.
 
@@ -151,6 +154,7 @@ def decode_and_crop(
         source: bytes or path of the file.
         size, crop: as in `crop_and_resize`.
         scale: of pictures of more than 8 bits.
+        limits: of the host.
 
     Returns:
         (size, size, 3) uint8 RGB.
@@ -158,7 +162,6 @@ def decode_and_crop(
     Raises:
         BadImage: as in `decode`.
     """
-    limits = settings.load()
     # The resize reads pixels outside its box, so the whole shorter edge must keep its detail.
     shorter_edge = int(np.ceil(size / crop))
     with _refusals(), _opened(source, limits) as file, ExitStack() as held:

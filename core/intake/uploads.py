@@ -11,6 +11,7 @@ from core.archive import sources
 from core.archive.sources import Source
 from core.checks import Finding
 from core.errors import LimitExceeded, UnknownModel
+from core.images import Scale
 from core.intake import Intake
 from core.jobs import JobFolder, enqueue, folders, quotas
 from core.jobs.folder import JobSpec
@@ -53,6 +54,7 @@ def store(
     by: str = "",
     unsorted: bool = False,
     one_class: bool = False,
+    scale: Scale | None = None,
 ) -> Upload:
     """Store pictures as a zip and queue their examination.
 
@@ -64,6 +66,7 @@ def store(
         by: id of the visitor; empty without visitors.
         unsorted: whether they have no classes, so that they are taken in by `core.labelling`.
         one_class: whether folders do not matter, because all pictures are of one class.
+        scale: as in `ingest.take_in`.
 
     Raises:
         LimitExceeded: the queue is full, or the visitor has no space left.
@@ -77,6 +80,7 @@ def store(
             "notes": [note.model_dump(mode="json") for note in notes],
             "unsorted": unsorted,
             "one_class": one_class,
+            "scale": scale and scale.model_dump(),
         }
         enqueue(upload.path, JobSpec(kind="intake", arguments=arguments), settings, by=by)
     return upload

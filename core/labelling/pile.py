@@ -21,6 +21,7 @@ from core.backbones import serving
 from core.dataset import Dataset, Example, Progress, Skipped, splitting
 from core.dataset.fingerprints import Fingerprints
 from core.errors import BadDataset
+from core.images import AS_DECLARED, Scale
 from core.jobs import folders, quotas
 from core.labelling import clusters
 from core.settings import Settings
@@ -43,6 +44,7 @@ class Pile(BaseModel, frozen=True, arbitrary_types_allowed=True, validate_by_nam
         folder: of the upload.
         features: (n, d) float32.
         name: of the upload.
+        scale: of pictures of more than 8 bits.
         pictures: without exact copies.
         skipped: files that were left out.
         group_of: number of each picture's group; pictures of one group look the same.
@@ -54,6 +56,7 @@ class Pile(BaseModel, frozen=True, arbitrary_types_allowed=True, validate_by_nam
     folder: Path = Field(exclude=True)
     features: np.ndarray = Field(exclude=True)
     name: str
+    scale: Scale = AS_DECLARED
     pictures: tuple[Example, ...]
     skipped: tuple[Skipped, ...]
     group_of: tuple[int, ...] = Field(alias="groups")
@@ -144,6 +147,7 @@ def take_in(source: Path, name: str, folder: Path, settings: Settings, progress:
         folder=folder,
         features=projected,
         name=name,
+        scale=dataset.scale,
         pictures=dataset.examples,
         skipped=dataset.skipped,
         group_of=tuple(groups.tolist()),
@@ -221,6 +225,7 @@ def _embeddings(
             seed=0,
             crop=TrainingConfig().crop,
             scale=dataset.scale,
+            limits=settings,
             progress=lambda done, total: progress("Extracting features", done, total),
         ).embeddings[:, 0]
 

@@ -35,7 +35,7 @@ def predict(
 
 def pixels(classifier: Classifier, frame: bytes) -> np.ndarray:
     """A frame as (size, size, 3) uint8, the size that the model sees. Raises as `predict`."""
-    picture = images.decode(frame)
+    picture = images.decode(frame, limits=classifier.limits)
     size = classifier.size
     if picture.shape != (size, size, 3):
         height, width = picture.shape[:2]

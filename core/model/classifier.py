@@ -133,6 +133,7 @@ class Classifier:
         labels: names of the classes, by index.
         size: edge of its square input, in pixels.
         crop: edge of the centre crop relative to a picture's shorter edge.
+        limits: of the host, for pictures.
         scale: of pictures of more than 8 bits.
         decision: when the answer is "not sure", and whether there are prediction sets.
         appearance: statistics of its training pictures; None if unknown.
@@ -146,6 +147,7 @@ class Classifier:
         labels: tuple[str, ...],
         size: int,
         crop: float,
+        limits: Settings,
         scale: images.Scale = images.AS_DECLARED,
         head: DenseHead | None = None,
         ood_detector: OodDetector | None = None,
@@ -153,7 +155,7 @@ class Classifier:
         appearance: Appearance | None = None,
     ) -> None:
         self.title, self.labels, self.size, self.crop = title, labels, size, crop
-        self.scale = scale
+        self.limits, self.scale = limits, scale
         self.decision, self.appearance = decision, appearance
         self._model, self._head, self.ood_detector = model, head, ood_detector
 
@@ -172,6 +174,7 @@ class Classifier:
             labels=imagenet_labels(),
             size=backbone.size,
             crop=backbone.crop,
+            limits=settings,
             decision=IMAGENET,
         )
 
@@ -183,12 +186,13 @@ class Classifier:
             labels=labels,
             size=self.size,
             crop=self.crop,
+            limits=self.limits,
             head=head,
         )
 
     def load(self, source: bytes | Path) -> np.ndarray:
         """A picture as the model's input, (size, size, 3) uint8. Raises BadImage."""
-        return images.decode_and_crop(source, self.size, self.crop, self.scale)
+        return images.decode_and_crop(source, self.size, self.crop, self.scale, limits=self.limits)
 
     def answer(self, picture: np.ndarray) -> Answer:
         """Predict from (size, size, 3) uint8 RGB.

@@ -214,6 +214,7 @@ def classifier(
         labels=model.classes,
         size=model.size,
         crop=model.crop,
+        limits=settings,
         scale=model.scale,
         head=head,
         ood_detector=load_ood_detector(folder, backbones.get(model.backbone).embedding),

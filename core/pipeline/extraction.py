@@ -67,6 +67,7 @@ def extract(
             seed=context.config.seed,
             crop=context.config.crop,
             scale=context.dataset.scale,
+            limits=context.settings,
             progress=progress,
         )
         if extracted[split].passed:

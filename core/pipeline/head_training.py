@@ -64,10 +64,12 @@ def train(
         features: as extracted with `depths`.
     """
     config = context.config
-    compare = bool(depths) and config.features == "best" and context.network.model is None
     selection = Selection(bool(depths))
-    if config.solves_head or compare:
-        selection = _select(context, run, features, compare=compare)
+    if config.solves_head or _compares(context, depths):
+        selection = select(context, features, depths)
+    if selection.choice is not None:
+        run.feature_choice.write(selection.choice)
+        context.emit(Note(sentence=selection.choice.sentence))
     if depths and not selection.depths:
         depths, width = (), context.backbone.embedding
         features = {split: part.narrowed(width) for split, part in features.items()}
@@ -88,7 +90,7 @@ def train(
     calibrated = calibrated_head.calibrate_out_of_fold(
         refitted, out_of_fold.probabilities, out_of_fold.labels, validation
     )
-    return TrainedHead(calibrated, fitted, features, depths, strength, out_of_fold.error)
+    return TrainedHead(calibrated, fitted, features, depths, strength, 1 - out_of_fold.accuracy)
 
 
 def on_last_embedding(context: TrainingContext, trained: TrainedHead) -> DenseHead:
@@ -115,20 +117,21 @@ def _fit(context: TrainingContext, features: Extracted, strength: float) -> Dens
     )
 
 
-def _select(context: TrainingContext, run: Run, features: Extracted, *, compare: bool) -> Selection:
-    """Cross-validate on plain views; record and say the result of a comparison."""
-    selection = feature_choice.select(
+def select(context: TrainingContext, features: Extracted, depths: tuple[str, ...]) -> Selection:
+    """Cross-validate a linear head on plain views, and choose its features if there is a choice."""
+    return feature_choice.select(
         np.concatenate([features[split].embeddings[:, 0] for split in LEARNED]),
         context.backbone.embedding,
         np.concatenate([context.labels(split) for split in LEARNED]),
         splitting.groups([example for split in LEARNED for example in context.of(split)]),
         context.config,
-        compare=compare,
+        compare=_compares(context, depths),
     )
-    if selection.choice is not None:
-        run.feature_choice.write(selection.choice)
-        context.emit(Note(sentence=selection.choice.sentence))
-    return selection
+
+
+def _compares(context: TrainingContext, depths: tuple[str, ...]) -> bool:
+    """Whether the features are chosen by comparison."""
+    return bool(depths) and context.config.features == "best" and context.network.model is None
 
 
 def _batch(context: TrainingContext, features: Extracted, split: Split, views: int) -> Batch:

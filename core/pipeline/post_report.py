@@ -111,7 +111,12 @@ def find_label_issues(context: TrainingContext, run: Run, outputs: TrainingOutpu
     paths = {example.name: context.pictures / example.path for example in examples}
     thumbnails = (
         images.thumbnail(
-            images.decode(paths[issue.name], shorter_edge=160, scale=context.dataset.scale)
+            images.decode(
+                paths[issue.name],
+                limits=context.settings,
+                shorter_edge=160,
+                scale=context.dataset.scale,
+            )
         )
         for issue in issues
     )
@@ -189,7 +194,9 @@ def measure_appearance(context: TrainingContext, run: Run, _: TrainingOutputs) -
     def measure(place: int) -> appearance.Measures:
         path = context.pictures / examples[place].path
         size, crop = context.backbone.size, context.config.crop
-        view = images.decode_and_crop(path, size, crop, context.dataset.scale)
+        view = images.decode_and_crop(
+            path, size, crop, context.dataset.scale, limits=context.settings
+        )
         return appearance.measure(appearance.as_camera_frame(view))
 
     cores = threads.cores()

@@ -117,4 +117,8 @@ def _thumbnail(context: TrainingContext, example: Example) -> bytes:
         return intake.thumbnail(context.pictures.parent, example).read_bytes()
     except OSError:
         path = context.pictures / example.path
-        return images.thumbnail(images.decode(path, shorter_edge=160, scale=context.dataset.scale))
+        return images.thumbnail(
+            images.decode(
+                path, limits=context.settings, shorter_edge=160, scale=context.dataset.scale
+            )
+        )

@@ -17,12 +17,12 @@ from core.dataset import Split, split
 from core.distributed import fine_tuning
 from core.estimating import resources, unit_costs
 from core.evaluation import prediction_sets
-from core.jobs.events import Counter, Emit, Kept, Note
+from core.jobs.events import Emit, Kept, Note
 from core.model import ood, storage
 from core.model.dense import DenseHead
 from core.model.storage import ModelFile
+from core.pipeline import backbone_selection, post_report, scoring
 from core.pipeline import head_training as phase_1
-from core.pipeline import post_report, scoring
 from core.pipeline.extraction import extract
 from core.pipeline.head_training import TrainedHead
 from core.pipeline.post_report import TrainingOutputs
@@ -87,8 +87,7 @@ def train(
             config, dataset, pictures, backbone, settings, feature_cache, emit, start
         )
         context.check()
-        context.network.prepare(lambda sentence: emit(Note(sentence=sentence)), Counter(emit))
-        context = _with_fitting_batch(context)
+        context = _with_fitting_batch(backbone_selection.select(context, run))
         outputs = _fine_tune(context, run) if config.fine_tunes else _train_head(context, run)
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)

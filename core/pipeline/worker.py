@@ -49,6 +49,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
     """Take in an uploaded archive or folder."""
     from core import intake, labelling
     from core.checks import Finding
+    from core.images import Scale
 
     source, name = Path(arguments["source"]), arguments["name"]
     notes = [Finding.model_validate(note) for note in arguments.get("notes", ())]
@@ -57,7 +58,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
         if arguments.get("unsorted"):
             labelling.take_in(source, name, folder.path, settings, Counter(emit))
         else:
-            one_class = arguments.get("one_class", False)
+            one_class, scale = arguments.get("one_class", False), arguments.get("scale")
             taken = intake.take_in(
                 source,
                 name,
@@ -67,6 +68,7 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
                 notes,
                 fewest_classes=0 if one_class else 2,
                 accept_one=True,
+                scale=scale and Scale.model_validate(scale),
             )
             kept = len(taken.dataset.classes) == 1 and not one_class
     except NoClasses:

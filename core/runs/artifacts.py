@@ -17,6 +17,7 @@ from core.runs import filenames
 from core.runs.annotations import AnnotatedFolder, JsonFile, Origin
 from core.runs.verification import Verification
 from core.system import files
+from core.training.backbone_choice import BackboneChoice
 from core.training.config import TrainingConfig
 from core.training.feature_choice import FeatureChoice
 
@@ -44,6 +45,8 @@ class RunArtifacts(AnnotatedFolder):
     """OOD scores of the test pictures; None before they were computed."""
     feature_choice = JsonFile[FeatureChoice | None](filenames.FEATURES, FeatureChoice, None)
     """The comparison by which the features were chosen; None if there was none."""
+    backbone_choice = JsonFile[BackboneChoice | None](filenames.BACKBONES, BackboneChoice, None)
+    """The comparison by which the backbone was chosen; None if there was none."""
     footprint = JsonFile[Footprint | None](filenames.FOOTPRINT, Footprint, None)
     """Time, size and parameters of the model; None before they were measured."""
     verification = JsonFile[Verification | None](filenames.VERIFICATION, Verification, None)

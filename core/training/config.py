@@ -12,7 +12,7 @@ from core import backbones
 from core.errors import BadConfig, UnknownModel
 
 OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
-PresetName = Literal["quick", "balanced", "thorough"]
+PresetName = Literal["quick", "balanced", "best"]
 FeatureName = Literal["last", "depths", "best"]
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 _PRESET_VALUES: dict[str, dict[str, object]] = {
@@ -22,14 +22,16 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
         "augmentation": {"views": 2},
         "unfreeze": {"stages": 2, "least_errors": 3},
     },
-    "thorough": {
+    "best": {
         "features": "best",
         "augmentation": {"views": 8},
-        "unfreeze": {"stages": 2},
-        "fine_tune_phase": {"learning_rate": 3e-4, "epochs": 16, "patience": 100},
+        "unfreeze": {"stages": 2, "least_errors": 3},
+        "fine_tune_phase": {"learning_rate": 6e-4, "epochs": 8, "patience": 100},
     },
 }
-"""Where a preset differs from the defaults."""
+"""Where a preset differs from the defaults; `best` has other backbones as alternatives, too."""
+FORMER = {"thorough": "best"}
+"""Presets that were replaced, and by which."""
 
 
 class _Part(BaseModel):
@@ -118,12 +120,15 @@ class Unfreeze(_Part):
 class TrainingConfig(_Part):
     """All settings of a training."""
 
-    preset: PresetName | Literal["custom"] = "custom"
-    """The preset that the settings are based on."""
+    preset: PresetName | Literal["custom", "thorough"] = "custom"
+    """The preset that the settings are based on; `thorough` in runs of earlier versions."""
     start: str = Field("", pattern=r"^([0-9a-f]{64})?$")
     """SHA-256 of the weights of the model to continue from; empty for none."""
     backbone: str = backbones.DEFAULT
     """Name of the backbone."""
+    alternatives: tuple[str, ...] = ()
+    """Backbones that are cross-validated beside that one before the training, which takes the best
+    of all."""
     seed: int = Field(0, ge=0, le=2**31 - 1)
     """The same pictures, settings, seed and machine give the same report."""
     validation: float = Field(0.15, gt=0, le=0.5)
@@ -152,15 +157,23 @@ class TrainingConfig(_Part):
         if self.validation + self.test > 0.8:
             raise ValueError("validation and test together may take at most 0.8 of the pictures")
         try:
-            row = backbones.get(self.backbone)
+            rows = [backbones.get(name) for name in (self.backbone, *self.alternatives)]
         except UnknownModel as error:
             raise ValueError(str(error)) from error
-        if self.unfreeze.stages > len(row.stages) - 1:
-            raise ValueError(
-                f"{row.title} has {len(row.stages)} stages, so at most {len(row.stages) - 1} "
-                f"can be unfrozen, not {self.unfreeze.stages}"
-            )
+        for row in rows:
+            if self.unfreeze.stages > len(row.stages) - 1:
+                raise ValueError(
+                    f"{row.title} has {len(row.stages)} stages, so at most {len(row.stages) - 1} "
+                    f"can be unfrozen, not {self.unfreeze.stages}"
+                )
         return self
+
+    def candidates(self) -> tuple[Self, ...]:
+        """These settings with each of the backbones alone, the alternatives last."""
+        names = dict.fromkeys((self.backbone, *self.alternatives))
+        return tuple(
+            self.model_copy(update={"backbone": name, "alternatives": ()}) for name in names
+        )
 
     @property
     def head_views(self) -> int:
@@ -187,15 +200,20 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
     """The settings of a preset.
 
     Args:
-        name: `quick` trains the head only; `balanced` then trains the last two stages;
-            `thorough` renders more views and trains longer.
+        name: `quick` trains the head only; `balanced` then trains the last two stages; `best`
+            chooses among the backbones that need no download, renders more views and trains longer.
 
     Raises:
         BadConfig: no preset or no backbone of that name.
     """
+    name = FORMER.get(name, name)
     if name not in _PRESET_VALUES:
         raise BadConfig(f"Expected one of the presets {', '.join(PRESETS)}, found {name!r}.")
-    return parse({"preset": name, "backbone": backbone, "seed": seed, **_PRESET_VALUES[name]})
+    values = {"preset": name, "backbone": backbone, "seed": seed, **_PRESET_VALUES[name]}
+    if name == "best":
+        offline = (row.name for row in backbones.BACKBONES.values() if row.offline)
+        values["alternatives"] = tuple(other for other in offline if other != backbone)
+    return parse(values)
 
 
 def parse(values: object) -> TrainingConfig:

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from core.errors import BadDataset
 from core.evaluation import folds
 from core.evaluation import learning_curve as evaluation
+from core.evaluation.calibration import tempered_loss
 from core.evaluation.inflation import Inflation
 from core.evaluation.inflation import inflation as compare_splits
 from core.evaluation.learning_curve import LearningCurve
@@ -155,9 +156,14 @@ class CrossValidated:
     labels: np.ndarray
 
     @property
-    def error(self) -> float:
-        """Share of the pictures that are predicted wrongly."""
-        return float((self.probabilities.argmax(axis=1) != self.labels).mean())
+    def accuracy(self) -> float:
+        """Share of the pictures that are predicted correctly."""
+        return float((self.probabilities.argmax(axis=1) == self.labels).mean())
+
+    @property
+    def loss(self) -> float:
+        """Mean log loss at the best temperature."""
+        return tempered_loss(self.labels, self.probabilities.astype(np.float64))
 
 
 def cross_validate(

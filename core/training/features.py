@@ -13,6 +13,7 @@ import numpy as np
 from core import images
 from core.backbones import Backbone
 from core.dataset import Example
+from core.settings import Settings
 from core.system import threads
 from core.training.cache import EMBEDDING, FeatureArray, FeatureCache, view_keys
 from core.training.config import Augmentation
@@ -102,6 +103,7 @@ def extract(
     seed: int,
     crop: float,
     scale: images.Scale = images.AS_DECLARED,
+    limits: Settings,
     progress: Callable[[int, int], None],
 ) -> Features:
     """Pass each view that is not in the cache through the frozen layers, once.
@@ -115,6 +117,7 @@ def extract(
         progress: called with (pictures done, pictures in all); may raise `Cancelled`.
         crop: share of a picture's shorter edge that a view shows.
         scale: of pictures of more than 8 bits.
+        limits: of the host.
 
     Returns:
         Features in the order of the examples.
@@ -143,6 +146,7 @@ def extract(
                 seed,
                 crop,
                 scale,
+                limits=limits,
             )
         ]
         embeddings, cuts = engine.run(np.stack(rendered))
@@ -174,6 +178,8 @@ def render_views(
     seed: int,
     crop: float,
     scale: images.Scale = images.AS_DECLARED,
+    *,
+    limits: Settings,
 ) -> list[np.ndarray]:
     """Some views of a picture as a backbone sees them, (size, size, 3) uint8 each.
 
@@ -181,14 +187,15 @@ def render_views(
         source: the picture, or its path.
         sha256: of the picture; seeds its random views.
         numbers: of the views.
+        limits: of the host.
 
     Raises:
         BadImage: the picture cannot be read.
     """
     if list(numbers) == [0]:
-        return [images.decode_and_crop(source, backbone.size, crop, scale)]
+        return [images.decode_and_crop(source, backbone.size, crop, scale, limits=limits)]
     edge = math.ceil(backbone.size / crop)  # as in `images.decode_and_crop`
-    picture = images.decode(source, shorter_edge=edge, scale=scale)
+    picture = images.decode(source, limits=limits, shorter_edge=edge, scale=scale)
     return render(picture, backbone.size, crop, augmentation, f"{seed}/{sha256}", numbers)
 
 

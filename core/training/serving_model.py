@@ -35,7 +35,13 @@ def write(context: TrainingContext, tuner: Tuner, path: Path) -> None:
     base = context.network.serving_model()
     size, crop = context.backbone.size, context.config.crop
     views = (
-        images.decode_and_crop(context.pictures / example.path, size, crop, context.dataset.scale)
+        images.decode_and_crop(
+            context.pictures / example.path,
+            size,
+            crop,
+            context.dataset.scale,
+            limits=context.settings,
+        )
         for example in context.of("validation")[:PROBES]
     )
     put(tuner.trunk, tuner.retrained, base, views, path)

@@ -28,7 +28,8 @@ def configure(config: TrainingConfig, folder: Path) -> TrainingConfig:
     """
     saved, _ = storage.load(folder)
     values = config.model_dump()
-    values |= {"backbone": saved.backbone, "crop": saved.crop, "start": digest(folder)}
+    values |= {"backbone": saved.backbone, "alternatives": ()}
+    values |= {"crop": saved.crop, "start": digest(folder)}
     values["head"] |= {"hidden": saved.hidden}
     return parse(values)
 

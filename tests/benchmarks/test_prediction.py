@@ -8,6 +8,7 @@ import pytest
 from benchmarks import pictures, prediction
 from core import backbones, images
 from core.model.classifier import Classifier
+from core.settings import Settings
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ def test_the_parts_compute_the_same_prediction(photo, settings):
     content = photo.read_bytes()
     parts = prediction.bare(backbone, settings, content)
     np.testing.assert_array_equal(
-        np.asarray(parts["resize"]()), images.decode_and_crop(content, backbone.size, backbone.crop)
+        np.asarray(parts["resize"]()),
+        images.decode_and_crop(content, backbone.size, backbone.crop, limits=Settings()),
     )
     answer = classifier.answer(classifier.load(content))
     np.testing.assert_allclose(parts["run"]()[0], answer.probabilities, atol=1e-5)

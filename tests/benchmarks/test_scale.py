@@ -69,8 +69,9 @@ def test_generated_pictures_are_reproducible_and_evenly_distributed(tmp_path):
 
 def test_cuts_of_photographs_have_the_requested_size(tmp_path):
     from core import images
+    from core.settings import Settings
 
-    cuts = [images.decode(path) for path in pictures.photographs(tmp_path, 3)]
+    cuts = [images.decode(path, limits=Settings()) for path in pictures.photographs(tmp_path, 3)]
     assert {cut.shape for cut in cuts} == {(375, 500, 3)}
     assert not np.array_equal(cuts[0], cuts[2])
 

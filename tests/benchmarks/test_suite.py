@@ -52,7 +52,7 @@ def test_with_one_set_the_interval_is_over_seeds():
 def test_a_training_without_its_counterpart_is_left_out():
     found = [trial for trial in trials() if trial.dataset != "a" or trial.preset == "quick"]
     assert set(suite.difference(found, "balanced", "quick").sets) == {"b", "c"}
-    assert suite.difference(found, "thorough", "quick") is None
+    assert suite.difference(found, "best", "quick") is None
 
 
 def test_balanced_has_to_beat_quick_and_files_have_to_be_ready():

@@ -21,7 +21,7 @@ ODD = ("**bold** _i_", "<img src=x onerror=alert(1)>", "🐘 [link](x) $x^2$", "
 def test_a_cancelled_training_stops_and_says_so(page: Page, server: Server, tmp_path: Path) -> None:
     chromium.follow(page, "Train")
     chromium.upload(page, shapes_zip(tmp_path, per_class=24))
-    page.get_by_text("Thorough", exact=True).click(timeout=TRAINING)  # starts TensorFlow
+    page.get_by_text("Best", exact=True).click(timeout=TRAINING)  # starts TensorFlow
     chromium.settle(page)
     chromium.start_button(page).click()
     expect(page.get_by_text("so far")).to_be_visible(timeout=TRAINING)

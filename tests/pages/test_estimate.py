@@ -47,11 +47,11 @@ def test_time_memory_and_disk_follow_the_chosen_settings(visitor: Visitor, uploa
     visitor.open("train", upload=upload.id)
     quick = line(visitor)
     assert re.search(r"\d+ MB of memory and \d+ MB of disk", quick)
-    visitor.choose("Thorough", "thorough")
-    thorough = line(visitor)
-    assert thorough != quick
+    visitor.choose("Best", "best")
+    best = line(visitor)
+    assert best != quick
     visitor.fill("Views of each picture", 16)
-    assert line(visitor) != thorough
+    assert line(visitor) != best
 
 
 def test_the_time_is_called_a_guess_until_a_training_has_recorded_it(

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -10,10 +11,17 @@ from core.intake import samples
 from core.model.classifier import Classifier
 from core.runs import Run
 from core.settings import Settings
+from core.system import files
 from tests.core.trainings import Trained
-from tests.pages.visitor import Visitor, reading
+from tests.pages.visitor import SERVED, Visitor, reading
+from tests.shapes import encoded
 
 BROKEN = ("broken.jpg", b"no picture")
+
+
+def _twelve_bits() -> tuple[str, bytes]:
+    values = np.random.default_rng(0).integers(0, 4096, (64, 64)).astype(np.uint16)
+    return "microscope.png", encoded(Image.fromarray(values), "PNG")
 
 
 def _likeliest(content: bytes, settings: Settings, count: int = 3) -> list[str]:
@@ -67,13 +75,22 @@ def test_an_upload_gets_answers_the_likeliest_first(
 
 
 def test_a_nearly_black_picture_is_said_to_be_so(visitor: Visitor) -> None:
-    twelve_bits = np.random.default_rng(0).integers(0, 4096, (64, 64)).astype(np.uint16)
-    content = io.BytesIO()
-    Image.fromarray(twelve_bits).save(content, "PNG")
-    visitor.open().give(("microscope.png", content.getvalue()))
+    visitor.open().give(_twelve_bits())
     assert "nearly black" in visitor.reads()
     visitor.open().press("Cat")
     assert "nearly black" not in visitor.reads()
+
+
+def test_pictures_are_shown_with_the_scale_of_the_model(visitor: Visitor, run: Run) -> None:
+    model = run.model_folder / "model.json"
+    stored = json.loads(model.read_bytes()) | {"scale": {"undeclared": None, "gain": 16}}
+    model.write_text(json.dumps(stored), "utf-8")
+    listed = run.manifest().files | {"model/model.json": files.sha256(model)}
+    run.manifest.write(run.manifest().model_copy(update={"files": listed}))
+    visitor.open("predict", run=run.id).give(_twelve_bits(), _twelve_bits())
+    assert "nearly black" not in visitor.reads()
+    shown = [SERVED[each.url] for image in visitor.at.get("image") for each in image.proto.imgs]
+    assert [np.asarray(Image.open(io.BytesIO(each))).max() > 200 for each in shown] == [True] * 3
 
 
 def test_a_camera_picture_is_classified(

@@ -62,10 +62,10 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
 def test_a_preset_is_used_unchanged(
     visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
 ) -> None:
-    visitor.open("train", upload=upload.id).choose("Thorough", "thorough")
+    visitor.open("train", upload=upload.id).choose("Best", "best")
     visitor.fill("Name of the run", "Of May").press("Start training")
     run = begun(visitor)
-    assert run.config() == config.preset("thorough")
+    assert run.config() == config.preset("best")
     assert run.annotations().name == "Of May"
 
 

@@ -4,9 +4,11 @@ import io
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from core import intake
+from core import images, intake
 from core.dataset import Dataset
 from core.errors import BadDataset
 from core.intake import choices, uploads
@@ -18,6 +20,11 @@ from tests.shapes import draw, encoded, shapes_zip
 
 def picture(label: int, number: int) -> bytes:
     return encoded(draw(label, size=64, seed=1000 * label + number))
+
+
+def of_12_bits(label: int, number: int) -> bytes:
+    grey = np.asarray(draw(label, size=64, seed=1000 * label + number).convert("L"), np.uint16)
+    return encoded(Image.fromarray(16 * grey), "PNG")
 
 
 def packed(**classes: int) -> bytes:
@@ -48,12 +55,16 @@ def test_an_upload_of_one_class_gets_a_second_one_and_pictures_are_moved(
     assert "Start training" not in visitor.buttons()
 
     visitor.fill("To the class", "tulip")
-    visitor.give(*((f"{number}.png", picture(1, number)) for number in range(4)))
+    visitor.give(*((f"{number}.png", of_12_bits(1, number)) for number in range(4)))
     visitor.until(lambda: "2 classes · 9 pictures" in visitor.reads())
     assert "Add 4 pictures to tulip: done." in visitor.reads()
     assert "Start training" in visitor.buttons()
 
-    names = [example.name for example in resolved(visitor, host).examples]
+    examples = resolved(visitor, host).examples
+    folder = uploads.get(host, visitor.at.query_params["upload"]).path
+    added = images.decode(intake.thumbnail(folder, examples[-1]), limits=host)
+    assert added.max() < 25, "not stretched, as the pictures before them are not"
+    names = [example.name for example in examples]
     moved = next(box for box in visitor.at.checkbox if box.key.endswith(names[0]))
     moved.check()
     visitor.see().fill("Move the chosen pictures to", "tulip").press("Move 1 picture")

@@ -12,7 +12,7 @@ import streamlit as st
 from core import images
 from core.errors import TuskerError
 from core.labelling import LEFT_OUT, Labels, Learned
-from ui import state, text, widgets
+from ui import resources, state, text, widgets
 
 UNDO, SKIP, LEAVE_OUT, SPLIT = "u", "s", "x", "p"
 KEYS = string.digits[1:] + "".join(sorted({*string.ascii_lowercase} - {*"cr", *"usxp"}))
@@ -31,7 +31,12 @@ def show(labels: Labels, left: Sequence[int], learned: Learned | None = None) ->
     shown, asked = st.columns([2, 3])
     with shown:
         try:
-            pixels = images.decode(labels.pile.path(picture), shorter_edge=EDGE)
+            pixels = images.decode(
+                labels.pile.path(picture),
+                limits=resources.settings(),
+                shorter_edge=EDGE,
+                scale=labels.pile.scale,
+            )
             st.image(
                 pixels, width=min(EDGE, EDGE * pixels.shape[1] // pixels.shape[0]), alt=example.name
             )

@@ -52,7 +52,7 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
     # The bars come first where the columns stand below each other.
     left, right = st.columns([3, 2], gap="medium")
     best = predictions[0]
-    shown = preview(picture.content)
+    shown = preview(picture.content, classifier.scale)
     right.image(shown, width="stretch", alt=f"{picture.name}: {best.label}")
     with left:
         verdict = classifier.verdict(answer)
@@ -125,7 +125,9 @@ def _grid(
                     st.caption(f":material/broken_image: {text.plain(answer, 400)}")
                 else:
                     st.image(
-                        preview(picture.content, square=True), width="stretch", alt=picture.name
+                        preview(picture.content, classifier.scale, square=True),
+                        width="stretch",
+                        alt=picture.name,
                     )
                 st.button(
                     text.plain(_summary(answer, classifier), 40),

@@ -11,6 +11,7 @@ from core import backbones, images, runs
 from core.archive import sources
 from core.errors import TuskerError
 from core.evaluation import browsing
+from core.images import AS_DECLARED, Scale
 from core.intake import samples
 from core.intake.samples import Sample
 from core.settings import Settings
@@ -111,17 +112,21 @@ def offer_samples(settings: Settings, model: str) -> None:
     st.caption("Test pictures, which the model has not learned from." if own else samples.CREDIT)
 
 
-@st.cache_data(scope="session", max_entries=64, show_spinner=False)
-def preview(content: bytes, *, square: bool = False) -> bytes:
+@st.cache_data(scope="session", max_entries=64, show_spinner=False, hash_funcs={Scale: repr})
+def preview(content: bytes, scale: Scale = AS_DECLARED, *, square: bool = False) -> bytes:
     """A picture as the screen can show it, whatever its format.
+
+    Args:
+        scale: of pictures of more than 8 bits, that of the model.
 
     Returns:
         JPEG of at most 640 pixels, or the centre square of 240.
     """
-    picture = images.decode(content, shorter_edge=240 if square else 640)
+    edge = 240 if square else 640
+    picture = images.decode(content, limits=resources.settings(), shorter_edge=edge, scale=scale)
     if square:
-        return images.thumbnail(images.crop_and_resize(picture, 240), edge=240)
-    return images.thumbnail(picture, edge=640)
+        return images.thumbnail(images.crop_and_resize(picture, edge), edge=edge)
+    return images.thumbnail(picture, edge=edge)
 
 
 def _other_samples(offered: tuple[Sample, ...]) -> None:

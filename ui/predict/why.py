@@ -41,7 +41,8 @@ def offer(model: str, picture: Picture, shown: bytes, predictions: Sequence[Pred
                 "feature map and its answer."
             )
             return
-        _explain(resources.classifier(model).crop, picture, images.decode(shown), predictions, maps)
+        pixels = images.decode(shown, limits=resources.settings())
+        _explain(resources.classifier(model).crop, picture, pixels, predictions, maps)
 
 
 def _explain(

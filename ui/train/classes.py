@@ -134,6 +134,7 @@ def _take(
             settings,
             by=state.mark(settings),
             one_class=bool(label),
+            scale=intake.load(upload.path).dataset.scale,
         )
         made = choices.read(upload.path)
         arriving = {"arriving": more.id, "arriving_class": label}

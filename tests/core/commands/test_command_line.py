@@ -341,7 +341,7 @@ def test_a_run_is_scored_on_other_pictures_of_its_classes(
 def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
     command: Command, trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
 ) -> None:
-    run = (done := trained("thorough")).run
+    run = (done := trained("best")).run
     bundle = tmp_path / "bundle.zip"
     bundle.write_bytes(packing.pack(run, done.settings))
     path = done.pictures / run.dataset().of("train")[0].path
@@ -361,7 +361,7 @@ def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
 def test_a_training_goes_on_from_a_bundle(
     command: Command, trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
 ) -> None:
-    done = trained("thorough")
+    done = trained("best")
     bundle = tmp_path / "bundle.zip"
     bundle.write_bytes(packing.pack(done.run, done.settings))
     answer = command("train", some_zip, "--from", bundle, "--out", tmp_path / "run")
@@ -456,7 +456,7 @@ def test_every_preset_is_foreseen_in_a_sentence_or_as_json(
     answer = command("estimate", some_zip)
     assert answer.returncode == 0, answer.stderr
     names = [line.partition(": About ")[0] for line in answer.stdout.splitlines()]
-    assert names == ["Quick", "Balanced", "Thorough"]
+    assert names == ["Quick", "Balanced", "Best"]
 
     answer = command("estimate", some_zip, "--preset", "balanced", "--json")
     assert answer.returncode == 0, answer.stderr
@@ -506,7 +506,7 @@ def test_a_leak_is_said_and_changes_the_headline(
         (("x" * 300,), "found nothing there."),
         (("README.md",), "This is not a zip."),
         (("docs/decisions",), "No readable pictures in decisions."),
-        (("{zip}", "--preset", "fast"), "presets quick, balanced, thorough"),
+        (("{zip}", "--preset", "fast"), "presets quick, balanced, best"),
         (("{zip}", "--backbone", "resnet51"), "resnet51"),
         (("{zip}", "--seed", "-1"), "--seed"),
         (("{zip}", "--seed", "99999999999"), "seed"),

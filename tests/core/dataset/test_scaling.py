@@ -38,9 +38,9 @@ def test_brightness_keeps_its_meaning_in_files_that_declare_no_range(kind, tmp_p
     assert found.dataset.scale == Scale(undeclared=(0, 65_535))
     for example, top in zip(found.dataset.examples, tops, strict=True):
         path = intake.pictures(tmp_path / "intake") / example.path
-        brightest = int(images.decode(path, scale=found.dataset.scale).max())
+        brightest = int(images.decode(path, scale=found.dataset.scale, limits=Settings()).max())
         assert brightest == round(top / 257)
-        thumbnail = images.decode(intake.thumbnail(tmp_path / "intake", example))
+        thumbnail = images.decode(intake.thumbnail(tmp_path / "intake", example), limits=Settings())
         assert abs(int(thumbnail.max()) - brightest) < 12
 
 
@@ -64,7 +64,7 @@ def test_nearly_black_pictures_of_12_bits_are_stretched_by_16_with_a_warning(tmp
     assert " 16." in finding.sentence
     assert "black" not in {f.code for f in found.findings}
     path = intake.pictures(tmp_path / "intake") / found.dataset.examples[0].path
-    assert images.decode(path, scale=found.dataset.scale).max() == 255
+    assert images.decode(path, scale=found.dataset.scale, limits=Settings()).max() == 255
     plain = intake.apply_remedies(tmp_path / "intake", [finding.remedy], Settings())
     assert plain.dataset.scale == AS_DECLARED
     assert "stretched" not in {f.code for f in plain.findings}

@@ -62,7 +62,7 @@ def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_
     cancel(waiting, host)
     assert waiting.recorded().state is State.CANCELLED
     cancel(running, host)
-    assert at_work.until(lambda: scheduling.status(running, host).state.ended) < 10
+    at_work.until(lambda: scheduling.status(running, host).state.ended, within=10)
     assert running.recorded().state is State.CANCELLED
     at_work.until(lambda: not at_work.processes(host))
 
@@ -83,9 +83,12 @@ def test_a_job_whose_node_dies_begins_again_on_another_and_ends_with_the_same_re
     undisturbed = at_work.training(host, tmp_path / "pictures", **how)
     at_work.ended(undisturbed.job, host, within=PATIENCE)
     assert undisturbed.report() == run.report()
-    assert not any(isinstance(e, Note) and "again" in e.sentence for e in undisturbed.events())
+    assert not any(
+        isinstance(e, Note) and "begins again" in e.sentence for e in undisturbed.events()
+    )
 
 
+@pytest.mark.timeout(1500)
 def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
     host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
@@ -93,20 +96,20 @@ def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
     how = FINE_TUNED | {"fine_tune_phase": long, "unfreeze": {"stages": 2}, "batch_size": 1}
     doomed = ray_head.add_node(num_cpus=1)
     run = at_work.training(host, tmp_path / "pictures", **how)
-    at_work.until(run.job.checkpoint.is_file, within=PATIENCE)
+    at_work.until(run.job.checkpoint.is_file, within=3 * PATIENCE)
     ray_head.remove_node(doomed, allow_graceful=False)
     ray_head.add_node(num_cpus=1)
-    status = at_work.ended(run.job, host, within=PATIENCE)
+    status = at_work.ended(run.job, host, within=3 * PATIENCE)
     assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
     assert at_work.said(run.job, "begins again on another")
     assert at_work.said(run.job, "Fine-tuning resumes after epoch")
     tuned = [epoch.epoch for epoch in run.epochs() if epoch.phase == "fine-tune"]
-    assert tuned == [*range(1, len(tuned) + 1)]
+    assert tuned == [*range(301)]
     assert not run.job.checkpoint.exists()
     assert run.job.earlier_seconds > 3
 
     undisturbed = at_work.training(host, tmp_path / "pictures", **how)
-    at_work.ended(undisturbed.job, host, within=PATIENCE)
+    at_work.ended(undisturbed.job, host, within=3 * PATIENCE)
     assert not at_work.said(undisturbed.job, "resumes after epoch")
     assert undisturbed.report() == run.report()
 

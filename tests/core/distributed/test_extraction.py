@@ -245,6 +245,7 @@ def _extract(
         cache,
         seed=context.config.seed,
         crop=context.config.crop,
+        limits=context.settings,
         progress=lambda _done, _total: None,
     )
 

@@ -15,7 +15,7 @@ from core.training.config import TrainingConfig, parse
 from tests.core.trainings import Taken
 
 LITE = backbones.get("efficientnet-lite0")
-QUICK, BALANCED, THOROUGH = map(training_config.preset, training_config.PRESETS)
+QUICK, BALANCED, BEST = map(training_config.preset, training_config.PRESETS)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_more_thorough_preset_takes_longer_and_needs_more(
     pictures: Dataset, settings: Settings
 ) -> None:
     quick, balanced, thorough = (
-        estimate.estimate(pictures, config, settings) for config in (QUICK, BALANCED, THOROUGH)
+        estimate.estimate(pictures, config, settings) for config in (QUICK, BALANCED, BEST)
     )
     assert 2 * quick.scored < 2 * balanced.scored < thorough.scored
     assert quick.memory < balanced.memory

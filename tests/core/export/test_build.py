@@ -14,6 +14,7 @@ from core.export import build, onnx_file, verify
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, named
 from core.jobs.events import Note, Step
 from core.model import storage
+from core.settings import Settings
 from core.system import capacity, files
 from tests.shapes import draw, encoded
 
@@ -126,7 +127,9 @@ def test_pictures_that_take_more_than_pillow_are_verified_on_their_pixels(traine
     known = build.held_out(done.run, done.pictures, done.settings)
     strange = tmp_path / "strange.heic"
     strange.write_bytes(b"not for Pillow")
-    mixed = verify.HeldOut((strange, *known.paths[1:]), known.labels, known.probabilities)
+    mixed = verify.HeldOut(
+        (strange, *known.paths[1:]), known.labels, known.probabilities, Settings()
+    )
     saved, _ = storage.load(done.run.model_folder)
     form = FORMATS[0]
     counted = []
@@ -147,13 +150,14 @@ def test_pictures_that_take_more_than_pillow_are_verified_on_their_pixels(traine
             (tmp_path / "cut.png", *known.paths[:count_whole]),
             np.concatenate([[said.argmax()], known.labels[:count_whole]]),
             np.concatenate([said, known.probabilities[:count_whole]]),
+            Settings(),
         )
         (found,) = verify.verify(made, saved, part, count)
         assert found.passed
         assert found.unopened == ("PNG",)
         assert found.difference <= verify.TOLERANCE
         assert "PNG" in found.reservation
-    only = verify.HeldOut((strange,), known.labels[:1], known.probabilities[:1])
+    only = verify.HeldOut((strange,), known.labels[:1], known.probabilities[:1], Settings())
     (found,) = verify.verify(made, saved, only, count)
     assert "could not be verified" in found.reason
 

@@ -18,6 +18,7 @@ from core.images import AS_DECLARED, Scale
 from core.model import storage
 from core.model.decision import Decision, Verdict
 from core.model.storage import ModelFile
+from core.settings import Settings
 from tests.core.profiles import WIDE
 from tests.shapes import draw, encoded
 
@@ -173,7 +174,7 @@ def test_programs_read_what_the_app_reads_with_the_same_scaling(kind, tmp_path):
     for scale in (Scale(undeclared=(-5, 90_000), gain=2), AS_DECLARED):
         saved = SAVED.model_copy(update={"scale": scale})
         exec(compile(programs.prediction(FORMATS[0], saved), name, "exec"), program)
-        view = images.decode_and_crop(path, SAVED.size, SAVED.crop, scale)
+        view = images.decode_and_crop(path, SAVED.size, SAVED.crop, scale, limits=Settings())
         np.testing.assert_array_equal(program["load"](path), view)
     expected = images.crop_and_resize(np.asarray(drawn), SAVED.size, SAVED.crop)
     same = kind not in ("TIFF of any integers", "TIFF a little over 255") and "wide" not in kind

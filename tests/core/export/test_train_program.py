@@ -105,7 +105,7 @@ def assert_holds_what_it_uses(program, preset, backbone):
     assert ("def fine_tune" in program) == (preset != "quick")
     assert ("RandomFlip" in program) == (preset != "quick")
     assert ("import tensorflow" in program) == (preset != "quick")
-    assert ("RandomRotation" in program) == (preset == "thorough")
+    assert ("RandomRotation" in program) == (preset == "best")
     assert "label_smoothing" not in program
     row = backbones.get(backbone)
     assert ("keras.applications" in program) == (row.recipe.family == "applications")
@@ -136,7 +136,7 @@ def test_only_the_augmentation_that_is_on_is_there(kept):
     [
         {"preset": "quick", "head": {"hidden": (16, 8)}, "augmentation": {"views": 3}},
         {"preset": "quick", "head": {"dropout": 0}, "class_weights": False},
-        {"preset": "thorough", "backbone": "inceptionv3", "head": {"hidden": (64,)}},
+        {"preset": "best", "backbone": "inceptionv3", "head": {"hidden": (64,)}},
         {"augmentation": {"views": 1}},
         {"unfreeze": {"stages": 0, "layers": 2}, "label_smoothing": 0.1},
         {"fine_tune_phase": {"optimizer": "adamw", "weight_decay": 1e-5}, "crop": 0.8125},
@@ -274,7 +274,7 @@ def shapes_on_disk(folder, per_class=14):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["quick", "thorough"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(trained, tmp_path, preset):
     done = trained(preset)
     folder = unpacked(done, tmp_path / "bundle")

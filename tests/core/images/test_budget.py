@@ -86,7 +86,7 @@ def test_a_part_that_is_larger_than_the_picture_is_refused_without_memory_for_it
     watcher.start()
     try:
         with pytest.raises(BadImage):
-            images.decode(content)
+            images.decode(content, limits=Settings())
     finally:
         over.set()
         watcher.join()
@@ -97,7 +97,7 @@ def test_a_part_that_is_larger_than_the_picture_is_refused_without_memory_for_it
 def test_other_pictures_of_a_multi_picture_file_are_not_decoded() -> None:
     other = Image.new("RGB", (64, 64))
     content = saved("MPO", save_all=True, append_images=[other])
-    assert images.decode(larger_jpeg(content)).shape == (64, 64, 3)
+    assert images.decode(larger_jpeg(content), limits=Settings()).shape == (64, 64, 3)
 
 
 def test_a_picture_waits_for_others_and_is_refused_if_they_take_too_long(
@@ -109,9 +109,11 @@ def test_a_picture_waits_for_others_and_is_refused_if_they_take_too_long(
     content = saved("PNG")
     result: list[int] = []
     with shared.hold(8_500):
-        images.decode(content)  # 4,096 pixels fit beside 8,500
+        images.decode(content, limits=Settings())  # 4,096 pixels fit beside 8,500
         with shared.hold(4_400):
-            waiting = threading.Thread(target=lambda: result.append(images.decode(content).size))
+            waiting = threading.Thread(
+                target=lambda: result.append(images.decode(content, limits=Settings()).size)
+            )
             waiting.start()
             waiting.join(0.2)
             assert not result
@@ -119,7 +121,7 @@ def test_a_picture_waits_for_others_and_is_refused_if_they_take_too_long(
         assert result == [64 * 64 * 3]
         monkeypatch.setattr(budget, "PATIENCE_SECONDS", 0.05)
         with shared.hold(4_400), pytest.raises(NotEnoughResources, match="busy"):
-            images.decode(content)
+            images.decode(content, limits=Settings())
     with shared.hold(1):
         pass
     with shared.hold(1_000_000):

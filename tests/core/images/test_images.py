@@ -6,6 +6,7 @@ import sys
 import textwrap
 import warnings
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,10 @@ from core.errors import BadImage
 from core.images import decoding
 from core.settings import Settings
 from tests.core.profiles import SRGB, WIDE
+
+decode = partial(images.decode, limits=Settings())
+decode_and_crop = partial(images.decode_and_crop, limits=Settings())
+decode_with_info = partial(images.decode_with_info, limits=Settings())
 
 heif = pytest.mark.skipif("HEIF" not in decoding.FORMATS, reason="pillow-heif is not installed")
 
@@ -56,7 +61,7 @@ def close(a: np.ndarray, b: np.ndarray, by: float) -> bool:
     ],
 )
 def test_all_listed_formats_are_read(kind, options, by):
-    result = images.decode_with_info(saved(scene(), kind, **options))
+    result = decode_with_info(saved(scene(), kind, **options))
     assert close(result.pixels, np.asarray(scene()), by)
     assert (result.format, result.width, result.height) == (kind, 96, 64)
 
@@ -65,13 +70,13 @@ def test_all_listed_formats_are_read(kind, options, by):
 def test_other_formats_are_refused(kind):
     picture = scene().resize((64, 64))
     with pytest.raises(BadImage, match="expected JPEG"):
-        images.decode(saved(picture, kind))
+        decode(saved(picture, kind))
 
 
 def test_the_format_is_detected_by_content(tmp_path):
     path = tmp_path / "picture.txt.gif"
     path.write_bytes(saved(scene(), "PNG"))
-    assert images.decode_with_info(path).format == "PNG"
+    assert decode_with_info(path).format == "PNG"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
@@ -91,7 +96,7 @@ def test_the_exif_orientation_is_applied(turn, kind):
         8: Image.Transpose.ROTATE_90,
     }
     expected = stored.transpose(upright[turn]) if turn > 1 else stored
-    result = images.decode_with_info(content)
+    result = decode_with_info(content)
     assert close(result.pixels, np.asarray(expected), 4)
     assert (result.width, result.height) == expected.size
 
@@ -102,40 +107,38 @@ def test_a_file_without_its_end_is_read_if_nearly_all_of_the_picture_is_there(ki
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, kind)
     content = buffer.getvalue()
-    whole = images.decode_with_info(content)
+    whole = decode_with_info(content)
     assert not whole.cut_short
-    without_end = images.decode_with_info(content[: -2 if kind == "JPEG" else -12])
+    without_end = decode_with_info(content[: -2 if kind == "JPEG" else -12])
     np.testing.assert_array_equal(without_end.pixels, whole.pixels)
-    most = images.decode_with_info(content[: int(0.97 * len(content))])
+    most = decode_with_info(content[: int(0.97 * len(content))])
     assert most.cut_short
     np.testing.assert_array_equal(most.pixels[:370], whole.pixels[:370])
     with pytest.raises(BadImage, match="incomplete"):
-        images.decode(content[: int(0.9 * len(content))])
+        decode(content[: int(0.9 * len(content))])
 
 
 def test_cmyk_palettes_and_grey_are_converted_to_rgb():
-    assert close(
-        images.decode(saved(scene().convert("CMYK"), "JPEG", quality=95)), np.asarray(scene()), 4
-    )
-    assert close(images.decode(saved(scene().quantize(256), "PNG")), np.asarray(scene()), 14)
-    grey = images.decode(saved(scene().convert("L"), "PNG"))
+    assert close(decode(saved(scene().convert("CMYK"), "JPEG", quality=95)), np.asarray(scene()), 4)
+    assert close(decode(saved(scene().quantize(256), "PNG")), np.asarray(scene()), 14)
+    grey = decode(saved(scene().convert("L"), "PNG"))
     assert np.array_equal(grey[..., 0], np.asarray(scene().convert("L")))
     assert np.array_equal(grey[..., 0], grey[..., 2])
-    black_white = images.decode(saved(scene().convert("1"), "PNG"))
+    black_white = decode(saved(scene().convert("1"), "PNG"))
     assert set(np.unique(black_white)) == {0, 255}
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_16_bits_are_scaled(kind):
     ramp = np.linspace(0, 65_535, 256 * 8).astype(np.uint16).reshape(8, 256)
-    result = images.decode(saved(Image.fromarray(ramp), kind))[..., 1]
+    result = decode(saved(Image.fromarray(ramp), kind))[..., 1]
     assert np.abs(result - ramp / 257).max() <= 0.51
 
 
 def test_numbers_of_32_bits_keep_their_range():
     for values in (np.linspace(0, 1, 300), np.linspace(0, 255, 300), np.linspace(-7, 4000, 300)):
         picture = Image.fromarray(values.astype(np.float32).reshape(10, 30))
-        result = images.decode(saved(picture, "TIFF"))[..., 0].ravel()
+        result = decode(saved(picture, "TIFF"))[..., 0].ravel()
         assert (result.min(), result.max()) == (0, 255)
         assert (np.diff(result.astype(int)) >= 0).all()
 
@@ -143,17 +146,17 @@ def test_numbers_of_32_bits_keep_their_range():
 def test_numbers_that_are_not_finite_are_refused():
     picture = Image.fromarray(np.full((8, 8), np.nan, np.float32))
     with pytest.raises(BadImage, match="finite"):
-        images.decode(saved(picture, "TIFF"))
+        decode(saved(picture, "TIFF"))
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 def test_transparency_is_blended_with_white(mode):
     clear = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
     clear.paste((0, 0, 0, 255), (0, 0, 4, 8))
-    result = images.decode(saved(clear.convert(mode), "PNG"))
+    result = decode(saved(clear.convert(mode), "PNG"))
     assert (result[:, :4] == 0).all()
     assert (result[:, 4:] == 255).all()
-    half = images.decode(saved(Image.new("RGBA", (2, 2), (200, 0, 0, 128)), "PNG"))
+    half = decode(saved(Image.new("RGBA", (2, 2), (200, 0, 0, 128)), "PNG"))
     assert half[0, 0].tolist() == [227, 127, 127]
 
 
@@ -161,7 +164,7 @@ def test_transparency_is_blended_with_white(mode):
 def test_animations_give_their_first_frame(kind):
     red, blue = Image.new("RGB", (16, 16), "red"), Image.new("RGB", (16, 16), "blue")
     options = {"lossless": True} if kind == "WEBP" else {}
-    result = images.decode(saved(red, kind, save_all=True, append_images=[blue], **options))
+    result = decode(saved(red, kind, save_all=True, append_images=[blue], **options))
     assert result[8, 8].tolist() == [255, 0, 0]
 
 
@@ -173,15 +176,15 @@ def test_truncated_pictures_are_refused(kind):
     content = saved(noise, kind)
     for part in (0.02, 0.3, 0.7):
         with pytest.raises(BadImage):
-            images.decode(content[: int(part * len(content))])
+            decode(content[: int(part * len(content))])
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
 
 
 def test_an_empty_or_missing_file_is_refused(tmp_path):
     with pytest.raises(BadImage, match="Empty"):
-        images.decode(b"")
+        decode(b"")
     with pytest.raises(BadImage, match="No picture"):
-        images.decode(tmp_path / "gone.jpg")
+        decode(tmp_path / "gone.jpg")
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -200,15 +203,15 @@ def test_too_many_pixels_are_refused_from_the_header(size):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(BadImage, match="pixels"):
-            images.decode(png_header(*size))
+            decode(png_header(*size))
 
 
 def test_the_limits_are_the_settings():
     small = Settings(picture_pixels=2_000)
     with pytest.raises(BadImage, match="TUSKER_PICTURE_PIXELS"):
-        images.decode(saved(scene(), "PNG"), limits=small)
+        decode(saved(scene(), "PNG"), limits=small)
     with pytest.raises(BadImage, match="TUSKER_PICTURE_MEGABYTES"):
-        images.decode(b"\xff\xd8" + bytes(1 << 20), limits=Settings(picture_megabytes=1))
+        decode(b"\xff\xd8" + bytes(1 << 20), limits=Settings(picture_megabytes=1))
 
 
 def jpeg_of_many_scans() -> bytes:
@@ -246,7 +249,7 @@ def jpeg_of_large_tags() -> bytes:
 )
 def test_headers_that_would_take_much_time_or_memory_are_refused(content, words):
     with pytest.raises(BadImage, match=words):
-        images.decode(content)
+        decode(content)
 
 
 def with_declared_size(content: bytes, width: int, height: int) -> bytes:
@@ -259,14 +262,14 @@ def with_declared_size(content: bytes, width: int, height: int) -> bytes:
 def test_a_frame_larger_than_declared_is_refused_before_it_is_decoded(kind):
     content = saved(scene(640, 480), kind)
     with pytest.raises(BadImage, match="declares 320 × 240 pixels and holds 640 × 480"):
-        images.decode(with_declared_size(content, 320, 240))
+        decode(with_declared_size(content, 320, 240))
 
 
 @pytest.mark.parametrize("kind", ["AVIF", pytest.param("HEIF", marks=heif)])
 def test_a_frame_beyond_the_pixel_limit_is_refused_whatever_is_declared(kind):
     content = with_declared_size(saved(scene(640, 480), kind), 100, 100)
     with pytest.raises(BadImage, match="TUSKER_PICTURE_PIXELS"):
-        images.decode(content, limits=Settings(picture_pixels=200_000))
+        decode(content, limits=Settings(picture_pixels=200_000))
 
 
 def avif_box(kind: bytes, content: bytes) -> bytes:
@@ -286,12 +289,12 @@ def avif_box(kind: bytes, content: bytes) -> bytes:
 def test_an_avif_of_endless_blocks_is_refused(inside):
     head = avif_box(b"ftyp", b"avif\0\0\0\0avifmif1")
     with pytest.raises(BadImage, match="too many blocks"):
-        images.decode(head + avif_box(b"meta", bytes(4) + inside))
+        decode(head + avif_box(b"meta", bytes(4) + inside))
 
 
 def test_the_longer_edge_is_limited():
     with pytest.raises(BadImage, match="65,535 pixels wide"):
-        images.decode(png_header(1, 70_000))
+        decode(png_header(1, 70_000))
 
 
 def test_a_jpeg_of_many_photoshop_resources_is_refused():
@@ -299,20 +302,20 @@ def test_a_jpeg_of_many_photoshop_resources_is_refused():
     segment = b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
     plain = saved(scene(), "JPEG")
     with pytest.raises(BadImage, match="Photoshop resources"):
-        images.decode(plain[:2] + segment * 10 + plain[2:])
+        decode(plain[:2] + segment * 10 + plain[2:])
 
 
 def test_a_jpeg_of_up_to_four_times_the_pixel_limit_is_read_at_half_its_size():
     picture = scene(800, 600)
     content = saved(picture, "JPEG", quality=95)
-    result = images.decode_with_info(content, limits=Settings(picture_pixels=200_000))
+    result = decode_with_info(content, limits=Settings(picture_pixels=200_000))
     assert (result.width, result.height) == (800, 600)
     half = picture.resize((400, 300), Image.Resampling.BOX)
     assert close(result.pixels, np.asarray(half), 3)
     with pytest.raises(BadImage, match="TUSKER_PICTURE_PIXELS"):
-        images.decode(content, limits=Settings(picture_pixels=100_000))
+        decode(content, limits=Settings(picture_pixels=100_000))
     with pytest.raises(BadImage, match="TUSKER_PICTURE_PIXELS"):
-        images.decode(saved(picture, "PNG"), limits=Settings(picture_pixels=200_000))
+        decode(saved(picture, "PNG"), limits=Settings(picture_pixels=200_000))
 
 
 @pytest.mark.parametrize(
@@ -332,7 +335,7 @@ def test_a_jpeg_of_up_to_four_times_the_pixel_limit_is_read_at_half_its_size():
 )
 def test_files_of_other_formats_are_refused_by_name(content, name):
     with pytest.raises(BadImage, match=name):
-        images.decode(content)
+        decode(content)
 
 
 def test_a_colour_map_in_8_bits_is_taken_for_what_it_is():
@@ -341,7 +344,7 @@ def test_a_colour_map_in_8_bits_is_taken_for_what_it_is():
     eight_bits = np.zeros((3, 256), int)
     eight_bits[:, :64] = colours.T
     content = saved(palette, "TIFF", tiffinfo={320: tuple(eight_bits.ravel().tolist())})
-    assert close(images.decode(content), np.asarray(palette.convert("RGB")), 0)
+    assert close(decode(content), np.asarray(palette.convert("RGB")), 0)
 
 
 def test_a_bitmap_whose_alpha_is_unused_is_opaque():
@@ -351,13 +354,13 @@ def test_a_bitmap_whose_alpha_is_unused_is_opaque():
     header += struct.pack("<IiiHHIIiiII", 124, 96, 64, 1, 32, 3, 0, 2835, 2835, 0, 0)
     header += struct.pack("<4I", 0x00FF0000, 0x0000FF00, 0x000000FF, 0xFF000000) + bytes(68)
     blue_first = np.asarray(picture)[::-1, :, [2, 1, 0, 3]].tobytes()
-    assert close(images.decode(header + blue_first), np.asarray(scene()), 0)
+    assert close(decode(header + blue_first), np.asarray(scene()), 0)
 
 
 def test_numbers_a_little_beyond_white_are_white():
     for white in (1.0, 255.0):
         values = np.linspace(0, 1.002 * white, 300).astype(np.float32).reshape(10, 30)
-        result = images.decode(saved(Image.fromarray(values), "TIFF"))[..., 0]
+        result = decode(saved(Image.fromarray(values), "TIFF"))[..., 0]
         assert np.abs(result / 255 - values / white).max() < 0.005
 
 
@@ -365,28 +368,28 @@ def test_dark_pictures_of_16_bits_stay_dark_in_every_format():
     ramp = np.linspace(0, 255, 256).astype(np.uint16).reshape(8, 32)
     pgm = b"P5 32 8 65535\n" + ramp.astype(">u2").tobytes()
     for content in (pgm, saved(Image.fromarray(ramp), "PNG"), saved(Image.fromarray(ramp), "TIFF")):
-        assert images.decode(content).max() == 1
+        assert decode(content).max() == 1
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF"])
 def test_colours_of_a_wide_profile_are_converted(kind):
     muted = Image.new("RGB", (64, 64), (210, 110, 80))
     plain, wide = (
-        images.decode(saved(muted, kind, **profile)).mean((0, 1))
+        decode(saved(muted, kind, **profile)).mean((0, 1))
         for profile in ({}, {"icc_profile": WIDE})
     )
     # Display P3 (210, 110, 80) in sRGB, from the matrices of CSS Color 4.
     assert np.abs(wide - (226, 103, 70)).max() < 4
     assert np.abs(plain - (210, 110, 80)).max() < 4
-    assert np.abs(images.decode_and_crop(saved(muted, kind, icc_profile=WIDE), 8) - wide).max() < 4
+    assert np.abs(decode_and_crop(saved(muted, kind, icc_profile=WIDE), 8) - wide).max() < 4
 
 
 @pytest.mark.parametrize("profile", [SRGB, WIDE[:200], b"no profile"])
 def test_profiles_that_say_nothing_are_ignored(profile):
     content = saved(scene(), "PNG", icc_profile=profile)
-    np.testing.assert_array_equal(images.decode(content), np.asarray(scene()))
+    np.testing.assert_array_equal(decode(content), np.asarray(scene()))
     grey = saved(scene().convert("L"), "PNG", icc_profile=WIDE)  # of another mode
-    np.testing.assert_array_equal(images.decode(grey)[..., 0], np.asarray(scene().convert("L")))
+    np.testing.assert_array_equal(decode(grey)[..., 0], np.asarray(scene().convert("L")))
 
 
 def photograph(width: int, height: int) -> Image.Image:
@@ -429,8 +432,8 @@ def test_load_is_decode_and_fit(tmp_path, mode, turn):
     kind = "TIFF" if mode == "CMYK" else "PNG"
     path = tmp_path / "a"
     path.write_bytes(saved(photograph(500, 375).convert(mode), kind, exif=exif))
-    expected = images.crop_and_resize(images.decode(path), 224, 0.875)
-    result = images.decode_and_crop(path, 224, 0.875)
+    expected = images.crop_and_resize(decode(path), 224, 0.875)
+    result = decode_and_crop(path, 224, 0.875)
     np.testing.assert_array_equal(result, expected)
     assert result.shape == (224, 224, 3)
     assert result.dtype == np.uint8
@@ -438,10 +441,10 @@ def test_load_is_decode_and_fit(tmp_path, mode, turn):
 
 def test_decoding_at_reduced_size_keeps_the_edge_and_changes_little():
     content = saved(photograph(2_000, 1_500), "JPEG", quality=95)
-    drafted = images.decode(content, shorter_edge=256)
+    drafted = decode(content, shorter_edge=256)
     assert drafted.shape == (375, 500, 3)
-    full = images.crop_and_resize(images.decode(content), 224, 0.875)
-    assert close(images.decode_and_crop(content, 224, 0.875), full, 3)
+    full = images.crop_and_resize(decode(content), 224, 0.875)
+    assert close(decode_and_crop(content, 224, 0.875), full, 3)
 
 
 def test_a_thumbnail_is_a_small_jpeg():
@@ -459,11 +462,12 @@ def test_without_pillow_heif_only_heic_is_refused(tmp_path: Path):
         sys.modules["pillow_heif"] = None  # as if it were not installed
         from core import images
         from core.errors import BadImage
+        from core.settings import Settings
         results = dict()
         for kind in ("HEIF", "AVIF", "JPEG"):
             try:
                 path = pathlib.Path({str(tmp_path)!r}) / kind
-                results[kind] = images.decode_with_info(path).format
+                results[kind] = images.decode_with_info(path, limits=Settings()).format
             except BadImage as error:
                 results[kind] = str(error)
         print(json.dumps(results))

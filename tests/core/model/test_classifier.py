@@ -54,6 +54,7 @@ def test_a_head_replaces_the_probabilities_and_nothing_else(tiny, settings, clas
         labels=("a", "b"),
         size=32,
         crop=1.0,
+        limits=settings,
         head=head,
     )
     picture = noise(1)[0]

@@ -221,7 +221,9 @@ def look(tmp_path_factory):
 
     def embeddings(paths):
         def ask(network, path):
-            return network.run(images.decode_and_crop(path, backbone.size, 0.94)).embedding
+            return network.run(
+                images.decode_and_crop(path, backbone.size, 0.94, limits=Settings())
+            ).embedding
 
         return np.stack(list(batch.each(lambda: on_one_thread(file), paths, ask)))
 

@@ -56,7 +56,10 @@ def test_a_bundle_of_it_answers_the_same_elsewhere(deep, tmp_path):
     path.write_bytes(packing.pack(deep.run, deep.settings))
     model = imported.open_bundle(path, deep.settings)
     view = images.decode_and_crop(
-        deep.pictures / deep.run.dataset().of("test")[0].path, 32, deep.run.config().crop
+        deep.pictures / deep.run.dataset().of("test")[0].path,
+        32,
+        deep.run.config().crop,
+        limits=Settings(),
     )
     expected = deep.run.classifier(deep.settings).answer(view)
     found = model.classifier(deep.settings).answer(view)

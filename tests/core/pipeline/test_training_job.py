@@ -410,7 +410,7 @@ def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tm
     classifier = done.run.classifier(settings)
     for example, row in zip(done.run.dataset().of("test"), done.run.probabilities(), strict=True):
         view = images.decode_and_crop(
-            done.pictures / example.path, classifier.size, classifier.crop
+            done.pictures / example.path, classifier.size, classifier.crop, limits=Settings()
         )
         np.testing.assert_allclose(classifier.answer(view).probabilities, row, atol=1e-6)
 

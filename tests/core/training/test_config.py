@@ -23,14 +23,14 @@ def test_quick_trains_the_head_only():
 
 
 def test_each_preset_does_more_than_the_one_before():
-    quick, balanced, thorough = map(config.preset, config.PRESETS)
+    quick, balanced, best = map(config.preset, config.PRESETS)
     assert balanced.fine_tunes
-    assert thorough.unfreeze.stages == balanced.unfreeze.stages == 2
-    assert thorough.augmentation.views > balanced.augmentation.views >= quick.augmentation.views
-    assert thorough.fine_tune_phase.epochs > balanced.fine_tune_phase.epochs
+    assert best.unfreeze.stages == balanced.unfreeze.stages == 2
+    assert best.augmentation.views > balanced.augmentation.views >= quick.augmentation.views
+    assert best.fine_tune_phase.epochs > balanced.fine_tune_phase.epochs
 
 
-@pytest.mark.parametrize("name", ["balanced", "thorough"])
+@pytest.mark.parametrize("name", ["balanced", "best"])
 def test_the_schedule_ends_fine_tuning_not_a_bad_epoch_at_a_high_rate(name):
     phase = config.preset(name).fine_tune_phase
     assert phase.patience >= phase.epochs
@@ -50,7 +50,7 @@ def test_the_second_phase_is_gentler_than_the_first():
 
 
 def test_a_preset_that_does_not_exist_is_refused_with_those_that_do():
-    with pytest.raises(BadConfig, match=r"quick, balanced, thorough, found 'fast'\.$"):
+    with pytest.raises(BadConfig, match=r"quick, balanced, best, found 'fast'\.$"):
         config.preset("fast")
 
 
@@ -133,7 +133,7 @@ def test_more_stages_than_the_backbone_has_above_its_first_are_refused():
 
 
 def test_settings_are_read_back_as_they_were_written(tmp_path):
-    asked = config.preset("thorough", backbone="resnet50", seed=3)
+    asked = config.preset("best", backbone="resnet50", seed=3)
     path = tmp_path / "config.json"
     path.write_text(asked.model_dump_json())
     assert config.read(path) == asked

@@ -18,6 +18,7 @@ from core.backbones import build
 from core.errors import BadImage, Cancelled
 from core.images import decoding
 from core.model.classifier import Classifier
+from core.settings import Settings
 from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
@@ -77,6 +78,7 @@ def extract(some_shapes, tiny, kept, examples):
             FeatureCache(how.pop("kept", kept)),
             seed=how.pop("seed", 0),
             crop=how.pop("crop", tiny.crop),
+            limits=Settings(),
             progress=how.pop("progress", lambda *_: None),
             **how,
         )
@@ -136,7 +138,7 @@ def test_embeddings_are_those_that_a_prediction_has(
 def test_views_are_in_order_with_their_activations(extract, engine, tiny, some_shapes, examples):
     found = extract(engine, seed=5)
     for place in (0, 7, len(examples) - 1):
-        picture = images.decode(some_shapes.pictures / examples[place].path)
+        picture = images.decode(some_shapes.pictures / examples[place].path, limits=Settings())
         views = render(picture, tiny.size, tiny.crop, THREE, f"5/{examples[place].sha256}")
         embeddings, cuts = engine.run(np.stack(views))
         np.testing.assert_array_equal(found.embeddings[place], embeddings)
@@ -254,7 +256,9 @@ def test_another_crop_shows_something_else_and_is_kept_apart(
     closer = extract(engine, crop=0.7)
     assert (closer.passed, closer.reused) == (3 * len(examples), 0)
     for example, (plain, *_) in zip(examples, closer.embeddings, strict=True):
-        view = images.decode_and_crop(some_shapes.pictures / example.path, tiny.size, 0.7)
+        view = images.decode_and_crop(
+            some_shapes.pictures / example.path, tiny.size, 0.7, limits=Settings()
+        )
         np.testing.assert_array_equal(plain, engine.run(view[None])[0][0])
     assert extract(engine, crop=0.7).passed == 0
     again = extract(engine)
@@ -325,7 +329,7 @@ features.extract(
     intake.load(folder).dataset.examples[::3], intake.pictures(folder), tiny,
     Augmentation(views=3), engines.litert(Network(tiny, settings), 1),
     FeatureCache(Path(sys.argv[2])),
-    seed=0, crop=tiny.crop, progress=say,
+    seed=0, crop=tiny.crop, limits=settings, progress=say,
 )
 """
 

@@ -8,6 +8,7 @@ from core.backbones import serving
 from core.model import storage
 from core.model.classifier import on_one_thread
 from core.model.litert_file import LitertFile
+from core.settings import Settings
 from core.training import serving_model, stages
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
@@ -62,7 +63,9 @@ def answers(path, context):
     network = on_one_thread(path)
     size, crop = context.backbone.size, context.backbone.crop
     found = [
-        network.run(images.decode_and_crop(context.pictures / example.path, size, crop))
+        network.run(
+            images.decode_and_crop(context.pictures / example.path, size, crop, limits=Settings())
+        )
         for example in context.of("validation")
     ]
     return np.stack([a.embedding for a in found]), np.stack([a.feature_map for a in found])
@@ -76,7 +79,9 @@ def test_the_weights_are_exchanged_without_a_conversion(context, tuner, conversi
     embeddings, maps = answers(path, context)
     size, crop = context.backbone.size, context.backbone.crop
     for example, embedding in zip(context.of("validation"), embeddings, strict=True):
-        view = images.decode_and_crop(context.pictures / example.path, size, crop)
+        view = images.decode_and_crop(
+            context.pictures / example.path, size, crop, limits=Settings()
+        )
         np.testing.assert_allclose(embedding, stages.embedding(tuner.trunk, view), atol=1e-4)
     np.testing.assert_allclose(maps.mean((1, 2)), embeddings, atol=1e-5)
 
@@ -99,7 +104,9 @@ def test_an_exchange_that_went_wrong_is_noticed_and_the_network_converted(
     monkeypatch.setattr(LitertFile, "retrain", lambda *_: None)  # as if nothing had been trained
     serving_model.write(context, tuner, tmp_path / "serving.tflite")
     assert len(conversions) == 1
-    view = images.decode_and_crop(context.pictures / context.of("validation")[0].path, 32, 1.0)
+    view = images.decode_and_crop(
+        context.pictures / context.of("validation")[0].path, 32, 1.0, limits=Settings()
+    )
     found = on_one_thread(tmp_path / "serving.tflite").run(view).embedding
     np.testing.assert_allclose(found, stages.embedding(tuner.trunk, view), atol=1e-4)
 

@@ -29,9 +29,9 @@ def more_shapes(tmp_path_factory):
 
 @pytest.fixture
 def start(trained):
-    """`start("thorough")`: the model of a run of that preset, in a new folder."""
+    """`start("best")`: the model of a run of that preset, in a new folder."""
 
-    def copy(preset="thorough"):
+    def copy(preset="best"):
         done = trained(preset)
         folder = done.run.path.parents[1] / "a model"
         shutil.rmtree(folder, ignore_errors=True)
@@ -100,7 +100,7 @@ def test_a_given_test_set_that_the_model_learned_from_is_no_fair_test(start, mor
 
 
 def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
-    folder, settings = start("thorough")
+    folder, settings = start("best")
     phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
     last = {"stages": 1}
     done = go_on(more_shapes, "balanced", folder, settings, fine_tune_phase=phase, unfreeze=last)
@@ -125,7 +125,7 @@ def test_deeper_layers_than_before_can_be_trained_too(start, more_shapes):
     first = go_on(more_shapes, "balanced", folder, settings, **briefly)
     folder = first.run.model_folder
     assert storage.load(folder)[0].cut == "block 1", "nothing was trained, so this shows nothing"
-    done = go_on(more_shapes, "thorough", folder, settings, fine_tune_phase=phase)
+    done = go_on(more_shapes, "best", folder, settings, fine_tune_phase=phase)
     assert storage.load(done.run.model_folder)[0].cut == "stem"
     assert set(trunk(done.run.model_folder)) > set(trunk(folder))
     assert problems(done) == []

@@ -9,7 +9,7 @@ from core import images
 from core.errors import BadImage
 from core.evaluation.report import Prediction
 from core.model import heatmap
-from ui import gallery, state, text, widgets
+from ui import gallery, resources, state, text, widgets
 from ui.reports.views.complete_run import CompleteRun
 
 EDGE = 320
@@ -100,7 +100,7 @@ def _card(view: CompleteRun, place: int, key: str) -> bool:
 
 def _pixels(view: CompleteRun, place: int) -> np.ndarray | None:
     try:
-        return images.decode(view.run.thumbnail(place))
+        return images.decode(view.run.thumbnail(place), limits=resources.settings())
     except BadImage:
         return None
 

@@ -1,0 +1,67 @@
+"""Fit a training into a time budget, by leaving out what gains least for its time."""
+
+from collections.abc import Iterator
+
+from core.dataset import Dataset
+from core.estimating.estimate import estimate
+from core.settings import Settings
+from core.training.config import TrainingConfig
+
+MINUTES = 5.0
+"""Budget of the preset Best, if no other is given."""
+FEWEST_EPOCHS = 3
+"""Of fine-tuning; with fewer, the schedule has not come down before it ends."""
+
+
+def within(
+    config: TrainingConfig, dataset: Dataset, settings: Settings, minutes: float
+) -> TrainingConfig:
+    """The settings, with what is expected not to fit left out.
+
+    First epochs of fine-tuning, then all of it, then the comparison of backbones. The result is the
+    settings of the run, so repeating the run does not depend on how fast the machine is then.
+
+    Args:
+        minutes: for all up to the report. What is left may take longer still.
+    """
+    reduced = config
+    for reduced in _reduced(config):
+        if estimate(dataset, reduced, settings).scored <= 60 * minutes:
+            break
+    return reduced
+
+
+def describe(config: TrainingConfig, reduced: TrainingConfig) -> str:
+    """What a budget left out of the settings; empty if nothing."""
+    left_out = []
+    epochs, fewer = config.fine_tune_phase.epochs, reduced.fine_tune_phase.epochs
+    if config.fine_tunes and not reduced.fine_tunes:
+        left_out.append("fine-tuning")
+    elif fewer < epochs:
+        left_out.append(f"{epochs - fewer} of {epochs} epochs of fine-tuning")
+    if config.alternatives and not reduced.alternatives:
+        left_out.append("the comparison of backbones")
+    if not left_out:
+        return ""
+    return f"Left out to fit into the time budget: {' and '.join(left_out)}."
+
+
+def _reduced(config: TrainingConfig) -> Iterator[TrainingConfig]:
+    """The settings, then ones that take less and less time."""
+    yield config
+    if config.fine_tunes:
+        phase, augmentation = config.fine_tune_phase, config.augmentation
+        for epochs in range(phase.epochs - 1, FEWEST_EPOCHS - 1, -1):
+            # An epoch shows each picture in one view, so more views than epochs are not shown.
+            views = min(augmentation.views, epochs)
+            yield config.model_copy(
+                update={
+                    "fine_tune_phase": phase.model_copy(update={"epochs": epochs}),
+                    "augmentation": augmentation.model_copy(update={"views": views}),
+                }
+            )
+        frozen = config.unfreeze.model_copy(update={"stages": 0, "layers": 0})
+        plain = augmentation.model_copy(update={"views": 1})
+        config = config.model_copy(update={"unfreeze": frozen, "augmentation": plain})
+        yield config
+    yield config.model_copy(update={"alternatives": ()})

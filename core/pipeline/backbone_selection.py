@@ -1,0 +1,67 @@
+"""Before phase 1: choose the backbone, where the settings name several."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core import backbones
+from core.errors import WeightsUnavailable
+from core.jobs.events import Counter, Note
+from core.pipeline import head_training
+from core.pipeline.extraction import extract
+from core.runs import Run
+from core.training import backbone_choice, depth
+from core.training.context import TrainingContext
+from core.training.cross_validation import CrossValidated
+
+
+def select(context: TrainingContext, run: Run) -> TrainingContext:
+    """Prepare the backbone of a training, the best one if there are alternatives.
+
+    Plain views are extracted as the training needs them, so those of the chosen backbone are not
+    extracted again. The settings of the run then name that backbone, and the others as its
+    alternatives.
+
+    Raises:
+        WeightsUnavailable: the weights of the backbone in the settings are not to be had.
+        Cancelled: by the context.
+    """
+    config = context.config
+    _prepare(context)
+    if not config.alternatives or context.network.model is not None:
+        return context
+    contexts, results = {}, dict[str, CrossValidated]()
+    for candidate in config.candidates():
+        name = candidate.backbone
+        own = replace(context, config=candidate, backbone=backbones.get(name))
+        try:
+            _prepare(own)
+        except WeightsUnavailable as error:
+            context.emit(Note(sentence=f"{own.backbone.title} was not compared. {error}"))
+            continue
+        depths = head_training.depths(own)
+        stage = depth.cut_stage(candidate) if candidate.fine_tunes else None
+        features = extract(own, head_training.LEARNED, stage, depths, views=1)
+        validated = head_training.select(own, features, depths).out_of_fold
+        if validated is None:
+            note = f"Too few pictures to compare backbones; {context.backbone.title} is trained."
+            context.emit(Note(sentence=note))
+            return context
+        contexts[name], results[name] = own, validated
+    if len(results) < 2:
+        return context
+    choice = backbone_choice.choose(results)
+    run.backbone_choice.write(choice)
+    context.emit(Note(sentence=choice.sentence))
+    others = tuple(name for name in choice.accuracies if name != choice.chosen)
+    chosen = contexts[choice.chosen]
+    kept = chosen.config.model_copy(update={"alternatives": others})
+    run.config.write(kept)
+    return replace(chosen, config=kept)
+
+
+def _prepare(context: TrainingContext) -> None:
+    """Make the serving model of the context's backbone if it is missing."""
+    context.network.prepare(
+        lambda sentence: context.emit(Note(sentence=sentence)), Counter(context.emit)
+    )
