@@ -59,7 +59,7 @@ def missing(session: CaptureSession) -> str:
     """What is missing before a training can start, as a sentence; empty if nothing is."""
     classes = session.shown
     if len(classes) < 2:
-        return "At least two classes with pictures are needed. Show one more."
+        return "Capture pictures of at least two classes."
     for cls in classes:
         partition = split_by_burst(cls.pictures)
         enough = (
