@@ -7,13 +7,3 @@ from api.hidden import Hidden
 from api.local_hosts import LocalHosts
 from api.routes import routes
 from api.uploads import SpooledUploads
-
-__all__ = [
-    "Downloads",
-    "Hidden",
-    "LocalHosts",
-    "SocketLimits",
-    "SpooledUploads",
-    "VisitorCookie",
-    "routes",
-]

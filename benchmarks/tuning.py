@@ -22,7 +22,7 @@ from core.training.features import Features
 
 CLASSES = 5
 ASKED = {"unfreeze": {"stages": 2}, "fine_tune_phase": {"epochs": 4, "patience": 4}}
-"""Two stages, as the preset Thorough; what is learned does not matter to the clock."""
+"""Two stages, as the preset Best; what is learned does not matter to the clock."""
 PARTS: dict[Split, float] = {"train": 1.0, "validation": 0.2}
 
 

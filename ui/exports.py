@@ -45,13 +45,15 @@ def show(run: Run, settings: Settings) -> None:
     if verification is not None and sizes:
         with st.expander("How the files were verified", icon=":material/verified:"):
             _table(verification, sizes)
-        chosen = st.multiselect(
-            "Formats in the bundle",
-            list(sizes),
-            default=list(sizes),
-            format_func=lambda file: f"{packing.title(file)}, {text.size(sizes[file])}",
-            key=f"formats {run.id} {len(sizes)}",
-        )
+        chosen = list(sizes)
+        if len(sizes) > 1:
+            chosen = st.multiselect(
+                "Formats in the bundle",
+                list(sizes),
+                default=list(sizes),
+                format_func=lambda file: f"{packing.title(file)}, {text.size(sizes[file])}",
+                key=f"formats {run.id} {len(sizes)}",
+            )
     _bundle(run, settings, sizes, chosen)
     with st.expander("What else is in it", icon=":material/folder_zip:"):
         st.markdown("\n".join(f"- `{name}`: {what}" for name, what in packing.DESCRIPTIONS.items()))

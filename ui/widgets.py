@@ -28,7 +28,7 @@ SEVERITY = {
 }
 """Icons of findings."""
 UPLOADER, TILE = 129, 97
-"""Pixels of an uploader and of a figure, which browsers load late."""
+"""Pixels of the height of an uploader and of a figure, which browsers load late."""
 NOT_STORED = (
     "This could not be stored on this host ({}). Delete runs that are no longer needed, or try "
     "again later."
@@ -52,11 +52,15 @@ def reserved(height: int) -> Iterator[None]:
         st.container(width=1, height=height, border=False)
 
 
-def metrics(*figures: tuple[str, str, str]) -> None:
-    """Figures as tiles: what each is, its value, and an explanation or an empty string."""
-    with reserved(TILE), st.container(horizontal=True):
+def metrics(*figures: tuple[str, str, str], width: int = 270) -> None:
+    """Figures as tiles: what each is, its value, and an explanation or an empty string.
+
+    Args:
+        width: least width of a tile in pixels.
+    """
+    with st.grid(min_column_width=width, gap="small"):
         for label, value, explanation in figures:
-            st.metric(label, value, border=True, help=explanation or None)
+            st.metric(label, value, border=True, help=explanation or None, height=TILE)
 
 
 def bar(name: str, share: float, value: str) -> None:

@@ -18,7 +18,7 @@ from core.training.cross_validation import CrossValidated
 def select(context: TrainingContext, run: Run) -> TrainingContext:
     """Prepare the backbone of a training, the best one if there are alternatives.
 
-    Features are extracted as the training needs them, so those of the chosen backbone are not
+    Plain views are extracted as the training needs them, so those of the chosen backbone are not
     extracted again. The settings of the run then name that backbone, and the others as its
     alternatives.
 
@@ -37,18 +37,19 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
         try:
             _prepare(own)
         except WeightsUnavailable as error:
-            if name == config.backbone:
-                raise
             context.emit(Note(sentence=f"{own.backbone.title} was not compared. {error}"))
             continue
         depths = head_training.depths(own)
         stage = depth.cut_stage(candidate) if candidate.fine_tunes else None
-        views = candidate.head_views if candidate.fine_tunes else None
-        features = extract(own, head_training.LEARNED, stage, depths, views=views)
+        features = extract(own, head_training.LEARNED, stage, depths, views=1)
         validated = head_training.select(own, features, depths).out_of_fold
         if validated is None:
-            return context  # too few pictures
+            note = f"Too few pictures to compare backbones; {context.backbone.title} is trained."
+            context.emit(Note(sentence=note))
+            return context
         contexts[name], results[name] = own, validated
+    if len(results) < 2:
+        return context
     choice = backbone_choice.choose(results)
     run.backbone_choice.write(choice)
     context.emit(Note(sentence=choice.sentence))

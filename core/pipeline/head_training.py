@@ -64,7 +64,9 @@ def train(
         features: as extracted with `depths`.
     """
     config = context.config
-    selection = select(context, features, depths)
+    selection = Selection(bool(depths))
+    if config.solves_head or _compares(context, depths):
+        selection = select(context, features, depths)
     if selection.choice is not None:
         run.feature_choice.write(selection.choice)
         context.emit(Note(sentence=selection.choice.sentence))
@@ -116,19 +118,20 @@ def _fit(context: TrainingContext, features: Extracted, strength: float) -> Dens
 
 
 def select(context: TrainingContext, features: Extracted, depths: tuple[str, ...]) -> Selection:
-    """Cross-validate a head on plain views, and choose its features if there is a choice."""
-    config = context.config
-    compare = bool(depths) and config.features == "best" and context.network.model is None
-    if not (config.solves_head or compare):
-        return Selection(bool(depths))
+    """Cross-validate a linear head on plain views, and choose its features if there is a choice."""
     return feature_choice.select(
         np.concatenate([features[split].embeddings[:, 0] for split in LEARNED]),
         context.backbone.embedding,
         np.concatenate([context.labels(split) for split in LEARNED]),
         splitting.groups([example for split in LEARNED for example in context.of(split)]),
-        config,
-        compare=compare,
+        context.config,
+        compare=_compares(context, depths),
     )
+
+
+def _compares(context: TrainingContext, depths: tuple[str, ...]) -> bool:
+    """Whether the features are chosen by comparison."""
+    return bool(depths) and context.config.features == "best" and context.network.model is None
 
 
 def _batch(context: TrainingContext, features: Extracted, split: Split, views: int) -> Batch:

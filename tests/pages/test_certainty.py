@@ -28,7 +28,7 @@ def test_a_threshold_becomes_part_of_the_model_and_applies_on_predict(
     known = (trained.pictures / run.dataset().of("train")[0].path).read_bytes()
     choice = strict(run)
     visitor.open("reports", run=run.id, view="Certainty")
-    assert "This model answers every picture." in visitor.reads()
+    assert "Answers every picture and is wrong on" in visitor.reads()
     (slider,) = visitor.at.select_slider
     slider.set_value(choice.target_coverage)
     visitor.see()

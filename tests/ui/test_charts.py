@@ -7,6 +7,7 @@ import pytest
 from core.bakeoff.result import Candidate, Comparison, Conditions
 from core.evaluation import evaluate
 from core.evaluation.advice import Point
+from core.evaluation.calibration import Predictions
 from core.evaluation.intervals import proportion
 from core.evaluation.learning_curve import LearningCurve
 from core.jobs.events import Epoch, Kept
@@ -81,7 +82,7 @@ def every_figure(classes):
     given = np.tile(np.full(len(classes), 1 / len(classes)), (20, 1))
     given[:, 0] += 0.01
     given /= given.sum(axis=1, keepdims=True)
-    found = report(classes, validation=given)
+    found = report(classes, validation=Predictions(np.zeros(20, int), given, np.arange(20)))
     yield learning.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
     for values in ("count", "row", "column"):
         yield confusion.confusion_matrix(found, values=values)
@@ -90,7 +91,6 @@ def every_figure(classes):
     yield certainty.reliability(found.certainty)
     yield certainty.coverage(found.certainty)
     yield comparison.accuracy_by_time(compared())
-    yield comparison.accuracies(classes[:2], [proportion(1, 2)] * 2)
     yield learning.learning_curve(learned(classes))
     yield certainty.class_curves(found)
     yield certainty.class_curves(found, "precision_recall", [0, 1])
@@ -253,22 +253,11 @@ def test_a_learning_curve_has_its_points_in_a_band_of_their_intervals():
     assert all(b < y < a for a, y, b in zip(high, line.y, low, strict=True))
 
 
-def test_each_run_is_a_row_with_its_interval_and_the_first_filled():
-    found = [proportion(30, 40), proportion(36, 40), proportion(20, 40)]
-    figure = comparison.accuracies(["A", "B", "C"], found)
-    (trace,) = figure.data
-    assert list(trace.x) == [75, 90, 50]
-    assert list(trace.error_x.array) == [100 * (one.high - one.value) for one in found]
-    assert list(trace.error_x.arrayminus) == [100 * (one.value - one.low) for one in found]
-    assert list(trace.marker.symbol) == ["circle", "circle-open", "circle-open"]
-    assert list(figure.layout.yaxis.ticktext) == ["A", "B", "C"]
-    first, *_, last = figure.layout.yaxis.range
-    assert first > last, "the first is on top"
-
-
 @pytest.mark.parametrize("right", [0, 5_000, 9_990, 10_000])
 def test_the_axis_shows_every_interval_and_is_not_too_narrow(right):
-    found = [proportion(right, 10_000)] * 2
-    low, high = comparison.accuracies(["A", "B"], found).layout.xaxis.range
-    assert low <= 100 * found[0].low and high >= 100 * found[0].high
+    found = proportion(right, 10_000)
+    same = [each.model_copy(update={"accuracy": found}) for each in compared().contenders]
+    figure = comparison.accuracy_by_time(compared().model_copy(update={"contenders": same}))
+    low, high = figure.layout.yaxis.range
+    assert low <= 100 * found.low and high >= 100 * found.high
     assert high - low > 5

@@ -19,9 +19,8 @@ MENU, NAME, TAG = "manage {}", "owner name {}", "owner tags {}"
 def heading(run: Run, settings: Settings) -> None:
     """The name of a run, the menu of its owner, its status and details."""
     summary = runs.summarise(run, settings)
-    title, menu = st.columns([6, 1], vertical_alignment="center")
-    title.title(text.plain(summary.name))
-    with menu.container(horizontal=True, horizontal_alignment="right"):
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+        st.title(text.plain(summary.name))
         controls(summary, settings, "Manage")
     with st.container(horizontal=True, vertical_alignment="center"):
         run_line.badges(summary)

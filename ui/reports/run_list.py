@@ -8,7 +8,7 @@ import streamlit as st
 from core.evaluation import describe
 from core.runs import Summary
 from core.settings import Settings
-from ui import models, run_line, state, text
+from ui import models, run_line, state, text, widgets
 from ui.reports import owner
 
 ANY = "Any"
@@ -22,6 +22,8 @@ ORDERS: dict[str, Callable[[Summary], Any]] = {
 }
 SHOWN = 20
 """Runs on a page of the list."""
+FIELD = 68
+"""Pixels of the height of a field with its label, which browsers load late."""
 CHOSEN = "choose {}"
 """Key of the checkbox of a run that is to be compared."""
 
@@ -88,7 +90,7 @@ def _filtered(runs: list[Summary]) -> list[Summary]:
     """The runs that pass the filters, in the chosen order; the sample comes last."""
     tags = sorted({tag for run in runs for tag in run.tags}, key=str.casefold)
     chosen_tags: list[str] = []
-    with st.container(horizontal=True):
+    with widgets.reserved(FIELD), st.container(horizontal=True):
         words = st.text_input(
             "Find",
             key=state.FIND,

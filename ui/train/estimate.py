@@ -66,7 +66,7 @@ class Forecast:
             st.error(text.plain(str(refusal), 600), icon=":material/memory:")
             return False
         expected = estimate.estimate(self.dataset, config, self.settings)
-        basis = self._basis(config.backbone)
+        basis = self._basis(config)
         st.caption(f":material/timer: {text.plain(expected.sentence, 600)} {basis}")
         free = capacity.free_memory()
         if fitting.batch_size < config.batch_size:
@@ -84,11 +84,11 @@ class Forecast:
             st.warning(text.plain(warning, 600), icon=":material/timer_off:")
         return True
 
-    def _basis(self, name: str) -> str:
+    def _basis(self, config: TrainingConfig) -> str:
         """What the estimate of time is based on."""
-        backbone = backbones.get(name)
-        if serving.locate(backbone, self.settings) is None:
-            return "Preparing the backbone comes first."
-        if unit_costs.read(backbone, self.settings).recorded:
+        used = [backbones.get(name) for name in (config.backbone, *config.alternatives)]
+        if missing := [row.title for row in used if serving.locate(row, self.settings) is None]:
+            return f"Preparing {text.listed(missing)} comes first, once."
+        if all(unit_costs.read(row, self.settings).recorded for row in used):
             return "The time is based on earlier trainings on this machine."
         return "The time is a rough guess until this machine has trained with this backbone."

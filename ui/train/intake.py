@@ -169,14 +169,14 @@ def leave() -> None:
 def show(upload: Upload, examined: Intake, settings: Settings) -> bool:
     """Classes, sample pictures and findings. Returns whether a model can be trained on them."""
     dataset = examined.dataset
-    megabytes = sum(example.size for example in dataset.examples) / 1024**2
-    head, change = st.columns([5, 2], vertical_alignment="center")
-    head.markdown(
-        f"**{text.plain(dataset.name)}** · {text.classes(len(dataset.classes))} · "
-        f"{text.count(len(dataset.examples), 'picture')} · {megabytes:.1f} MB"
-        + (" · has its own test set" if dataset.predefined else "")
-    )
-    change.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**{text.plain(dataset.name)}** · {text.classes(len(dataset.classes))} · "
+            f"{text.count(len(dataset.examples), 'picture')}"
+            + (" · has its own test set" if dataset.predefined else ""),
+            width="stretch",
+        )
+        st.button("Choose other pictures", on_click=leave, icon=":material/swap_horiz:")
     findings.show(upload, examined)
     classes.change(upload, examined, settings)
     grouping.offer(upload, examined)

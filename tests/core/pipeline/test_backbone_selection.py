@@ -47,6 +47,16 @@ def test_an_alternative_without_weights_is_left_out_and_said(
     monkeypatch.setattr(serving, "prepare", unavailable)
     done = train(some_shapes, asked_for("quick", alternatives=[LITE2]), tmp_path / "run", settings)
     assert done.run.config().backbone == "tiny"
+    assert done.run.backbone_choice() is None
     notes = [event.sentence for event in done.said if isinstance(event, Note)]
     title = backbones.get(LITE2).title
     assert f"{title} was not compared. There is no network." in notes
+
+
+def test_heads_with_hidden_layers_are_compared_too(
+    tiny: Backbone, settings: Settings, tmp_path: Path
+) -> None:
+    shapes = take_in(tmp_path, classes=8, per_class=8)
+    asked = asked_for("quick", alternatives=[LITE0], head={"hidden": [8]}, features="last")
+    done = train(shapes, asked, tmp_path / "run", settings)
+    assert done.run.config().backbone == LITE0

@@ -112,7 +112,7 @@ def _card(column: Column, *, reference: bool) -> None:
     preset, finished = column.measured.config.preset, column.measured.manifest.completed_at
     st.caption(f"{preset.capitalize()} · {text.date(finished)}")
     if reference:
-        st.caption(":material/flag: The reference: the others are compared with it.")
+        st.caption(":material/flag: Reference")
         return
     st.button(
         "Make it the reference",

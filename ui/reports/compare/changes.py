@@ -11,7 +11,11 @@ from ui.reports.compare.figures import Column, comparable
 
 def show(columns: Sequence[Column]) -> None:
     """The pictures that changed between the first run and another."""
-    pairs = {column.letter: (column, pairing) for column, pairing in comparable(columns)}
+    pairs = {
+        column.letter: (column, pairing)
+        for column, pairing in comparable(columns)
+        if pairing.fixed or pairing.broken
+    }
     if not pairs:
         return
     first = columns[0]

@@ -14,8 +14,7 @@ from core.evaluation.verdict import chance, verdict
 from core.evaluation.wording import difference
 from core.runs.comparison import ComparedRun, changed_settings, training_data_changes
 from core.runs.run import Run
-from ui import text, widgets
-from ui.charts import comparison
+from ui import text
 
 TESTED = ("Accuracy", "Balanced accuracy", "Macro F1", "Log loss")
 """Figures whose differences are tested."""
@@ -86,26 +85,42 @@ def verdicts(columns: Sequence[Column]) -> None:
     st.table(table, border="horizontal", alt=f"How the runs differ from {first.letter}")
     st.caption(
         "p: how likely such a difference on these pictures is for two equally good models (exact "
-        "McNemar test). In brackets: the 95 % confidence interval. "
+        "McNemar test). "
         + ("Several runs were compared, so p is adjusted (Holm–Bonferroni). " if several else "")
-        + "This compares these models; training again with another seed gives slightly different "
-        "ones."
+        + "Training again with another seed gives slightly different models."
     )
 
 
 def table(columns: Sequence[Column]) -> None:
-    """Every figure of every run, and the accuracies as a chart."""
-    table, chart = st.columns([3, 2], gap="large")
-    with table:
-        _table(columns)
-    with chart:
-        names = [f"{column.letter} · {text.short(column.title, 40)}" for column in columns]
-        accuracies = [column.report.accuracy for column in columns]
-        widgets.chart(comparison.accuracies(names, accuracies), key="accuracies")
-        st.caption(
-            "Each interval is that of one run. On the same pictures a difference can be certain "
-            "though the intervals overlap; the sentences above are based on paired tests."
-        )
+    """Every figure of every run."""
+    reports = [column.report for column in columns]
+    errors = [(report.certainty.after or report.certainty.before).error for report in reports]
+    measured = [column.measured for column in columns]
+    footprints = [each.footprint for each in measured]
+    rows = {
+        "Accuracy": [describe(r.accuracy) for r in reports],
+        "Balanced accuracy": [describe(r.balanced_accuracy) for r in reports],
+        "Macro F1": [describe(r.macro.f1) for r in reports],
+        "Log loss": [describe(r.log_loss, percent=False) for r in reports],
+        "Calibration error": [describe(error) for error in errors],
+        "Time per picture": [f.time if f else "–" for f in footprints],
+        "Model size": _sizes(footprints),
+        "Test pictures": [f"{report.pictures:,}" for report in reports],
+        "Pictures trained on": [f"{each.learned_from:,}" for each in measured],
+        "Backbone": [text.plain(_backbone(each.config.backbone)) for each in measured],
+        "Training time": [text.duration(each.manifest.seconds) for each in measured],
+    }
+    for name in TESTED:
+        rows[name] = _marked(rows[name], columns, name.lower().replace(" ", "_"))
+    table = {"Figure": list(rows)}
+    for place, column in enumerate(columns):
+        title = f"**{column.letter}** · {text.plain(column.title, 24)}"
+        table[title] = [cells[place] for cells in rows.values()]
+    st.table(table, border="horizontal", alt="The figures of each run")
+    st.caption(
+        f"In brackets: the 95 % confidence interval. Better and worse: than {columns[0].letter} on "
+        "the same pictures, by more than chance. Calibration error and times are not tested."
+    )
 
 
 def by_class(columns: Sequence[Column]) -> None:
@@ -134,7 +149,7 @@ def settings(columns: Sequence[Column]) -> None:
             table[f"**{column.letter}**"] = values
         st.table(table, border="horizontal", width="content", alt="Settings that differ")
     else:
-        st.caption("None: all runs have the same settings.")
+        st.caption("All runs have the same settings.")
     _data(columns)
 
 
@@ -155,41 +170,6 @@ def _data(columns: Sequence[Column]) -> None:
             f"The training pictures differ: compared with {first.letter}, {column.letter} has "
             f"{listed}."
         )
-
-
-def _table(columns: Sequence[Column]) -> None:
-    reports = [column.report for column in columns]
-    errors = [(report.certainty.after or report.certainty.before).error for report in reports]
-    footprints = [column.measured.footprint for column in columns]
-    configs = [column.measured.config for column in columns]
-    manifests = [column.measured.manifest for column in columns]
-
-    rows = {
-        "Accuracy": [describe(r.accuracy) for r in reports],
-        "Balanced accuracy": [describe(r.balanced_accuracy) for r in reports],
-        "Macro F1": [describe(r.macro.f1) for r in reports],
-        "Log loss": [describe(r.log_loss, percent=False) for r in reports],
-        "Calibration error": [describe(error) for error in errors],
-        "Time per picture": [f.time if f else "–" for f in footprints],
-        "Model size": _sizes(footprints),
-        "Test pictures": [f"{report.pictures:,}" for report in reports],
-        "Pictures trained on": [f"{column.measured.learned_from:,}" for column in columns],
-        "Backbone": [text.plain(_backbone(config.backbone)) for config in configs],
-        "Preset": [config.preset.capitalize() for config in configs],
-        "Training time": [text.duration(manifest.seconds) for manifest in manifests],
-        "Finished": [text.date(manifest.completed_at) for manifest in manifests],
-    }
-    for name in TESTED:
-        rows[name] = _marked(rows[name], columns, name.lower().replace(" ", "_"))
-    table = {"Figure": list(rows)}
-    for place, column in enumerate(columns):
-        title = f"**{column.letter}** · {text.plain(column.title, 24)}"
-        table[title] = [cells[place] for cells in rows.values()]
-    st.table(table, border="horizontal", alt="The figures of each run")
-    st.caption(
-        f"Better and worse mean: than {columns[0].letter}, by more than chance. The calibration "
-        "error is not tested; times depend on what else the machine was doing."
-    )
 
 
 def _marked(cells: list[str], columns: Sequence[Column], measure: str) -> list[str]:

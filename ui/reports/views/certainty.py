@@ -54,12 +54,11 @@ def _threshold(view: CompleteRun) -> None:
         return
     st.markdown(_describe(chosen, in_force=chosen.value == annotations.threshold))
     st.caption(
-        "The threshold is chosen on validation pictures. The error on test pictures is shown for "
-        "the one in force only, so that none is chosen by it."
+        "Thresholds come from validation pictures. The error on test pictures is shown for the one "
+        "in force only, so that none is chosen by it."
     )
-    in_force = _in_force(annotations)
     if chosen.value == annotations.threshold:
-        st.caption(f":material/check: {in_force}")
+        st.caption(":material/check: In force.")
         return
     if view.mine:
         share = text.share(chosen.value)
@@ -69,7 +68,7 @@ def _threshold(view: CompleteRun) -> None:
             on_click=_put_in_force,
             args=(view, chosen),
         )
-    st.caption(f"In force: {in_force}")
+    st.caption(_in_force(annotations))
 
 
 def _choose(choices: tuple[Threshold, ...], annotations: Annotations) -> Threshold:

@@ -113,7 +113,7 @@ def _pictures(view: CompleteRun, actual: int | None, predicted: int | None) -> N
                 on_change=_name,
                 placeholder="Choose a class",
                 filter_mode="contains",
-                width=180,
+                width=168,  # two fit a phone
             )
     if actual is None or predicted is None:
         st.caption("Click a cell, or choose both classes, to see its pictures here.")

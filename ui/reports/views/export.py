@@ -45,6 +45,7 @@ def _costs(footprint: Footprint) -> None:
         ("Time per picture", footprint.time, ""),
         ("Size", footprint.size, ""),
         ("Parameters", footprint.millions, ""),
+        width=170,  # two fit a phone
     )
     st.caption(
         "Time: the median over some test pictures on the machine that trained it, without "
@@ -71,7 +72,7 @@ def _code(run: Run) -> None:
     _program(packing.texts(run, [form])[form.program](), "python")
     st.markdown(
         f"`{form.program}` is in the bundle. `pip install {' '.join(form.packages)}`, then "
-        f"`python {form.program} picture.jpg`. The figures above were measured with it."
+        f"`python {form.program} picture.jpg`."
     )
 
 
@@ -83,13 +84,9 @@ def _program(code: str, language: str) -> None:
 def _report(view: CompleteRun) -> None:
     run = view.run
     prefix = "tusker-sample" if run.id == runs.SAMPLE.name else f"tusker-{run.id[:8]}"
-    st.markdown(
-        "One file to send: it opens in any browser, without Tusker and without a network. "
-        "Charts, figures, settings and the model card are in it."
-    )
     st.caption(
-        "It contains small copies of test pictures, wrong ones first, and their file names. "
-        "Everybody who has the file can see them."
+        "One file that opens in any browser, without Tusker and without a network. It contains "
+        "small copies of test pictures and their file names, which all who get it can see."
     )
     with st.container(horizontal=True):
         widgets.download(
@@ -123,10 +120,7 @@ def _html(run: Run) -> str:
 
 def _card(run: Run) -> None:
     card = resources.model_card(run)
-    st.markdown(
-        "What the model was trained on, its limits and how it was measured, in plain words. "
-        "Keep it beside the model."
-    )
+    st.caption("What the model was trained on, how it was measured, and its limits.")
     with st.expander("Read it", icon=":material/article:"):
         # Two levels down: the page has its own headings. No name begins a line with this sign.
         st.markdown(re.sub(r"^#", "###", card, flags=re.MULTILINE))

@@ -24,12 +24,8 @@ def show(view: CompleteRun, dataset: Dataset) -> None:
     plural = "training pictures may have the wrong label"
     st.header(text.count(len(issues), title, plural))
     st.caption(
-        "A model that was not trained on them predicts another class."
-        + (
-            " Look at them, and correct those that are wrong; test pictures stay as they are."
-            if view.mine
-            else ""
-        )
+        "In cross-validation, another class was predicted."
+        + (" Correct what is wrong; test pictures stay as they are." if view.mine else "")
     )
     hashes = {e.name: e.sha256 for e in dataset.examples if e.split == "train"}
     annotations = view.run.annotations()

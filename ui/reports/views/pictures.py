@@ -17,6 +17,8 @@ VERDICTS: dict[str, Verdict] = {
     "Not sure": "not sure",
     "Not like the training pictures": "unlike",
 }
+FILTERS = (state.ACTUAL, state.PREDICTED, state.FILE, state.VERDICT, state.PROBABILITY)
+"""Parameters of the address whose fields are folded away while none is set."""
 TOP = 5
 """Answers of a picture in a line of the CSV."""
 
@@ -53,9 +55,14 @@ def _filtered(view: CompleteRun, rows: Rows) -> list[int]:
         "placeholder": "Any class",
         "filter_mode": "contains",
     }
-    only = st.radio("Show", list(ONLY), key=state.ONLY, **bound, horizontal=True)
-    with st.grid(3, min_column_width=160, gap="small", vertical_alignment="bottom"):
-        order = st.selectbox("Order", list(ORDERS), key=state.ORDER, **bound)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        only = st.radio("Show", list(ONLY), key=state.ONLY, **bound, horizontal=True, width=230)
+        order = st.selectbox("Order", list(ORDERS), key=state.ORDER, **bound, width=230)
+    active = any(map(state.parameter, FILTERS))
+    with (
+        st.expander("Filters", icon=":material/filter_list:", expanded=active),
+        st.grid(3, min_column_width=140, gap="small", vertical_alignment="bottom"),
+    ):
         actual = st.selectbox("Actual", classes, key=state.ACTUAL, **optional, **bound)
         predicted = st.selectbox("Predicted", classes, key=state.PREDICTED, **optional, **bound)
         name = st.text_input("File", key=state.FILE, placeholder="Part of its name", **bound)

@@ -34,7 +34,7 @@ def show(view: CompleteRun) -> None:
     _metrics(report)
     _confused(view)
     _classes(report)
-    with st.expander("All figures", icon=":material/table_rows:", expanded=True):
+    with st.expander("All figures", icon=":material/table_rows:"):
         _all(report)
     curves = st.expander(
         "ROC and precision–recall of each class",
