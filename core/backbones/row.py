@@ -36,12 +36,14 @@ class Weights:
         package: the installed package with the file in `models/`, if any.
         url: address of the download, if not in a package.
         md5: MD5 of the download in hex, if published.
+        sha256: SHA-256 of the file in the package in hex.
     """
 
     file: str
     package: str | None = None
     url: str | None = None
     md5: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)

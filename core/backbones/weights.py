@@ -41,8 +41,8 @@ def present(backbone: Backbone, settings: Settings) -> Path | None:
 def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = None) -> Path:
     """The file of weights, downloaded if necessary.
 
-    A file put there by hand is used as it is; a download must be complete and have the published
-    MD5, if there is one.
+    A file put there by hand is used as it is; one of a package must have the SHA-256 in the table,
+    and a download be complete and have the published MD5, if there is one.
 
     Args:
         backbone: a row with weights.
@@ -51,14 +51,19 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
             May raise to cancel.
 
     Raises:
-        WeightsUnavailable: not here, and the download failed. Nothing is left behind.
+        WeightsUnavailable: not here, and the download failed, leaving nothing behind; or the file
+            of the package is another.
     """
-    path = present(backbone, settings)
-    if path is not None:
-        return path
-    source = backbone.weights
+    source, path = backbone.weights, present(backbone, settings)
     if source is None:
         raise WeightsUnavailable(f"{backbone.title} has no pretrained weights.")
+    if path is not None:
+        if source.sha256 not in (None, files.sha256(path)):
+            raise WeightsUnavailable(
+                f"{path} is not the published file of that name: its SHA-256 is another. Install "
+                f"the package {source.package} again, from a source that you trust."
+            )
+        return path
     if source.url is None:
         raise WeightsUnavailable(
             f"The weights of {backbone.title} come with the package {source.package}, "

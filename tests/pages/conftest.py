@@ -53,7 +53,7 @@ def pictures(shared: Callable[..., Any]) -> Taken:
     """Four classes with names that are not harmless, and one file that is no picture."""
 
     def build(folder: Path) -> Taken:
-        source = folder / "=odd_names.zip"
+        source = folder / "=odd_names **bold**.zip"
         with zipfile.ZipFile(source, "w") as archive:
             for label, name in enumerate(NAMES):
                 for number in range(PER_CLASS):

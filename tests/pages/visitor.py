@@ -22,10 +22,15 @@ ROOT = Path(__file__).parents[2]
 PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
 PATIENCE = 60.0
 """Seconds that a page, or a job that a page waits for, may take on a busy machine."""
-MARKDOWN = ("body", "label", "help", "text", "caption")
+ABOUT = ("label", "help")
+MARKDOWN = (*ABOUT, "body", "text", "caption", "captions", "options", "content", "title", "delta")
 """Fields of elements that a browser renders as Markdown."""
 VERBATIM = {"text", "code", "json", "dataframe", "selectbox", "multiselect", "text_input"}
-"""Elements whose values it does not."""
+"""Elements of which it renders no more than `ABOUT`."""
+MARKUP = re.compile(r"\*\*bold\*\*|(?<!\\)<img src|\[link\]\(|:red\[fire\]|\$x\^2\$|\*new\*")
+"""Parts of names in tests: unescaped where a browser renders Markdown, they fail a test.
+
+Charts, HTML and what no test visits are not looked at."""
 SERVED: dict[str, bytes] = {}
 """Address → content of what pages offered to show or to download."""
 DEFERRED: dict[str, Callable[[], Any]] = {}
@@ -107,6 +112,8 @@ class Visitor:
         assert not self.at.exception, [trouble.message for trouble in self.at.exception]
         # What it was is in the log that pytest shows.
         assert not self.apologies(), self.apologies()
+        rendered = [text for text in self.marked() if MARKUP.search(text)]
+        assert not rendered, f"names that are not escaped: {rendered}"
         return self
 
     def apologies(self) -> list[str]:
@@ -214,16 +221,17 @@ def reading(markdown: str) -> str:
 
 
 def _markdown(node: Any) -> Iterator[str]:
-    proto = getattr(node, "proto", None)
-    if proto is None or getattr(node, "type", "") in VERBATIM:
-        if getattr(node, "type", "") == "selectbox":
-            yield from (text for text in (proto.label, proto.help) if text)
-        return
-    for image in getattr(proto, "imgs", ()):
-        if image.caption:
-            yield image.caption
-    fields = getattr(proto, "DESCRIPTOR", None)
-    for field in fields.fields if fields else ():
-        value = getattr(proto, field.name) if field.name in MARKDOWN else None
-        if isinstance(value, str) and value:
-            yield value
+    """What a browser renders as Markdown of an element or a container, without what is in it."""
+    if getattr(node, "type", "") == "table":
+        yield from map(str, (*node.value.columns, *node.value.index, *node.value.to_numpy().flat))
+    elif (proto := getattr(node, "proto", None)) is not None:
+        yield from _texts(proto, ABOUT if getattr(node, "type", "") in VERBATIM else MARKDOWN)
+
+
+def _texts(proto: Any, names: tuple[str, ...]) -> Iterator[str]:
+    for field, value in proto.ListFields() if hasattr(proto, "ListFields") else ():
+        for each in value if field.is_repeated else [value]:
+            if isinstance(each, str) and field.name in names:
+                yield each
+            elif hasattr(each, "ListFields") and names is MARKDOWN:
+                yield from _texts(each, names)

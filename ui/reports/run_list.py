@@ -206,4 +206,4 @@ def _row(run: Summary, settings: Settings, *, comparable: bool) -> None:
         ):
             if (estimate := run.accuracy) is not None:
                 st.markdown(f"Accuracy **{describe(estimate)}**", width="content")
-            owner.controls(run, settings, f"Manage {text.short(run.name, 20)}")
+            owner.controls(run, settings, f"Manage {text.plain(run.name, 20)}")

@@ -55,6 +55,20 @@ def test_a_package_s_weights_are_found_where_they_are_installed(settings):
     assert not settings.home.exists()
 
 
+def test_a_package_with_another_file_of_that_name_is_refused(settings, tmp_path, monkeypatch):
+    models = tmp_path / "some_weights" / "models"
+    models.mkdir(parents=True)
+    (models.parent / "__init__.py").touch()
+    (models / "a.pth").write_bytes(CONTENT)
+    monkeypatch.syspath_prepend(tmp_path)
+    source = weights.Source("a.pth", "some_weights", sha256=hashlib.sha256(CONTENT).hexdigest())
+    backbone = dataclasses.replace(get("efficientnet-lite0"), weights=source)
+    assert weights.fetch(backbone, settings) == models / "a.pth"
+    (models / "a.pth").write_bytes(CONTENT[:-1])
+    with pytest.raises(WeightsUnavailable, match=r"a\.pth is not the published file"):
+        weights.fetch(backbone, settings)
+
+
 def test_a_missing_package_is_named(settings):
     source = weights.Source("a.pth", package="no_such_package_of_weights")
     backbone = dataclasses.replace(get("efficientnet-lite0"), weights=source)

@@ -70,7 +70,7 @@ def _show_issue(
     if corrected in options:
         st.session_state.setdefault(key, corrected)
     st.selectbox(
-        f"What is {issue.name}?",
+        f"What is {text.spoken(issue.name)}?",
         options,
         index=None,  # so that the box can be emptied again
         format_func=lambda name: f"It is {text.short(name, 30)}" if name else "Leave it out",
