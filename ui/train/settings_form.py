@@ -42,7 +42,7 @@ DROPOUT = {"head.dropout": "Dropout"}
 UNFREEZE = {
     "unfreeze.stages": "Stages to unfreeze",
     "unfreeze.layers": "Or layers to unfreeze",
-    "unfreeze.least_errors": "Only if the head makes so many errors",
+    "unfreeze.least_errors": "Errors that it must avoid",
 }
 PHASE = {"epochs": "Epochs at most", "learning_rate": "Learning rate", "patience": "Patience"}
 """Labels of settings that are numbers. Ranges and help come from the configuration."""
