@@ -23,6 +23,7 @@ app = st.App(
     routes=api.routes(host),
     middleware=[
         Middleware(api.Hidden),
+        Middleware(api.Downloads),
         Middleware(api.SocketLimits),
         Middleware(api.VisitorCookie if host.mode == "public" else api.LocalHosts),
         Middleware(api.SpooledUploads, arrivals=arrivals),

@@ -1,10 +1,9 @@
-"""The HTTP API below `/api`, and middleware of the pages: visitor cookie, uploads, local names."""
+"""The HTTP API below `/api`, and middleware of the pages: visitors, uploads, downloads, names."""
 
 from api.connections import SocketLimits
 from api.cookie import VisitorCookie
+from api.downloads import Downloads
 from api.hidden import Hidden
 from api.local_hosts import LocalHosts
 from api.routes import routes
 from api.uploads import SpooledUploads
-
-__all__ = ["Hidden", "LocalHosts", "SocketLimits", "SpooledUploads", "VisitorCookie", "routes"]

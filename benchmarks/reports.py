@@ -27,6 +27,7 @@ from core import images, runs
 from core.checks.labels import LabelIssue
 from core.dataset import Dataset, Example
 from core.evaluation import evaluate, intervals
+from core.evaluation.calibration import Predictions
 from core.evaluation.learning_curve import learning_curve
 from core.evaluation.report import Footprint, OodScores
 from core.jobs import State
@@ -82,8 +83,7 @@ def make(settings: Settings, *, classes: int = CLASSES, test: int = TEST, seed: 
         names,
         [example.name for example in dataset.of("test")],
         temperature=1.3,
-        uncalibrated=_probabilities(random, labels, classes),
-        validation=_probabilities(random, labels, classes),
+        validation=Predictions(labels, _probabilities(random, labels, classes), np.arange(test)),
     )
     run.write_report(report, probabilities)
     thumbnails = (_thumbnail(int(label), i) for i, label in enumerate(labels))

@@ -1,5 +1,6 @@
 """Downloads of a model: each format, prepared on demand, with its verification, and the bundle."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -177,9 +178,9 @@ def _difference(proof: FileVerification) -> str:
 def _download(run: Run, form: Format, label: str, **more: Any) -> None:
     """A button for one file; a SavedModel, which is a folder, comes as a zip."""
     name = form.file if (run.model_folder / form.file).is_file() else f"{form.file}.zip"
-    widgets.download(
+    widgets.download_file(
         label,
-        lambda: packing.content(run, form),
+        partial(packing.write_format, run, form),
         name,
         "application/octet-stream",
         key=f"download {form.name} {run.id}",
@@ -190,9 +191,9 @@ def _download(run: Run, form: Format, label: str, **more: Any) -> None:
 def _bundle(run: Run, settings: Settings, sizes: dict[str, int], chosen: list[str]) -> None:
     total = sum(sizes[file] for file in chosen)
     total += sum(path.stat().st_size for path in packing.other_files(run, settings).values())
-    widgets.download(
+    widgets.download_file(
         f"Download the bundle ({text.size(total)})",
-        lambda: packing.pack(run, settings, chosen),
+        partial(packing.write_bundle, run, settings, chosen=chosen),
         f"tusker-{run.id[:8]}.zip",
         "application/zip",
         key=f"bundle {run.id}",

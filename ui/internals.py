@@ -5,7 +5,10 @@ core/images/decoding.py, because `core` knows no screen.
 """
 
 import io
+import mmap
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -35,6 +38,27 @@ class Uploaded(NamedTuple):
         """All of it."""
         with self.open() as stream:
             return stream.read()
+
+
+class FromDisk(io.RawIOBase):
+    """A file to download, written to the disk, where its content stays while Streamlit offers it.
+
+    Streamlit keeps and sends what `read` returns, of which it only takes slices.
+    """
+
+    def __init__(self, write: Callable[[IO[bytes]], None], folder: Path) -> None:
+        with tempfile.TemporaryFile(dir=folder) as file:  # its disk is freed with the mapping
+            write(file)
+            file.flush()
+            self._content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+    def seek(self, *_: int) -> int:
+        """Everything is read at once."""
+        return 0
+
+    def read(self, *_: int) -> memoryview:
+        """All of the content."""
+        return self._content
 
 
 class _Files(MemoryUploadedFileManager):

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -17,7 +17,7 @@ from core.jobs import JobFolder, State, cancel, scheduling
 from core.jobs.events import Epoch, Note, Step
 from core.predict.table import inert
 from core.settings import Settings
-from ui import internals, text
+from ui import internals, resources, text
 from ui.charts.drawing import PLAIN
 from ui.internals import Uploaded
 
@@ -82,7 +82,7 @@ def heat_map_strength(key: str, **more: Any) -> float:
 
 def download(
     label: str,
-    data: bytes | str | Callable[[], bytes | str],
+    data: bytes | str | Callable[[], bytes | str | io.RawIOBase],
     file_name: str,
     mime: str,
     *,
@@ -91,6 +91,14 @@ def download(
 ) -> None:
     """A download button that leaves the page as it is; a callable is called when it is pressed."""
     st.download_button(label, data, file_name, mime, icon=icon, on_click="ignore", **more)
+
+
+def download_file(
+    label: str, write: Callable[[IO[bytes]], None], file_name: str, mime: str, **more: Any
+) -> None:
+    """A download button for a file that may be large; `write` is called when it is pressed."""
+    folder = resources.settings().home
+    download(label, lambda: internals.FromDisk(write, folder), file_name, mime, **more)
 
 
 def download_csv(

@@ -2,15 +2,3 @@
 
 from core.backbones.row import Backbone, Recipe, Stage, Weights
 from core.backbones.table import BACKBONES, DEFAULT, get, imagenet_labels, known
-
-__all__ = [
-    "BACKBONES",
-    "DEFAULT",
-    "Backbone",
-    "Recipe",
-    "Stage",
-    "Weights",
-    "get",
-    "imagenet_labels",
-    "known",
-]

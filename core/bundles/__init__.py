@@ -2,5 +2,3 @@
 
 from core.bundles.bundle import Bundle
 from core.bundles.imported_model import ImportedModel
-
-__all__ = ["Bundle", "ImportedModel"]

@@ -9,8 +9,8 @@ from typing import IO
 from core.capture.frames import Frame
 from core.capture.session import CaptureSession, Class
 from core.capture.splitting import split_by_burst
-from core.checks import Finding, Severity
 from core.checks.classes import MINIMUM_PER_CLASS
+from core.dataset.findings import Finding, warns
 from core.errors import BadDataset
 from core.intake import uploads
 from core.intake.uploads import Upload
@@ -82,10 +82,9 @@ def _findings(session: CaptureSession) -> tuple[Finding, ...]:
     if not names:
         return ()
     return (
-        Finding(
-            severity=Severity.WARNS,
-            code="one_burst",
-            sentence=f"{listed(names)} {'was' if len(names) == 1 else 'were'} captured in a single "
+        warns(
+            "one_burst",
+            f"{listed(names)} {'was' if len(names) == 1 else 'were'} captured in a single "
             "burst: test pictures are nearly the same as training pictures, so the score will be "
             "too high. Capture another burst.",
         ),

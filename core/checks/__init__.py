@@ -1,19 +1,6 @@
 """Find problems of a dataset that would spoil a model or inflate its score, and remedies."""
 
 from core.checks.examine import CHECKS, examine, near_copies, run_checks
-from core.checks.findings import CheckInput, Finding, Remedy, Severity, apply
+from core.checks.findings import CheckInput, apply
 from core.checks.groups import GROUPS, describe_groups
-
-__all__ = [
-    "CHECKS",
-    "GROUPS",
-    "CheckInput",
-    "Finding",
-    "Remedy",
-    "Severity",
-    "apply",
-    "describe_groups",
-    "examine",
-    "near_copies",
-    "run_checks",
-]
+from core.dataset.findings import Finding, Remedy, Severity

@@ -4,8 +4,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from core.checks.findings import CheckInput, Finding, Remedy, Severity
+from core.checks.findings import CheckInput
 from core.dataset import Dataset
+from core.dataset.findings import Finding, Remedy, blocks, warns
 from core.system.prose import count, listed
 
 MINIMUM_PER_CLASS = 3  # pictures per class: one for each split
@@ -17,10 +18,9 @@ def at_least_two_classes(case: CheckInput) -> Finding | None:
     """Fewer than two classes."""
     if len(case.dataset.classes) >= 2:
         return None
-    return Finding(
-        severity=Severity.BLOCKS,
-        code="two_classes",
-        sentence="At least two classes are needed. Add pictures of another class.",
+    return blocks(
+        "two_classes",
+        "At least two classes are needed. Add pictures of another class.",
     )
 
 
@@ -29,10 +29,9 @@ def too_few_pictures(case: CheckInput) -> Finding | None:
     small = _with_counts(case.dataset, 0, MINIMUM_PER_CLASS)
     if not small:
         return None
-    return Finding(
-        severity=Severity.BLOCKS,
-        code="too_few",
-        sentence=f"At least {MINIMUM_PER_CLASS} pictures per class are needed; {listed(small)} "
+    return blocks(
+        "too_few",
+        f"At least {MINIMUM_PER_CLASS} pictures per class are needed; {listed(small)} "
         f"{'has' if len(small) == 1 else 'have'} fewer. Add some, or leave the class out.",
         files=tuple(
             example.name
@@ -52,10 +51,9 @@ def few_pictures(case: CheckInput) -> Finding | None:
     small = _with_counts(case.dataset, MINIMUM_PER_CLASS, FEW)
     if not small:
         return None
-    return Finding(
-        severity=Severity.WARNS,
-        code="few",
-        sentence=f"{listed(small)} {'has' if len(small) == 1 else 'have'} fewer than {FEW} "
+    return warns(
+        "few",
+        f"{listed(small)} {'has' if len(small) == 1 else 'have'} fewer than {FEW} "
         "training pictures, so scores will be uncertain. Add some if you can.",
     )
 
@@ -67,10 +65,9 @@ def imbalance(case: CheckInput) -> Finding | None:
         return None
     most, least = int(np.argmax(counts)), int(np.argmin(counts))
     names = case.dataset.classes
-    return Finding(
-        severity=Severity.WARNS,
-        code="imbalance",
-        sentence=f"{names[most]} has {counts[most] / max(counts[least], 1):.0f} times as many "
+    return warns(
+        "imbalance",
+        f"{names[most]} has {counts[most] / max(counts[least], 1):.0f} times as many "
         f"pictures as {names[least]} ({counts[most]:,} and {counts[least]:,}). Rare classes will "
         "be given more weight while learning.",
     )
@@ -84,10 +81,9 @@ def similar_names(case: CheckInput) -> Finding | None:
     same = next((names for names in by_name.values() if len(names) > 1), None)
     if not same:
         return None
-    return Finding(
-        severity=Severity.WARNS,
-        code="similar_names",
-        sentence=f"{listed(same)} have nearly the same name. Merge them if they are one class.",
+    return warns(
+        "similar_names",
+        f"{listed(same)} have nearly the same name. Merge them if they are one class.",
         remedy=Remedy(kind="merge", label=f"Merge into {same[0]}", classes=tuple(same)),
     )
 

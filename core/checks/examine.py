@@ -12,8 +12,9 @@ import numpy as np
 from core.checks import classes as of_classes
 from core.checks import near_duplicates
 from core.checks import pictures as of_pictures
-from core.checks.findings import CheckInput, Finding, Remedy, Severity, from_note
+from core.checks.findings import CheckInput
 from core.dataset import Dataset, Example, Progress
+from core.dataset.findings import Finding, Remedy
 from core.dataset.fingerprints import Fingerprints, fingerprint
 from core.errors import BadImage
 from core.settings import Settings
@@ -52,7 +53,7 @@ def examine(
         progress: called with what is done, how many, and of how many; may raise.
 
     Returns:
-        The dataset with `Example.group` set, and the findings, the most severe first.
+        The dataset with `Example.group` set, and the findings.
 
     Raises:
         BadImage: a picture can no longer be read.
@@ -155,17 +156,14 @@ def _findings(
     dataset: Dataset, fingerprints: Fingerprints, rows: np.ndarray
 ) -> tuple[Finding, ...]:
     case = CheckInput(dataset, fingerprints.measures[rows], _duplicates(fingerprints, rows))
-    findings = [from_note(note, dataset) for note in dataset.notes]
-    findings += [finding for check in CHECKS if (finding := check(case))]
     # A remedy that leaves nothing to train on is none.
-    findings = [
+    return tuple(
         finding.model_copy(update={"remedy": None})
         if finding.remedy and _classes_left(dataset, finding.remedy) < FEWEST_CLASSES
         else finding
-        for finding in findings
-    ]
-    order = list(Severity)
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+        for check in CHECKS
+        if (finding := check(case))
+    )
 
 
 def _classes_left(dataset: Dataset, remedy: Remedy) -> int:

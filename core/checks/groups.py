@@ -3,8 +3,8 @@
 import math
 from collections import Counter
 
-from core.checks.findings import Finding, Severity
 from core.dataset import Dataset, splitting
+from core.dataset.findings import Finding, informs, warns
 from core.dataset.grouping import title
 from core.evaluation import intervals
 from core.system.prose import count, listed
@@ -40,11 +40,7 @@ def describe_groups(dataset: Dataset) -> Finding:
         have = count(alone, "picture has no group and is", "pictures have no group and are")
         sentence += f" {have} alone."
     warnings = " ".join(filter(None, (_few(dataset), _divided(dataset))))
-    return Finding(
-        severity=Severity.WARNS if warnings else Severity.INFORMS,
-        code=GROUPS,
-        sentence=f"{sentence} {warnings}".strip(),
-    )
+    return warns(GROUPS, f"{sentence} {warnings}") if warnings else informs(GROUPS, sentence)
 
 
 def _few(dataset: Dataset) -> str:

@@ -8,8 +8,9 @@ import numpy as np
 
 from core import images
 from core.archive.unpacking import CLUTTER
-from core.checks.findings import LEFT_OUT, CheckInput, Finding, Remedy, Severity
+from core.checks.findings import LEFT_OUT, CheckInput
 from core.dataset import splitting
+from core.dataset.findings import Finding, Remedy, blocks, informs, warns
 from core.system.prose import count
 
 TINY = 48  # shorter edge, in pixels
@@ -26,10 +27,9 @@ def same_picture_in_two_classes(case: CheckInput) -> Finding | None:
     if not mixed:
         return None
     files = _names(case, mixed)
-    return Finding(
-        severity=Severity.BLOCKS,
-        code="in_two_classes",
-        sentence=f"{count(len(mixed), 'picture is', 'pictures are')} in two classes at once. "
+    return blocks(
+        "in_two_classes",
+        f"{count(len(mixed), 'picture is', 'pictures are')} in two classes at once. "
         "Remove the wrong ones, or leave all of them out.",
         files=files,
         remedy=_leave_out(files),
@@ -43,10 +43,9 @@ def similar_pictures_in_two_classes(case: CheckInput) -> Finding | None:
     if not mixed:
         return None
     files = _names(case, mixed)
-    return Finding(
-        severity=Severity.WARNS,
-        code="alike_in_two_classes",
-        sentence=f"{count(len(files))} look the same as one of another class. Check their labels.",
+    return warns(
+        "alike_in_two_classes",
+        f"{count(len(files))} look the same as one of another class. Check their labels.",
         files=files,
         remedy=_leave_out(files),
     )
@@ -57,10 +56,9 @@ def duplicates(case: CheckInput) -> Finding | None:
     surplus = _surplus(case, case.duplicates)
     if not surplus:
         return None
-    return Finding(
-        severity=Severity.WARNS,
-        code="copies",
-        sentence=f"{count(len(surplus), 'picture is a copy', 'pictures are copies')} of another "
+    return warns(
+        "copies",
+        f"{count(len(surplus), 'picture is a copy', 'pictures are copies')} of another "
         "in the same class, and would count twice.",
         files=_shown(case, case.duplicates, surplus),
         remedy=_leave_out(_names(case, [surplus])),
@@ -74,10 +72,9 @@ def near_duplicates(case: CheckInput) -> Finding | None:
     surplus = _surplus(case, groups)
     if not surplus:
         return None
-    return Finding(
-        severity=Severity.WARNS,
-        code="near_copies",
-        sentence=f"{count(len(surplus), 'picture looks', 'pictures look')} the same as another. "
+    return warns(
+        "near_copies",
+        f"{count(len(surplus), 'picture looks', 'pictures look')} the same as another. "
         "Those that look the same are kept together in training or test.",
         files=_shown(case, groups, surplus),
         remedy=_leave_out(_names(case, [surplus])),
@@ -98,10 +95,9 @@ def leaks(case: CheckInput) -> Finding | None:
     if not leaking:
         return None
     held_out = sum(map(len, leaking)) - len(trained)
-    return Finding(
-        severity=Severity.WARNS,
-        code="leaks",
-        sentence=f"{count(held_out)} to test or validate on "
+    return warns(
+        "leaks",
+        f"{count(held_out)} to test or validate on "
         f"{'looks' if held_out == 1 else 'look'} the same as a training picture, so the score "
         "would be too high. Leave out the training pictures.",
         files=_names(case, leaking),
@@ -116,10 +112,9 @@ def unreadable(case: CheckInput) -> Finding | None:
         return None
     reason, most = Counter(skipped.reason for skipped in unread).most_common(1)[0]
     why = reason if most == len(unread) else f"Most often: {reason}"
-    return Finding(
-        severity=Severity.WARNS,
-        code="unreadable",
-        sentence=f"{count(len(unread), 'file was', 'files were')} left out. {why}",
+    return warns(
+        "unreadable",
+        f"{count(len(unread), 'file was', 'files were')} left out. {why}",
         files=tuple(skipped.name for skipped in unread),
     )
 
@@ -136,10 +131,9 @@ def formats_and_sizes(case: CheckInput) -> Finding | None:
     if most != least:
         sizes = f"from {sizes} to {most[0]} × {most[1]}"
     names = " and ".join(f"{count:,} {name}" for name, count in formats)
-    return Finding(
-        severity=Severity.INFORMS,
-        code="at_a_glance",
-        sentence=f"{names}, {sizes} pixels, {sum(e.size for e in examples) / 2**20:.1f} MB.",
+    return informs(
+        "at_a_glance",
+        f"{names}, {sizes} pixels, {sum(e.size for e in examples) / 2**20:.1f} MB.",
     )
 
 
@@ -154,13 +148,10 @@ def _property(
     files = _names(case, [places])
     check = "it shows its class" if len(places) == 1 else "they show their class"
     advice = "That may be normal for these pictures." if common else f"Check that {check}."
-    return Finding(
-        severity=Severity.INFORMS if common else Severity.WARNS,
-        code=code,
-        sentence=f"{count(len(places), 'picture is', 'pictures are')} {adjective}. {advice}",
-        files=files,
-        remedy=None if common else _leave_out(files),
-    )
+    sentence = f"{count(len(places), 'picture is', 'pictures are')} {adjective}. {advice}"
+    if common:
+        return informs(code, sentence, files=files)
+    return warns(code, sentence, files=files, remedy=_leave_out(files))
 
 
 def nearly_black(case: CheckInput) -> Finding | None:
@@ -168,10 +159,9 @@ def nearly_black(case: CheckInput) -> Finding | None:
     places = np.flatnonzero(_is_black(case)).tolist()
     if not places:
         return None
-    return Finding(
-        severity=Severity.WARNS,
-        code="black",
-        sentence=f"{len(places):,} of {count(len(case.dataset.examples))} are nearly black, so a "
+    return warns(
+        "black",
+        f"{len(places):,} of {count(len(case.dataset.examples))} are nearly black, so a "
         "model sees little in them. Export them from the camera's files again, all stretched by "
         "the same factor, and do the same with the pictures that you predict.",
         files=_names(case, [places]),

@@ -34,7 +34,7 @@ def export(
     sizes, verification = packing.sizes(opened), opened.verification()
     withheld = [form for form in forms if form.file not in sizes]
     if bundle is not None:
-        bundle.write_bytes(packing.pack(opened, settings, [form.file for form in forms]))
+        packing.write_bundle(opened, settings, bundle, [form.file for form in forms])
     if as_json and verification is not None:
         print_json(verification.model_dump(mode="json", by_alias=False))
     for form in forms:

@@ -196,8 +196,9 @@ def evaluate(
     name, data = names
 
     def prepared(taken: Intake) -> Intake:
-        for note in taken.dataset.notes:
-            complain(f"{'Warning' if note.warns else 'Note'}: {note.sentence}")
+        for note in taken.notes:
+            kind = "Note" if note.severity == "informs" else "Warning"
+            complain(f"{kind}: {note.sentence}")
         arguments.report_left_out(taken, complain)
         return arguments.grouped(taken, group_by, complain) if group_by else taken
 

@@ -5,5 +5,3 @@ from core.dataset.examples import Dataset, Example
 from core.dataset.layout import Split
 from core.dataset.reading import read, thumbnail_name
 from core.dataset.splitting import split
-
-__all__ = ["Dataset", "Example", "Progress", "Skipped", "Split", "read", "split", "thumbnail_name"]

@@ -3,7 +3,8 @@
 from pydantic import BaseModel, Field
 
 from core.archive.unpacking import Skipped
-from core.dataset.layout import Reading, Split
+from core.dataset.findings import Finding
+from core.dataset.layout import Split
 from core.images import AS_DECLARED, Scale
 
 
@@ -40,26 +41,6 @@ class Example(BaseModel, frozen=True):
     group_name: str = ""
 
 
-class Note(BaseModel, frozen=True):
-    """How something was interpreted while a dataset was read, to be shown as a finding.
-
-    Attributes:
-        code: short name of the kind.
-        sentence: for the visitor.
-        warns: whether it may be wrong or lose something.
-        reading: the other way to read nested folders, to be offered.
-        encodings: in which the names can be read, the one that was used first.
-        stretched: whether it says that all pictures were stretched, which can be undone.
-    """
-
-    code: str
-    sentence: str
-    warns: bool = False
-    reading: Reading | None = None
-    encodings: tuple[str, ...] = ()
-    stretched: bool = False
-
-
 class Column(BaseModel, frozen=True):
     """A column of a table by which pictures can be grouped.
 
@@ -80,6 +61,7 @@ class Dataset(BaseModel, frozen=True):
         grouped_by: what the `group_name` of the pictures was taken from, as in `grouping`; empty if
             the visitor chose no groups.
         scale: of pictures of more than 8 bits.
+        notes: how the files were interpreted; not stored with the dataset.
         columns: of tables among the files; not stored with the dataset.
     """
 
@@ -88,9 +70,9 @@ class Dataset(BaseModel, frozen=True):
     examples: tuple[Example, ...]
     skipped: tuple[Skipped, ...] = ()
     predefined: bool = False
-    notes: tuple[Note, ...] = ()
     grouped_by: str = ""
     scale: Scale = AS_DECLARED
+    notes: tuple[Finding, ...] = Field((), exclude=True)
     columns: tuple[Column, ...] = Field((), exclude=True)
 
     def count(self, label: int, split: Split | None = None) -> int:

@@ -19,6 +19,7 @@ CHROMA = 8  # edge of the square picture of its colours, in cells
 EDGE = 160  # shorter edge at which sharpness is measured, near the input size of a backbone
 
 MEASURES = ("dark", "bright", "contrast", "sharpness")
+ARRAYS = ("pixels", "grey", "chroma", "measures")
 
 
 @dataclass(frozen=True)
@@ -93,26 +94,14 @@ class Fingerprints:
     def with_those_of(self, other: Fingerprints) -> Fingerprints:
         """Both, in this order. A picture in both has the row of the first."""
         more = {sha256: row for sha256, row in other.place.items() if sha256 not in self.place}
-        rows = list(more.values())
-        return Fingerprints(
-            {sha256: row for row, sha256 in enumerate([*self.place, *more])},
-            np.concatenate((self.pixels, other.pixels[rows])),
-            np.concatenate((self.grey, other.grey[rows])),
-            np.concatenate((self.chroma, other.chroma[rows])),
-            np.concatenate((self.measures, other.measures[rows])),
-        )
+        rows, pairs = list(more.values()), ((vars(self)[n], vars(other)[n]) for n in ARRAYS)
+        place = {sha256: row for row, sha256 in enumerate([*self.place, *more])}
+        return Fingerprints(place, *(np.concatenate((own, more[rows])) for own, more in pairs))
 
     def save(self, folder: Path) -> None:
         """Write `fingerprints.npz`."""
         with files.replacing(folder / FILE) as path, path.open("wb") as out:
-            np.savez(
-                out,
-                sha256=list(self.place),
-                pixels=self.pixels,
-                grey=self.grey,
-                chroma=self.chroma,
-                measures=self.measures,
-            )
+            np.savez(out, sha256=list(self.place), **{name: vars(self)[name] for name in ARRAYS})
 
     @classmethod
     def load(cls, folder: Path) -> Fingerprints | None:
@@ -120,8 +109,7 @@ class Fingerprints:
         try:
             with np.load(folder / FILE, allow_pickle=False) as data:
                 place = {str(name): row for row, name in enumerate(data["sha256"])}
-                parts = (data[name] for name in ("pixels", "grey", "chroma", "measures"))
-                return cls(place, *parts)
+                return cls(place, *(data[name] for name in ARRAYS))
         except (OSError, ValueError, KeyError):
             return None
 

@@ -169,9 +169,9 @@ def _candidates(
     for column in dataset.columns:
         yield column.name, [column.groups.get(e.name, "") for e in dataset.examples]
     if only in ("", "folder"):
-        yield from levels.by_folder(dataset, labels)
+        yield from levels.find("folder", dataset, labels)
     if only in ("", "prefix"):
-        found = levels.by_prefix(dataset, labels)
+        found = levels.find("prefix", dataset, labels)
         yield from sorted(found, key=lambda level: _is_category(level[1], labels))
     for kind in EXIF:
         names = [getattr(example, kind) for example in dataset.examples]

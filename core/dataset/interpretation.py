@@ -2,12 +2,12 @@
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
 from core.dataset import label_files, layout
-from core.dataset.examples import Note
+from core.dataset.findings import Finding, Remedy, informs, warns
 from core.errors import BadDataset, NoClasses
 from core.images.decoding import READABLE
 from core.system import prose
@@ -22,7 +22,7 @@ def interpret(
     files: Extraction,
     fewest_classes: int = 2,
     accept_one: bool = False,
-) -> tuple[layout.Layout, tuple[Note, ...]]:
+) -> tuple[layout.Layout, tuple[Finding, ...]]:
     """The class and split of each picture: from folders, else from tables or file names.
 
     Args:
@@ -56,8 +56,8 @@ def interpret(
     return inferred, tuple(_notes(pictures, inferred, source, files))
 
 
-def cut_short(names: Sequence[str]) -> tuple[Note, ...]:
-    """A note of the pictures that were read although the end of their files is missing."""
+def cut_short(names: Sequence[str]) -> tuple[Finding, ...]:
+    """A finding about the pictures that were read although the end of their files is missing."""
     if not names:
         return ()
     what = "picture ends" if len(names) == 1 else "pictures end"
@@ -65,7 +65,7 @@ def cut_short(names: Sequence[str]) -> tuple[Note, ...]:
         f"{len(names):,} {what} early, with at least 95 % there: {_listed(names)}. Download "
         "them again if you can."
     )
-    return (Note(code="cut_short", sentence=sentence, warns=True),)
+    return (warns("cut_short", sentence),)
 
 
 def _is_flat_split(inferred: layout.Layout) -> bool:
@@ -122,82 +122,64 @@ def _notes(
     inferred: layout.Layout,
     source: label_files.Labels | None,
     files: Extraction,
-) -> list[Note]:
-    notes = []
+) -> Iterator[Finding]:
     folders = {folder for picture in pictures for folder in picture.split("/")[:-1]}
     if changed := sorted({layout.printable(f) for f in folders if layout.printable(f) != f}):
-        notes.append(
-            Note(
-                code="control_signs",
-                sentence="Line breaks and control characters in names of folders were replaced by "
-                f"spaces: {_listed(changed)}.",
-            )
+        yield informs(
+            "control_signs",
+            "Line breaks and control characters in names of folders were replaced by spaces: "
+            f"{_listed(changed)}.",
         )
     if source:
-        notes.append(
-            Note(
-                code="labels_from",
-                sentence=f"Labels were read from {source.source}: {_listed(inferred.classes)}.",
-            )
+        yield informs(
+            "labels_from",
+            f"Labels were read from {source.source}: {_listed(inferred.classes)}.",
         )
     if inferred.reading == "top":
-        notes.append(
-            Note(
-                code="subfolders",
-                sentence="Subfolders belong to the class folder above them: the classes are "
-                f"{_listed(inferred.classes)}.",
-                reading="path",
-            )
+        yield informs(
+            "subfolders",
+            "Subfolders belong to the class folder above them: the classes are "
+            f"{_listed(inferred.classes)}.",
+            remedy=Remedy(kind="read_as", label="Make each subfolder a class", reading="path"),
         )
     elif inferred.reading:
-        notes.append(
-            Note(
-                code="subfolders",
-                sentence="The innermost folders are the classes: "
-                f"{_listed(inferred.classes)}. The folders above them are not.",
-                reading="top",
-            )
+        yield informs(
+            "subfolders",
+            f"The innermost folders are the classes: {_listed(inferred.classes)}. The folders "
+            "above them are not.",
+            remedy=Remedy(kind="read_as", label="Use the outer folders", reading="top"),
         )
     if inferred.spellings:
         pairs = [" and ".join(names) for names in inferred.spellings]
-        notes.append(
-            Note(
-                code="spellings",
-                sentence="Spelled differently in training and test, and read as one class: "
-                f"{_listed(pairs)}.",
-            )
+        yield informs(
+            "spellings",
+            f"Spelled differently in training and test, and read as one class: {_listed(pairs)}.",
         )
     if files.encodings:
         used, *others = files.encodings
         names = [label for label in inferred.classes if not label.isascii()][:3]
-        notes.append(
-            Note(
-                code="encoding",
-                sentence="The archive does not say how its names are encoded. They were read as "
-                f"{ENCODINGS[used]}: {', '.join(names)}.",
-                warns=bool(others),
-                encodings=files.encodings,
-            )
+        sentence = (
+            "The archive does not say how its names are encoded. They were read as "
+            f"{ENCODINGS[used]}: {', '.join(names)}."
         )
+        if others:
+            label, both = f"Read them as {ENCODINGS[others[0]]}", (used, others[0])
+            remedy = Remedy(kind="decode", label=label, names=both)
+            yield warns("encoding", sentence, remedy=remedy)
+        else:
+            yield informs("encoding", sentence)
     elif files.garbled:
-        notes.append(
-            Note(
-                code="encoding",
-                sentence="The archive does not say how its names are encoded, and no encoding "
-                f"fits: {', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
-                warns=True,
-            )
+        yield warns(
+            "encoding",
+            "The archive does not say how its names are encoded, and no encoding fits: "
+            f"{', '.join(files.garbled)}. Zip the folders with a tool that writes UTF-8.",
         )
     if files.empty_folders:
-        notes.append(
-            Note(
-                code="empty_folders",
-                sentence=f"No pictures in {_listed(files.empty_folders)}. If these are classes, "
-                "add pictures to them.",
-                warns=True,
-            )
+        yield warns(
+            "empty_folders",
+            f"No pictures in {_listed(files.empty_folders)}. If these are classes, add pictures to "
+            "them.",
         )
-    return notes
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,18 +18,31 @@ _DATE = r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])
 _WORD = re.compile(_DATE + r"|[^\s_.\-]+")
 
 
-def by_folder(dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
-    """Groups by the outermost folder, by the two outermost, and so on.
+def find(kind: str, dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
+    """Groups by the first part of each picture's name, the first two, and so on.
+
+    Parts that are the same everywhere or are the class itself make no level.
 
     Args:
+        kind: `folder`, from the outermost, or `prefix`: the words of the file name but the last.
         labels: class index of each picture, (n,) int64.
     """
-    return _levels("folder", _folders(dataset), labels)
-
-
-def by_prefix(dataset: Dataset, labels: np.ndarray) -> Iterator[Level]:
-    """Groups by the first word of the file name, by the first two, and so on, but never by all."""
-    return _levels("prefix", _words(dataset), labels)
+    parts = _folders(dataset) if kind == "folder" else _words(dataset)
+    names = [""] * len(parts)
+    level = 0
+    for place in range(min(LEVELS, max(map(len, parts), default=0))):
+        values = [part[place][1] if place < len(part) else "" for part in parts]
+        number = numbered(values)
+        varies = bool(number.any())
+        if varies and pairs(number, labels) <= 1.5 * len(np.unique(labels)):
+            continue  # the class, under its name or another
+        names = [
+            name + (part[place][0] if name else "") + part[place][1] if place < len(part) else ""
+            for name, part in zip(names, parts, strict=True)
+        ]
+        if varies:
+            level += 1
+            yield kind if level == 1 else f"{kind}:{level}", list(names)
 
 
 def numbered(names: Sequence[str]) -> np.ndarray:
@@ -75,25 +88,3 @@ def _words(dataset: Dataset) -> list[list[tuple[str, str]]]:
             found.pop(0)
         words.append(found[:-1])
     return words
-
-
-def _levels(kind: str, parts: list[list[tuple[str, str]]], labels: np.ndarray) -> Iterator[Level]:
-    """Groups by the first part of each picture, the first two, and so on.
-
-    Parts that are the same everywhere or are the class itself make no level.
-    """
-    names = [""] * len(parts)
-    level = 0
-    for place in range(min(LEVELS, max(map(len, parts), default=0))):
-        values = [part[place][1] if place < len(part) else "" for part in parts]
-        number = numbered(values)
-        varies = bool(number.any())
-        if varies and pairs(number, labels) <= 1.5 * len(np.unique(labels)):
-            continue  # the class, under its name or another
-        names = [
-            name + (part[place][0] if name else "") + part[place][1] if place < len(part) else ""
-            for name, part in zip(names, parts, strict=True)
-        ]
-        if varies:
-            level += 1
-            yield kind if level == 1 else f"{kind}:{level}", list(names)

@@ -20,7 +20,8 @@ from core.archive.unpacking import (
     extract,
 )
 from core.dataset import interpretation, layout, scaling, tables
-from core.dataset.examples import Dataset, Example, Note
+from core.dataset.examples import Dataset, Example
+from core.dataset.findings import Finding
 from core.dataset.fingerprints import Fingerprint, Fingerprints, fingerprint
 from core.errors import BadImage, LimitExceeded
 from core.images import AS_DECLARED, Scale
@@ -74,7 +75,7 @@ def read(
         files, base = extract(source, pictures, settings, progress), pictures
     members = files.members
     results = _fingerprint(members, thumbnails, settings, deadline, progress, scale or AS_DECLARED)
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Finding, ...] = ()
     if scale is None:
         depths = [None if isinstance(result, str) else result.depth for result in results]
         scale = scaling.of(depths)
@@ -194,7 +195,7 @@ def _assemble(
     fewest_classes: int,
     accept_one: bool,
     scale: Scale,
-    notes: tuple[Note, ...],
+    notes: tuple[Finding, ...],
 ) -> Dataset:
     """Assign readable pictures to classes; paths are relative to `base` if given."""
     readable: list[tuple[Member, Fingerprint]] = []

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from core import images
-from core.dataset.examples import Note
+from core.dataset.findings import Finding, Remedy, warns
 from core.images import AS_DECLARED, Depth, Scale, usual_range
 
 BLACK = images.BLACK / 255
@@ -46,8 +46,8 @@ def changes(scale: Scale, depth: Depth) -> bool:
     return scale.undeclared != usual_range(depth.low, depth.high, whole=depth.whole)
 
 
-def notes(scale: Scale) -> tuple[Note, ...]:
-    """A note of stretched pictures."""
+def notes(scale: Scale) -> tuple[Finding, ...]:
+    """A finding about stretched pictures, with the remedy to leave them as they are."""
     if scale.gain == AS_DECLARED.gain:
         return ()
     sentence = (
@@ -55,4 +55,5 @@ def notes(scale: Scale) -> tuple[Note, ...]:
         f"pictures of more than 8 bits are stretched by the same factor, {scale.gain:,.0f}. The "
         "model does the same with those that it predicts."
     )
-    return (Note(code="stretched", sentence=sentence, warns=True, stretched=True),)
+    remedy = Remedy(kind="unstretch", label="Do not stretch them")
+    return (warns("stretched", sentence, remedy=remedy),)

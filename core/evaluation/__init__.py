@@ -9,5 +9,3 @@ confusion matrix, calibration and curves. `wording` formats figures.
 from core.evaluation.build_report import evaluate
 from core.evaluation.report import VERSION, Estimate, Report
 from core.evaluation.wording import describe
-
-__all__ = ["VERSION", "Estimate", "Report", "describe", "evaluate"]

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from core.errors import BadDataset, BadInput
 from core.evaluation import calibration, intervals, metrics, prediction_sets
+from core.evaluation.calibration import Predictions
 from core.evaluation.confusion import confuse
 from core.evaluation.curves import class_curves
 from core.evaluation.intervals import Floats, Ints
@@ -34,30 +35,24 @@ def evaluate(
     names: Sequence[str] | None = None,
     *,
     temperature: float | None = None,
-    uncalibrated: ArrayLike | None = None,
-    validation: ArrayLike | None = None,
-    validation_labels: ArrayLike | None = None,
-    validation_groups: ArrayLike | None = None,
+    validation: Predictions | None = None,
     set_levels: Sequence[SetLevel] = (),
     training_counts: ArrayLike | None = None,
     groups: ArrayLike | None = None,
     leaked: int = 0,
     left_out: int = 0,
     new_groups: int = 0,
-    seed: int = 0,
 ) -> Report:
-    """Evaluate a model on its test pictures.
+    """Evaluate a model on its test pictures. Equal input gives an equal report.
 
     Args:
         labels: actual classes, ints 0 to k - 1, (n,).
         probabilities: predictions, floats 0 to 1 in rows that sum to 1, (n, k).
         classes: names of the k classes, k at least 2.
         names: of the pictures, (n,); numbers from 1 if None.
-        temperature: of the model.
-        uncalibrated: predictions without temperature, (n, k); given if and only if there is one.
-        validation: predictions for the validation pictures, (m, k), to choose thresholds by; None
-            for no thresholds.
-        validation_labels, validation_groups: of these, (m,), for the error to choose by.
+        temperature: that the probabilities were scaled by.
+        validation: predictions for the validation pictures, to choose thresholds by; None for no
+            thresholds.
         set_levels: of the model's prediction sets, whose coverage is measured.
         training_counts: training pictures by class, (k,), to find the most common class by; the
             test pictures are counted if None.
@@ -67,7 +62,6 @@ def evaluate(
         left_out: number of such pictures that are not among these.
         new_groups: number of groups that the visitor chose in the test set, none of them in
             training.
-        seed: of every bootstrap. Equal input and seed give an equal report.
 
     Raises:
         BadDataset: there are no test pictures.
@@ -77,7 +71,7 @@ def evaluate(
     classes = tuple(classes)
     truth = np.asarray(labels, np.int64)
     original = np.asarray(probabilities)
-    checked = _checked(original, (len(truth), len(classes)), "test")
+    checked = _checked(original, len(truth), len(classes))
     if not len(truth):
         raise BadDataset(
             "Expected at least one test picture, found none. Give the test set a share of the "
@@ -92,7 +86,7 @@ def evaluate(
     counts = np.array(confusion.counts)
     effects = metrics.effects(truth, predicted, group, len(classes))
     accuracy = intervals.proportion(correct, len(truth), effects.accuracy)
-    balanced, macro, weighted = metrics.average(counts, effects, seed=seed)
+    balanced, macro, weighted = metrics.average(counts, effects)
     return Report(
         headline=headline(correct, accuracy, classes, confusion, leaked, new_groups),
         leaked=leaked,
@@ -105,42 +99,30 @@ def evaluate(
         top=_top(truth, checked, group),
         macro=macro,
         weighted=weighted,
-        log_loss=_log_loss(truth, original if original.dtype.kind == "f" else checked, group, seed),
+        log_loss=_log_loss(truth, original if original.dtype.kind == "f" else checked, group),
         per_class=metrics.by_class(classes, metrics.count(counts), effects),
         baseline=_baseline(truth, predicted, training_counts, len(classes), group),
         confusion=confusion,
         predictions=_predictions(names, truth, predicted, checked),
         certainty=_certainty(
-            truth,
-            checked,
-            group,
-            temperature,
-            uncalibrated,
-            validation,
-            None if validation_labels is None else np.asarray(validation_labels, np.int64),
-            None if validation_groups is None else np.asarray(validation_groups, np.int64),
-            set_levels,
-            seed,
+            Predictions(truth, checked, group), temperature, validation, set_levels
         ),
         curves=class_curves(truth, checked),
     )
 
 
-def _checked(probabilities: ArrayLike, shape: tuple[int, int], split: str) -> Floats:
-    """Probabilities as float64 of a shape; -1 allows any length."""
-    checked = np.asarray(probabilities).astype(np.float64)
-    if checked.ndim != 2 or any(
-        expected not in (-1, length) for expected, length in zip(shape, checked.shape, strict=True)
-    ):
-        raise ValueError(f"expected {split} probabilities {shape}, found {checked.shape}")
+def _checked(probabilities: np.ndarray, pictures: int, classes: int) -> Floats:
+    checked = probabilities.astype(np.float64)
+    if checked.shape != (pictures, classes):
+        raise ValueError(f"expected probabilities {(pictures, classes)}, found {checked.shape}")
     if not np.isfinite(checked).all():
         bad = int((~np.isfinite(checked)).any(axis=1).sum())
         raise BadInput(
             f"Expected a probability for every class, found none for {bad} of {len(checked)} "
-            f"{split} pictures. The training has diverged: try a lower learning rate."
+            "test pictures. The training has diverged: try a lower learning rate."
         )
     if checked.size and (checked.min() < 0 or np.abs(checked.sum(axis=1) - 1).max() > 1e-3):
-        raise ValueError(f"expected {split} probabilities of 0 to 1, in rows that sum to 1")
+        raise ValueError("expected probabilities of 0 to 1, in rows that sum to 1")
     return checked
 
 
@@ -150,9 +132,9 @@ def _top(labels: Ints, probabilities: Floats, groups: Ints) -> tuple[Estimate, .
     return tuple(intervals.share(ranks < k, groups) for k in range(1, last + 1))
 
 
-def _log_loss(labels: Ints, probabilities: Floats, groups: Ints, seed: int) -> Estimate:
+def _log_loss(labels: Ints, probabilities: Floats, groups: Ints) -> Estimate:
     losses = metrics.log_losses(labels, probabilities)
-    draws = intervals.bootstrap(losses[:, None], groups, seed=seed)[:, 0]
+    draws = intervals.bootstrap(losses[:, None], groups)[:, 0]
     return intervals.from_draws(float(losses.mean()), draws)
 
 
@@ -197,40 +179,24 @@ def _predictions(
 
 
 def _certainty(
-    labels: Ints,
-    probabilities: Floats,
-    groups: Ints,
+    test: Predictions,
     temperature: float | None,
-    uncalibrated: ArrayLike | None,
-    validation: ArrayLike | None,
-    validation_labels: Ints | None,
-    validation_groups: Ints | None,
+    validation: Predictions | None,
     set_levels: Sequence[SetLevel],
-    seed: int,
 ) -> Certainty:
-    before, after = calibration.reliability(labels, probabilities, groups, seed=seed), None
-    if uncalibrated is not None:
-        rows = _checked(uncalibrated, probabilities.shape, "test")
-        before, after = calibration.reliability(labels, rows, groups, seed=seed), before
-    choices_by = np.empty((0, probabilities.shape[1]))
-    if validation is not None:
-        choices_by = _checked(validation, (-1, probabilities.shape[1]), "validation")
+    labels, probabilities, groups = test
+    before, after = calibration.reliability(labels, probabilities, groups), None
+    if temperature is not None:
+        uncalibrated = calibration.scale(probabilities, 1 / temperature)
+        before, after = calibration.reliability(labels, uncalibrated, groups), before
+    offered = validation if validation is not None and len(validation.labels) else None
     return Certainty(
         before=before,
         after=after,
         temperature=temperature,
         coverage=calibration.coverage(labels, probabilities),
-        choices=calibration.choices(
-            choices_by,
-            labels,
-            probabilities,
-            groups,
-            validation_labels=validation_labels,
-            validation_groups=validation_groups,
-        ),
-        validation=()
-        if validation_labels is None or not len(choices_by)
-        else calibration.coverage(validation_labels, choices_by),
+        choices=calibration.choices(offered, test) if offered else (),
+        validation=calibration.coverage(*offered[:2]) if offered else (),
         sets=prediction_sets.measure(labels, probabilities, groups, set_levels),
-        calibrated_on=None if validation_groups is None else len(np.unique(validation_groups)),
+        calibrated_on=None if validation is None else len(np.unique(validation.groups)),
     )

@@ -1,6 +1,7 @@
 """Temperature scaling, reliability of probabilities, and thresholds for "not sure"."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,20 @@ TINY = 1e-30
 POINTS = 200
 COVERAGES = (1.0, 0.98, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
 """Shares of the validation pictures that thresholds are offered for."""
+
+
+class Predictions(NamedTuple):
+    """Predictions for n pictures, with their actual classes.
+
+    Attributes:
+        labels: class indices, (n,).
+        probabilities: rows that sum to 1, (n, k) float64.
+        groups: (n,), equal for pictures that look the same or were taken in one burst.
+    """
+
+    labels: Ints
+    probabilities: Floats
+    groups: Ints
 
 
 def tempered_loss(labels: Ints, probabilities: Floats) -> float:
@@ -64,16 +79,13 @@ def scale(probabilities: Floats, temperature: float) -> Floats:
     return _softmax(np.log(np.maximum(probabilities, TINY)) / temperature)
 
 
-def reliability(
-    labels: Ints, probabilities: Floats, groups: Ints | None = None, *, seed: int = 0
-) -> Reliability:
+def reliability(labels: Ints, probabilities: Floats, groups: Ints | None = None) -> Reliability:
     """Accuracy by predicted probability, in bins of equal width, and expected calibration error.
 
     Args:
         labels: class indices, (n,), n at least 1.
         probabilities: (n, k).
         groups: group of each picture, (n,); each is alone if None.
-        seed: of the bootstrap for the error's interval.
 
     Source: Guo et al. (2017), equations 2 and 3. The interval is the basic bootstrap's (Davison
         and Hinkley 1997, 5.2.1), because resampling increases the error.
@@ -96,7 +108,7 @@ def reliability(
     gaps = np.zeros((len(labels), BINS))
     gaps[np.arange(len(labels)), place] = correct - confidence
     value = float(np.abs(gaps.mean(axis=0)).sum())
-    draws = np.abs(intervals.bootstrap(gaps, groups, seed=seed)).sum(axis=1)
+    draws = np.abs(intervals.bootstrap(gaps, groups)).sum(axis=1)
     low, high = intervals.percentiles(draws)
     bounds = np.clip([2 * value - high, 2 * value - low], 0, 1)
     return Reliability(bins=tuple(filled), error=intervals.around(value, *bounds.tolist()))
@@ -129,43 +141,26 @@ def coverage(
     )
 
 
-def choices(
-    validation: Floats,
-    labels: Ints,
-    probabilities: Floats,
-    groups: Ints,
-    *,
-    validation_labels: Ints | None = None,
-    validation_groups: Ints | None = None,
-) -> tuple[Threshold, ...]:
+def choices(validation: Predictions, test: Predictions) -> tuple[Threshold, ...]:
     """Thresholds that give certain coverages on validation, with their results on both.
 
     Thresholds depend on validation pictures only, and are chosen by the error there, so that the
     error on the test set is honest.
 
     Args:
-        validation: (m, k) probabilities; without rows, there are no thresholds.
-        labels: class indices of the test pictures, (n,), n at least 1.
-        probabilities: (n, k) of the test pictures.
-        groups: group of each test picture, (n,).
-        validation_labels, validation_groups: class indices and groups of the validation pictures,
-            (m,); without labels, there is no error on validation.
+        validation, test: at least one picture each.
     """
-    if not len(validation):
-        return ()
-    confidence, wrong = probabilities.max(axis=1), probabilities.argmax(axis=1) != labels
-    own = validation.max(axis=1)
-    ranked = np.sort(own)[::-1]
+    own, measured = (
+        (each.probabilities.max(axis=1), each.probabilities.argmax(axis=1) != each.labels)
+        for each in (validation, test)
+    )
+    ranked = np.sort(own[0])[::-1]
     thresholds: dict[float, Threshold] = {}
     for share in COVERAGES:
         value = 0.0 if share >= 1 else float(ranked[math.ceil(share * len(ranked)) - 1])
-        choice = at_threshold(confidence, wrong, groups, value, share)
-        if validation_labels is not None:
-            where = np.arange(len(validation)) if validation_groups is None else validation_groups
-            own_wrong = validation.argmax(axis=1) != validation_labels
-            error = at_threshold(own, own_wrong, where, value, share).error
-            choice = choice.model_copy(update={"validation": error})
-        thresholds.setdefault(value, choice)
+        error = at_threshold(*own, validation.groups, value, share).error
+        choice = at_threshold(*measured, test.groups, value, share)
+        thresholds.setdefault(value, choice.model_copy(update={"validation": error}))
     return tuple(thresholds.values())
 
 

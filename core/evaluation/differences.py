@@ -97,7 +97,7 @@ def of_accuracy(change: Ints, groups: Ints) -> Difference:
 
 
 def of_averages(
-    labels: Ints, first: Ints, second: Ints, classes: int, groups: Ints, *, seed: int
+    labels: Ints, first: Ints, second: Ints, classes: int, groups: Ints
 ) -> tuple[Difference, Difference]:
     """Differences of balanced accuracy and macro F1, by a paired stratified bootstrap.
 
@@ -109,7 +109,6 @@ def of_averages(
         classes: number of classes.
         groups: group of each picture, (n,); of every class as many pictures are drawn as its
             groups are worth.
-        seed: of the bootstrap.
     """
     change = (second == labels).astype(np.int64) - (first == labels)
     effects = intervals.design_effect(change, groups, labels, classes)
@@ -125,7 +124,7 @@ def of_averages(
     label, *predictions = np.unravel_index(cells, shape)
     exact = [metrics.count(confusion.count(labels, each, classes)) for each in (first, second)]
     support = exact[0].support
-    drawn = metrics.resample(label, predictions, weights, support, effects, seed=seed)
+    drawn = metrics.resample(label, predictions, weights, support, effects)
 
     def difference(metric: Metric, averaging: Averaging) -> Difference:
         value, draws = (
@@ -137,21 +136,18 @@ def of_averages(
     return difference("recall", "macro"), difference("f1", "macro")
 
 
-def of_log_loss(
-    labels: Ints, first: Floats, second: Floats, groups: Ints, *, seed: int
-) -> Difference | None:
+def of_log_loss(labels: Ints, first: Floats, second: Floats, groups: Ints) -> Difference | None:
     """Difference of log loss, by a paired bootstrap; None below `MINIMUM_GROUPS` groups.
 
     Args:
         labels: actual classes, (n,).
         first, second: probabilities of both models, (n, k).
         groups: group of each picture, (n,).
-        seed: of the bootstrap.
     """
     if len(np.unique(groups)) < MINIMUM_GROUPS:
         return None
     values = metrics.log_losses(labels, second) - metrics.log_losses(labels, first)
-    draws = intervals.bootstrap(values[:, None], groups, seed=seed)[:, 0]
+    draws = intervals.bootstrap(values[:, None], groups)[:, 0]
     return _difference(float(values.mean()), draws)
 
 

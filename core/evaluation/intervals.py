@@ -146,13 +146,12 @@ def weighted_mean(
     return mean - below, mean + above
 
 
-def bootstrap(values: Floats, groups: Ints, *, seed: int) -> Floats:
-    """Means of values on bootstrap samples of the groups of a test set.
+def bootstrap(values: Floats, groups: Ints) -> Floats:
+    """Means of values on bootstrap samples of the groups of a test set, equal for equal input.
 
     Args:
         values: of the pictures, (n, c).
         groups: group of each picture, (n,), any numbers.
-        seed: of the random samples.
 
     Returns:
         (`RESAMPLES`, c).
@@ -162,7 +161,7 @@ def bootstrap(values: Floats, groups: Ints, *, seed: int) -> Floats:
     names, group = np.unique(groups, return_inverse=True)
     columns = [np.bincount(group, column) for column in (*values.T, np.ones(len(group)))]
     sums = np.stack(columns, axis=1)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     rows = max(1, CHUNK // len(names))
     parts = []
     for start in range(0, RESAMPLES, rows):

@@ -69,8 +69,6 @@ def resample(
     weights: Ints | Floats,
     support: Ints,
     effect: Floats,
-    *,
-    seed: int,
 ) -> list[ClassCounts]:
     """Counts of the same stratified bootstrap samples of a test set, by one model or several.
 
@@ -83,12 +81,11 @@ def resample(
         predictions: of each model for the cells, (c,).
         weights: of the cells within their class, (c,).
         support, effect: pictures of each class and the effect of their groups, (k,).
-        seed: of the random samples.
 
     Returns:
         For each model, counts of (`RESAMPLES`, k).
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     shape = (intervals.RESAMPLES, len(support))
     tallies = [
         ClassCounts(np.zeros(shape), np.broadcast_to(support, shape), np.zeros(shape))
@@ -136,7 +133,7 @@ def by_class(
     )
 
 
-def average(counts: Ints, effects: Effects, *, seed: int) -> tuple[Estimate, Averages, Averages]:
+def average(counts: Ints, effects: Effects) -> tuple[Estimate, Averages, Averages]:
     """Balanced accuracy, macro and weighted averages of a confusion matrix (k, k).
 
     Each interval contains two: the stratified bootstrap's, which accounts for correlation between
@@ -147,12 +144,11 @@ def average(counts: Ints, effects: Effects, *, seed: int) -> tuple[Estimate, Ave
     Args:
         counts: by actual and predicted class.
         effects: of groups.
-        seed: of the bootstrap.
     """
     labels, predicted = np.nonzero(counts)
     tally = count(counts)
     (draws,) = resample(
-        labels, [predicted], counts[labels, predicted], tally.support, effects.recall, seed=seed
+        labels, [predicted], counts[labels, predicted], tally.support, effects.recall
     )
 
     def estimate(metric: Metric, averaging: Averaging) -> Estimate:

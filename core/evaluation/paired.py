@@ -111,18 +111,12 @@ DIFFERENCES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 """Attributes of `PairedComparison` that are differences."""
 
 
-def compare(
-    first: EvaluatedModel, second: EvaluatedModel, *, seed: int = 0
-) -> PairedComparison | NotComparable:
+def compare(first: EvaluatedModel, second: EvaluatedModel) -> PairedComparison | NotComparable:
     """Compare two models if they were tested on the same pictures.
 
     Pictures, labels and classes must be the same, in any order; classes are matched by name. Groups
     are those of the first model. The result is about the two trained models, not about the ways
-    they were trained: another seed would give other models.
-
-    Args:
-        first, second: the models.
-        seed: of the bootstraps. Equal input and seed give an equal result.
+    they were trained: another seed would give other models. Equal input gives an equal result.
     """
     if reason := _not_comparable(first, second):
         return reason
@@ -136,7 +130,7 @@ def compare(
     broken = np.flatnonzero(correct_before & ~correct_after)
     fixed = np.flatnonzero(correct_after & ~correct_before)
     groups = first.groups
-    balanced, macro = differences.of_averages(labels, before, after, len(names), groups, seed=seed)
+    balanced, macro = differences.of_averages(labels, before, after, len(names), groups)
     probabilities = second.probabilities[places][:, columns]
     return PairedComparison(
         pictures=len(labels),
@@ -146,9 +140,7 @@ def compare(
         accuracy=differences.of_accuracy(correct_after.astype(np.int64) - correct_before, groups),
         balanced_accuracy=balanced,
         macro_f1=macro,
-        log_loss=differences.of_log_loss(
-            labels, first.probabilities, probabilities, groups, seed=seed
-        ),
+        log_loss=differences.of_log_loss(labels, first.probabilities, probabilities, groups),
         fixed=tuple(Position(int(i), places[i]) for i in fixed),
         broken=tuple(Position(int(i), places[i]) for i in broken),
     )

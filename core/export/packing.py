@@ -1,12 +1,12 @@
 """Pack the bundle that people download: models, programs, report, card and licences in one zip."""
 
-import io
-import tempfile
+import shutil
 import time
 import zipfile
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from core import backbones
 from core.export import parts, programs
@@ -76,41 +76,41 @@ def other_files(run: Run, settings: Settings) -> dict[str, Path]:
     return {name: path for name, path in paths.items() if path.is_file()} | run.bundled_files()
 
 
-def pack(run: Run, settings: Settings, chosen: Collection[str] | None = None) -> bytes:
-    """The bundle as a zip, uncompressed since models hardly shrink.
+def write_bundle(
+    run: Run, settings: Settings, file: IO[bytes] | Path, chosen: Collection[str] | None = None
+) -> None:
+    """Write the bundle as a zip, uncompressed since models hardly shrink.
 
     Args:
+        file: open for writing, or its path.
         chosen: files of the formats to include; None for all available ones.
 
     Raises:
         RunDamaged: the run is not complete, or one of its files cannot be read.
     """
     forms = [form for form in available_formats(run) if chosen is None or form.file in chosen]
-    with tempfile.TemporaryFile(dir=settings.home) as scratch:
-        with zipfile.ZipFile(scratch, "w", zipfile.ZIP_STORED) as archive:
-            for form in forms:
-                _add(archive, run.model_folder / form.file, form.file)
-            written = texts(run, forms)
-            for name, path in other_files(run, settings).items():
-                if name not in written:
-                    archive.write(path, name)
-            for name, text in written.items():
-                entry = zipfile.ZipInfo(name, time.localtime()[:6])
-                entry.external_attr = FILE_MODE << 16
-                archive.writestr(entry, text())
-        scratch.seek(0)
-        return scratch.read()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for form in forms:
+            _add(archive, run.model_folder / form.file, form.file)
+        written = texts(run, forms)
+        for name, path in other_files(run, settings).items():
+            if name not in written:
+                archive.write(path, name)
+        for name, text in written.items():
+            entry = zipfile.ZipInfo(name, time.localtime()[:6])
+            entry.external_attr = FILE_MODE << 16
+            archive.writestr(entry, text())
 
 
-def content(run: Run, form: Format) -> bytes:
-    """A file as it is, or the folder of a SavedModel as a zip."""
+def write_format(run: Run, form: Format, file: IO[bytes]) -> None:
+    """Write a file as it is, or the folder of a SavedModel as a zip."""
     path = run.model_folder / form.file
     if path.is_file():
-        return path.read_bytes()
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        with path.open("rb") as made:
+            shutil.copyfileobj(made, file)
+        return
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, path, form.file)
-    return buffer.getvalue()
 
 
 def decision(run: Run) -> Decision:

@@ -11,19 +11,3 @@ from core.images.pixels import BLACK, laplacian, nearly_black
 from core.images.silence import silence_libtiff
 
 silence_libtiff()
-
-__all__ = [
-    "AS_DECLARED",
-    "BLACK",
-    "BUDGET",
-    "Depth",
-    "Scale",
-    "crop_and_resize",
-    "decode",
-    "decode_and_crop",
-    "decode_with_info",
-    "laplacian",
-    "nearly_black",
-    "thumbnail",
-    "usual_range",
-]

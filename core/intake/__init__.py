@@ -13,17 +13,3 @@ from core.intake.ingest import (
     take_in,
     thumbnail,
 )
-
-__all__ = [
-    "FILE",
-    "THUMBNAILS",
-    "Intake",
-    "add",
-    "add_table",
-    "apply_remedies",
-    "group",
-    "load",
-    "pictures",
-    "take_in",
-    "thumbnail",
-]

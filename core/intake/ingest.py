@@ -39,7 +39,7 @@ class Intake(BaseModel, frozen=True):
 
     Attributes:
         notes: the findings that came with the upload because checks cannot detect them, for
-            example how the pictures were captured.
+            example how the pictures were captured, or how folders were read.
         groupings: ways to group the pictures that were detected.
         columns: of tables in the upload by which pictures can be grouped.
     """
@@ -91,11 +91,12 @@ def take_in(
         accept_one=accept_one,
         scale=scale,
     )
+    notes = (*notes, *dataset.notes)
     dataset, findings = checks.examine(dataset, pictures(folder), settings, progress)
     intake = Intake(
         dataset=dataset,
-        findings=_ordered((*notes, *findings)),
-        notes=tuple(notes),
+        findings=_ordered(notes + findings),
+        notes=notes,
         groupings=grouping.suggest(dataset),
         columns=dataset.columns,
     )
@@ -129,9 +130,11 @@ def apply_remedies(folder: Path, remedies: Iterable[Remedy], settings: Settings)
         dataset, findings = checks.examine(dataset, pictures(folder), settings)
     else:
         findings = checks.run_checks(dataset, pictures(folder), settings)
-    return intake.model_copy(
-        update={"dataset": dataset, "findings": _ordered(intake.notes + findings)}
-    )
+    applied = {remedy.kind for remedy in remedies}
+    if "rename" in applied:  # so their encoding no longer matters
+        applied.add("decode")
+    left = tuple(n for n in intake.notes if n.remedy is None or n.remedy.kind not in applied)
+    return intake.model_copy(update={"dataset": dataset, "findings": _ordered(left + findings)})
 
 
 def group(intake: Intake, by: str, table: Path | None = None) -> Intake:

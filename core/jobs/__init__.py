@@ -6,5 +6,3 @@
 
 from core.jobs.folder import JobFolder, State, Status
 from core.jobs.scheduling import cancel, enqueue, position, recover
-
-__all__ = ["JobFolder", "State", "Status", "cancel", "enqueue", "position", "recover"]

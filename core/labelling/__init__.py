@@ -3,5 +3,3 @@
 from core.labelling.labels import LEFT_OUT, Labels
 from core.labelling.learning import Learned, learn
 from core.labelling.pile import Pile, found, load, take_in
-
-__all__ = ["LEFT_OUT", "Labels", "Learned", "Pile", "found", "learn", "load", "take_in"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from core.checks import Finding, Severity
+from core.dataset.findings import Finding, informs
 from core.errors import BadDataset
 from core.intake import uploads
 from core.intake.uploads import Upload
@@ -66,11 +66,10 @@ def _finding(labels: Labels) -> Finding:
     single = sum(labels.single[picture] for picture in named)
     tested = sum(bool(labels.names[picture]) for picture in labels.pile.test)
     unused = sum(not labels.names[p] for p in range(len(labels.names)))
-    left_out = f" {prose.count(unused)} without a class: not used." if unused else ""
-    return Finding(
-        severity=Severity.INFORMS,
-        code="labelled_here",
-        sentence=f"Labelled from an unsorted pile: {prose.count(len(named) - single)} "
+    left_out = f" {prose.count(unused, 'picture')} without a class: not used." if unused else ""
+    return informs(
+        "labelled_here",
+        f"Labelled from an unsorted pile: {prose.count(len(named) - single, 'picture')} "
         f"by naming groups, {single:,} one by one, and {tested:,} test pictures one by one."
         + left_out,
     )

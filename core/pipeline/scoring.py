@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from core import images, intake
 from core.dataset import Example, splitting
-from core.evaluation import calibration, evaluate
+from core.evaluation import evaluate
+from core.evaluation.calibration import Predictions
 from core.jobs.events import Counter
 from core.model import batch, heatmap, storage
 from core.model.classifier import Classifier, on_one_thread
@@ -17,26 +16,13 @@ from core.training.calibrated_head import CalibratedHead
 from core.training.context import TrainingContext
 
 
-@dataclass(frozen=True)
-class CalibrationPictures:
-    """The validation pictures, on which thresholds and prediction sets are calibrated.
+def calibration_pictures(context: TrainingContext, head: CalibratedHead) -> Predictions:
+    """Predictions for the validation pictures, by a model that was not trained on them.
 
-    Attributes:
-        labels: (m,) int64.
-        probabilities: (m, k) float64, by a model that was not trained on them. If the head that
-            answers is fitted to them too, these come from one fitted to the training pictures
-            alone: predictions of pictures that a head has seen would promise too much.
-        groups: (m,) int64, equal for pictures that look the same or were taken in one burst.
+    If the head that answers is fitted to them too, these come from one fitted to the training
+    pictures alone: predictions of pictures that a head has seen would promise too much.
     """
-
-    labels: np.ndarray
-    probabilities: np.ndarray
-    groups: np.ndarray
-
-
-def calibration_pictures(context: TrainingContext, head: CalibratedHead) -> CalibrationPictures:
-    """The validation pictures, with predictions of `CalibratedHead.validation`."""
-    return CalibrationPictures(
+    return Predictions(
         context.labels("validation"),
         head.validation,
         splitting.groups(context.of("validation"), bursts=True),
@@ -86,11 +72,7 @@ def write_report(
     Args:
         probabilities: (n, k), predictions for the test pictures.
     """
-    uncalibrated = None
-    if head.temperature is not None:
-        uncalibrated = calibration.scale(probabilities.astype(np.float64), 1 / head.temperature)
     examples, classes = context.of("test"), context.dataset.classes
-    calibrated_on = calibration_pictures(context, head)
     run.write_thumbnails(_thumbnail(context, example) for example in examples)
     report = evaluate(
         context.labels("test"),
@@ -98,10 +80,7 @@ def write_report(
         classes,
         names=[example.name for example in examples],
         temperature=head.temperature,
-        uncalibrated=uncalibrated,
-        validation=calibrated_on.probabilities,
-        validation_labels=calibrated_on.labels,
-        validation_groups=calibrated_on.groups,
+        validation=calibration_pictures(context, head),
         set_levels=storage.load_description(run.model_folder).set_levels,
         training_counts=np.bincount(context.labels("train"), minlength=len(classes)).tolist(),
         groups=splitting.groups(examples, bursts=True),

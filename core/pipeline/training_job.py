@@ -259,7 +259,6 @@ def _save(
         depths: layers whose pooled activations the head takes beside the embedding.
     """
     network = context.network
-    calibrated_on = scoring.calibration_pictures(context, head)
     storage.save(
         run.model_folder,
         ModelFile(
@@ -274,9 +273,7 @@ def _save(
             temperature=head.temperature,
             cut=network.cut(stage),
             depths=depths,
-            set_levels=prediction_sets.calibrate(
-                calibrated_on.labels, calibrated_on.probabilities, calibrated_on.groups
-            ),
+            set_levels=prediction_sets.calibrate(*scoring.calibration_pictures(context, head)),
         ),
         head.head.arrays() | network.arrays | (trained or {}),
     )

@@ -17,23 +17,3 @@ from core.runs.store import (
     training_spec,
 )
 from core.runs.summary import Summary, summarise
-
-__all__ = [
-    "RUN_ID",
-    "SAMPLE",
-    "Run",
-    "Summary",
-    "create",
-    "discard",
-    "folder",
-    "get",
-    "inputs",
-    "list_runs",
-    "new_path",
-    "open_folder",
-    "restorable",
-    "restore",
-    "summarise",
-    "sweep",
-    "training_spec",
-]

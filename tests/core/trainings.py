@@ -1,13 +1,15 @@
 """Import pictures and train runs in the process of the test."""
 
 import contextlib
+import io
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core import intake, runs
 from core.dataset import Dataset
 from core.errors import Cancelled
-from core.export import build
+from core.export import build, packing
 from core.export.formats import FORMATS
 from core.jobs.events import Event
 from core.pipeline import training_job
@@ -86,3 +88,9 @@ def train(
         manifest = trained.run.manifest()
         trained.run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
     return trained
+
+
+def packed(run: Run, settings: Settings, chosen: Collection[str] | None = None) -> bytes:
+    """The bundle of a run."""
+    packing.write_bundle(run, settings, file := io.BytesIO(), chosen)
+    return file.getvalue()

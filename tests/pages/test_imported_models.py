@@ -10,13 +10,13 @@ import pytest
 
 from core.bundles import ImportedModel, imported
 from core.errors import TuskerError
-from core.export import packing
 from core.jobs import JobFolder, scheduling
 from core.jobs.folder import JobSpec
 from core.pipeline.worker import work
 from core.predict import lookup
 from core.runs.run import Run
 from core.settings import Settings
+from tests.core import trainings
 from tests.pages.conftest import NAMES
 from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
@@ -27,7 +27,7 @@ from ui import state
 def packed(run_in: Callable[..., Run], host: Settings) -> bytes:
     """The bundle of a run that is gone since."""
     run = run_in()
-    content = packing.pack(run, host)
+    content = trainings.packed(run, host)
     shutil.rmtree(run.path)
     return content
 
@@ -78,7 +78,7 @@ def test_after_a_host_lost_its_disk_a_bundle_restores_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    content = packing.pack(run, host)
+    content = trainings.packed(run, host)
     shutil.rmtree(host.home)
     visitor = Visitor().open(page, run=run.id)
     assert "No run with this id is on this machine." in visitor.reads()

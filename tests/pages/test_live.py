@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from core import runs
-from core.checks import Finding
-from core.checks.findings import Severity
+from core.checks import Finding, Severity
 from core.errors import LimitExceeded
 from core.intake.uploads import Upload
 from core.jobs import State

@@ -8,13 +8,13 @@ import pytest
 
 from core import runs
 from core.bundles import ImportedModel, imported
-from core.export import packing
 from core.intake.uploads import Upload
 from core.jobs import JobFolder, scheduling
 from core.pipeline.worker import work
 from core.runs.run import Run
 from core.settings import Settings
 from core.training import warm_start
+from tests.core import trainings
 from tests.pages.visitor import Visitor
 from ui import state
 
@@ -25,7 +25,7 @@ ANEW = "A published backbone"
 def model(run_in: Callable[..., Run], host: Settings) -> ImportedModel:
     """A model of the very classes of the upload, brought by somebody on this machine."""
     run = run_in()
-    content = packing.pack(run, host)
+    content = trainings.packed(run, host)
     shutil.rmtree(run.path)
     return imported.import_bundle(io.BytesIO(content), "mine", host)
 

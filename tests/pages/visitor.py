@@ -1,5 +1,6 @@
 """A visitor without a browser: opens pages, presses what they show, reads what they say."""
 
+import io
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -171,6 +172,8 @@ class Visitor:
         if not button.proto.deferred_file_id:
             return SERVED[button.proto.url]
         content = DEFERRED[button.proto.deferred_file_id]()
+        if isinstance(content, io.RawIOBase):
+            return bytes(content.read())
         return content.encode() if isinstance(content, str) else content
 
     def marked(self) -> list[str]:

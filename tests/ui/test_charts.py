@@ -7,6 +7,7 @@ import pytest
 from core.bakeoff.result import Candidate, Comparison, Conditions
 from core.evaluation import evaluate
 from core.evaluation.advice import Point
+from core.evaluation.calibration import Predictions
 from core.evaluation.intervals import proportion
 from core.evaluation.learning_curve import LearningCurve
 from core.jobs.events import Epoch, Kept
@@ -81,7 +82,7 @@ def every_figure(classes):
     given = np.tile(np.full(len(classes), 1 / len(classes)), (20, 1))
     given[:, 0] += 0.01
     given /= given.sum(axis=1, keepdims=True)
-    found = report(classes, validation=given)
+    found = report(classes, validation=Predictions(np.zeros(20, int), given, np.arange(20)))
     yield learning.training_curves(epochs(), [kept("head", 2), kept("fine-tune", 3)])
     for values in ("count", "row", "column"):
         yield confusion.confusion_matrix(found, values=values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from functools import partial
 
 import streamlit as st
@@ -93,9 +92,9 @@ def _foot(labels: Labels, settings: Settings) -> None:
             on_click=_save,
             args=(labels, settings),
         )
-        widgets.download(
+        widgets.download_file(
             "Download class folders",
-            lambda: _zip(labels),
+            partial(saving.write_zip, labels),
             f"{text.short(labels.pile.name, 60)}.zip",
             "application/zip",
             icon=":material/folder_zip:",
@@ -162,12 +161,6 @@ def _next(left: object, done: str, step: str) -> None:
 
 def _go_to(step: str) -> None:
     st.session_state[state.PILE_STEP] = step
-
-
-def _zip(labels: Labels) -> bytes:
-    file = io.BytesIO()
-    saving.write_zip(labels, file)
-    return file.getvalue()
 
 
 def _save(labels: Labels, settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections import Counter
 from collections.abc import Generator
@@ -232,9 +231,9 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
             content = partial(table.packed, rows, form)
             widgets.download(name, content, f"predictions.{form}", kind)
         if _still_here(progress, settings):
-            widgets.download(
+            widgets.download_file(
                 "Sorted into folders",
-                partial(_sorted, progress),
+                lambda file: sorting.write_zip(file, progress.sorted_pictures),
                 "sorted.zip",
                 "application/zip",
                 icon=":material/folder_zip:",
@@ -274,12 +273,6 @@ def _table(rows: list[Row]) -> None:
     )
     if len(rows) > SHOWN:
         st.caption(f"The first {SHOWN:,} of {len(rows):,} pictures; the downloads have all.")
-
-
-def _sorted(progress: BatchProgress) -> bytes:
-    packed = io.BytesIO()
-    sorting.write_zip(packed, progress.sorted_pictures)
-    return packed.getvalue()
 
 
 def _bars(rows: list[Row]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.export import packing
+from tests.core import trainings
 from tests.core.trainings import Trained
 
 
@@ -15,6 +15,6 @@ def packed(trained: Callable[..., Trained]) -> Callable[[str], tuple[Trained, io
 
     def pack(preset: str = "quick") -> tuple[Trained, io.BytesIO]:
         done = trained(preset)
-        return done, io.BytesIO(packing.pack(done.run, done.settings))
+        return done, io.BytesIO(trainings.packed(done.run, done.settings))
 
     return pack

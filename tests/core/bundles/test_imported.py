@@ -11,13 +11,13 @@ import pytest
 from core.bundles import ImportedModel, imported
 from core.bundles.imported_model import serving
 from core.errors import BadBundle, RunDamaged, UnknownModel
-from core.export import packing
 from core.jobs import State, scheduling
 from core.model import storage
 from core.model.decision import Decision
 from core.pipeline.worker import work
 from core.predict import lookup
 from core.settings import Settings
+from tests.core import trainings
 from tests.core.bundles import hostile
 
 AS_THEY_CAME = (storage.WEIGHTS, storage.OOD, storage.APPEARANCE)
@@ -118,7 +118,7 @@ def test_a_bundle_brings_the_threshold_and_the_level_of_its_owner(trained, tmp_p
     chosen = {"threshold": 0.7, "level": levels[0].level}
     done.run.annotate(lambda own: own.model_copy(update=chosen))
     path = tmp_path / "bundle.zip"
-    path.write_bytes(packing.pack(done.run, done.settings))
+    path.write_bytes(trainings.packed(done.run, done.settings))
     expected = Decision(0.7, levels[0])
     assert done.run.classifier(done.settings).decision == expected
     with path.open("rb") as stream:

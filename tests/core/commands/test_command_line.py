@@ -22,7 +22,7 @@ from core.__main__ import main
 from core.backbones import Backbone
 from core.bakeoff import compare, result
 from core.commands.arguments import host
-from core.export import card, packing
+from core.export import card
 from core.export.formats import ONNX
 from core.intake import samples
 from core.jobs import JobFolder, State
@@ -31,6 +31,7 @@ from core.predict import lookup
 from core.settings import Settings
 from core.training.cache import cache_folder
 from tests import shapes
+from tests.core import trainings
 from tests.core.jobs.at_work import hidden, said, until
 from tests.core.trainings import Trained
 
@@ -343,7 +344,7 @@ def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
 ) -> None:
     run = (done := trained("best")).run
     bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(packing.pack(run, done.settings))
+    bundle.write_bytes(trainings.packed(run, done.settings))
     path = done.pictures / run.dataset().of("train")[0].path
     for _ in range(2):  # made ready, then known
         answer = command("predict", path, "--model", bundle)
@@ -363,7 +364,7 @@ def test_a_training_goes_on_from_a_bundle(
 ) -> None:
     done = trained("best")
     bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(packing.pack(done.run, done.settings))
+    bundle.write_bytes(trainings.packed(done.run, done.settings))
     answer = command("train", some_zip, "--from", bundle, "--out", tmp_path / "run")
     assert answer.returncode == 0, answer.stderr
     run = runs.open_folder(tmp_path / "run")

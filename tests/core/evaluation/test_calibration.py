@@ -4,6 +4,7 @@ from scipy.special import softmax
 from sklearn.calibration import _TemperatureScaling, calibration_curve
 
 from core.evaluation import calibration
+from core.evaluation.calibration import Predictions
 
 
 @pytest.fixture
@@ -67,9 +68,12 @@ def test_an_edge_belongs_to_the_lower_bin():
     assert [(b.low, b.high, b.count) for b in bins] == [(0.4, 0.5, 1), (0.9, 1.0, 1)]
 
 
-def choices(validation, labels, probabilities, **options):
-    groups = np.arange(len(labels))
-    return calibration.choices(validation, labels, probabilities, groups, **options)
+def choices(validation, labels, probabilities, own=None):
+    own = np.zeros(len(validation), int) if own is None else own
+    return calibration.choices(
+        Predictions(own, validation, np.arange(len(own))),
+        Predictions(labels, probabilities, np.arange(len(labels))),
+    )
 
 
 def test_coverage_counts_the_pictures_above_a_threshold(predictions):
@@ -110,7 +114,7 @@ def test_thresholds_are_chosen_on_validation_and_measured_on_test(predictions):
 def test_the_error_to_choose_by_is_that_of_the_validation_pictures(predictions):
     labels, probabilities = predictions
     own, validation, test = labels[:200], probabilities[:200], probabilities[200:]
-    result = choices(validation, labels[200:], test, validation_labels=own)
+    result = choices(validation, labels[200:], test, own)
     for choice in result:
         covered = validation.max(axis=1) >= choice.value
         wrong = validation[covered].argmax(axis=1) != own[covered]
@@ -131,7 +135,3 @@ def test_a_threshold_that_no_test_picture_reaches_has_no_error():
     sure, unsure = np.array([[0.99, 0.01]]), np.array([[0.6, 0.4]])
     strict = choices(sure, np.array([0]), unsure)[-1]
     assert (strict.value, strict.coverage.value, strict.error) == (0.99, 0, None)
-
-
-def test_without_validation_pictures_there_are_no_thresholds():
-    assert choices(np.empty((0, 2)), np.array([0]), np.array([[0.6, 0.4]])) == ()

@@ -3,6 +3,7 @@ import pytest
 from scipy import stats
 
 from core.evaluation import evaluate, intervals, metrics
+from core.evaluation.calibration import Predictions
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (0, 30), (143, 153), (30, 30)])
@@ -36,7 +37,7 @@ def test_the_bootstrap_does_not_depend_on_its_chunks(monkeypatch):
     values = np.random.default_rng(0).normal(size=50)
 
     def draw():
-        return intervals.bootstrap(values[:, None], np.arange(50), seed=1)[:, 0]
+        return intervals.bootstrap(values[:, None], np.arange(50))[:, 0]
 
     whole = draw()
     monkeypatch.setattr(intervals, "CHUNK", 300)
@@ -46,7 +47,7 @@ def test_the_bootstrap_does_not_depend_on_its_chunks(monkeypatch):
 
 def test_a_bootstrap_draws_whole_groups():
     values, groups = np.repeat([0.0, 1.0], 50), np.arange(100) // 10
-    draws = intervals.bootstrap(values[:, None], groups, seed=0)[:, 0]
+    draws = intervals.bootstrap(values[:, None], groups)[:, 0]
     assert set(np.round(10 * draws, 6)) <= set(range(11))
     assert draws.std() == pytest.approx(0.5 / np.sqrt(10), rel=0.1)
 
@@ -111,7 +112,8 @@ def test_every_interval_of_a_report_is_wider_for_bursts_than_for_single_pictures
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     given = labels, probabilities, ("a", "b", "c", "d")
     single, burst = (
-        evaluate(*given, validation=probabilities, groups=some) for some in (None, groups)
+        evaluate(*given, validation=Predictions(*given[:2], groups), groups=some)
+        for some in (None, groups)
     )
 
     def width(report, path):
@@ -143,16 +145,16 @@ def test_every_interval_of_a_report_is_wider_for_bursts_than_for_single_pictures
         assert width(burst, path) > 1.5 * width(single, path), path
 
 
-def average(counts, seed):
+def average(counts):
     ones = np.ones(len(counts))
-    return metrics.average(counts, metrics.Effects(ones, ones, ones, 1.0), seed=seed)
+    return metrics.average(counts, metrics.Effects(ones, ones, ones, 1.0))
 
 
 def test_resampling_keeps_the_number_of_pictures_of_every_class():
     counts = np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]])
     labels, predicted = np.nonzero(counts)
     weights, support = counts[labels, predicted], counts.sum(axis=1)
-    (drawn,) = metrics.resample(labels, [predicted], weights, support, np.ones(3), seed=0)
+    (drawn,) = metrics.resample(labels, [predicted], weights, support, np.ones(3))
     assert (drawn.support == [10, 5, 0]).all()
     assert (drawn.predicted.sum(axis=1) == 15).all()
     assert (drawn.hits[:, 1] == 5).all()
@@ -161,15 +163,15 @@ def test_resampling_keeps_the_number_of_pictures_of_every_class():
 
 
 def test_without_mistakes_the_interval_still_allows_some():
-    balanced, macro, weighted = average(np.diag([3, 3]), seed=0)
+    balanced, macro, weighted = average(np.diag([3, 3]))
     for estimate in (balanced, macro.precision, macro.f1, weighted.precision, weighted.recall):
         assert estimate.value == estimate.high == 1
         assert estimate.low < 0.8
 
 
 def test_more_pictures_make_narrower_intervals():
-    small = average(np.array([[9, 1], [1, 9]]), seed=0)[1].f1
-    large = average(np.array([[900, 100], [100, 900]]), seed=0)[1].f1
+    small = average(np.array([[9, 1], [1, 9]]))[1].f1
+    large = average(np.array([[900, 100], [100, 900]]))[1].f1
     assert small.value == large.value
     assert small.high - small.low > 5 * (large.high - large.low)
 
@@ -180,10 +182,10 @@ def test_intervals_of_macro_f1_contain_the_truth_as_often_as_they_should():
     support = np.array([40, 25, 15])
     truth = metrics.mean(metrics.count(1_000_000 * shares * support[:, None]), "f1", "macro")
     held = 0
-    for trial in range(200):
+    for _ in range(200):
         counts = np.array(
             [generator.multinomial(n, row) for n, row in zip(support, shares, strict=True)]
         )
-        found = average(counts, seed=trial)[1].f1
+        found = average(counts)[1].f1
         held += found.low <= truth <= found.high
     assert held >= 0.91 * 200

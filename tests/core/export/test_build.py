@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.errors import Cancelled
-from core.export import build, onnx_file, verify
+from core.export import build, keras_file, onnx_file, verify
 from core.export.formats import FORMATS, INT8, ONNX, SAVED_MODEL, named
 from core.jobs.events import Note, Step
 from core.model import storage
@@ -66,25 +66,19 @@ def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reaso
     assert done.run.verification() == found
 
 
-def test_what_cannot_be_opened_elsewhere_is_withheld_and_the_others_stay(trained, monkeypatch):
-    done = trained()
-    monkeypatch.setattr(onnx_file, "write", lambda _, path, *__: path.write_bytes(b"half"))
-    found = export(done, "litert", "onnx")
-    assert found.of(storage.LITERT).passed
-    assert "could not be opened in a fresh process" in found.of(ONNX).reason
-    assert not (done.run.model_folder / ONNX).exists()
-
-
-def test_a_writer_that_fails_does_not_keep_the_others_from_being_made(trained, monkeypatch):
+def test_a_format_that_fails_does_not_affect_the_others(trained, monkeypatch):
     done = trained()
 
     def fail(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(onnx_file, "write", fail)
-    found = export(done, "litert", "onnx")
+    monkeypatch.setattr(onnx_file, "write", lambda _, path, *__: path.write_bytes(b"half"))
+    monkeypatch.setattr(keras_file, "write", fail)
+    found = export(done, "litert", "onnx", "keras")
     assert found.of(storage.LITERT).passed
-    assert "could not be made" in found.of(ONNX).reason
+    assert "could not be opened in a fresh process" in found.of(ONNX).reason
+    assert "could not be made" in found.of(storage.KERAS).reason
+    assert there(done.run) == ALL - {ONNX, storage.KERAS}
 
 
 def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained, monkeypatch):
@@ -164,21 +158,16 @@ def test_pictures_that_take_more_than_pillow_are_verified_on_their_pixels(traine
 
 def test_without_the_pictures_the_small_copies_of_the_run_are_used(trained):
     done = trained()
+    before = done.run.verification()
     build.export(done.run, named(["litert", "int8"]), None, done.settings, lambda _: None)
     made = [done.run.verification().of(name) for name in (storage.LITERT, INT8)]
     assert all(result.passed and result.thumbnails for result in made)
     assert made[0].difference <= 1e-3
+    after = done.run.verification()
+    assert [result.file for result in after.results] == [form.file for form in FORMATS]
+    assert (after.of(ONNX), after.accuracy) == (before.of(ONNX), before.accuracy), "they stay"
     known = build.held_out(done.run, None, done.settings)
     assert known.paths == tuple(done.run.thumbnail(place) for place in range(6))
-
-
-def test_results_of_earlier_exports_stay(trained):
-    done = trained()
-    before = done.run.verification()
-    after = export(done, "onnx")
-    assert [result.file for result in after.results] == [form.file for form in FORMATS]
-    assert after.of(INT8) == before.of(INT8)
-    assert (after.pictures, after.accuracy) == (before.pictures, before.accuracy)
 
 
 def test_files_that_the_same_library_opens_share_a_process(trained):

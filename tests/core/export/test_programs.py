@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import zipfile
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ from PIL import ExifTags, Image
 from core import images
 from core.evaluation import wording
 from core.evaluation.report import SetLevel
-from core.export import packing, programs
+from core.export import programs
 from core.export.formats import FORMATS, INT8, SAVED_MODEL
 from core.images import AS_DECLARED, Scale
 from core.model import storage
 from core.model.decision import Decision, Verdict
 from core.model.storage import ModelFile
 from core.settings import Settings
+from tests.core import trainings
 from tests.core.profiles import WIDE
 from tests.shapes import draw, encoded
 
@@ -80,7 +82,7 @@ def test_a_program_prints_what_the_page_shows_wherever_the_bundle_lies(
         (tmp_path / name).write_bytes(content)
     classifier = done.run.classifier(done.settings)
     choose(done.run, classifier, [classifier.load(content) for content in pictures.values()])
-    with zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings))) as archive:
         archive.extractall(tmp_path / "bundle")
     classifier = done.run.classifier(done.settings)
     wanted, seen = [], set()
@@ -181,27 +183,23 @@ def test_programs_read_what_the_app_reads_with_the_same_scaling(kind, tmp_path):
     assert abs(view.mean() - expected.mean()) < (6 if same else 128)
 
 
-@pytest.mark.parametrize("ood", [False, True])
-@pytest.mark.parametrize("decision", [Decision(), Decision(0.5), Decision(0.0, LEVEL)])
-@pytest.mark.parametrize("form", FORMATS)
-def test_a_program_is_short_and_in_good_shape(form, decision, ood, tmp_path):
-    written = programs.prediction(form, SAVED, decision, ood=ood)
-    assert len(written.splitlines()) < 152
-    assert form.file in written
-    compile(written, form.program, "exec")
-    path = tmp_path / form.program
-    path.write_text(written)
-    ruff = [sys.executable, "-m", "ruff"]
-    subprocess.run(
-        [*ruff, "format", "--isolated", "--line-length=100", "--check", path], check=True
-    )
-    subprocess.run([*ruff, "check", "--isolated", "--line-length=100", path], check=True)
+def test_programs_are_short_and_in_good_shape(tmp_path):
+    decisions = (Decision(), Decision(0.5), Decision(0.0, LEVEL))
+    for number, (form, decision, ood) in enumerate(product(FORMATS, decisions, (False, True))):
+        written = programs.prediction(form, SAVED, decision, ood=ood)
+        assert len(written.splitlines()) < 152
+        assert form.file in written
+        compile(written, form.program, "exec")
+        (tmp_path / f"{number}.py").write_text(written)
+    for command in (["format", "--check"], ["check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--line-length=100"]
+        subprocess.run([*ruff, tmp_path], check=True)
 
 
 def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
     done = trained()
     with zipfile.ZipFile(
-        io.BytesIO(packing.pack(done.run, done.settings, [storage.LITERT]))
+        io.BytesIO(trainings.packed(done.run, done.settings, [storage.LITERT]))
     ) as archive:
         archive.extractall(tmp_path)
     command = [sys.executable, "-I", str(tmp_path / "predict.py")]

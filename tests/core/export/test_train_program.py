@@ -2,6 +2,7 @@
 
 import ast
 import io
+import json
 import operator
 import re
 import runpy
@@ -19,9 +20,10 @@ import pytest
 from core import backbones, runs
 from core.backbones import build
 from core.dataset import Dataset, Example
-from core.export import packing, train_program
+from core.export import train_program
 from core.model.storage import ModelFile
 from core.training import config, depth, stages
+from tests.core import trainings
 from tests.core.trainings import asked_for, take_in, train
 from tests.shapes import draw, encoded
 
@@ -113,63 +115,47 @@ def assert_holds_what_it_uses(program, preset, backbone):
     assert ("preprocess_input" in program) == (row.recipe.scaling != "none")
 
 
-@pytest.mark.parametrize("name", get_args(config.OptimizerName))
-def test_only_the_optimiser_that_was_asked_for_is_there(name):
-    both = {"head_phase": {"optimizer": name}, "fine_tune_phase": {"optimizer": name}}
-    program = written(changed(**both))
-    assert_in_shape(program)
-    said = set(re.findall(r"keras\.optimizers\.(\w+)\(", program))
-    assert {each.lower() for each in said} == {name}
-
-
-@pytest.mark.parametrize("kept", range(len(AUGMENTATION)))
-def test_only_the_augmentation_that_is_on_is_there(kept):
+def test_only_what_was_asked_for_is_there():
     knobs = ("rotation", "zoom", "shear", "shift", "brightness")
-    off = {knob: 0 for place, knob in enumerate(knobs) if place != kept}
-    program = written(changed(augmentation={"views": 4, "flip": False, **off}))
-    assert_in_shape(program)
-    assert re.findall(r"keras\.layers\.Random(\w+)", program) == [AUGMENTATION[kept]]
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
+    programs = []
+    for name in get_args(config.OptimizerName):
+        both = {"head_phase": {"optimizer": name}, "fine_tune_phase": {"optimizer": name}}
+        programs.append(written(changed(**both)))
+        said = set(re.findall(r"keras\.optimizers\.(\w+)\(", programs[-1]))
+        assert {each.lower() for each in said} == {name}
+    for kept, layer in zip(knobs, AUGMENTATION, strict=True):
+        off = {knob: 0 for knob in knobs if knob != kept}
+        programs.append(written(changed(augmentation={"views": 4, "flip": False, **off})))
+        assert re.findall(r"keras\.layers\.Random(\w+)", programs[-1]) == [layer]
+    for values in (
         {"preset": "quick", "head": {"hidden": (16, 8)}, "augmentation": {"views": 3}},
         {"preset": "quick", "head": {"dropout": 0}, "class_weights": False},
         {"preset": "best", "backbone": "inceptionv3", "head": {"hidden": (64,)}},
         {"augmentation": {"views": 1}},
         {"unfreeze": {"stages": 0, "layers": 2}, "label_smoothing": 0.1},
         {"fine_tune_phase": {"optimizer": "adamw", "weight_decay": 1e-5}, "crop": 0.8125},
-    ],
-    ids=str,
-)
-def test_settings_of_ones_own_are_in_shape_too(values):
-    program = written(changed(**values))
-    assert_in_shape(program)
-    defined, used = names_in(program)
-    assert defined - used == set()
+    ):
+        programs.append(written(changed(**values)))
+        defined, used = names_in(programs[-1])
+        assert defined - used == set()
+    assert_in_shape(*programs)
 
 
-@pytest.mark.parametrize(
-    "classes",
-    [
+def test_names_of_strangers_stay_names():
+    programs = []
+    for classes in (
         ("it's", 'a "b"', "back\\slash"),
         ("line\nbreak", "{{ config }}", '"""'),
         ("蜂", "ćma", "\u202eright to left"),
         ("cat/small", "dog/small", "dog/large"),
         tuple(f"a class with a long name {number}" for number in range(40)),
-    ],
-    ids=str,
-)
-def test_names_of_strangers_stay_names(classes):
-    program = written(config.preset("quick", backbone="tiny"), dataset(classes=classes))
-    assert_in_shape(program)
-    assert "\u202e" not in program
-    for node in ast.parse(program).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CLASSES":
-            assert tuple(ast.literal_eval(node.value)) == classes
-            return
-    raise AssertionError
+    ):
+        programs.append(written(config.preset("quick", backbone="tiny"), dataset(classes=classes)))
+        assert "\u202e" not in programs[-1]
+        assigned = [n for n in ast.parse(programs[-1]).body if isinstance(n, ast.Assign)]
+        (names,) = [n.value for n in assigned if ast.unparse(n.targets[0]) == "CLASSES"]
+        assert tuple(ast.literal_eval(names)) == classes
+    assert_in_shape(*programs)
 
 
 @pytest.mark.parametrize("validation", ["train:a/train/bee/2.jpg", "validation:a/Valid/bee/2.jpg"])
@@ -182,6 +168,28 @@ def test_given_folders_are_in_it_with_their_parts(validation):
     assert parts == {"train": "train", "val": "test"} | ({} if dealt else {"Valid": "validation"})
     assert "TEST =" not in program
     assert ("VALIDATION = 0.1765  # share of" in program) == dealt
+
+
+def test_the_split_file_has_a_line_per_picture_with_the_class_it_was_taught_as():
+    pictures = dataset(
+        "test:ant/0.jpg", "train:ant/corrected.jpg", "train:ant/copy.jpg", "validation:蜂/3.jpg",
+        classes=("ant", "蜂"),
+    )  # fmt: skip
+    examples = list(pictures.examples)
+    examples[2] = examples[2].model_copy(update={"sha256": examples[0].sha256})
+    text = train_program.split_rows(pictures.model_copy(update={"examples": tuple(examples)}))
+    rows = json.loads(text)
+    assert len(text.splitlines()) == len(rows) + 2
+    taught = {
+        "ant/0.jpg": "ant",
+        "ant/corrected.jpg": "蜂",
+        "ant/copy.jpg": "ant",
+        "蜂/3.jpg": "蜂",
+    }
+    assert {row["file"]: row["class"] for row in rows} == taught
+    assert '"蜂/3.jpg"' in text
+    # A program that keeps one row per hash trains on no copy of a test picture.
+    assert {row["sha256"]: row["part"] for row in rows}[examples[0].sha256] == "test"
 
 
 def test_telephones_pictures_bring_their_package():
@@ -232,7 +240,7 @@ def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
 
 
 def unpacked(done, folder):
-    with zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings))) as archive:
         archive.extractall(folder)
     return folder
 

@@ -65,14 +65,6 @@ def test_a_training_ends_with_a_complete_run(
     assert Queue("train", job_settings).tickets() == []
 
 
-def test_jobs_of_a_kind_run_in_order_and_one_at_a_time(job_settings: Settings, a_zip: Path) -> None:
-    jobs = [at_work.some_intake(job_settings, name, a_zip) for name in ("c", "a", "b")]
-    statuses = [at_work.ended(job, job_settings) for job in jobs]
-    assert [status.state for status in statuses] == [State.FINISHED] * 3
-    for before, after in itertools.pairwise(statuses):
-        assert before.ended_at <= after.started_at
-
-
 def test_kinds_run_at_the_same_time_unless_there_is_only_one_slot(
     job_settings: Settings, stalled: None, a_zip: Path
 ) -> None:
@@ -140,18 +132,16 @@ def test_a_full_queue_refuses_jobs_and_positions_count_the_jobs_ahead(
     assert position(fourth.job, host) == 2
 
 
-def test_a_running_job_is_not_queued_again(job_settings: Settings, stalled: None) -> None:
-    job = at_work.stalled_preparation(job_settings)
-    at_work.until(lambda: at_work.said(job, "Downloading"))
-    status = job.recorded()
-    assert at_work.stalled_preparation(job_settings).recorded() == status
-    assert len(Queue("prepare", job_settings).tickets()) == 1
-
-
-def test_concurrent_dispatchers_run_each_job_once(job_settings: Settings, a_zip: Path) -> None:
-    jobs = [opened(job_settings, f"number{number}", a_zip) for number in range(3)]
+def test_concurrent_dispatchers_run_each_job_once_and_in_order(
+    job_settings: Settings, a_zip: Path
+) -> None:
+    queue = Queue("intake", job_settings)
+    (queue.path / ".half").write_text("/nowh")
+    assert queue.tickets() == []
+    queue.add(job_settings.home / "uploads" / "deleted")
+    jobs = [opened(job_settings, name, a_zip) for name in ("c", "a", "b")]
     for job in jobs:
-        Queue("intake", job_settings).add(job.path)
+        queue.add(job.path)
     dispatchers = [
         subprocess.Popen(
             [sys.executable, "-m", "core.jobs.dispatcher", "intake"],
@@ -164,6 +154,8 @@ def test_concurrent_dispatchers_run_each_job_once(job_settings: Settings, a_zip:
     for job in jobs:
         assert job.recorded().state is State.FINISHED
         assert job.log_tail().count("intake begins") == 1
+    for before, after in itertools.pairwise(job.recorded() for job in jobs):
+        assert before.ended_at <= after.started_at
 
 
 def test_a_second_dispatcher_runs_no_job(job_settings: Settings, a_zip: Path) -> None:
@@ -174,17 +166,6 @@ def test_a_second_dispatcher_runs_no_job(job_settings: Settings, a_zip: Path) ->
         dispatcher.dispatch("intake", job_settings)
     assert job.recorded().state is State.QUEUED
     assert len(queue.tickets()) == 1
-
-
-def test_deleted_jobs_and_half_written_tickets_block_nothing(
-    job_settings: Settings, a_zip: Path
-) -> None:
-    queue = Queue("intake", job_settings)
-    (queue.path / ".half").write_text("/nowh")
-    assert queue.tickets() == []
-    queue.add(job_settings.home / "uploads" / "deleted")
-    job = at_work.some_intake(job_settings, "shapes", a_zip)
-    assert at_work.ended(job, job_settings).state is State.FINISHED
 
 
 def test_a_running_job_that_is_deleted_is_stopped_and_the_next_one_starts(
@@ -200,17 +181,12 @@ def test_a_running_job_that_is_deleted_is_stopped_and_the_next_one_starts(
     assert not first.path.exists()
 
 
-@pytest.mark.parametrize(
-    "seconds_ago", [2 * scheduling.PATIENCE_SECONDS, -86400], ids=["waiting", "clock set back"]
-)
-def test_a_job_without_a_dispatcher_gets_one(
-    job_settings: Settings, a_zip: Path, seconds_ago: float
-) -> None:
+def test_a_job_without_a_dispatcher_gets_one(job_settings: Settings, a_zip: Path) -> None:
     job = opened(job_settings, "forgotten", a_zip)
     Queue("intake", job_settings).add(job.path)
     assert scheduling.status(job, job_settings).state is State.QUEUED
     assert at_work.processes(job_settings) == []
-    job = opened(job_settings, "forgotten", a_zip, seconds_ago=seconds_ago)
+    job = opened(job_settings, "forgotten", a_zip, seconds_ago=-86400)  # the clock was set back
     scheduling.status(job, job_settings)  # once: each time starts one, until one has begun
     at_work.until(lambda: job.recorded().state is State.FINISHED)
 

@@ -220,6 +220,9 @@ def test_a_worker_that_the_system_terminates_is_interrupted_not_cancelled(
 ) -> None:
     job = at_work.stalled_preparation(job_settings)
     at_work.until(lambda: at_work.said(job, "Downloading"))
+    status = job.recorded()
+    assert at_work.stalled_preparation(job_settings).recorded() == status, "not queued again"
+    assert len(Queue("prepare", job_settings).tickets()) == 1
     at_work.only(job_settings, "worker").send_signal(signal.SIGTERM)
     assert at_work.ended(job, job_settings).state is State.INTERRUPTED
 

@@ -27,19 +27,6 @@ SECRETS = {
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs limits of Linux")
 
 
-def test_workers_and_dispatchers_get_no_secrets(
-    job_settings: Settings, stalled: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in SECRETS.items():
-        monkeypatch.setenv(name, value)
-    settings = job_settings.model_copy(update={"api_token": "secret"})
-    assert "secret" not in " ".join(worker_environment(settings).values())
-    at_work.stalled_preparation(settings)
-    at_work.until(lambda: len(at_work.processes(settings)) == 2)
-    for process in at_work.processes(settings):
-        assert not {*SECRETS, "TUSKER_API_TOKEN"} & process.environ().keys()
-
-
 def test_a_worker_has_the_settings_of_its_host_and_the_proxy(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,19 +51,24 @@ def test_only_the_dispatcher_of_a_cluster_gets_its_credentials(
 
 
 @linux
-@pytest.mark.parametrize(
-    ("mode", "limit"), [("public", 9_000 * 1024**2), ("personal", resource.RLIM_INFINITY)]
-)
-def test_a_worker_is_nice_and_on_a_public_host_its_memory_is_limited(
-    job_settings: Settings, stalled: None, mode: str, limit: int
+def test_on_a_public_host_a_worker_is_nice_its_memory_is_limited_and_it_gets_no_secrets(
+    job_settings: Settings, stalled: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = job_settings.model_copy(update={"mode": mode, "worker_megabytes": 9_000})
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    limits = {"mode": "public", "worker_megabytes": 9_000, "api_token": "secret"}
+    settings = job_settings.model_copy(update=limits)
+    assert settings.model_copy(update={"mode": "personal"}).worker_bytes == 0
+    assert "secret" not in " ".join(worker_environment(settings).values())
     job = at_work.stalled_preparation(settings)
     at_work.until(lambda: job.recorded().state is State.RUNNING)
     worker = at_work.only(settings, "worker")
-    assert worker.rlimit(resource.RLIMIT_AS)[0] == limit
+    assert worker.rlimit(resource.RLIMIT_AS)[0] == 9_000 * 1024**2
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert worker.nice() == min(19, own + workers.NICENESS)
+    assert len(at_work.processes(settings)) == 2
+    for process in at_work.processes(settings):
+        assert not {*SECRETS, "TUSKER_API_TOKEN"} & process.environ().keys()
 
 
 @linux

@@ -7,12 +7,12 @@ import pytest
 
 from core import images
 from core.bundles import imported
-from core.export import packing
 from core.export.formats import FORMATS
 from core.jobs.events import Note
 from core.model import storage
 from core.model.dense import DenseHead
 from core.settings import Settings
+from tests.core import trainings
 from tests.core.trainings import asked_for, train
 
 
@@ -53,7 +53,7 @@ def test_the_program_trains_on_the_same_features(deep):
 
 def test_a_bundle_of_it_answers_the_same_elsewhere(deep, tmp_path):
     path = tmp_path / "bundle.zip"
-    path.write_bytes(packing.pack(deep.run, deep.settings))
+    path.write_bytes(trainings.packed(deep.run, deep.settings))
     model = imported.open_bundle(path, deep.settings)
     view = images.decode_and_crop(
         deep.pictures / deep.run.dataset().of("test")[0].path,

@@ -9,11 +9,11 @@ from PIL import Image
 
 from core.errors import BadDataset, BadInput, RunDamaged, UnknownModel
 from core.evaluation.wording import undefined
-from core.export import packing
 from core.model.decision import Verdict
 from core.predict import lookup
 from core.runs import training_spec
 from tests import shapes
+from tests.core import trainings
 
 
 def test_no_name_is_the_default_backbone(settings):
@@ -128,7 +128,7 @@ def test_pictures_that_the_model_learned_from_are_left_out_and_counted(trained, 
     done = trained()
     name = str(done.run.path)
     if bundled:
-        (tmp_path / "bundle.zip").write_bytes(packing.pack(done.run, done.settings))
+        (tmp_path / "bundle.zip").write_bytes(trainings.packed(done.run, done.settings))
         name = str(tmp_path / "bundle.zip")
     everything = trained_zip(done, tmp_path / "all.zip", ("train", "validation", "test"))
     report = lookup.evaluate_on(name, everything, done.settings)
@@ -160,7 +160,7 @@ def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(tra
 
 def test_an_earlier_bundle_says_by_its_split_what_it_learned_from(trained, tmp_path):
     done = trained()
-    files = zipfile.ZipFile(io.BytesIO(packing.pack(done.run, done.settings)))
+    files = zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings)))
     with zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
         for member in files.namelist():
             if member != "learned.json":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from core import runs
 from core.dataset import Dataset, Example, split
 from core.errors import BadDataset
 from core.jobs.events import Note
@@ -121,9 +122,10 @@ def test_a_new_run_learns_from_corrected_pictures_and_pays_only_for_the_head(
 
 
 def test_without_its_pictures_a_run_cannot_be_corrected(
-    learned: Run, settings: Settings, tmp_path: Path
+    some_shapes, settings: Settings, tmp_path: Path
 ) -> None:
-    learned.job.open(JobSpec(kind="train", arguments={"pictures": str(tmp_path / "gone")}))
+    learned = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    learned.job.open(runs.training_spec(tmp_path / "gone"))
     learned.job.end(State.FINISHED)
     with pytest.raises(BadDataset, match=r"no longer on this host.*upload them again"):
         corrections.train_again(learned, settings)

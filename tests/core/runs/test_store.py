@@ -11,7 +11,6 @@ from core.errors import BadInput, UnknownModel
 from core.jobs import State
 from core.jobs.folder import JobSpec
 from core.runs import store
-from core.system import files
 from tests.core.trainings import asked_for
 
 
@@ -31,14 +30,11 @@ def test_a_new_run_has_a_name_that_nobody_guesses(settings):
         assert re.fullmatch("[0-9a-f]{32}", path.name)
 
 
-def test_a_new_run_keeps_its_settings_and_its_data(queued, some_shapes):
+def test_a_new_run_keeps_its_settings_and_its_data(settings, queued, some_shapes):
+    assert runs.get(settings, queued.id).path == queued.path
     assert queued.config() == asked_for("quick")
     assert queued.dataset() == some_shapes.dataset
     assert not queued.complete
-
-
-def test_a_run_is_found_by_its_id(settings, queued):
-    assert runs.get(settings, queued.id).path == queued.path
 
 
 @pytest.mark.parametrize(
@@ -76,18 +72,6 @@ def test_every_run_is_listed_and_nothing_else(settings, queued, some_shapes):
     (runs.folder(settings) / ("e" * 32)).mkdir()
     runs.create(asked_for("quick"), some_shapes.dataset, runs.folder(settings) / "by hand")
     assert {run.id for run in runs.list_runs(settings)} == {queued.id, other.id}
-
-
-def test_on_a_new_machine_there_are_no_runs(settings):
-    assert runs.list_runs(settings) == ()
-
-
-def test_a_deleted_run_is_gone_and_the_others_stay(settings, queued, some_shapes):
-    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    files.remove(queued.path)
-    assert not queued.path.exists()
-    assert [run.id for run in runs.list_runs(settings)] == [other.id]
-    files.remove(queued.path)
 
 
 def _old(path, minutes):
@@ -156,7 +140,8 @@ def test_a_run_that_waits_is_not_discarded(settings, queued):
     assert queued.path.is_dir()
 
 
-def test_a_run_that_a_process_still_works_on_is_not_discarded(settings, ended):
+def test_a_run_that_a_process_still_works_on_is_not_discarded(settings, ended, monkeypatch):
+    monkeypatch.setattr(store, "EXPORT_SECONDS", 0.1)
     with ended.job.lock().acquire(), pytest.raises(BadInput, match="Cancel it first"):
         runs.discard(ended, settings)
     assert ended.path.is_dir()
