@@ -22,7 +22,7 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
     },
     "best": {
         "features": "best",
-        "augmentation": {"views": 8},
+        "augmentation": {"views": 4},
         "unfreeze": {"stages": 2, "least_errors": 3},
         "fine_tune_phase": {"learning_rate": 6e-4, "epochs": 8, "patience": 100},
     },
