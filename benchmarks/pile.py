@@ -13,8 +13,6 @@ other pictures. Each name, split, skip and answer counts as one answer; those fo
 not.
 """
 
-from __future__ import annotations
-
 import resource
 import sys
 import tempfile
