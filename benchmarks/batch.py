@@ -11,8 +11,6 @@ The two alternate. Medians are taken of wall-clock time and of CPU time, which o
 machine affect less.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 import threading

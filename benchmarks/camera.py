@@ -14,8 +14,6 @@ the shares that are called unlike, and those called unlike or `somewhat unlike`.
 cannot be distinguished from blurred ones, so a dataset of soft pictures has no bound there.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import sys

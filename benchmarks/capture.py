@@ -8,8 +8,6 @@ and server share the processor, as they do on a laptop. LiteRT.js comes from npm
 this machine in place of the CDN. Then, without a browser, what the head alone takes to fit.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

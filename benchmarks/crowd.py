@@ -1,7 +1,5 @@
 """Simulate many concurrent visitors and check their predictions against a serial run."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import threading

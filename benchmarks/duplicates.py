@@ -12,8 +12,6 @@ copies that are grouped with their original, among those that look the same when
 compared alone.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

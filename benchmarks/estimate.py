@@ -7,8 +7,6 @@ costs; with `--recorded` each preset is trained once before, on the first of the
 an idle machine: unit costs are those of all its cores.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

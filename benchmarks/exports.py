@@ -8,8 +8,6 @@ Seconds are those of the clock, start of the process and verification included; 
 all cores, and depend less on what else the machine does.
 """
 
-from __future__ import annotations
-
 import io
 import resource
 import sys

@@ -11,8 +11,6 @@ with an empty cache. A core that decodes cannot run the network at the same time
 round is not counted; rates and the ratio are medians of the others.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

@@ -5,8 +5,6 @@ This module is copied as `sitecustomize.py`, with a plan, into a folder on the w
 the planned one. Writes of C libraries that bypass Python are not seen.
 """
 
-from __future__ import annotations
-
 import builtins
 import errno
 import io

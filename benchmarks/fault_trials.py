@@ -1,7 +1,5 @@
 """Inject one fault into a real training, restart, and check the run."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Kill the web process while it queues a training, and while a training runs."""
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Iterator

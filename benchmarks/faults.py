@@ -8,8 +8,6 @@ complete, or be interrupted and resume to the same report as a run without fault
 faults take half an hour, `--fast` takes a minute.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import tempfile

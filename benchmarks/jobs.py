@@ -1,7 +1,5 @@
 """Import pictures, prepare backbones and train as the app does, in new processes and homes."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

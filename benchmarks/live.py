@@ -10,8 +10,6 @@ while it answers frames, from when a tenth of the time is over until the end. It
 minutes unless more is asked for: what leaks with each frame shows in a thousand of them.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

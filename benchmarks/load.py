@@ -13,8 +13,6 @@ Memory is the resident memory of the web process. Streamlit keeps a session for 
 its visitor has left; what remains in memory is measured after that time.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 import threading

@@ -1,7 +1,5 @@
 """Pictures for benchmarks: cuts of two photographs, or generated drawings."""
 
-from __future__ import annotations
-
 import colorsys
 import io
 import math

@@ -13,8 +13,6 @@ other pictures. Each name, split, skip and answer counts as one answer; those fo
 not.
 """
 
-from __future__ import annotations
-
 import resource
 import sys
 import tempfile
@@ -167,7 +165,7 @@ def measure(zips: list[Path], count: int, most: int, folder: Path) -> dict[str, 
     truth = pack(zips, count, folder / "pile.zip")
     pile, seconds, used = take_in(folder / "pile.zip", settings)
     visitor = Visitor(Labels(pile), truth)
-    correct = Labels(labelling.Pile(folder, pile.stored, pile.features))
+    correct = Labels(pile.model_copy(update={"folder": folder}))
     for name in sorted(set(visitor.actual)):
         others = [p for p in pile.others.tolist() if visitor.actual[p] == name]
         correct.label(others, name, single=True)

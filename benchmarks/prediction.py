@@ -14,8 +14,6 @@ process to its end, after one run of each that is not counted.
 The compared calls alternate, and medians are taken.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import sys

@@ -11,8 +11,6 @@ Tusker's views, they are not sheared, which saves the recipe some time.
 Prints one line of JSON per step: `at` (seconds since 1970), `what`, and the accuracy if any.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -3,8 +3,6 @@
 python -m benchmarks.reliability
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """Print what a benchmark measured, with the required values."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Mapping, Sequence

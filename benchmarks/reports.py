@@ -8,8 +8,6 @@ Chromium. A page has settled when its script has ended, no element is stale, and
 charts are loaded. With `--home` the run is created there and kept.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import tempfile

@@ -12,8 +12,6 @@ together, by the system's high-water mark where there is one. Growth per picture
 the smallest size to 8,000. Disk is the run's folder and the feature cache.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import tempfile

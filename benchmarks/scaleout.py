@@ -14,8 +14,6 @@ core and on two; its rates are those of the epochs after the first, and what goe
 step (joining, starting TensorFlow there) is told apart. Its speed-up is the median of the rounds'.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import shutil

@@ -16,8 +16,6 @@ over the seeds if there is one set. Sets differ more than seeds do, so seeds are
 in another checkout with the same Python (`git worktree add ../tusker-before REVISION` makes one).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -6,8 +6,6 @@ Prints one line of JSON per training. It takes only names that an earlier checko
 `benchmarks.suite` can run this very file there.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

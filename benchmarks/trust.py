@@ -22,8 +22,6 @@ The datasets are zips in a folder: `TUSKER_TEST_DATASETS` or `../shared/datasets
   (`benchmarks/duplicates.py`).
 """
 
-from __future__ import annotations
-
 import io
 import os
 import sys

@@ -1,7 +1,5 @@
 """Fine-tuning for `benchmarks.scaleout`: on one core, or shared with the nodes of a cluster."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path

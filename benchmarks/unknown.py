@@ -14,8 +14,6 @@ out. For each pair, as means over the seeds:
 False alarms are test pictures that are called out-of-distribution.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence

@@ -5,8 +5,6 @@
 The first visit fills the disk cache and is not counted.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile

@@ -6,8 +6,6 @@ The file in `TUSKER_HOME/weights` has the format of the published one. The speed
 not depend on it, but its predictions are meaningless.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The command line `tusker`: what the pages do, with the same code."""
 
-from __future__ import annotations
-
 import logging
 import os
 import signal

@@ -1,6 +1,7 @@
 """Downloads of a model: each format, prepared on demand, with its verification, and the bundle."""
 
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -87,7 +88,7 @@ def _rows(run: Run, settings: Settings, *, busy: bool) -> None:
             result = verification.of(form.file) if verification else None
             with button:
                 if form.file in sizes:
-                    _download(run, form, "Download")
+                    _download(run, form, "Download", width="stretch")
                 elif form in waiting:
                     st.button(
                         "Preparing", key=f"prepare {form.name}", disabled=True, width="stretch"
@@ -174,7 +175,7 @@ def _difference(proof: FileVerification) -> str:
     return f"{proof.difference:.4f}" if proof.difference >= 0.0001 else "under 0.0001"
 
 
-def _download(run: Run, form: Format, label: str) -> None:
+def _download(run: Run, form: Format, label: str, **more: Any) -> None:
     """A button for one file; a SavedModel, which is a folder, comes as a zip."""
     name = form.file if (run.model_folder / form.file).is_file() else f"{form.file}.zip"
     widgets.download_file(
@@ -183,7 +184,7 @@ def _download(run: Run, form: Format, label: str) -> None:
         name,
         "application/octet-stream",
         key=f"download {form.name} {run.id}",
-        width="stretch",
+        **more,
     )
 
 

@@ -93,10 +93,12 @@ def _plan(run_id: str, _run: Run, _settings: Settings) -> tuple[float, list[Path
 
 
 def curves(run: Run) -> None:
-    """Loss and accuracy of both phases, once there are any."""
+    """Loss and accuracy of both phases, once there are any, and what was kept."""
     epochs = run.epochs()
     if epochs:
         widgets.chart(learning.training_curves(epochs, run.kept()), key=f"curves {run.id}")
+    for sentence in card.what_was_kept(run):
+        st.caption(sentence)
 
 
 def finished(run: Run, settings: Settings) -> None:
@@ -114,8 +116,6 @@ def finished(run: Run, settings: Settings) -> None:
             "that were not used for training.",
             icon=":material/check_circle:",
         )
-    for sentence in card.what_was_kept(run):
-        st.caption(sentence)
     with st.container(horizontal=True):
         if st.button("Try it", type="primary", icon=":material/image_search:"):
             st.switch_page("pages/predict.py", query_params={state.RUN: run.id})

@@ -4,8 +4,6 @@
 compares it with the networks.
 """
 
-from __future__ import annotations
-
 import functools
 import sys
 from pathlib import Path

@@ -40,7 +40,7 @@ GroupBy = Annotated[
 Minutes = Annotated[
     float | None,
     typer.Option(
-        min=0.1,
+        min=0.01,
         help="Time budget: fine-tuning and comparisons that are expected not to fit are left out. "
         "Best has 5 minutes by default.",
     ),

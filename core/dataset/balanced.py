@@ -1,7 +1,5 @@
 """Divide groups at random: each has the same chances, and classes come close to their shares."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

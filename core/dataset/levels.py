@@ -1,7 +1,5 @@
 """Levels by which pictures can be grouped: their folders, and the words of their file names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 

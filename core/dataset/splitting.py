@@ -1,7 +1,5 @@
 """Split a dataset into training, validation and test, with no group in two of them."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence

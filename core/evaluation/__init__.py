@@ -7,5 +7,5 @@ confusion matrix, calibration and curves. `wording` formats figures.
 """
 
 from core.evaluation.build_report import evaluate
-from core.evaluation.report import VERSION, Estimate, Report
+from core.evaluation.report import Estimate, Report
 from core.evaluation.wording import describe

@@ -34,15 +34,6 @@ class Effects(NamedTuple):
     accuracy: float
 
 
-class _Bounds(NamedTuple):
-    """A metric of each class with its interval, and its denominator, each (k,)."""
-
-    values: Floats
-    low: Floats
-    high: Floats
-    trials: Ints | Floats
-
-
 def count(counts: Ints) -> ClassCounts:
     """Counts by class of a confusion matrix (k, k)."""
     return ClassCounts(np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0))
@@ -208,15 +199,20 @@ def _weights(counts: ClassCounts, metric: Metric, averaging: Averaging) -> Ints 
     return (_fraction(counts, metric)[1] > 0).astype(np.int64)
 
 
-def _bounds(counts: ClassCounts, metric: Metric, effects: Effects) -> _Bounds:
-    """Precision and recall with Wilson intervals, F1 with the interval that follows from it."""
+def _bounds(
+    counts: ClassCounts, metric: Metric, effects: Effects
+) -> tuple[Floats, Floats, Floats, Ints | Floats]:
+    """A metric of each class with its interval, and its denominator, each (k,).
+
+    Precision and recall have Wilson intervals, F1 has the interval that follows from it.
+    """
     above, below = _fraction(counts, metric)
     effect = getattr(effects, metric)
     if metric == "f1":
         low, high = intervals.wilson_f1(counts.hits / effect, (below - above) / effect)
     else:
         low, high = intervals.wilson(above / effect, below / effect)
-    return _Bounds(_ratio(above, below), low, high, below)
+    return _ratio(above, below), low, high, below
 
 
 def _ratio(above: ArrayLike, below: ArrayLike) -> Floats:

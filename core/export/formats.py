@@ -1,6 +1,4 @@
-"""The table of export formats: one row per file, with how a program opens it."""
-
-from __future__ import annotations
+"""The table of export formats: one row per file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -26,10 +24,6 @@ class Format:
         meaning: what the file is for.
         program: name of the program that predicts with it.
         packages: what that program needs, by their names on PyPI; the runtime comes last.
-        imports: lines of the program that import the packages.
-        opening: lines of the program that open the file at `path` and return a function from a
-            picture to a batch of one of each output, by name: `probabilities` and, but for int8
-            and files of earlier versions, `embedding`.
         exact: whether its probabilities must match the report; else it may lose some accuracy.
         memory_factor: additional memory that making it takes, in sizes of the network.
     """
@@ -40,8 +34,6 @@ class Format:
     meaning: str
     program: str
     packages: tuple[str, ...]
-    imports: str
-    opening: str
     exact: bool = True
     memory_factor: int = 4
 
@@ -68,18 +60,14 @@ def labels(model: ModelFile) -> str:
     return "".join(f"{name}\n" for name in model.classes)
 
 
+_PROGRAM = ("numpy", "pillow", "safetensors")
 _LITERT = Format(
     "litert",
     storage.LITERT,
     "LiteRT",
     "The whole model for LiteRT: on phones, in browsers and here",
     program="predict.py",
-    packages=("numpy", "pillow", "safetensors", "ai-edge-litert"),
-    imports="import numpy as np\nfrom ai_edge_litert.interpreter import Interpreter",
-    opening=(
-        "run = Interpreter(str(path)).get_signature_runner()\n"
-        "return lambda picture: run(picture=np.float32([picture]))"
-    ),
+    packages=(*_PROGRAM, "ai-edge-litert"),
 )
 
 FORMATS = (
@@ -99,15 +87,7 @@ FORMATS = (
         "Keras",
         "The whole model for Keras, of plain layers, to train further",
         program="predict_keras.py",
-        packages=("numpy", "pillow", "safetensors", "tensorflow", "keras"),
-        imports="import keras\nimport numpy as np",
-        opening=(
-            "model = keras.saving.load_model(path, compile=False, safe_mode=True)\n"
-            'names = ("probabilities", "embedding")\n'
-            "outputs = {name: model.get_layer(name).output for name in names}\n"
-            "network = keras.Model(model.input, outputs)\n"
-            "return lambda picture: network.predict_on_batch(np.float32([picture]))"
-        ),
+        packages=(*_PROGRAM, "tensorflow", "keras"),
     ),
     Format(
         "onnx",
@@ -115,17 +95,7 @@ FORMATS = (
         "ONNX",
         "The whole model for ONNX Runtime: servers, browsers, other languages",
         program="predict_onnx.py",
-        packages=("numpy", "pillow", "safetensors", "onnxruntime"),
-        imports="import numpy as np\nimport onnxruntime",
-        opening=(
-            "session = onnxruntime.InferenceSession(path)\n"
-            "names = [output.name for output in session.get_outputs()]\n"
-            "\n"
-            "def predict(picture: np.ndarray) -> dict[str, np.ndarray]:\n"
-            '    return dict(zip(names, session.run(names, {"picture": np.float32([picture])})))\n'
-            "\n"
-            "return predict"
-        ),
+        packages=(*_PROGRAM, "onnxruntime"),
     ),
     Format(
         "saved-model",
@@ -133,19 +103,10 @@ FORMATS = (
         "SavedModel",
         "The whole model for TensorFlow Serving and the tools around it",
         program="predict_saved_model.py",
-        packages=("numpy", "pillow", "safetensors", "tensorflow"),
-        imports="import numpy as np\nimport tensorflow as tf",
-        opening=(
-            "model = tf.saved_model.load(path)\n"
-            "\n"
-            "def predict(picture: np.ndarray) -> dict[str, np.ndarray]:\n"
-            "    outputs = model.serve(np.float32([picture]))\n"
-            "    return {name: output.numpy() for name, output in outputs.items()}\n"
-            "\n"
-            "return predict"
-        ),
+        packages=(*_PROGRAM, "tensorflow"),
     ),
 )
+"""How a program opens a file is in the template `programs/predict.py.j2`, by `name`."""
 
 
 def named(names: Iterable[str]) -> tuple[Format, ...]:

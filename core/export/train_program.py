@@ -16,25 +16,15 @@ from core.model.storage import ModelFile
 from core.settings import Settings
 from core.system import files
 from core.training import depth, interpolation
-from core.training.config import Augmentation, Phase, TrainingConfig, Unfreeze
+from core.training.config import Augmentation, TrainingConfig, Unfreeze
 
 PROGRAM, SPLIT_FILE, BACKBONE_FILE = "train.py", "split.json", "backbone.keras"
 WIDTH = 88
 """Longest line, as ruff formats by default."""
-WARM_UP = 0.1
-"""As in `core.training.finetune`, which only a process with TensorFlow may import."""
-LINEAR_EPOCHS, LINEAR_PATIENCE = 100, 5
-"""Minimum for a linear head: Tusker solves it to its optimum, this program only approaches it."""
 DEEP_FORMATS = ("PNG", "TIFF", "PPM", "BMP")
 """Picture formats that may have more than 8 bits per channel, or pixels that Pillow misreads."""
 TOLERANCE = 1e-4
 """Largest error of the saved backbone, relative to its largest output."""
-OPTIMIZERS = {
-    "adam": "keras.optimizers.Adam({rate})",
-    "adamw": "keras.optimizers.AdamW({rate}, weight_decay={phase.weight_decay})",
-    "rmsprop": "keras.optimizers.RMSprop({rate})",
-    "sgd": "keras.optimizers.SGD({rate}, momentum={phase.momentum})",
-}
 SCALING = {"ResNet": "resnet", "Inception": "inception_v3", "MobileNet": "mobilenet_v2"}
 """Module of `keras.applications` whose `preprocess_input` scales pixels, by architecture."""
 
@@ -126,8 +116,8 @@ def program(config: TrainingConfig, model: ModelFile, dataset: Dataset) -> str:
         depths=_list_literal("DEPTHS", model.depths) if model.depths else "",
         views=views,
         streams=bool(views),
-        **_head(config),
-        **_fine_tuning(config, backbone),
+        cut=backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
+        shares=interpolation.SHARES,
     )
 
 
@@ -168,29 +158,6 @@ def _split_folders(dataset: Dataset) -> dict[str, Split]:
     }
 
 
-def _head(config: TrainingConfig) -> dict[str, Any]:
-    phase, views = config.head_phase, config.head_views
-    linear = not config.head.hidden
-    return {
-        "head": phase,
-        "head_views": views,
-        "head_epochs": max(phase.epochs, LINEAR_EPOCHS) if linear else max(1, phase.epochs),
-        "head_patience": max(phase.patience, LINEAR_PATIENCE) if linear else phase.patience,
-        "head_optimizer": _optimizer(phase, "HEAD_RATE"),
-    }
-
-
-def _fine_tuning(config: TrainingConfig, backbone: Backbone) -> dict[str, Any]:
-    return {
-        "fine_tunes": config.fine_tunes,
-        "tune": config.fine_tune_phase,
-        "cut": backbone.stages[depth.cut_stage(config)].layer if config.fine_tunes else "",
-        "warm_up": WARM_UP,
-        "shares": interpolation.SHARES,
-        "tune_optimizer": _optimizer(config.fine_tune_phase, "rate"),
-    }
-
-
 def _views(augmentation: Augmentation) -> list[str]:
     """Layers that render a view; one or two views are the picture and its mirror image."""
     if augmentation.views == 1:
@@ -206,10 +173,6 @@ def _views(augmentation: Augmentation) -> list[str]:
         "keras.layers.RandomBrightness({0})": augmentation.brightness,
     }
     return mirror + [layer.format(limit) for layer, limit in ranges.items() if limit]
-
-
-def _optimizer(phase: Phase, rate: str) -> str:
-    return OPTIMIZERS[phase.optimizer].format(rate=rate, phase=phase)
 
 
 def _list_literal(name: str, values: tuple[str, ...]) -> str:

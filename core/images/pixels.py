@@ -1,7 +1,5 @@
 """Convert loaded pictures of any mode to RGB arrays, and measure their sharpness."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Brightness, colour and sharpness of training pictures, to compare camera pictures with."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 from statistics import NormalDist

@@ -1,7 +1,5 @@
 """Predict on many pictures with all cores, in order, with bounded memory."""
 
-from __future__ import annotations
-
 import queue
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Serving models whose embedding has pooled features from several depths of the network."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from core.backbones import Backbone, serving

@@ -1,7 +1,5 @@
 """Class activation maps: where in a picture a model found evidence for a class."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

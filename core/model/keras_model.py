@@ -1,7 +1,5 @@
 """Convert between the trained weights of a Keras network and named arrays."""
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 

@@ -4,8 +4,6 @@ A LiteRT file is a FlatBuffer (schema: `tensorflow/compiler/mlir/lite/schema/sch
 output or replacing a kernel takes hundredths of a second, another conversion about ten seconds.
 """
 
-from __future__ import annotations
-
 import mmap
 import re
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,5 @@
 """A layer before and after training, and how its kernel is recognised in a LiteRT file."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A trained model on disk: `model.json`, its weights, and the other files that it predicts with."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from pathlib import Path

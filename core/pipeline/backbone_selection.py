@@ -1,7 +1,5 @@
 """Before phase 1: choose the backbone, where the settings name several."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from core import backbones

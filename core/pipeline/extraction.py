@@ -1,7 +1,5 @@
 """Extract the features of a training's pictures: each view runs through the frozen layers once."""
 
-from __future__ import annotations
-
 import functools
 import time
 from collections.abc import Sequence

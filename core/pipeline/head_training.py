@@ -1,7 +1,5 @@
 """Phase 1 of a training: choose the features, train the head on them, and calibrate it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """After the report: OOD detector, LiteRT file, label issues, learning curve, heat maps, speed."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass

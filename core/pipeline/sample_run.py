@@ -1,7 +1,5 @@
 """Make the sample run that comes with Tusker: `python -m core.pipeline.sample_run`."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import time

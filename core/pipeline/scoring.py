@@ -1,7 +1,5 @@
 """Evaluate a model on the test pictures, through the engine that serves predictions."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core import images, intake

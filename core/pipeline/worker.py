@@ -1,7 +1,5 @@
 """The worker process: `python -m core.pipeline.worker FOLDER` runs the job ordered in a folder."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

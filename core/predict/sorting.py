@@ -1,7 +1,5 @@
 """Sort pictures into folders by what a model predicts, on disk or as a zip."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import zipfile

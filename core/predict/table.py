@@ -1,7 +1,5 @@
 """Write predictions as a table: CSV, JSON lines or Excel."""
 
-from __future__ import annotations
-
 import csv
 import json
 import tempfile

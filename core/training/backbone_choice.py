@@ -1,7 +1,5 @@
 """Choose between backbones by a cross-validation of heads on their features."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict
 
 from core import backbones

@@ -10,8 +10,6 @@ of one view as computed by one engine.
 Rows are written before their names, so what a killed job leaves is either complete or ignored.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import shutil

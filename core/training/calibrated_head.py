@@ -1,7 +1,5 @@
 """Calibrate a trained head: fit a temperature to held-out pictures and fold it into the head."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The settings of a training, with defaults and ranges, and the three presets."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Literal, Self, get_args
@@ -24,7 +22,7 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
     },
     "best": {
         "features": "best",
-        "augmentation": {"views": 8},
+        "augmentation": {"views": 4},
         "unfreeze": {"stages": 2, "least_errors": 3},
         "fine_tune_phase": {"learning_rate": 6e-4, "epochs": 8, "patience": 100},
     },
@@ -107,8 +105,9 @@ class Unfreeze(_Part):
     layers: int = Field(0, ge=0, le=2000)
     """Layers from the top, in place of stages; 0 goes by stages."""
     least_errors: int = Field(0, ge=0, le=1000)
-    """Errors that the head must be expected to make on the validation pictures. With fewer, a gain
-    could not be shown, and fine-tuning is left out. 0 always fine-tunes."""
+    """Errors that the head must be expected to make on the validation pictures, and that fine-tuning
+    must avoid to be kept. If fewer are expected, it is left out. 0 always fine-tunes, and keeps what
+    has the lesser loss."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:

@@ -1,7 +1,5 @@
 """What all steps of a training need: settings, dataset, network, cache and events."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Multinomial logistic regression: a linear head as the optimum of a convex problem."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Logistic regressions cross-validated on features: out-of-fold predictions and learning curve."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

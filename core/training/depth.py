@@ -1,7 +1,5 @@
 """Where fine-tuning cuts a backbone: the stages below stay frozen, those above are trained."""
 
-from __future__ import annotations
-
 from core import backbones
 from core.backbones import Stage
 from core.errors import BadConfig

@@ -1,7 +1,5 @@
 """Run the frozen layers over views: LiteRT on a CPU, TensorFlow on a GPU."""
 
-from __future__ import annotations
-
 import os
 import queue
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Choose by cross-validation between the last embedding and features from several depths."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

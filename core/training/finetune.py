@@ -1,7 +1,5 @@
 """Phase 2: train the stages above the cut on stored activations; the stages below never run."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence

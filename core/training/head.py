@@ -1,7 +1,5 @@
 """Phase 1: train a new head on pooled features, without a pass through the backbone."""
 
-from __future__ import annotations
-
 import itertools
 import time
 from dataclasses import dataclass

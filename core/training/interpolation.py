@@ -1,7 +1,5 @@
 """Weights between a network before and after fine-tuning: the best ones on validation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 

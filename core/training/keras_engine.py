@@ -1,7 +1,5 @@
 """Run the frozen layers in TensorFlow, a batch of views at a time."""
 
-from __future__ import annotations
-
 import threading
 
 import keras

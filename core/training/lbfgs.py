@@ -4,8 +4,6 @@ SciPy's L-BFGS-B solves the same problems in 2 to 6 times the processor time (it
 bounds, which a head does not have), and importing it takes 0.7 s and 50 MB.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 

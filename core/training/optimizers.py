@@ -1,7 +1,5 @@
 """Keras' optimisers on NumPy arrays, so that training a head needs no TensorFlow."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Compare a fine-tuned model with the head alone, and say what fine-tuning brought."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from core.evaluation import calibration, metrics
@@ -9,22 +7,28 @@ from core.evaluation.wording import percent, share
 from core.jobs.events import Kept
 
 
-def compared(kept: Kept, tuned: np.ndarray, head: np.ndarray, labels: np.ndarray) -> Kept:
+def compared(
+    kept: Kept, tuned: np.ndarray, head: np.ndarray, labels: np.ndarray, least: int = 0
+) -> Kept:
     """What is kept of fine-tuning beside the head of phase 1, which may take other features.
 
-    Both are judged by their loss on the validation pictures, each at its best temperature.
+    Both are judged by their loss on the validation pictures, each at its best temperature. The
+    head that answers is fitted to these pictures too, which it is not given credit for here, so a
+    gain of one or two pictures is none.
 
     Args:
         kept: by fine-tuning, which started from the last embedding alone.
         tuned, head: (m, k) float64, predictions for the validation pictures.
         labels: (m,) int64 of these.
+        least: pictures that the fine-tuned network must predict correctly beyond those of the head.
 
     Returns:
         The same, with the accuracy of that head as the start; of epoch 0 if the head is as good.
     """
-    accuracy = float((head.argmax(axis=1) == labels).mean())
+    right, tuned_right = (int((p.argmax(axis=1) == labels).sum()) for p in (head, tuned))
+    accuracy = right / len(labels)
     better = calibration.tempered_loss(labels, tuned) < calibration.tempered_loss(labels, head)
-    if kept.epoch and better:
+    if kept.epoch and better and tuned_right - right >= least:
         return kept.model_copy(update={"start_accuracy": accuracy})
     loss = float(metrics.log_losses(labels, head).mean())
     update = {"epoch": 0, "share": 1.0, "validation_accuracy": accuracy, "validation_loss": loss}

@@ -1,7 +1,5 @@
 """The network of phase 2: the stages above the cut, with a head."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import keras

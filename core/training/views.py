@@ -1,7 +1,5 @@
 """Render the views of a training picture: itself, its mirror image, then random variations."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import math

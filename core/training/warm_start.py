@@ -1,7 +1,5 @@
 """Continue from a trained model: the settings and classes that carry over."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from core.dataset import Dataset

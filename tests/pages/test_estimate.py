@@ -72,7 +72,7 @@ def test_another_backbone_has_other_times_and_may_have_to_be_prepared(
     before = times(visitor)
     visitor.fill("Backbone", "resnet50")
     assert times(visitor) != before
-    assert "Preparing the backbone comes first" in visitor.reads()
+    assert "Preparing ResNet50 comes first" in visitor.reads()
 
 
 def test_too_little_memory_is_refused_before_the_start(
@@ -115,3 +115,15 @@ def test_a_training_longer_than_the_host_allows_is_refused_or_warned_of(
     visitor.open("train", upload=upload.id)
     assert f"This host allows a training {minutes} min" in visitor.reads()
     assert may_start(visitor) is startable
+
+
+def test_best_leaves_out_what_its_time_budget_does_not_allow(
+    visitor: Visitor, upload: Upload, host: Settings
+) -> None:
+    visitor.open("train", upload=upload.id).choose("Best", "best")
+    assert "Left out to fit" not in visitor.reads()
+    for name in (LITE.name, "efficientnet-lite2"):
+        unit_costs.record(backbones.get(name), host, "step", 60.0)
+    visitor.fill("Time budget (minutes)", 1.0)
+    assert "Left out to fit into the time budget: fine-tuning." in visitor.reads()
+    assert may_start(visitor)

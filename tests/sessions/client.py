@@ -1,7 +1,5 @@
 """A session with the real server without a browser: speaks its protocol and keeps all messages."""
 
-from __future__ import annotations
-
 import http.client
 import re
 import uuid

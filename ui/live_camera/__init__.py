@@ -1,7 +1,5 @@
 """A live view of the camera whose model runs in the visitor's browser, or on the server."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Requests of the browser to a capture session, and their responses."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

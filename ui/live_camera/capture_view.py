@@ -1,7 +1,5 @@
 """Capture pictures of classes with the camera while a model is trained on them."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.capture.session import CaptureSession, open_network

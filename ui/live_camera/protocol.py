@@ -1,7 +1,5 @@
 """Requests of a live view in the browser, and their responses."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import struct

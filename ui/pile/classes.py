@@ -1,7 +1,5 @@
 """The classes of a pile so far: rename them, and move single pictures between them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

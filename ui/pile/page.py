@@ -1,7 +1,5 @@
 """Bring pictures that are not sorted, and follow them until they are a dataset."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Ask for the class of a picture or a group, with one key or click per class."""
 
-from __future__ import annotations
-
 import string
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Label a pile: test pictures, groups, then the pictures that the model doubts."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Show a model's answers: one picture large, several as a grid."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Classify many pictures in the page, a slice at a time, and show the answers as a table."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Generator

@@ -1,7 +1,5 @@
 """Use a model from a bundle: import it, set it up, delete it."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.bundles import ImportedModel, imported

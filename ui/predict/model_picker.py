@@ -1,7 +1,5 @@
 """Choose a model, and prepare it if it has not been used on this machine."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Choose pictures: by upload, from the clipboard, by camera, from samples, or none for live."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

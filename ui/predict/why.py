@@ -1,7 +1,5 @@
 """Show where a model sees evidence for an answer: a heat map over the picture."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

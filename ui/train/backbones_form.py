@@ -1,7 +1,5 @@
 """The backbone of a training, and the ones to compare it with."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core import backbones

@@ -1,7 +1,5 @@
 """Compare the available backbones on the visitor's pictures, and choose one with a click."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core import backbones

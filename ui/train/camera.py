@@ -1,7 +1,5 @@
 """Capture pictures with the camera, add files to the same classes, and train on them."""
 
-from __future__ import annotations
-
 import time
 
 import streamlit as st

@@ -1,7 +1,5 @@
 """Step 1 of training: rename, merge and leave out classes, move pictures, and add more."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from functools import partial

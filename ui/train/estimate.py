@@ -1,7 +1,5 @@
 """The forecast on the Train page: how long a training takes, and how much memory and disk."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Findings about an upload, with pictures, and the remedies that one click applies."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core import intake

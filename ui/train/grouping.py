@@ -1,7 +1,5 @@
 """Step 1 of training: keep the pictures of a site, patient, camera or day together."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core import intake

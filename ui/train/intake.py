@@ -1,7 +1,5 @@
 """Step 1 of training: upload pictures, and see what was found in them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice

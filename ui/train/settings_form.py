@@ -1,7 +1,5 @@
 """Step 2 of training: choose a preset, or every setting, and get one configuration."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -44,7 +42,7 @@ DROPOUT = {"head.dropout": "Dropout"}
 UNFREEZE = {
     "unfreeze.stages": "Stages to unfreeze",
     "unfreeze.layers": "Or layers to unfreeze",
-    "unfreeze.least_errors": "Only if the head makes so many errors",
+    "unfreeze.least_errors": "Errors that it must avoid",
 }
 PHASE = {"epochs": "Epochs at most", "learning_rate": "Learning rate", "patience": "Patience"}
 """Labels of settings that are numbers. Ranges and help come from the configuration."""

@@ -1,7 +1,5 @@
 """Choose an imported model to start from, in place of a published backbone."""
 
-from __future__ import annotations
-
 import streamlit as st
 
 from core.bundles import ImportedModel

@@ -319,17 +319,6 @@ def test_scenes_that_are_only_alike_are_not_taken_for_copies(tmp_path):
     assert {e.group for e in grouped.examples} == {None}
 
 
-def test_drawings_and_digits_are_hardly_ever_taken_for_copies(tmp_path):
-    from core.intake import samples
-
-    samples.digits(tmp_path / "digits.zip")
-    found = intake.take_in(tmp_path / "digits.zip", "digits", tmp_path / "intake", LIMITS)
-    grouped = [e for e in found.dataset.examples if e.group is not None]
-    # Of 8 × 8 pixels, some really are the same.
-    assert len(grouped) < 0.03 * len(found.dataset.examples)
-    assert "alike_in_two_classes" not in {finding.code for finding in found.findings}
-
-
 def strokes(seed: int) -> Image.Image:
     """A few thin lines on white."""
     random = np.random.default_rng(seed)

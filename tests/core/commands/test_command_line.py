@@ -470,6 +470,16 @@ def test_every_preset_is_foreseen_in_a_sentence_or_as_json(
     assert found["memory"] > found["disk"] > 0
 
 
+def test_a_time_budget_leaves_out_what_does_not_fit_and_says_so(
+    command: Command, some_zip: Path
+) -> None:
+    answer = command("estimate", some_zip, "--preset", "best", "--minutes", "0.01")
+    assert answer.returncode == 0, answer.stderr
+    left_out = "Left out to fit into the time budget: fine-tuning and the comparison of backbones."
+    assert left_out in answer.stderr
+    assert answer.stdout.startswith("Best: About ")
+
+
 def test_a_folder_is_learned_from_in_place_and_not_touched(
     command: Command, tiny: Backbone, some_zip: Path, tmp_path: Path, settings: Settings
 ) -> None:

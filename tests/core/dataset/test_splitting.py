@@ -97,7 +97,7 @@ def test_every_group_has_the_same_chance_whatever_its_size():
     groups = [number for number, size in enumerate(sizes_of_groups) for _ in range(size)]
     pictures = dataset([0] * len(groups), groups)
     first = [groups.index(number) for number in range(len(sizes_of_groups))]
-    seeds = 1_500
+    seeds = 800
     chances = dict.fromkeys(SPLITS, np.zeros(len(first)))
     for seed in range(seeds):
         result = split(pictures, validation=0.15, test=0.25, seed=seed)

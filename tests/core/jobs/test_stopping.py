@@ -18,7 +18,7 @@ from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue
 from core.jobs.workers import ROOT, interrupt, worker_environment
 from core.pipeline import worker
-from core.runs import Run
+from core.runs import Run, resuming
 from core.settings import Settings
 from core.training.cache import cache_folder
 from tests import shapes
@@ -56,15 +56,6 @@ def make_job(settings: Settings) -> JobFolder:
     job = JobFolder(settings.home / "runs" / "job")
     job.open(JobSpec(kind="train"))
     return job
-
-
-def test_a_training_is_cancelled_while_the_head_trains(
-    endless: Run, job_settings: Settings
-) -> None:
-    cancel_and_wait(endless.job, job_settings)
-    assert_nothing_is_left(endless, job_settings)
-    cache = cache_folder(Path(endless.job.spec().arguments["pictures"]), job_settings)
-    assert list(cache.rglob("rows")), "the features should be kept for the next training"
 
 
 @pytest.mark.slow
@@ -105,7 +96,7 @@ def test_a_download_is_cancelled_and_its_files_are_removed(
     assert at_work.hidden(job_settings.home / "backbones") == []
 
 
-def test_a_killed_worker_is_an_interrupted_job_with_a_log(
+def test_a_training_without_its_worker_is_interrupted_then_resumed_and_cancelled(
     endless: Run, job_settings: Settings
 ) -> None:
     at_work.kill(at_work.only(job_settings, "worker"))
@@ -115,6 +106,20 @@ def test_a_killed_worker_is_an_interrupted_job_with_a_log(
     assert "Extracting features of training pictures" in endless.job.log_tail()
     assert status.sentence in endless.job.log_tail()
     assert_nothing_is_left(endless, job_settings)
+
+    resuming.resume(endless, job_settings)
+    at_work.until(lambda: at_work.said(endless.job, "validation pictures"))
+    at_work.kill(*at_work.processes(job_settings))  # the dispatcher, too
+    assert at_work.ended(endless.job, job_settings).state is State.INTERRUPTED
+    assert_nothing_is_left(endless, job_settings)
+    assert not Queue("train", job_settings).tickets()
+
+    resuming.resume(endless, job_settings)
+    at_work.until(lambda: at_work.said(endless.job, "validation pictures"))
+    cancel_and_wait(endless.job, job_settings)
+    assert_nothing_is_left(endless, job_settings)
+    cache = cache_folder(Path(endless.job.spec().arguments["pictures"]), job_settings)
+    assert list(cache.rglob("rows")), "the features should be kept for the next training"
 
 
 def test_a_resumed_training_is_not_ended_by_the_dispatcher_of_the_last_attempt(
@@ -128,16 +133,6 @@ def test_a_resumed_training_is_not_ended_by_the_dispatcher_of_the_last_attempt(
     process.resume()
     at_work.until(lambda: not at_work.processes(job_settings))
     assert endless.job.recorded().state is State.QUEUED
-
-
-def test_without_dispatcher_and_worker_a_job_is_interrupted(
-    endless: Run, job_settings: Settings
-) -> None:
-    at_work.kill(*at_work.processes(job_settings))
-    status = at_work.ended(endless.job, job_settings)
-    assert status.state is State.INTERRUPTED
-    assert_nothing_is_left(endless, job_settings)
-    assert not Queue("train", job_settings).tickets()
 
 
 def test_a_job_that_ran_when_the_machine_stopped_is_interrupted(job_settings: Settings) -> None:
@@ -242,14 +237,11 @@ def test_a_job_that_takes_too_long_fails_and_names_the_limit(
 def test_expected_errors_are_the_sentence_of_the_status(
     job_settings: Settings, tmp_path: Path
 ) -> None:
-    source = tmp_path / "letter.zip"
-    source.write_text("Dear Sir or Madam")
-    status = at_work.ended(at_work.some_intake(job_settings, "letter", source), job_settings)
-    assert (status.state, "not a zip" in status.sentence) == (State.FAILED, True)
     run = at_work.some_run(job_settings, tmp_path / "pictures")
     arguments = {"pictures": str(tmp_path / "gone")}
     enqueue(run.path, JobSpec(kind="train", arguments=arguments), job_settings)
-    assert "no longer here" in at_work.ended(run.job, job_settings).sentence
+    status = at_work.ended(run.job, job_settings)
+    assert (status.state, "no longer here" in status.sentence) == (State.FAILED, True)
 
 
 def test_a_bug_is_an_apology_with_a_traceback_in_the_log(job_settings: Settings) -> None:

@@ -22,6 +22,12 @@ def test_the_fine_tuned_model_is_kept_only_if_it_is_better_than_the_head(tuned, 
     assert found.validation_accuracy == (found.start_accuracy if epoch == 0 else 0.931)
 
 
+@pytest.mark.parametrize(("least", "epoch"), [(1, 5), (2, 0)])
+def test_a_gain_of_fewer_pictures_than_asked_is_none(least, epoch):
+    found = compared(kept(), GOOD, BAD, LABELS, least)
+    assert (found.epoch, found.start_accuracy) == (epoch, 0.75)
+
+
 def test_confidence_alone_makes_no_model_better():
     tempered = BAD**0.5 / (BAD**0.5).sum(axis=1, keepdims=True)
     worse = tempered - np.array([[0.02, -0.02], [-0.02, 0.02]] * 2)

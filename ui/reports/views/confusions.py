@@ -26,9 +26,10 @@ def show(view: CompleteRun) -> None:
     matrix, beside = st.columns([3, 2], gap="medium")
     with beside:
         _pictures(view, actual, predicted)
-        _worst(view, chosen)
     with matrix:
         _matrix(view, chosen)
+    with beside if chosen is None else matrix:  # never below the pictures of a cell
+        _worst(view, chosen)
 
 
 def go_to(cell: Cell) -> None:

@@ -4,7 +4,6 @@ import streamlit as st
 
 from core.evaluation import describe
 from core.evaluation.wording import difference
-from core.export import card
 from core.runs import Run
 from ui import run_progress, text, widgets
 from ui.charts import learning
@@ -18,8 +17,6 @@ def show(view: CompleteRun) -> None:
     with left:
         st.markdown("**How did it learn?**")
         run_progress.curves(run)
-        for sentence in card.what_was_kept(run):
-            st.caption(sentence)
     with right:
         _learning_curve(run)
     with st.expander("Settings", icon=":material/tune:"):
