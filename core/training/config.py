@@ -105,9 +105,9 @@ class Unfreeze(_Part):
     layers: int = Field(0, ge=0, le=2000)
     """Layers from the top, in place of stages; 0 goes by stages."""
     least_errors: int = Field(0, ge=0, le=1000)
-    """Errors that the head must be expected to make on the validation pictures, and that fine-tuning
-    must avoid to be kept. If fewer are expected, it is left out. 0 always fine-tunes, and keeps what
-    has the lesser loss."""
+    """Errors that the head must be expected to make on the validation pictures, and that
+    fine-tuning must avoid to be kept. If fewer are expected, it is left out. 0 always fine-tunes,
+    and keeps what has the lesser loss."""
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:
