@@ -100,7 +100,7 @@ def new_folder(path: Path, *, outside: Path | None = None) -> Path:
 
 
 def new_file(path: Path) -> Path:
-    """A file for a table, checked before anything is written.
+    """A file for a table or a bundle, checked before anything is written.
 
     Raises:
         BadInput: no file can be written there.

@@ -8,6 +8,7 @@ import typer
 from core.commands import arguments
 from core.commands.arguments import AsJson, host
 from core.commands.terminal import Watcher, complain, print_json
+from core.system import files
 
 
 def export(
@@ -28,13 +29,16 @@ def export(
     from core.export import formats, ordering, packing
 
     settings = host()
+    if bundle is not None:
+        arguments.new_file(bundle)
     forms = formats.named(names or ())
     opened = arguments.run(run, settings)
     ordering.prepare(opened, forms, settings, Watcher(silent=as_json))
     sizes, verification = packing.sizes(opened), opened.verification()
     withheld = [form for form in forms if form.file not in sizes]
     if bundle is not None:
-        packing.write_bundle(opened, settings, bundle, [form.file for form in forms])
+        with files.replacing(bundle) as temporary:
+            packing.write_bundle(opened, settings, temporary, [form.file for form in forms])
     if as_json and verification is not None:
         print_json(verification.model_dump(mode="json", by_alias=False))
     for form in forms:

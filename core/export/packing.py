@@ -81,6 +81,8 @@ def write_bundle(
 ) -> None:
     """Write the bundle as a zip, uncompressed since models hardly shrink.
 
+    It has the same bytes each time, so that Streamlit keeps one copy however often it is taken.
+
     Args:
         file: open for writing, or its path.
         chosen: files of the formats to include; None for all available ones.
@@ -96,8 +98,9 @@ def write_bundle(
         for name, path in other_files(run, settings).items():
             if name not in written:
                 archive.write(path, name)
+        completed = time.localtime(run.manifest().completed_at)[:6]
         for name, text in written.items():
-            entry = zipfile.ZipInfo(name, time.localtime()[:6])
+            entry = zipfile.ZipInfo(name, completed)
             entry.external_attr = FILE_MODE << 16
             archive.writestr(entry, text())
 

@@ -58,6 +58,11 @@ def test_a_zip_of_pictures_becomes_a_table_that_can_be_stopped(page: Page, tmp_p
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert 0 < len(rows) < 1_500
     assert [row["file"] for row in rows] == [f"{number}.jpg" for number in range(len(rows))]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Sorted into folders").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == len(rows)
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
 
 

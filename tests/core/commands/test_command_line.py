@@ -436,7 +436,7 @@ def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
 
 
 def test_a_run_is_exported_and_packed_without_tensorflow(
-    trained: Callable[..., Trained], tmp_path: Path, banned: Banned
+    trained: Callable[..., Trained], tmp_path: Path, banned: Banned, command: Command
 ) -> None:
     run, bundle = trained().run, tmp_path / "bundle.zip"
     asked = ("export", run.path, "--format", "onnx", "--bundle", bundle)
@@ -446,7 +446,10 @@ def test_a_run_is_exported_and_packed_without_tensorflow(
     assert f"model/{ONNX}" in run.manifest().files
     with zipfile.ZipFile(bundle) as archive:
         assert {ONNX, "predict_onnx.py"} <= set(archive.namelist())
-    refused = tusker("export", run.path, "--format", "coreml")
+    nowhere = command("export", run.path, "--format", "onnx", "--bundle", tmp_path / "no" / "b.zip")
+    assert (nowhere.returncode, nowhere.stdout) == (2, "")
+    assert "none can be made there" in nowhere.stderr
+    refused = command("export", run.path, "--format", "coreml")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "'coreml'. Choose from: int8, keras, litert, onnx, saved-model." in refused.stderr
 

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from datetime import datetime
 
 import numpy as np
 import onnx
@@ -34,6 +35,8 @@ def test_the_bundle_holds_what_was_promised(trained, preset):
         assert archive.testzip() is None
         names = archive.namelist()
         assert archive.getinfo("predict.py").external_attr >> 16 == 0o644
+        dated = datetime(*archive.getinfo("predict.py").date_time).timestamp()
+        assert abs(dated - done.run.manifest().completed_at) <= 2, "the same each time"
         content = {name: archive.read(name) for name in names}
     assert len(names) == len(set(names))
     tops = {name.partition("/")[0] for name in names}
