@@ -50,7 +50,7 @@ forecast = Forecast(examined.dataset, settings, model)
 mirror = examined.dataset.name != samples.DIGITS
 saved = model.model() if model is not None else None
 sample = intake.sample(upload, examined, settings)
-chosen = settings_form.choose(settings, forecast, mirror=mirror, sample=sample, start=saved)
+chosen = settings_form.choose(forecast, mirror=mirror, sample=sample, start=saved)
 config = warm_start.configured(chosen, model)
 startable = config is not None and forecast.show(config)
 if model is None:

@@ -3,14 +3,12 @@
 import streamlit as st
 
 from core import backbones
-from core.backbones import serving
 from core.model.storage import ModelFile
-from core.settings import Settings
 from core.training.config import TrainingConfig, preset
 from ui import state
 
 
-def backbone(settings: Settings, start: ModelFile | None) -> str:
+def backbone(start: ModelFile | None) -> str:
     """The backbone that is trained, fixed by a model to continue from."""
     if start is not None:
         st.caption(
@@ -21,17 +19,16 @@ def backbone(settings: Settings, start: ModelFile | None) -> str:
     return st.selectbox(
         "Backbone",
         list(backbones.BACKBONES),
-        format_func=lambda name: _title(name, settings),
+        # Not whether it is prepared: Streamlit drops a choice whose text changes.
+        format_func=lambda name: f"{_title(name)} · {backbones.get(name).megabytes:.0f} MB",
         help="The pretrained network that the new head is put on.",
         key=state.BACKBONE,  # the same for all presets, so that a comparison can set it
         persist_state="session",
     )
 
 
-def _title(name: str, settings: Settings) -> str:
-    row = backbones.get(name)
-    ready = serving.locate(row, settings) is not None
-    return f"{row.title} · {row.megabytes:.0f} MB" + ("" if ready else " · prepared on first use")
+def _title(name: str) -> str:
+    return backbones.get(name).title
 
 
 def alternatives(defaults: TrainingConfig, name: str, start: ModelFile | None) -> tuple[str, ...]:
@@ -44,7 +41,7 @@ def alternatives(defaults: TrainingConfig, name: str, start: ModelFile | None) -
         "Also try",
         others,
         [other for other in others if other in usual],
-        format_func=lambda other: backbones.get(other).title,
+        format_func=_title,
         help="Compared by cross-validation before the training, which takes the best of all.",
         key=f"{defaults.preset} alternatives {name}",
     )

@@ -13,7 +13,6 @@ from core import backbones
 from core.errors import TuskerError
 from core.estimating import budget
 from core.model.storage import ModelFile
-from core.settings import Settings
 from core.training import views
 from core.training.config import PRESETS, TrainingConfig, parse, preset
 from ui import text, widgets
@@ -53,7 +52,6 @@ INVALID = "invalid"
 
 
 def choose(
-    settings: Settings,
     forecast: Forecast,
     *,
     mirror: bool,
@@ -91,7 +89,7 @@ def choose(
             help="Epochs and comparisons that are expected not to fit are left out.",
         )
     with st.expander("Advanced", icon=":material/tune:"):
-        values = _advanced(defaults, settings, mirror=mirror, sample=sample, start=start)
+        values = _advanced(defaults, mirror=mirror, sample=sample, start=start)
     if values.pop(INVALID, False):
         st.caption("Correct the setting that is marked under Advanced to continue.")
         return None
@@ -120,7 +118,6 @@ def choose(
 
 def _advanced(
     defaults: TrainingConfig,
-    settings: Settings,
     *,
     mirror: bool,
     sample: Callable[[], np.ndarray] | None,
@@ -140,7 +137,7 @@ def _advanced(
                 _number(defaults, path, label, values, disabled=disabled or fixed)
 
     with data:
-        values["backbone"] = backbones_form.backbone(settings, start)
+        values["backbone"] = backbones_form.backbone(start)
         values["alternatives"] = backbones_form.alternatives(defaults, values["backbone"], start)
         numbers(DATA)
         values["class_weights"] = st.checkbox(
