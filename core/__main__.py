@@ -1,5 +1,6 @@
 """The command line `tusker`: what the pages do, with the same code."""
 
+import errno
 import logging
 import os
 import signal
@@ -72,6 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
         except TuskerError as error:
             complain(str(error))
+            return 1
+        except OSError as error:  # a full disk, or a path that nothing can be written to
+            if error.filename is None and error.errno != errno.ENOSPC:
+                raise
+            complain(f"{error.filename or 'The disk'}: {error.strerror}.")
             return 1
         if code == CANCELLED:
             complain("Cancelled.")

@@ -1,5 +1,6 @@
 """The command line: called in this process, or as a new process where that matters."""
 
+import errno
 import json
 import os
 import re
@@ -468,6 +469,27 @@ def test_every_preset_is_foreseen_in_a_sentence_or_as_json(
     assert found["preset"] == "balanced"
     assert found["scored"] > 0
     assert found["memory"] > found["disk"] > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.EACCES, "Permission denied", "/proc/x"), "/proc/x: Permission denied.\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk: No space left on device.\n"),
+    ],
+)
+def test_a_path_that_cannot_be_written_to_and_a_full_disk_are_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    error: OSError,
+    sentence: str,
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("core.__main__.app", fail)
+    assert main(["info"]) == 1
+    assert capfd.readouterr().err == sentence
 
 
 def test_a_time_budget_leaves_out_what_does_not_fit_and_says_so(

@@ -68,7 +68,7 @@ def test_a_bundle_of_it_answers_the_same_elsewhere(deep, tmp_path):
 
 
 def test_quick_compares_and_says_what_it_took(tiny, settings, some_shapes, tmp_path):
-    done = train(some_shapes, asked_for("quick"), tmp_path / "run", settings)
+    done = train(some_shapes, asked_for("quick", features="best"), tmp_path / "run", settings)
     choice = done.run.feature_choice()
     assert choice is not None
     saved, arrays = storage.load(done.run.model_folder)

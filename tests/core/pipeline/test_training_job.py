@@ -59,8 +59,7 @@ def test_a_run_is_complete_with_every_file(trained, preset):
     inside.add("learned.json")
     if preset == "balanced":  # its backbone is its own, and so is what serves it
         inside.add("serving.tflite")
-    chosen = {"features.json"} if preset == "quick" else set()
-    assert files(run) == pictures | chosen | {f"model/{name}" for name in inside} | {
+    assert files(run) == pictures | {f"model/{name}" for name in inside} | {
         "config.json",
         "dataset.json",
         "footprint.json",
@@ -312,7 +311,7 @@ def test_cancelling_leaves_an_unfinished_run_and_keeps_what_was_looked_at(
     with pytest.raises(Cancelled):
         training_job.train(run, some_shapes.pictures, settings, stop, tmp_path / "features")
     assert not run.complete
-    assert files(run) == {"config.json", "dataset.json", "features.json"}
+    assert files(run) == {"config.json", "dataset.json"}
     assert not list(run.path.glob(".*"))
     again = train(some_shapes, QUICK, tmp_path / "again", settings, features=tmp_path / "features")
     assert "42 of 42 views came from the cache; 0 were extracted." in notes(again)
@@ -384,7 +383,7 @@ def test_a_fault_after_the_report_is_told_and_the_run_stays_complete(
 
 def test_fine_tuning_that_does_no_good_leaves_the_head_alone(tiny, settings, some_shapes, tmp_path):
     phase = {"optimizer": "sgd", "learning_rate": 1, "epochs": 2}
-    asked = asked_for("balanced", features="best", fine_tune_phase=phase)
+    asked = asked_for("balanced", fine_tune_phase=phase)
     done = train(some_shapes, asked, tmp_path / "run", settings)
     assert any("the head alone was kept" in sentence for sentence in notes(done))
     saved, _ = storage.load(done.run.model_folder)
@@ -395,7 +394,7 @@ def test_fine_tuning_that_does_no_good_leaves_the_head_alone(tiny, settings, som
 
 
 def test_fine_tuning_that_could_show_no_gain_is_left_out(tiny, settings, some_shapes, tmp_path):
-    asked = asked_for("balanced", features="best", unfreeze={"stages": 2, "least_errors": 100})
+    asked = asked_for("balanced", unfreeze={"stages": 2, "least_errors": 100})
     done = train(some_shapes, asked, tmp_path / "run", settings)
     assert any(sentence.startswith("Fine-tuning was left out") for sentence in notes(done))
     assert {event.phase for event in done.said if isinstance(event, Kept)} == {"head"}
