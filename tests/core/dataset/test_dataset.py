@@ -11,6 +11,8 @@ from PIL import Image
 
 from core import dataset
 from core.archive import unpacking
+from core.dataset import Dataset
+from core.dataset.findings import informs
 from core.errors import BadDataset, Cancelled, LimitExceeded
 from core.settings import Settings
 
@@ -196,3 +198,11 @@ def test_numbered_class_folders_stay_classes_beside_a_table_of_sites(tmp_path: P
     archive = zipped(tmp_path, names, {"sites.csv": f"file,where\n{rows}".encode()})
     found = dataset.read(archive, tmp_path / "pictures", LIMITS)
     assert found.classes == ("0", "1", "2")
+
+
+def test_notes_in_files_of_earlier_versions_are_left_out() -> None:
+    stored = {"name": "birds", "classes": ["a"], "examples": []}
+    noted = stored | {"notes": [{"code": "folders", "sentence": "Read as classes.", "reading": ""}]}
+    assert Dataset.model_validate(noted).notes == ()
+    kept = Dataset.model_validate(stored | {"notes": [informs("folders", "Read as classes.")]})
+    assert [note.code for note in kept.notes] == ["folders"]
