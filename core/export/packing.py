@@ -22,6 +22,8 @@ from core.settings import Settings
 CARD = "MODEL_CARD.md"
 LICENCES = "LICENCES.md"
 FILE_MODE = 0o644
+EARLIEST = (1980, 1, 1, 0, 0, 0)
+"""Time that a zip can hold, for machines without a clock."""
 APACHE = programs.HERE / "Apache-2.0.txt"
 MIT = Path(__file__).parents[2] / "LICENSE"
 """Tusker's own licence."""
@@ -91,14 +93,14 @@ def write_bundle(
         RunDamaged: the run is not complete, or one of its files cannot be read.
     """
     forms = [form for form in available_formats(run) if chosen is None or form.file in chosen]
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         for form in forms:
             _add(archive, run.model_folder / form.file, form.file)
         written = texts(run, forms)
         for name, path in other_files(run, settings).items():
             if name not in written:
                 archive.write(path, name)
-        completed = time.localtime(run.manifest().completed_at)[:6]
+        completed = max(EARLIEST, time.localtime(run.manifest().completed_at)[:6])
         for name, text in written.items():
             entry = zipfile.ZipInfo(name, completed)
             entry.external_attr = FILE_MODE << 16
@@ -112,7 +114,7 @@ def write_format(run: Run, form: Format, file: IO[bytes]) -> None:
         with path.open("rb") as made:
             shutil.copyfileobj(made, file)
         return
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
         _add(archive, path, form.file)
 
 
