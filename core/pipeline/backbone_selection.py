@@ -52,10 +52,9 @@ def select(context: TrainingContext, run: Run) -> TrainingContext:
     run.backbone_choice.write(choice)
     context.emit(Note(sentence=choice.sentence))
     others = tuple(name for name in choice.accuracies if name != choice.chosen)
-    chosen = contexts[choice.chosen]
-    kept = chosen.config.model_copy(update={"alternatives": others})
-    run.config.write(kept)
-    return replace(chosen, config=kept)
+    update = {"backbone": choice.chosen, "alternatives": others}
+    run.config.write(run.config().model_copy(update=update))
+    return contexts[choice.chosen]
 
 
 def _prepare(context: TrainingContext) -> None:

@@ -87,7 +87,7 @@ def train(
             config, dataset, pictures, backbone, settings, feature_cache, emit, start
         )
         context.check()
-        context = _with_fitting_batch(backbone_selection.select(context, run))
+        context = backbone_selection.select(_with_fitting_batch(context), run)
         outputs = _fine_tune(context, run) if config.fine_tunes else _train_head(context, run)
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)
