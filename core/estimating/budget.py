@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from core.dataset import Dataset
-from core.estimating.estimate import estimate
+from core.estimating import estimate
 from core.settings import Settings
 from core.training.config import TrainingConfig
 
@@ -26,7 +26,7 @@ def within(
     """
     reduced = config
     for reduced in _reduced(config):
-        if estimate(dataset, reduced, settings).scored <= 60 * minutes:
+        if estimate.seconds(dataset, reduced, settings) <= 60 * minutes:
             break
     return reduced
 

@@ -52,13 +52,13 @@ def estimate(dataset: Dataset, config: TrainingConfig, settings: Settings) -> Es
         dataset: need not be split yet.
     """
     return Estimate(
-        scored=_seconds(dataset, config, settings),
+        scored=seconds(dataset, config, settings),
         memory=resources.memory(dataset, config, threads.cores()),
         disk=resources.disk(dataset, config),
     )
 
 
-def _seconds(dataset: Dataset, config: TrainingConfig, settings: Settings) -> float:
+def seconds(dataset: Dataset, config: TrainingConfig, settings: Settings) -> float:
     """Seconds to a scored model; with alternatives, as if the slowest of all were trained."""
     counts = resources.counts(dataset, config)
     comparing, training = [], []
