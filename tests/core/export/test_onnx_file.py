@@ -32,6 +32,7 @@ def _block(x):
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory):
     """A LiteRT file with these operations."""
+    keras.utils.set_random_seed(0)
     picture = keras.Input((33, 33, 3), name="picture")
     x = layers.Rescaling(1 / 64, offset=-1.5)(picture)
     x = layers.GlobalAveragePooling2D()(_block(x))
@@ -51,7 +52,8 @@ def test_each_operation_answers_alike_for_any_number_of_pictures(converted, tmp_
     (name,) = ask.get_input_details()
     wanted = [ask(**{name: picture[None]})["probabilities"][0] for picture in pictures]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
-    assert len({tuple(row) for row in np.round(wanted, 3)}) == 3, "they differ by picture"
+    gaps = np.abs(np.diff([*wanted, wanted[0]], axis=0)).max(axis=1)
+    assert gaps.min() > 1e-4, "they differ by picture, by more than the tolerance"
     assert session.get_modelmeta().custom_metadata_map == {"labels.txt": "a\n"}
 
 
