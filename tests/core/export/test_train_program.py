@@ -61,7 +61,7 @@ def written(asked, pictures=PLAIN):
     return train_program.program(asked, saved, pictures)
 
 
-def changed(preset="balanced", backbone="tiny", **values):
+def changed(preset="best", backbone="tiny", **values):
     asked = config.preset(preset, backbone=backbone).model_dump(mode="json")
     for name, value in values.items():
         asked[name] = asked[name] | value if isinstance(value, dict) else value
@@ -212,7 +212,7 @@ def test_telephones_pictures_bring_their_package():
 def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
     row = backbones.get(name)
     ours = build.trunk(row, "random")
-    asked = config.preset("balanced", backbone=name)
+    asked = config.preset("best", backbone=name)
     program = written(asked)
     theirs = getattr(keras.applications, row.recipe.architecture)(
         include_top=False, weights=None, input_shape=(row.size, row.size, 3)
@@ -368,7 +368,7 @@ def test_a_missing_folder_and_one_without_the_classes_are_said_in_one_sentence(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_it_is_within_two_points_of_the_report(datasets, settings, tmp_path, preset):
     source = datasets / "ants_bees.zip"
     taken = take_in(tmp_path / "taken", source)
