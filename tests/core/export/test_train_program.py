@@ -90,7 +90,7 @@ def names_in(program):
     return defined, used
 
 
-@pytest.mark.parametrize("preset", config.PRESETS)
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_it_is_in_shape_and_holds_nothing_it_does_not_use(preset):
     names = [*backbones.BACKBONES, "tiny"]
     programs = [written(config.preset(preset, backbone=backbone)) for backbone in names]
@@ -104,10 +104,8 @@ def assert_holds_what_it_uses(program, preset, backbone):
     defined, used = names_in(program)
     assert defined - used == set()
     assert len(program.splitlines()) <= LINES
-    assert ("def fine_tune" in program) == (preset != "quick")
-    assert ("RandomFlip" in program) == (preset != "quick")
-    assert ("import tensorflow" in program) == (preset != "quick")
-    assert ("RandomRotation" in program) == (preset == "best")
+    for part in ("def fine_tune", "RandomFlip", "RandomRotation", "import tensorflow"):
+        assert (part in program) == (preset == "best")
     assert "label_smoothing" not in program
     row = backbones.get(backbone)
     assert ("keras.applications" in program) == (row.recipe.family == "applications")
