@@ -51,7 +51,7 @@ def show(run: Run, settings: Settings) -> None:
         _watch(run, settings)
 
 
-@st.fragment(run_every=1)
+@st.fragment(run_every=0.5)
 def _watch(run: Run, settings: Settings) -> None:
     status = run.status(settings)
     if status.state.ended or run.complete:
