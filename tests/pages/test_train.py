@@ -40,7 +40,7 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     visitor.press("Use the sample")
     found = visitor.at.query_params["upload"]
     visitor.until(lambda: _steps(visitor) == [*STEPS])
-    assert "Handwritten digits · 10 classes · 600 pictures" in visitor.reads()
+    assert "Handwritten digits · 10 classes · 400 pictures" in visitor.reads()
     assert len(visitor.at.image) >= 10, "a strip of pictures for each class"
 
     visitor.choose("Quick", "quick").press("Start training")
@@ -52,7 +52,7 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     assert run.config() == config.preset("quick").model_copy(
         update={"augmentation": config.Augmentation(flip=False)}  # digits are not mirrored
     )
-    assert "10 classes · 600 pictures" in visitor.reads()
+    assert "10 classes · 400 pictures" in visitor.reads()
     assert "Cancel" in visitor.buttons()
     visitor.press("Cancel")
     visitor.until(lambda: "Cancelled" in visitor.reads())
