@@ -428,7 +428,7 @@ def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, t
 def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
     tiny, settings, some_shapes, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(checks.labels, "CONFIDENT", 0.0)
+    monkeypatch.setattr(checks.labels, "MARGIN", 0.01)
     wrong = {some_shapes.dataset.examples[place].name for place in (1, 15, 30)}
     examples = tuple(
         example.model_copy(update={"label": (example.label + 1) % 3})
