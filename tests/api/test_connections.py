@@ -32,7 +32,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     monkeypatch.setattr(connections, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(connections, "MAX_WAITING", 20)
     monkeypatch.setattr(connections, "MAX_SOCKETS", 3)
-    monkeypatch.setattr(connections, "FIRST_MESSAGE_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "FIRST_MESSAGE_SECONDS", 2)
     monkeypatch.setattr(pace, "WINDOW_SECONDS", 0.5)
     connections.limit()
     app = Starlette(

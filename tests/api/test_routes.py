@@ -79,7 +79,7 @@ def test_more_concurrent_requests_than_allowed_are_told_to_retry(
     settings: Settings, shape: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access, "MAX_ARRIVING_OF_CLIENT", 2)
-    monkeypatch.setattr(parsing, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(parsing, "TIMEOUT_SECONDS", 2)
     caller = Caller(settings)
 
     async def requests() -> list[Reply]:

@@ -54,7 +54,10 @@ def start(
     """
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
-    port = port or _free_port()
+    probe = socket.socket()  # holds the port, so that no other process is given it meanwhile
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", port))
+    port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(app), "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
     command += ["--server.fileWatcherType=none"]
@@ -68,6 +71,7 @@ def start(
         _await_health(server, port)
         yield server
     finally:
+        probe.close()
         # Workers outlive the app on purpose, and once it is gone nobody can tell whose they were.
         family = [*server.workers(), process]
         for member in family:
@@ -75,12 +79,6 @@ def start(
                 member.terminate()
         for survivor in psutil.wait_procs(family, timeout=5)[1]:
             survivor.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _await_health(server: Server, port: int) -> None:

@@ -20,7 +20,7 @@ from ui import frame
 
 ROOT = Path(__file__).parents[2]
 PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that a page, or a job that a page waits for, may take on a busy machine."""
 ABOUT = ("label", "help")
 MARKDOWN = (*ABOUT, "body", "text", "caption", "captions", "options", "content", "title", "delta")

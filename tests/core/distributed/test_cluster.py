@@ -62,7 +62,7 @@ def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_
     cancel(waiting, host)
     assert waiting.recorded().state is State.CANCELLED
     cancel(running, host)
-    at_work.until(lambda: scheduling.status(running, host).state.ended, within=10)
+    at_work.until(lambda: scheduling.status(running, host).state.ended, within=40)
     assert running.recorded().state is State.CANCELLED
     at_work.until(lambda: not at_work.processes(host))
 

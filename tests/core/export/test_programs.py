@@ -75,7 +75,7 @@ def choose(run, classifier, views):
 def test_a_program_prints_what_the_page_shows_wherever_the_bundle_lies(
     trained, pictures, tmp_path, form
 ):
-    done = trained("balanced")
+    done = trained("best")
     tests = done.run.dataset().of("test")
     pictures |= {f"{n}.png": (done.pictures / e.path).read_bytes() for n, e in enumerate(tests)}
     for name, content in pictures.items():

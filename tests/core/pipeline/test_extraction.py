@@ -80,21 +80,21 @@ def test_a_model_that_sees_less_of_a_picture_looks_again(trained_again, passed):
 
 
 def test_fine_tuning_with_other_settings_passes_nothing_either(trained_again, passed):
-    trained_again("balanced", augmentation={"views": 2})
+    trained_again("best", augmentation={"views": 2})
     assert passed.litert == 2 * 30 + 6
     other = {"fine_tune_phase": {"epochs": 2}, "label_smoothing": 0.2} | OTHER
-    trained_again("balanced", augmentation={"views": 2}, **other)
+    trained_again("best", augmentation={"views": 2}, **other)
     assert passed.litert == 2 * 30 + 6
 
 
 def test_more_views_pay_for_the_new_ones(trained_again, passed):
     for views in (2, 3):
-        trained_again("balanced", augmentation={"views": views})
+        trained_again("best", augmentation={"views": views})
         assert passed.litert == views * 30 + 6
 
 
 def test_presets_share_what_they_can(trained_again, passed):
-    trained_again("balanced")
+    trained_again("best")
     first = passed.litert
     assert cached(trained_again("quick")) == [
         "36 of 42 views came from the cache; 6 were extracted."
@@ -103,7 +103,7 @@ def test_presets_share_what_they_can(trained_again, passed):
 
 
 def test_the_cache_changes_no_report(trained_again, trainings):
-    for preset, far in (("quick", 0), ("balanced", 1e-5)):  # TensorFlow adds up as threads go
+    for preset, far in (("quick", 0), ("best", 1e-5)):  # TensorFlow adds up as threads go
         trained_again(preset, seed=1)
         cached = trained_again(preset).run
         fresh = trainings(preset).run
@@ -112,7 +112,7 @@ def test_the_cache_changes_no_report(trained_again, trainings):
             assert cached.report() == fresh.report()
 
 
-@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_on_a_gpu_training_views_go_through_tensorflow_and_scored_ones_through_litert(
     trained_again, passed, monkeypatch, preset
 ):
@@ -135,7 +135,7 @@ def test_what_a_view_and_a_step_took_is_recorded(
     guess = unit_costs.built_in(tiny)
     assert first.recorded and first.view != guess.view
     assert first.step == guess.step
-    train(some_shapes, asked_for("balanced"), tmp_path / "balanced", settings)
+    train(some_shapes, asked_for("best"), tmp_path / "best", settings)
     second = unit_costs.read(tiny, settings)
     assert second.view == first.view, "TensorFlow was starting meanwhile"
     assert second.step != guess.step
