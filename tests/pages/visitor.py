@@ -16,7 +16,7 @@ from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest, app_test
 from streamlit.testing.v1.element_tree import Selectbox
 
-from ui import frame
+from ui import frame, state
 
 ROOT = Path(__file__).parents[2]
 PAGES = next(ROOT.glob("*pages/predict.py")).parent.name
@@ -94,6 +94,7 @@ class Visitor:
 
     def __init__(self) -> None:
         self.at = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
+        self.at.session_state[state.ARRIVED] = True  # without a browser nothing has to settle
         self._came = False
 
     def open(self, page: str = "predict", **parameters: str) -> Self:
