@@ -26,19 +26,21 @@ logger = logging.getLogger(__name__)
 Drain = Callable[[Queue, Settings], None]
 LOCK_SECONDS = 1.0
 BESIDE_BYTES = 2_000 * MEGABYTE
-"""Free memory with which a job starts beside the rest of the last one."""
+"""Free memory with which a job starts beside the rest of others."""
 
 
 def drain(queue: Queue, settings: Settings) -> None:
     """Run the jobs of a queue on this machine, one at a time, the oldest first.
 
     An export that is stopped for a training keeps its ticket, and runs again afterwards. A training
-    leaves the queue with its report: the next job runs beside what is left of it, if there is
-    memory for both, and the one after that waits.
+    leaves the queue with its report: the next one runs beside what is left of it, if there is
+    memory for both.
     """
-    last: threading.Thread | None = None
-    while (tickets := queue.tickets()) or (last and last.is_alive()):
-        if not tickets or _crowded(last) or workers.must_wait(queue.kind, settings):
+    gave_way: list[threading.Thread] = []
+    while (tickets := queue.tickets()) or gave_way:
+        gave_way = [job for job in gave_way if job.is_alive()]
+        crowded = gave_way and capacity.free_memory() < BESIDE_BYTES
+        if not tickets or crowded or workers.must_wait(queue.kind, settings):
             time.sleep(workers.POLL_SECONDS)
             continue
         job = threading.Thread(target=_run_ticket, args=(tickets[0], settings))
@@ -46,9 +48,7 @@ def drain(queue: Queue, settings: Settings) -> None:
             job.start()
             while job.is_alive() and tickets[0].exists():
                 job.join(workers.POLL_SECONDS)
-        if last:
-            last.join()
-        last = job
+        gave_way.append(job)
 
 
 def dispatch(kind: Kind, settings: Settings, drain: Drain = drain) -> None:
@@ -105,11 +105,6 @@ def _run_ticket(ticket: Path, settings: Settings) -> None:
         if not _waits(folder):
             ticket.unlink(missing_ok=True)
             log_end(folder)
-
-
-def _crowded(last: threading.Thread | None) -> bool:
-    """Whether memory is short as long as what is left of the last job runs."""
-    return bool(last and last.is_alive() and capacity.free_memory() < BESIDE_BYTES)
 
 
 def _waits(folder: JobFolder) -> bool:
