@@ -185,12 +185,12 @@ def _watch(
     shutil.rmtree(scratch, ignore_errors=True)
     with suppress(OSError):  # another attempt still uses the folder, or it is gone
         _scratch(folder, settings).rmdir()
-    if code != 0:
-        _clear(folder)
     with suppress(FileNotFoundError), folder.try_lock(timeout=1.0) as locked:
         # Without the lock another worker does the job, and this one did nothing. With another
         # time the job was queued again meanwhile.
         if locked and folder.recorded().queued_at == recorded.queued_at:
+            if code != 0:
+                _clear(folder)
             if preempted and not (folder.recorded().state.ended or folder.cancel_requested):
                 folder.reopen()
             else:

@@ -206,6 +206,8 @@ def test_a_worker_without_its_dispatcher_can_be_cancelled(
     job = at_work.stalled_preparation(job_settings)
     at_work.until(lambda: at_work.said(job, "Downloading"))
     at_work.kill(at_work.only(job_settings, "dispatch"))
+    # A zombie holds its lock until its last thread has ended.
+    at_work.until(lambda: not Queue("prepare", job_settings).held)
     recover(job_settings)
     at_work.until(lambda: at_work.processes(job_settings, "dispatch"))
     cancel_and_wait(job, job_settings)
