@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
@@ -24,6 +25,14 @@ _SPLIT_LIST = re.compile(
 )
 
 
+class Interpretation(NamedTuple):
+    """Classes and splits, findings about how files were read, and the tables that were."""
+
+    layout: layout.Layout
+    notes: tuple[Finding, ...]
+    tables: tuple[str, ...]
+
+
 def interpret(
     name: str,
     pictures: Sequence[str],
@@ -31,7 +40,7 @@ def interpret(
     files: Extraction,
     fewest_classes: int = 2,
     accept_one: bool = False,
-) -> tuple[layout.Layout, tuple[Finding, ...]]:
+) -> Interpretation:
     """The class and split of each picture: from folders, else from tables or file names.
 
     Args:
@@ -74,7 +83,8 @@ def interpret(
         assignments = tuple(mask if each in masks else next(used) for each in everything)
         inferred = replace(inferred, assignments=assignments)
     _check_classes(name, inferred, files, others, 1 if accept_one else fewest_classes, source)
-    return inferred, (*notes, *_notes(pictures, others, inferred, source, files))
+    notes += _notes(pictures, others, inferred, source, files)
+    return Interpretation(inferred, tuple(notes), source.files if source else ())
 
 
 def _labelled(
@@ -94,9 +104,10 @@ def _labelled(
             zip(folders.assignments, labels, strict=True)
         )
     ]
-    return layout.with_labels(
+    combined = layout.with_labels(
         pictures, labels, source.source, source.contradictions, folders=adds, typed=False
     )
+    return combined if adds or combined.predefined else folders
 
 
 def _disagreement(
@@ -119,14 +130,12 @@ def _disagreement(
         for (folder, label), number in pairs.items()
         if label != folder and label in inferred.classes
     )
-    if not differ:
-        return ()
     sentence = (
         f"{differ:,} of {prose.count(pairs.total())} have another class in {source.source} than "
         "their folder says. The folders were used. To use the table, put all pictures into one "
         "folder."
     )
-    return (warns("labels_differ", sentence),)
+    return (warns("labels_differ", sentence),) if differ else ()
 
 
 def cut_short(names: Sequence[str]) -> tuple[Finding, ...]:

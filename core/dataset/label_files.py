@@ -25,6 +25,7 @@ label labels class classname class_name classid class_id category target dx diag
 breed variety type y choice choices tag tags tagname annotation annotations
 """
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data_set", "fold", "usage", "ml_use")
+SPLITS = {"train", "validation", "test"}
 ON, OFF = {"1", "true", "yes", "x"}, {"0", "false", "no", ""}
 SUFFIXES = (*tables.TABLES, *records.SUFFIXES, ".xml", ".txt")
 DETECTION = (
@@ -48,6 +49,7 @@ class Labels(NamedTuple):
         enough: whether they may be the labels of the dataset.
         contradictions: pictures with several labels.
         missing: file names in the source that are no picture here.
+        files: that were read.
     """
 
     source: str
@@ -55,6 +57,7 @@ class Labels(NamedTuple):
     enough: bool = True
     contradictions: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def find(
@@ -78,7 +81,7 @@ def find(
     lookup = tables.Lookup(pictures)
     stems = {PurePosixPath(picture).stem for picture in pictures}
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    sources: list[str] = []
+    sources: dict[str, str] = {}  # name of a file → what it is called in messages
     missing: list[str] = []
     for member in others:
         path = PurePosixPath(member.name)
@@ -108,7 +111,8 @@ def find(
         for picture, label in labels:
             found[picture].add(label)
         if labels:
-            sources.append(f"the column {column} of {member.name}" if column else member.name)
+            title = f"the column {column} of {member.name}" if column else member.name
+            sources[member.name] = title
             missing += table.missing
     return _merged(name, found, sources, missing, len(pictures)) if found else None
 
@@ -116,7 +120,7 @@ def find(
 def _merged(
     name: str,
     found: dict[str, set[tuple[str, str]]],
-    sources: list[str],
+    sources: dict[str, str],
     missing: list[str],
     count: int,
 ) -> Labels:
@@ -132,14 +136,20 @@ def _merged(
             labels[picture] = (names.pop() if names else "", split)
     if len(contradictions) > len(found) / 2:
         raise BadDataset(
-            f"Most pictures in {name} have several labels in {prose.listed(sources)}. Keep one "
-            "label per picture, and one table with all of them."
+            f"Most pictures in {name} have several labels in "
+            f"{prose.listed(list(sources.values()))}. Keep one label per picture, and one table "
+            "with all of them."
         )
     classes = Counter(label for label, _ in labels.values() if label)
     enough = classes.total() >= MINIMUM_SHARE * count or len(classes) > 1
-    source = sources[0] if len(sources) == 1 else f"{len(sources)} tables"
+    source = next(iter(sources.values())) if len(sources) == 1 else f"{len(sources)} tables"
     return Labels(
-        source, labels, bool(classes) and enough, frozenset(contradictions), tuple(missing)
+        source,
+        labels,
+        bool(classes) and enough,
+        frozenset(contradictions),
+        tuple(missing),
+        tuple(sources),
     )
 
 
@@ -240,8 +250,8 @@ def _splits(
     """The column of splits, and what its values mean; without one, that of a table's own name."""
     column = next((n for n in values if titles[n] in SPLIT_COLUMNS), None)
     if column is None:  # a list of Google's AutoML has no titles
-        uses = (n for n in values if all(map(role, values[n])) and "train" in map(role, values[n]))
-        column = next(uses, None)
+        uses = {n: set(map(role, values[n])) for n in values}
+        column = next((n for n in uses if {"train"} < uses[n] <= SPLITS), None)
     if column is not None:
         return column, lambda value: role(value) or ""
     column = next((n for n in marks if role(titles[n]) in ("train", "test")), None)

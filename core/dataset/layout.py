@@ -13,7 +13,7 @@ Reading = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
 
 
-_CODE = re.compile(r"\S*\d\S*")
+_CODE = re.compile(r"\S*\d{4}\S*")
 
 NO_CLASS = "Not in a class folder. Move it into one."
 NO_SPLIT = "Outside the train, validation and test folders. Move it into one of them."

@@ -23,7 +23,7 @@ def rows_of(text: str) -> list[list[str]]:
 
     Names of files → labels, classes → lists of files, and lists of records are understood. The
     title of a column is the path of its values, such as `annotations.result.value.choices`; of
-    lists, only those of one item count.
+    lists, only what all items say counts.
     """
     try:
         return _table(list(_records(_parsed(text))))
@@ -97,9 +97,10 @@ def _records(content: Any) -> Iterator[dict[str, str]]:
         elif nested := [value for value in values if isinstance(value, list | dict)]:
             yield from _records(max(nested, key=len))
             return
-        else:  # `{"0": "cat"}` names classes
-            files = all(PurePosixPath(key).suffix for key in content)
-            content = [{"file": k, "label": v} for k, v in content.items()] if files else []
+        elif all(PurePosixPath(key).suffix for key in content):
+            content = [{"file": key, "label": value} for key, value in content.items()]
+        else:  # of one picture; `{"0": "cat"}` names classes
+            content = [content]
     for item in content if isinstance(content, list) else ():
         yield dict(_cells(item))
 
@@ -108,7 +109,8 @@ def _cells(value: Any, title: str = "", depth: int = 0) -> Iterator[tuple[str, s
     if isinstance(value, dict) and depth < DEEPEST:
         for key, inner in value.items():
             yield from _cells(inner, f"{title}.{key}".lstrip("."), depth + 1)
-    elif isinstance(value, list) and len(value) == 1 and depth < DEEPEST:
-        yield from _cells(value[0], title, depth + 1)
+    elif isinstance(value, list) and depth < DEEPEST:
+        cells = [set(_cells(item, title, depth + 1)) for item in value]
+        yield from sorted(set.intersection(*cells) if cells else ())
     elif isinstance(value, str | int | float):
         yield title, str(value)

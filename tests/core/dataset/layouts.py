@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from core.archive.unpacking import Extraction, Member
 from core.dataset import interpretation
-from core.dataset.findings import Finding
-from core.dataset.layout import Layout
 from core.errors import BadInput
 
 Counts = dict[tuple[str, str | None], int]
@@ -280,7 +278,7 @@ def read(name: str, folder: Path) -> Counts | str:
     case = CASES[name]
     pictures = [picture.format(n=n) for picture in case.pictures for n in range(3)]
     try:
-        layout, _ = interpret(pictures, case.others, folder)
+        layout = interpret(pictures, case.others, folder).layout
     except BadInput as refusal:
         return str(refusal)
     return dict(Counter((a.label, a.split) for a in layout.assignments if not a.reason))
@@ -288,7 +286,7 @@ def read(name: str, folder: Path) -> Counts | str:
 
 def interpret(
     pictures: list[str], others: dict[str, str] | dict[str, bytes], folder: Path
-) -> tuple[Layout, tuple[Finding, ...]]:
+) -> interpretation.Interpretation:
     """How pictures of these names are read beside other files, which are written to a folder."""
     members = []
     for number, (file, content) in enumerate(others.items()):
