@@ -18,8 +18,9 @@ from ui import frame, internals
 
 def import_pages() -> None:
     """Import what the pages need, while the first browser loads Streamlit."""
-    for module in pkgutil.walk_packages(ui.__path__, "ui."):
-        importlib.import_module(module.name)
+    modules = [module.name for module in pkgutil.walk_packages(ui.__path__, "ui.")]
+    for name in (*modules, "pandas", "pyarrow"):  # these two, with Streamlit's first table
+        importlib.import_module(name)
 
 
 memory.limit_arenas()
