@@ -138,16 +138,16 @@ def _disagreement(
     return (warns("labels_differ", sentence),) if differ else ()
 
 
-def cut_short(names: Sequence[str]) -> tuple[Finding, ...]:
-    """A finding about the pictures that were read although the end of their files is missing."""
-    if not names:
-        return ()
-    what = "picture ends" if len(names) == 1 else "pictures end"
-    sentence = (
-        f"{len(names):,} {what} early, with at least 95 % there: {_listed(names)}. Download "
-        "them again if you can."
-    )
-    return (warns("cut_short", sentence),)
+def file_notes(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:
+    """Findings about pictures whose files end early, and about TIFFs of several pages."""
+    if cut:
+        what = prose.count(len(cut), "picture ends", "pictures end")
+        sentence = f"{what} early, with at least 95 % there: {_listed(cut)}. Download them again"
+        yield warns("cut_short", f"{sentence} if you can.")
+    if pages:
+        what = prose.count(len(pages), "TIFF has", "TIFFs have")
+        sentence = f"{what} several pages, of which only the first was read: {_listed(pages)}."
+        yield informs("pages", f"{sentence} To use the others, save each as a picture.")
 
 
 def _is_flat_split(inferred: layout.Layout) -> bool:
