@@ -18,6 +18,7 @@ from core.system import prose
 MOST_LISTED = 5
 LONGEST = 80
 """Characters of a cell that are shown."""
+_NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING)
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _SPLIT_LIST = re.compile(
     r"(train.*test|test.*train|split).*\.(txt|csv|tsv|json|mat)$", re.IGNORECASE
@@ -59,23 +60,25 @@ def interpret(
     inferred = layout.infer(pictures)
     source = None
     notes: list[Finding] = []
+    lists = [m.name for m in others if _SPLIT_LIST.search(m.name.rpartition("/")[2][-LONGEST:])]
     classes = inferred.classes
     flat = len(classes) == 1 and folder_names.is_generic(classes[0])  # enough to evaluate on
     if flat or len(classes) < fewest_classes or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others)
         if source is None or not source.enough:
-            source = label_files.in_names(pictures) or source
+            source = label_files.in_names(pictures, source) or source
         if source:
             inferred = _labelled(pictures, source)
     else:
         with contextlib.suppress(BadDataset):
-            source = label_files.find(name, pictures, others, titled=True)
+            source = label_files.find(name, pictures, others, classes)
         if source:
             # Folders such as `part_1` and `part_2` may be no classes.
             numbered = len({re.sub(r"\d+", "", label) for label in inferred.classes}) == 1
             most = len(source.labels) >= label_files.MINIMUM_SHARE * len(pictures)
             folders = None if numbered and source.enough and most else inferred
             notes += _disagreement(inferred, source, pictures) if folders else ()
+            lists += source.files if source.divided else ()
             combined = _labelled(pictures, source, folders)
             source = None if combined == inferred else source
             inferred = combined
@@ -84,7 +87,7 @@ def interpret(
         assignments = tuple(mask if each in masks else next(used) for each in everything)
         inferred = replace(inferred, assignments=assignments)
     _check_classes(name, inferred, files, others, 1 if accept_one else fewest_classes, source)
-    notes += _notes(pictures, others, inferred, source, files)
+    notes += _notes(pictures, lists, inferred, source, files)
     return Interpretation(inferred, tuple(notes), source.files if source else ())
 
 
@@ -95,7 +98,7 @@ def _labelled(
     labels = [source.labels.get(picture, ("", "")) for picture in pictures]
     if folders is None:
         return layout.with_labels(pictures, labels, source.source, source.contradictions)
-    lacking = {n for n, a in enumerate(folders.assignments) if a.reason == layout.NO_CLASS}
+    lacking = {n for n, a in enumerate(folders.assignments) if a.reason in _NO_LABEL}
     adds = any(labels[n][0] for n in lacking)
     if folders.predefined or not (adds or any(split for _, split in labels)):
         return folders
@@ -216,7 +219,7 @@ def _check_classes(
 
 def _notes(
     pictures: Sequence[str],
-    others: Sequence[Member],
+    lists: Sequence[str],
     inferred: layout.Layout,
     source: label_files.Labels | None,
     files: Extraction,
@@ -239,7 +242,6 @@ def _notes(
             rows = prose.count(len(source.missing), "row names", "rows name")
             sentence += f" {rows} no picture in this data, such as {source.missing[0][:LONGEST]}."
         yield informs("labels_from", sentence)
-    lists = [m.name for m in others if _SPLIT_LIST.search(m.name.rpartition("/")[2][-LONGEST:])]
     if lists and not inferred.predefined:
         yield warns(
             "split_not_read",
@@ -263,10 +265,8 @@ def _notes(
         )
     if inferred.spellings:
         pairs = [" and ".join(names) for names in inferred.spellings]
-        yield informs(
-            "spellings",
-            f"Spelled differently, and read as one class: {_listed(pairs)}.",
-        )
+        sentence = f"Spelled differently, and read as one class: {_listed(pairs)}."
+        yield informs("spellings", sentence)
     if files.encodings:
         used, *more = files.encodings
         names = [label for label in inferred.classes if not label.isascii()][:3]

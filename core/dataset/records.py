@@ -73,6 +73,29 @@ def boxes(name: str, text: str) -> str:
     return ""
 
 
+def of_coco(text: str) -> list[list[str]]:
+    """Rows of a COCO file whose annotations are of whole pictures."""
+    try:
+        content: Any = json.loads(text)
+        categories = {category["id"]: str(category["name"]) for category in content["categories"]}
+        pictures = {picture["id"]: str(picture["file_name"]) for picture in content["images"]}
+        pairs = [
+            [pictures[a["image_id"]], categories[a["category_id"]]] for a in content["annotations"]
+        ]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+    return [["file", "label"], *pairs]
+
+
+def type_of_project(text: str) -> str:
+    """The type of a Teachable Machine project by its `manifest.json`; empty if it is none."""
+    try:
+        content: Any = json.loads(text)
+        return str(content["type"]) if "appdata" in content else ""
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
+
+
 def is_number(text: str) -> bool:
     """Whether a cell is a number."""
     try:

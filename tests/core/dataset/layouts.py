@@ -231,6 +231,19 @@ CASES = {
             "label_num_to_disease_map.json": '{"0": "Blight", "4": "Healthy"}',
         },
     ),
+    "labelled validation pictures beside class folders": Case(
+        "Tiny ImageNet",
+        [
+            *("train/n01/images/n01_{n}.JPEG", "train/n02/images/n02_{n}.JPEG"),
+            *("val/images/val_{n}.JPEG", "test/images/test_{n}.JPEG"),
+        ],
+        _split("n01 n02", "train") | {("n01", "test"): 2, ("n02", "test"): 1},
+        {
+            "val/val_annotations.txt": "".join(
+                f"val_{n}.JPEG\tn0{n % 2 + 1}\t0\t0\t62\t62\n" for n in range(3)
+            )
+        },
+    ),
     "masks beside pictures": Case(
         "Kaggle, covid19-radiography-database",
         [f"{c}/{kind}/{c}-{{n}}.png" for c in ("COVID", "Normal") for kind in ("images", "masks")],

@@ -171,6 +171,36 @@ def test_a_table_gives_a_split_to_class_folders_and_says_so(read):
     assert notes["labels_from"].sentence.startswith("The split was read from")
     _, layout, notes = read({"train_test_split.txt": "1 0\n2 1\n"}, pictures)
     assert not layout.predefined and "train_test_split.txt" in notes["split_not_read"].sentence
+    one, other = "cat/0.jpg\ndog/0.jpg\n", "cat/1.jpg\ndog/1.jpg\n"
+    lists = {"train1.txt": one, "test1.txt": other, "train2.txt": other, "test2.txt": one}
+    _, layout, notes = read(lists, pictures)
+    assert not layout.predefined and "train1.txt" in notes["split_not_read"].sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [("{0} {1} 7", "{0}.jpg"), ("{0}.jpg {1}7", "{0}.jpg"), ("a {0}.jpg {1}7", "a {0}.jpg")],
+)
+def test_a_list_may_separate_its_columns_by_spaces(line, name, read):
+    pictures = ["x/" + name.format(n) for n in range(8)]
+    text = "".join(line.format(n, "ab"[n % 2]) + "\n" for n in range(8))
+    found, _, _ = read({"labels.txt": text}, pictures)
+    assert [found[picture][0] for picture in pictures] == list("abababab")
+
+
+def test_lists_of_numbers_give_a_split_to_labels_in_file_names(read):
+    pictures = [f"images/{kind}_{n}.jpg" for kind in ("beagle", "pug") for n in range(4)]
+    lists = {
+        f"annotations/{part}.txt": "".join(
+            f"{kind}_{n} {3 * i + n % 2} {i} {n}\n"
+            for i, kind in enumerate(("beagle", "pug"))
+            for n in numbers
+        )
+        for part, numbers in (("trainval", (0, 1)), ("test", (2, 3)))
+    }
+    _, layout, _ = read(lists, pictures)
+    assert layout.classes == ("beagle", "pug")
+    assert [a.split for a in layout.assignments] == ["train", "train", "test", "test"] * 2
 
 
 def test_a_table_that_was_used_is_not_left_out(tmp_path):
