@@ -1,14 +1,27 @@
 """The pages and the HTTP API in one server; `make run` runs this, not app.py."""
 
+import importlib
+import pkgutil
+import threading
+
 import streamlit as st
 from starlette.middleware import Middleware
 
 import api
+import ui
 from api import connections
 from core import images, settings
 from core.intake.arrivals import Arrivals
 from core.system import log, memory
 from ui import frame, internals
+
+
+def import_pages() -> None:
+    """Import what the pages need, while the first browser loads Streamlit."""
+    modules = [module.name for module in pkgutil.walk_packages(ui.__path__, "ui.")]
+    for name in (*modules, "pandas", "pyarrow"):  # these two, with Streamlit's first table
+        importlib.import_module(name)
+
 
 memory.limit_arenas()
 connections.limit()
@@ -18,6 +31,7 @@ images.BUDGET.start(host)
 arrivals = Arrivals(host)
 internals.keep_uploads_in(arrivals)
 internals.hide_path()
+threading.Thread(target=import_pages, name="import pages", daemon=True).start()
 app = st.App(
     "app.py",
     routes=api.routes(host),

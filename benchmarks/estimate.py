@@ -84,7 +84,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     load = os.getloadavg()[0]
-    presets = options.preset or ["quick", "balanced"]
+    presets = options.preset or ["quick", "balanced", "best"]
     figures = compare(options.data, presets, options.backbone, recorded=options.recorded)
     note = f"The load of the machine was {load:.1f} before and {os.getloadavg()[0]:.1f} afterwards."
     return show(figures, as_json=options.json, notes=[note])

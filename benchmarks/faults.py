@@ -32,7 +32,7 @@ LONG: dict[str, Any] = {
 """Fine-tuning that is long enough for checkpoints."""
 WRITES = ("before", "middle", "after")
 RENAMES = ("before", "after")
-KINDS = ("quick", "disk", "web", "balanced", "checkpoints", "exports")
+KINDS = ("quick", "disk", "web", "best", "checkpoints", "exports")
 FEW = 3
 """Points of the fast subset."""
 
@@ -178,13 +178,13 @@ def whole(folder: Path, kinds: Sequence[str] = KINDS) -> Iterator[Group]:
         yield grouped("disk full or broken, Quick", (inject(disk, f) for f in disk_errors(disk)))
     if "web" in kinds:
         yield grouped("web process killed", fault_web.outcomes(folder / "web"))
-    if "balanced" in kinds:
-        balanced = set_up(folder / "balanced", "balanced", exports=False)
-        some = [*kills(balanced)][::7]
-        yield grouped("worker killed, Balanced", (inject(balanced, f) for f in some))
+    if "best" in kinds:
+        tuned = set_up(folder / "best", "best", exports=False)
+        some = [*kills(tuned)][::7]
+        yield grouped("worker killed, fine-tuned", (inject(tuned, f) for f in some))
     if "checkpoints" in kinds:
-        long = set_up(folder / "long", "balanced", exports=False, **LONG)
-        yield grouped("at a checkpoint, Balanced", (inject(long, f) for f in at_checkpoints()))
+        long = set_up(folder / "long", "best", exports=False, **LONG)
+        yield grouped("at a checkpoint, fine-tuned", (inject(long, f) for f in at_checkpoints()))
     if "exports" in kinds:
         late = set_up(folder / "exports", "quick", exports=True)
         yield grouped("worker killed in exports", (inject(late, f) for f in kills_in_exports(late)))

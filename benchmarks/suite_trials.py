@@ -35,7 +35,7 @@ def run_trial(
         (whether the fine-tuned weights were kept; None without fine-tuning).
     """
     if name == RECIPE:
-        settings = config.preset("balanced", backbone=backbone, seed=seed)
+        settings = config.preset("best", backbone=backbone, seed=seed)
         recipe = training.follow_recipe(taken, settings, home, home.home / "pictures")
         return {"accuracy": recipe.accuracy, "scored": recipe.whole}
     done = jobs.train(taken, config.preset(name, backbone=backbone, seed=seed), home)

@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser import chromium
-from tests.browser.server import start
+from tests.browser.server import ROOT, start
 
 TRAINING = 300_000
 """Milliseconds that a training may take."""
@@ -88,7 +88,7 @@ def main() -> None:
     archive = parser.parse_args().zip
     with (
         tempfile.TemporaryDirectory() as home,
-        start(Path(home)) as server,
+        start(Path(home), app=ROOT / "server.py") as server,
         sync_playwright() as playwright,
     ):
         browser = chromium.launch(playwright)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from core import intake, runs
@@ -10,7 +11,7 @@ from core.estimating import estimate
 from core.evaluation import Report, describe
 from core.export import card
 from core.jobs import State, Status
-from core.jobs.events import Step
+from core.jobs.events import Epoch, Kept, Step
 from core.runs import Run
 from core.settings import Settings
 from ui import exports, state, text, widgets
@@ -51,7 +52,7 @@ def show(run: Run, settings: Settings) -> None:
         _watch(run, settings)
 
 
-@st.fragment(run_every=1)
+@st.fragment(run_every=0.5)
 def _watch(run: Run, settings: Settings) -> None:
     status = run.status(settings)
     if status.state.ended or run.complete:
@@ -74,7 +75,7 @@ def _watch(run: Run, settings: Settings) -> None:
             width=48,
             alt=["A picture that is being processed"] * min(STRIP, len(shown)),
         )
-    widgets.chart(learning.training_curves(run.epochs(), run.kept()), key=f"curves {run.id}")
+    _chart(run, run.epochs())
     continues = "it starts by itself" if queued else "the training continues"
     st.caption(f"You can close this page: {continues}, and this address leads back to it.")
 
@@ -96,9 +97,22 @@ def curves(run: Run) -> None:
     """Loss and accuracy of both phases, once there are any, and what was kept."""
     epochs = run.epochs()
     if epochs:
-        widgets.chart(learning.training_curves(epochs, run.kept()), key=f"curves {run.id}")
+        _chart(run, epochs)
     for sentence in card.what_was_kept(run):
         st.caption(sentence)
+
+
+def _chart(run: Run, epochs: tuple[Epoch, ...]) -> None:
+    kept = run.kept()
+    at = tuple(event.at for event in (*epochs, *kept))
+    widgets.chart(_drawn(at, epochs, kept), key=f"curves {run.id}")
+
+
+@st.cache_resource(scope="session", max_entries=4, show_spinner=False)
+def _drawn(at: tuple[float, ...], _epochs: tuple[Epoch, ...], _kept: tuple[Kept, ...]) -> go.Figure:
+    """The curves, drawn again only if there are more events: Plotly takes 50 ms."""
+    del at  # the cache key
+    return learning.training_curves(_epochs, _kept)
 
 
 def finished(run: Run, settings: Settings) -> None:

@@ -19,6 +19,7 @@ LINK = "A link or a device. Put the picture itself in its place."
 SAME_NAME = "Another file of this archive has the same name."
 
 CLUTTER_NAMES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir"}
+CLUTTER_NAMES |= {"$recycle.bin", "system volume information", "lost+found"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,11 @@ def clean(name: str) -> str:
 
 
 def is_clutter(name: str) -> bool:
-    """Whether a file is hidden or one that operating systems leave behind."""
-    return any(
+    """Whether a file is hidden or one that operating systems leave behind.
+
+    The hidden file in the place of a picture that is still in iCloud is not.
+    """
+    return not name.endswith(".icloud") and any(
         part.startswith(".") or part.casefold() in CLUTTER_NAMES
         for part in PurePosixPath(name).parts
     )

@@ -1,10 +1,8 @@
 """Find a backbone's pretrained weights: in a package, in `TUSKER_HOME`, or by download."""
 
 import hashlib
-import http.client
 import shutil
 import tempfile
-import urllib.request
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -70,6 +68,8 @@ def fetch(backbone: Backbone, settings: Settings, progress: Progress | None = No
             "which is not installed. Install requirements.txt again."
         )
 
+    import http.client
+
     target = folder(settings) / source.file
     try:
         # A worker's temporary folder is deleted however the worker ends.
@@ -98,6 +98,8 @@ def _download(source: Source, file: IO[bytes], progress: Progress | None) -> Non
         OSError, HTTPException: no connection, or it was cut.
         ValueError: the answer is not the published file.
     """
+    import urllib.request
+
     assert source.url is not None
     digest = hashlib.md5(usedforsecurity=False)  # the only hash that Keras publishes
     # The URL is from the table.

@@ -7,6 +7,7 @@ import numpy as np
 from core.checks.findings import CheckInput
 from core.dataset import Dataset
 from core.dataset.findings import Finding, Remedy, blocks, warns
+from core.dataset.folder_names import COPY
 from core.system.prose import count, listed
 
 MINIMUM_PER_CLASS = 3  # pictures per class: one for each split
@@ -74,10 +75,11 @@ def imbalance(case: CheckInput) -> Finding | None:
 
 
 def similar_names(case: CheckInput) -> Finding | None:
-    """Classes whose names differ only in capitals, spaces or the folder above them."""
+    """Classes whose names differ only in capitals, spaces, ` - Copy` or the folder above them."""
     by_name: defaultdict[str, list[str]] = defaultdict(list)
     for name in case.dataset.classes:
-        by_name["".join(name.split("/")[-1].casefold().split())].append(name)
+        plain = COPY.sub("", name.split("/")[-1]).casefold()
+        by_name["".join(plain.split())].append(name)
     same = next((names for names in by_name.values() if len(names) > 1), None)
     if not same:
         return None

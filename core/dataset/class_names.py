@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from core.archive.inspection import is_clutter
-from core.dataset.layout import role
+from core.dataset.folder_names import role
 from core.errors import BadDataset
 
 LONGEST = 60

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from pydantic import BaseModel
 
-from core.dataset import levels, tables
+from core.dataset import levels
 from core.dataset.examples import Column, Dataset
 from core.errors import BadDataset, BadInput
 from core.system.prose import listed
@@ -44,6 +44,7 @@ _SOURCES = re.compile(
 )
 """Words in the title of a column that make it likely to name groups."""
 _COUNTED = re.compile(r"\d")
+_COLUMN = re.compile(r"\.(csv|tsv):.", re.IGNORECASE)
 
 
 class Suggestion(BaseModel, frozen=True):
@@ -94,7 +95,7 @@ def check(by: str) -> None:
     """
     kind, _, detail = by.partition(":")
     known = by in ("", *EXIF, *LEVELED) or (kind in LEVELED and detail.isdigit())
-    if not known and not (detail and by.rpartition(":")[0].endswith(tables.TABLES)):
+    if not known and not _COLUMN.search(by):
         raise BadInput(f"Expected {FORMS}; found {by!r}.")
 
 

@@ -2,17 +2,26 @@
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
-from core.dataset import label_files, layout
+from core.dataset import folder_names, label_files, layout
 from core.dataset.findings import Finding, Remedy, informs, warns
 from core.errors import BadDataset, NoClasses
 from core.images.decoding import READABLE
 from core.system import prose
 
 MOST_LISTED = 5
+LONGEST = 80
+"""Characters of a cell that are shown."""
+SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
+_SPLIT_LIST = re.compile(
+    r"(train.*test|test.*train|split).*\.(txt|csv|tsv|json|mat)$", re.IGNORECASE
+)
 
 
 def interpret(
@@ -37,23 +46,87 @@ def interpret(
         BadDataset: there are no pictures, or labels of parts of pictures.
         NoClasses: there are no labels, or fewer than two classes.
     """
+    masks = folder_names.masks(pictures)
+    everything, pictures = pictures, [picture for picture in pictures if picture not in masks]
     inferred = layout.infer(pictures)
     source = None
+    notes: list[Finding] = []
     if len(inferred.classes) < fewest_classes or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others)
         if source is None or not source.enough:
             source = label_files.in_names(pictures) or source
-    elif len({re.sub(r"\d+", "", label) for label in inferred.classes}) == 1:
-        # Folders such as `part_1` and `part_2` may be no classes.
+        if source:
+            inferred = _labelled(pictures, source)
+    else:
         with contextlib.suppress(BadDataset):
             source = label_files.find(name, pictures, others, titled=True)
-        if source and not source.enough:
-            source = None
-    if source:
-        labels = [source.labels.get(picture, ("", "")) for picture in pictures]
-        inferred = layout.with_labels(pictures, labels, source.source)
-    _check_classes(name, inferred, files, 1 if accept_one else fewest_classes, source)
-    return inferred, tuple(_notes(pictures, inferred, source, files))
+        if source:
+            # Folders such as `part_1` and `part_2` may be no classes.
+            numbered = len({re.sub(r"\d+", "", label) for label in inferred.classes}) == 1
+            most = len(source.labels) >= label_files.MINIMUM_SHARE * len(pictures)
+            folders = None if numbered and source.enough and most else inferred
+            notes += _disagreement(inferred, source, pictures) if folders else ()
+            combined = _labelled(pictures, source, folders)
+            source = None if combined == inferred else source
+            inferred = combined
+    if masks:
+        used, mask = iter(inferred.assignments), layout.Assignment(reason=layout.MASK)
+        assignments = tuple(mask if each in masks else next(used) for each in everything)
+        inferred = replace(inferred, assignments=assignments)
+    _check_classes(name, inferred, files, others, 1 if accept_one else fewest_classes, source)
+    return inferred, (*notes, *_notes(pictures, others, inferred, source, files))
+
+
+def _labelled(
+    pictures: Sequence[str], source: label_files.Labels, folders: layout.Layout | None = None
+) -> layout.Layout:
+    """The classes and splits of a table; those of folders come first where they are given."""
+    labels = [source.labels.get(picture, ("", "")) for picture in pictures]
+    if folders is None:
+        return layout.with_labels(pictures, labels, source.source, source.contradictions)
+    lacking = {n for n, a in enumerate(folders.assignments) if a.reason == layout.NO_CLASS}
+    adds = any(labels[n][0] for n in lacking)
+    if folders.predefined or not (adds or any(split for _, split in labels)):
+        return folders
+    labels = [
+        (label if n in lacking else assigned.label, split)
+        for n, (assigned, (label, split)) in enumerate(
+            zip(folders.assignments, labels, strict=True)
+        )
+    ]
+    return layout.with_labels(
+        pictures, labels, source.source, source.contradictions, folders=adds, typed=False
+    )
+
+
+def _disagreement(
+    inferred: layout.Layout, source: label_files.Labels, pictures: Sequence[str]
+) -> tuple[Finding, ...]:
+    """A finding about pictures whose label in a table is of another class than their folder."""
+    pairs = Counter(
+        (assigned.label, source.labels[picture][0])
+        for picture, assigned in zip(pictures, inferred.assignments, strict=True)
+        if assigned.label and source.labels.get(picture, ("", ""))[0]
+    )
+    agreeing = []  # one side may be finer
+    for side in (0, 1):
+        most: Counter[str] = Counter()
+        for pair, number in pairs.items():
+            most[pair[side]] = max(most[pair[side]], number)
+        agreeing.append(most.total())
+    differ = pairs.total() - max(agreeing) or sum(
+        number
+        for (folder, label), number in pairs.items()
+        if label != folder and label in inferred.classes
+    )
+    if not differ:
+        return ()
+    sentence = (
+        f"{differ:,} of {prose.count(pairs.total())} have another class in {source.source} than "
+        "their folder says. The folders were used. To use the table, put all pictures into one "
+        "folder."
+    )
+    return (warns("labels_differ", sentence),)
 
 
 def cut_short(names: Sequence[str]) -> tuple[Finding, ...]:
@@ -70,7 +143,7 @@ def cut_short(names: Sequence[str]) -> tuple[Finding, ...]:
 
 def _is_flat_split(inferred: layout.Layout) -> bool:
     """Whether all classes are named like parts of a split."""
-    roles = {layout.role(label) for label in inferred.classes}
+    roles = {folder_names.role(label) for label in inferred.classes}
     return None not in roles and "train" in roles
 
 
@@ -78,6 +151,7 @@ def _check_classes(
     name: str,
     inferred: layout.Layout,
     files: Extraction,
+    others: Sequence[Member],
     fewest_classes: int,
     source: label_files.Labels | None,
 ) -> None:
@@ -89,51 +163,79 @@ def _check_classes(
             "upload its class folders."
         )
     if not inferred.assignments:
+        largest = max(others, key=lambda member: member.path.stat().st_size, default=None)
+        packed = f" {largest.name} holds none that can be read." if largest else ""
         raise BadDataset(
-            f"No readable pictures in {name}. Put {READABLE} files into it, each class in its own "
-            "folder."
+            f"No readable pictures in {name}.{packed} Put {READABLE} files into it, each class in "
+            "its own folder."
         )
     classes = inferred.classes
+    if len(classes) < fewest_classes and any(a.reason == layout.MASK for a in inferred.assignments):
+        raise BadDataset(
+            f"{name} has masks beside its pictures: it is made for segmentation, which labels "
+            "parts of pictures. Put the pictures of each class into a folder of their own."
+        )
+    names = [*(member.name for member in others), *(entry.name for entry in files.skipped)]
+    sheet = next((n for n in names if n.lower().endswith(SPREADSHEETS)), None)
+    advice = f" If {sheet} has the labels, save it as CSV." if sheet else ""
     if source and len(classes) < fewest_classes:
+        labelled = sum(bool(label) for label, _ in source.labels.values())
         raise NoClasses(
             f"Expected labels of at least two classes in {source.source} of {name}; it gives a "
-            f"label to {len(source.labels):,} of {prose.count(len(inferred.assignments))}, and "
-            f"only {prose.listed(classes)}. Add the other rows, or use one folder per class."
+            f"label to {labelled:,} of {prose.count(len(inferred.assignments))}, and "
+            f"only {prose.listed(classes) or 'none'}. Add the other rows, or use one folder per "
+            f"class.{advice}"
         )
     if not classes:
         raise NoClasses(
             f"No class folders in {name}. Found {len(inferred.assignments)} pictures at the top "
-            "level. Put each class in its own folder: flowers/rose/…, flowers/tulip/…"
+            f"level. Put each class in its own folder: flowers/rose/…, flowers/tulip/…{advice}"
         )
     if _is_flat_split(inferred):
         raise NoClasses(
             f"Expected class folders; {name} has pictures directly in {prose.listed(classes)}, and "
             "no labels for them. Put each class in its own folder: train/rose/…, test/rose/…"
+            f"{advice}"
         )
     if len(classes) < fewest_classes:
         raise NoClasses(
             f"Expected at least two classes; {name} has one, {classes[0]}. Add a folder "
-            "with pictures of something else."
+            f"with pictures of something else.{advice}"
         )
 
 
 def _notes(
     pictures: Sequence[str],
+    others: Sequence[Member],
     inferred: layout.Layout,
     source: label_files.Labels | None,
     files: Extraction,
 ) -> Iterator[Finding]:
     folders = {folder for picture in pictures for folder in picture.split("/")[:-1]}
-    if changed := sorted({layout.printable(f) for f in folders if layout.printable(f) != f}):
+    if changed := sorted(
+        {folder_names.printable(f) for f in folders if folder_names.printable(f) != f}
+    ):
         yield informs(
             "control_signs",
             "Line breaks and control characters in names of folders were replaced by spaces: "
             f"{_listed(changed)}.",
         )
     if source:
-        yield informs(
-            "labels_from",
-            f"Labels were read from {source.source}: {_listed(inferred.classes)}.",
+        what = (
+            "Labels were" if any(label for label, _ in source.labels.values()) else "The split was"
+        )
+        sentence = f"{what} read from {source.source}: {_listed(inferred.classes)}."
+        if source.missing:
+            rows = prose.count(len(source.missing), "row names", "rows name")
+            sentence += f" {rows} no picture in this data, such as {source.missing[0][:LONGEST]}."
+        yield informs("labels_from", sentence)
+    lists = [m.name for m in others if _SPLIT_LIST.search(PurePosixPath(m.name).name)]
+    if lists and not inferred.predefined:
+        yield warns(
+            "split_not_read",
+            f"{lists[0]} may say which pictures are for testing, but not in a form that can be "
+            "read, so the split is random. To use it, list them in test.txt or move them into a "
+            "test folder.",
         )
     if inferred.reading == "top":
         yield informs(
@@ -153,17 +255,17 @@ def _notes(
         pairs = [" and ".join(names) for names in inferred.spellings]
         yield informs(
             "spellings",
-            f"Spelled differently in training and test, and read as one class: {_listed(pairs)}.",
+            f"Spelled differently, and read as one class: {_listed(pairs)}.",
         )
     if files.encodings:
-        used, *others = files.encodings
+        used, *more = files.encodings
         names = [label for label in inferred.classes if not label.isascii()][:3]
         sentence = (
             "The archive does not say how its names are encoded. They were read as "
             f"{ENCODINGS[used]}: {', '.join(names)}."
         )
-        if others:
-            label, both = f"Read them as {ENCODINGS[others[0]]}", (used, others[0])
+        if more:
+            label, both = f"Read them as {ENCODINGS[more[0]]}", (used, more[0])
             remedy = Remedy(kind="decode", label=label, names=both)
             yield warns("encoding", sentence, remedy=remedy)
         else:

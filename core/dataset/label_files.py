@@ -1,18 +1,18 @@
-"""Read labels that are not folders: from tables, COCO and Custom Vision files, and file names."""
+"""Read labels that are not folders: from tables, files of labelling tools, and file names."""
 
 import json
 import posixpath
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from core.archive.unpacking import Member
-from core.dataset import tables
-from core.dataset.layout import role
+from core.dataset import levels, records, tables
+from core.dataset.folder_names import role
 from core.errors import BadDataset
+from core.system import prose
 
 MINIMUM_SHARE = 0.5
 """Share of the pictures that a table of one class must name to be used."""
@@ -22,10 +22,11 @@ UNKNOWN = {"test", "unlabelled"}
 """Parts whose pictures may have no labels."""
 LABEL_COLUMNS = """
 label labels class classname class_name classid class_id category target dx diagnosis species
-breed variety type y
+breed variety type y choice choices tag tags tagname annotation annotations
 """
-SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data set", "fold")
-BOX_COLUMNS = {"xmin", "xmax", "ymin", "ymax", "bbox", "x_min", "x_max", "x1", "y1"}
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data_set", "fold", "usage", "ml_use")
+ON, OFF = {"1", "true", "yes", "x"}, {"0", "false", "no", ""}
+SUFFIXES = (*tables.TABLES, *records.SUFFIXES, ".xml", ".txt")
 DETECTION = (
     "is an export for object detection ({format}), which labels parts of pictures. Export it for "
     "classification, one folder per class, or crop the objects first."
@@ -45,17 +46,23 @@ class Labels(NamedTuple):
         source: where they come from, such as `train.csv`.
         labels: name of a picture → its class, and its split where the source has one.
         enough: whether they may be the labels of the dataset.
+        contradictions: pictures with several labels.
+        missing: file names in the source that are no picture here.
     """
 
     source: str
     labels: dict[str, tuple[str, str]]
     enough: bool = True
+    contradictions: frozenset[str] = frozenset()
+    missing: tuple[str, ...] = ()
 
 
 def find(
     name: str, pictures: Sequence[str], others: Sequence[Member], *, titled: bool = False
 ) -> Labels | None:
-    """Labels of pictures whose folders may not be classes; None if there are none.
+    """Labels and splits of pictures in tables; None if there are none.
+
+    A table of a part, such as `train.csv`, says to which split its pictures belong.
 
     Args:
         name: of the dataset, for messages.
@@ -65,37 +72,75 @@ def find(
             and a table may name sites or patients.
 
     Raises:
-        BadDataset: the files are an export for object detection, or a project without pictures.
+        BadDataset: the files are an export for object detection, a project without pictures, or
+            contradict each other.
     """
     lookup = tables.Lookup(pictures)
-    found: dict[str, tuple[str, str]] = {}
-    sources = []
+    stems = {PurePosixPath(picture).stem for picture in pictures}
+    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    sources: list[str] = []
+    missing: list[str] = []
     for member in others:
-        suffix = PurePosixPath(member.name).suffix.lower()
-        if suffix not in (".csv", ".tsv", ".json", ".xml", ".txt") or not tables.small(member.path):
+        path = PurePosixPath(member.name)
+        suffix = path.suffix.lower()
+        if suffix not in SUFFIXES or not tables.small(member.path):
             continue
         text = tables.text_of(member.path)
-        if kind := _detection(member.name, suffix, text):
+        kind = records.boxes(member.name, text)
+        if kind and (kind != "YOLO" or path.stem in stems):
             raise BadDataset(f"{name} {DETECTION.format(format=kind)}")
-        if suffix in tables.TABLES:
-            labels = _table(member.name, text, lookup, titled=titled)
-        elif suffix == ".json":
+        if suffix in records.SUFFIXES:
             kind = _project(text)
             if kind and not pictures:
                 raise BadDataset(
                     f"{name} is a Teachable Machine project of the type {kind}, without pictures. "
                     "Use an image project."
                 )
-            labels = _coco(member.name, text, lookup) or _custom_vision(member.name, text, lookup)
+            rows = _coco(text) or records.rows_of(text)
         else:
+            rows = records.expanded(tables.rows_of(text))
+        if role(path.stem) == "unlabelled":  # a sample submission: its labels are made up
             continue
+        table = tables.matched(member.name, rows, lookup)
+        if table is None or (suffix == ".txt" and len(table.body) < len(rows) / 2):
+            continue
+        column, labels = _table(member.name, table, titled=titled)
+        for picture, label in labels:
+            found[picture].add(label)
         if labels:
-            found |= labels
-            sources.append(member.name)
-    if not found:
-        return None
-    enough = len(found) >= MINIMUM_SHARE * len(pictures) or len(set(found.values())) > 1
-    return Labels(sources[0] if len(sources) == 1 else f"{len(sources)} tables", found, enough)
+            sources.append(f"the column {column} of {member.name}" if column else member.name)
+            missing += table.missing
+    return _merged(name, found, sources, missing, len(pictures)) if found else None
+
+
+def _merged(
+    name: str,
+    found: dict[str, set[tuple[str, str]]],
+    sources: list[str],
+    missing: list[str],
+    count: int,
+) -> Labels:
+    """What all tables together say; pictures with several labels get none."""
+    labels: dict[str, tuple[str, str]] = {}
+    contradictions = set()
+    for picture, each in found.items():
+        names, splits = ({pair[place] for pair in each} - {""} for place in (0, 1))
+        if len(names) > 1:
+            contradictions.add(picture)
+        else:
+            split = splits.pop() if len(splits) == 1 else ""
+            labels[picture] = (names.pop() if names else "", split)
+    if len(contradictions) > len(found) / 2:
+        raise BadDataset(
+            f"Most pictures in {name} have several labels in {prose.listed(sources)}. Keep one "
+            "label per picture, and one table with all of them."
+        )
+    classes = Counter(label for label, _ in labels.values() if label)
+    enough = classes.total() >= MINIMUM_SHARE * count or len(classes) > 1
+    source = sources[0] if len(sources) == 1 else f"{len(sources)} tables"
+    return Labels(
+        source, labels, bool(classes) and enough, frozenset(contradictions), tuple(missing)
+    )
 
 
 def in_names(pictures: Sequence[str]) -> Labels | None:
@@ -129,119 +174,101 @@ def in_names(pictures: Sequence[str]) -> Labels | None:
     return Labels("the file names", labels) if plausible else None
 
 
-def _detection(name: str, suffix: str, text: str) -> str:
-    """The format of an annotation with boxes, or an empty string."""
-    if suffix == ".xml" and "<bndbox>" in text:
-        return "Pascal VOC"
-    if suffix == ".json" and re.search(r'"bbox"\s*:\s*\[\s*[-\d.]', text):
-        return "COCO"
-    if suffix == ".json" and re.search(r'"regions"\s*:\s*\[\s*\{', text) and "agName" in text:
-        return "Azure Custom Vision"
-    if suffix == ".txt" and PurePosixPath(name).parent.name == "labels":
-        rows = [line.split() for line in text.splitlines() if line.strip()]
-        if rows and all(len(row) >= 5 and all(map(_is_number, row)) for row in rows):
-            return "YOLO"
-    if suffix in tables.TABLES:
-        columns = (
-            {cell.strip().casefold() for cell in tables.rows_of(text)[:1][0]}
-            if text.strip()
-            else set()
-        )
-        if len(columns & BOX_COLUMNS) > 1:
-            return "a table of boxes"
-    return ""
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _table(
-    name: str, text: str, lookup: tables.Lookup, *, titled: bool
-) -> dict[str, tuple[str, str]]:
-    """Labels of a table with a column of files and one of labels, or one of 0 and 1 per class.
+    name: str, table: tables.Table, *, titled: bool
+) -> tuple[str, list[tuple[str, tuple[str, str]]]]:
+    """The title of the column of labels, and the label and split of each row.
+
+    Labels are in one column, or one column per class holds marks; either may be missing.
 
     Raises:
         BadDataset: several columns may be the labels.
     """
-    table = tables.matched(name, text, lookup)
-    if table is None:
-        return {}
-    header, file_column, body = table
+    header, file_column, body, _ = table
+    titles = [re.sub(r"[\s-]+", "_", title.rpartition(".")[2].casefold()) for title in header]
     columns = [n for n in range(len(header)) if n != file_column]
-    titles = {n: header[n].strip().casefold() for n in columns}
-    split_column = next((n for n in columns if titles[n] in SPLIT_COLUMNS), None)
+    values = {n: {_mark(row[n]) for _, row in body} for n in columns}
+    marks = [n for n in columns if values[n] <= ON | OFF and values[n] & ON]
+    split_column, splits = _splits(PurePosixPath(name).stem, titles, values, marks)
     columns = [n for n in columns if n != split_column]
-    split = {
-        found: (role(row[split_column]) or "") if split_column is not None else ""
-        for found, row in body
-    }
-    values = {n: {row[n] for _, row in body} for n in columns}
-    binary = [n for n in columns if values[n] <= {"0", "1", "0.0", "1.0"} and values[n]]
-    named = [n for n in columns if titles[n].replace(" ", "_") in LABEL_COLUMNS.split()]
-    if titled and not named:
-        return {}
-    if len(binary) > 1 and not named:
-        labels = {}
-        for found, row in body:
-            ones = [header[n].strip() for n in binary if row[n] in ("1", "1.0")]
-            if len(ones) == 1:
-                labels[found] = (ones[0], split[found])
-        return labels
+    marks = [n for n in marks if n in columns]
+
+    def labelled(label: Callable[[list[str]], str]) -> list[tuple[str, tuple[str, str]]]:
+        pairs = [
+            (found, (label(row), splits(row[split_column] if split_column is not None else "")))
+            for found, row in body
+        ]
+        return [pair for pair in pairs if any(pair[1])]
+
+    named = [n for n in columns if titles[n] in LABEL_COLUMNS.split()]
+    if len(marks) > 1 and not named and not titled:
+
+        def marked(row: list[str]) -> str:
+            ones = [header[n] for n in marks if _mark(row[n]) in ON]
+            return ones[0] if len(ones) == 1 else ""
+
+        labels = labelled(marked)
+        if not any(label for _, (label, _) in labels):
+            raise BadDataset(
+                f"{name} gives no picture exactly one of the classes "
+                f"{prose.listed([header[n] for n in marks])}. Mark one class per picture."
+            )
+        return "", labels
     fitting = [n for n in columns if 2 <= len(values[n]) <= max(2, len(body) / 2)]
-    chosen = [n for n in named if n in fitting] or fitting or named[:1]
-    if not chosen:
-        return {}
-    if len(chosen) > 1 and not named:
+    chosen = [n for n in named if n in fitting] or ([] if titled else fitting) or named[:1]
+    words = [
+        n for n in chosen if not all(map(records.is_number, filter(tables.is_value, values[n])))
+    ]
+    chosen = words or chosen
+    chosen = [n for n in chosen if titles[n] in ("label", "labels", "class")] or chosen
+    partitions = {tuple(levels.numbered([row[n] for _, row in body]).tolist()) for n in chosen}
+    if len(partitions) > 1:
         raise BadDataset(
             f"{name} has several columns that may be the labels: "
             f"{', '.join(header[n] for n in chosen[:5])}. Keep one of them beside the file names."
         )
-    words = [n for n in chosen if not all(map(_is_number, values[n]))]
-    column = (words or chosen)[0]
-    return {found: (row[column], split[found]) for found, row in body if row[column]}
+    if not chosen:
+        return "", labelled(lambda _: "")
+    column = chosen[0]
+    labels = labelled(lambda row: row[column] if tables.is_value(row[column]) else "")
+    return header[column], labels
 
 
-def _coco(name: str, text: str, lookup: tables.Lookup) -> dict[str, tuple[str, str]]:
-    """Labels of a COCO file whose annotations are of whole pictures."""
+def _splits(
+    stem: str, titles: list[str], values: Mapping[int, Set[str]], marks: list[int]
+) -> tuple[int | None, Callable[[str], str]]:
+    """The column of splits, and what its values mean; without one, that of a table's own name."""
+    column = next((n for n in values if titles[n] in SPLIT_COLUMNS), None)
+    if column is None:  # a list of Google's AutoML has no titles
+        uses = (n for n in values if all(map(role, values[n])) and "train" in map(role, values[n]))
+        column = next(uses, None)
+    if column is not None:
+        return column, lambda value: role(value) or ""
+    column = next((n for n in marks if role(titles[n]) in ("train", "test")), None)
+    own = role(titles[column] if column is not None else stem) or ""
+    if column is None:
+        return None, lambda _: own
+    other = "test" if own == "train" else "train"
+    return column, lambda value: own if _mark(value) in ON else other
+
+
+def _mark(cell: str) -> str:
+    """A cell without capitals and without zeros after the point: `1.000` is a mark, too."""
+    return re.sub(r"\.0+$", "", cell.casefold())
+
+
+def _coco(text: str) -> list[list[str]]:
+    """Rows of a COCO file whose annotations are of whole pictures."""
     try:
         content: Any = json.loads(text)
         categories = {category["id"]: str(category["name"]) for category in content["categories"]}
         pictures = {picture["id"]: str(picture["file_name"]) for picture in content["images"]}
         pairs = [
-            (pictures[a["image_id"]], categories[a["category_id"]]) for a in content["annotations"]
+            [pictures[a["image_id"]], categories[a["category_id"]]] for a in content["annotations"]
         ]
     except (ValueError, TypeError, KeyError, RecursionError):
-        return {}
-    named = ((lookup.find(file, name), label) for file, label in pairs)
-    return {found: (label, "") for found, label in named if found is not None}
-
-
-def _custom_vision(name: str, text: str, lookup: tables.Lookup) -> dict[str, tuple[str, str]]:
-    """Labels of pictures with one tag in an answer of Azure Custom Vision, saved with the pictures.
-
-    Custom Vision exports models only. Its pictures are downloaded through the API, which lists them
-    with their tags; their files are named by `id` or as in `originalImageUri`.
-
-    Source: Custom Vision REST API 3.4, "Get Tagged Images".
-    """
-    try:
-        content: Any = json.loads(text)
-        tagged = [(item, {str(tag["tagName"]) for tag in item["tags"]}) for item in content]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return {}
-    labels = {}
-    for item, tags in tagged:
-        uris = (urlsplit(str(item.get(key, ""))).path for key in ("originalImageUri", "imageUri"))
-        files = [str(item.get("id", "")), *(uri.rpartition("/")[2] for uri in uris)]
-        found = next(filter(None, (lookup.find(file, name) for file in files)), None)
-        if found is not None and len(tags) == 1:
-            labels[found] = (tags.pop(), "")
-    return labels
+        return []
+    return [["file", "label"], *pairs]
 
 
 def _project(text: str) -> str:

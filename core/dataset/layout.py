@@ -1,38 +1,25 @@
 """Infer classes and splits from the folders of pictures."""
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from core.dataset.folder_names import COPY, divided, is_generic, normal, printable, role
 
 Split = Literal["train", "validation", "test"]
 Reading = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
 
-# Words of a folder's name. A folder of `unlabelled` pictures is left out.
-_WORDS = {
-    "train": "train training trainset trainval trn",
-    "validation": "val valid validation validate valset dev",
-    "test": "test testing testset tst eval evaluation holdout",
-    "unlabelled": "pred predict prediction predictions unlabeled unlabelled submission",
-}
-_ROLES = {word: role for role, words in _WORDS.items() for word in words.split()}
-# Words of folders that say nothing about what is in their pictures.
-_GENERIC = """
-images image imgs img pictures picture pics pic photos photo jpg jpeg png data dataset raw
-original originals more new old other extra misc part batch session day take shot frame frames
-folder set group site patient camera cam device user subject scan slide series copy color colour
-gray grey grayscale greyscale rgb segmented cropped crop augmented resized jan feb mar apr may
-jun jul aug sep oct nov dec
-"""
-_COPY = re.compile(r"(\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|\s*\(\d+\))$", re.IGNORECASE)
+
+_CODE = re.compile(r"\S*\d\S*")
 
 NO_CLASS = "Not in a class folder. Move it into one."
 NO_SPLIT = "Outside the train, validation and test folders. Move it into one of them."
 NO_TRAINING = "Its class has no training pictures. Add some, or leave the class out."
 UNLABELLED = "In a folder of pictures without labels."
+MASK = "A mask of another picture: it marks parts of that."
 
 
 @dataclass(frozen=True)
@@ -83,8 +70,13 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
     paths = _unwrap([name.split("/") for name in names])
     roles = _roles(paths)
     if not _is_split(paths, roles):
-        roles = [None] * len(paths)
-    folders = [_below(path, role) for path, role in zip(paths, roles, strict=True)]
+        apart = [[*divided(path[0]), *path[1:]] if len(path) > 1 else path for path in paths]
+        is_split = len({path[1] for path in apart if path[0] == "train"}) > 1
+        if is_split and _is_split(apart, _roles(apart)):  # `train_cat`, `train_dog`, `test_cat`
+            paths = apart
+        else:
+            roles = [None] * len(paths)
+    folders = _below(paths, roles)
     nested = any(len(folder) > 1 for folder in folders)
     classes = folders if reading == "path" else _class_folders(folders)
     reading = (reading or _reading(classes)) if nested else None
@@ -92,20 +84,43 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
     return _assign(labels, roles, reading, spellings)
 
 
-def with_labels(names: Sequence[str], labels: Sequence[tuple[str, str]], source: str) -> Layout:
-    """Assign labels that are not folders; folders with the words of splits still define a split.
+def with_labels(
+    names: Sequence[str],
+    labels: Sequence[tuple[str, str]],
+    source: str,
+    contradictions: Collection[str] = (),
+    *,
+    folders: bool = True,
+    typed: bool = True,
+) -> Layout:
+    """Assign labels that are not folders.
+
+    If some pictures are known to be for training, those that are in no split are left out;
+    otherwise, they are for training.
 
     Args:
         names: paths, as in `infer`.
         labels: class and split of each picture; either may be empty.
         source: of the labels, for messages.
+        contradictions: pictures that have several labels there.
+        folders: whether folders with the words of splits define that of the other pictures.
+        typed: whether labels were typed, so that spellings of one class may differ.
     """
-    folders = _roles(_unwrap([name.split("/") for name in names]))
-    roles = [split or folder for (_, split), folder in zip(labels, folders, strict=True)]
-    if not all(roles):
+    below = _roles(_unwrap([name.split("/") for name in names])) if folders else [""] * len(names)
+    roles = [split or found or None for (_, split), found in zip(labels, below, strict=True)]
+    needed = {found for (label, _), found in zip(labels, roles, strict=True) if label}
+    if None in needed and not any(split for _, split in labels):
         roles = [None] * len(names)
-    merged, spellings = _merge_spellings([printable(label) for label, _ in labels], roles)
-    return _assign(merged, roles, None, spellings, f"Without a label in {source}.")
+    elif None in needed and "train" not in needed:
+        roles = [found or "train" for found in roles]
+    merged, spellings = _merge_spellings([printable(label) for label, _ in labels], roles, typed)
+    layout = _assign(merged, roles, None, spellings, f"Without a label in {source}.")
+    several = Assignment(reason=f"Several labels in {source}. Keep one of them.")
+    assignments = [
+        several if name in contradictions else each
+        for name, each in zip(names, layout.assignments, strict=True)
+    ]
+    return replace(layout, assignments=tuple(assignments))
 
 
 def _assign(
@@ -123,12 +138,12 @@ def _assign(
     for label, found in pairs:
         split: Split | None = None
         reason = ""
-        if any(roles) and found is None:
-            reason = NO_SPLIT
-        elif found == "unlabelled":
+        if found == "unlabelled":
             reason = UNLABELLED
         elif not label:
             reason = no_class
+        elif any(roles) and found is None:
+            reason = NO_SPLIT
         elif label not in trained:
             reason = NO_TRAINING
         elif evaluation:
@@ -138,47 +153,19 @@ def _assign(
     return Layout(tuple(assignments), bool(evaluation), reading, spellings)
 
 
-def role(folder: str) -> str | None:
-    """What the words of a folder's name stand for: a split, `unlabelled`, or None."""
-    words = re.findall(r"[^\W\d_]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", folder))
-    found = {_ROLES.get(word.casefold()) for word in words} - {None}
-    if found == {"train", "validation"}:
-        return "train"
-    return found.pop() if len(found) == 1 else None
-
-
-def is_generic(folder: str) -> bool:
-    """Whether a name says nothing about the pictures: a number, a date, `images`, `part 2`."""
-    words = re.findall(r"[^\W\d_]+", folder.casefold())
-    numbered = any(sign.isdigit() for sign in folder)
-    return all(word in _GENERIC.split() or (numbered and len(word) == 1) for word in words)
-
-
-def printable(label: str) -> str:
-    """A class name on one line: line breaks, control signs and stray surrogates become spaces."""
-    plain = "".join(
-        " " if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") else sign for sign in label
-    )
-    return label if plain == label else " ".join(plain.split()) or "unnamed"
-
-
-def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
 def _key(label: str) -> str:
     """What spellings of the same name have in common."""
-    return re.sub(r"[\s_-]+", " ", _normal(label).casefold()).strip()
+    return re.sub(r"[\s_-]+", " ", normal(label).casefold()).strip()
 
 
 def _unwrap(paths: list[list[str]]) -> list[list[str]]:
     """Remove the top folders that contain everything, and their repetitions further down."""
-    while paths and len({_normal(path[0]) for path in paths}) == 1 and _has_subfolders(paths):
-        top = _normal(paths[0][0])
+    while paths and len({normal(path[0]) for path in paths}) == 1 and _has_subfolders(paths):
+        top = normal(paths[0][0])
         paths = [path[1:] for path in paths]
-        if any(len(path) > 2 and _normal(path[0]) == top for path in paths):
+        if any(len(path) > 2 and normal(path[0]) == top for path in paths):
             paths = [
-                path[1:] if len(path) > 2 and _normal(path[0]) == top else path for path in paths
+                path[1:] if len(path) > 2 and normal(path[0]) == top else path for path in paths
             ]
     return paths
 
@@ -198,34 +185,44 @@ def _roles(paths: list[list[str]]) -> list[str | None]:
     return [next(filter(None, (known[folder] for folder in path[:-1])), None) for path in paths]
 
 
-def _below(path: list[str], path_role: str | None) -> list[str]:
-    """The folders of a path without those that stand for its role."""
-    if path_role is None:
-        return path[:-1]
-    return [folder for folder in path[:-1] if role(folder) != path_role]
+def _below(paths: list[list[str]], roles: list[str | None]) -> list[list[str]]:
+    """The folders of paths without those that stand for their roles.
+
+    Beside other class folders, the last one is a class: `train/steam train` beside `train/tram`.
+    """
+    below = [
+        [folder for folder in path[:-1] if path_role is None or role(folder) != path_role]
+        for path, path_role in zip(paths, roles, strict=True)
+    ]
+    classed = {path_role for path_role, folder in zip(roles, below, strict=True) if folder}
+    return [
+        folder or (path[-2:-1] if path_role in classed and len(path) > 2 else [])
+        for path, path_role, folder in zip(paths, roles, below, strict=True)
+    ]
 
 
 def _is_split(paths: list[list[str]], roles: list[str | None]) -> bool:
     """Whether folders with the words of splits are splits; a class may be named `train`, too."""
     classes: defaultdict[str | None, set[str]] = defaultdict(set)
-    for path, path_role in zip(paths, roles, strict=True):
-        below = _below(path, path_role)
+    for below, path_role in zip(_below(paths, roles), roles, strict=True):
         classes[path_role] |= {_key(folder) for folder in below} if below else {""}
     trained = classes["train"] - {""}
     if not trained or len(classes) < 2:
         return False
-    shared = any(trained & classes[split] for split in ("validation", "test"))
+    unknown = {_key(path[0]) for path, found in zip(paths, roles, strict=True) if found is None}
+    possible = ("validation", "test", None) if len(unknown) == 1 else ("validation", "test")
+    shared = any(trained & classes[split] for split in possible)
     flat = any("" in classes[split] for split in ("validation", "test"))
     return shared or flat or ("unlabelled" in classes and None not in classes)
 
 
 def _class_folders(folders: list[list[str]]) -> list[list[str]]:
     """Cut each path after its first folder that has pictures: subfolders belong to that class."""
-    direct = {tuple(map(_normal, folder)) for folder in folders}
+    direct = {tuple(map(normal, folder)) for folder in folders}
 
     def cut(folder: list[str]) -> list[str]:
-        normal = tuple(map(_normal, folder))
-        return next((folder[:n] for n in range(1, len(folder)) if normal[:n] in direct), folder)
+        names = tuple(map(normal, folder))
+        return next((folder[:n] for n in range(1, len(folder)) if names[:n] in direct), folder)
 
     return [cut(folder) for folder in folders]
 
@@ -233,16 +230,20 @@ def _class_folders(folders: list[list[str]]) -> list[list[str]]:
 def _reading(folders: list[list[str]]) -> Reading:
     """Which folders are the classes."""
     below: defaultdict[str, set[str]] = defaultdict(set)
+    tops: dict[str, str] = {}
     for folder in folders:
         if folder:
-            below[_key(folder[0])] |= {_key(_innermost(folder))} - {_key(folder[0])}
-    counts = Counter(name for names in below.values() for name in names)
+            key = _key(folder[0])
+            tops.setdefault(key, folder[0])
+            below[key] |= {_key(_innermost(folder))} - {key}
+    # Patients, `SOB_14-22549AB` and `SOB_14-29960CD`, are numbered: they repeat but for a code.
+    counts = Counter(_CODE.sub("", name) for names in below.values() for name in names)
     if not counts:
         return "top"
     if max(counts.values()) > 1:
         # Repeated subfolders are the classes if the folders above are sites, parts or copies.
-        unnamed = sum(map(is_generic, below)) * 2 > len(below)
-        copies = len({_COPY.sub("", top) for top in below}) < len(below)
+        unnamed = sum(map(is_generic, tops.values())) * 2 > len(tops)
+        copies = len({COPY.sub("", top) for top in below}) < len(below)
         return "inner" if unnamed or copies else "top"
     return "inner"
 
@@ -260,13 +261,16 @@ def _labels(folders: list[list[str]], reading: Reading | None) -> list[str]:
     }[reading or "top"]
     spellings: dict[str, str] = {}
     labels = [printable(name(folder)) if folder else "" for folder in folders]
-    return [spellings.setdefault(_normal(label), label) for label in labels]
+    return [spellings.setdefault(normal(label), label) for label in labels]
 
 
 def _merge_spellings(
-    labels: list[str], roles: list[str | None]
+    labels: list[str], roles: list[str | None], typed: bool = False
 ) -> tuple[list[str], tuple[tuple[str, ...], ...]]:
-    """Give classes that are spelled differently in different splits the name in training."""
+    """Give classes that are spelled differently in different splits the name in training.
+
+    Where labels were `typed`, spellings may also differ in one split; single letters may not.
+    """
     by_key: defaultdict[str, dict[str, set[str | None]]] = defaultdict(dict)
     for label, path_role in zip(labels, roles, strict=True):
         if label:
@@ -275,7 +279,8 @@ def _merge_spellings(
     merged = []
     for spellings in by_key.values():
         seen = Counter(found for uses in spellings.values() for found in uses)
-        if len(spellings) > 1 and max(seen.values()) == 1:
+        mistyped = typed and min(map(len, spellings)) > 1
+        if len(spellings) > 1 and (mistyped or max(seen.values()) == 1):
             names = sorted(spellings, key=lambda name: "train" not in spellings[name])
             renamed |= dict.fromkeys(names[1:], names[0])
             merged.append(tuple(names))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from core.dataset import layout
+from core.dataset import folder_names
 from core.dataset.examples import Dataset
 
 Level = tuple[str, list[str]]
@@ -64,7 +64,7 @@ def _folders(dataset: Dataset) -> list[list[tuple[str, str]]]:
         [
             ("/", folder)
             for folder in example.name.split("/")[:-1]
-            if not (dataset.predefined and layout.role(folder))
+            if not (dataset.predefined and folder_names.role(folder))
         ]
         for example in dataset.examples
     ]

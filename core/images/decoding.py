@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from core.errors import BadImage, NotEnoughResources
 from core.images import colour, headers, tags
 from core.images.budget import BUDGET
 from core.images.cropping import crop_and_resize, cropped
-from core.images.depth import AS_DECLARED, Depth, Scale, declared_range, depth_of
+from core.images.depth import AS_DECLARED, Depth, Scale, black_is_low, declared_range, depth_of
 from core.images.headers import SHARES, area, check_size
 from core.images.pixels import COLOUR_MAP, is_nearly_whole, to_rgb
 from core.settings import MEGABYTE, Settings
@@ -194,7 +194,7 @@ def _load_checked(
         )
     headers.check(file, limits)
     file.seek(0)
-    with Image.open(file, formats=FORMATS) as opened:
+    with _identified(file) as opened:
         kind = "JPEG" if opened.format == "MPO" else opened.format or ""
         size = opened.size
         progressive = opened.info.get("progressive")
@@ -236,8 +236,21 @@ def _load_checked(
         # Pillow has already rotated TIFF.
         turn = 1 if kind == "TIFF" else tags.orientation(opened.info)
         # A bare image, so that the buffers of the decoder are freed before the next copy.
-        bare = opened._new(opened.im)
+        bare = black_is_low(opened._new(opened.im), opened)
         return _Loaded(bare, kind, size, turn, depth_of(bare, declared_range(opened)), cut)
+
+
+def _identified(file: IO[bytes]) -> ImageFile.ImageFile:
+    """The picture in a file, not yet loaded."""
+    try:
+        return Image.open(file, formats=FORMATS)
+    except Image.UnidentifiedImageError as error:
+        if kind := headers.kind(file):
+            raise BadImage(
+                f"Found a {kind} file that is damaged or of a kind that Tusker does not read. Save "
+                "it as PNG of 8 bits."
+            ) from error
+        raise
 
 
 def _turned(pixels: np.ndarray, turn: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from core.errors import BadImage
 SIXTEEN_BITS = 65_535.0
 OVERSHOOT = 1.01
 """How far interpolation may have carried a value past white."""
-_BITS, _BLACK, _WHITE = 258, 340, 341  # tags of TIFF
+_BITS, _PHOTOMETRIC, _BLACK, _WHITE = 258, 262, 340, 341  # tags of TIFF
 BRIGHTEST = 99.9
 """Percentile of the values of a picture that counts as its brightest, without stray pixels."""
 SAMPLED = 512
@@ -103,3 +103,17 @@ def declared_range(opened: Image.Image) -> Range | None:
         if low < high < np.inf:
             return low, high
     return (0, 2.0 ** np.max(tags[_BITS]) - 1) if opened.mode.startswith("I;16") else None
+
+
+def black_is_low(image: Image.Image, opened: Image.Image) -> Image.Image:
+    """The loaded picture of a file; where 0 means white, its values are turned round.
+
+    Pillow does so for 8 bits only.
+
+    Source: TIFF 6.0, PhotometricInterpretation.
+    """
+    white_is_low = isinstance(opened, TiffImageFile) and opened.tag_v2.get(_PHOTOMETRIC) == 0
+    if not white_is_low or not image.mode.startswith("I;16"):
+        return image
+    total = np.uint16(sum(declared_range(opened) or ()))
+    return Image.fromarray(total - np.minimum(np.asarray(image), total))

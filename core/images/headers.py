@@ -22,15 +22,35 @@ LONGEST_EDGE = 65_535  # the most that JPEG allows
 OTHER_FORMATS = {
     rb"FUJIFILMCCD-RAW|IIRO|MMOR|IIU\x00|FOVb|II\x1a\x00\x00\x00HEAPCCDR": RAW,
     rb"\xff\x0a|\x00\x00\x00\x0cJXL ": "a JPEG XL picture",
+    rb"II\xbc\x01": "a JPEG XR picture",
     rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51": "a JPEG 2000 picture",
-    rb"\x00\x00\x01\x00": "an icon",
+    rb"\x00\x00\x01\x00|icns": "an icon",
     rb"%PDF": "a PDF document",
     rb"8BPS": "a Photoshop document",
-    rb"\s*(<\?xml.*)?<svg": "an SVG drawing",
+    rb"v/1\x01|#\?RADIANCE": "a picture of high dynamic range (OpenEXR or Radiance)",
+    rb"SIMPLE  =": "a FITS file",
+    rb".{128}DICM": "a DICOM file",
+    rb"\x93NUMPY": "a NumPy array",
+    rb"RIFF.{4}AVI |\x1aE\xdf\xa3|\x00\x00\x00\x08wide|.{4}(moov|mdat)": "a video",
+    rb"PK\x03\x04|\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd": "an archive",
+    rb"(\xef\xbb\xbf)?\s*<(?i:!DOCTYPE html|html)": "a web page. Download the picture itself.",
+    rb"(\xef\xbb\xbf)?\s*(<[?!].*)?<svg": "an SVG drawing",
+    rb"version https://git-lfs": "a pointer of Git LFS. Fetch the picture with `git lfs pull`.",
+    rb"bplist00": "what iCloud leaves on this device. Download the picture from iCloud.",
 }
-"""What other files begin with, and what they are."""
+"""What other files begin with, and what they are; a sentence with advice ends with a full stop."""
+_LONGEST_START = 512
+_STARTS = {
+    rb"\xff\xd8": "JPEG",
+    rb"\x89PNG\r\n": "PNG",
+    rb"GIF8": "GIF",
+    rb"RIFF....WEBP": "WebP",
+    rb"II[*+]\0|MM\0[*+]": "TIFF",
+    rb"P[1-7F]\s": "PPM",
+}
 
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_PICTURE_BRANDS = {b"avif", b"avis", b"avio"}
 _RAW_DEPTHS = {b"P5": (255, 65_535), b"P6": (255,)}
 
 Block = tuple[int, int, int]  # offset, kind, size
@@ -46,7 +66,7 @@ def check(file: IO[bytes], limits: Settings) -> None:
     Raises:
         BadImage: decoding would take too much time or memory.
     """
-    head = file.read(64)
+    head = file.read(_LONGEST_START)
     if head.startswith(b"\xff\xd8"):
         _check_jpeg(file)
     elif head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -67,7 +87,19 @@ def check(file: IO[bytes], limits: Settings) -> None:
     else:
         for magic, name in OTHER_FORMATS.items():
             if re.match(magic, head, re.DOTALL):
-                raise BadImage(f"Found {name}, which Tusker does not read. Save it as JPEG or PNG.")
+                raise BadImage(f"Found {name}" if name.endswith(".") else _unread(name))
+
+
+def kind(file: IO[bytes]) -> str:
+    """What a file claims to be that Pillow does not open; empty if it is no picture."""
+    file.seek(0)
+    start = file.read(12)
+    claimed = (name for magic, name in _STARTS.items() if re.match(magic, start, re.DOTALL))
+    return next(claimed, "")
+
+
+def _unread(name: str) -> str:
+    return f"Found {name}, which Tusker does not read. Save it as JPEG or PNG."
 
 
 def is_heic(file: IO[bytes]) -> bool:
@@ -84,9 +116,11 @@ def is_heic(file: IO[bytes]) -> bool:
 
 def _check_frames(file: IO[bytes], limits: Settings) -> None:
     """Refuse AVIF and HEIC whose coded frames are larger than allowed or than declared."""
-    head = _reader(file)(8, 4)
-    if head == b"crx ":
-        raise BadImage(f"Found {RAW}, which Tusker does not read. Save it as JPEG or PNG.")
+    brand = _reader(file)(8, 4)
+    if brand == b"crx ":
+        raise BadImage(_unread(RAW))
+    if brand[:2] in (b"qt", b"is", b"mp", b"3g", b"M4", b"av") and brand not in _PICTURE_BRANDS:
+        raise BadImage(_unread("a video"))
     length = file.seek(0, 2)
     declared, coded = declared_and_coded(_reader(file), length)
     widest = max((width for width, _ in declared), default=0)

@@ -6,6 +6,7 @@ killed, its worker continues, and the next dispatcher supervises that worker.
 
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,27 +17,38 @@ from filelock import Timeout
 from core import settings as settings_module
 from core.jobs import workers
 from core.jobs.folder import JobFolder, Kind, State
-from core.jobs.queue import SLOT_SECONDS, Queue, job_of, slot
-from core.settings import Settings
-from core.system import log
+from core.jobs.queue import Queue, job_of, slot
+from core.settings import MEGABYTE, Settings
+from core.system import capacity, log
 
 logger = logging.getLogger(__name__)
 
 Drain = Callable[[Queue, Settings], None]
 LOCK_SECONDS = 1.0
+BESIDE_BYTES = 2_000 * MEGABYTE
+"""Free memory with which a job starts beside the rest of the last one."""
 
 
 def drain(queue: Queue, settings: Settings) -> None:
     """Run the jobs of a queue on this machine, one at a time, the oldest first.
 
-    An export that is stopped for a training keeps its ticket, and runs again afterwards.
+    An export that is stopped for a training keeps its ticket, and runs again afterwards. A training
+    leaves the queue with its report: the next job runs beside what is left of it, if there is
+    memory for both, and the one after that waits.
     """
-    while tickets := queue.tickets():
-        if workers.must_wait(queue.kind, settings):
-            time.sleep(SLOT_SECONDS)
+    last: threading.Thread | None = None
+    while (tickets := queue.tickets()) or (last and last.is_alive()):
+        if not tickets or _crowded(last) or workers.must_wait(queue.kind, settings):
+            time.sleep(workers.POLL_SECONDS)
             continue
+        job = threading.Thread(target=_run_ticket, args=(tickets[0], settings))
         with slot(settings):
-            _run_ticket(tickets[0], settings)
+            job.start()
+            while job.is_alive() and tickets[0].exists():
+                job.join(workers.POLL_SECONDS)
+        if last:
+            last.join()
+        last = job
 
 
 def dispatch(kind: Kind, settings: Settings, drain: Drain = drain) -> None:
@@ -93,6 +105,11 @@ def _run_ticket(ticket: Path, settings: Settings) -> None:
         if not _waits(folder):
             ticket.unlink(missing_ok=True)
             log_end(folder)
+
+
+def _crowded(last: threading.Thread | None) -> bool:
+    """Whether memory is short as long as what is left of the last job runs."""
+    return bool(last and last.is_alive() and capacity.free_memory() < BESIDE_BYTES)
 
 
 def _waits(folder: JobFolder) -> bool:

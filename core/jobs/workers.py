@@ -26,6 +26,8 @@ KILL_SECONDS = 60.0
 """How long the system may take to end a killed process."""
 NICENESS = 10
 """Niceness of worker processes: the web process, where people wait, goes first."""
+LOWEST = 19
+"""Niceness of a worker that gave way to the next job."""
 ENVIRONMENT = {
     "PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV",
     "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "USERPROFILE",
@@ -69,6 +71,23 @@ def must_wait(kind: Kind, settings: Settings) -> bool:
     return kind == "export" and bool(Queue("train", settings).tickets())
 
 
+def give_way(folder: JobFolder, settings: Settings) -> None:
+    """Leave the queue before the job has ended: the next one starts, and this process stands back.
+
+    A job outside the queue goes on as it is. So does one on a cluster, which has its own queue.
+    """
+    ticket = Queue(folder.recorded().kind, settings).ticket_of(folder) if folder.exists else None
+    if ticket is None or settings.runner != "local":
+        return
+    if sys.platform == "linux":  # niceness is a thread's there; new threads and processes inherit
+        for thread in psutil.Process().threads():
+            with suppress(OSError):  # it has just ended
+                os.setpriority(os.PRIO_PROCESS, thread.id, LOWEST)
+    elif os.name == "posix":
+        os.nice(LOWEST)
+    ticket.unlink(missing_ok=True)
+
+
 def run(folder: JobFolder, settings: Settings) -> None:
     """Start a worker on a job and wait until it has ended."""
     # Per attempt: a second one on another machine must not remove the files of the first.
@@ -85,7 +104,7 @@ def run(folder: JobFolder, settings: Settings) -> None:
         )
     if os.name == "posix":
         with suppress(psutil.Error):
-            worker.nice(min(19, worker.nice() + NICENESS))
+            worker.nice(min(LOWEST, worker.nice() + NICENESS))
     _watch(folder, worker, settings, settings.job_minutes * 60, scratch)
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from core.backbones import Backbone, serving
-from core.model.litert_file import LitertFile
 from core.settings import Settings
 
 
@@ -25,6 +24,8 @@ def serving_model(backbone: Backbone, depths: tuple[str, ...], settings: Setting
     folder = serving.kept_in(backbone, settings)
     deeper = folder / f"{(serving.sha256(path) or '')[:12]}-{'-'.join(depths)}.tflite"
     if not deeper.is_file():
+        from core.model.litert_file import LitertFile
+
         folder.mkdir(parents=True, exist_ok=True)
         file = LitertFile(path)
         file.add_depths(depths)

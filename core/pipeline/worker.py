@@ -45,7 +45,7 @@ class Stopped(BaseException):
 
 def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[str, Any]) -> None:
     """Take in an uploaded archive or folder."""
-    from core import intake, labelling
+    from core import intake
     from core.checks import Finding
     from core.images import Scale
 
@@ -54,6 +54,8 @@ def intake(folder: JobFolder, settings: Settings, emit: Emit, arguments: dict[st
     kept = False
     try:
         if arguments.get("unsorted"):
+            from core import labelling
+
             labelling.take_in(source, name, folder.path, settings, Counter(emit))
         else:
             one_class, scale = arguments.get("one_class", False), arguments.get("scale")

@@ -15,11 +15,7 @@ FeatureName = Literal["last", "depths", "best"]
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 _PRESET_VALUES: dict[str, dict[str, object]] = {
     "quick": {"features": "best"},
-    "balanced": {
-        "features": "best",
-        "augmentation": {"views": 2},
-        "unfreeze": {"stages": 2, "least_errors": 3},
-    },
+    "balanced": {"features": "best"},
     "best": {
         "features": "best",
         "augmentation": {"views": 4},
@@ -27,7 +23,7 @@ _PRESET_VALUES: dict[str, dict[str, object]] = {
         "fine_tune_phase": {"learning_rate": 6e-4, "epochs": 8, "patience": 100},
     },
 }
-"""Where a preset differs from the defaults; `best` has other backbones as alternatives, too."""
+"""Where a preset differs from the defaults; all but `quick` have alternatives, too."""
 FORMER = {"thorough": "best"}
 """Presets that were replaced, and by which."""
 
@@ -199,8 +195,8 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
     """The settings of a preset.
 
     Args:
-        name: `quick` trains the head only; `balanced` then trains the last two stages; `best`
-            chooses among the backbones that need no download, renders more views and trains longer.
+        name: `quick` trains the head only; `balanced` first chooses among this backbone and those
+            that need no download; `best` then trains the last two stages, too.
 
     Raises:
         BadConfig: no preset or no backbone of that name.
@@ -209,7 +205,7 @@ def preset(name: str, *, backbone: str = backbones.DEFAULT, seed: int = 0) -> Tr
     if name not in _PRESET_VALUES:
         raise BadConfig(f"Expected one of the presets {', '.join(PRESETS)}, found {name!r}.")
     values = {"preset": name, "backbone": backbone, "seed": seed, **_PRESET_VALUES[name]}
-    if name == "best":
+    if name != "quick":
         offline = (row.name for row in backbones.BACKBONES.values() if row.offline)
         values["alternatives"] = tuple(other for other in offline if other != backbone)
     return parse(values)

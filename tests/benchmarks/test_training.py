@@ -65,7 +65,7 @@ def test_ratios_are_medians_over_seeds_and_accuracies_are_means():
 def test_with_random_weights_only_times_have_bounds():
     figures = training.figures([TRIAL], random=True)
     assert figures["quick_ratio"].at_least == 5
-    assert figures["balanced_ratio"].at_least == 4
+    assert figures["balanced_ratio"].at_least is None
     assert not any("accuracy" in name or name == "sooner" for name in figures)
 
 

@@ -41,12 +41,13 @@ class Trained:
 def asked_for(preset: str, **values: object) -> TrainingConfig:
     """A preset for the tiny backbone, whose random weights need a higher learning rate.
 
-    It fine-tunes although a few shapes leave few errors to mend, its head takes the last features
-    alone, and it has no alternatives.
+    It fine-tunes on two views although a few shapes leave few errors to mend, its head takes the
+    last features alone, and it has no alternatives.
     """
     options = config.preset(preset, backbone="tiny").model_dump(mode="json")
     options["fine_tune_phase"] |= {"learning_rate": 3e-3, "epochs": 8}
     options["unfreeze"] |= {"least_errors": 0}
+    options["augmentation"]["views"] = min(2, options["augmentation"]["views"])
     options["features"] = "last"
     several_steps = {"batch_size": 8, "alternatives": ()}
     return config.parse(options | several_steps | values)

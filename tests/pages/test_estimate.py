@@ -12,7 +12,6 @@ from core.settings import MEGABYTE, Settings
 from core.system import capacity, threads
 from core.training import config
 from tests.pages.visitor import Visitor
-from ui.train import estimate
 
 START = "Start training"
 LITE = backbones.get(backbones.DEFAULT)
@@ -38,9 +37,12 @@ def test_each_preset_says_how_long_it_takes_and_what_it_does(
     visitor.open("train", upload=upload.id)
     captions = visitor.at.radio[0].proto.captions
     assert len(times(visitor)) == len(config.PRESETS)
-    for caption, description in zip(captions, estimate.DESCRIPTIONS.values(), strict=True):
-        assert caption.startswith("**≈ ")
-        assert caption.endswith(description)
+    assert all(caption.startswith("**≈ ") for caption in captions)
+    assert [caption.partition(" · ")[2] for caption in captions] == [
+        "Trains only the final layer.",
+        "Also tries EfficientNet-Lite2.",
+        "Also fine-tunes the top of the network.",
+    ]
 
 
 def test_time_memory_and_disk_follow_the_chosen_settings(visitor: Visitor, upload: Upload) -> None:
@@ -81,7 +83,7 @@ def test_too_little_memory_is_refused_before_the_start(
     monkeypatch.setattr(capacity, "free_memory", lambda: 500 * MEGABYTE)
     visitor.open("train", upload=upload.id)
     assert may_start(visitor), "Quick fits"
-    visitor.choose("Balanced", "balanced")
+    visitor.choose("Best", "best")
     assert "of free memory, found 500 MB" in visitor.reads()
     assert not may_start(visitor)
 
@@ -89,11 +91,11 @@ def test_too_little_memory_is_refused_before_the_start(
 def test_a_smaller_batch_is_announced_before_the_start(
     visitor: Visitor, upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dataset, balanced = upload.intake().dataset, config.preset("balanced")
-    needed = resources.memory(dataset, balanced, threads.cores())
+    dataset, best = upload.intake().dataset, config.preset("best")
+    needed = resources.memory(dataset, best, threads.cores())
     monkeypatch.setattr(capacity, "free_memory", lambda: needed)
     visitor.open("train", upload=upload.id)
-    visitor.choose("Balanced", "balanced")
+    visitor.choose("Best", "best")
     assert re.search(r"The batch will be \d+ instead of 32", visitor.reads())
     assert may_start(visitor)
 

@@ -40,7 +40,7 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     visitor.press("Use the sample")
     found = visitor.at.query_params["upload"]
     visitor.until(lambda: _steps(visitor) == [*STEPS])
-    assert "Handwritten digits · 10 classes · 600 pictures" in visitor.reads()
+    assert "Handwritten digits · 10 classes · 400 pictures" in visitor.reads()
     assert len(visitor.at.image) >= 10, "a strip of pictures for each class"
 
     visitor.choose("Quick", "quick").press("Start training")
@@ -52,7 +52,7 @@ def test_the_sample_is_uploaded_and_trained_with_one_press_each(
     assert run.config() == config.preset("quick").model_copy(
         update={"augmentation": config.Augmentation(flip=False)}  # digits are not mirrored
     )
-    assert "10 classes · 600 pictures" in visitor.reads()
+    assert "10 classes · 400 pictures" in visitor.reads()
     assert "Cancel" in visitor.buttons()
     visitor.press("Cancel")
     visitor.until(lambda: "Cancelled" in visitor.reads())
@@ -72,7 +72,7 @@ def test_a_preset_is_used_unchanged(
 def test_advanced_settings_are_used(
     visitor: Visitor, upload: Upload, begun: Callable[[Visitor], Run]
 ) -> None:
-    visitor.open("train", upload=upload.id).choose("Balanced", "balanced")
+    visitor.open("train", upload=upload.id).choose("Best", "best")
     visitor.fill("Batch size", 8).fill("Seed", 7).fill("Share for the test", 0.25)
     visitor.fill("Views of each picture", 3)
     visitor.fill("Rotation (degrees)", 30.0).fill("Hidden layers", "64, 16")
@@ -83,9 +83,9 @@ def test_advanced_settings_are_used(
     assert asked.augmentation.rotation == 30
     assert asked.head.hidden == (64, 16)
     assert asked.unfreeze.stages == 1
-    balanced = config.preset("balanced")
-    assert asked.fine_tune_phase == balanced.fine_tune_phase, "the rest is the preset's"
-    assert asked.head_phase == balanced.head_phase
+    best = config.preset("best")
+    assert asked.fine_tune_phase == best.fine_tune_phase, "the rest is the preset's"
+    assert asked.head_phase == best.head_phase
 
 
 def test_settings_that_do_not_fit_together_say_so_and_cannot_be_started(

@@ -1,6 +1,5 @@
 """The forecast on the Train page: how long a training takes, and how much memory and disk."""
 
-import contextlib
 from dataclasses import dataclass
 
 import streamlit as st
@@ -19,11 +18,6 @@ from ui import state, text
 
 BUDGET = "budget"
 """Key of the widget for the minutes that the preset Best may take."""
-DESCRIPTIONS = {
-    "quick": "Trains only the final layer.",
-    "balanced": "Then fine-tunes the top of the network.",
-    "best": "Also tries a larger network, and fine-tunes longer.",
-}
 
 
 @dataclass(frozen=True)
@@ -40,20 +34,19 @@ class Forecast:
         if self.start is not None:
             backbone = self.start.model().backbone
         captions = []
-        for preset, caption in DESCRIPTIONS.items():
-            with contextlib.suppress(TuskerError):  # the backbone has fewer stages
-                config = training_config.preset(preset, backbone=backbone)
-                if preset == "best":
-                    config = self.within(config, st.session_state.get(BUDGET, budget.MINUTES))
-                seconds = estimate.estimate(self.dataset, config, self.settings).scored
-                caption = f"**≈ {text.duration(seconds)}** · {caption}"
-            captions.append(caption)
+        for preset in training_config.PRESETS:
+            config = training_config.preset(preset, backbone=backbone)
+            if self.start is not None:
+                config = config.model_copy(update={"alternatives": ()})
+            description = _describe(config)
+            if preset == "best":
+                config = self.within(config, st.session_state.get(BUDGET, budget.MINUTES))
+            seconds = estimate.seconds(self.dataset, config, self.settings)
+            captions.append(f"**≈ {text.duration(seconds)}** · {description}")
         return captions
 
     def within(self, config: TrainingConfig, minutes: float) -> TrainingConfig:
         """The settings without what does not fit into a time budget."""
-        if self.start is not None:
-            config = config.model_copy(update={"alternatives": ()})
         return budget.within(config, self.dataset, self.settings, minutes)
 
     def show(self, config: TrainingConfig) -> bool:
@@ -90,3 +83,12 @@ class Forecast:
         if all(unit_costs.read(row, self.settings).recorded for row in used):
             return "The time is based on earlier trainings on this machine."
         return "The time is a rough guess until this machine has trained with this backbone."
+
+
+def _describe(config: TrainingConfig) -> str:
+    """What a preset does, beyond the one before it."""
+    if config.fine_tunes:
+        return "Also fine-tunes the top of the network."
+    if not config.alternatives:
+        return "Trains only the final layer."
+    return f"Also tries {text.listed([backbones.get(name).title for name in config.alternatives])}."

@@ -218,6 +218,7 @@ def test_clutter_and_nested_archives_are_skipped(tmp_path):
         "__MACOSX/a/._1.jpg",
         "a/.DS_Store",
         "a/Thumbs.db",
+        "$RECYCLE.BIN/S-1/$R1.jpg",
         "a/desktop.ini",
         ".git/config",
         "a/.hidden/1.jpg",

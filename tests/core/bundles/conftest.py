@@ -11,7 +11,7 @@ from tests.core.trainings import Trained
 
 @pytest.fixture
 def packed(trained: Callable[..., Trained]) -> Callable[[str], tuple[Trained, io.BytesIO]]:
-    """`packed("balanced")`: a run of that preset and its bundle."""
+    """`packed("best")`: a run of that preset and its bundle."""
 
     def pack(preset: str = "quick") -> tuple[Trained, io.BytesIO]:
         done = trained(preset)

@@ -363,6 +363,12 @@ def test_fewer_than_two_classes_block(tmp_path):
     assert (found[0].code, found[0].severity) == ("two_classes", Severity.BLOCKS)
 
 
+def test_the_copy_of_a_class_folder_can_be_merged_with_it(tmp_path):
+    copies = {n.replace("ant/", "ant - Copy/"): c for n, c in healthy(4).items() if "ant/" in n}
+    _, found = taken(healthy(4) | copies, tmp_path)
+    assert found["similar_names"].remedy.classes == ("ant", "ant - Copy")
+
+
 def test_classes_of_nearly_one_name_can_be_merged_and_parted_again(tmp_path):
     files = healthy() | {f"Ant /{i}.jpg": encoded(photograph(9_000 + i)) for i in range(20)}
     grouped, found = taken(files, tmp_path)

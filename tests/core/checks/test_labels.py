@@ -1,6 +1,6 @@
 import numpy as np
 
-from core.checks.labels import CONFIDENT, STRENGTH, find_label_issues
+from core.checks.labels import MARGIN, STRENGTH, find_label_issues
 from core.training.cross_validation import out_of_fold
 
 
@@ -33,7 +33,7 @@ def test_planted_wrong_labels_are_found_with_the_class_they_look_like():
     for one in found:
         place = int(one.name.removesuffix(".jpg"))
         assert (one.label, one.suggested) == (given[place], true[place])
-        assert one.probability >= CONFIDENT
+        assert one.probability >= MARGIN
 
 
 def test_wrong_labels_of_whole_bursts_do_not_hide_behind_each_other():

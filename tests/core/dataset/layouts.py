@@ -4,12 +4,15 @@ Each case: where the layout is from, pictures with how many of each, other files
 pictures by class and split; the rest is left out.
 """
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 from core.archive.unpacking import Extraction, Member
 from core.dataset import interpretation
+from core.dataset.findings import Finding
+from core.dataset.layout import Layout
 from core.errors import BadInput
 
 Counts = dict[tuple[str, str | None], int]
@@ -127,6 +130,148 @@ CASES = {
         {("Class 1", None): 3, ("Class 2", None): 3},
         {"manifest.json": '{"type": "image", "appdata": {}}'},
     ),
+    "tasks of Label Studio": Case(
+        "Label Studio, JSON export",
+        ["images/3f2a-a{n}.jpg", "images/3f2a-b{n}.jpg"],
+        _split("Cat Dog", None),
+        {
+            "project.json": json.dumps(
+                [
+                    {
+                        "id": n,
+                        "annotations": [
+                            {"result": [{"type": "choices", "value": {"choices": [label]}}]}
+                        ],
+                        "data": {"image": f"/data/upload/1/3f2a-{file}{n}.jpg"},
+                    }
+                    for n in range(3)
+                    for file, label in (("a", "Cat"), ("b", "Dog"))
+                ]
+            )
+        },
+    ),
+    "metadata.jsonl per split": Case(
+        "Hugging Face, ImageFolder",
+        ["train/{n}.jpg", "test/{n}.jpg"],
+        {("a", "train"): 2, ("b", "train"): 1, ("a", "test"): 2, ("b", "test"): 1},
+        {
+            f"{part}/metadata.jsonl": "\n".join(
+                json.dumps({"file_name": f"{n}.jpg", "label": "aba"[n]}) for n in range(3)
+            )
+            for part in ("train", "test")
+        },
+    ),
+    "list without titles": Case(
+        "Google Cloud AutoML, import file",
+        ["p{n}.jpg", "q{n}.jpg"],
+        {(name, part): n for name in "ab" for part, n in (("train", 2), ("test", 1))},
+        {
+            "import.csv": "\n".join(
+                f"{'TRAIN' if n < 2 else 'TEST'},gs://bucket/{file}{n}.jpg,{label}"
+                for n in range(3)
+                for file, label in (("p", "a"), ("q", "b"))
+            )
+        },
+    ),
+    "manifest": Case(
+        "Amazon SageMaker Ground Truth, output.manifest",
+        ["p{n}.jpg", "q{n}.jpg"],
+        _split("a b", None),
+        {
+            "output.manifest": "\n".join(
+                json.dumps(
+                    {
+                        "source-ref": f"s3://bucket/{file}{n}.jpg",
+                        "kind": number,
+                        "kind-metadata": {"class-name": "ab"[number], "confidence": 0.9 + n / 100},
+                    }
+                )
+                for n in range(3)
+                for number, file in enumerate("pq")
+            )
+        },
+    ),
+    "attributes of files": Case(
+        "VGG Image Annotator, CSV",
+        ["p{n}.jpg", "q{n}.jpg"],
+        _split("a b", None),
+        {
+            "via.csv": "filename,file_size,file_attributes,region_count\n"
+            + "\n".join(
+                f'{file}{n}.jpg,{n},"{{""class"":""{label}""}}",0'
+                for n in range(3)
+                for file, label in (("p", "a"), ("q", "b"))
+            )
+        },
+    ),
+    "class folders beside a labelled test": Case(
+        "Kaggle, gtsrb-german-traffic-sign",
+        ["Train/0/a_{n}.png", "Train/1/b_{n}.png", "Test/0000{n}.png", "Meta/{n}.png"],
+        _split("0 1", "train") | {("0", "test"): 2, ("1", "test"): 1},
+        {
+            "Test.csv": "Width,ClassId,Path\n"
+            + "".join(f"9,{n % 2},Test/0000{n}.png\n" for n in range(3))
+        },
+    ),
+    "lists of the splits": Case(
+        "Food-101",
+        ["food-101/images/pho/1{n}.jpg", "food-101/images/tacos/2{n}.jpg"],
+        {(name, part): n for name in ("pho", "tacos") for part, n in (("train", 2), ("test", 1))},
+        {
+            "food-101/meta/train.txt": "pho/10\npho/11\ntacos/20\ntacos/21\n",
+            "food-101/meta/test.txt": "pho/12\ntacos/22\n",
+            "food-101/meta/classes.txt": "pho\ntacos\n",
+        },
+    ),
+    "sample submission": Case(
+        "Kaggle, cassava-leaf-disease-classification",
+        ["train_images/{n}.jpg", "train_images/1{n}.jpg", "test_images/22{n}.jpg"],
+        _split("0 4", None),
+        {
+            "train.csv": "image_id,label\n" + "".join(f"{n}.jpg,0\n1{n}.jpg,4\n" for n in range(3)),
+            "sample_submission.csv": "image_id,label\n220.jpg,4\n",
+            "label_num_to_disease_map.json": '{"0": "Blight", "4": "Healthy"}',
+        },
+    ),
+    "masks beside pictures": Case(
+        "Kaggle, covid19-radiography-database",
+        [f"{c}/{kind}/{c}-{{n}}.png" for c in ("COVID", "Normal") for kind in ("images", "masks")],
+        _split("COVID Normal", None),
+    ),
+    "patients below classes": Case(
+        "BreakHis",
+        [
+            f"breast/{label}/SOB/{kind}/SOB_{code}/40X/SOB_{code}-{{n}}.png"
+            for label, kind, code in (
+                ("benign", "adenosis", "B_A_14-22549AB"),
+                ("benign", "adenosis", "B_A_14-29960CD"),
+                ("malignant", "ductal_carcinoma", "M_DC_14-2523"),
+                ("malignant", "ductal_carcinoma", "M_DC_14-2773"),
+            )
+        ],
+        _split("benign malignant", None, each=6),
+    ),
+    "sites above splits": Case(
+        "Folders per hospital",
+        _under("siteA/train siteA/test siteB/train siteB/test", "cat", "dog"),
+        _split("cat dog", "train", "test", each=6),
+    ),
+    "folds": Case(
+        "Folders for cross-validation",
+        _under("fold1 fold2", "cat", "dog"),
+        _split("cat dog", None, each=6),
+    ),
+    "class beside the word of a split": Case(
+        "CycleGAN, horse2zebra",
+        ["trainA/{n}.jpg", "trainB/{n}.jpg", "testA/{n}.jpg", "testB/{n}.jpg"],
+        _split("A B", "train", "test"),
+    ),
+    "classes named like a split": Case(
+        "Vehicles",
+        _under("train test", "bus", "train", "steam train"),
+        _split("bus train", "train", "test")
+        | {("steam train", part): 3 for part in ("train", "test")},
+    ),
 }
 
 
@@ -134,14 +279,22 @@ def read(name: str, folder: Path) -> Counts | str:
     """How a layout is read: the pictures by class and split, or the refusal."""
     case = CASES[name]
     pictures = [picture.format(n=n) for picture in case.pictures for n in range(3)]
-    others = []
-    for number, (file, content) in enumerate(case.others.items()):
-        path = folder / str(number)
-        path.write_text(content)
-        others.append(Member(name=file, path=path))
     try:
-        files = Extraction(members=(), skipped=())
-        layout, _ = interpretation.interpret(name, pictures, others, files)
+        layout, _ = interpret(pictures, case.others, folder)
     except BadInput as refusal:
         return str(refusal)
     return dict(Counter((a.label, a.split) for a in layout.assignments if not a.reason))
+
+
+def interpret(
+    pictures: list[str], others: dict[str, str] | dict[str, bytes], folder: Path
+) -> tuple[Layout, tuple[Finding, ...]]:
+    """How pictures of these names are read beside other files, which are written to a folder."""
+    members = []
+    for number, (file, content) in enumerate(others.items()):
+        path = folder / str(number)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        members.append(Member(name=file, path=path))
+    return interpretation.interpret(
+        "flowers.zip", pictures, members, Extraction(members=(), skipped=())
+    )

@@ -1,6 +1,7 @@
 """Groups that a visitor chooses: which are detected, and how a split treats them."""
 
 import io
+import unicodedata
 import zipfile
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -302,6 +303,26 @@ def test_a_column_of_a_table_in_the_zip_is_suggested_and_groups(tmp_path):
     assert {e.group_name for e in again.dataset.examples} == {f"p{n}" for n in range(6)}
     with pytest.raises(BadInput, match=r"people\.csv:patient_id"):
         intake.group(examined, "people.csv:name")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda n, row: f" P{n}" if row % 2 else f"p{n} ",
+        lambda n, row: (str(n), f"{n}.0", f"{n:03}")[row % 3],
+        lambda n, _: "x" * 100 + str(n),
+        lambda n, row: unicodedata.normalize("NFD" if row % 2 else "NFC", f"é{n}"),
+    ],
+    ids=["capitals", "numbers", "long", "accents"],
+)
+def test_odd_spellings_neither_divide_a_group_nor_join_two(write, tmp_path):
+    names = [f"{n}_{row}.jpg" for n in range(6) for row in range(4)]
+    table = tmp_path / "people.csv"
+    cells = (f"{name},{write(int(name[0]), int(name[2]))}" for name in names)
+    table.write_text("\n".join(["file,patient", *cells, "5_9.jpg,nan"]))
+    groups = tables.column(table, "patient", [*names, "5_9.jpg"]).groups
+    assert len({(name[0], group) for name, group in groups.items()}) == 6
+    assert len(set(groups.values())) == 6 and "5_9.jpg" not in groups
 
 
 def test_a_column_of_another_table_groups_and_bad_ones_are_refused(tmp_path):

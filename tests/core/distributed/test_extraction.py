@@ -57,7 +57,7 @@ class Passed:
     def __init__(self, taken: Taken, spread: Settings, cache: Path) -> None:
         self.said: list[int] = []
         self.context = TrainingContext(
-            asked_for("balanced"),
+            asked_for("best"),
             dataset.split(taken.dataset, validation=0.2, test=0.2, seed=0),
             taken.pictures,
             backbones.get("tiny"),

@@ -16,7 +16,8 @@ from core.training import depth
 from tests.core.trainings import Taken
 
 GIGABYTE = 1024 * MEGABYTE
-QUICK, BALANCED = map(training_config.preset, ("quick", "balanced"))
+QUICK = training_config.preset("quick")
+BEST = training_config.preset("best").model_copy(update={"alternatives": ()})
 
 
 def of_pictures(count: int, classes: int = 4) -> Dataset:
@@ -47,7 +48,7 @@ def test_a_given_test_set_is_counted() -> None:
         for place, example in enumerate(plain.examples)
     )
     given = plain.model_copy(update={"examples": examples, "predefined": True})
-    counts = resources.counts(given, BALANCED)
+    counts = resources.counts(given, BEST)
     assert counts.test == 60
     split = datasets.split(given, validation=0.15, test=0.15, seed=0)
     assert abs(counts.validation - len(split.of("validation"))) <= 4
@@ -55,21 +56,21 @@ def test_a_given_test_set_is_counted() -> None:
 
 def test_disk_grows_with_views_and_with_fine_tuning() -> None:
     pictures = of_pictures(1_000)
-    quick, balanced = (resources.disk(pictures, config) for config in (QUICK, BALANCED))
-    cut = backbones.get(BALANCED.backbone).stages[depth.cut_stage(BALANCED)]
+    quick, best = (resources.disk(pictures, config) for config in (QUICK, BEST))
+    cut = backbones.get(BEST.backbone).stages[depth.cut_stage(BEST)]
     activation, embedding = math.prod(cut.shape) * 2, 1280 * 4
-    views = 700 * BALANCED.augmentation.views + 150
+    views = 700 * BEST.augmentation.views + 150
     features = views * (activation + embedding) - 1_000 * embedding
-    assert 10 * MEGABYTE < balanced - quick - features < 30 * MEGABYTE, "one more model"
+    assert 10 * MEGABYTE < best - quick - features < 30 * MEGABYTE, "one more model"
 
 
 def test_memory_grows_with_the_batch_and_hardly_with_the_pictures() -> None:
     def memory(pictures: int, batch: int) -> int:
-        config = BALANCED.model_copy(update={"batch_size": batch})
+        config = BEST.model_copy(update={"batch_size": batch})
         return resources.memory(of_pictures(pictures), config, 2)
 
     assert memory(500, 64) - memory(500, 32) == pytest.approx(
-        32 * resources.step_bytes(BALANCED), rel=0.01
+        32 * resources.step_bytes(BEST), rel=0.01
     )
     assert (memory(8_000, 32) - memory(500, 32)) / 7_500 < 65 * 1024
 
@@ -77,11 +78,11 @@ def test_memory_grows_with_the_batch_and_hardly_with_the_pictures() -> None:
 def test_the_batch_is_halved_until_it_fits(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert resources.check(PICTURES, BALANCED, settings) == BALANCED
-    needed = resources.memory(PICTURES, BALANCED, threads.cores())
+    assert resources.check(PICTURES, BEST, settings) == BEST
+    needed = resources.memory(PICTURES, BEST, threads.cores())
     free = int(needed / (1 - resources.RESERVE)) - MEGABYTE
     monkeypatch.setattr(capacity, "free_memory", lambda: free)
-    assert resources.check(PICTURES, BALANCED, settings).batch_size == 16
+    assert resources.check(PICTURES, BEST, settings).batch_size == 16
 
 
 def test_what_does_not_fit_is_refused_with_both_figures(
@@ -90,7 +91,7 @@ def test_what_does_not_fit_is_refused_with_both_figures(
     monkeypatch.setattr(capacity, "free_memory", lambda: 700 * MEGABYTE)
     assert resources.check(PICTURES, QUICK, settings) == QUICK
     with pytest.raises(NotEnoughResources, match=r"\d+ MB of free memory, found 700 MB"):
-        resources.check(PICTURES, BALANCED, settings)
+        resources.check(PICTURES, BEST, settings)
     monkeypatch.undo()
     monkeypatch.setattr(capacity, "free_disk", lambda _: 10 * MEGABYTE)
     with pytest.raises(NotEnoughResources, match=r"\d+ MB of free disk, found 10 MB"):

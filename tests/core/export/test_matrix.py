@@ -68,7 +68,7 @@ def pictures(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("backbone", ["efficientnet-lite0", *RANDOM])
-@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 @pytest.mark.parametrize("count", CLASSES.values(), ids=CLASSES.keys())
 def test_every_format_answers_as_the_report_does(home, pictures, tmp_path, backbone, preset, count):
     asked = config.preset(preset, backbone=backbone)

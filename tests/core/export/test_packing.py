@@ -28,7 +28,7 @@ def opened(done, chosen=None):
     return zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings, chosen)))
 
 
-@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_the_bundle_holds_what_was_promised(trained, preset):
     done = trained(preset)
     with opened(done) as archive:
@@ -138,7 +138,7 @@ def test_files_name_their_classes_where_the_format_has_a_place(trained):
 
 
 def test_the_files_agree_with_the_report_in_every_figure(trained):
-    for preset in ("quick", "balanced"):
+    for preset in ("quick", "best"):
         found = trained(preset).run.verification()
         assert len(found.results) == len(FORMATS)
         for result in found.results:

@@ -75,7 +75,7 @@ def choose(run, classifier, views):
 def test_a_program_prints_what_the_page_shows_wherever_the_bundle_lies(
     trained, pictures, tmp_path, form
 ):
-    done = trained("balanced")
+    done = trained("best")
     tests = done.run.dataset().of("test")
     pictures |= {f"{n}.png": (done.pictures / e.path).read_bytes() for n, e in enumerate(tests)}
     for name, content in pictures.items():
@@ -146,6 +146,7 @@ KINDS = {
     "PGM of 12 bits": lambda p: b"P5 96 96 4095 " + (16 * levels(p)).astype(">u2").tobytes(),
     "TIFF of 16 bits": lambda p: tiff((257 * levels(p)).astype(np.uint16)),
     "TIFF that declares its range": lambda p: tiff((16 * levels(p)).astype(np.uint16), t341=4080.0),
+    "TIFF of which 0 is white": lambda p: tiff((65535 - 257 * levels(p)).astype(np.uint16), t262=0),
     "TIFF of integers": lambda p: tiff((257 * levels(p)).astype(np.int32)),
     "TIFF of any integers": lambda p: tiff((9000 * levels(p) - 80).astype(np.int32)),
     "TIFF from 0 to 1": lambda p: tiff(levels(p) / 255),

@@ -318,6 +318,11 @@ def test_a_jpeg_of_up_to_four_times_the_pixel_limit_is_read_at_half_its_size():
         decode(saved(picture, "PNG"), limits=Settings(picture_pixels=200_000))
 
 
+FIVE_BANDS = saved(scene(), "TIFF").replace(
+    b"\x15\1\3\0\1\0\0\0\3", b"\x15\1\3\0\1\0\0\0\5"
+)  # SamplesPerPixel
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [
@@ -330,12 +335,27 @@ def test_a_jpeg_of_up_to_four_times_the_pixel_limit_is_read_at_half_its_size():
         (saved(scene(), "ICO"), "icon"),
         (b"8BPS\0\1" + bytes(60), "Photoshop"),
         (b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"<!-- Generator: Illustrator -->\n<svg/>", "SVG"),
+        (b"\n<!doctype html><html><body>404</body></html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "git lfs pull"),
+        (b"bplist00" + bytes(60), "from iCloud"),
+        (bytes(128) + b"DICM" + bytes(60), "DICOM"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(60), "video"),
+        (b"PK\3\4" + bytes(60), "an archive"),
+        (FIVE_BANDS, "a TIFF file"),
     ],
-    ids=["DNG", "RAF", "CR3", "JPEG 2000", "JPEG XL", "PDF", "ICO", "PSD", "SVG"],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_files_of_other_formats_are_refused_by_name(content, name):
     with pytest.raises(BadImage, match=name):
         decode(content)
+
+
+def test_16_bits_of_which_0_is_white_are_turned_round():
+    grey = np.asarray(scene().convert("L"))
+    stored = Image.fromarray(65_535 - grey.astype(np.uint16) * 257)
+    content = saved(stored, "TIFF", tiffinfo={262: 0})
+    assert close(decode(content), np.repeat(grey[..., None], 3, 2), 1)
 
 
 def test_a_colour_map_in_8_bits_is_taken_for_what_it_is():

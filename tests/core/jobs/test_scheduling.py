@@ -16,7 +16,7 @@ from core.jobs import JobFolder, State, cancel, dispatcher, enqueue, position, s
 from core.jobs.events import Epoch, Step
 from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue, slot
-from core.jobs.workers import ROOT, worker_environment
+from core.jobs.workers import LOWEST, ROOT, worker_environment
 from core.settings import Settings
 from tests.core.jobs import at_work
 
@@ -50,19 +50,33 @@ def test_a_job_is_queued_then_runs_then_is_finished(job_settings: Settings, a_zi
     assert (8, 8) in [(step.done, step.total) for step in steps]
 
 
-def test_a_training_ends_with_a_complete_run(
+def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_complete_run(
     job_settings: Settings, tiny: Backbone, tmp_path: Path
 ) -> None:
-    run = at_work.training(job_settings, tmp_path / "pictures", preset="quick", backbone="tiny")
+    options = {"preset": "quick", "backbone": tiny.name}
+    first, run = (
+        at_work.training(job_settings, tmp_path / "pictures", **options) for _ in range(2)
+    )
+    queue = Queue("train", job_settings)
+    at_work.until(lambda: queue.ticket_of(first.job) is None)
+    rest = at_work.processes(job_settings, "worker")[0]
+    rest.suspend()
+    assert first.complete
+    assert sys.platform != "linux" or rest.nice() == LOWEST
     status = at_work.ended(run.job, job_settings, within=240)
     assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
+    assert scheduling.status(first.job, job_settings).state is State.RUNNING
+    cancel(first.job, job_settings)
+    assert at_work.ended(first.job, job_settings).state is State.CANCELLED
+    assert first.report().pictures == 6
+
     assert run.report().pictures == 6
     assert "model/classifier.tflite" in run.manifest().files
     assert any(isinstance(event, Epoch) for event in run.events())
     assert at_work.hidden(run.path) == []
     at_work.until(lambda: not at_work.processes(job_settings))
     assert list((job_settings.home / "scratch").iterdir()) == []
-    assert Queue("train", job_settings).tickets() == []
+    assert queue.tickets() == []
 
 
 def test_kinds_run_at_the_same_time_unless_there_is_only_one_slot(

@@ -65,7 +65,7 @@ def test_the_parts_of_a_backbone_predict_as_it_does(
     assert tuple(_labels(parts)) == model.labels
 
 
-@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_the_parts_of_a_trained_model_include_its_ood_detector(
     preset: str, trained: Callable[[str], Trained], settings: Settings, tmp_path: Path
 ) -> None:

@@ -82,7 +82,7 @@ def check_kept(made):
     return np.array(said), np.array([example.label for example in examples])
 
 
-@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_a_run_keeps_the_maps_that_its_pictures_have(trained, preset):
     check_kept(trained(preset))
 

@@ -61,7 +61,7 @@ def tuned_again(trained_again, monkeypatch):
     def stop(*_):
         raise Cancelled("Seen enough.")
 
-    def again(preset="balanced", **values):
+    def again(preset="best", **values):
         with monkeypatch.context() as patch:
             patch.setattr(serving_model, "write", stop)
             done = trained_again(preset, **values)
@@ -117,7 +117,7 @@ def test_presets_share_what_they_can(trained_again, tuned_again, passed):
 
 
 def test_the_cache_changes_no_report(trained_again, tuned_again, trainings):
-    for preset, far in (("quick", 0), ("balanced", 1e-5)):  # TensorFlow adds up as threads go
+    for preset, far in (("quick", 0), ("best", 1e-5)):  # TensorFlow adds up as threads go
         (trained_again if preset == "quick" else tuned_again)(preset, seed=1)
         cached = trained_again(preset).run
         fresh = trainings(preset).run
@@ -126,7 +126,7 @@ def test_the_cache_changes_no_report(trained_again, tuned_again, trainings):
             assert cached.report() == fresh.report()
 
 
-@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_on_a_gpu_training_views_go_through_tensorflow_and_scored_ones_through_litert(
     trained_again, tuned_again, passed, monkeypatch, preset
 ):
@@ -149,7 +149,7 @@ def test_what_a_view_and_a_step_took_is_recorded(
     guess = unit_costs.built_in(tiny)
     assert first.recorded and first.view != guess.view
     assert first.step == guess.step
-    train(some_shapes, asked_for("balanced"), tmp_path / "balanced", settings)
+    train(some_shapes, asked_for("best"), tmp_path / "best", settings)
     second = unit_costs.read(tiny, settings)
     assert second.view == first.view, "TensorFlow was starting meanwhile"
     assert second.step != guess.step

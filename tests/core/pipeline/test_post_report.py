@@ -14,7 +14,7 @@ from core.training.cache import FeatureCache
 from core.training.context import TrainingContext
 from tests.core.trainings import asked_for, train
 
-BOTH = pytest.mark.parametrize("preset", ["quick", "balanced"])
+BOTH = pytest.mark.parametrize("preset", ["quick", "best"])
 NOTHING = np.empty((0, 0), np.float32)
 
 
@@ -38,7 +38,7 @@ def context_of(done, said=None):
 def test_ood_scores_of_test_pictures_are_those_of_the_classifier(trained, preset):
     done = trained(preset)
     assert (done.run.model_folder / "novelty.safetensors").is_file()
-    assert storage.load(done.run.model_folder)[0].fine_tuned == (preset == "balanced")
+    assert storage.load(done.run.model_folder)[0].fine_tuned == (preset == "best")
     classifier = done.run.classifier(done.settings)
     examples = done.run.dataset().of("test")
     for example, score in zip(examples, done.run.ood_scores().scores, strict=True):
@@ -93,7 +93,7 @@ def test_a_fine_tuned_run_is_compared_with_some_pictures_of_each_class_as_it_see
     monkeypatch.setattr(ood, "FEW", 1)
     seen, fit = [], ood.fit
     monkeypatch.setattr(ood, "fit", lambda *rows: seen.append(rows) or fit(*rows))
-    done = train(some_shapes, asked_for("balanced"), tmp_path / "run", settings)
+    done = train(some_shapes, asked_for("best"), tmp_path / "run", settings)
     ((embeddings, labels, _groups),) = seen
     assert np.bincount(labels).tolist() == [5, 5, 5]
     classifier, examples = done.run.classifier(settings), done.run.dataset().examples

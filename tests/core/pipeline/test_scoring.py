@@ -19,7 +19,7 @@ from tests.core.trainings import asked_for, train
 EVERY = ("train", "validation", "test")
 
 
-@pytest.mark.parametrize("preset", ["quick", "balanced"])
+@pytest.mark.parametrize("preset", ["quick", "best"])
 def test_the_report_holds_what_the_classifier_answers_on_the_pictures(trained, preset):
     done = trained(preset)
     classifier = done.run.classifier(done.settings)

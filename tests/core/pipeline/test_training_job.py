@@ -26,7 +26,7 @@ from tests import shapes
 from tests.core.trainings import Taken, asked_for, take_in, train
 
 ROOT = Path(__file__).parents[3]
-BOTH = pytest.mark.parametrize("preset", ["quick", "balanced"])
+BOTH = pytest.mark.parametrize("preset", ["quick", "best"])
 QUICK = asked_for("quick")
 
 
@@ -57,7 +57,7 @@ def test_a_run_is_complete_with_every_file(trained, preset):
     inside = {"classifier.tflite", "labels.txt", "train.py", "split.json"}
     inside |= {"model.json", "weights.safetensors", "novelty.safetensors", "looks.json"}
     inside.add("learned.json")
-    if preset == "balanced":  # its backbone is its own, and so is what serves it
+    if preset == "best":  # its backbone is its own, and so is what serves it
         inside.add("serving.tflite")
     assert files(run) == pictures | {f"model/{name}" for name in inside} | {
         "config.json",
@@ -117,14 +117,12 @@ def test_what_was_learned_is_better_than_chance(trained, preset):
     assert trained(preset).run.report().accuracy.value > 0.6
 
 
-def test_quick_keeps_the_backbone_and_balanced_trains_its_top(trained):
-    quick, balanced = (
-        storage.load(trained(name).run.model_folder) for name in ("quick", "balanced")
-    )
+def test_quick_keeps_the_backbone_and_best_trains_its_top(trained):
+    quick, fine_tuned = (storage.load(trained(name).run.model_folder) for name in ("quick", "best"))
     assert not quick[0].fine_tuned
     assert set(quick[1]) == {"head.0.kernel", "head.0.bias"}
-    assert balanced[0].cut == "stem"
-    assert {name.split(".")[0] for name in balanced[1]} == {"head", "trunk"}
+    assert fine_tuned[0].cut == "stem"
+    assert {name.split(".")[0] for name in fine_tuned[1]} == {"head", "trunk"}
 
 
 @BOTH
@@ -140,7 +138,7 @@ def test_the_split_is_written_down(trained):
 
 
 def test_it_says_what_it_does_in_order(trained):
-    done = trained("balanced")
+    done = trained("best")
     steps = list(dict.fromkeys(event.what for event in done.said if isinstance(event, Step)))
     assert steps[:3] == [
         "Extracting features of training pictures",
@@ -337,7 +335,7 @@ def test_features_are_kept_where_the_mode_has_them(tiny, settings, some_shapes, 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no list of mapped files here")
 def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, some_shapes, tmp_path):
-    run = runs.create(asked_for("balanced"), some_shapes.dataset, tmp_path / "run")
+    run = runs.create(asked_for("best"), some_shapes.dataset, tmp_path / "run")
     mapped = {}
 
     def watch(event):
@@ -383,7 +381,7 @@ def test_fine_tuning_that_does_no_good_leaves_the_head_alone(
     trained, tiny, settings, some_shapes, tmp_path
 ):
     phase = {"optimizer": "sgd", "learning_rate": 1, "epochs": 2}
-    asked = asked_for("balanced", fine_tune_phase=phase)
+    asked = asked_for("best", fine_tune_phase=phase)
     done = train(some_shapes, asked, tmp_path / "run", settings)
     assert any("the head alone was kept" in sentence for sentence in notes(done))
     saved, _ = storage.load(done.run.model_folder)
@@ -396,7 +394,7 @@ def test_fine_tuning_that_does_no_good_leaves_the_head_alone(
 def test_fine_tuning_that_could_show_no_gain_is_left_out(
     trained, tiny, settings, some_shapes, tmp_path
 ):
-    asked = asked_for("balanced", unfreeze={"stages": 2, "least_errors": 100})
+    asked = asked_for("best", unfreeze={"stages": 2, "least_errors": 100})
     done = train(some_shapes, asked, tmp_path / "run", settings)
     assert any(sentence.startswith("Fine-tuning was left out") for sentence in notes(done))
     assert {event.phase for event in done.said if isinstance(event, Kept)} == {"head"}
@@ -432,7 +430,7 @@ def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, t
 def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
     tiny, settings, some_shapes, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(checks.labels, "CONFIDENT", 0.0)
+    monkeypatch.setattr(checks.labels, "MARGIN", 0.01)
     wrong = {some_shapes.dataset.examples[place].name for place in (1, 15, 30)}
     examples = tuple(
         example.model_copy(update={"label": (example.label + 1) % 3})

@@ -59,7 +59,7 @@ def test_a_damaged_run_is_refused(trained):
 
 
 def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):
-    done = trained("balanced")
+    done = trained("best")
     source = tmp_path / "others.zip"
     with zipfile.ZipFile(source, "w") as archive:
         # Not in the order of the model's classes, and one of them is missing.
@@ -80,7 +80,7 @@ def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):
 
 
 def test_pictures_of_one_class_are_enough_and_what_is_undefined_is_said(trained, tmp_path):
-    done = trained("balanced")
+    done = trained("best")
     source = tmp_path / "one.zip"
     with zipfile.ZipFile(source, "w") as archive:
         for number in range(4):

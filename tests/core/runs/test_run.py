@@ -25,7 +25,7 @@ def flip(path):
 
 @pytest.mark.parametrize("name", [*MODEL, SERVING])
 def test_a_changed_or_missing_file_of_the_model_is_damage(trained, name):
-    done = trained("balanced")
+    done = trained("best")
     path = done.run.path / name
     done.run.classifier(done.settings)
     for damage in (flip, Path.unlink):
@@ -35,7 +35,7 @@ def test_a_changed_or_missing_file_of_the_model_is_damage(trained, name):
 
 
 def test_exports_are_not_needed_to_predict(trained):
-    done = trained("balanced")
+    done = trained("best")
     flip(done.run.model_folder / "classifier.tflite")
     assert done.run.classifier(done.settings).labels == done.run.dataset().classes
 
@@ -107,7 +107,7 @@ def test_pictures_are_known_while_they_exist(settings, some_shapes, tmp_path):
 
 
 def test_epochs_and_what_was_kept_are_found_among_the_events(trained):
-    done = trained("balanced")
+    done = trained("best")
     for event in done.said:
         done.run.job.events.append(event)
     phases = [epoch.phase for epoch in done.run.epochs()]

@@ -283,7 +283,7 @@ def test_whatever_decides_the_course_makes_it_another_training(
     def key(config: TrainingConfig | None = None, **values: Any) -> str:
         split = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0)
         split = split.model_copy(update=values)
-        config = config or asked_for("balanced")
+        config = config or asked_for("best")
         context = TrainingContext(
             config, split, tmp_path, tiny, settings, FeatureCache(tmp_path), lambda _: None
         )
@@ -292,8 +292,8 @@ def test_whatever_decides_the_course_makes_it_another_training(
     examples = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0).examples
     moved = examples[0].model_copy(update={"split": "test"}), *examples[1:]
     others = {
-        key(asked_for("balanced", seed=1)),
-        key(asked_for("balanced", batch_size=4)),
+        key(asked_for("best", seed=1)),
+        key(asked_for("best", batch_size=4)),
         key(classes=tuple(reversed(some_shapes.dataset.classes))),
         key(examples=examples[1:]),
         key(examples=moved if examples[0].split != "test" else examples[2:]),
@@ -306,7 +306,7 @@ def test_whatever_decides_the_course_makes_it_another_training(
 def test_a_run_that_was_killed_in_an_epoch_has_the_report_of_one_that_was_not(
     tiny: Backbone, settings: Settings, some_shapes: Taken, tmp_path: Path
 ) -> None:
-    config = asked_for("balanced")
+    config = asked_for("best")
     uninterrupted = train(some_shapes, config, tmp_path / ("a" * 32), settings)
     run = runs.create(config, some_shapes.dataset, tmp_path / ("b" * 32))
     features = tmp_path / "features"

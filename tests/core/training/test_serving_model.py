@@ -22,7 +22,7 @@ def context(tiny, settings, some_shapes):
     from core import dataset
 
     split = dataset.split(some_shapes.dataset, validation=0.15, test=0.15, seed=0)
-    config = asked_for("balanced")
+    config = asked_for("best")
     return TrainingContext(
         config, split, some_shapes.pictures, tiny, settings, None, lambda _: None
     )
@@ -114,9 +114,9 @@ def test_an_exchange_that_went_wrong_is_noticed_and_the_network_converted(
 def test_a_run_answers_the_same_either_way(
     trained, some_shapes, settings, conversions, tmp_path, monkeypatch
 ):
-    exchanged = trained("balanced").run
+    exchanged = trained("best").run
     monkeypatch.setattr(LitertFile, "retrain", refuse)
-    runs = [exchanged, train(some_shapes, asked_for("balanced"), tmp_path / "run", settings).run]
+    runs = [exchanged, train(some_shapes, asked_for("best"), tmp_path / "run", settings).run]
     assert len(conversions) == 1
     assert all(storage.load(run.model_folder)[0].fine_tuned for run in runs)
     one, other = (run.probabilities() for run in runs)

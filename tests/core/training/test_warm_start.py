@@ -103,7 +103,7 @@ def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
     folder, settings = start("best")
     phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
     last = {"stages": 1}
-    done = go_on(more_shapes, "balanced", folder, settings, fine_tune_phase=phase, unfreeze=last)
+    done = go_on(more_shapes, "best", folder, settings, fine_tune_phase=phase, unfreeze=last)
     made = build.export(done.run, named(["keras"]), done.pictures, settings, lambda _: None)
     assert made.of(storage.KERAS).passed
     (kept,) = [e for e in done.said if isinstance(e, Kept) and e.phase == "fine-tune"]
@@ -122,7 +122,7 @@ def test_deeper_layers_than_before_can_be_trained_too(start, more_shapes):
     folder, settings = start("quick")
     phase = {"learning_rate": 3e-3, "epochs": 30, "patience": 30}
     briefly = {"unfreeze": {"stages": 1}, "fine_tune_phase": phase | {"epochs": 4}}
-    first = go_on(more_shapes, "balanced", folder, settings, **briefly)
+    first = go_on(more_shapes, "best", folder, settings, **briefly)
     folder = first.run.model_folder
     assert storage.load(folder)[0].cut == "block 1", "nothing was trained, so this shows nothing"
     done = go_on(more_shapes, "best", folder, settings, fine_tune_phase=phase)
@@ -139,7 +139,7 @@ def test_where_nothing_better_was_found_the_network_is_that_of_the_model(
     folder, settings = start()
     nothing = Kept(phase="fine-tune", epoch=0, validation_loss=0, validation_accuracy=0)
     monkeypatch.setattr(finetune.Tuner, "fit", lambda _, head, *_more: (head, nothing))
-    done = go_on(some_shapes, "balanced", folder, settings)
+    done = go_on(some_shapes, "best", folder, settings)
     found = trunk(done.run.model_folder)
     for name, array in trunk(folder).items():
         np.testing.assert_array_equal(found[name], array)

@@ -1,0 +1,114 @@
+"""Read JSON of any structure as rows of a table, and find labels of parts of pictures."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from core.dataset import tables
+
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest")
+DEEPEST = 20
+_BOXES = re.compile(
+    r'"(bbox|points|segmentation|shape_attributes|rectanglelabels|polygonlabels|brushlabels)"'
+    r'\s*:\s*[\[{]+\s*["\-\d.]|"coordinates"\s*:\s*\{|"regions"\s*:\s*\[\s*\{'
+)
+_XML_BOXES = {"<bndbox>": "Pascal VOC", "<box ": "CVAT", "<polygon ": "CVAT"}
+_BOX_COLUMNS = {"xmin", "xmax", "ymin", "ymax", "bbox", "x_min", "x_max", "x1", "y1"}
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The rows of JSON, or of one JSON document per line; none if it is broken.
+
+    Names of files → labels, classes → lists of files, and lists of records are understood. The
+    title of a column is the path of its values, such as `annotations.result.value.choices`; of
+    lists, only those of one item count.
+    """
+    try:
+        return _table(list(_records(_parsed(text))))
+    except (ValueError, RecursionError):
+        return []
+
+
+def expanded(rows: list[list[str]]) -> list[list[str]]:
+    """The rows of a table, with a column for each value of cells that hold JSON."""
+    if not any(cell.startswith('{"') for row in rows[1:2] for cell in row):
+        return rows
+    try:
+        cells = [[json.loads(c) if c.startswith("{") else c for c in row] for row in rows[1:]]
+    except (ValueError, RecursionError):
+        return rows
+    return _table([dict(_cells(dict(zip(rows[0], row, strict=False)))) for row in cells])
+
+
+def _table(records: list[dict[str, str]]) -> list[list[str]]:
+    columns: dict[str, int] = {}
+    for record in records:
+        for title in record:
+            if len(columns) < tables.WIDEST:
+                columns.setdefault(title, len(columns))
+    body = [[record.get(title, "") for title in columns] for record in records]
+    return [list(columns), *body] if body else []
+
+
+def boxes(name: str, text: str) -> str:
+    """The format of a file that labels parts of pictures, or an empty string."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".xml":
+        return next((kind for sign, kind in _XML_BOXES.items() if sign in text), "")
+    if suffix in SUFFIXES and _BOXES.search(text):
+        kinds = {"agName": "Azure Custom Vision", '"categories"': "COCO", '"shapes"': "LabelMe"}
+        return next((kind for sign, kind in kinds.items() if sign in text), "JSON with boxes")
+    if suffix == ".txt":
+        rows = [line.split() for line in text.splitlines() if line.strip()]
+        numbers = all(len(row) >= 5 and all(map(is_number, row)) for row in rows)
+        return "YOLO" if rows and numbers else ""
+    if suffix in tables.TABLES:
+        header = {cell.strip().casefold() for row in tables.rows_of(text)[:1] for cell in row}
+        return "a table of boxes" if len(header & _BOX_COLUMNS) > 1 else ""
+    return ""
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _records(content: Any) -> Iterator[dict[str, str]]:
+    if isinstance(content, dict):
+        values = list(content.values())
+        if all(isinstance(value, list) for value in values):
+            pairs = [(k, v) for k, items in content.items() for v in items if isinstance(v, str)]
+            content = [{"file": item, "label": key} for key, item in pairs] or max(values, key=len)
+        elif all(isinstance(value, dict) for value in values):
+            content = [{"key": key} | value for key, value in content.items()]
+        elif nested := [value for value in values if isinstance(value, list | dict)]:
+            yield from _records(max(nested, key=len))
+            return
+        else:  # `{"0": "cat"}` names classes
+            files = all(PurePosixPath(key).suffix for key in content)
+            content = [{"file": k, "label": v} for k, v in content.items()] if files else []
+    for item in content if isinstance(content, list) else ():
+        yield dict(_cells(item))
+
+
+def _cells(value: Any, title: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and depth < DEEPEST:
+        for key, inner in value.items():
+            yield from _cells(inner, f"{title}.{key}".lstrip("."), depth + 1)
+    elif isinstance(value, list) and len(value) == 1 and depth < DEEPEST:
+        yield from _cells(value[0], title, depth + 1)
+    elif isinstance(value, str | int | float):
+        yield title, str(value)

@@ -1,0 +1,220 @@
+"""Labels and splits in tables and in the files of labelling tools, as people have them."""
+
+import json
+import unicodedata
+
+import pytest
+
+from core.dataset import tables
+from core.errors import BadDataset
+from tests.core.dataset import layouts
+
+FILES = [f"images/p{n}.jpg" for n in range(8)]
+LABELS = {name: "ab"[n % 2] for n, name in enumerate(FILES)}
+
+RECORDS = [{"image": f"p{n}.jpg", "class": "ab"[n % 2]} for n in range(8)]
+
+
+def rows(title: str = "label", delimiter: str = ",", **changed: str) -> str:
+    """A table of the files and their labels, of which some are changed."""
+    cells = {f"p{n}": "ab"[n % 2] for n in range(8)} | changed
+    lines = [f"{name}.jpg{delimiter}{label}" for name, label in cells.items()]
+    return "\n".join([f"file{delimiter}{title}", *lines]) + "\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def made(others, pictures=FILES):
+        found, notes = layouts.interpret(pictures, others, tmp_path)
+        used = zip(pictures, found.assignments, strict=True)
+        return {name: a.label or a.reason for name, a in used}, found, {n.code: n for n in notes}
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("cell", "picture", "found"),
+    [
+        (r"C:\Users\me\data\images\p1.jpg", "images/p1.jpg", True),
+        ("/home/me/p1.jpg", "images/p1.jpg", True),
+        ("https://x.org/a/p%201.jpg?sig=1#top", "images/p 1.jpg", True),
+        ("p1.jpg", "images/P1.JPG", True),
+        ("p1.png", "images/p1.jpg", True),
+        ("rosé1.jpg", unicodedata.normalize("NFD", "rosé1.jpg"), True),
+        ("7", "images/0007.jpg", True),
+        ("7.0", "images/7.jpg", True),
+        ("data/images/p1.jpg", "images/p1.jpg", True),
+        ("val/p1.jpg", "train/p1.jpg", False),
+        ("/data/val/p1.jpg", "train/p1.jpg", False),
+        ("other/p1.jpg", "images/p1.jpg", False),
+    ],
+)
+def test_a_cell_means_the_picture_whose_path_ends_like_it(cell, picture, found):
+    lookup = tables.Lookup([picture, "images/q.jpg", "top.jpg"])
+    assert (lookup.find(cell, "labels.csv") or ("",))[0] == (picture if found else "")
+
+
+def test_of_rows_that_may_mean_one_picture_those_of_its_folder_count(read):
+    table = "file,label\n" + "".join(
+        f"{part}/{n}.jpg,{'ab'[(n + (part == 'val')) % 2]}\n"
+        for part in ("train", "val")
+        for n in range(4)
+    )
+    found, _, notes = read({"labels.csv": table}, [f"train/{n}.jpg" for n in range(4)])
+    assert list(found.values()) == ["a", "b", "a", "b"]
+    assert "4 rows name no picture" in notes["labels_from"].sentence
+
+
+def test_a_column_of_file_names_goes_before_one_of_numbers(read):
+    table = ",file,label\n" + "".join(f"{n},{7 - n}.jpg,{'ab'[n % 2]}\n" for n in range(8))
+    found, _, _ = read({"labels.csv": table}, [f"{n}.jpg" for n in range(8)])
+    assert [found[f"{7 - n}.jpg"] for n in range(8)] == list("abababab")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        rows().encode("utf-16"),
+        ("sep=;\n" + rows(delimiter=";")).encode(),
+        ("# exported\n" + rows()).encode(),
+        rows(delimiter="|").encode(),
+        rows().replace("\n", "\r").encode(),
+        json.dumps({f"p{n}.jpg": "ab"[n % 2] for n in range(8)}).encode(),
+        json.dumps({k: [f"p{n}.jpg" for n in range(k == "b", 8, 2)] for k in "ab"}).encode(),
+        json.dumps(
+            {"info": {}, "items": [{"image": f"p{n}.jpg", "class": "ab"[n % 2]} for n in range(8)]}
+        ).encode(),
+        json.dumps(
+            {
+                f"p{n}.jpg9": {
+                    "filename": f"p{n}.jpg",
+                    "regions": [],
+                    "file_attributes": {"class": "ab"[n % 2]},
+                }
+                for n in range(8)
+            }
+        ).encode(),
+    ],
+    ids=["UTF-16", "sep=", "comment", "bars", "old Mac", "names", "lists", "records", "VIA"],
+)
+def test_labels_are_read_however_a_file_is_written(content, read):
+    kind = "json" if content[:1] == b"{" else "csv"
+    assert read({f"labels.{kind}": content})[0] == LABELS
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [("cp1251", ("кошка", "собака")), ("gb18030", ("玫瑰", "雏菊")), ("cp1252", ("rosé", "köln"))],
+)
+def test_the_code_page_of_a_table_is_found_by_its_words(encoding, words, read):
+    content = rows(**{f"p{n}": words[n % 2] for n in range(8)}).encode(encoding)
+    assert set(read({"labels.csv": content})[0].values()) == set(words)
+
+
+@pytest.mark.parametrize("marks", [("True", "False"), ("x", ""), ("1.000", "0.000")])
+def test_one_column_per_class_may_hold_any_marks(marks, read):
+    table = "file,a,b\n" + "".join(
+        f"p{n}.jpg,{marks[n % 2]},{marks[1 - n % 2]}\n" for n in range(8)
+    )
+    assert read({"labels.csv": table})[0] == LABELS
+    with pytest.raises(BadDataset, match="exactly one of the classes a and b"):
+        read({"labels.csv": "file,a,b\n" + "".join(f"p{n}.jpg,1,1\n" for n in range(8))})
+
+
+def test_a_picture_with_several_labels_is_left_out_and_many_are_refused(read):
+    found, _, _ = read({"labels.csv": rows() + "p1.jpg,a\np0.jpg,a\n"})
+    assert found == LABELS | {
+        "images/p1.jpg": "Several labels in the column label of labels.csv. Keep one of them."
+    }
+    coco = {
+        "categories": [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}],
+        "images": [{"id": n, "file_name": f"p{n}.jpg"} for n in range(8)],
+        "annotations": [{"image_id": n, "category_id": n % 2} for n in (*range(8), 0, 1)]
+        + [{"image_id": 0, "category_id": 1}],
+    }
+    assert "Several labels" in read({"coco.json": json.dumps(coco)})[0]["images/p0.jpg"]
+    with pytest.raises(BadDataset, match="Most pictures"):
+        read({"a.csv": rows(), "b.csv": rows(**{f"p{n}": "ba"[n % 2] for n in range(8)})})
+
+
+def test_words_for_no_value_are_no_class_and_typing_errors_no_second_one(read):
+    found, layout, notes = read({"labels.csv": rows(p0="NaN", p1="N/A", p3="b b", p5="B_b")})
+    assert layout.classes == ("a", "b", "b b")
+    assert found["images/p0.jpg"].startswith("Without a label")
+    assert found["images/p3.jpg"] == found["images/p5.jpg"] == "b b"
+    assert "B_b" in notes["spellings"].sentence
+    letters = read({"labels.csv": rows(p0="A", p2="A")})[1]  # of a handwriting
+    assert letters.classes == ("A", "a", "b")
+
+
+def test_the_column_that_is_read_is_named_and_several_are_refused(read):
+    def table(*titles: str) -> str:
+        lines = [f"p{n}.jpg,{'xy'[n // 4]},{'ab'[n % 2]}" for n in range(8)]
+        return "\n".join([",".join(("file", *titles)), *lines])
+
+    found, _, notes = read({"labels.csv": table("category", "label")})
+    assert found == LABELS and "the column label of labels.csv" in notes["labels_from"].sentence
+    for titles in (("category", "type"), ("colour", "shape")):
+        with pytest.raises(BadDataset, match=", ".join(titles)):
+            read({"labels.csv": table(*titles)})
+
+
+def test_a_table_gives_a_split_to_class_folders_and_says_so(read):
+    pictures = [f"{label}/{n}.jpg" for label in ("cat", "dog") for n in range(4)]
+    table = "file,is_test\n" + "".join(f"{name},{int('3' in name)}\n" for name in pictures)
+    _, layout, notes = read({"parts.csv": table}, pictures)
+    assert [a.split for a in layout.assignments] == ["train", "train", "train", "test"] * 2
+    assert notes["labels_from"].sentence.startswith("The split was read from")
+    _, layout, notes = read({"train_test_split.txt": "1 0\n2 1\n"}, pictures)
+    assert not layout.predefined and "train_test_split.txt" in notes["split_not_read"].sentence
+
+
+def test_a_table_that_contradicts_the_folders_is_a_finding(read):
+    pictures = [f"{label}/{label}{n}.jpg" for label in ("cat", "dog") for n in range(4)]
+    swapped = "file,label\n" + "".join(
+        f"{name},{'dog' if 'cat' in name else 'cat'}\n" for name in pictures
+    )
+    found, _, notes = read({"labels.csv": swapped}, pictures)
+    assert found["cat/cat0.jpg"] == "cat" and "8 of 8" in notes["labels_differ"].sentence
+    finer = "file,breed\n" + "".join(
+        f"{name},{name[:3]}{i % 2}\n" for i, name in enumerate(pictures)
+    )
+    assert "labels_differ" not in read({"breeds.csv": finer}, pictures)[2]
+
+
+BOX = {"x": 1, "y": 2, "width": 3, "height": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("p0.json", {"shapes": [{"label": "a", "points": [[1.0, 2.0]]}]}, "LabelMe"),
+        (
+            "a.json",
+            [{"image": "p0.jpg", "annotations": [{"label": "a", "coordinates": BOX}]}],
+            "JSON",
+        ),
+        ("a.json", [{"data": {}, "value": {"rectanglelabels": ["a"], **BOX}}], "JSON"),
+        ("a.json", {"p0": {"regions": [{"shape_attributes": {"name": "rect"}}]}}, "JSON"),
+        ("a.xml", "<annotations><image><box label='a' xtl='1'/></image></annotations>", "CVAT"),
+        ("labels/train/p0.txt", "0 0.5 0.5 0.2 0.2\n", "YOLO"),
+        ("images/p0.txt", "0 0.5 0.5 0.2 0.2\n", "YOLO"),
+    ],
+)
+def test_labels_of_parts_of_pictures_are_refused_by_name(name, content, kind, read):
+    with pytest.raises(BadDataset, match=f"object detection \\({kind}"):
+        read({name: content if isinstance(content, str) else json.dumps(content)})
+
+
+def test_masks_without_classes_are_refused_as_segmentation(read):
+    with pytest.raises(BadDataset, match="segmentation"):
+        read({}, [f"data/{kind}/{n}.png" for kind in ("images", "masks") for n in range(3)])
+    faces = [f"{kind}/{n}.png" for kind in ("mask", "no_mask") for n in range(3)]
+    assert read({}, faces)[1].classes == ("mask", "no_mask")
+
+
+def test_a_spreadsheet_and_a_packed_file_are_named(read):
+    with pytest.raises(BadDataset, match=r"If labels\.xlsx has the labels, save it as CSV"):
+        read({"labels.xlsx": b"PK"})
+    with pytest.raises(BadDataset, match=r"train\.parquet holds none"):
+        read({"train.parquet": b"PAR1" * 9, "README.md": "x"}, [])
