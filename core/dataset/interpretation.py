@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from core.archive.names import ENCODINGS
@@ -60,7 +59,9 @@ def interpret(
     inferred = layout.infer(pictures)
     source = None
     notes: list[Finding] = []
-    if len(inferred.classes) < fewest_classes or _is_flat_split(inferred):
+    classes = inferred.classes
+    flat = len(classes) == 1 and folder_names.is_generic(classes[0])  # enough to evaluate on
+    if flat or len(classes) < fewest_classes or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others)
         if source is None or not source.enough:
             source = label_files.in_names(pictures) or source
@@ -138,16 +139,16 @@ def _disagreement(
     return (warns("labels_differ", sentence),) if differ else ()
 
 
-def cut_short(names: Sequence[str]) -> tuple[Finding, ...]:
-    """A finding about the pictures that were read although the end of their files is missing."""
-    if not names:
-        return ()
-    what = "picture ends" if len(names) == 1 else "pictures end"
-    sentence = (
-        f"{len(names):,} {what} early, with at least 95 % there: {_listed(names)}. Download "
-        "them again if you can."
-    )
-    return (warns("cut_short", sentence),)
+def file_notes(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:
+    """Findings about pictures whose files end early, and about TIFFs of several pages."""
+    if cut:
+        what = prose.count(len(cut), "picture ends", "pictures end")
+        sentence = f"{what} early, with at least 95 % there: {_listed(cut)}. Download them again"
+        yield warns("cut_short", f"{sentence} if you can.")
+    if pages:
+        what = prose.count(len(pages), "TIFF has", "TIFFs have")
+        sentence = f"{what} several pages, of which only the first was read: {_listed(pages)}."
+        yield informs("pages", f"{sentence} To use the others, save each as a picture.")
 
 
 def _is_flat_split(inferred: layout.Layout) -> bool:
@@ -238,7 +239,7 @@ def _notes(
             rows = prose.count(len(source.missing), "row names", "rows name")
             sentence += f" {rows} no picture in this data, such as {source.missing[0][:LONGEST]}."
         yield informs("labels_from", sentence)
-    lists = [m.name for m in others if _SPLIT_LIST.search(PurePosixPath(m.name).name)]
+    lists = [m.name for m in others if _SPLIT_LIST.search(m.name.rpartition("/")[2][-LONGEST:])]
     if lists and not inferred.predefined:
         yield warns(
             "split_not_read",

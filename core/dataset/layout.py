@@ -77,6 +77,8 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
         else:
             roles = [None] * len(paths)
     folders = _below(paths, roles)
+    if any(roles):  # what is in no split says nothing about the classes
+        folders = [below if found else [] for below, found in zip(folders, roles, strict=True)]
     nested = any(len(folder) > 1 for folder in folders)
     classes = folders if reading == "path" else _class_folders(folders)
     reading = (reading or _reading(classes)) if nested else None
@@ -140,10 +142,10 @@ def _assign(
         reason = ""
         if found == "unlabelled":
             reason = UNLABELLED
+        elif any(roles) and found is None and (label or no_class == NO_CLASS):
+            reason = NO_SPLIT
         elif not label:
             reason = no_class
-        elif any(roles) and found is None:
-            reason = NO_SPLIT
         elif label not in trained:
             reason = NO_TRAINING
         elif evaluation:

@@ -215,7 +215,9 @@ def _assemble(
         notes += more
     else:
         inferred, used = layout.Layout((layout.Assignment(),) * len(names)), ()
-    notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
+    cut = [member.name for member, picture in readable if picture.cut_short]
+    pages = [member.name for member, picture in readable if picture.has_pages]
+    notes += tuple(interpretation.file_notes(cut, pages))
     check_limits(name, Counter(a.label for a in inferred.assignments if not a.reason), settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,6 +11,10 @@ from core.dataset import tables
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest")
 DEEPEST = 20
+MOST_ITEMS = 100
+"""Items of a list in a record that are compared."""
+RARE = 10
+"""A value that fewer than one in so many records has is no column."""
 _BOXES = re.compile(
     r'"(bbox|points|segmentation|shape_attributes|rectanglelabels|polygonlabels|brushlabels)"'
     r'\s*:\s*[\[{]+\s*["\-\d.]|"coordinates"\s*:\s*\{|"regions"\s*:\s*\[\s*\{'
@@ -43,13 +48,11 @@ def expanded(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _table(records: list[dict[str, str]]) -> list[list[str]]:
-    columns: dict[str, int] = {}
-    for record in records:
-        for title in record:
-            if len(columns) < tables.WIDEST:
-                columns.setdefault(title, len(columns))
+    counts = Counter(title for record in records for title in record)
+    # Rare ones would multiply the cells of the table.
+    columns = [title for title, n in counts.items() if n * RARE >= len(records)][: tables.WIDEST]
     body = [[record.get(title, "") for title in columns] for record in records]
-    return [list(columns), *body] if body else []
+    return [columns, *body] if columns else []
 
 
 def boxes(name: str, text: str) -> str:
@@ -102,14 +105,15 @@ def _records(content: Any) -> Iterator[dict[str, str]]:
         else:  # of one picture; `{"0": "cat"}` names classes
             content = [content]
     for item in content if isinstance(content, list) else ():
-        yield dict(_cells(item))
+        if isinstance(item, dict) and item:
+            yield dict(_cells(item))
 
 
 def _cells(value: Any, title: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and depth < DEEPEST:
         for key, inner in value.items():
             yield from _cells(inner, f"{title}.{key}".lstrip("."), depth + 1)
-    elif isinstance(value, list) and depth < DEEPEST:
+    elif isinstance(value, list) and len(value) <= MOST_ITEMS and depth < DEEPEST:
         cells = [set(_cells(item, title, depth + 1)) for item in value]
         yield from sorted(set.intersection(*cells) if cells else ())
     elif isinstance(value, str | int | float):

@@ -30,6 +30,7 @@ LONGEST = 80
 """Characters of a group's name."""
 WIDEST = 500
 """Columns of a table that are read."""
+CACHED = 1 << 16
 LONGEST_PATH = 4_096
 MOST_ALIKE = 50
 """Pictures of the same name among which the one that a cell means is sought."""
@@ -169,9 +170,10 @@ class Table(NamedTuple):
 
 def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     """The rows of a table that name a picture; None if there are none."""
-    width = max(map(len, rows), default=0)
-    rows = [[cell.strip() for cell in row] + [""] * (width - len(row)) for row in rows]
-    find = functools.cache(lambda cell: lookup.find(cell, name))
+    # Few rows that are longer than the others would multiply the cells.
+    width = sorted(map(len, rows))[len(rows) * 9 // 10] if rows else 0
+    rows = [[c.strip() for c in row[:width]] + [""] * (width - len(row)) for row in rows]
+    find = functools.lru_cache(CACHED)(lambda cell: lookup.find(cell, name))
     files = [[find(row[column]) for row in rows] for column in range(width)]
     scores = [(len(f), sum(like for _, like in f)) for f in (list(filter(None, c)) for c in files)]
     if not scores or not max(scores)[0]:

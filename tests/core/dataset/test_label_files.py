@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from core import dataset
-from core.dataset import tables
+from core.dataset import records, tables
 from core.errors import BadDataset
 from core.settings import Settings
 from tests.core.dataset import layouts
@@ -182,6 +182,11 @@ def test_a_table_that_was_used_is_not_left_out(tmp_path):
     (folder / "notes.txt").write_text("Taken in May")
     read = dataset.read(folder, tmp_path / "pictures", Settings())
     assert [skipped.name for skipped in read.skipped] == ["notes.txt"]
+    (folder / "images").mkdir()  # to evaluate on, one class would be enough
+    for n in range(8):
+        (folder / f"p{n}.png").rename(folder / "images" / f"p{n}.png")
+    read = dataset.read(folder, tmp_path / "pictures", Settings(), fewest_classes=1)
+    assert read.classes == ("a", "b")
 
 
 def test_a_table_that_contradicts_the_folders_is_a_finding(read):
@@ -195,6 +200,14 @@ def test_a_table_that_contradicts_the_folders_is_a_finding(read):
         f"{name},{name[:3]}{i % 2}\n" for i, name in enumerate(pictures)
     )
     assert "labels_differ" not in read({"breeds.csv": finer}, pictures)[2]
+
+
+def test_rare_keys_and_one_wide_row_do_not_multiply_the_cells():
+    many = [{"file": f"p{n}.jpg", "label": "a", f"key{n}": 1} for n in range(200)]
+    assert records.rows_of(json.dumps(many))[0] == ["file", "label"]
+    rows = [[f"p{n}.jpg", "a"] for n in range(200)] + [["x"] * 400]
+    table = tables.matched("labels.csv", rows, tables.Lookup(["p1.jpg", "p2.jpg"]))
+    assert table is not None and len(table.header) == 2
 
 
 BOX = {"x": 1, "y": 2, "width": 3, "height": 4}

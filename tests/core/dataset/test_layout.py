@@ -66,6 +66,13 @@ def test_unlabelled_pictures_are_left_out_with_the_reason():
     assert [a.reason for a in found.assignments[-2:]] == [layout.UNLABELLED] * 2
 
 
+def test_one_folder_beside_train_with_its_classes_is_left_out_with_the_reason():
+    found = layout.infer(paths("my_train/cat", "my_train/dog", "later/cat", "later/dog"))
+    assert counts(found) == {("cat", None): 2, ("dog", None): 2}
+    assert {a.reason for a in found.assignments} == {"", layout.NO_SPLIT}
+    assert found.reading is None
+
+
 def test_a_class_may_be_named_like_a_split():
     found = layout.infer(paths("train", "bus", "test tube"))
     assert found.classes == ("bus", "test tube", "train")
