@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,12 +95,18 @@ class Fingerprints:
             np.array([f.measures for f in kept], np.float32).reshape(-1, len(MEASURES)),
         )
 
+    def of_files(self, hashes: Collection[str]) -> Fingerprints:
+        """The fingerprints of some files, named by their SHA-256."""
+        rows = {sha256: row for sha256, row in self.place.items() if sha256 in hashes}
+        place = {sha256: row for row, sha256 in enumerate(rows)}
+        return Fingerprints(place, *(vars(self)[name][[*rows.values()]] for name in ARRAYS))
+
     def with_those_of(self, other: Fingerprints) -> Fingerprints:
         """Both, in this order. A picture in both has the row of the first."""
-        more = {sha256: row for sha256, row in other.place.items() if sha256 not in self.place}
-        rows, pairs = list(more.values()), ((vars(self)[n], vars(other)[n]) for n in ARRAYS)
-        place = {sha256: row for row, sha256 in enumerate([*self.place, *more])}
-        return Fingerprints(place, *(np.concatenate((own, more[rows])) for own, more in pairs))
+        more = other.of_files(other.place.keys() - self.place.keys())
+        pairs = ((vars(self)[name], vars(more)[name]) for name in ARRAYS)
+        place = {sha256: row for row, sha256 in enumerate([*self.place, *more.place])}
+        return Fingerprints(place, *map(np.concatenate, pairs))
 
     def save(self, folder: Path) -> None:
         """Write `fingerprints.npz`."""
