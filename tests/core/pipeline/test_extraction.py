@@ -6,7 +6,7 @@ import pytest
 from core.errors import Cancelled
 from core.estimating import unit_costs
 from core.jobs.events import Note, Step
-from core.pipeline import extraction
+from core.pipeline import extraction, post_report
 from core.training import engines, serving_model
 from core.training.engines import LitertEngine
 from core.training.keras_engine import KerasEngine
@@ -41,8 +41,9 @@ def passed(monkeypatch):
 
 
 @pytest.fixture
-def trained_again(tiny, settings, some_shapes, tmp_path):
-    """`trained_again(preset, …)`: a training on the same pictures, with the same features."""
+def trained_again(tiny, settings, some_shapes, tmp_path, monkeypatch):
+    """`trained_again(preset, …)`: a training up to its report, always with the same features."""
+    monkeypatch.setattr(post_report, "finish", lambda *_: None)
     runs = []
 
     def again(preset="quick", **values):
