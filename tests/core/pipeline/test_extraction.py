@@ -43,13 +43,14 @@ def passed(monkeypatch):
 @pytest.fixture
 def trained_again(tiny, settings, some_shapes, tmp_path, monkeypatch):
     """`trained_again(preset, …)`: a training up to its report, always with the same features."""
-    monkeypatch.setattr(post_report, "finish", lambda *_: None)
     runs = []
 
     def again(preset="quick", **values):
         path = tmp_path / str(len(runs))
         asked = asked_for(preset, **values)
-        runs.append(train(some_shapes, asked, path, settings, features=tmp_path / "features"))
+        with monkeypatch.context() as patch:  # not for the trainings that all tests share
+            patch.setattr(post_report, "finish", lambda *_: None)
+            runs.append(train(some_shapes, asked, path, settings, features=tmp_path / "features"))
         return runs[-1]
 
     return again
