@@ -7,7 +7,7 @@ import streamlit as st
 
 from ui import frame, internals, resources, state
 
-SETTLE_SECONDS = 0.1
+SETTLE_SECONDS = 0.25
 
 st.set_page_config(page_title="Tusker", page_icon="ui/icon.png", layout="wide")
 if state.ARRIVED not in st.session_state:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from core import images
+from core.images.tags import has_pages
 from core.settings import Settings
 from core.system import files
 
@@ -41,6 +42,7 @@ class Fingerprint:
         thumbnail: JPEG bytes.
         day, device: when and with what it was taken, as by `images.tags.capture`.
         cut_short: whether the end of the file is missing.
+        has_pages: whether the file holds more pages, which are not read.
         depth: its values as stored, if it has more than 8 bits.
     """
 
@@ -57,6 +59,7 @@ class Fingerprint:
     day: str
     device: str
     cut_short: bool
+    has_pages: bool
     depth: images.Depth | None
 
 
@@ -145,6 +148,7 @@ def fingerprint(
         day=decoded.day,
         device=decoded.device,
         cut_short=decoded.cut_short,
+        has_pages=decoded.format == "TIFF" and has_pages(path),
         depth=decoded.depth,
     )
 

@@ -18,6 +18,7 @@ from core.jobs.folder import JobSpec
 from core.jobs.queue import Queue, slot
 from core.jobs.workers import LOWEST, ROOT, worker_environment
 from core.settings import Settings
+from core.system import capacity
 from tests.core.jobs import at_work
 
 
@@ -77,6 +78,28 @@ def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_compl
     at_work.until(lambda: not at_work.processes(job_settings))
     assert list((job_settings.home / "scratch").iterdir()) == []
     assert queue.tickets() == []
+
+
+def test_a_job_starts_beside_the_rest_of_the_last_one_only_if_memory_is_free(
+    job_settings: Settings, stalled: None, a_zip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
+    monkeypatch.setattr(capacity, "free_memory", lambda: 0)
+    slow, queue = at_work.stalled_preparation(job_settings), Queue("prepare", job_settings)
+    quick = opened(job_settings, "quick", a_zip)
+    queue.add(quick.path)
+    dispatching = threading.Thread(target=dispatcher.dispatch, args=("prepare", job_settings))
+    dispatching.start()
+    at_work.until(lambda: slow.recorded().state is State.RUNNING)
+    queue.tickets()[0].unlink()  # as a job does that gives way
+    time.sleep(0.5)
+    assert at_work.only(job_settings, "worker"), "the next one has not started"
+    monkeypatch.setattr(capacity, "free_memory", lambda: dispatcher.BESIDE_BYTES)
+    at_work.until(lambda: quick.recorded().state.ended)
+    assert slow.recorded().state is State.RUNNING
+    cancel(slow, job_settings)
+    dispatching.join(at_work.PATIENCE)
+    assert slow.recorded().state is State.CANCELLED
 
 
 def test_kinds_run_at_the_same_time_unless_there_is_only_one_slot(
