@@ -154,8 +154,9 @@ def test_a_run_by_groups_knows_them_by_name_and_says_which_score_is_on_new_ones(
     ],
 )
 def test_what_pictures_cannot_be_grouped_by_is_refused_in_a_sentence(
-    by: str, sentence: str, sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    by: str, sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    sites = shapes.sites_zip(tmp_path, sites=2, per_site=6)
     table = tmp_path / "sites.csv"
     table.write_text("file,place\nsite00_0000.jpg,1\n")
     assert main(["train", str(sites), "--group-by", by.format(table=table)]) == 2

@@ -6,7 +6,7 @@ import pytest
 from core.errors import Cancelled
 from core.estimating import unit_costs
 from core.jobs.events import Note, Step
-from core.pipeline import extraction
+from core.pipeline import extraction, post_report
 from core.training import engines, serving_model
 from core.training.engines import LitertEngine
 from core.training.keras_engine import KerasEngine
@@ -41,14 +41,16 @@ def passed(monkeypatch):
 
 
 @pytest.fixture
-def trained_again(tiny, settings, some_shapes, tmp_path):
-    """`trained_again(preset, …)`: a training on the same pictures, with the same features."""
+def trained_again(tiny, settings, some_shapes, tmp_path, monkeypatch):
+    """`trained_again(preset, …)`: a training up to its report, always with the same features."""
     runs = []
 
     def again(preset="quick", **values):
         path = tmp_path / str(len(runs))
         asked = asked_for(preset, **values)
-        runs.append(train(some_shapes, asked, path, settings, features=tmp_path / "features"))
+        with monkeypatch.context() as patch:  # not for the trainings that all tests share
+            patch.setattr(post_report, "finish", lambda *_: None)
+            runs.append(train(some_shapes, asked, path, settings, features=tmp_path / "features"))
         return runs[-1]
 
     return again
