@@ -35,6 +35,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             if name.startswith("TUSKER_") and not name.startswith(PREFIX):
                 patch.delenv(name)
         patch.setenv("TUSKER_HOME", str(tmp_path_factory.mktemp("home")))
+        # Milliseconds for each of thousands of files, which nobody needs after a loss of power.
+        patch.setattr(os, "fsync", lambda _: None)
         yield
 
 

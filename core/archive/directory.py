@@ -26,6 +26,7 @@ _OTHER_FORMATS = {
     b"\x1f\x8b": "a gzip archive",
     b"BZh": "a bzip2 archive",
     b"\xfd7zXZ": "an xz archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
 }
 
 
@@ -232,7 +233,10 @@ def _end_record(file: IO[bytes], length: int) -> tuple[int, bytes]:
         if head.startswith(magic):
             raise BadArchive(f"Expected a zip or tar, found {found}. Pack the pictures into a zip.")
     if head.startswith(b"PK"):
-        raise BadArchive("The end of this zip is missing or damaged. Upload it again.")
+        raise BadArchive(
+            "The end of this zip is missing or damaged. If it comes in several parts, make it as a "
+            "single file; otherwise, upload it again."
+        )
     raise BadArchive("This is not a zip. Put the class folders into a zip and upload that.")
 
 

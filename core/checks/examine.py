@@ -73,19 +73,16 @@ def near_copies(
     pictures: Path,
     settings: Settings,
     learned: Sequence[Example],
-    learned_pictures: Path,
+    earlier: Fingerprints,
 ) -> np.ndarray:
     """Which examples look the same as a picture that a model learned from, (n,) bool.
 
     Args:
         dataset, pictures, settings: as of `examine`.
         learned: what the model learned from.
-        learned_pictures: their folder; without its fingerprints, nothing is found.
+        earlier: fingerprints of these; pictures without one are not compared.
     """
     own, _ = _fingerprints(dataset, pictures, settings)
-    earlier = Fingerprints.load(learned_pictures)
-    if earlier is None:
-        return np.zeros(len(dataset.examples), bool)
     both = own.with_those_of(earlier)
     examples = [*dataset.examples, *(e for e in learned if e.sha256 in earlier.place)]
     rows = np.array([both.place[example.sha256] for example in examples])

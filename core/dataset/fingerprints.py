@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from core import images
+from core.images.tags import has_pages
 from core.settings import Settings
 from core.system import files
 
@@ -41,6 +43,7 @@ class Fingerprint:
         thumbnail: JPEG bytes.
         day, device: when and with what it was taken, as by `images.tags.capture`.
         cut_short: whether the end of the file is missing.
+        has_pages: whether the file holds more pages, which are not read.
         depth: its values as stored, if it has more than 8 bits.
     """
 
@@ -57,6 +60,7 @@ class Fingerprint:
     day: str
     device: str
     cut_short: bool
+    has_pages: bool
     depth: images.Depth | None
 
 
@@ -91,12 +95,18 @@ class Fingerprints:
             np.array([f.measures for f in kept], np.float32).reshape(-1, len(MEASURES)),
         )
 
+    def of_files(self, hashes: Collection[str]) -> Fingerprints:
+        """The fingerprints of some files, named by their SHA-256."""
+        rows = {sha256: row for sha256, row in self.place.items() if sha256 in hashes}
+        place = {sha256: row for row, sha256 in enumerate(rows)}
+        return Fingerprints(place, *(vars(self)[name][[*rows.values()]] for name in ARRAYS))
+
     def with_those_of(self, other: Fingerprints) -> Fingerprints:
         """Both, in this order. A picture in both has the row of the first."""
-        more = {sha256: row for sha256, row in other.place.items() if sha256 not in self.place}
-        rows, pairs = list(more.values()), ((vars(self)[n], vars(other)[n]) for n in ARRAYS)
-        place = {sha256: row for row, sha256 in enumerate([*self.place, *more])}
-        return Fingerprints(place, *(np.concatenate((own, more[rows])) for own, more in pairs))
+        more = other.of_files(other.place.keys() - self.place.keys())
+        pairs = ((vars(self)[name], vars(more)[name]) for name in ARRAYS)
+        place = {sha256: row for row, sha256 in enumerate([*self.place, *more.place])}
+        return Fingerprints(place, *map(np.concatenate, pairs))
 
     def save(self, folder: Path) -> None:
         """Write `fingerprints.npz`."""
@@ -145,6 +155,7 @@ def fingerprint(
         day=decoded.day,
         device=decoded.device,
         cut_short=decoded.cut_short,
+        has_pages=decoded.format == "TIFF" and has_pages(path),
         depth=decoded.depth,
     )
 

@@ -19,8 +19,11 @@ images image imgs img pictures picture pics pic photos photo jpg jpeg png data d
 original originals more new old other extra misc part batch session day take shot frame frames
 folder set group site patient camera cam device user subject scan slide series copy color colour
 gray grey grayscale greyscale rgb segmented cropped crop augmented resized jan feb mar apr may
-jun jul aug sep oct nov dec hospital clinic center centre location loc fold split round run week day
-month year block zone plate input inputs x
+jun jul aug sep oct nov dec
+"""
+# Words that say nothing if they are counted, as in `fold1` and `Hospital B`.
+_COUNTED = """
+hospital clinic center centre location loc fold split round run week month year block zone plate
 """
 _PICTURES = "images image imgs img pictures picture photos photo jpegimages input inputs"
 _MASKS = """
@@ -50,11 +53,10 @@ def divided(folder: str) -> list[str]:
 def is_generic(folder: str) -> bool:
     """Whether a name says nothing about the pictures: a number, a date, `images`, `part 2`."""
     words = _words(folder)
-    generic = [word in _GENERIC.split() for word in words]
-    numbered = any(generic) or any(sign.isdigit() for sign in folder)  # or lettered: `site A`
-    return all(
-        each or (numbered and len(word) == 1) for each, word in zip(generic, words, strict=True)
-    )
+    counted = any(sign.isdigit() for sign in folder) or any(len(word) == 1 for word in words)
+    known = _GENERIC.split() + _COUNTED.split() * counted
+    numbers = any(sign.isdigit() for sign in folder) or any(word in known for word in words)
+    return all(word in known or (numbers and len(word) == 1) for word in words)
 
 
 def _words(folder: str) -> list[str]:

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
@@ -18,10 +18,19 @@ from core.system import prose
 MOST_LISTED = 5
 LONGEST = 80
 """Characters of a cell that are shown."""
+_NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING)
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _SPLIT_LIST = re.compile(
     r"(train.*test|test.*train|split).*\.(txt|csv|tsv|json|mat)$", re.IGNORECASE
 )
+
+
+class Interpretation(NamedTuple):
+    """Classes and splits, findings about how files were read, and the tables that were."""
+
+    layout: layout.Layout
+    notes: tuple[Finding, ...]
+    tables: tuple[str, ...]
 
 
 def interpret(
@@ -31,7 +40,7 @@ def interpret(
     files: Extraction,
     fewest_classes: int = 2,
     accept_one: bool = False,
-) -> tuple[layout.Layout, tuple[Finding, ...]]:
+) -> Interpretation:
     """The class and split of each picture: from folders, else from tables or file names.
 
     Args:
@@ -51,21 +60,25 @@ def interpret(
     inferred = layout.infer(pictures)
     source = None
     notes: list[Finding] = []
-    if len(inferred.classes) < fewest_classes or _is_flat_split(inferred):
+    lists = [m.name for m in others if _SPLIT_LIST.search(m.name.rpartition("/")[2][-LONGEST:])]
+    classes = inferred.classes
+    flat = len(classes) == 1 and folder_names.is_generic(classes[0])  # enough to evaluate on
+    if flat or len(classes) < fewest_classes or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others)
         if source is None or not source.enough:
-            source = label_files.in_names(pictures) or source
+            source = label_files.in_names(pictures, source) or source
         if source:
             inferred = _labelled(pictures, source)
     else:
         with contextlib.suppress(BadDataset):
-            source = label_files.find(name, pictures, others, titled=True)
+            source = label_files.find(name, pictures, others, classes)
         if source:
             # Folders such as `part_1` and `part_2` may be no classes.
             numbered = len({re.sub(r"\d+", "", label) for label in inferred.classes}) == 1
             most = len(source.labels) >= label_files.MINIMUM_SHARE * len(pictures)
             folders = None if numbered and source.enough and most else inferred
             notes += _disagreement(inferred, source, pictures) if folders else ()
+            lists += source.files if source.divided else ()
             combined = _labelled(pictures, source, folders)
             source = None if combined == inferred else source
             inferred = combined
@@ -74,7 +87,8 @@ def interpret(
         assignments = tuple(mask if each in masks else next(used) for each in everything)
         inferred = replace(inferred, assignments=assignments)
     _check_classes(name, inferred, files, others, 1 if accept_one else fewest_classes, source)
-    return inferred, (*notes, *_notes(pictures, others, inferred, source, files))
+    notes += _notes(pictures, lists, inferred, source, files)
+    return Interpretation(inferred, tuple(notes), source.files if source else ())
 
 
 def _labelled(
@@ -84,7 +98,7 @@ def _labelled(
     labels = [source.labels.get(picture, ("", "")) for picture in pictures]
     if folders is None:
         return layout.with_labels(pictures, labels, source.source, source.contradictions)
-    lacking = {n for n, a in enumerate(folders.assignments) if a.reason == layout.NO_CLASS}
+    lacking = {n for n, a in enumerate(folders.assignments) if a.reason in _NO_LABEL}
     adds = any(labels[n][0] for n in lacking)
     if folders.predefined or not (adds or any(split for _, split in labels)):
         return folders
@@ -94,9 +108,10 @@ def _labelled(
             zip(folders.assignments, labels, strict=True)
         )
     ]
-    return layout.with_labels(
+    combined = layout.with_labels(
         pictures, labels, source.source, source.contradictions, folders=adds, typed=False
     )
+    return combined if adds or combined.predefined else folders
 
 
 def _disagreement(
@@ -119,26 +134,24 @@ def _disagreement(
         for (folder, label), number in pairs.items()
         if label != folder and label in inferred.classes
     )
-    if not differ:
-        return ()
     sentence = (
         f"{differ:,} of {prose.count(pairs.total())} have another class in {source.source} than "
         "their folder says. The folders were used. To use the table, put all pictures into one "
         "folder."
     )
-    return (warns("labels_differ", sentence),)
+    return (warns("labels_differ", sentence),) if differ else ()
 
 
-def cut_short(names: Sequence[str]) -> tuple[Finding, ...]:
-    """A finding about the pictures that were read although the end of their files is missing."""
-    if not names:
-        return ()
-    what = "picture ends" if len(names) == 1 else "pictures end"
-    sentence = (
-        f"{len(names):,} {what} early, with at least 95 % there: {_listed(names)}. Download "
-        "them again if you can."
-    )
-    return (warns("cut_short", sentence),)
+def file_notes(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:
+    """Findings about pictures whose files end early, and about TIFFs of several pages."""
+    if cut:
+        what = prose.count(len(cut), "picture ends", "pictures end")
+        sentence = f"{what} early, with at least 95 % there: {_listed(cut)}. Download them again"
+        yield warns("cut_short", f"{sentence} if you can.")
+    if pages:
+        what = prose.count(len(pages), "TIFF has", "TIFFs have")
+        sentence = f"{what} several pages, of which only the first was read: {_listed(pages)}."
+        yield informs("pages", f"{sentence} To use the others, save each as a picture.")
 
 
 def _is_flat_split(inferred: layout.Layout) -> bool:
@@ -206,7 +219,7 @@ def _check_classes(
 
 def _notes(
     pictures: Sequence[str],
-    others: Sequence[Member],
+    lists: Sequence[str],
     inferred: layout.Layout,
     source: label_files.Labels | None,
     files: Extraction,
@@ -229,7 +242,6 @@ def _notes(
             rows = prose.count(len(source.missing), "row names", "rows name")
             sentence += f" {rows} no picture in this data, such as {source.missing[0][:LONGEST]}."
         yield informs("labels_from", sentence)
-    lists = [m.name for m in others if _SPLIT_LIST.search(PurePosixPath(m.name).name)]
     if lists and not inferred.predefined:
         yield warns(
             "split_not_read",
@@ -253,10 +265,8 @@ def _notes(
         )
     if inferred.spellings:
         pairs = [" and ".join(names) for names in inferred.spellings]
-        yield informs(
-            "spellings",
-            f"Spelled differently, and read as one class: {_listed(pairs)}.",
-        )
+        sentence = f"Spelled differently, and read as one class: {_listed(pairs)}."
+        yield informs("spellings", sentence)
     if files.encodings:
         used, *more = files.encodings
         names = [label for label in inferred.classes if not label.isascii()][:3]

@@ -1,12 +1,11 @@
 """Read labels that are not folders: from tables, files of labelling tools, and file names."""
 
-import json
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from core.archive.unpacking import Member
 from core.dataset import levels, records, tables
@@ -25,6 +24,7 @@ label labels class classname class_name classid class_id category target dx diag
 breed variety type y choice choices tag tags tagname annotation annotations
 """
 SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data_set", "fold", "usage", "ml_use")
+SPLITS = {"train", "validation", "test"}
 ON, OFF = {"1", "true", "yes", "x"}, {"0", "false", "no", ""}
 SUFFIXES = (*tables.TABLES, *records.SUFFIXES, ".xml", ".txt")
 DETECTION = (
@@ -48,6 +48,8 @@ class Labels(NamedTuple):
         enough: whether they may be the labels of the dataset.
         contradictions: pictures with several labels.
         missing: file names in the source that are no picture here.
+        files: that were read.
+        divided: whether they give pictures to several splits, so that none is known.
     """
 
     source: str
@@ -55,10 +57,12 @@ class Labels(NamedTuple):
     enough: bool = True
     contradictions: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    divided: bool = False
 
 
 def find(
-    name: str, pictures: Sequence[str], others: Sequence[Member], *, titled: bool = False
+    name: str, pictures: Sequence[str], others: Sequence[Member], classes: Collection[str] = ()
 ) -> Labels | None:
     """Labels and splits of pictures in tables; None if there are none.
 
@@ -68,8 +72,8 @@ def find(
         name: of the dataset, for messages.
         pictures: names of the readable pictures.
         others: all other files.
-        titled: whether only columns with the title of labels count, as where folders may be classes
-            and a table may name sites or patients.
+        classes: of the folders, if there are any: then only columns with the title of labels, or of
+            these classes, are labels, because a table may name sites or patients.
 
     Raises:
         BadDataset: the files are an export for object detection, a project without pictures, or
@@ -78,7 +82,7 @@ def find(
     lookup = tables.Lookup(pictures)
     stems = {PurePosixPath(picture).stem for picture in pictures}
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    sources: list[str] = []
+    sources: dict[str, str] = {}  # name of a file → what it is called in messages
     missing: list[str] = []
     for member in others:
         path = PurePosixPath(member.name)
@@ -90,13 +94,13 @@ def find(
         if kind and (kind != "YOLO" or path.stem in stems):
             raise BadDataset(f"{name} {DETECTION.format(format=kind)}")
         if suffix in records.SUFFIXES:
-            kind = _project(text)
+            kind = records.type_of_project(text)
             if kind and not pictures:
                 raise BadDataset(
                     f"{name} is a Teachable Machine project of the type {kind}, without pictures. "
                     "Use an image project."
                 )
-            rows = _coco(text) or records.rows_of(text)
+            rows = records.of_coco(text) or records.rows_of(text)
         else:
             rows = records.expanded(tables.rows_of(text))
         if role(path.stem) == "unlabelled":  # a sample submission: its labels are made up
@@ -104,11 +108,12 @@ def find(
         table = tables.matched(member.name, rows, lookup)
         if table is None or (suffix == ".txt" and len(table.body) < len(rows) / 2):
             continue
-        column, labels = _table(member.name, table, titled=titled)
+        column, labels = _table(member.name, table, classes)
         for picture, label in labels:
             found[picture].add(label)
         if labels:
-            sources.append(f"the column {column} of {member.name}" if column else member.name)
+            title = f"the column {column} of {member.name}" if column else member.name
+            sources[member.name] = title
             missing += table.missing
     return _merged(name, found, sources, missing, len(pictures)) if found else None
 
@@ -116,38 +121,51 @@ def find(
 def _merged(
     name: str,
     found: dict[str, set[tuple[str, str]]],
-    sources: list[str],
+    sources: dict[str, str],
     missing: list[str],
     count: int,
 ) -> Labels:
     """What all tables together say; pictures with several labels get none."""
     labels: dict[str, tuple[str, str]] = {}
     contradictions = set()
+    divided = False
     for picture, each in found.items():
         names, splits = ({pair[place] for pair in each} - {""} for place in (0, 1))
         if len(names) > 1:
             contradictions.add(picture)
         else:
+            divided |= len(splits) > 1
             split = splits.pop() if len(splits) == 1 else ""
             labels[picture] = (names.pop() if names else "", split)
     if len(contradictions) > len(found) / 2:
         raise BadDataset(
-            f"Most pictures in {name} have several labels in {prose.listed(sources)}. Keep one "
-            "label per picture, and one table with all of them."
+            f"Most pictures in {name} have several labels in "
+            f"{prose.listed(list(sources.values()))}. Keep one label per picture, and one table "
+            "with all of them."
         )
     classes = Counter(label for label, _ in labels.values() if label)
     enough = classes.total() >= MINIMUM_SHARE * count or len(classes) > 1
-    source = sources[0] if len(sources) == 1 else f"{len(sources)} tables"
+    source = next(iter(sources.values())) if len(sources) == 1 else f"{len(sources)} tables"
     return Labels(
-        source, labels, bool(classes) and enough, frozenset(contradictions), tuple(missing)
+        source,
+        labels,
+        bool(classes) and enough,
+        frozenset(contradictions),
+        tuple(missing),
+        tuple(sources),
+        divided,
     )
 
 
-def in_names(pictures: Sequence[str]) -> Labels | None:
+def in_names(pictures: Sequence[str], lists: Labels | None = None) -> Labels | None:
     """Labels at the start of file names, as in `cat.0.jpg` and `great_dane_12.png`, or None.
 
     In Teachable Machine's projects (`.tm`), which are zips, all pictures are at the top:
     `cat-!-0.jpg`, beside `manifest.json` with the type of the project.
+
+    Args:
+        pictures: their names.
+        lists: tables that give them a split, but no labels.
 
     Source: MeemeeLab/TeachableMachine-Scraper, src/Class/TMPacker.js, which writes such files.
     """
@@ -171,11 +189,16 @@ def in_names(pictures: Sequence[str]) -> Labels | None:
         and min(counts.values()) > 1
         and not all(label.casefold() in _CAMERA_NAMES.split() for label in counts)
     )
+    if lists:
+        labels = {
+            name: (label, lists.labels.get(name, ("", ""))[1])
+            for name, (label, _) in labels.items()
+        }
     return Labels("the file names", labels) if plausible else None
 
 
 def _table(
-    name: str, table: tables.Table, *, titled: bool
+    name: str, table: tables.Table, classes: Collection[str]
 ) -> tuple[str, list[tuple[str, tuple[str, str]]]]:
     """The title of the column of labels, and the label and split of each row.
 
@@ -200,8 +223,10 @@ def _table(
         ]
         return [pair for pair in pairs if any(pair[1])]
 
-    named = [n for n in columns if titles[n] in LABEL_COLUMNS.split()]
-    if len(marks) > 1 and not named and not titled:
+    known = {_mark(label) for label in classes}
+    named = [n for n in columns if titles[n] in LABEL_COLUMNS.split() or values[n] <= known]
+    titled = header[0] != "column 1"
+    if titled and len(marks) > 1 and not named and not classes:
 
         def marked(row: list[str]) -> str:
             ones = [header[n] for n in marks if _mark(row[n]) in ON]
@@ -215,14 +240,16 @@ def _table(
             )
         return "", labels
     fitting = [n for n in columns if 2 <= len(values[n]) <= max(2, len(body) / 2)]
-    chosen = [n for n in named if n in fitting] or ([] if titled else fitting) or named[:1]
+    chosen = [n for n in named if n in fitting] or ([] if classes else fitting) or named[:1]
     words = [
         n for n in chosen if not all(map(records.is_number, filter(tables.is_value, values[n])))
     ]
     chosen = words or chosen
     chosen = [n for n in chosen if titles[n] in ("label", "labels", "class")] or chosen
     partitions = {tuple(levels.numbered([row[n] for _, row in body]).tolist()) for n in chosen}
-    if len(partitions) > 1:
+    if len(partitions) > 1 and name.lower().endswith(".txt"):
+        chosen = []  # a list of numbers for programs
+    elif len(partitions) > 1:
         raise BadDataset(
             f"{name} has several columns that may be the labels: "
             f"{', '.join(header[n] for n in chosen[:5])}. Keep one of them beside the file names."
@@ -240,8 +267,8 @@ def _splits(
     """The column of splits, and what its values mean; without one, that of a table's own name."""
     column = next((n for n in values if titles[n] in SPLIT_COLUMNS), None)
     if column is None:  # a list of Google's AutoML has no titles
-        uses = (n for n in values if all(map(role, values[n])) and "train" in map(role, values[n]))
-        column = next(uses, None)
+        uses = {n: set(map(role, values[n])) for n in values}
+        column = next((n for n in uses if {"train"} < uses[n] <= SPLITS), None)
     if column is not None:
         return column, lambda value: role(value) or ""
     column = next((n for n in marks if role(titles[n]) in ("train", "test")), None)
@@ -255,26 +282,3 @@ def _splits(
 def _mark(cell: str) -> str:
     """A cell without capitals and without zeros after the point: `1.000` is a mark, too."""
     return re.sub(r"\.0+$", "", cell.casefold())
-
-
-def _coco(text: str) -> list[list[str]]:
-    """Rows of a COCO file whose annotations are of whole pictures."""
-    try:
-        content: Any = json.loads(text)
-        categories = {category["id"]: str(category["name"]) for category in content["categories"]}
-        pictures = {picture["id"]: str(picture["file_name"]) for picture in content["images"]}
-        pairs = [
-            [pictures[a["image_id"]], categories[a["category_id"]]] for a in content["annotations"]
-        ]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return []
-    return [["file", "label"], *pairs]
-
-
-def _project(text: str) -> str:
-    """The type of a Teachable Machine project by its `manifest.json`; empty if it is none."""
-    try:
-        content: Any = json.loads(text)
-        return str(content["type"]) if "appdata" in content else ""
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return ""

@@ -13,7 +13,7 @@ Reading = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
 
 
-_CODE = re.compile(r"\S*\d\S*")
+_CODE = re.compile(r"\S*\d{4}\S*")
 
 NO_CLASS = "Not in a class folder. Move it into one."
 NO_SPLIT = "Outside the train, validation and test folders. Move it into one of them."
@@ -77,6 +77,8 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
         else:
             roles = [None] * len(paths)
     folders = _below(paths, roles)
+    if any(roles):  # what is in no split says nothing about the classes
+        folders = [below if found else [] for below, found in zip(folders, roles, strict=True)]
     nested = any(len(folder) > 1 for folder in folders)
     classes = folders if reading == "path" else _class_folders(folders)
     reading = (reading or _reading(classes)) if nested else None
@@ -140,10 +142,10 @@ def _assign(
         reason = ""
         if found == "unlabelled":
             reason = UNLABELLED
+        elif any(roles) and found is None and (label or no_class == NO_CLASS):
+            reason = NO_SPLIT
         elif not label:
             reason = no_class
-        elif any(roles) and found is None:
-            reason = NO_SPLIT
         elif label not in trained:
             reason = NO_TRAINING
         elif evaluation:

@@ -209,13 +209,15 @@ def _assemble(
             readable.append((member, result))
     names = [member.name for member, _ in readable]
     if fewest_classes:
-        inferred, more = interpretation.interpret(
+        inferred, more, used = interpretation.interpret(
             name, names, others, files, fewest_classes, accept_one
         )
         notes += more
     else:
-        inferred = layout.Layout((layout.Assignment(),) * len(names))
-    notes += interpretation.cut_short([member.name for member, p in readable if p.cut_short])
+        inferred, used = layout.Layout((layout.Assignment(),) * len(names)), ()
+    cut = [member.name for member, picture in readable if picture.cut_short]
+    pages = [member.name for member, picture in readable if picture.has_pages]
+    notes += tuple(interpretation.file_notes(cut, pages))
     check_limits(name, Counter(a.label for a in inferred.assignments if not a.reason), settings)
     index = {label: number for number, label in enumerate(inferred.classes)}
     examples: list[Example] = []
@@ -244,15 +246,21 @@ def _assemble(
                 device=picture.device,
             )
         )
+    columns = tables.columns([example.name for example in examples], others)
+    files_of_columns = {column.name.rpartition(":")[0] for column in columns}
     return Dataset(
         name=name,
         classes=inferred.classes,
         examples=tuple(examples),
-        skipped=tuple(skipped),
+        skipped=tuple(
+            each
+            for each in skipped
+            if each.name not in used and each.name.rpartition("/")[2] not in files_of_columns
+        ),
         predefined=inferred.predefined,
         notes=notes,
         scale=scale,
-        columns=tables.columns([example.name for example in examples], others),
+        columns=columns,
     )
 
 

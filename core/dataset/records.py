@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,6 +11,10 @@ from core.dataset import tables
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest")
 DEEPEST = 20
+MOST_ITEMS = 100
+"""Items of a list in a record that are compared."""
+RARE = 10
+"""A value that fewer than one in so many records has is no column."""
 _BOXES = re.compile(
     r'"(bbox|points|segmentation|shape_attributes|rectanglelabels|polygonlabels|brushlabels)"'
     r'\s*:\s*[\[{]+\s*["\-\d.]|"coordinates"\s*:\s*\{|"regions"\s*:\s*\[\s*\{'
@@ -23,7 +28,7 @@ def rows_of(text: str) -> list[list[str]]:
 
     Names of files → labels, classes → lists of files, and lists of records are understood. The
     title of a column is the path of its values, such as `annotations.result.value.choices`; of
-    lists, only those of one item count.
+    lists, only what all items say counts.
     """
     try:
         return _table(list(_records(_parsed(text))))
@@ -43,13 +48,11 @@ def expanded(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _table(records: list[dict[str, str]]) -> list[list[str]]:
-    columns: dict[str, int] = {}
-    for record in records:
-        for title in record:
-            if len(columns) < tables.WIDEST:
-                columns.setdefault(title, len(columns))
+    counts = Counter(title for record in records for title in record)
+    # Rare ones would multiply the cells of the table.
+    columns = [title for title, n in counts.items() if n * RARE >= len(records)][: tables.WIDEST]
     body = [[record.get(title, "") for title in columns] for record in records]
-    return [list(columns), *body] if body else []
+    return [columns, *body] if columns else []
 
 
 def boxes(name: str, text: str) -> str:
@@ -68,6 +71,29 @@ def boxes(name: str, text: str) -> str:
         header = {cell.strip().casefold() for row in tables.rows_of(text)[:1] for cell in row}
         return "a table of boxes" if len(header & _BOX_COLUMNS) > 1 else ""
     return ""
+
+
+def of_coco(text: str) -> list[list[str]]:
+    """Rows of a COCO file whose annotations are of whole pictures."""
+    try:
+        content: Any = json.loads(text)
+        categories = {category["id"]: str(category["name"]) for category in content["categories"]}
+        pictures = {picture["id"]: str(picture["file_name"]) for picture in content["images"]}
+        pairs = [
+            [pictures[a["image_id"]], categories[a["category_id"]]] for a in content["annotations"]
+        ]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+    return [["file", "label"], *pairs]
+
+
+def type_of_project(text: str) -> str:
+    """The type of a Teachable Machine project by its `manifest.json`; empty if it is none."""
+    try:
+        content: Any = json.loads(text)
+        return str(content["type"]) if "appdata" in content else ""
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
 
 
 def is_number(text: str) -> bool:
@@ -97,18 +123,21 @@ def _records(content: Any) -> Iterator[dict[str, str]]:
         elif nested := [value for value in values if isinstance(value, list | dict)]:
             yield from _records(max(nested, key=len))
             return
-        else:  # `{"0": "cat"}` names classes
-            files = all(PurePosixPath(key).suffix for key in content)
-            content = [{"file": k, "label": v} for k, v in content.items()] if files else []
+        elif all(PurePosixPath(key).suffix for key in content):
+            content = [{"file": key, "label": value} for key, value in content.items()]
+        else:  # of one picture; `{"0": "cat"}` names classes
+            content = [content]
     for item in content if isinstance(content, list) else ():
-        yield dict(_cells(item))
+        if isinstance(item, dict) and item:
+            yield dict(_cells(item))
 
 
 def _cells(value: Any, title: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and depth < DEEPEST:
         for key, inner in value.items():
             yield from _cells(inner, f"{title}.{key}".lstrip("."), depth + 1)
-    elif isinstance(value, list) and len(value) == 1 and depth < DEEPEST:
-        yield from _cells(value[0], title, depth + 1)
+    elif isinstance(value, list) and len(value) <= MOST_ITEMS and depth < DEEPEST:
+        cells = [set(_cells(item, title, depth + 1)) for item in value]
+        yield from sorted(set.intersection(*cells) if cells else ())
     elif isinstance(value, str | int | float):
         yield title, str(value)

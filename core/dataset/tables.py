@@ -8,7 +8,7 @@ import itertools
 import posixpath
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -30,7 +30,10 @@ LONGEST = 80
 """Characters of a group's name."""
 WIDEST = 500
 """Columns of a table that are read."""
+CACHED = 1 << 16
 LONGEST_PATH = 4_096
+SAME_WIDTH = 0.75
+"""Share of the lines with equally many words in a table of several columns."""
 MOST_ALIKE = 50
 """Pictures of the same name among which the one that a cell means is sought."""
 SAMPLE, SAMPLED_WORDS = 1 << 16, 500
@@ -141,13 +144,19 @@ def text_of(path: Path) -> str:
 def rows_of(text: str) -> list[list[str]]:
     """The rows of a table that are not empty, whatever separates its cells; none if it is broken.
 
-    Lists often separate a file and its class by a space only.
+    Lists often separate a file and its class by a space only; either may have spaces in it.
     """
     lines = text.splitlines()
     first = "\n".join(lines[:10])
     delimiter = max(",;\t|", key=first.count)
     if delimiter not in first:
-        return [line.rsplit(maxsplit=1) for line in lines if line.strip()]
+        words = [line.split() for line in lines if line.strip()]
+        if len({row[0] for row in words}) < len(words):  # `my photo 1.jpg cat`
+            return [line.rsplit(maxsplit=1) for line in lines if line.strip()]
+        usual = Counter(map(len, words)).most_common(1)
+        if usual and usual[0][1] >= SAME_WIDTH * len(words):
+            return [row[:WIDEST] for row in words]
+        return [line.split(maxsplit=1) for line in lines if line.strip()]
     try:
         return [row[:WIDEST] for row in csv.reader(lines, delimiter=delimiter) if any(row)]
     except csv.Error:
@@ -169,9 +178,10 @@ class Table(NamedTuple):
 
 def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     """The rows of a table that name a picture; None if there are none."""
-    width = max(map(len, rows), default=0)
-    rows = [[cell.strip() for cell in row] + [""] * (width - len(row)) for row in rows]
-    find = functools.cache(lambda cell: lookup.find(cell, name))
+    # Few rows that are longer than the others would multiply the cells.
+    width = sorted(map(len, rows))[len(rows) * 9 // 10] if rows else 0
+    rows = [[c.strip() for c in row[:width]] + [""] * (width - len(row)) for row in rows]
+    find = functools.lru_cache(CACHED)(lambda cell: lookup.find(cell, name))
     files = [[find(row[column]) for row in rows] for column in range(width)]
     scores = [(len(f), sum(like for _, like in f)) for f in (list(filter(None, c)) for c in files)]
     if not scores or not max(scores)[0]:

@@ -5,6 +5,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from core.errors import BadImage
@@ -84,6 +85,21 @@ def _entries(read: Reader, start: int | None = None) -> list[Entry]:
             where = struct.unpack_from(order + ("Q" if big else "I"), block, inline)[0]
         entries.append((tag, kind, number, where))
     return entries
+
+
+def has_pages(path: Path) -> bool:
+    """Whether a TIFF has more than one directory, and so more than one picture."""
+    with path.open("rb") as file:
+        head = file.read(16)
+        order, big = _order(head), head[2:4] in (b"+\0", b"\0+")
+        offset, number, width = ("Q", "Q", 20) if big else ("I", "H", 12)
+        try:
+            file.seek(struct.unpack_from(order + offset, head, 8 if big else 4)[0])
+            count = struct.unpack(order + number, file.read(struct.calcsize(number)))[0]
+            file.seek(count * width, 1)
+            return bool(any(file.read(struct.calcsize(offset))))
+        except (struct.error, OverflowError, OSError, ValueError):
+            return False
 
 
 def orientation(info: Mapping[Any, Any]) -> int:

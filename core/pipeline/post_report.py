@@ -57,6 +57,7 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         Cancelled: the job was cancelled.
     """
     steps: tuple[tuple[str, Callable[[TrainingContext, Run, TrainingOutputs], None]], ...] = (
+        ("Copies of the training pictures cannot be detected", keep_fingerprints),
         # Before the export, which is verified with it.
         ("Pictures unlike the training pictures cannot be detected", fit_ood),
         ("The file to download could not be made", export),
@@ -82,6 +83,11 @@ def attempt(context: TrainingContext, failure: str, work: Callable[[], None]) ->
     except Exception:
         logger.exception(failure)
         context.emit(Note(sentence=f"{failure}; the log says why."))
+
+
+def keep_fingerprints(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
+    """Keep what shows later whether a picture is a copy of one that the model learned from."""
+    run.keep_fingerprints(context.pictures)
 
 
 def export(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:

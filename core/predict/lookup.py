@@ -109,10 +109,9 @@ def evaluate_on(
     """Evaluate a model on every picture of a zip or folder that it did not learn from.
 
     The split that folders define is ignored. Left out are pictures that the model was trained or
-    validated on, and those of the zip or folder that look like one of them or share its group; as
-    long as the pictures of a run are here, also changed copies of them. A run that was trained
-    with the same kind of groups knows their names, so that the report can say that the others are
-    new.
+    validated on, those of the zip or folder that share its group, and where the model is a run,
+    changed copies of them, too. A run that was trained with the same kind of groups knows their
+    names, so that the report can say that the others are new.
 
     Args:
         name: of the model, as in `find`.
@@ -157,9 +156,9 @@ def evaluate_on(
         by = dataset.grouped_by
         groups = model.learned_groups(by) if isinstance(model, Run) else None
         known |= np.isin([example.group_name for example in dataset.examples], list(groups or ()))
-        if isinstance(model, Run) and model.pictures is not None:
+        if isinstance(model, Run) and (fingerprints := model.fingerprints()) is not None:
             learned = [e for e in model.dataset().examples if e.split != "test"]
-            known |= checks.near_copies(dataset, folder, settings, learned, model.pictures)
+            known |= checks.near_copies(dataset, folder, settings, learned, fingerprints)
         if known.all():
             raise BadDataset(
                 f"Expected pictures that the model does not know, found {len(known)} that it "

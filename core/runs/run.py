@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+from core.dataset.fingerprints import Fingerprints
 from core.jobs import scheduling
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
@@ -116,6 +117,23 @@ class Run(RunArtifacts):
         """
         own = frozenset(e.sha256 for e in self.dataset().examples if e.split != "test")
         return own | storage.load_learned(self.model_folder)
+
+    def fingerprints(self) -> Fingerprints | None:
+        """Fingerprints of the pictures that its model learned from.
+
+        None in runs of earlier versions whose pictures are deleted.
+        """
+        kept = Fingerprints.load(self.path)
+        return kept if kept or not self.pictures else Fingerprints.load(self.pictures)
+
+    def keep_fingerprints(self, pictures: Path) -> None:
+        """Keep these fingerprints beyond the pictures.
+
+        Args:
+            pictures: folder of the pictures, with the fingerprints of all.
+        """
+        if fingerprints := Fingerprints.load(pictures):
+            fingerprints.of_files(self.learned()).save(self.path)
 
     def learned_groups(self, by: str) -> frozenset[str] | None:
         """Names of the groups that its model learned from; None if they are not groups by `by`.

@@ -94,14 +94,10 @@ class Visitor:
 
     def __init__(self) -> None:
         self.at = AppTest.from_file(ROOT / "app.py", default_timeout=PATIENCE)
-        self.at.session_state[state.ARRIVED] = True  # without a browser nothing has to settle
-        self._came = False
+        self.at.session_state[state.ARRIVED] = True  # no browser, so no width to wait for
 
     def open(self, page: str = "predict", **parameters: str) -> Self:
         """Go to a page by its address."""
-        if not self._came:
-            self.at.run()  # until then nobody knows what pages there are
-            self._came = True
         self.at.query_params = dict(parameters)
         self.at.switch_page(f"{PAGES}/{page}.py")
         return self.see()
@@ -124,11 +120,15 @@ class Visitor:
 
     def until(self, there: Callable[[], Any]) -> Self:
         """Look at the page until something is there."""
-        deadline = time.monotonic() + PATIENCE
+        began = time.monotonic()
+        deadline, drawn = began + PATIENCE, began
         while not there():
-            assert time.monotonic() < deadline, f"waited in vain; the page says: {self.reads()}"
-            time.sleep(0.1)
+            # A page must not take the processor from the worker that it waits for.
+            time.sleep(max(0.1, drawn - began))
+            began = time.monotonic()
+            assert began < deadline, f"waited in vain; the page says: {self.reads()}"
             self.see()
+            drawn = time.monotonic()
         return self
 
     def press(self, label: str) -> Self:

@@ -2,6 +2,8 @@
 
 import json
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,33 +16,72 @@ from core.runs import open_folder
 from tests import shapes
 
 
+@dataclass(frozen=True)
+class Command:
+    """A run that a command has trained, and what it has printed."""
+
+    run: Path
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def commands() -> dict[tuple[str, ...], Command]:
+    """What has been trained, by its options."""
+    return {}
+
+
+@pytest.fixture
+def train(
+    commands: dict[tuple[str, ...], Command],
+    tiny: Backbone,
+    tmp_path_factory: pytest.TempPathFactory,
+    capfd: pytest.CaptureFixture[str],
+) -> Callable[..., Command]:
+    """`train("--group-by", "prefix")`: a training on pictures of sites, done once."""
+
+    def once(*options: str) -> Command:
+        if options not in commands:
+            folder = tmp_path_factory.mktemp("sites")
+            source, run = str(shapes.sites_zip(folder)), folder / "run"
+            words = ["train", source, "--backbone", "tiny", "--out", str(run), "--json"]
+            assert main([*words, *options]) == 0
+            commands[options] = Command(run, *capfd.readouterr())
+        return commands[options]
+
+    return once
+
+
+@pytest.fixture
+def plain(train: Callable[..., Command]) -> Command:
+    """A training without groups."""
+    return train()
+
+
+@pytest.fixture
+def grouped(train: Callable[..., Command]) -> Command:
+    """A training by sites, the prefixes of the file names."""
+    return train("--group-by", "prefix")
+
+
 @pytest.fixture
 def sites(tiny: Backbone, tmp_path: Path) -> Path:
     return shapes.sites_zip(tmp_path)
 
 
-def test_a_training_by_groups_says_so_and_prints_the_inflation(
-    sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    options = ["--backbone", "tiny", "--out", str(tmp_path / "run"), "--json"]
-    assert main(["train", str(sites), "--group-by", "prefix", *options]) == 0
-    answer = capfd.readouterr()
-    assert "Kept together in training or test: 12 groups by file-name prefix" in answer.err
-    printed = json.loads(answer.out)
+def test_a_training_by_groups_says_so_and_prints_the_inflation(grouped: Command) -> None:
+    assert "Kept together in training or test: 12 groups by file-name prefix" in grouped.err
+    printed = json.loads(grouped.out)
     assert printed["grouped_by"] == "prefix"
     assert printed["groups_in_test"] in (1, 2)  # 15 % of twelve
     assert printed["inflation"]["difference"]["low"] > 0
     assert "groups" in {finding["code"] for finding in printed["findings"]}
 
 
-def test_detected_groups_are_named_with_the_option_that_uses_them(
-    sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["train", str(sites), "--backbone", "tiny", "--out", str(tmp_path / "run")]) == 0
-    answer = capfd.readouterr()
-    assert "12 groups by file-name prefix, such as site00" in answer.err
-    assert "--group-by prefix" in answer.err
-    assert "not seen in training" not in answer.out
+def test_detected_groups_are_named_with_the_option_that_uses_them(plain: Command) -> None:
+    assert "12 groups by file-name prefix, such as site00" in plain.err
+    assert "--group-by prefix" in plain.err
+    assert "not seen in training" not in plain.out + plain.err
 
 
 def test_backbones_are_compared_on_folds_of_groups(
@@ -56,25 +97,21 @@ def test_backbones_are_compared_on_folds_of_groups(
 
 
 def test_an_evaluation_by_groups_has_wider_intervals(
-    sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    plain: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    assert main(["train", str(sites), "--backbone", "tiny", "--out", str(run)]) == 0
     other = shapes.sites_zip(tmp_path, first=12, sites=8, name="other.zip")
     capfd.readouterr()
     widths = []
     for options in ([], ["--group-by", "prefix"]):
-        assert main(["evaluate", str(run), str(other), "--json", *options]) == 0
+        assert main(["evaluate", str(plain.run), str(other), "--json", *options]) == 0
         accuracy = json.loads(capfd.readouterr().out)["accuracy"]
         widths.append(accuracy["high"] - accuracy["low"])
     assert widths[1] > 1.5 * widths[0]
 
 
 def test_pictures_of_groups_that_the_model_knows_are_left_out_of_an_evaluation(
-    sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    plain: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    assert main(["train", str(sites), "--backbone", "tiny", "--out", str(run)]) == 0
     # Twelve of the 24 pictures of sites 0 and 1 are those of the training.
     other = shapes.sites_zip(tmp_path, sites=2, per_site=24, name="other.zip")
     new_sites = shapes.sites_zip(tmp_path, first=12, sites=4, name="new.zip")
@@ -84,16 +121,15 @@ def test_pictures_of_groups_that_the_model_knows_are_left_out_of_an_evaluation(
     capfd.readouterr()
     left_out = []
     for options in ([], ["--group-by", "prefix"]):
-        assert main(["evaluate", str(run), str(other), "--json", *options]) == 0
+        assert main(["evaluate", str(plain.run), str(other), "--json", *options]) == 0
         left_out.append(json.loads(capfd.readouterr().out)["left_out"])
     assert left_out[0] < 24 < left_out[1] == 48
 
 
 def test_a_run_by_groups_knows_them_by_name_and_says_which_score_is_on_new_ones(
-    sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    grouped: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run, options = tmp_path / "run", ["--group-by", "prefix"]
-    assert main(["train", str(sites), "--backbone", "tiny", "--out", str(run), *options]) == 0
+    run, options = grouped.run, ["--group-by", "prefix"]
     # Sites 10 to 15, of which 10 and 11 were trained with or tested, in pictures not seen.
     other = shapes.sites_zip(tmp_path, first=10, sites=6, per_site=24, name="other.zip")
     trained = {e.group_name for e in open_folder(run).dataset().examples if e.split != "test"}
@@ -118,8 +154,9 @@ def test_a_run_by_groups_knows_them_by_name_and_says_which_score_is_on_new_ones(
     ],
 )
 def test_what_pictures_cannot_be_grouped_by_is_refused_in_a_sentence(
-    by: str, sentence: str, sites: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    by: str, sentence: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    sites = shapes.sites_zip(tmp_path, sites=2, per_site=6)
     table = tmp_path / "sites.csv"
     table.write_text("file,place\nsite00_0000.jpg,1\n")
     assert main(["train", str(sites), "--group-by", by.format(table=table)]) == 2

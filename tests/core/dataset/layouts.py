@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from core.archive.unpacking import Extraction, Member
 from core.dataset import interpretation
-from core.dataset.findings import Finding
-from core.dataset.layout import Layout
 from core.errors import BadInput
 
 Counts = dict[tuple[str, str | None], int]
@@ -233,6 +231,19 @@ CASES = {
             "label_num_to_disease_map.json": '{"0": "Blight", "4": "Healthy"}',
         },
     ),
+    "labelled validation pictures beside class folders": Case(
+        "Tiny ImageNet",
+        [
+            *("train/n01/images/n01_{n}.JPEG", "train/n02/images/n02_{n}.JPEG"),
+            *("val/images/val_{n}.JPEG", "test/images/test_{n}.JPEG"),
+        ],
+        _split("n01 n02", "train") | {("n01", "test"): 2, ("n02", "test"): 1},
+        {
+            "val/val_annotations.txt": "".join(
+                f"val_{n}.JPEG\tn0{n % 2 + 1}\t0\t0\t62\t62\n" for n in range(3)
+            )
+        },
+    ),
     "masks beside pictures": Case(
         "Kaggle, covid19-radiography-database",
         [f"{c}/{kind}/{c}-{{n}}.png" for c in ("COVID", "Normal") for kind in ("images", "masks")],
@@ -280,7 +291,7 @@ def read(name: str, folder: Path) -> Counts | str:
     case = CASES[name]
     pictures = [picture.format(n=n) for picture in case.pictures for n in range(3)]
     try:
-        layout, _ = interpret(pictures, case.others, folder)
+        layout = interpret(pictures, case.others, folder).layout
     except BadInput as refusal:
         return str(refusal)
     return dict(Counter((a.label, a.split) for a in layout.assignments if not a.reason))
@@ -288,7 +299,7 @@ def read(name: str, folder: Path) -> Counts | str:
 
 def interpret(
     pictures: list[str], others: dict[str, str] | dict[str, bytes], folder: Path
-) -> tuple[Layout, tuple[Finding, ...]]:
+) -> interpretation.Interpretation:
     """How pictures of these names are read beside other files, which are written to a folder."""
     members = []
     for number, (file, content) in enumerate(others.items()):

@@ -206,3 +206,15 @@ def test_notes_in_files_of_earlier_versions_are_left_out() -> None:
     assert Dataset.model_validate(noted).notes == ()
     kept = Dataset.model_validate(stored | {"notes": [informs("folders", "Read as classes.")]})
     assert [note.code for note in kept.notes] == ["folders"]
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_further_pages_of_a_tiff_are_not_left_out_in_silence(big: bool, tmp_path: Path) -> None:
+    pages = [Image.new("RGB", (40, 40), (40 * n, 9, 90)) for n in range(5)]
+    for label in "ab":
+        (tmp_path / "in" / label).mkdir(parents=True)
+        pages[label == "b"].save(tmp_path / "in" / label / "one.tif", big_tiff=big)
+    pages[2].save(tmp_path / "in/a/many.tif", save_all=True, append_images=pages[3:], big_tiff=big)
+    read = dataset.read(tmp_path / "in", tmp_path / "pictures", Settings())
+    assert [note.code for note in read.notes] == ["pages"]
+    assert "1 TIFF has" in read.notes[0].sentence and "a/many.tif" in read.notes[0].sentence

@@ -4,9 +4,12 @@ import json
 import unicodedata
 
 import pytest
+from PIL import Image
 
-from core.dataset import tables
+from core import dataset
+from core.dataset import records, tables
 from core.errors import BadDataset
+from core.settings import Settings
 from tests.core.dataset import layouts
 
 FILES = [f"images/p{n}.jpg" for n in range(8)]
@@ -25,7 +28,7 @@ def rows(title: str = "label", delimiter: str = ",", **changed: str) -> str:
 @pytest.fixture
 def read(tmp_path):
     def made(others, pictures=FILES):
-        found, notes = layouts.interpret(pictures, others, tmp_path)
+        found, notes, _ = layouts.interpret(pictures, others, tmp_path)
         used = zip(pictures, found.assignments, strict=True)
         return {name: a.label or a.reason for name, a in used}, found, {n.code: n for n in notes}
 
@@ -81,24 +84,25 @@ def test_a_column_of_file_names_goes_before_one_of_numbers(read):
         rows().replace("\n", "\r").encode(),
         json.dumps({f"p{n}.jpg": "ab"[n % 2] for n in range(8)}).encode(),
         json.dumps({k: [f"p{n}.jpg" for n in range(k == "b", 8, 2)] for k in "ab"}).encode(),
-        json.dumps(
-            {"info": {}, "items": [{"image": f"p{n}.jpg", "class": "ab"[n % 2]} for n in range(8)]}
-        ).encode(),
-        json.dumps(
-            {
-                f"p{n}.jpg9": {
-                    "filename": f"p{n}.jpg",
-                    "regions": [],
-                    "file_attributes": {"class": "ab"[n % 2]},
-                }
-                for n in range(8)
-            }
-        ).encode(),
+        json.dumps({"info": {}, "items": RECORDS}).encode(),
+        json.dumps([{"of": r["image"], "by": [r, r]} for r in RECORDS]).encode(),
+        json.dumps({f"{r['image']}99": {"regions": [], "of": r} for r in RECORDS}).encode(),
     ],
-    ids=["UTF-16", "sep=", "comment", "bars", "old Mac", "names", "lists", "records", "VIA"],
+    ids=[
+        "UTF-16",
+        "sep=",
+        "comment",
+        "bars",
+        "Mac",
+        "names",
+        "lists",
+        "records",
+        "agreeing",
+        "VIA",
+    ],
 )
 def test_labels_are_read_however_a_file_is_written(content, read):
-    kind = "json" if content[:1] == b"{" else "csv"
+    kind = "json" if content[:1] in b"[{" else "csv"
     assert read({f"labels.{kind}": content})[0] == LABELS
 
 
@@ -167,6 +171,52 @@ def test_a_table_gives_a_split_to_class_folders_and_says_so(read):
     assert notes["labels_from"].sentence.startswith("The split was read from")
     _, layout, notes = read({"train_test_split.txt": "1 0\n2 1\n"}, pictures)
     assert not layout.predefined and "train_test_split.txt" in notes["split_not_read"].sentence
+    one, other = "cat/0.jpg\ndog/0.jpg\n", "cat/1.jpg\ndog/1.jpg\n"
+    lists = {"train1.txt": one, "test1.txt": other, "train2.txt": other, "test2.txt": one}
+    _, layout, notes = read(lists, pictures)
+    assert not layout.predefined and "train1.txt" in notes["split_not_read"].sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [("{0} {1} 7", "{0}.jpg"), ("{0}.jpg {1}7", "{0}.jpg"), ("a {0}.jpg {1}7", "a {0}.jpg")],
+)
+def test_a_list_may_separate_its_columns_by_spaces(line, name, read):
+    pictures = ["x/" + name.format(n) for n in range(8)]
+    text = "".join(line.format(n, "ab"[n % 2]) + "\n" for n in range(8))
+    found, _, _ = read({"labels.txt": text}, pictures)
+    assert [found[picture][0] for picture in pictures] == list("abababab")
+
+
+def test_lists_of_numbers_give_a_split_to_labels_in_file_names(read):
+    pictures = [f"images/{kind}_{n}.jpg" for kind in ("beagle", "pug") for n in range(4)]
+    lists = {
+        f"annotations/{part}.txt": "".join(
+            f"{kind}_{n} {3 * i + n % 2} {i} {n}\n"
+            for i, kind in enumerate(("beagle", "pug"))
+            for n in numbers
+        )
+        for part, numbers in (("trainval", (0, 1)), ("test", (2, 3)))
+    }
+    _, layout, _ = read(lists, pictures)
+    assert layout.classes == ("beagle", "pug")
+    assert [a.split for a in layout.assignments] == ["train", "train", "test", "test"] * 2
+
+
+def test_a_table_that_was_used_is_not_left_out(tmp_path):
+    folder = tmp_path / "flowers"
+    folder.mkdir()
+    for n in range(8):
+        Image.new("RGB", (32, 32), (30 * n, 9, 9)).save(folder / f"p{n}.png")
+    (folder / "labels.csv").write_text(rows(title="kind"))
+    (folder / "notes.txt").write_text("Taken in May")
+    read = dataset.read(folder, tmp_path / "pictures", Settings())
+    assert [skipped.name for skipped in read.skipped] == ["notes.txt"]
+    (folder / "images").mkdir()  # to evaluate on, one class would be enough
+    for n in range(8):
+        (folder / f"p{n}.png").rename(folder / "images" / f"p{n}.png")
+    read = dataset.read(folder, tmp_path / "pictures", Settings(), fewest_classes=1)
+    assert read.classes == ("a", "b")
 
 
 def test_a_table_that_contradicts_the_folders_is_a_finding(read):
@@ -180,6 +230,14 @@ def test_a_table_that_contradicts_the_folders_is_a_finding(read):
         f"{name},{name[:3]}{i % 2}\n" for i, name in enumerate(pictures)
     )
     assert "labels_differ" not in read({"breeds.csv": finer}, pictures)[2]
+
+
+def test_rare_keys_and_one_wide_row_do_not_multiply_the_cells():
+    many = [{"file": f"p{n}.jpg", "label": "a", f"key{n}": 1} for n in range(200)]
+    assert records.rows_of(json.dumps(many))[0] == ["file", "label"]
+    rows = [[f"p{n}.jpg", "a"] for n in range(200)] + [["x"] * 400]
+    table = tables.matched("labels.csv", rows, tables.Lookup(["p1.jpg", "p2.jpg"]))
+    assert table is not None and len(table.header) == 2
 
 
 BOX = {"x": 1, "y": 2, "width": 3, "height": 4}

@@ -66,6 +66,13 @@ def test_unlabelled_pictures_are_left_out_with_the_reason():
     assert [a.reason for a in found.assignments[-2:]] == [layout.UNLABELLED] * 2
 
 
+def test_one_folder_beside_train_with_its_classes_is_left_out_with_the_reason():
+    found = layout.infer(paths("my_train/cat", "my_train/dog", "later/cat", "later/dog"))
+    assert counts(found) == {("cat", None): 2, ("dog", None): 2}
+    assert {a.reason for a in found.assignments} == {"", layout.NO_SPLIT}
+    assert found.reading is None
+
+
 def test_a_class_may_be_named_like_a_split():
     found = layout.infer(paths("train", "bus", "test tube"))
     assert found.classes == ("bus", "test tube", "train")
@@ -103,6 +110,18 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
         (["site1/cat", "site1/dog", "site2/cat", "site2/dog"], "cat dog", "inner"),
         (["color/Apple", "color/Corn", "grayscale/Apple", "grayscale/Corn"], "Apple Corn", "inner"),
         (["f/a", "f/b", "f - Copy/a", "f - Copy/b"], "a b", "inner"),
+        (
+            ["Site A/cat", "Site A/dog", "siteB/cat", "siteB/dog"],
+            "cat dog",
+            "inner",
+        ),
+        (["clinic/in", "clinic/out", "hospital/in", "hospital/out"], "clinic hospital", "top"),
+        (["a/N_14-22549", "a/N_14-29960", "b/M_14-2523"], "a b", "top"),
+        (
+            ["Audi/A4_quattro", "Audi/A6_quattro", "BMW/M3_coupe"],
+            "A4_quattro A6_quattro M3_coupe",
+            "inner",
+        ),
         (["f/a", "f/b", "f/f/a", "f/f/b"], "a b", None),
         (["images/001.Tern", "images/002.Gull"], "001.Tern 002.Gull", None),
     ],

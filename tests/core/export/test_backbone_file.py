@@ -10,7 +10,9 @@ from core.errors import RunDamaged
 from core.export import train_program
 
 
-@pytest.mark.parametrize("name", ["tiny", "efficientnet-lite0"])
+@pytest.mark.parametrize(
+    "name", ["tiny", pytest.param("efficientnet-lite0", marks=pytest.mark.slow)]
+)
 def test_it_answers_as_the_network_and_can_be_cut_where_ours_is(settings, tmp_path, name):
     row = backbones.get(name)
     train_program.write_backbone(row, tmp_path / train_program.BACKBONE_FILE, settings)

@@ -24,6 +24,7 @@ from tests.core import trainings
 from tests.core.profiles import WIDE
 from tests.shapes import draw, encoded
 
+WITH_TENSORFLOW = (storage.KERAS, SAVED_MODEL)
 TURNED = 6
 """EXIF: to be shown a quarter turn to the right."""
 LEVEL = SetLevel(level=0.95, limit=0.8)
@@ -67,7 +68,8 @@ def choose(run, classifier, views):
 @pytest.mark.parametrize(
     "form",
     [
-        pytest.param(form, marks=pytest.mark.slow if form.file == SAVED_MODEL else ())
+        # TensorFlow starts for these two; all of them are also verified as they are exported.
+        pytest.param(form, marks=pytest.mark.slow if form.file in WITH_TENSORFLOW else ())
         for form in FORMATS
         if form.file != INT8
     ],

@@ -63,9 +63,15 @@ def tiny_file(tmp_path_factory):
 
 @pytest.fixture
 def network(request, tiny_file, settings):
-    """A backbone, its serving model and its trunk in Keras."""
+    """A backbone and its serving model."""
     path = tiny_file if request.param is TINY else serving.required(request.param, settings)
-    return request.param, path, build.trunk(request.param, settings=settings)
+    return request.param, path
+
+
+@pytest.fixture
+def trunk(network, settings):
+    """The trunk of that backbone in Keras."""
+    return build.trunk(network[0], settings=settings)
 
 
 BOTH = pytest.mark.parametrize("network", [TINY, LITE0], ids=lambda row: row.name, indirect=True)
@@ -105,15 +111,17 @@ def check_retraining(path, backbone, trunk, stage, picture, into):
 
 
 @BOTH
-def test_the_end_of_every_stage_is_found_and_holds_what_keras_has_there(network, tmp_path, scene):
-    backbone, path, trunk = network
+def test_the_end_of_every_stage_is_found_and_holds_what_keras_has_there(
+    network, trunk, tmp_path, scene
+):
+    backbone, path = network
     picture = images.crop_and_resize(scene, backbone.size)
     check_stages(path, backbone, trunk, picture, tmp_path / "opened.tflite")
 
 
 @BOTH
 def test_what_is_not_needed_is_left_out(network, tmp_path, scene):
-    backbone, path, _ = network
+    backbone, path = network
     file = LitertFile(path)
     file.keep("embedding", "feature_map")
     file.write(tmp_path / "kept.tflite")
@@ -152,15 +160,15 @@ def test_a_layer_that_the_converter_left_nothing_of_is_not_found(tiny_file):
     indirect=["network"],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_retrained_layers_answer_as_they_do_in_keras(network, stage, tmp_path, scene):
-    backbone, path, trunk = network
+def test_retrained_layers_answer_as_they_do_in_keras(network, trunk, stage, tmp_path, scene):
+    backbone, path = network
     picture = images.crop_and_resize(scene, backbone.size)
     check_retraining(path, backbone, trunk, stage, picture, tmp_path / "retrained.tflite")
 
 
 @BOTH
 def test_the_head_inside_a_file_makes_its_very_probabilities(network, scene):
-    backbone, path, _ = network
+    backbone, path = network
     found = answer(path, images.crop_and_resize(scene, backbone.size))
     head = LitertFile(path).head()
     assert (head.inputs, head.classes) == (backbone.embedding, 1000)

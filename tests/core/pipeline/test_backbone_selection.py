@@ -30,7 +30,8 @@ def test_a_better_alternative_is_trained_and_becomes_the_backbone_of_the_run(
     assert storage.load(run.model_folder)[0].backbone == LITE0
     assert choice.sentence in [e.sentence for e in done.said if isinstance(e, Note)]
 
-    alone = train(shapes, asked_for("quick", backbone=LITE0), tmp_path / "alone", settings)
+    asked, features = asked_for("quick", backbone=LITE0), tmp_path / "features-of-run"
+    alone = train(shapes, asked, tmp_path / "alone", settings, features=features)
     assert alone.run.report() == run.report(), "the comparison changes nothing else"
 
 
@@ -53,6 +54,7 @@ def test_an_alternative_without_weights_is_left_out_and_said(
     assert f"{title} was not compared. There is no network." in notes
 
 
+@pytest.mark.slow
 def test_heads_with_hidden_layers_are_compared_too(
     tiny: Backbone, settings: Settings, tmp_path: Path
 ) -> None:

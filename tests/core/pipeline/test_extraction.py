@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from core.errors import Cancelled
 from core.estimating import unit_costs
 from core.jobs.events import Note, Step
-from core.pipeline import extraction
-from core.training import engines
+from core.pipeline import extraction, post_report
+from core.training import engines, serving_model
 from core.training.engines import LitertEngine
 from core.training.keras_engine import KerasEngine
 from tests.core.trainings import asked_for, train
@@ -40,15 +41,34 @@ def passed(monkeypatch):
 
 
 @pytest.fixture
-def trained_again(tiny, settings, some_shapes, tmp_path):
-    """`trained_again(preset, …)`: a training on the same pictures, with the same features."""
+def trained_again(tiny, settings, some_shapes, tmp_path, monkeypatch):
+    """`trained_again(preset, …)`: a training up to its report, always with the same features."""
     runs = []
 
     def again(preset="quick", **values):
         path = tmp_path / str(len(runs))
         asked = asked_for(preset, **values)
-        runs.append(train(some_shapes, asked, path, settings, features=tmp_path / "features"))
+        with monkeypatch.context() as patch:  # not for the trainings that all tests share
+            patch.setattr(post_report, "finish", lambda *_: None)
+            runs.append(train(some_shapes, asked, path, settings, features=tmp_path / "features"))
         return runs[-1]
+
+    return again
+
+
+@pytest.fixture
+def tuned_again(trained_again, monkeypatch):
+    """The same, but it ends once it has fine-tuned: no picture passes the frozen layers later."""
+
+    def stop(*_):
+        raise Cancelled("Seen enough.")
+
+    def again(preset="best", **values):
+        with monkeypatch.context() as patch:
+            patch.setattr(serving_model, "write", stop)
+            done = trained_again(preset, **values)
+        assert not done.run.complete
+        return done
 
     return again
 
@@ -79,22 +99,18 @@ def test_a_model_that_sees_less_of_a_picture_looks_again(trained_again, passed):
     assert done.run.classifier(done.settings).crop == 0.8
 
 
-def test_fine_tuning_with_other_settings_passes_nothing_either(trained_again, passed):
-    trained_again("best", augmentation={"views": 2})
+def test_fine_tuning_passes_nothing_again_and_pays_for_new_views_alone(tuned_again, passed):
+    tuned_again(augmentation={"views": 2})
     assert passed.litert == 2 * 30 + 6
-    other = {"fine_tune_phase": {"epochs": 2}, "label_smoothing": 0.2} | OTHER
-    trained_again("best", augmentation={"views": 2}, **other)
+    other = {"fine_tune_phase": {"learning_rate": 3e-3, "epochs": 4}, "label_smoothing": 0.2}
+    tuned_again(augmentation={"views": 2}, **other | OTHER)
     assert passed.litert == 2 * 30 + 6
+    tuned_again(augmentation={"views": 3})
+    assert passed.litert == 3 * 30 + 6
 
 
-def test_more_views_pay_for_the_new_ones(trained_again, passed):
-    for views in (2, 3):
-        trained_again("best", augmentation={"views": views})
-        assert passed.litert == views * 30 + 6
-
-
-def test_presets_share_what_they_can(trained_again, passed):
-    trained_again("best")
+def test_presets_share_what_they_can(trained_again, tuned_again, passed):
+    tuned_again()
     first = passed.litert
     assert cached(trained_again("quick")) == [
         "36 of 42 views came from the cache; 6 were extracted."
@@ -102,9 +118,9 @@ def test_presets_share_what_they_can(trained_again, passed):
     assert passed.litert == first + 6
 
 
-def test_the_cache_changes_no_report(trained_again, trainings):
+def test_the_cache_changes_no_report(trained_again, tuned_again, trainings):
     for preset, far in (("quick", 0), ("best", 1e-5)):  # TensorFlow adds up as threads go
-        trained_again(preset, seed=1)
+        (trained_again if preset == "quick" else tuned_again)(preset, seed=1)
         cached = trained_again(preset).run
         fresh = trainings(preset).run
         np.testing.assert_allclose(cached.probabilities(), fresh.probabilities(), atol=far, rtol=0)
@@ -114,7 +130,7 @@ def test_the_cache_changes_no_report(trained_again, trainings):
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
 def test_on_a_gpu_training_views_go_through_tensorflow_and_scored_ones_through_litert(
-    trained_again, passed, monkeypatch, preset
+    trained_again, tuned_again, passed, monkeypatch, preset
 ):
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     done = trained_again(preset)
@@ -122,7 +138,7 @@ def test_on_a_gpu_training_views_go_through_tensorflow_and_scored_ones_through_l
     assert passed.litert == (12 if preset == "quick" else 6)
     assert passed.tensorflow == 30 * done.run.config().augmentation.views
     before = passed.litert, passed.tensorflow
-    trained_again(preset, **OTHER)
+    (trained_again if preset == "quick" else tuned_again)(preset, **OTHER)
     assert (passed.litert, passed.tensorflow) == before
 
 
