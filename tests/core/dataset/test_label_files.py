@@ -276,3 +276,25 @@ def test_a_spreadsheet_and_a_packed_file_are_named(read):
         read({"labels.xlsx": b"PK"})
     with pytest.raises(BadDataset, match=r"train\.parquet holds none"):
         read({"train.parquet": b"PAR1" * 9, "README.md": "x"}, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "classes", "column"),
+    [
+        ("meta.csv", "file,label,site|p99.jpg,x,s1|{0},{1},s2", "ab", "label"),
+        ("meta.csv", "file,animal|p98.jpg,x|p99.jpg,y|{0},{1}", "ab", "animal"),
+        ("meta.csv", "# exported||file,animal|p98.jpg,x|{0},{1}", "ab", "animal"),
+        ("meta.csv", ",file,animal|7,p98.jpg,x|7,{0},{1}", "ab", "animal"),
+        ("meta.csv", "file,a,b|p98.jpg,0,1|{0},{2},{3}", "ab", "meta.csv"),
+        ("meta.tsv", "file\tlabel\tcaption|{0}\t{1}\tone, two, three, four", "ab", "label"),
+        ("meta.csv", "file;label|{0};{1}, big, red", ("a, big, red", "b, big, red"), ""),
+    ],
+)
+def test_the_titles_and_the_cells_of_a_table_are_found(name, table, classes, column, read):
+    *top, row = table.split("|")
+    body = [row.format(f"p{n}.jpg", "ab"[n % 2], 1 - n % 2, n % 2) for n in range(8)]
+    found, layout, notes = read({name: "\n".join([*top, *body])})
+    assert layout.classes == tuple(classes) and found["images/p1.jpg"] == classes[1]
+    assert column in notes["labels_from"].sentence
+    missing = sum("p9" in line for line in top)
+    assert (f"{missing} row" in notes["labels_from"].sentence) == bool(missing)
