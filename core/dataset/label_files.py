@@ -45,7 +45,7 @@ class _Source(NamedTuple):
         title: what it is called in messages.
         pairs: names of pictures, each with its class and split, of which one may be empty.
         trust: `TITLED` for a column with the title of labels or the names of the folders, 1 for
-            another title, 0 for none and for captions.
+            another title in a table, 0 for none, in JSON, and for captions.
         missing: file names in it that are no picture here.
     """
 
@@ -100,16 +100,19 @@ def find(
     stems = {PurePosixPath(picture).stem for picture in pictures}
     sources: dict[str, _Source] = {}
     refusals: list[BadDataset] = []
+    boxed: set[str] = set()  # suffixes of files about one picture; large ones may hold the picture
     parts = split_lists.parts({PurePosixPath(member.name).stem for member in others})
     for member in others:
         path = PurePosixPath(member.name)
         suffix = path.suffix.lower()
         made_up = role(path.stem) == "unlabelled"  # a sample submission
-        if suffix not in SUFFIXES or made_up or not tables.small(member.path):
+        of_one = suffix in boxed and path.stem in stems
+        if suffix not in SUFFIXES or made_up or of_one or not tables.small(member.path):
             continue
         text = tables.text_of(member.path)
         kind = records.boxes(member.name, text)
         if kind and (kind != "YOLO" or path.stem in stems):
+            boxed |= {suffix} if path.stem in stems else set()
             refusals.append(BadDataset(f"{name} {DETECTION.format(format=kind)}"))
             continue
         if not pictures and (kind := records.type_of_project(text)):
@@ -290,6 +293,7 @@ def _table(name: str, table: tables.Table, classes: Collection[str], part: str) 
     column = chosen[0]
     labels = labelled(lambda row: row[column] if tables.is_value(row[column]) else "")
     title = f"the column {header[column]} of {name}" if header[column] else name
-    trust = TITLED if column in named else int(titled and header[column] != "")
+    plain = not titled or not header[column] or name.lower().endswith(records.SUFFIXES)
+    trust = TITLED if column in named else int(not plain)
     few = len(values[column]) <= max(2, len(body) / 2)
     return _Source(title, labels, trust * few, missing)

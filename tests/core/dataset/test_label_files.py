@@ -393,3 +393,5 @@ def test_a_list_of_training_pictures_is_read_beside_boxes_and_class_folders(read
 def test_captions_do_not_replace_labels_by_their_title(read):
     captions = "file,annotation\n" + "".join(f"p{n}.jpg,dog {n}\n" for n in range(8))
     assert read({"captions.csv": captions, "kinds.csv": rows("animal")})[0] == LABELS
+    said = json.dumps([{"image": f"p{n}.jpg", "caption": f"dog {n // 4}"} for n in range(8)])
+    assert read({"captions.json": said, "kinds.csv": rows("animal")})[0] == LABELS
