@@ -33,6 +33,8 @@ WIDEST = 500
 """Columns of a table that are read."""
 CACHED = 1 << 16
 LONGEST_PATH = 4_096
+FIRST = 10
+"""Lines from which the delimiter is found."""
 SAME_WIDTH = 0.75
 """Share of the lines with equally many words in a table of several columns."""
 MOST_ALIKE = 50
@@ -148,9 +150,8 @@ def rows_of(text: str) -> list[list[str]]:
     Lists often separate a file and its class by a space only; either may have spaces in it.
     """
     lines = text.splitlines()
-    first = "\n".join(lines[:10])
-    delimiter = max(",;\t|", key=first.count)
-    if delimiter not in first:
+    delimiter = _delimiter([line[:SAMPLE] for line in lines if line.strip()][:FIRST])
+    if not delimiter:
         words = [line.split() for line in lines if line.strip()]
         if len({row[0] for row in words}) < len(words):  # `my photo 1.jpg cat`
             return [line.rsplit(maxsplit=1) for line in lines if line.strip()]
@@ -162,6 +163,17 @@ def rows_of(text: str) -> list[list[str]]:
         return [row[:WIDEST] for row in csv.reader(lines, delimiter=delimiter) if any(row)]
     except csv.Error:
         return []
+
+
+def _delimiter(lines: list[str]) -> str:
+    """What cuts most lines into equally many cells, or the first into most; empty for nothing."""
+    best, chosen = (0, 0), ""
+    for delimiter in ",;\t|":
+        widths = [len(next(csv.reader([line], delimiter=delimiter))) for line in lines]
+        width, same = Counter(widths).most_common(1)[0] if widths else (0, 0)
+        if width > 1 and (same, widths[0]) > best:
+            best, chosen = (same, widths[0]), delimiter
+    return chosen
 
 
 class Table(NamedTuple):
@@ -193,8 +205,11 @@ def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     for each in filter(None, found):
         best[each[0]] = max(each[1], best.get(each[0], 0))
     start = next(place for place, each in enumerate(found) if each)
-    header = rows[start - 1] if start else [f"column {n + 1}" for n in range(width)]
-    pairs = list(zip(found, rows, strict=True))[start:]
+    # Lines before the titles have fewer cells; the pictures of the first rows may be missing.
+    filled = [sum(map(bool, row[1:])) for row in rows[: start + 1]]
+    top = next((n for n in range(start) if filled[n] >= filled[start]), start - 1)
+    header = rows[top] if start else [f"column {n + 1}" for n in range(width)]
+    pairs = list(zip(found, rows, strict=True))[top + 1 :]
     body = [(each[0], row) for each, row in pairs if each and each[1] == best[each[0]]]
     missing = [row[file_column] for each, row in pairs if each is None and row[file_column]]
     return Table(header, file_column, body, missing)
