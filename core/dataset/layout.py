@@ -211,8 +211,14 @@ def _is_split(paths: list[list[str]], roles: list[str | None]) -> bool:
     trained = classes["train"] - {""}
     if not trained or len(classes) < 2:
         return False
-    unknown = {_key(path[0]) for path, found in zip(paths, roles, strict=True) if found is None}
-    possible = ("validation", "test", None) if len(unknown) == 1 else ("validation", "test")
+    tops: defaultdict[str | None, set[str]] = defaultdict(set)
+    for path, path_role in zip(paths, roles, strict=True):
+        tops[path_role].add(path[0])
+    # `extra` beside `train` is left out; `bus` beside it, or `sandals` beside `training shoes`, is
+    # a class.
+    leftover = len(tops[None]) == 1 and all(map(is_generic, tops[None]))
+    leftover &= all(role(top) and len(divided(top)) == 1 for top in tops["train"])
+    possible = ("validation", "test", None) if leftover else ("validation", "test")
     shared = any(trained & classes[split] for split in possible)
     flat = any("" in classes[split] for split in ("validation", "test"))
     return shared or flat or ("unlabelled" in classes and None not in classes)

@@ -277,6 +277,26 @@ CASES = {
         ["trainA/{n}.jpg", "trainB/{n}.jpg", "testA/{n}.jpg", "testB/{n}.jpg"],
         _split("A B", "train", "test"),
     ),
+    "mask as a class": Case(
+        "Objects",
+        _under("objects", "photo", "mask", "statue"),
+        _split("photo mask statue", None),
+    ),
+    "mask as a class beside other pictures": Case(
+        "Faces",
+        _under("faces", "mask", "no_mask", "images"),
+        _split("mask no_mask images", None),
+    ),
+    "photos and masks as classes": Case(
+        "Objects",
+        _under("objects", "Photo", "Mask"),
+        _split("Photo Mask", None),
+    ),
+    "masks that are named after no picture": Case(
+        "Carnival",
+        ["images/street_{n}.jpg", "mask/venetian_{n}.jpg"],
+        _split("images mask", None),
+    ),
     "classes named like a split": Case(
         "Vehicles",
         _under("train test", "bus", "train", "steam train"),
