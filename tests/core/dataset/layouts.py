@@ -297,6 +297,21 @@ CASES = {
         ["images/street_{n}.jpg", "mask/venetian_{n}.jpg"],
         _split("images mask", None),
     ),
+    "one loose picture in a table of a few": Case(
+        "Pets",
+        ["cat/c{n}.jpg", "dog/d{n}.jpg", "stray{n}.jpg"],
+        _split("cat dog", None),
+        {"train.csv": "file,label\nc0.jpg,cat\nc1.jpg,cat\nstray0.jpg,dog\n"},
+    ),
+    "loose pictures in a table with other names of the classes": Case(
+        "Pets",
+        ["cat/c{n}.jpg", "dog/d{n}.jpg", "x{n}.jpg"],
+        {("cat", None): 5, ("dog", None): 4},
+        {
+            "labels.csv": "file,label\nx0.jpg,Katze\nx1.jpg,Hund\nx2.jpg,Katze\n"
+            + "".join(f"c{n}.jpg,Katze\nd{n}.jpg,Hund\n" for n in range(3))
+        },
+    ),
     "classes named like a split": Case(
         "Vehicles",
         _under("train test", "bus", "train", "steam train"),

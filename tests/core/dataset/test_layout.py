@@ -246,6 +246,13 @@ def test_layouts_of_public_datasets_are_read_without_a_question(name, tmp_path):
     assert layouts.read(name, tmp_path) == layouts.CASES[name].expected
 
 
+def test_a_column_about_something_else_does_not_contradict_the_folders(read):
+    rows = ((name, ("indoor", "outdoor")[n % 2]) for n, name in enumerate(paths("cat", "dog")))
+    found = read(paths("cat", "dog"), {"meta.csv": table(("file", "type"), *rows)})
+    assert found.classes == ("cat", "dog")
+    assert "labels_differ" not in [note.code for note in found.notes]
+
+
 def test_folders_of_numbered_classes_stay_classes_without_a_table(read):
     assert read(paths("1", "2")).classes == ("1", "2")
     found = read(paths("1", "2"), {"notes.csv": table(("id", "x", "y"), ("0", "a", "b"))})
