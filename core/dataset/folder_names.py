@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 # Words of a folder's name. A folder of `unlabelled` pictures is left out.
 _WORDS = {
@@ -25,7 +26,8 @@ jun jul aug sep oct nov dec
 _COUNTED = """
 hospital clinic center centre location loc fold split round run week month year block zone plate
 """
-_PICTURES = "images image imgs img pictures picture photos photo jpegimages input inputs"
+# `photo` and `picture` may be classes.
+_PICTURES = "images image imgs img pictures photos jpegimages input inputs"
 _MASKS = """
 mask masks trimap trimaps segmentation segmentations annotation annotations gt groundtruth label
 labels
@@ -80,33 +82,41 @@ def normal(name: str) -> str:
 def masks(names: Sequence[str]) -> frozenset[str]:
     """Pictures in folders of masks, as datasets for segmentation have beside their pictures.
 
-    A folder of masks, such as `masks`, lies beside one such as `images`; `mask` may be a class.
+    A folder of masks, such as `masks`, lies beside one such as `images` and no other with a name
+    that means something; most of its files are named after pictures: `1.png` or `1_mask.png` after
+    `1.jpg`.
     """
-    beside: defaultdict[str, set[str]] = defaultdict(set)
-    places = []
+    below: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in names:
         parts = name.split("/")
-        pairs = [("/".join(parts[:n]), parts[n]) for n in range(len(parts) - 1)]
-        places.append(pairs)
-        for parent, folder in pairs:
-            beside[parent].add(folder)
-    pictures = {
-        parent
-        for parent, folders in beside.items()
-        if any(
-            set(_words(folder)) & set(_PICTURES.split()) and is_generic(folder)
-            for folder in folders
+        for n, folder in enumerate(parts[:-1]):
+            below["/".join(parts[:n])][folder].append(name)
+    found: set[str] = set()
+    for folders in below.values():
+        of_masks = {folder for folder in folders if _is_of(_MASKS, folder)}
+        of_pictures = {folder for folder in folders if _is_of(_PICTURES, folder)} - of_masks
+        if not (of_masks and all(map(is_generic, set(folders) - of_masks - of_pictures))):
+            continue
+        pictures = {_file_words(name) for folder in of_pictures for name in folders[folder]}
+        marks = [name for folder in of_masks for name in folders[folder]]
+        named = sum(
+            any(words[:n] in pictures for n in range(1, len(words) + 1))
+            for words in map(_file_words, marks)
         )
-    }
-    return frozenset(
-        name
-        for name, pairs in zip(names, places, strict=True)
-        if any(parent in pictures and _is_of_masks(folder) for parent, folder in pairs)
-    )
+        if named * 2 > len(marks):
+            found.update(marks)
+    return frozenset(found)
 
 
-def _is_of_masks(folder: str) -> bool:
+def _is_of(kind: str, folder: str) -> bool:
+    """Whether a folder's name has words of this kind, and else none that mean something."""
     words = _words(folder)
-    return any(word in _MASKS.split() for word in words) and all(
-        word in _MASKS.split() or word in _GENERIC.split() for word in words
+    return any(word in kind.split() for word in words) and all(
+        word in kind.split() or word in _GENERIC.split() for word in words
     )
+
+
+def _file_words(name: str) -> tuple[str, ...]:
+    """The words and numbers of a file name, without those that say that it is a picture or mask."""
+    words = re.findall(r"[^\W\d_]+|\d+", PurePosixPath(name).stem.casefold())
+    return tuple(word for word in words if word not in (*_PICTURES.split(), *_MASKS.split()))

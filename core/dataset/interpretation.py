@@ -2,14 +2,13 @@
 
 import contextlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
-from core.dataset import folder_names, label_files, layout
+from core.dataset import combining, folder_names, label_files, layout
 from core.dataset.findings import Finding, Remedy, informs, warns
 from core.errors import BadDataset, NoClasses
 from core.images.decoding import READABLE
@@ -18,7 +17,6 @@ from core.system import prose
 MOST_LISTED = 5
 LONGEST = 80
 """Characters of a cell that are shown."""
-_NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING)
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
 _SPLIT_LIST = re.compile(
     r"(train.*test|test.*train|split).*\.(txt|csv|tsv|json|mat)$", re.IGNORECASE
@@ -76,12 +74,14 @@ def interpret(
             # Folders such as `part_1` and `part_2` may be no classes.
             numbered = len({re.sub(r"\d+", "", label) for label in inferred.classes}) == 1
             most = len(source.labels) >= label_files.MINIMUM_SHARE * len(pictures)
-            folders = None if numbered and source.enough and most else inferred
-            notes += _disagreement(inferred, source, pictures) if folders else ()
             lists += source.files if source.divided else ()
-            combined = _labelled(pictures, source, folders)
-            source = None if combined == inferred else source
-            inferred = combined
+            folders = inferred
+            if numbered and source.enough and most:
+                inferred = _labelled(pictures, source)
+            else:
+                notes += combining.disagreement(pictures, folders, source)
+                inferred = combining.combined(pictures, folders, source)
+            source = None if inferred == folders else source
     if masks:
         used, mask = iter(inferred.assignments), layout.Assignment(reason=layout.MASK)
         assignments = tuple(mask if each in masks else next(used) for each in everything)
@@ -91,55 +91,10 @@ def interpret(
     return Interpretation(inferred, tuple(notes), source.files if source else ())
 
 
-def _labelled(
-    pictures: Sequence[str], source: label_files.Labels, folders: layout.Layout | None = None
-) -> layout.Layout:
-    """The classes and splits of a table; those of folders come first where they are given."""
+def _labelled(pictures: Sequence[str], source: label_files.Labels) -> layout.Layout:
+    """The classes and splits of a table."""
     labels = [source.labels.get(picture, ("", "")) for picture in pictures]
-    if folders is None:
-        return layout.with_labels(pictures, labels, source.source, source.contradictions)
-    lacking = {n for n, a in enumerate(folders.assignments) if a.reason in _NO_LABEL}
-    adds = any(labels[n][0] for n in lacking)
-    if folders.predefined or not (adds or any(split for _, split in labels)):
-        return folders
-    labels = [
-        (label if n in lacking else assigned.label, split)
-        for n, (assigned, (label, split)) in enumerate(
-            zip(folders.assignments, labels, strict=True)
-        )
-    ]
-    combined = layout.with_labels(
-        pictures, labels, source.source, source.contradictions, folders=adds, typed=False
-    )
-    return combined if adds or combined.predefined else folders
-
-
-def _disagreement(
-    inferred: layout.Layout, source: label_files.Labels, pictures: Sequence[str]
-) -> tuple[Finding, ...]:
-    """A finding about pictures whose label in a table is of another class than their folder."""
-    pairs = Counter(
-        (assigned.label, source.labels[picture][0])
-        for picture, assigned in zip(pictures, inferred.assignments, strict=True)
-        if assigned.label and source.labels.get(picture, ("", ""))[0]
-    )
-    agreeing = []  # one side may be finer
-    for side in (0, 1):
-        most: Counter[str] = Counter()
-        for pair, number in pairs.items():
-            most[pair[side]] = max(most[pair[side]], number)
-        agreeing.append(most.total())
-    differ = pairs.total() - max(agreeing) or sum(
-        number
-        for (folder, label), number in pairs.items()
-        if label != folder and label in inferred.classes
-    )
-    sentence = (
-        f"{differ:,} of {prose.count(pairs.total())} have another class in {source.source} than "
-        "their folder says. The folders were used. To use the table, put all pictures into one "
-        "folder."
-    )
-    return (warns("labels_differ", sentence),) if differ else ()
+    return layout.with_labels(pictures, labels, source.source, source.contradictions)
 
 
 def file_notes(cut: Sequence[str], pages: Sequence[str]) -> Iterator[Finding]:

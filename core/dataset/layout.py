@@ -125,6 +125,11 @@ def with_labels(
     return replace(layout, assignments=tuple(assignments))
 
 
+def key(label: str) -> str:
+    """What spellings of the same name have in common."""
+    return re.sub(r"[\s_-]+", " ", normal(label).casefold()).strip()
+
+
 def _assign(
     labels: list[str],
     roles: list[str | None],
@@ -153,11 +158,6 @@ def _assign(
             split = "test" if as_test else found  # type: ignore[assignment]
         assignments.append(Assignment("" if reason else label, split, reason))
     return Layout(tuple(assignments), bool(evaluation), reading, spellings)
-
-
-def _key(label: str) -> str:
-    """What spellings of the same name have in common."""
-    return re.sub(r"[\s_-]+", " ", normal(label).casefold()).strip()
 
 
 def _unwrap(paths: list[list[str]]) -> list[list[str]]:
@@ -207,12 +207,18 @@ def _is_split(paths: list[list[str]], roles: list[str | None]) -> bool:
     """Whether folders with the words of splits are splits; a class may be named `train`, too."""
     classes: defaultdict[str | None, set[str]] = defaultdict(set)
     for below, path_role in zip(_below(paths, roles), roles, strict=True):
-        classes[path_role] |= {_key(folder) for folder in below} if below else {""}
+        classes[path_role] |= {key(folder) for folder in below} if below else {""}
     trained = classes["train"] - {""}
     if not trained or len(classes) < 2:
         return False
-    unknown = {_key(path[0]) for path, found in zip(paths, roles, strict=True) if found is None}
-    possible = ("validation", "test", None) if len(unknown) == 1 else ("validation", "test")
+    tops: defaultdict[str | None, set[str]] = defaultdict(set)
+    for path, path_role in zip(paths, roles, strict=True):
+        tops[path_role].add(path[0])
+    # `extra` beside `train` is left out; `bus` beside it, or `sandals` beside `training shoes`, is
+    # a class.
+    leftover = len(tops[None]) == 1 and all(map(is_generic, tops[None]))
+    leftover &= all(role(top) and len(divided(top)) == 1 for top in tops["train"])
+    possible = ("validation", "test", None) if leftover else ("validation", "test")
     shared = any(trained & classes[split] for split in possible)
     flat = any("" in classes[split] for split in ("validation", "test"))
     return shared or flat or ("unlabelled" in classes and None not in classes)
@@ -235,9 +241,9 @@ def _reading(folders: list[list[str]]) -> Reading:
     tops: dict[str, str] = {}
     for folder in folders:
         if folder:
-            key = _key(folder[0])
-            tops.setdefault(key, folder[0])
-            below[key] |= {_key(_innermost(folder))} - {key}
+            top = key(folder[0])
+            tops.setdefault(top, folder[0])
+            below[top] |= {key(_innermost(folder))} - {top}
     # Patients, `SOB_14-22549AB` and `SOB_14-29960CD`, are numbered: they repeat but for a code.
     counts = Counter(_CODE.sub("", name) for names in below.values() for name in names)
     if not counts:
@@ -276,7 +282,7 @@ def _merge_spellings(
     by_key: defaultdict[str, dict[str, set[str | None]]] = defaultdict(dict)
     for label, path_role in zip(labels, roles, strict=True):
         if label:
-            by_key[_key(label)].setdefault(label, set()).add(path_role)
+            by_key[key(label)].setdefault(label, set()).add(path_role)
     renamed: dict[str, str] = {}
     merged = []
     for spellings in by_key.values():

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import csv
 import functools
+import hashlib
 import itertools
 import posixpath
 import re
@@ -270,10 +271,15 @@ def _groups(table: Table, place: int) -> dict[str, str]:
     groups = {}
     for file, row in table.body:
         if is_value(row[place]):
-            plain = " ".join(unicodedata.normalize("NFC", row[place]).casefold().split())
-            key = _number(re.sub(r"^(\d+)\.0+$", r"\1", plain))
-            name = printable(row[place])
+            key, name = group_key(row[place]), printable(row[place])
             if len(name) > LONGEST:  # long ones may differ at the end only
-                name = f"{name[: LONGEST - 10]}… #{len(shown) + 1}"
+                digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:8]
+                name = f"{name[: LONGEST - 10]}… {digest}"
             groups[file] = shown.setdefault(key, name)
     return groups
+
+
+def group_key(name: str) -> str:
+    """What all spellings of a group have in common."""
+    plain = " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    return _number(re.sub(r"^(\d+)\.0+$", r"\1", plain))

@@ -277,6 +277,41 @@ CASES = {
         ["trainA/{n}.jpg", "trainB/{n}.jpg", "testA/{n}.jpg", "testB/{n}.jpg"],
         _split("A B", "train", "test"),
     ),
+    "mask as a class": Case(
+        "Objects",
+        _under("objects", "photo", "mask", "statue"),
+        _split("photo mask statue", None),
+    ),
+    "mask as a class beside other pictures": Case(
+        "Faces",
+        _under("faces", "mask", "no_mask", "images"),
+        _split("mask no_mask images", None),
+    ),
+    "photos and masks as classes": Case(
+        "Objects",
+        _under("objects", "Photo", "Mask"),
+        _split("Photo Mask", None),
+    ),
+    "masks that are named after no picture": Case(
+        "Carnival",
+        ["images/street_{n}.jpg", "mask/venetian_{n}.jpg"],
+        _split("images mask", None),
+    ),
+    "one loose picture in a table of a few": Case(
+        "Pets",
+        ["cat/c{n}.jpg", "dog/d{n}.jpg", "stray{n}.jpg"],
+        _split("cat dog", None),
+        {"train.csv": "file,label\nc0.jpg,cat\nc1.jpg,cat\nstray0.jpg,dog\n"},
+    ),
+    "loose pictures in a table with other names of the classes": Case(
+        "Pets",
+        ["cat/c{n}.jpg", "dog/d{n}.jpg", "x{n}.jpg"],
+        {("cat", None): 5, ("dog", None): 4},
+        {
+            "labels.csv": "file,label\nx0.jpg,Katze\nx1.jpg,Hund\nx2.jpg,Katze\n"
+            + "".join(f"c{n}.jpg,Katze\nd{n}.jpg,Hund\n" for n in range(3))
+        },
+    ),
     "classes named like a split": Case(
         "Vehicles",
         _under("train test", "bus", "train", "steam train"),

@@ -67,7 +67,7 @@ def test_unlabelled_pictures_are_left_out_with_the_reason():
 
 
 def test_one_folder_beside_train_with_its_classes_is_left_out_with_the_reason():
-    found = layout.infer(paths("my_train/cat", "my_train/dog", "later/cat", "later/dog"))
+    found = layout.infer(paths("train/cat", "train/dog", "extra/cat", "extra/dog"))
     assert counts(found) == {("cat", None): 2, ("dog", None): 2}
     assert {a.reason for a in found.assignments} == {"", layout.NO_SPLIT}
     assert found.reading is None
@@ -123,6 +123,13 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
             "inner",
         ),
         (["f/a", "f/b", "f/f/a", "f/f/b"], "a b", None),
+        (["train/front", "train/side", "bus/front", "bus/side"], "bus train", "top"),
+        (["d/train/day", "d/train/night", "d/tram/day", "d/tram/night"], "train tram", "top"),
+        (
+            ["training_shoes/nike", "training_shoes/vans", "sandals/nike", "sandals/vans"],
+            "sandals training_shoes",
+            "top",
+        ),
         (["images/001.Tern", "images/002.Gull"], "001.Tern 002.Gull", None),
     ],
 )
@@ -237,6 +244,13 @@ def test_file_names_that_are_only_numbered_are_no_labels(files, read):
 @pytest.mark.parametrize("name", layouts.CASES)
 def test_layouts_of_public_datasets_are_read_without_a_question(name, tmp_path):
     assert layouts.read(name, tmp_path) == layouts.CASES[name].expected
+
+
+def test_a_column_about_something_else_does_not_contradict_the_folders(read):
+    rows = ((name, ("indoor", "outdoor")[n % 2]) for n, name in enumerate(paths("cat", "dog")))
+    found = read(paths("cat", "dog"), {"meta.csv": table(("file", "type"), *rows)})
+    assert found.classes == ("cat", "dog")
+    assert "labels_differ" not in [note.code for note in found.notes]
 
 
 def test_folders_of_numbered_classes_stay_classes_without_a_table(read):
