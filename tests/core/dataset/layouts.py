@@ -300,7 +300,7 @@ CASES = {
     "one loose picture in a table of a few": Case(
         "Pets",
         ["cat/c{n}.jpg", "dog/d{n}.jpg", "stray{n}.jpg"],
-        _split("cat dog", None),
+        {("cat", None): 3, ("dog", None): 4},
         {"train.csv": "file,label\nc0.jpg,cat\nc1.jpg,cat\nstray0.jpg,dog\n"},
     ),
     "loose pictures in a table with other names of the classes": Case(
