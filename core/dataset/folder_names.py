@@ -22,10 +22,8 @@ folder set group site patient camera cam device user subject scan slide series c
 gray grey grayscale greyscale rgb segmented cropped crop augmented resized jan feb mar apr may
 jun jul aug sep oct nov dec
 """
-# Words that say nothing if they are counted, as in `fold1` and `Hospital B`.
-_COUNTED = """
-hospital clinic center centre location loc fold split round run week month year block zone plate
-"""
+# Words that say nothing if they are counted: `fold1`, `Hospital B`. `Zone B` may be a class.
+_COUNTED = ("hospital", "site", "fold", "split")
 # `photo` and `picture` may be classes.
 _PICTURES = "images image imgs img pictures photos jpegimages input inputs"
 _MASKS = """
@@ -55,10 +53,11 @@ def divided(folder: str) -> list[str]:
 def is_generic(folder: str) -> bool:
     """Whether a name says nothing about the pictures: a number, a date, `images`, `part 2`."""
     words = _words(folder)
-    counted = any(sign.isdigit() for sign in folder) or any(len(word) == 1 for word in words)
-    known = _GENERIC.split() + _COUNTED.split() * counted
-    numbers = any(sign.isdigit() for sign in folder) or any(word in known for word in words)
-    return all(word in known or (numbers and len(word) == 1) for word in words)
+    numbered = any(sign.isdigit() for sign in folder)
+    counted = numbered or any(len(word) == 1 for word in words)
+    known = (*_GENERIC.split(), *_COUNTED * counted)
+    letters = numbered or any(word in _COUNTED for word in words)
+    return all(word in known or (letters and len(word) == 1) for word in words)
 
 
 def _words(folder: str) -> list[str]:
@@ -77,6 +76,11 @@ def printable(label: str) -> str:
 def normal(name: str) -> str:
     """A name in Unicode's composed form."""
     return unicodedata.normalize("NFC", name)
+
+
+def key(label: str) -> str:
+    """What spellings of the same name have in common."""
+    return re.sub(r"[\s_-]+", " ", normal(label).casefold()).strip()
 
 
 def masks(names: Sequence[str]) -> frozenset[str]:

@@ -123,6 +123,25 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
             "inner",
         ),
         (["f/a", "f/b", "f/f/a", "f/f/b"], "a b", None),
+        (
+            ["Rioja/Muga_2009", "Rioja/Muga_2010", "Lazio/Est_2010"],
+            "Est_2010 Muga_2009 Muga_2010",
+            "inner",
+        ),
+        (["shelf/SKU10011", "shelf/SKU10012", "x/HM_2"], "HM_2 SKU10011 SKU10012", "inner"),
+        (["tools/awl_1001", "tools/awl_1002", "x/rye_1"], "awl_1001 awl_1002 rye_1", "inner"),
+        (
+            ["Center_A/day", "Center_A/sick", "Center_B/day", "Center_B/sick"],
+            "Center_A Center_B",
+            "top",
+        ),
+        (["site1/day", "site1/sick", "site2/day", "site2/sick"], "site1 site2", "top"),
+        (
+            ["plate_A/front", "plate_A/back", "plate_B/front", "plate_B/back"],
+            "plate_A plate_B",
+            "top",
+        ),
+        (["blood/Group_A", "blood/Group_B", "x/ink"], "Group_A Group_B ink", "inner"),
         (["train/front", "train/side", "bus/front", "bus/side"], "bus train", "top"),
         (["d/train/day", "d/train/night", "d/tram/day", "d/tram/night"], "train tram", "top"),
         (
