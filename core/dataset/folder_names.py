@@ -24,6 +24,7 @@ jun jul aug sep oct nov dec
 """
 # Words that say nothing if they are counted: `fold1`, `Hospital B`. `Zone B` may be a class.
 _COUNTED = ("hospital", "site", "fold", "split")
+_LISTS = (".txt", ".csv", ".tsv", ".json", ".mat")
 # `photo` and `picture` may be classes.
 _PICTURES = "images image imgs img pictures photos jpegimages input inputs"
 _MASKS = """
@@ -37,7 +38,7 @@ COPY = re.compile(r"(\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|\s*\(\d+\))$", 
 
 def role(folder: str) -> str | None:
     """What the words of a folder's name stand for: a split, `unlabelled`, or None."""
-    found = {_ROLES.get(word) for word in _words(folder)} - {None}
+    found = {_ROLES.get(word) for word in words_of(folder)} - {None}
     if found == {"train", "validation"}:
         return "train"
     return found.pop() if len(found) == 1 else None
@@ -52,7 +53,7 @@ def divided(folder: str) -> list[str]:
 
 def is_generic(folder: str) -> bool:
     """Whether a name says nothing about the pictures: a number, a date, `images`, `part 2`."""
-    words = _words(folder)
+    words = words_of(folder)
     numbered = any(sign.isdigit() for sign in folder)
     counted = numbered or any(len(word) == 1 for word in words)
     known = (*_GENERIC.split(), *_COUNTED * counted)
@@ -60,9 +61,21 @@ def is_generic(folder: str) -> bool:
     return all(word in known or (letters and len(word) == 1) for word in words)
 
 
-def _words(folder: str) -> list[str]:
+def words_of(folder: str) -> list[str]:
+    """The words of a name in lower case, also of one such as `TrainImages`."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", normal(folder))
     return re.findall(r"[^\W\d_]+", split.casefold())
+
+
+def may_list_split(file: str) -> bool:
+    """Whether a file is named like a list of a split: `splits.json`, `train_test.txt`."""
+    path = PurePosixPath(file)
+    words = words_of(path.stem) if path.suffix.lower() in _LISTS else []
+    rest = [word for word in words if word not in ("split", "splits")]
+    neutral = all(word in _ROLES or is_generic(word) for word in rest)
+    return {"train", "test"} <= {_ROLES.get(word) for word in words} or (
+        len(rest) < len(words) and (neutral or words[0] not in rest)
+    )
 
 
 def printable(label: str) -> str:
@@ -114,7 +127,7 @@ def masks(names: Sequence[str]) -> frozenset[str]:
 
 def _is_of(kind: str, folder: str) -> bool:
     """Whether a folder's name has words of this kind, and else none that mean something."""
-    words = _words(folder)
+    words = words_of(folder)
     return any(word in kind.split() for word in words) and all(
         word in kind.split() or word in _GENERIC.split() for word in words
     )
