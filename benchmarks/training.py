@@ -3,7 +3,7 @@
     python -m benchmarks.training --data ants_bees.zip --backbone efficientnet-lite0 --seeds 3
     python -m benchmarks.training --data ants_bees.zip --backbone resnet50 --random
 
-For each seed, one after the other: `benchmarks.recipe`, Quick and Balanced, each in a new process,
+For each seed, one after the other: `benchmarks.recipe`, Quick and Best, each in a new process,
 on the same pictures and the same split. Time runs from the start of the process, imports included,
 
 * for the recipe until the test set is evaluated: `frozen` after its first phase, `whole` after
@@ -14,7 +14,7 @@ The feature cache is empty. Measurements of the machine are made in the first tr
 TensorFlow is started once before, so that its files are in the system's cache.
 
 Seconds are medians over the seeds, ratios are medians of the seeds' ratios, accuracies are means.
-`sooner` compares the recipe's time to its last epoch with the time until Quick or Balanced reports
+`sooner` compares the recipe's time to its last epoch with the time until Quick or Best reports
 at least the same validation accuracy; it is 0 for a seed where neither does. With `--random` the
 weights of the backbone are random, and only the times are meaningful.
 """
@@ -41,7 +41,7 @@ from core.settings import Settings
 from core.training import config as configuration
 from core.training.config import PresetName, TrainingConfig
 
-PRESETS: tuple[PresetName, ...] = ("quick", "balanced")
+PRESETS: tuple[PresetName, ...] = ("quick", "best")
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 WARM_UP = "core.backbones.build"
 
@@ -127,13 +127,13 @@ class Trial:
 
     recipe: Recipe
     quick: Tusker
-    balanced: Tusker
+    best: Tusker
 
     @property
     def sooner(self) -> float:
         """How many times sooner the recipe's validation accuracy was reached; 0 if it was not."""
         accuracy = self.recipe.validation_accuracy
-        times = [preset.reached(accuracy) for preset in (self.quick, self.balanced)]
+        times = [preset.reached(accuracy) for preset in (self.quick, self.best)]
         first = min((at for at in times if at is not None), default=None)
         return 0.0 if first is None else self.recipe.last_epoch / first
 
@@ -143,12 +143,12 @@ class Required:
     """Required ratios."""
 
     quick: float
-    balanced: float | None
+    best: float | None
     sooner: float | None
 
 
-TRAINED = Required(quick=15, balanced=6, sooner=12)
-RANDOM = Required(quick=5, balanced=None, sooner=None)
+TRAINED = Required(quick=15, best=6, sooner=12)
+RANDOM = Required(quick=5, best=None, sooner=None)
 
 
 def _accuracies(events: Iterable[Event], began: float) -> Iterable[tuple[float, float]]:
@@ -203,7 +203,7 @@ def run_trial(
         config = configuration.preset(name, backbone=backbone, seed=seed)
         presets[name] = Tusker.of(jobs.train(taken, config, home))
         jobs.keep_measurements(home, prepared)
-    return Trial(recipes[0], presets["quick"], presets["balanced"])
+    return Trial(recipes[0], presets["quick"], presets["best"])
 
 
 def figures(trials: Sequence[Trial], *, random: bool) -> dict[str, Figure]:
@@ -232,14 +232,14 @@ def figures(trials: Sequence[Trial], *, random: bool) -> dict[str, Figure]:
         "quick_ratio": Figure(
             middle(lambda t: t.recipe.frozen / t.quick.scored), at_least=required.quick
         ),
-        "balanced_ratio": Figure(
-            middle(lambda t: t.recipe.whole / t.balanced.scored), at_least=required.balanced
+        "best_ratio": Figure(
+            middle(lambda t: t.recipe.whole / t.best.scored), at_least=required.best
         ),
         "quick_ratio without startup": Figure(
             middle(lambda t: _worked(t.recipe.frozen - t.recipe.start, t.quick))
         ),
-        "balanced_ratio without startup": Figure(
-            middle(lambda t: _worked(t.recipe.whole - t.recipe.start, t.balanced))
+        "best_ratio without startup": Figure(
+            middle(lambda t: _worked(t.recipe.whole - t.recipe.start, t.best))
         ),
     }
     return shown if random else shown | _accuracy_figures(trials, required)
@@ -256,17 +256,17 @@ def _accuracy_figures(trials: Sequence[Trial], required: Required) -> dict[str, 
     frozen = average(lambda t: t.recipe.frozen_accuracy)
     final = average(lambda t: t.recipe.accuracy)
     quick = average(lambda t: t.quick.accuracy)
-    balanced = average(lambda t: t.balanced.accuracy)
+    best = average(lambda t: t.best.accuracy)
     sooner = median(trial.sooner for trial in trials)
     reached = sum(trial.sooner > 0 for trial in trials)
     return {
         "recipe: test accuracy, frozen": Figure(frozen),
         "recipe: test accuracy, final": Figure(final),
         "quick: test accuracy": Figure(quick),
-        "balanced: test accuracy": Figure(balanced),
+        "best: test accuracy": Figure(best),
         # Rounded: the last bit depends on the order of the sum.
         "quick minus frozen": Figure(round(quick - frozen, 6), at_least=0.0),
-        "balanced minus final": Figure(round(balanced - final, 6), at_least=-0.01),
+        "best minus final": Figure(round(best - final, 6), at_least=-0.01),
         "sooner": Figure(sooner or None, at_least=required.sooner),
         "seeds that reached the recipe's final validation accuracy": Figure(reached),
     }
@@ -296,7 +296,7 @@ def main(arguments: list[str] | None = None) -> int:
         taken = jobs.take_in(options.data, folder / "intake", prepared)
         say(f"{len(taken.dataset.examples)} pictures of {len(taken.dataset.classes)} classes.")
         jobs.prepare(options.backbone, prepared, random=options.random)
-        for other in configuration.preset("balanced", backbone=options.backbone).alternatives:
+        for other in configuration.preset("best", backbone=options.backbone).alternatives:
             jobs.prepare(other, prepared)
         warm_up(prepared)
         trials = [

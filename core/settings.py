@@ -62,7 +62,10 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     job_minutes: float = Field(120.0, gt=0, description="Maximum time of a job.")
     queue_length: int = Field(20, ge=1, description="Maximum number of waiting jobs per kind.")
     jobs_at_once: int = Field(
-        5, ge=1, description="Maximum number of running jobs; at most one of each of six kinds."
+        5,
+        ge=1,
+        description="Maximum number of running jobs; at most one of each of six kinds, "
+        "besides trainings that already have their report.",
     )
     runner: Literal["local", "ray"] = Field(
         "local",

@@ -38,7 +38,8 @@ Progress = Callable[[str, int, int], None]
 CHUNK = 1 << 16
 RESERVE = 256 * MEGABYTE
 """Disk space that stays free."""
-ARCHIVES = (b"PK", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
+ARCHIVES: tuple[bytes, ...] = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf")
+ARCHIVES += (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 
 CLUTTER = "A file that the operating system keeps for itself."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ FILE = "fingerprints.npz"
 GREY = 64  # edge of the square grey picture, in pixels
 CHROMA = 8  # edge of the square picture of its colours, in cells
 EDGE = 160  # shorter edge at which sharpness is measured, near the input size of a backbone
+
+BYTES = 4_400
+"""What is stored of one picture, about."""
 
 MEASURES = ("dark", "bright", "contrast", "sharpness")
 ARRAYS = ("pixels", "grey", "chroma", "measures")
@@ -120,7 +124,7 @@ class Fingerprints:
             with np.load(folder / FILE, allow_pickle=False) as data:
                 place = {str(name): row for row, name in enumerate(data["sha256"])}
                 return cls(place, *(data[name] for name in ARRAYS))
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None
 
 

@@ -3,13 +3,14 @@
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from core.archive.unpacking import Member
-from core.dataset import levels, records, tables
+from core.dataset import levels, records, split_lists, tables
 from core.dataset.folder_names import role
+from core.dataset.split_lists import OFF, ON, mark
 from core.errors import BadDataset
 from core.system import prose
 
@@ -23,9 +24,6 @@ LABEL_COLUMNS = """
 label labels class classname class_name classid class_id category target dx diagnosis species
 breed variety type y choice choices tag tags tagname annotation annotations
 """
-SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data_set", "fold", "usage", "ml_use")
-SPLITS = {"train", "validation", "test"}
-ON, OFF = {"1", "true", "yes", "x"}, {"0", "false", "no", ""}
 SUFFIXES = (*tables.TABLES, *records.SUFFIXES, ".xml", ".txt")
 DETECTION = (
     "is an export for object detection ({format}), which labels parts of pictures. Export it for "
@@ -84,6 +82,7 @@ def find(
     found: dict[str, set[tuple[str, str]]] = defaultdict(set)
     sources: dict[str, str] = {}  # name of a file → what it is called in messages
     missing: list[str] = []
+    parts = split_lists.parts({PurePosixPath(member.name).stem for member in others})
     for member in others:
         path = PurePosixPath(member.name)
         suffix = path.suffix.lower()
@@ -108,14 +107,22 @@ def find(
         table = tables.matched(member.name, rows, lookup)
         if table is None or (suffix == ".txt" and len(table.body) < len(rows) / 2):
             continue
-        column, labels = _table(member.name, table, classes)
+        column, labels = _table(member.name, table, classes, parts.get(path.stem, ""))
         for picture, label in labels:
             found[picture].add(label)
         if labels:
             title = f"the column {column} of {member.name}" if column else member.name
             sources[member.name] = title
             missing += table.missing
-    return _merged(name, found, sources, missing, len(pictures)) if found else None
+    if not found:
+        return None
+    merged = _merged(name, found, sources, missing, len(pictures))
+    return merged if split_lists.divides(merged.labels, pictures, classes) else _undivided(merged)
+
+
+def _undivided(found: Labels) -> Labels:
+    labels = {picture: (label, "") for picture, (label, _) in found.labels.items()}
+    return found._replace(labels=labels, divided=True)
 
 
 def _merged(
@@ -198,11 +205,12 @@ def in_names(pictures: Sequence[str], lists: Labels | None = None) -> Labels | N
 
 
 def _table(
-    name: str, table: tables.Table, classes: Collection[str]
+    name: str, table: tables.Table, classes: Collection[str], part: str
 ) -> tuple[str, list[tuple[str, tuple[str, str]]]]:
     """The title of the column of labels, and the label and split of each row.
 
-    Labels are in one column, or one column per class holds marks; either may be missing.
+    Labels are in one column, or one column per class holds marks; either may be missing. All rows
+    are of one `part` unless a column says more.
 
     Raises:
         BadDataset: several columns may be the labels.
@@ -210,9 +218,9 @@ def _table(
     header, file_column, body, _ = table
     titles = [re.sub(r"[\s-]+", "_", title.rpartition(".")[2].casefold()) for title in header]
     columns = [n for n in range(len(header)) if n != file_column]
-    values = {n: {_mark(row[n]) for _, row in body} for n in columns}
+    values = {n: {mark(row[n]) for _, row in body} for n in columns}
     marks = [n for n in columns if values[n] <= ON | OFF and values[n] & ON]
-    split_column, splits = _splits(PurePosixPath(name).stem, titles, values, marks)
+    split_column, splits = split_lists.column(part, titles, values, marks)
     columns = [n for n in columns if n != split_column]
     marks = [n for n in marks if n in columns]
 
@@ -223,13 +231,13 @@ def _table(
         ]
         return [pair for pair in pairs if any(pair[1])]
 
-    known = {_mark(label) for label in classes}
+    known = {mark(label) for label in classes}
     named = [n for n in columns if titles[n] in LABEL_COLUMNS.split() or values[n] <= known]
     titled = header[0] != "column 1"
     if titled and len(marks) > 1 and not named and not classes:
 
         def marked(row: list[str]) -> str:
-            ones = [header[n] for n in marks if _mark(row[n]) in ON]
+            ones = [header[n] for n in marks if mark(row[n]) in ON]
             return ones[0] if len(ones) == 1 else ""
 
         labels = labelled(marked)
@@ -259,26 +267,3 @@ def _table(
     column = chosen[0]
     labels = labelled(lambda row: row[column] if tables.is_value(row[column]) else "")
     return header[column], labels
-
-
-def _splits(
-    stem: str, titles: list[str], values: Mapping[int, Set[str]], marks: list[int]
-) -> tuple[int | None, Callable[[str], str]]:
-    """The column of splits, and what its values mean; without one, that of a table's own name."""
-    column = next((n for n in values if titles[n] in SPLIT_COLUMNS), None)
-    if column is None:  # a list of Google's AutoML has no titles
-        uses = {n: set(map(role, values[n])) for n in values}
-        column = next((n for n in uses if {"train"} < uses[n] <= SPLITS), None)
-    if column is not None:
-        return column, lambda value: role(value) or ""
-    column = next((n for n in marks if role(titles[n]) in ("train", "test")), None)
-    own = role(titles[column] if column is not None else stem) or ""
-    if column is None:
-        return None, lambda _: own
-    other = "test" if own == "train" else "train"
-    return column, lambda value: own if _mark(value) in ON else other
-
-
-def _mark(cell: str) -> str:
-    """A cell without capitals and without zeros after the point: `1.000` is a mark, too."""
-    return re.sub(r"\.0+$", "", cell.casefold())

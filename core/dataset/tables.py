@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import csv
 import functools
+import hashlib
 import itertools
 import posixpath
 import re
@@ -32,6 +33,8 @@ WIDEST = 500
 """Columns of a table that are read."""
 CACHED = 1 << 16
 LONGEST_PATH = 4_096
+FIRST = 10
+"""Lines from which the delimiter is found."""
 SAME_WIDTH = 0.75
 """Share of the lines with equally many words in a table of several columns."""
 MOST_ALIKE = 50
@@ -147,9 +150,8 @@ def rows_of(text: str) -> list[list[str]]:
     Lists often separate a file and its class by a space only; either may have spaces in it.
     """
     lines = text.splitlines()
-    first = "\n".join(lines[:10])
-    delimiter = max(",;\t|", key=first.count)
-    if delimiter not in first:
+    delimiter = _delimiter([line[:SAMPLE] for line in lines if line.strip()][:FIRST])
+    if not delimiter:
         words = [line.split() for line in lines if line.strip()]
         if len({row[0] for row in words}) < len(words):  # `my photo 1.jpg cat`
             return [line.rsplit(maxsplit=1) for line in lines if line.strip()]
@@ -161,6 +163,17 @@ def rows_of(text: str) -> list[list[str]]:
         return [row[:WIDEST] for row in csv.reader(lines, delimiter=delimiter) if any(row)]
     except csv.Error:
         return []
+
+
+def _delimiter(lines: list[str]) -> str:
+    """What cuts most lines into equally many cells, or the first into most; empty for nothing."""
+    best, chosen = (0, 0), ""
+    for delimiter in ",;\t|":
+        widths = [len(next(csv.reader([line], delimiter=delimiter))) for line in lines]
+        width, same = Counter(widths).most_common(1)[0] if widths else (0, 0)
+        if width > 1 and (same, widths[0]) > best:
+            best, chosen = (same, widths[0]), delimiter
+    return chosen
 
 
 class Table(NamedTuple):
@@ -192,8 +205,11 @@ def matched(name: str, rows: list[list[str]], lookup: Lookup) -> Table | None:
     for each in filter(None, found):
         best[each[0]] = max(each[1], best.get(each[0], 0))
     start = next(place for place, each in enumerate(found) if each)
-    header = rows[start - 1] if start else [f"column {n + 1}" for n in range(width)]
-    pairs = list(zip(found, rows, strict=True))[start:]
+    # Lines before the titles have fewer cells; the pictures of the first rows may be missing.
+    filled = [sum(map(bool, row[1:])) for row in rows[: start + 1]]
+    top = next((n for n in range(start) if filled[n] >= filled[start]), start - 1)
+    header = rows[top] if start else [f"column {n + 1}" for n in range(width)]
+    pairs = list(zip(found, rows, strict=True))[top + 1 :]
     body = [(each[0], row) for each, row in pairs if each and each[1] == best[each[0]]]
     missing = [row[file_column] for each, row in pairs if each is None and row[file_column]]
     return Table(header, file_column, body, missing)
@@ -255,10 +271,15 @@ def _groups(table: Table, place: int) -> dict[str, str]:
     groups = {}
     for file, row in table.body:
         if is_value(row[place]):
-            plain = " ".join(unicodedata.normalize("NFC", row[place]).casefold().split())
-            key = _number(re.sub(r"^(\d+)\.0+$", r"\1", plain))
-            name = printable(row[place])
+            key, name = group_key(row[place]), printable(row[place])
             if len(name) > LONGEST:  # long ones may differ at the end only
-                name = f"{name[: LONGEST - 10]}… #{len(shown) + 1}"
+                digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:8]
+                name = f"{name[: LONGEST - 10]}… {digest}"
             groups[file] = shown.setdefault(key, name)
     return groups
+
+
+def group_key(name: str) -> str:
+    """What all spellings of a group have in common."""
+    plain = " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    return _number(re.sub(r"^(\d+)\.0+$", r"\1", plain))

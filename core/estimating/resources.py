@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Literal, NamedTuple
 
 from core import backbones
-from core.dataset import Dataset
+from core.dataset import Dataset, fingerprints
 from core.errors import NotEnoughResources
 from core.settings import MEGABYTE, Settings
 from core.system import capacity, prose, threads
@@ -109,7 +109,9 @@ def disk(dataset: Dataset, config: TrainingConfig) -> int:
     view = embedding_bytes(config)
     top = 1000 * backbone.embedding * FLOAT32  # ImageNet's classes, which no run has
     model = backbone.megabytes * MEGABYTE - top
-    run = MODEL_FILES * model + counts(dataset, config).test * THUMBNAIL_BYTES
+    of_split = counts(dataset, config)
+    run = MODEL_FILES * model + of_split.test * THUMBNAIL_BYTES
+    run += (of_split.train + of_split.validation) * fingerprints.BYTES
     if config.fine_tunes:
         cut = backbones.get(config.backbone).stages[depth.cut_stage(config)]
         view += math.prod(cut.shape) * FLOAT16

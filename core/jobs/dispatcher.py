@@ -1,7 +1,7 @@
 """The dispatcher of one queue, a process: `python -m core.jobs.dispatcher KIND`.
 
 A dispatcher holds the lock of its queue and runs the jobs one after the other. If the dispatcher is
-killed, its worker continues, and the next dispatcher supervises that worker.
+killed, its workers continue, and the next dispatcher supervises the one that is still in the queue.
 """
 
 import logging
@@ -25,8 +25,9 @@ logger = logging.getLogger(__name__)
 
 Drain = Callable[[Queue, Settings], None]
 LOCK_SECONDS = 1.0
-BESIDE_BYTES = 2_000 * MEGABYTE
-"""Free memory with which a job starts beside the rest of others."""
+BESIDE_BYTES = 4_000 * MEGABYTE
+"""Free memory with which a job starts beside the rest of others, and is not short of it itself."""
+CROWDED = "Waiting for memory, until the last training has finished its remaining steps."
 
 
 def drain(queue: Queue, settings: Settings) -> None:
@@ -40,6 +41,9 @@ def drain(queue: Queue, settings: Settings) -> None:
     while (tickets := queue.tickets()) or gave_way:
         gave_way = [job for job in gave_way if job.is_alive()]
         crowded = gave_way and capacity.free_memory() < BESIDE_BYTES
+        if crowded and tickets and (folder := job_of(tickets[0])):
+            with suppress(FileNotFoundError):  # it was discarded
+                folder.set_waiting_reason(CROWDED)
         if not tickets or crowded or workers.must_wait(queue.kind, settings):
             time.sleep(workers.POLL_SECONDS)
             continue

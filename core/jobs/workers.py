@@ -81,7 +81,7 @@ def give_way(folder: JobFolder, settings: Settings) -> None:
         return
     if sys.platform == "linux":  # niceness is a thread's there; new threads and processes inherit
         for thread in psutil.Process().threads():
-            with suppress(OSError):  # it has just ended
+            with suppress(OSError):  # the thread has just ended
                 os.setpriority(os.PRIO_PROCESS, thread.id, LOWEST)
     elif os.name == "posix":
         os.nice(LOWEST)

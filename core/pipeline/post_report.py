@@ -13,6 +13,7 @@ from core.dataset import Example, splitting
 from core.errors import Cancelled, TuskerError
 from core.evaluation import folds, intervals
 from core.evaluation.report import Footprint, OodScores
+from core.jobs import workers
 from core.jobs.events import Note
 from core.model import appearance, ood, storage
 from core.model.classifier import opened
@@ -57,6 +58,8 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         Cancelled: the job was cancelled.
     """
     steps: tuple[tuple[str, Callable[[TrainingContext, Run, TrainingOutputs], None]], ...] = (
+        ("Its speed could not be measured", measure_footprint),
+        ("The next training has to wait", give_way),
         ("Copies of the training pictures cannot be detected", keep_fingerprints),
         # Before the export, which is verified with it.
         ("Pictures unlike the training pictures cannot be detected", fit_ood),
@@ -66,7 +69,6 @@ def finish(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> None
         ("The effect of groups on the score could not be measured", measure_inflation),
         ("The appearance of its pictures could not be measured", measure_appearance),
         ("Heat maps could not be drawn", draw_heatmaps),
-        ("Its speed could not be measured", measure_footprint),
     )
     for failure, step in steps:
         attempt(context, failure, partial(step, context, run, outputs))
@@ -83,6 +85,11 @@ def attempt(context: TrainingContext, failure: str, work: Callable[[], None]) ->
     except Exception:
         logger.exception(failure)
         context.emit(Note(sentence=f"{failure}; the log says why."))
+
+
+def give_way(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:
+    """Let the next training start beside the other steps."""
+    workers.give_way(run.job, context.settings)
 
 
 def keep_fingerprints(context: TrainingContext, run: Run, _: TrainingOutputs) -> None:

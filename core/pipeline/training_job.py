@@ -17,7 +17,6 @@ from core.dataset import Split, split
 from core.distributed import fine_tuning
 from core.estimating import resources, unit_costs
 from core.evaluation import prediction_sets
-from core.jobs import workers
 from core.jobs.events import Emit, Kept, Note
 from core.model import ood, storage
 from core.model.dense import DenseHead
@@ -93,7 +92,6 @@ def train(
     seconds = time.monotonic() - began
     run.complete_with(dataset.name, time.time(), seconds)
     files.remove(run.job.checkpoint)
-    workers.give_way(run.job, settings)
     post_report.finish(context, run, outputs)
     manifest = run.manifest()
     run.complete_with(manifest.name, manifest.completed_at, seconds)

@@ -127,7 +127,7 @@ def evaluate_on(
 
     from core import checks, intake
     from core.archive import sources
-    from core.dataset import splitting
+    from core.dataset import splitting, tables
     from core.evaluation import evaluate
     from core.model import batch
     from core.runs.run import Run
@@ -155,7 +155,8 @@ def evaluate_on(
         known = splitting.known(dataset, frozenset() if model is None else model.learned())
         by = dataset.grouped_by
         groups = model.learned_groups(by) if isinstance(model, Run) else None
-        known |= np.isin([example.group_name for example in dataset.examples], list(groups or ()))
+        if groups:
+            known |= [tables.group_key(e.group_name) in groups for e in dataset.examples]
         if isinstance(model, Run) and (fingerprints := model.fingerprints()) is not None:
             learned = [e for e in model.dataset().examples if e.split != "test"]
             known |= checks.near_copies(dataset, folder, settings, learned, fingerprints)

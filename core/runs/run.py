@@ -4,6 +4,7 @@ import contextlib
 from pathlib import Path
 
 from core.dataset.fingerprints import Fingerprints
+from core.dataset.tables import group_key
 from core.jobs import scheduling
 from core.jobs.events import Epoch, Event, Kept
 from core.jobs.folder import EVENTS, LOG, PRIVATE, JobFolder, State, Status
@@ -136,7 +137,7 @@ class Run(RunArtifacts):
             fingerprints.of_files(self.learned()).save(self.path)
 
     def learned_groups(self, by: str) -> frozenset[str] | None:
-        """Names of the groups that its model learned from; None if they are not groups by `by`.
+        """Keys of the groups that its model learned from; None if they are not groups by `by`.
 
         Raises:
             RunDamaged: the dataset cannot be read.
@@ -144,7 +145,8 @@ class Run(RunArtifacts):
         dataset = self.dataset()
         if not by or dataset.grouped_by != by:
             return None
-        return frozenset(e.group_name for e in dataset.examples if e.split != "test") - {""}
+        learned = {e.group_name for e in dataset.examples if e.split != "test"} - {""}
+        return frozenset(map(group_key, learned))
 
     @property
     def title(self) -> str:

@@ -24,8 +24,8 @@ LINES = [
 ]
 RECIPE = Recipe.parse(100.0, map(json.dumps, LINES))
 QUICK = Tusker(0.5, 3.5, 12.0, ((2.0, 0.9), (2.5, 0.94)), 0.95)
-BALANCED = Tusker(0.5, 9.0, 12.0, ((2.2, 0.9), (8.8, 0.96)), 0.925)
-TRIAL = Trial(RECIPE, QUICK, BALANCED)
+BEST = Tusker(0.5, 9.0, 12.0, ((2.2, 0.9), (8.8, 0.96)), 0.925)
+TRIAL = Trial(RECIPE, QUICK, BEST)
 
 
 def test_the_first_evaluation_of_the_recipe_is_not_counted():
@@ -44,7 +44,7 @@ def test_sooner_counts_the_first_preset_that_reaches_the_accuracy():
 
 
 def test_an_accuracy_that_is_never_reached_fails():
-    never = replace(TRIAL, balanced=replace(BALANCED, accuracies=((2.2, 0.9),)))
+    never = replace(TRIAL, best=replace(BEST, accuracies=((2.2, 0.9),)))
     figures = training.figures([never], random=False)
     assert never.sooner == 0
     assert figures["sooner"].value is None
@@ -55,17 +55,17 @@ def test_ratios_are_medians_over_seeds_and_accuracies_are_means():
     slow = replace(TRIAL, quick=replace(QUICK, scored=100.0, accuracy=0.65))
     figures = training.figures([TRIAL, slow, TRIAL], random=False)
     assert figures["quick_ratio"].value == pytest.approx(60.5 / 3.5)
-    assert figures["balanced_ratio"].value == pytest.approx(90.5 / 9.0)
+    assert figures["best_ratio"].value == pytest.approx(90.5 / 9.0)
     assert figures["quick: test accuracy"].value == pytest.approx(0.85)
     assert figures["quick_ratio"].kept
     assert not figures["quick minus frozen"].kept
-    assert figures["balanced minus final"].kept
+    assert figures["best minus final"].kept
 
 
 def test_with_random_weights_only_times_have_bounds():
     figures = training.figures([TRIAL], random=True)
     assert figures["quick_ratio"].at_least == 5
-    assert figures["balanced_ratio"].at_least is None
+    assert figures["best_ratio"].at_least is None
     assert not any("accuracy" in name or name == "sooner" for name in figures)
 
 
@@ -125,5 +125,5 @@ def test_the_output_is_one_line_of_json(tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     line = json.loads(out)
-    assert {"quick_ratio", "balanced_ratio", "sooner"} <= set(line["figures"])
+    assert {"quick_ratio", "best_ratio", "sooner"} <= set(line["figures"])
     assert isinstance(line["pass"], bool)

@@ -224,10 +224,11 @@ def test_clutter_and_nested_archives_are_skipped(tmp_path):
         "a/.hidden/1.jpg",
     ]
     nested = Part("a/more.jpg", build(Part("x")))
+    table = Part("PKW.csv", b"PKW,LKW\n0,1\n")
     unpacked = extract(
-        build(*map(Part, clutter), Part("a/1.jpg"), Part("b/", b""), nested), tmp_path
+        build(*map(Part, clutter), Part("a/1.jpg"), Part("b/", b""), nested, table), tmp_path
     )
-    assert names(unpacked) == ["a/1.jpg"]
+    assert names(unpacked) == ["a/1.jpg", "PKW.csv"]
     assert {s.name: s.reason for s in unpacked.skipped} == {
         **dict.fromkeys(clutter, unpacking.CLUTTER),
         "a/more.jpg": unpacking.NESTED,

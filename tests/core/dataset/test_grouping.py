@@ -325,6 +325,18 @@ def test_odd_spellings_neither_divide_a_group_nor_join_two(write, tmp_path):
     assert len(set(groups.values())) == 6 and "5_9.jpg" not in groups
 
 
+def test_a_group_has_the_same_key_in_every_table(tmp_path):
+    names = [f"{n}.jpg" for n in range(4)]
+    cells = [f"{'x' * 100}{n}" for n in range(2)] + ["P1", "007"]
+    keys = []
+    for order, written in ((1, cells), (-1, [cell.swapcase() for cell in cells[:3]] + ["7.0"])):
+        rows = [f"{name},{cell}" for name, cell in zip(names, written, strict=True)]
+        (tmp_path / "t.csv").write_text("\n".join(["file,patient", *rows[::order]]))
+        groups = tables.column(tmp_path / "t.csv", "patient", names).groups
+        keys.append({name: tables.group_key(group) for name, group in groups.items()})
+    assert keys[0] == keys[1] and len(set(keys[0].values())) == 4
+
+
 def test_a_column_of_another_table_groups_and_bad_ones_are_refused(tmp_path):
     source = shapes.sites_zip(tmp_path, sites=6, per_site=12)
     examined = intake.take_in(source, "x", tmp_path / "in", Settings())

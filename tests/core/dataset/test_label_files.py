@@ -276,3 +276,78 @@ def test_a_spreadsheet_and_a_packed_file_are_named(read):
         read({"labels.xlsx": b"PK"})
     with pytest.raises(BadDataset, match=r"train\.parquet holds none"):
         read({"train.parquet": b"PAR1" * 9, "README.md": "x"}, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "classes", "column"),
+    [
+        ("meta.csv", "file,label,site|p99.jpg,x,s1|{0},{1},s2", "ab", "label"),
+        ("meta.csv", "file,animal|p98.jpg,x|p99.jpg,y|{0},{1}", "ab", "animal"),
+        ("meta.csv", "# exported||file,animal|p98.jpg,x|{0},{1}", "ab", "animal"),
+        ("meta.csv", ",file,animal|7,p98.jpg,x|7,{0},{1}", "ab", "animal"),
+        ("meta.csv", "file,a,b|p98.jpg,0,1|{0},{2},{3}", "ab", "meta.csv"),
+        ("meta.tsv", "file\tlabel\tcaption|{0}\t{1}\tone, two, three, four", "ab", "label"),
+        ("meta.csv", "file;label|{0};{1}, big, red", ("a, big, red", "b, big, red"), ""),
+    ],
+)
+def test_the_titles_and_the_cells_of_a_table_are_found(name, table, classes, column, read):
+    *top, row = table.split("|")
+    body = [row.format(f"p{n}.jpg", "ab"[n % 2], 1 - n % 2, n % 2) for n in range(8)]
+    found, layout, notes = read({name: "\n".join([*top, *body])})
+    assert layout.classes == tuple(classes) and found["images/p1.jpg"] == classes[1]
+    assert column in notes["labels_from"].sentence
+    missing = sum("p9" in line for line in top)
+    assert (f"{missing} row" in notes["labels_from"].sentence) == bool(missing)
+
+
+def listed(*stops: int) -> str:
+    """A list of the first pictures of each class in folders of 20."""
+    pairs = zip(("cat", "dog"), stops, strict=True)
+    return "".join(f"{label}/{n}.jpg\n" for label, stop in pairs for n in range(stop))
+
+
+def marked(title: str) -> str:
+    return f"file,{title}\n" + "".join(
+        f"{label}/{n}.jpg,{n % 2}\n" for label in ("cat", "dog") for n in range(20)
+    )
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"meta.csv": marked("pcr_test")},
+        {"meta.csv": marked("drug test")},
+        {"meta.csv": marked("test")},
+        {"validation_errors.csv": listed(3, 3)},
+        {"dev_board.csv": listed(5, 2)},
+        {"test_failures.txt": listed(4, 1)},
+        {"test.txt": listed(3, 0)},
+        {"train.csv": listed(6, 4), "val.csv": "cat/10.jpg\ndog/10.jpg\n"},
+        {"meta.csv": "file,split\ncat/0.jpg,train\ndog/0.jpg,test\ncat/1.jpg,test\n"},
+    ],
+    ids=["pcr", "drug", "test", "errors", "board", "failures", "one class", "few", "column"],
+)
+def test_class_folders_are_not_divided_by_what_may_be_no_split(others, read):
+    pictures = [f"{label}/{n}.jpg" for label in ("cat", "dog") for n in range(20)]
+    _, layout, _ = read(others, pictures)
+    assert not layout.predefined and [a.label for a in layout.assignments].count("dog") == 20
+
+
+@pytest.mark.parametrize(
+    "names", [("testLabels.csv",), ("pets_train.csv", "pets_test.csv"), ("trainval.txt", "tst.txt")]
+)
+def test_the_names_of_lists_say_which_split_they_are(names, read):
+    pictures = [f"{label}/{n}.jpg" for label in ("cat", "dog") for n in range(20)]
+    test = listed(5, 5)
+    train = "".join(f"{name}\n" for name in pictures if name not in test.splitlines())
+    _, layout, _ = read(dict(zip(names[::-1], (test, train), strict=False)), pictures)
+    splits = [(a.label, a.split) for a in layout.assignments]
+    assert splits.count(("cat", "test")) == splits.count(("dog", "test")) == 5
+
+
+@pytest.mark.parametrize("titles", [("car", "train", "bus"), ("normal", "test tube", "flask")])
+def test_a_class_named_like_a_split_is_no_split(titles, read):
+    table = f"file,{','.join(titles)}\n" + "".join(
+        f"p{n}.jpg,{','.join(str(int(n % 3 == k)) for k in range(3))}\n" for n in range(8)
+    )
+    assert read({"labels.csv": table})[1].classes == tuple(sorted(titles))

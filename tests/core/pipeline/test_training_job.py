@@ -62,6 +62,7 @@ def test_a_run_is_complete_with_every_file(trained, preset):
     assert files(run) == pictures | {f"model/{name}" for name in inside} | {
         "config.json",
         "dataset.json",
+        "fingerprints.npz",
         "footprint.json",
         "heatmaps.npy",
         "learning_curve.json",
@@ -367,7 +368,8 @@ def test_faults_after_the_report_are_told_and_the_run_stays_complete(
         raise ZeroDivisionError
 
     steps = ("export", "find_label_issues", "learning_curve", "fit_ood", "measure_inflation")
-    steps += ("measure_appearance", "draw_heatmaps", "measure_footprint")
+    steps += ("measure_appearance", "draw_heatmaps", "measure_footprint", "give_way")
+    steps += ("keep_fingerprints",)
     for step in steps:
         monkeypatch.setattr(post_report, step, fault)
     done = train(some_shapes, QUICK, tmp_path / "run", settings)

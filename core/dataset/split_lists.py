@@ -1,0 +1,89 @@
+"""Find which tables, and which of their columns, say to which split pictures belong."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+
+from core.dataset.folder_names import role
+
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "data_set", "fold", "usage", "ml_use")
+SPLITS = {"train", "validation", "test"}
+NEARLY_ALL = 0.9
+"""Share of the pictures in class folders that splits must name, because others are left out; also
+of the classes that must have test pictures."""
+_FLAG = re.compile(r"(is|in)_(?P<part>[^\W_]+)")
+# Words beside `train` and `test` in the name of a list; `validation_errors.csv` is no such list.
+_NEUTRAL = """
+label labels class classes list set split data dataset image images img picture pictures photo
+photos file files filename filenames name names id ids annotation annotations meta metadata info gt
+ground truth
+"""
+ON, OFF = {"1", "true", "yes", "x"}, {"0", "false", "no", ""}
+
+
+def parts(stems: Collection[str]) -> dict[str, str]:
+    """The splits that names of tables stand for: `train`, `testLabels`; `x_train` beside `x_test`.
+
+    Args:
+        stems: names of all tables, without extensions.
+    """
+    rests: defaultdict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
+    for stem in stems:
+        if (part := role(stem)) in SPLITS:
+            words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", stem).casefold())
+            rest = (word for word in words if not role(word) and word not in _NEUTRAL.split())
+            rests[tuple(rest)][stem] = str(part)
+    named = [each for rest, each in rests.items() if not rest or len(set(each.values())) > 1]
+    return {stem: part for each in named for stem, part in each.items()}
+
+
+def divides(
+    labels: Mapping[str, tuple[str, str]], pictures: Sequence[str], classes: Collection[str]
+) -> bool:
+    """Whether splits beside class folders leave out few pictures, and few classes of the test.
+
+    Args:
+        labels: name of a picture → its class and its split in tables; either may be empty.
+        pictures: names of all pictures.
+        classes: of the folders; without any, the tables are not doubted.
+    """
+    splits: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for picture in pictures:
+        label, split = labels.get(picture, ("", ""))
+        folders = (folder for folder in picture.split("/")[-2::-1] if folder in classes)
+        splits[next(folders, label)][split] += 1
+    splits.pop("", None)
+    total = sum(splits.values(), Counter[str]())
+    few = total["train"] and total.total() - total[""] < NEARLY_ALL * total.total()
+    tested = sum(bool(each["test"] or each["validation"]) for each in splits.values())
+    return not classes or not (few or 0 < tested < NEARLY_ALL * len(splits))
+
+
+def column(
+    part: str, titles: list[str], values: Mapping[int, Set[str]], marks: list[int]
+) -> tuple[int | None, Callable[[str], str]]:
+    """The column of splits, and what its values mean; without one, all rows are of one part.
+
+    Args:
+        part: the split that the name of the table stands for, or an empty string.
+        titles: of all columns, in lower case.
+        values: place of a column → its values, for those that may be splits.
+        marks: columns of marks.
+    """
+    place = next((n for n in values if titles[n] in SPLIT_COLUMNS), None)
+    if place is None:  # a list of Google's AutoML has no titles
+        uses = {n: set(map(role, values[n])) for n in values}
+        place = next((n for n in uses if {"train"} < uses[n] <= SPLITS), None)
+    if place is not None:
+        return place, lambda value: role(value) or ""
+    flags = {n: role(flag["part"]) for n in marks if (flag := _FLAG.fullmatch(titles[n]))}
+    place = next((n for n, own in flags.items() if own in ("train", "test")), None)
+    if place is None:
+        return None, lambda _: part
+    own, other = ("train", "test") if flags[place] == "train" else ("test", "train")
+    return place, lambda value: own if mark(value) in ON else other
+
+
+def mark(cell: str) -> str:
+    """A cell without capitals and without zeros after the point: `1.000` is a mark, too."""
+    return re.sub(r"\.0+$", "", cell.casefold())
