@@ -9,7 +9,6 @@ from core.dataset.folder_names import key
 from core.system import prose
 
 _NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING)
-_LEFT_OUT = (layout.NO_SPLIT, layout.NO_TRAINING)
 
 
 def combined(
@@ -17,7 +16,7 @@ def combined(
 ) -> layout.Layout:
     """The classes of folders, with the split of a table and its labels where folders give none.
 
-    A label counts if it means one of the classes, and if no picture in a folder is lost by it.
+    A label counts if it means one of the classes; a split, if all classes keep training pictures.
 
     Args:
         pictures: their names.
@@ -36,11 +35,8 @@ def combined(
     both = layout.with_labels(
         pictures, labels, source.source, source.contradictions, folders=adds, typed=False
     )
-    loses = any(
-        before.label and after.reason in _LEFT_OUT
-        for before, after in zip(folders.assignments, both.assignments, strict=True)
-    )
-    return folders if (adds and loses) or not (adds or both.predefined) else both
+    keeps = set(folders.classes) <= set(both.classes)
+    return both if keeps and (adds or both.predefined) else folders
 
 
 def disagreement(
