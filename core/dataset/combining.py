@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from core.dataset import label_files, layout
 from core.dataset.findings import Finding, warns
+from core.dataset.folder_names import key
 from core.system import prose
 
 _NO_LABEL = (layout.NO_CLASS, layout.NO_TRAINING)
-_LEFT_OUT = (layout.NO_SPLIT, layout.NO_TRAINING)
 
 
 def combined(
@@ -16,7 +16,7 @@ def combined(
 ) -> layout.Layout:
     """The classes of folders, with the split of a table and its labels where folders give none.
 
-    A label counts if it means one of the classes, and if no picture in a folder is lost by it.
+    A label counts if it means one of the classes; a split, if all classes keep training pictures.
 
     Args:
         pictures: their names.
@@ -35,11 +35,8 @@ def combined(
     both = layout.with_labels(
         pictures, labels, source.source, source.contradictions, folders=adds, typed=False
     )
-    loses = any(
-        before.label and after.reason in _LEFT_OUT
-        for before, after in zip(folders.assignments, both.assignments, strict=True)
-    )
-    return folders if (adds and loses) or not (adds or both.predefined) else both
+    keeps = set(folders.classes) <= set(both.classes)
+    return both if keeps and (adds or both.predefined) else folders
 
 
 def disagreement(
@@ -50,14 +47,14 @@ def disagreement(
     Columns of which most values name no class are about something else.
     """
     pairs = _pairs(pictures, folders, source)
-    named = {layout.key(label): label for label in folders.classes}
+    named = {key(label): label for label in folders.classes}
     labels = {label for _, label in pairs}
     differ = sum(
         number
         for (folder, label), number in pairs.items()
-        if named.get(layout.key(label), folder) != folder
+        if named.get(key(label), folder) != folder
     )
-    if not differ or sum(layout.key(label) in named for label in labels) * 2 < len(labels):
+    if not differ or sum(key(label) in named for label in labels) * 2 < len(labels):
         return ()
     sentence = (
         f"{differ:,} of {prose.count(pairs.total())} have another class in {source.source} than "
@@ -82,9 +79,9 @@ def _classes_meant(
         for (folder, label), number in pairs.items()
         if number * 2 > max(of_folder[folder], of_label[label])
     }
-    named = {layout.key(label): label for label in folders.classes}
+    named = {key(label): label for label in folders.classes}
     labels = {label for label, _ in source.labels.values()}
-    return meant | {each: named[layout.key(each)] for each in labels if layout.key(each) in named}
+    return meant | {each: named[key(each)] for each in labels if key(each) in named}
 
 
 def _pairs(

@@ -22,10 +22,9 @@ folder set group site patient camera cam device user subject scan slide series c
 gray grey grayscale greyscale rgb segmented cropped crop augmented resized jan feb mar apr may
 jun jul aug sep oct nov dec
 """
-# Words that say nothing if they are counted, as in `fold1` and `Hospital B`.
-_COUNTED = """
-hospital clinic center centre location loc fold split round run week month year block zone plate
-"""
+# Words that say nothing if they are counted: `fold1`, `Hospital B`. `Zone B` may be a class.
+_COUNTED = ("hospital", "site", "fold", "split")
+_LISTS = (".txt", ".csv", ".tsv", ".json", ".mat")
 # `photo` and `picture` may be classes.
 _PICTURES = "images image imgs img pictures photos jpegimages input inputs"
 _MASKS = """
@@ -39,7 +38,7 @@ COPY = re.compile(r"(\s*-\s*copy(\s*\(\d+\))?|[\s_]copy[\s_]?\d*|\s*\(\d+\))$", 
 
 def role(folder: str) -> str | None:
     """What the words of a folder's name stand for: a split, `unlabelled`, or None."""
-    found = {_ROLES.get(word) for word in _words(folder)} - {None}
+    found = {_ROLES.get(word) for word in words_of(folder)} - {None}
     if found == {"train", "validation"}:
         return "train"
     return found.pop() if len(found) == 1 else None
@@ -54,16 +53,29 @@ def divided(folder: str) -> list[str]:
 
 def is_generic(folder: str) -> bool:
     """Whether a name says nothing about the pictures: a number, a date, `images`, `part 2`."""
-    words = _words(folder)
-    counted = any(sign.isdigit() for sign in folder) or any(len(word) == 1 for word in words)
-    known = _GENERIC.split() + _COUNTED.split() * counted
-    numbers = any(sign.isdigit() for sign in folder) or any(word in known for word in words)
-    return all(word in known or (numbers and len(word) == 1) for word in words)
+    words = words_of(folder)
+    numbered = any(sign.isdigit() for sign in folder)
+    counted = numbered or any(len(word) == 1 for word in words)
+    known = (*_GENERIC.split(), *_COUNTED * counted)
+    letters = numbered or any(word in _COUNTED for word in words)
+    return all(word in known or (letters and len(word) == 1) for word in words)
 
 
-def _words(folder: str) -> list[str]:
+def words_of(folder: str) -> list[str]:
+    """The words of a name in lower case, also of one such as `TrainImages`."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", normal(folder))
     return re.findall(r"[^\W\d_]+", split.casefold())
+
+
+def may_list_split(file: str) -> bool:
+    """Whether a file is named like a list of a split: `splits.json`, `train_test.txt`."""
+    path = PurePosixPath(file)
+    words = words_of(path.stem) if path.suffix.lower() in _LISTS else []
+    rest = [word for word in words if word not in ("split", "splits")]
+    neutral = all(word in _ROLES or is_generic(word) for word in rest)
+    return {"train", "test"} <= {_ROLES.get(word) for word in words} or (
+        len(rest) < len(words) and (neutral or words[0] not in rest)
+    )
 
 
 def printable(label: str) -> str:
@@ -77,6 +89,11 @@ def printable(label: str) -> str:
 def normal(name: str) -> str:
     """A name in Unicode's composed form."""
     return unicodedata.normalize("NFC", name)
+
+
+def key(label: str) -> str:
+    """What spellings of the same name have in common."""
+    return re.sub(r"[\s_-]+", " ", normal(label).casefold()).strip()
 
 
 def masks(names: Sequence[str]) -> frozenset[str]:
@@ -110,7 +127,7 @@ def masks(names: Sequence[str]) -> frozenset[str]:
 
 def _is_of(kind: str, folder: str) -> bool:
     """Whether a folder's name has words of this kind, and else none that mean something."""
-    words = _words(folder)
+    words = words_of(folder)
     return any(word in kind.split() for word in words) and all(
         word in kind.split() or word in _GENERIC.split() for word in words
     )

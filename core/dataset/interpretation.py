@@ -1,9 +1,10 @@
 """Decide where the labels of a dataset are, and say how its files were interpreted."""
 
-import contextlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from core.archive.names import ENCODINGS
@@ -18,9 +19,8 @@ MOST_LISTED = 5
 LONGEST = 80
 """Characters of a cell that are shown."""
 SPREADSHEETS = (".xlsx", ".xls", ".ods", ".numbers")
-_SPLIT_LIST = re.compile(
-    r"(train.*test|test.*train|split).*\.(txt|csv|tsv|json|mat)$", re.IGNORECASE
-)
+# Columns that rather say something about the pictures of a class than name it.
+_REMARKS = re.compile(r"the column (tags?|tagname|annotations?|choices?) of ", re.IGNORECASE)
 
 
 class Interpretation(NamedTuple):
@@ -58,7 +58,7 @@ def interpret(
     inferred = layout.infer(pictures)
     source = None
     notes: list[Finding] = []
-    lists = [m.name for m in others if _SPLIT_LIST.search(m.name.rpartition("/")[2][-LONGEST:])]
+    lists = [member.name for member in others if folder_names.may_list_split(member.name)]
     classes = inferred.classes
     flat = len(classes) == 1 and folder_names.is_generic(classes[0])  # enough to evaluate on
     if flat or len(classes) < fewest_classes or _is_flat_split(inferred):
@@ -68,20 +68,36 @@ def interpret(
         if source:
             inferred = _labelled(pictures, source)
     else:
-        with contextlib.suppress(BadDataset):
+        try:
             source = label_files.find(name, pictures, others, classes)
+        except BadDataset:  # the folders have labels, but lists of a split were not read either
+            lists += [
+                member.name
+                for member in others
+                if member.name.lower().endswith(label_files.SUFFIXES)
+                and folder_names.role(PurePosixPath(member.name).stem) == "test"
+            ]
         if source:
             # Folders such as `part_1` and `part_2` may be no classes.
             numbered = len({re.sub(r"\d+", "", label) for label in inferred.classes}) == 1
+            words = folder_names.words_of(inferred.classes[0])
+            parts = any(map(folder_names.is_generic, words)) or not _REMARKS.match(source.source)
             most = len(source.labels) >= label_files.MINIMUM_SHARE * len(pictures)
             lists += source.files if source.divided else ()
             folders = inferred
-            if numbered and source.enough and most:
+            if numbered and parts and source.enough and most:
                 inferred = _labelled(pictures, source)
             else:
                 notes += combining.disagreement(pictures, folders, source)
                 inferred = combining.combined(pictures, folders, source)
-            source = None if inferred == folders else source
+            if inferred == folders:
+                source = None
+            elif all(
+                after.label in ("", before.label)
+                for before, after in zip(folders.assignments, inferred.assignments, strict=True)
+            ):  # only the split is from the table
+                splits = {name: ("", split) for name, (_, split) in source.labels.items()}
+                source = source._replace(labels=splits)
     if masks:
         used, mask = iter(inferred.assignments), layout.Assignment(reason=layout.MASK)
         assignments = tuple(mask if each in masks else next(used) for each in everything)
@@ -147,12 +163,12 @@ def _check_classes(
     sheet = next((n for n in names if n.lower().endswith(SPREADSHEETS)), None)
     advice = f" If {sheet} has the labels, save it as CSV." if sheet else ""
     if source and len(classes) < fewest_classes:
+        only = f", and only {prose.listed(classes)}" if classes else ""
         labelled = sum(bool(label) for label, _ in source.labels.values())
         raise NoClasses(
             f"Expected labels of at least two classes in {source.source} of {name}; it gives a "
-            f"label to {labelled:,} of {prose.count(len(inferred.assignments))}, and "
-            f"only {prose.listed(classes) or 'none'}. Add the other rows, or use one folder per "
-            f"class.{advice}"
+            f"label to {labelled:,} of {prose.count(len(inferred.assignments))}{only}. Add the "
+            f"other rows, or use one folder per class.{advice}"
         )
     if not classes:
         raise NoClasses(
@@ -189,14 +205,7 @@ def _notes(
             f"{_listed(changed)}.",
         )
     if source:
-        what = (
-            "Labels were" if any(label for label, _ in source.labels.values()) else "The split was"
-        )
-        sentence = f"{what} read from {source.source}: {_listed(inferred.classes)}."
-        if source.missing:
-            rows = prose.count(len(source.missing), "row names", "rows name")
-            sentence += f" {rows} no picture in this data, such as {source.missing[0][:LONGEST]}."
-        yield informs("labels_from", sentence)
+        yield _source_note(inferred, source)
     if lists and not inferred.predefined:
         yield warns(
             "split_not_read",
@@ -247,6 +256,21 @@ def _notes(
             f"No pictures in {_listed(files.empty_folders)}. If these are classes, add pictures to "
             "them.",
         )
+
+
+def _source_note(inferred: layout.Layout, source: label_files.Labels) -> Finding:
+    """Which table was used, and for what."""
+    if any(label for label, _ in source.labels.values()):
+        sentence = f"Labels were read from {source.source}: {_listed(inferred.classes)}."
+    else:
+        splits = Counter(str(assigned.split) for assigned in inferred.assignments)
+        parts = (("training", "train"), ("validation", "validation"), ("test", "test"))
+        each = [f"{splits[part]:,} for {name}" for name, part in parts if splits[part]]
+        sentence = f"The split was read from {prose.listed(source.files)}: {prose.listed(each)}."
+    if source.missing:
+        rows = prose.count(len(source.missing), "row names", "rows name")
+        sentence += f" {rows} no picture in this data, such as {source.missing[0][:LONGEST]}."
+    return informs("labels_from", sentence)
 
 
 def _listed(names: Sequence[str]) -> str:

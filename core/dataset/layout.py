@@ -6,14 +6,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core.dataset.folder_names import COPY, divided, is_generic, normal, printable, role
+from core.dataset.folder_names import COPY, divided, is_generic, key, normal, printable, role
 
 Split = Literal["train", "validation", "test"]
 Reading = Literal["top", "inner", "path"]
 """Which folders name the classes where folders are nested: the outermost, the innermost, or all."""
 
 
-_CODE = re.compile(r"\S*\d{4}\S*")
+# Numbers of cases in pathology: `14-22549AB`, but not `05-2019`.
+_CASE = re.compile(r"\d\d-(?!(?:19|20)\d\d$)\d{4,}[A-Z]*$")
 
 NO_CLASS = "Not in a class folder. Move it into one."
 NO_SPLIT = "Outside the train, validation and test folders. Move it into one of them."
@@ -125,11 +126,6 @@ def with_labels(
     return replace(layout, assignments=tuple(assignments))
 
 
-def key(label: str) -> str:
-    """What spellings of the same name have in common."""
-    return re.sub(r"[\s_-]+", " ", normal(label).casefold()).strip()
-
-
 def _assign(
     labels: list[str],
     roles: list[str | None],
@@ -237,21 +233,25 @@ def _class_folders(folders: list[list[str]]) -> list[list[str]]:
 
 def _reading(folders: list[list[str]]) -> Reading:
     """Which folders are the classes."""
-    below: defaultdict[str, set[str]] = defaultdict(set)
+    below: defaultdict[str, dict[str, str]] = defaultdict(dict)
     tops: dict[str, str] = {}
+    own: set[str] = set()  # those with pictures that would get their names
     for folder in folders:
         if folder:
-            top = key(folder[0])
+            top, inner = key(folder[0]), _innermost(folder)
             tops.setdefault(top, folder[0])
-            below[top] |= {key(_innermost(folder))} - {top}
-    # Patients, `SOB_14-22549AB` and `SOB_14-29960CD`, are numbered: they repeat but for a code.
-    counts = Counter(_CODE.sub("", name) for names in below.values() for name in names)
+            if key(inner) == top:
+                own.add(top)
+            else:
+                below[top][key(inner)] = key(_CASE.sub("", inner))
+    # Patients, `SOB_14-22549AB` and `SOB_14-29960CD`, are numbered: they repeat but for that.
+    counts = Counter(name for names in below.values() for name in names.values())
     if not counts:
         return "top"
     if max(counts.values()) > 1:
         # Repeated subfolders are the classes if the folders above are sites, parts or copies.
-        unnamed = sum(map(is_generic, tops.values())) * 2 > len(tops)
-        copies = len({COPY.sub("", top) for top in below}) < len(below)
+        unnamed = sum(top not in own and is_generic(tops[top]) for top in tops) * 2 > len(tops)
+        copies = len({COPY.sub("", top) for top in tops}) < len(tops)
         return "inner" if unnamed or copies else "top"
     return "inner"
 

@@ -303,6 +303,12 @@ CASES = {
         {("cat", None): 3, ("dog", None): 4},
         {"train.csv": "file,label\nc0.jpg,cat\nc1.jpg,cat\nstray0.jpg,dog\n"},
     ),
+    "a list of test pictures that has all of one class": Case(
+        "Pets",
+        ["cat/c{n}.jpg", "dog/d{n}.jpg"],
+        _split("cat dog", None),
+        {"test.txt": "c0.jpg\nd0.jpg\nd1.jpg\nd2.jpg\n"},
+    ),
     "loose pictures in a table with other names of the classes": Case(
         "Pets",
         ["cat/c{n}.jpg", "dog/d{n}.jpg", "x{n}.jpg"],

@@ -123,6 +123,25 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
             "inner",
         ),
         (["f/a", "f/b", "f/f/a", "f/f/b"], "a b", None),
+        (
+            ["Rioja/Muga_2009", "Rioja/Muga_2010", "Lazio/Est_2010"],
+            "Est_2010 Muga_2009 Muga_2010",
+            "inner",
+        ),
+        (["shelf/SKU10011", "shelf/SKU10012", "x/HM_2"], "HM_2 SKU10011 SKU10012", "inner"),
+        (["tools/awl_1001", "tools/awl_1002", "x/rye_1"], "awl_1001 awl_1002 rye_1", "inner"),
+        (
+            ["Center_A/day", "Center_A/sick", "Center_B/day", "Center_B/sick"],
+            "Center_A Center_B",
+            "top",
+        ),
+        (["site1/day", "site1/sick", "site2/day", "site2/sick"], "site1 site2", "top"),
+        (
+            ["plate_A/front", "plate_A/back", "plate_B/front", "plate_B/back"],
+            "plate_A plate_B",
+            "top",
+        ),
+        (["blood/Group_A", "blood/Group_B", "x/ink"], "Group_A Group_B ink", "inner"),
         (["train/front", "train/side", "bus/front", "bus/side"], "bus train", "top"),
         (["d/train/day", "d/train/night", "d/tram/day", "d/tram/night"], "train tram", "top"),
         (
@@ -251,6 +270,47 @@ def test_a_column_about_something_else_does_not_contradict_the_folders(read):
     found = read(paths("cat", "dog"), {"meta.csv": table(("file", "type"), *rows)})
     assert found.classes == ("cat", "dog")
     assert "labels_differ" not in [note.code for note in found.notes]
+
+
+@pytest.mark.parametrize(
+    "name", ["latest_training_log.csv", "greatest_strains.csv", "banana_split.txt"]
+)
+def test_a_file_with_the_letters_of_a_split_is_no_list_of_one(name, read):
+    assert not read(paths("cat", "dog"), {name: "1 0\n"}).notes
+
+
+@pytest.mark.parametrize("name", ["train_test_split.txt", "splits.json", "split_zhou.csv"])
+def test_a_list_of_a_split_that_is_not_read_is_a_finding(name, read):
+    notes = read(paths("cat", "dog"), {name: "1 0\n"}).notes
+    assert [note.code for note in notes] == ["split_not_read"]
+
+
+def test_lists_of_a_split_that_a_refused_table_hides_are_a_finding(read):
+    names = paths("cat", "dog", each=4)
+    rows = ((name, "xy"[n % 2], "vw"[n // 4]) for n, name in enumerate(names))
+    refused = table(("file", "category", "type"), *rows)
+    notes = read(names, {"meta.csv": refused, "test.txt": "cat/0.jpg\ndog/0.jpg\n"}).notes
+    assert [note.code for note in notes] == ["split_not_read"]
+    assert notes[0].sentence.startswith("test.txt")
+
+
+def test_a_split_that_a_table_gives_is_told_by_its_sizes(read):
+    names = paths("cat", "dog", each=4)
+    rows = [(name, name[:3]) for name in names if "0" in name]
+    found = read(names, {"test.csv": table(("file", "label"), *rows)})
+    assert [note.sentence for note in found.notes] == [
+        "The split was read from test.csv: 6 for training and 2 for test."
+    ]
+    with pytest.raises(BadDataset, match=r"a label to 0 of 6 pictures\. Add"):
+        read(FILES, {"a.csv": table(("file", "is_test"), *((f"p{n}", n % 2) for n in range(6)))})
+
+
+@pytest.mark.parametrize(("folder", "title"), [("", "tag"), ("class ", "annotation")])
+def test_a_column_of_remarks_does_not_replace_numbered_classes(folder, title, read):
+    names = [f"{folder}{n % 2}/{n}.jpg" for n in range(8)]
+    rows = ((name, ("clean", "noisy")[n // 4]) for n, name in enumerate(names))
+    found = read(names, {"meta.csv": table(("file", title), *rows)})
+    assert found.classes == (f"{folder}0", f"{folder}1")
 
 
 def test_folders_of_numbered_classes_stay_classes_without_a_table(read):
