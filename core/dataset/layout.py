@@ -82,7 +82,10 @@ def infer(names: Sequence[str], reading: Reading | None = None) -> Layout:
         folders = [below if found else [] for below, found in zip(folders, roles, strict=True)]
     nested = any(len(folder) > 1 for folder in folders)
     classes = folders if reading == "path" else _class_folders(folders)
-    reading = (reading or _reading(classes)) if nested else None
+    found, sites = _reading(classes)
+    reading = (reading or found) if nested else None
+    if sites and reading == "inner":
+        classes = [folder[1:] or folder for folder in classes]
     labels, spellings = _merge_spellings(_labels(classes, reading), roles)
     return _assign(labels, roles, reading, spellings)
 
@@ -231,29 +234,26 @@ def _class_folders(folders: list[list[str]]) -> list[list[str]]:
     return [cut(folder) for folder in folders]
 
 
-def _reading(folders: list[list[str]]) -> Reading:
-    """Which folders are the classes."""
+def _reading(folders: list[list[str]]) -> tuple[Reading, bool]:
+    """Which folders are the classes, and whether the outermost are sites or parts."""
     below: defaultdict[str, dict[str, str]] = defaultdict(dict)
     tops: dict[str, str] = {}
-    own: set[str] = set()  # those with pictures that would get their names
     for folder in folders:
         if folder:
             top, inner = key(folder[0]), _innermost(folder)
             tops.setdefault(top, folder[0])
-            if key(inner) == top:
-                own.add(top)
-            else:
+            if key(inner) != top:
                 below[top][key(inner)] = key(_CASE.sub("", inner))
     # Patients, `SOB_14-22549AB` and `SOB_14-29960CD`, are numbered: they repeat but for that.
     counts = Counter(name for names in below.values() for name in names.values())
     if not counts:
-        return "top"
+        return "top", False
     if max(counts.values()) > 1:
         # Repeated subfolders are the classes if the folders above are sites, parts or copies.
-        unnamed = sum(top not in own and is_generic(tops[top]) for top in tops) * 2 > len(tops)
+        unnamed = sum(map(is_generic, tops.values())) * 2 > len(tops)
         copies = len({COPY.sub("", top) for top in tops}) < len(tops)
-        return "inner" if unnamed or copies else "top"
-    return "inner"
+        return "inner" if unnamed or copies else "top", unnamed
+    return "inner", False
 
 
 def _innermost(folder: list[str]) -> str:

@@ -135,13 +135,14 @@ def test_classes_of_one_split_that_differ_by_case_stay_apart():
             "Center_A Center_B",
             "top",
         ),
-        (["site1/day", "site1/sick", "site2/day", "site2/sick"], "site1 site2", "top"),
+        (["site1/day", "site1/sick", "site2/day", "site2/sick"], "day sick", "inner"),
         (
             ["plate_A/front", "plate_A/back", "plate_B/front", "plate_B/back"],
             "plate_A plate_B",
             "top",
         ),
         (["blood/Group_A", "blood/Group_B", "x/ink"], "Group_A Group_B ink", "inner"),
+        (["site1/cat", "site1/other/1", "site2/cat/1", "site2/other"], "cat other", "inner"),
         (["train/front", "train/side", "bus/front", "bus/side"], "bus train", "top"),
         (["d/train/day", "d/train/night", "d/tram/day", "d/tram/night"], "train tram", "top"),
         (
