@@ -286,13 +286,13 @@ def test_a_list_of_a_split_that_is_not_read_is_a_finding(name, read):
     assert [note.code for note in notes] == ["split_not_read"]
 
 
-def test_lists_of_a_split_that_a_refused_table_hides_are_a_finding(read):
+def test_a_table_that_cannot_be_read_hides_no_list_of_a_split(read):
     names = paths("cat", "dog", each=4)
     rows = ((name, "xy"[n % 2], "vw"[n // 4]) for n, name in enumerate(names))
     refused = table(("file", "category", "type"), *rows)
-    notes = read(names, {"meta.csv": refused, "test.txt": "cat/0.jpg\ndog/0.jpg\n"}).notes
-    assert [note.code for note in notes] == ["split_not_read"]
-    assert notes[0].sentence.startswith("test.txt")
+    found = read(names, {"meta.csv": refused, "test.txt": "cat/0.jpg\ndog/0.jpg\n"})
+    assert [note.code for note in found.notes] == ["labels_from"]
+    assert "test.txt" in found.notes[0].sentence
 
 
 def test_a_split_that_a_table_gives_is_told_by_its_sizes(read):
