@@ -14,6 +14,7 @@ from core.dataset.split_lists import OFF, ON, mark
 from core.errors import BadDataset
 from core.system import prose
 
+TITLED = 2
 MINIMUM_SHARE = 0.5
 """Share of the pictures that a table of one class must name to be used."""
 PER_NAME = 2
@@ -35,6 +36,23 @@ _CAMERA_NAMES = """
 img image imagen bild dsc dscn dscf dcim pict pic photo picture foto scan screenshot frame pxl
 vid wp file untitled unnamed images download p
 """
+
+
+class _Source(NamedTuple):
+    """What one file says.
+
+    Attributes:
+        title: what it is called in messages.
+        pairs: names of pictures, each with its class and split, of which one may be empty.
+        trust: `TITLED` for a column with the title of labels or the names of the folders, 1 for
+            another title in a table, 0 for none, in JSON, and for captions.
+        missing: file names in it that are no picture here.
+    """
+
+    title: str
+    pairs: list[tuple[str, tuple[str, str]]]
+    trust: int
+    missing: list[str]
 
 
 class Labels(NamedTuple):
@@ -64,7 +82,8 @@ def find(
 ) -> Labels | None:
     """Labels and splits of pictures in tables; None if there are none.
 
-    A table of a part, such as `train.csv`, says to which split its pictures belong.
+    A table of a part, such as `train.csv`, says to which split its pictures belong. The labels of a
+    file are not used if one with a clearer title has labels of the same pictures.
 
     Args:
         name: of the dataset, for messages.
@@ -74,70 +93,83 @@ def find(
             these classes, are labels, because a table may name sites or patients.
 
     Raises:
-        BadDataset: the files are an export for object detection, a project without pictures, or
-            contradict each other.
+        BadDataset: the files are an export for object detection without labels of whole pictures, a
+            project without pictures, or contradict each other.
     """
     lookup = tables.Lookup(pictures)
     stems = {PurePosixPath(picture).stem for picture in pictures}
-    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    sources: dict[str, str] = {}  # name of a file → what it is called in messages
-    missing: list[str] = []
+    sources: dict[str, _Source] = {}
+    refusals: list[BadDataset] = []
+    boxed: set[str] = set()  # suffixes of files about one picture; large ones may hold the picture
     parts = split_lists.parts({PurePosixPath(member.name).stem for member in others})
     for member in others:
         path = PurePosixPath(member.name)
         suffix = path.suffix.lower()
-        if suffix not in SUFFIXES or not tables.small(member.path):
+        made_up = role(path.stem) == "unlabelled"  # a sample submission
+        of_one = suffix in boxed and path.stem in stems
+        if suffix not in SUFFIXES or made_up or of_one or not tables.small(member.path):
             continue
         text = tables.text_of(member.path)
         kind = records.boxes(member.name, text)
         if kind and (kind != "YOLO" or path.stem in stems):
-            raise BadDataset(f"{name} {DETECTION.format(format=kind)}")
-        if suffix in records.SUFFIXES:
-            kind = records.type_of_project(text)
-            if kind and not pictures:
-                raise BadDataset(
-                    f"{name} is a Teachable Machine project of the type {kind}, without pictures. "
-                    "Use an image project."
-                )
-            rows = records.of_coco(text) or records.rows_of(text)
-        else:
-            rows = records.expanded(tables.rows_of(text))
-        if role(path.stem) == "unlabelled":  # a sample submission: its labels are made up
+            boxed |= {suffix} if path.stem in stems else set()
+            refusals.append(BadDataset(f"{name} {DETECTION.format(format=kind)}"))
             continue
+        if not pictures and (kind := records.type_of_project(text)):
+            raise BadDataset(
+                f"{name} is a Teachable Machine project of the type {kind}, without pictures. "
+                "Use an image project."
+            )
+        rows = records.rows(member.name, text)
         table = tables.matched(member.name, rows, lookup)
         if table is None or (suffix == ".txt" and len(table.body) < len(rows) / 2):
             continue
-        column, labels = _table(member.name, table, classes, parts.get(path.stem, ""))
-        for picture, label in labels:
-            found[picture].add(label)
-        if labels:
-            title = f"the column {column} of {member.name}" if column else member.name
-            sources[member.name] = title
-            missing += table.missing
+        part = parts.get(path.stem, "")
+        try:
+            sources[member.name] = _table(member.name, table, classes, part)
+        except BadDataset as refusal:
+            refusals.append(refusal)
+    trusted = any(source.trust == TITLED for source in sources.values())
+    if refusals and not trusted and not classes:
+        raise refusals[0]
+    found = _clearest(sources)
     if not found:
         return None
-    merged = _merged(name, found, sources, missing, len(pictures))
-    return merged if split_lists.divides(merged.labels, pictures, classes) else _undivided(merged)
+    merged = _merged(name, found, len(pictures))
+    if split_lists.divides(merged.labels, pictures, classes):
+        return merged
+    undivided = {picture: (label, "") for picture, (label, _) in merged.labels.items()}
+    return merged._replace(labels=undivided, divided=True)
 
 
-def _undivided(found: Labels) -> Labels:
-    labels = {picture: (label, "") for picture, (label, _) in found.labels.items()}
-    return found._replace(labels=labels, divided=True)
+def _clearest(sources: dict[str, _Source]) -> dict[str, _Source]:
+    """Sources by file, without labels of pictures that have some in a more trusted source."""
+    trust: dict[str, int] = defaultdict(int)
+    for source in sources.values():
+        for picture, (label, _) in source.pairs:
+            trust[picture] = max(trust[picture], source.trust * bool(label))
+    clear = {}
+    for file, source in sources.items():
+        pairs = source.pairs
+        if any(label and trust[picture] > source.trust for picture, (label, _) in pairs):
+            pairs = [(picture, ("", split)) for picture, (_, split) in pairs if split]
+        if pairs:
+            clear[file] = source._replace(pairs=pairs)
+    return clear
 
 
-def _merged(
-    name: str,
-    found: dict[str, set[tuple[str, str]]],
-    sources: dict[str, str],
-    missing: list[str],
-    count: int,
-) -> Labels:
+def _merged(name: str, sources: dict[str, _Source], count: int) -> Labels:
     """What all tables together say; pictures with several labels get none."""
+    found: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for each in sources.values():
+        for picture, pair in each.pairs:
+            found[picture].add(pair)
+    titles = [each.title for each in sources.values()]
     labels: dict[str, tuple[str, str]] = {}
     contradictions = set()
     divided = False
-    for picture, each in found.items():
-        names, splits = ({pair[place] for pair in each} - {""} for place in (0, 1))
+    for picture, pairs in found.items():
+        names, splits = ({pair[place] for pair in pairs} - {""} for place in (0, 1))
         if len(names) > 1:
             contradictions.add(picture)
         else:
@@ -146,21 +178,15 @@ def _merged(
             labels[picture] = (names.pop() if names else "", split)
     if len(contradictions) > len(found) / 2:
         raise BadDataset(
-            f"Most pictures in {name} have several labels in "
-            f"{prose.listed(list(sources.values()))}. Keep one label per picture, and one table "
-            "with all of them."
+            f"Most pictures in {name} have several labels in {prose.listed(titles)}. Keep one "
+            "label per picture, and one table with all of them."
         )
     classes = Counter(label for label, _ in labels.values() if label)
-    enough = classes.total() >= MINIMUM_SHARE * count or len(classes) > 1
-    source = next(iter(sources.values())) if len(sources) == 1 else f"{len(sources)} tables"
+    enough = len(classes) > 1 or (len(classes) == 1 and classes.total() >= MINIMUM_SHARE * count)
+    source = titles[0] if len(titles) == 1 else f"{len(titles)} tables"
+    missing = tuple(cell for each in sources.values() for cell in each.missing)
     return Labels(
-        source,
-        labels,
-        bool(classes) and enough,
-        frozenset(contradictions),
-        tuple(missing),
-        tuple(sources),
-        divided,
+        source, labels, enough, frozenset(contradictions), missing, tuple(sources), divided
     )
 
 
@@ -204,10 +230,8 @@ def in_names(pictures: Sequence[str], lists: Labels | None = None) -> Labels | N
     return Labels("the file names", labels) if plausible else None
 
 
-def _table(
-    name: str, table: tables.Table, classes: Collection[str], part: str
-) -> tuple[str, list[tuple[str, tuple[str, str]]]]:
-    """The title of the column of labels, and the label and split of each row.
+def _table(name: str, table: tables.Table, classes: Collection[str], part: str) -> _Source:
+    """The label and split of each row.
 
     Labels are in one column, or one column per class holds marks; either may be missing. All rows
     are of one `part` unless a column says more.
@@ -215,9 +239,11 @@ def _table(
     Raises:
         BadDataset: several columns may be the labels.
     """
-    header, file_column, body, _ = table
+    header, file_column, body, missing = table
     titles = [re.sub(r"[\s-]+", "_", title.rpartition(".")[2].casefold()) for title in header]
     columns = [n for n in range(len(header)) if n != file_column]
+    kinds = {posixpath.splitext(found)[1] for found, _ in body} - {""}
+    columns = [n for n in columns if not all(row[n].endswith(tuple(kinds)) for _, row in body)]
     values = {n: {mark(row[n]) for _, row in body} for n in columns}
     marks = [n for n in columns if values[n] <= ON | OFF and values[n] & ON]
     split_column, splits = split_lists.column(part, titles, values, marks)
@@ -246,7 +272,7 @@ def _table(
                 f"{name} gives no picture exactly one of the classes "
                 f"{prose.listed([header[n] for n in marks])}. Mark one class per picture."
             )
-        return "", labels
+        return _Source(name, labels, 1, missing)
     fitting = [n for n in columns if 2 <= len(values[n]) <= max(2, len(body) / 2)]
     chosen = [n for n in named if n in fitting] or ([] if classes else fitting) or named[:1]
     words = [
@@ -263,7 +289,11 @@ def _table(
             f"{', '.join(header[n] for n in chosen[:5])}. Keep one of them beside the file names."
         )
     if not chosen:
-        return "", labelled(lambda _: "")
+        return _Source(name, labelled(lambda _: ""), 0, missing)
     column = chosen[0]
     labels = labelled(lambda row: row[column] if tables.is_value(row[column]) else "")
-    return header[column], labels
+    title = f"the column {header[column]} of {name}" if header[column] else name
+    plain = not titled or not header[column] or name.lower().endswith(records.SUFFIXES)
+    trust = TITLED if column in named else int(not plain)
+    few = len(values[column]) <= max(2, len(body) / 2)
+    return _Source(title, labels, trust * few, missing)

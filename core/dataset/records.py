@@ -16,11 +16,19 @@ MOST_ITEMS = 100
 RARE = 10
 """A value that fewer than one in so many records has is no column."""
 _BOXES = re.compile(
-    r'"(bbox|points|segmentation|shape_attributes|rectanglelabels|polygonlabels|brushlabels)"'
-    r'\s*:\s*[\[{]+\s*["\-\d.]|"coordinates"\s*:\s*\{|"regions"\s*:\s*\[\s*\{'
+    r'"(bbox|segmentation|shape_attributes|rectanglelabels|polygonlabels|brushlabels)"'
+    r'\s*:\s*[\[{]+\s*["\-\d.]|"coordinates"\s*:\s*\{\s*"(x|y|width|height)"'
+    r'|"(regions|shapes)"\s*:\s*\[\s*\{[^{}]*("points"|"left"|agName)'
 )
-_XML_BOXES = {"<bndbox>": "Pascal VOC", "<box ": "CVAT", "<polygon ": "CVAT"}
+_XML_BOXES = {"<bndbox>": "Pascal VOC", r"<(box|polygon)\s[^<>]*label=": "CVAT"}
 _BOX_COLUMNS = {"xmin", "xmax", "ymin", "ymax", "bbox", "x_min", "x_max", "x1", "y1"}
+
+
+def rows(name: str, text: str) -> list[list[str]]:
+    """The rows of a table, or of JSON of any structure, by the name of the file."""
+    if PurePosixPath(name).suffix.lower() in SUFFIXES:
+        return of_coco(text) or rows_of(text)
+    return expanded(tables.rows_of(text))
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -59,14 +67,13 @@ def boxes(name: str, text: str) -> str:
     """The format of a file that labels parts of pictures, or an empty string."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix == ".xml":
-        return next((kind for sign, kind in _XML_BOXES.items() if sign in text), "")
+        return next((kind for sign, kind in _XML_BOXES.items() if re.search(sign, text)), "")
     if suffix in SUFFIXES and _BOXES.search(text):
         kinds = {"agName": "Azure Custom Vision", '"categories"': "COCO", '"shapes"': "LabelMe"}
         return next((kind for sign, kind in kinds.items() if sign in text), "JSON with boxes")
     if suffix == ".txt":
         rows = [line.split() for line in text.splitlines() if line.strip()]
-        numbers = all(len(row) >= 5 and all(map(is_number, row)) for row in rows)
-        return "YOLO" if rows and numbers else ""
+        return "YOLO" if rows and all(map(_is_yolo, rows)) else ""
     if suffix in tables.TABLES:
         header = {cell.strip().casefold() for row in tables.rows_of(text)[:1] for cell in row}
         return "a table of boxes" if len(header & _BOX_COLUMNS) > 1 else ""
@@ -105,6 +112,12 @@ def is_number(text: str) -> bool:
     return True
 
 
+def _is_yolo(row: list[str]) -> bool:
+    """Whether a line is the number of a class and shares of the picture's width and height."""
+    numbers = len(row) >= 5 and row[0].isdigit() and all(map(is_number, row))
+    return numbers and all(0 <= float(cell) <= 1 for cell in row[1:])
+
+
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
@@ -117,14 +130,14 @@ def _records(content: Any) -> Iterator[dict[str, str]]:
         values = list(content.values())
         if all(isinstance(value, list) for value in values):
             pairs = [(k, v) for k, items in content.items() for v in items if isinstance(v, str)]
-            content = [{"file": item, "label": key} for key, item in pairs] or max(values, key=len)
+            content = [{"file": item, "": key} for key, item in pairs] or max(values, key=len)
         elif all(isinstance(value, dict) for value in values):
             content = [{"key": key} | value for key, value in content.items()]
         elif nested := [value for value in values if isinstance(value, list | dict)]:
             yield from _records(max(nested, key=len))
             return
         elif all(PurePosixPath(key).suffix for key in content):
-            content = [{"file": key, "label": value} for key, value in content.items()]
+            content = [{"file": key, "": value} for key, value in content.items()]
         else:  # of one picture; `{"0": "cat"}` names classes
             content = [content]
     for item in content if isinstance(content, list) else ():

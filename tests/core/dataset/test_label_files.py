@@ -351,3 +351,47 @@ def test_a_class_named_like_a_split_is_no_split(titles, read):
         f"p{n}.jpg,{','.join(str(int(n % 3 == k)) for k in range(3))}\n" for n in range(8)
     )
     assert read({"labels.csv": table})[1].classes == tuple(sorted(titles))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"config.json": {"points": [1, 2]}},
+        {"landmarks.json": {f"p{n}.jpg": {"points": [[n, 2], [3, 4]]} for n in range(8)}},
+        {"layout.xml": "<page><box x='1'/><polygon points='1,2'/></page>"},
+        {"images/p1.txt": "20.1 55 1013 3 7\n", "images/p2.txt": "19.8 54 1012 3 7\n"},
+        {"p0.xml": "<annotation><bndbox><xmin>1</xmin></bndbox></annotation>"},
+        {"captions.json": {f"p{n}.jpg": f"a dog {n // 4}" for n in range(8)}},
+        {"captions.json": {f"p{n}.jpg": [f"a dog {n}", "an animal"] for n in range(8)}},
+        {"duplicates.json": {"p1.jpg": ["p2.jpg"], "p3.jpg": ["p4.jpg"]}},
+        {
+            "camera.csv": "file,camera,lens\n"
+            + "".join(f"p{n},c{n // 4},{n % 2}\n" for n in range(8))
+        },
+    ],
+    ids=lambda others: next(iter(others)),
+)
+def test_other_files_beside_a_table_of_labels_are_not_labels(others, read):
+    written = {k: v if isinstance(v, str) else json.dumps(v) for k, v in others.items()}
+    assert read(written | {"meta.csv": rows()})[0] == LABELS
+
+
+def test_files_of_other_things_do_not_hide_labels_in_file_names(read):
+    pictures = [f"{label}_{n}.jpg" for label in ("cat", "dog") for n in range(4)]
+    points = {name: {"points": [[1, 2]]} for name in pictures}
+    others = {"landmarks.json": json.dumps(points), "duplicates.json": '{"cat_1.jpg": "cat_2.jpg"}'}
+    assert read(others, pictures)[1].classes == ("cat", "dog")
+
+
+def test_a_list_of_training_pictures_is_read_beside_boxes_and_class_folders(read):
+    pictures = [f"{label}/{n}.jpg" for label in ("cat", "dog") for n in range(20)]
+    lists = {"test.txt": listed(5, 5), "cat/0.txt": "0 0.5 0.5 0.2 0.2\n"}
+    splits = [(a.label, a.split) for a in read(lists, pictures)[1].assignments]
+    assert splits.count(("cat", "test")) == 5 and splits.count(("dog", "train")) == 15
+
+
+def test_captions_do_not_replace_labels_by_their_title(read):
+    captions = "file,annotation\n" + "".join(f"p{n}.jpg,dog {n}\n" for n in range(8))
+    assert read({"captions.csv": captions, "kinds.csv": rows("animal")})[0] == LABELS
+    said = json.dumps([{"image": f"p{n}.jpg", "caption": f"dog {n // 4}"} for n in range(8)])
+    assert read({"captions.json": said, "kinds.csv": rows("animal")})[0] == LABELS
