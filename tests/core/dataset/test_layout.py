@@ -288,9 +288,13 @@ def test_a_list_of_a_split_that_is_not_read_is_a_finding(name, read):
 
 def test_lists_of_a_split_that_a_refused_table_hides_are_a_finding(read):
     names = paths("cat", "dog", each=4)
-    rows = ((name, "xy"[n % 2], "vw"[n // 4]) for n, name in enumerate(names))
-    refused = table(("file", "category", "type"), *rows)
-    notes = read(names, {"meta.csv": refused, "test.txt": "cat/0.jpg\ndog/0.jpg\n"}).notes
+    contradicting = {
+        f"{one}.csv": table(
+            ("file", "label"), *((name, f"{one}{n % 2}") for n, name in enumerate(names))
+        )
+        for one in "xy"
+    }
+    notes = read(names, {**contradicting, "test.txt": "cat/0.jpg\ndog/0.jpg\n"}).notes
     assert [note.code for note in notes] == ["split_not_read"]
     assert notes[0].sentence.startswith("test.txt")
 
