@@ -295,6 +295,19 @@ def test_a_table_that_cannot_be_read_hides_no_list_of_a_split(read):
     assert "test.txt" in found.notes[0].sentence
 
 
+def test_lists_of_a_split_that_a_refused_table_hides_are_a_finding(read):
+    names = paths("cat", "dog", each=4)
+    contradicting = {
+        f"{one}.csv": table(
+            ("file", "label"), *((name, f"{one}{n % 2}") for n, name in enumerate(names))
+        )
+        for one in "xy"
+    }
+    notes = read(names, {**contradicting, "test.txt": "cat/0.jpg\ndog/0.jpg\n"}).notes
+    assert [note.code for note in notes] == ["split_not_read"]
+    assert notes[0].sentence.startswith("test.txt")
+
+
 def test_a_split_that_a_table_gives_is_told_by_its_sizes(read):
     names = paths("cat", "dog", each=4)
     rows = [(name, name[:3]) for name in names if "0" in name]
