@@ -99,8 +99,8 @@ def key(label: str) -> str:
 def masks(names: Sequence[str]) -> frozenset[str]:
     """Pictures in folders of masks, as datasets for segmentation have beside their pictures.
 
-    A folder of masks, such as `masks`, lies beside one such as `images` and no other with a name
-    that means something; most of its files are named after pictures: `1.png` or `1_mask.png` after
+    `masks` is such a folder if `images` or the like is beside it, no third folder has a name that
+    could be a class, and most of its files are named after pictures: `1.png` or `1_mask.png` for
     `1.jpg`.
     """
     below: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))

@@ -156,8 +156,8 @@ def _check_classes(
     classes = inferred.classes
     if len(classes) < fewest_classes and any(a.reason == layout.MASK for a in inferred.assignments):
         raise BadDataset(
-            f"{name} has masks beside its pictures: it is made for segmentation, which labels "
-            "parts of pictures. Put the pictures of each class into a folder of their own."
+            f"Expected pictures in class folders; {name} has pictures and masks, for segmentation. "
+            "Leave the masks out, and put the pictures of each class into one folder."
         )
     names = [*(member.name for member in others), *(entry.name for entry in files.skipped)]
     sheet = next((n for n in names if n.lower().endswith(SPREADSHEETS)), None)

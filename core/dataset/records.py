@@ -113,7 +113,7 @@ def is_number(text: str) -> bool:
 
 
 def _is_yolo(row: list[str]) -> bool:
-    """Whether a line is the number of a class and shares of the picture's width and height."""
+    """Whether a line holds a class number and the coordinates of a box or polygon, 0 to 1 each."""
     numbers = len(row) >= 5 and row[0].isdigit() and all(map(is_number, row))
     return numbers and all(0 <= float(cell) <= 1 for cell in row[1:])
 

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 Drain = Callable[[Queue, Settings], None]
 LOCK_SECONDS = 1.0
 BESIDE_BYTES = 4_000 * MEGABYTE
-"""Free memory with which a job starts beside the rest of others, and is not short of it itself."""
+"""Free memory that a job needs to start beside the last steps of others."""
 CROWDED = "Waiting for memory, until the last training has finished its remaining steps."
 
 
@@ -52,6 +52,7 @@ def drain(queue: Queue, settings: Settings) -> None:
             job.start()
             while job.is_alive() and tickets[0].exists():
                 job.join(workers.POLL_SECONDS)
+        job.join(workers.POLL_SECONDS)  # most jobs end with their ticket
         gave_way.append(job)
 
 
