@@ -13,7 +13,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
-PROGRAMS = {"faults": "benchmarks.faults", "load": "benchmarks.load"}
+PROGRAMS = {
+    "faults": "benchmarks.faults",
+    "load": "benchmarks.load",
+    "hostile": "benchmarks.hostile",
+}
 BEGIN, END = "<!-- {}: written by `make reliability` -->", "<!-- end of {} -->"
 
 

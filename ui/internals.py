@@ -32,12 +32,18 @@ class Uploaded(NamedTuple):
     file_id: str
     open: Callable[[], IO[bytes]]
     """From its start."""
+    path: Path | None = None
+    """Where it is on the disk; None if it is in memory."""
 
-    @property
-    def content(self) -> bytes:
+    def read(self) -> bytes:
         """All of it."""
         with self.open() as stream:
             return stream.read()
+
+    @property
+    def content(self) -> bytes | Path:
+        """Its path, or all of it if there is none."""
+        return self.path or self.read()
 
 
 class FromDisk(io.RawIOBase):
@@ -107,7 +113,15 @@ def uploaded(file: UploadedFile) -> Uploaded:
     def opened() -> IO[bytes]:
         return io.BytesIO(file.getvalue()) if path is None else path.open("rb")
 
-    return Uploaded(file.name, file.file_id, opened)
+    return Uploaded(file.name, file.file_id, opened, path)
+
+
+def keep_uploads(files: Iterable[Uploaded]) -> None:
+    """Keep files on the disk when their uploader has gone, in place of those kept before."""
+    context = get_script_run_ctx()
+    if context and isinstance(context.uploaded_file_mgr, _Files):
+        ids = [file.file_id for file in files]
+        context.uploaded_file_mgr.arrivals.keep(context.session_id, ids)
 
 
 def forget_uploads(files: Iterable[UploadedFile]) -> None:

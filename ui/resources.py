@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
@@ -39,6 +39,8 @@ from ui.charts.confusion import Share, confusion_matrix
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+BY_PATH: dict[str | type[Any], Callable[[Any], Any]] = {type(Path()): str}
+"""Streamlit's cache knows a file by its path, which is new for each upload."""
 SWEEP_SECONDS = 3600
 HOME_SECONDS = 10
 PACKED_SECONDS = 900
@@ -219,8 +221,8 @@ def pairings(compared: tuple[Run, ...]) -> tuple[PairedComparison | NotComparabl
     return paired.compare_with(first, others)
 
 
-@st.cache_data(scope="session", max_entries=256, show_spinner=False)
-def answer(model: str, content: bytes) -> Answer:
+@st.cache_data(scope="session", max_entries=256, show_spinner=False, hash_funcs=BY_PATH)
+def answer(model: str, content: bytes | Path) -> Answer:
     """What a model predicts for a picture, without the feature map. Raises BadImage."""
     network = classifier(model)
     prediction = network.answer(network.load(content))
@@ -228,8 +230,8 @@ def answer(model: str, content: bytes) -> Answer:
     return replace(prediction, feature_map=np.empty((0, 0, 0), np.float32))
 
 
-@st.cache_data(scope="session", max_entries=64, show_spinner=False)
-def heatmaps(model: str, content: bytes, classes: tuple[int, ...]) -> np.ndarray:
+@st.cache_data(scope="session", max_entries=64, show_spinner=False, hash_funcs=BY_PATH)
+def heatmaps(model: str, content: bytes | Path, classes: tuple[int, ...]) -> np.ndarray:
     """Where a model sees evidence for classes in a picture: (m, h, w) uint8, each on its own scale.
 
     Raises:

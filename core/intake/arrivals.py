@@ -22,12 +22,17 @@ class NotOffered(BadInput):
 
 
 class Arrivals:
-    """The files that have arrived in each session and that no page has taken yet."""
+    """The files that have arrived in each session and that no page has taken yet.
+
+    A file is deleted once its uploader drops it, unless a page keeps it.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._sizes: dict[str, dict[str, int]] = defaultdict(dict)
+        self._kept: dict[str, frozenset[str]] = {}
+        self._dropped: dict[str, set[str]] = defaultdict(set)
         home = settings.home / "arriving"
         try:
             home.mkdir(parents=True, exist_ok=True)
@@ -101,14 +106,27 @@ class Arrivals:
         path = Path(self._folder.name) / file
         return path if path.is_file() else None
 
-    def drop(self, session: str, file: str | None = None) -> None:
-        """Delete a file, or all files of a session."""
+    def keep(self, session: str, ids: Iterable[str]) -> None:
+        """Keep these files also when they are dropped, in place of those kept before."""
         with self._lock:
-            sizes = self._sizes.get(session, {})
-            gone = [file] if file in sizes else [*sizes] if file is None else []
-            for name in gone:
-                del sizes[name]
+            self._kept[session] = frozenset(ids)
+            dropped = self._dropped.pop(session, set())
+        for file in dropped:
+            self.drop(session, file)
+
+    def drop(self, session: str, file: str | None = None) -> None:
+        """Delete a file as soon as no page keeps it, or all files of a session at once."""
+        with self._lock:
             if file is None:
-                self._sizes.pop(session, None)
-        for name in gone:
+                deleted = [*self._sizes.pop(session, {})]
+                self._kept.pop(session, None)
+                self._dropped.pop(session, None)
+            elif file in self._kept.get(session, ()):
+                self._dropped[session].add(file)
+                return
+            else:
+                deleted = [file] if file in self._sizes.get(session, {}) else []
+                for name in deleted:
+                    del self._sizes[session][name]
+        for name in deleted:
             (Path(self._folder.name) / name).unlink(missing_ok=True)

@@ -30,7 +30,8 @@ class Picture:
     """A picture that the visitor chose."""
 
     name: str
-    content: bytes
+    content: bytes | Path
+    """The file, or where it is on the disk."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def offer_others(settings: Settings, model: str) -> None:
     """Other samples, and a button to put away what was chosen; listens to the clipboard."""
     if st.session_state.get(state.PICTURES):
         _other_samples(_samples(settings, model))
-        st.button("Clear", icon=":material/close:", type="tertiary", on_click=_clear)
+        st.button("Clear", icon=":material/close:", type="tertiary", on_click=_take)
     if st.session_state[state.SOURCE] == UPLOAD:
         _PASTE(key="paste")
 
@@ -110,8 +111,13 @@ def offer_samples(settings: Settings, model: str) -> None:
     st.caption("Test pictures, which the model has not learned from." if own else samples.CREDIT)
 
 
-@st.cache_data(scope="session", max_entries=64, show_spinner=False, hash_funcs={Scale: repr})
-def preview(content: bytes, scale: Scale = AS_DECLARED, *, square: bool = False) -> bytes:
+@st.cache_data(
+    scope="session",
+    max_entries=64,
+    show_spinner=False,
+    hash_funcs={**resources.BY_PATH, Scale: repr},
+)
+def preview(content: bytes | Path, scale: Scale = AS_DECLARED, *, square: bool = False) -> bytes:
     """A picture as the screen can show it, whatever its format.
 
     Args:
@@ -121,7 +127,9 @@ def preview(content: bytes, scale: Scale = AS_DECLARED, *, square: bool = False)
         JPEG of at most 640 pixels, or the centre square of 240.
     """
     edge = 240 if square else 640
-    picture = images.decode(content, limits=resources.settings(), shorter_edge=edge, scale=scale)
+    picture = images.decode(
+        content, limits=resources.settings(), shorter_edge=edge, scale=scale, for_screen=True
+    )
     if square:
         return images.thumbnail(images.crop_and_resize(picture, edge), edge=edge)
     return images.thumbnail(picture, edge=edge)
@@ -160,9 +168,10 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
     return tuple(offered)
 
 
-def _take(pictures: tuple[Picture, ...] | Batch) -> None:
-    """Keep pictures in place of those that were chosen before."""
+def _take(pictures: tuple[Picture, ...] = ()) -> None:
+    """Choose pictures that were not uploaded, or none."""
     st.session_state[state.PICTURES] = pictures
+    internals.keep_uploads(())
     turn = st.session_state[state.PICTURES_TURN]
     internals.forget_uploads(st.session_state.get(f"{UPLOAD} {turn}") or ())
     st.session_state[state.PICTURES_TURN] += 1  # a new key empties the uploader and the camera
@@ -175,8 +184,9 @@ def _take_sample(sample: Sample) -> None:
 
 def _take_photo(key: str) -> None:
     photo = st.session_state[key]
-    chosen = (Picture("Camera picture", internals.uploaded(photo).content),) if photo else ()
-    st.session_state[state.PICTURES] = chosen
+    files = (internals.uploaded(photo),) if photo else ()
+    st.session_state[state.PICTURES] = tuple(Picture("Camera picture", f.content) for f in files)
+    internals.keep_uploads(files)
 
 
 def _take_files(key: str, most: int) -> None:
@@ -186,7 +196,4 @@ def _take_files(key: str, most: int) -> None:
     else:
         pictures = tuple(Picture(file.name, file.content) for file in files)
         st.session_state[state.PICTURES] = pictures
-
-
-def _clear() -> None:
-    _take(())
+    internals.keep_uploads(files)

@@ -121,7 +121,7 @@ def _take(class_id: int, files: list[Uploaded]) -> None:
     for number, file in enumerate(files):
         try:
             # Files were taken at different times, so each is its own burst.
-            left_out = session.add(class_id, [file.content], burst + number)
+            left_out = session.add(class_id, [file.read()], burst + number)
         except TuskerError as refusal:
             problems.append(f"{file.name}: {refusal}")
         else:
