@@ -75,7 +75,7 @@ def _pictures(
 
     def embeddings(items: list[tuple[int, int]]) -> np.ndarray:
         build = lambda: Classifier.of_backbone(row, settings, on_one_thread)  # noqa: E731
-        return np.stack(list(batch.each(build, items, embed)))
+        return np.stack(list(batch.map_parallel(build, items, embed)))
 
     everything = [(place, 0) for place in range(len(examples))]
     yield ALONE, (embeddings(everything), labels, groups)

@@ -165,7 +165,7 @@ def _scores(run: Run, settings: Settings, files: Iterable[Path]) -> np.ndarray:
     def build() -> Classifier:
         return run.classifier(settings, on_one_thread)
 
-    return np.array(list(batch.each(build, list(files), ask)))
+    return np.array(list(batch.map_parallel(build, list(files), ask)))
 
 
 def main(arguments: list[str] | None = None) -> int:

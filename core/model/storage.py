@@ -72,8 +72,8 @@ class ModelFile(BaseModel):
     @model_validator(mode="after")
     def _depths_of_the_backbone(self) -> Self:
         if self.depths:
-            known = backbones.known(self.backbone)
-            stages = backbones.get(self.backbone).stages if known else ()
+            exists = backbones.known(self.backbone)
+            stages = backbones.get(self.backbone).stages if exists else ()
             if self.fine_tuned or not set(self.depths) <= {stage.layer for stage in stages}:
                 raise ValueError("its backbone has no features of these depths")
         return self

@@ -41,7 +41,7 @@ class TrainingOutputs:
         test: (n, d) float32, embeddings of the test pictures by the run's model.
         heatmaps: of the test pictures, as returned by `scoring.predict_test`; None if not computed.
         tuned: (m, d) float32, embeddings by the run's model of those training and validation
-            pictures that `ood.chosen` names; None if the backbone did not change.
+            pictures that `ood.balanced_sample` names; None if the backbone did not change.
     """
 
     train: np.ndarray
@@ -179,7 +179,7 @@ def fit_ood(context: TrainingContext, run: Run, outputs: TrainingOutputs) -> Non
     if outputs.tuned is None:
         embeddings = np.concatenate([outputs.train, outputs.validation])
     else:
-        chosen, embeddings = ood.chosen(labels, OOD_PICTURES), outputs.tuned
+        chosen, embeddings = ood.balanced_sample(labels, OOD_PICTURES), outputs.tuned
         examples, labels = [examples[place] for place in chosen], labels[chosen]
     last = embeddings[:, : context.backbone.embedding]
     detector = ood.fit(last, labels, splitting.groups(examples))

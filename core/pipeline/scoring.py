@@ -48,7 +48,7 @@ def predict_test(
         return answer.probabilities, answer.embedding, heatmap.packed(maps)
 
     count, examples, rows = Counter(context.emit), context.of("test"), []
-    for row in batch.each(lambda: open_classifier(context, run), examples, predict):
+    for row in batch.map_parallel(lambda: open_classifier(context, run), examples, predict):
         rows.append(row)
         count(description, len(rows), len(examples))
     probabilities, embeddings, heatmaps = (np.stack(column) for column in zip(*rows, strict=True))

@@ -185,7 +185,7 @@ def _embeddings_for_ood(
 ) -> np.ndarray:
     """See `TrainingOutputs.tuned`; the kept activations save a pass through the whole network."""
     labels = np.concatenate([context.labels("train"), context.labels("validation")])
-    places, first = ood.chosen(labels, post_report.OOD_PICTURES), len(context.of("train"))
+    places, first = ood.balanced_sample(labels, post_report.OOD_PICTURES), len(context.of("train"))
     train, validation = places[places < first], places[places >= first] - first
     return np.concatenate(
         [

@@ -170,7 +170,7 @@ def evaluate_on(
         def predict(model: Classifier, example: Example) -> np.ndarray:
             return model.answer(model.load(folder / example.path)).probabilities
 
-        rows = batch.each(lambda: find(name, settings, on_one_thread), examples, predict)
+        rows = batch.map_parallel(lambda: find(name, settings, on_one_thread), examples, predict)
         probabilities = np.stack(list(rows))
     return evaluate(
         np.array([indices[dataset.classes[example.label]] for example in examples]),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from core.evaluation import folds
+from core.evaluation.metrics import cross_entropy
 from core.model.dense import DenseHead, softmax
 from core.training import lbfgs
 
@@ -187,5 +188,4 @@ def best_strength(
 def _summed_loss(fitted: Weights, rows: np.ndarray, labels: np.ndarray) -> float:
     kernel, bias = fitted
     probabilities = softmax(rows @ kernel.astype(np.float32) + bias.astype(np.float32))
-    own = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(own, 1e-12)).sum())
+    return float(cross_entropy(labels, probabilities).sum())

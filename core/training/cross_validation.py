@@ -13,6 +13,7 @@ from core.evaluation.calibration import tempered_loss
 from core.evaluation.inflation import Inflation
 from core.evaluation.inflation import inflation as compare_splits
 from core.evaluation.learning_curve import LearningCurve
+from core.evaluation.metrics import cross_entropy
 from core.model.dense import softmax
 from core.system import threads
 from core.training import convex
@@ -205,8 +206,7 @@ def cross_validate(
             )
             for number, result in zip(numbers, held_out, strict=True):
                 probabilities[fold == number] = result
-            own = probabilities[np.arange(len(labels)), labels]
-            loss = -float(np.log(np.maximum(own, 1e-12)).sum())
+            loss = float(cross_entropy(labels, probabilities).sum())
             if loss >= least:
                 break  # weaker regularisation takes longest, and the loss has one minimum
             best, least = CrossValidated(strength, probabilities, labels), loss

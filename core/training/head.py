@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from core.evaluation.metrics import cross_entropy
 from core.jobs.events import Emit, Epoch, Kept
 from core.model.dense import DenseHead, softmax
 from core.training import convex
@@ -276,8 +277,7 @@ def _gradients(
 def _score(head: DenseHead, batch: Batch) -> tuple[float, float]:
     """Mean cross-entropy and accuracy."""
     probabilities = head.probabilities(batch.features)
-    own = probabilities[np.arange(len(batch.labels)), batch.labels]
-    loss = float(-np.log(np.maximum(own, 1e-12)).mean())
+    loss = float(cross_entropy(batch.labels, probabilities).mean())
     return loss, float((probabilities.argmax(axis=1) == batch.labels).mean())
 
 
