@@ -60,7 +60,7 @@ def kept(pictures: int, folder: Path, settings: Settings) -> Kept:
         for at in range(0, len(names), 64):
             some = names[at : at + 64]
             array.append(some, random.uniform(0, 2, (len(some), *shape)).astype(np.float16))
-        rows = array.places(names)[:, np.newaxis]
+        rows = array.row_indices(names)[:, np.newaxis]
         embeddings = np.zeros((len(names), 1, 0), np.float32)
         found[split] = Features(embeddings, 0, 0, (array.rows(),), rows)
         examples += [

@@ -141,7 +141,7 @@ class ImportedModel(AnnotatedFolder):
         progress("Converting the network", 80, 100)
         generator = np.random.default_rng(0)
         shape = (backbone.size, backbone.size, 3)
-        serving_model.put(
+        serving_model.write_trunk(
             trunk,
             lambda: stages.retrained(layers, before),
             serving.locate(backbone, settings),

@@ -158,7 +158,7 @@ def _fine_tune(context: TrainingContext, run: Run) -> TrainingOutputs:
     tuned, kept = _fit_top(context, run, tuner, first, features)
     probabilities = tuner.probabilities(features["validation"])
     labels = context.labels("validation")
-    kept = outcome.compared(kept, probabilities, trained.head.validation, labels, least)
+    kept = outcome.compare(kept, probabilities, trained.head.validation, labels, least)
     context.emit(kept)
     context.emit(Note(sentence=outcome.describe(kept)))
     if kept.epoch == 0:

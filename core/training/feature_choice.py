@@ -100,8 +100,8 @@ def select(
     """
     deeper = embeddings.shape[1] > width
     if len(labels) > ROWS_TO_CHOOSE:
-        some = np.random.default_rng(config.seed).permutation(len(labels))[:ROWS_TO_CHOOSE]
-        embeddings, labels, groups = embeddings[some], labels[some], groups[some]
+        sample = np.random.default_rng(config.seed).permutation(len(labels))[:ROWS_TO_CHOOSE]
+        embeddings, labels, groups = embeddings[sample], labels[sample], groups[sample]
     count = folds.feasible(labels, groups, FOLDS)
     if count < FEWEST_FOLDS:
         return Selection(deeper and not compare)
