@@ -1,4 +1,4 @@
-"""Build a backbone in Keras: whole, without its top, or only the stages above a cut."""
+"""Build a backbone in Keras: with its top, without it, or only the stages above a cut."""
 
 from pathlib import Path
 from types import ModuleType

@@ -34,7 +34,7 @@ MODEL = "serving.tflite"
 RECORD = "serving.json"
 OUTPUTS = ("probabilities", "embedding", "feature_map")
 TOLERANCE = 1e-4
-# Hundredths of the work done before each step; the download takes longest.
+# Per cent of the work done before each step; the download takes longest.
 STEPS = {"Downloading weights": 0, "Building": 60, "Converting": 65, "Checking": 95}
 
 Progress = Callable[[str, int, int], None]
@@ -99,7 +99,7 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
         backbone: a row of the table.
         settings: where it is stored.
         progress: called with `Downloading weights`, `Building`, `Converting` or `Checking`,
-            hundredths of the work done, and 100. May raise to cancel.
+            the work done in per cent, and 100. May raise to cancel.
 
     Returns:
         `TUSKER_HOME/backbones/<name>/serving.tflite`, or the file in the repository.
@@ -145,11 +145,11 @@ def convert(model: keras.Model, path: Path, shape: tuple[int, ...]) -> None:
 def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress) -> Record:
     """Download, build, convert and check a serving model."""
 
-    def say(what: str) -> None:
-        progress(what, STEPS[what], 100)
+    def say(step: str) -> None:
+        progress(step, STEPS[step], 100)
 
-    def say_downloaded(what: str, done: int, total: int) -> None:
-        progress(what, STEPS["Building"] * done // total if total else 0, 100)
+    def say_downloaded(step: str, done: int, total: int) -> None:
+        progress(step, STEPS["Building"] * done // total if total else 0, 100)
 
     source = None
     if backbone.weights is not None:
