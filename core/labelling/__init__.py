@@ -1,4 +1,4 @@
-"""Turn pictures without classes into a dataset: name groups, label a test set, settle doubts."""
+"""Turn pictures without classes into a dataset: name groups, label a test set, check labels."""
 
 from core.labelling.labels import LEFT_OUT, Labels
 from core.labelling.learning import Learned, learn

@@ -25,7 +25,7 @@ def write_zip(labels: Labels, file: IO[bytes] | Path) -> None:
 
 
 def missing(labels: Labels) -> str:
-    """Why nothing can be trained on these labels yet, as a sentence; empty if something can."""
+    """What the labels lack before a training is possible, as a sentence; empty if nothing."""
     counts = {name: len(labels.of(name)) for name in labels.classes}
     if sum(count > 0 for count in counts.values()) < 2:
         return "Name groups of at least two classes first."
