@@ -15,10 +15,11 @@ from core.training.context import TrainingContext
 
 
 def calibration_pictures(context: TrainingContext, head: CalibratedHead) -> Predictions:
-    """Predictions for the validation pictures, by a model that was not trained on them.
+    """Predictions for the validation pictures, by a head that was not trained on them.
 
-    If the head that answers is fitted to them too, these come from one fitted to the training
-    pictures alone: predictions of pictures that a head has seen would promise too much.
+    If the final head was trained on them too, the predictions are those of a head that was fitted
+    to the training pictures alone: predictions for pictures that a head was trained on are too
+    confident.
     """
     return Predictions(
         context.labels("validation"),

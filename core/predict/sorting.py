@@ -1,6 +1,5 @@
 """Sort pictures into folders by what a model predicts, on disk or as a zip."""
 
-import re
 import shutil
 import zipfile
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from typing import IO
 from core.archive.sources import Source
 from core.model.batch import Row
 from core.model.decision import Verdict
+from core.system import files
 
 OTHERS = {
     Verdict.NOT_SURE: "_not sure",
@@ -17,7 +17,6 @@ OTHERS = {
     None: "_not readable",
 }
 """Folders of pictures without a sure prediction; the underscore keeps them apart from classes."""
-_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\<>:"|?*]')
 
 
 class SortedPaths:
@@ -63,7 +62,7 @@ class SortedPaths:
 
 def _plain(name: str) -> str:
     """A name that is one folder or file on every system."""
-    return _NOT_IN_NAMES.sub("_", name).strip(" .")[:120] or "_"
+    return files.portable_name(name).strip(" .")[:120] or "_"
 
 
 def write_zip(file: IO[bytes], sorted_pictures: Iterable[tuple[Row, Source]]) -> None:
