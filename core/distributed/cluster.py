@@ -82,8 +82,8 @@ class Cluster:
     def drain(self, queue: Queue) -> None:
         """Send each job of the queue to the cluster at once, and return when all have ended.
 
-        If the cluster is lost meanwhile, tickets and statuses stay as they are. The next process that
-        reads a job's status starts another dispatcher, which sends the jobs again.
+        If the cluster is lost meanwhile, tickets and statuses stay as they are. The next process
+        that reads a job's status starts another dispatcher, which sends the jobs again.
         """
         problem = self._join()
         try:
