@@ -106,7 +106,7 @@ def leaks(case: CheckInput) -> Finding | None:
 
 
 def unreadable(case: CheckInput) -> Finding | None:
-    """Files that could not be read, besides clutter and what the visitor left out."""
+    """Files that could not be read, except clutter and files that the visitor left out."""
     unread = [s for s in case.dataset.skipped if s.reason not in (CLUTTER, LEFT_OUT)]
     if not unread:
         return None

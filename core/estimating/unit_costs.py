@@ -21,7 +21,7 @@ DECODE = 2e-3
 FORWARD = 1.5e-3
 """Seconds of one core for a forward pass, per millisecond in the table of backbones."""
 STEP = 4
-"""Duration of a training step in forward passes through what it trains."""
+"""Duration of a training step, in forward passes through the trained layers."""
 
 Unit = Literal["view", "step"]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]

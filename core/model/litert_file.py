@@ -79,7 +79,7 @@ class LitertFile:
         return DenseHead(tuple(layers))
 
     def keep(self, *names: str, inside: Mapping[str, int] | None = None) -> None:
-        """Remove all but some outputs and what they are computed from.
+        """Keep some outputs and the operations that they need; remove all others.
 
         Args:
             names: existing outputs.

@@ -58,7 +58,7 @@ class FeatureChoice(BaseModel):
 
 @dataclass(frozen=True)
 class Selection:
-    """The features of a head, with what is known of them from a cross-validation.
+    """The features of a head, with the results of a cross-validation on them.
 
     Attributes:
         depths: whether to use features from several depths.
