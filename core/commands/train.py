@@ -1,4 +1,4 @@
-"""Commands that train a model, and those that help to decide how."""
+"""Commands that train a model, estimate a training or compare backbones."""
 
 from __future__ import annotations
 
@@ -134,12 +134,12 @@ def estimate(
     configs = [arguments.configuration(name, config, backbone, None) for name in presets]
     watch = Watcher(silent=as_json)
     with arguments.ingested(data, settings, watch.step, complain) as (intake, _):
-        for asked in configs:
-            configured = _within_budget(asked, intake.dataset, settings, minutes)
+        for requested in configs:
+            configured = _within_budget(requested, intake.dataset, settings, minutes)
             expected = estimate.estimate(intake.dataset, configured, settings)
             if as_json:
-                found = arguments.as_values(intake)
-                print_json({"preset": configured.preset} | asdict(expected) | found)
+                values = arguments.as_values(intake)
+                print_json({"preset": configured.preset} | asdict(expected) | values)
             else:
                 say(f"{configured.preset.capitalize()}: {expected.sentence}")
 

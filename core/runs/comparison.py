@@ -1,4 +1,4 @@
-"""Compare runs: what was measured of each, and how their settings and training data differ."""
+"""Compare runs: their results, and how their settings and training data differ."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class ComparedRun:
 
 
 def load(run: Run) -> ComparedRun:
-    """Load what a complete run is compared by.
+    """Load the settings and results by which a complete run is compared.
 
     Raises:
         RunDamaged: a file is missing or damaged, or the files do not fit each other.
