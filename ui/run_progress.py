@@ -59,18 +59,18 @@ def _watch(run: Run, settings: Settings) -> None:
         st.rerun()
     queued = status.state is State.QUEUED
     st.header("Queued" if queued else "Training")
-    mine = state.may_change(run.id, settings)
+    may_cancel = state.may_change(run.id, settings)
     expected, shown = _plan(run.id, run, settings)
     widgets.progress(
-        run.job, settings, "training", "pictures/s", may_cancel=mine, expected=expected
+        run.job, settings, "training", "pictures/s", may_cancel=may_cancel, expected=expected
     )
     if shown and not queued:
         steps = [event for event in run.events() if isinstance(event, Step)]
         at = steps[-1].done if steps else 0
         st.image(
             [
-                text.data_url(shown[place % len(shown)].read_bytes())
-                for place in range(at, at + min(STRIP, len(shown)))
+                text.data_url(shown[index % len(shown)].read_bytes())
+                for index in range(at, at + min(STRIP, len(shown)))
             ],
             width=48,
             alt=["A picture that is being processed"] * min(STRIP, len(shown)),
@@ -98,7 +98,7 @@ def curves(run: Run) -> None:
     epochs = run.epochs()
     if epochs:
         _chart(run, epochs)
-    for sentence in card.what_was_kept(run):
+    for sentence in card.describe_choices(run):
         st.caption(sentence)
 
 

@@ -62,7 +62,7 @@ def locate(backbone: Backbone, settings: Settings) -> Path | None:
     committed = DATA / f"{backbone.name}.tflite"
     if backbone.committed is not None and sha256(committed) == backbone.committed:
         return committed
-    folder = kept_in(backbone, settings)
+    folder = folder_of(backbone, settings)
     try:
         record = Record.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError):
@@ -110,7 +110,7 @@ def prepare(backbone: Backbone, settings: Settings, progress: Progress | None = 
     """
     if (path := locate(backbone, settings)) is not None:
         return path
-    folder = kept_in(backbone, settings)
+    folder = folder_of(backbone, settings)
     try:
         # A worker's temporary folder is deleted however the worker ends.
         with tempfile.TemporaryDirectory(prefix="tusker-") as scratch:
@@ -191,7 +191,7 @@ def _check(model: keras.Model, path: Path, size: int) -> None:
             raise RuntimeError(f"{name} of the converted {model.name} is off by {difference:.2g}")
 
 
-def kept_in(backbone: Backbone, settings: Settings) -> Path:
+def folder_of(backbone: Backbone, settings: Settings) -> Path:
     """The folder of a prepared serving model, and of the job that prepares it."""
     return settings.home / "backbones" / backbone.name
 

@@ -78,7 +78,7 @@ def train(
     with arguments.ingested(data, settings, watch.step, complain, group_by) as (intake, pictures):
         if model is not None:
             complain(warm_start.describe(intake.dataset, storage.load(model)[0]))
-            complain(warm_start.HONEST)
+            complain(warm_start.TEST_NOTE)
         configured = _within_budget(configured, intake.dataset, settings, minutes)
         if not as_json:
             complain(estimate.estimate(intake.dataset, configured, settings).sentence)

@@ -88,7 +88,7 @@ def rows(report: Report, ood: OodScores | None) -> Rows:
     )
 
 
-def in_turn(labels: Iterable[int]) -> list[int]:
+def round_robin(labels: Iterable[int]) -> list[int]:
     """Indices of the first picture of each class, then of the second of each, and so on."""
     counts: Counter[int] = Counter()
     ranked = []

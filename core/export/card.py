@@ -78,7 +78,7 @@ class Facts:
         self.inflation = run.inflation()
         self.origin, self.findings = run.origin(), run.findings()
         self.label_issues = run.label_issues()
-        self.kept = what_was_kept(run)
+        self.kept = describe_choices(run)
         self.threshold = _threshold(run, self.report)
         self.sets = prediction_sets.in_force(self.report.certainty.sets, run.annotations().level)
         scores = self.report.per_class
@@ -119,7 +119,7 @@ def card(run: Run, facts: Facts | None = None) -> str:
     )
 
 
-def what_was_kept(run: Run) -> list[str]:
+def describe_choices(run: Run) -> list[str]:
     """The choices of backbone and features, and which epoch each phase kept, in sentences."""
     solved = {epoch.phase for epoch in run.epochs() if epoch.unit == "iteration"}
     choices = run.backbone_choice(), run.feature_choice()

@@ -71,7 +71,7 @@ def int8_trunk(
 
 def _path(backbone: Backbone, name: str, settings: Settings) -> Path:
     """Path of a part. It contains the hash of the serving model, so an old part is not used."""
-    folder = serving.kept_in(backbone, settings)
+    folder = serving.folder_of(backbone, settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = serving.locate(backbone, settings)
     digest = serving.sha256(path) if path else None

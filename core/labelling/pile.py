@@ -173,7 +173,7 @@ def load(folder: Path) -> Pile:
         raise BadDataset("These pictures are no longer here. Upload them again.") from error
 
 
-def found(settings: Settings, owned: Callable[[Path], bool]) -> list[Path]:
+def list_piles(settings: Settings, owned: Callable[[Path], bool]) -> list[Path]:
     """Folders of all piles that `owned` accepts, the last used first."""
     paths = folders.list_folders(settings.home / quotas.UPLOADS)
     piles = [path for path in paths if (path / FILE).is_file() and owned(path)]

@@ -80,7 +80,7 @@ class Network:
     @property
     def copies_folder(self) -> Path:
         """Folder for copies of the LiteRT file with further outputs."""
-        return self.retrained or serving.kept_in(self.backbone, self.settings)
+        return self.retrained or serving.folder_of(self.backbone, self.settings)
 
     def prepare(self, say: Callable[[str], None], progress: serving.Progress) -> None:
         """Make the LiteRT file of a published backbone if it is missing. Imports TensorFlow."""

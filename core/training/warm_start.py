@@ -11,7 +11,7 @@ from core.system.prose import listed
 from core.training.config import TrainingConfig, parse
 from core.training.network import MODEL_MISSING
 
-HONEST = (
+TEST_NOTE = (
     "Files that its bundle lists as learned from are not used to test it. Edited copies of them "
     "are not recognised, so upload pictures that are new to the model."
 )
