@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from core.errors import BadInput
 from core.model import storage
 from core.model.storage import ModelFile
+from core.system import files
 
 LABELS = "labels.txt"
 INT8 = "classifier-int8.tflite"
@@ -107,6 +109,11 @@ FORMATS = (
     ),
 )
 """How a program opens a file is in the template `programs/predict.py.j2`, by `name`."""
+
+
+def size(path: Path) -> int:
+    """Bytes of an exported file, or of all files in a SavedModel."""
+    return files.size(path) if path.is_dir() else path.stat().st_size
 
 
 def named(names: Iterable[str]) -> tuple[Format, ...]:

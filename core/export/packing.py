@@ -11,9 +11,8 @@ from typing import IO
 from core import backbones
 from core.export import parts, programs
 from core.export.card import card
-from core.export.formats import FORMATS, LABELS, Format
+from core.export.formats import FORMATS, LABELS, Format, size
 from core.export.train_program import BACKBONE_FILE, PROGRAM, SPLIT_FILE
-from core.export.verify import size
 from core.model import storage
 from core.model.decision import Decision
 from core.runs.run import BUNDLED, Run

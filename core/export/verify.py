@@ -23,7 +23,7 @@ from core.evaluation import prediction_sets
 from core.evaluation.report import SetLevel
 from core.evaluation.wording import percent
 from core.export import programs
-from core.export.formats import Format
+from core.export.formats import Format, size
 from core.jobs.events import Counter
 from core.model import storage
 from core.model.decision import ALWAYS_ANSWER, Decision
@@ -175,7 +175,7 @@ def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> 
         Decision(held_out.decision.threshold + TOLERANCE * shift, level) for shift in shifts
     ]
     same = []
-    for row, score, verdict, size in zip(
+    for row, score, verdict, set_size in zip(
         probabilities, scores, answers.verdicts, answers.sizes, strict=True
     ):
         verdicts = {
@@ -184,18 +184,12 @@ def _same_decisions(held_out: HeldOut, answers: _Answers, *, tolerant: bool) -> 
             for shift in shifts
         }
         sizes = [len(_members(row, level, TOLERANCE * shift)) for shift in shifts]
-        same.append(verdict in verdicts and min(sizes) <= size <= max(sizes))
+        same.append(verdict in verdicts and min(sizes) <= set_size <= max(sizes))
     return np.array(same)
 
 
 def _members(row: np.ndarray, level: SetLevel | None, shift: float) -> np.ndarray:
     return np.empty(0, int) if level is None else prediction_sets.members(row, level.limit + shift)
-
-
-def size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    inside = path.rglob("*") if path.is_dir() else (path,)
-    return sum(file.stat().st_size for file in inside if file.is_file())
 
 
 class _VerificationError(Exception):
@@ -257,9 +251,8 @@ class _Answers:
     Attributes:
         indices: of these pictures, (m,).
         probabilities: (m, k).
-        seconds: time of each prediction, (m,).
-        verdicts: values of `Verdict`, (m,).
-        sizes: number of classes in each prediction set, (m,).
+        seconds, verdicts, sizes: time, value of the `Verdict`, and number of classes in the
+            prediction set of each, (m,).
         unopened: formats of the pictures that only the app can open.
     """
 
