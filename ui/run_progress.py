@@ -69,8 +69,8 @@ def _watch(run: Run, settings: Settings) -> None:
         at = steps[-1].done if steps else 0
         st.image(
             [
-                text.data_url(shown[index % len(shown)].read_bytes())
-                for index in range(at, at + min(STRIP, len(shown)))
+                text.data_url(shown[place % len(shown)].read_bytes())
+                for place in range(at, at + min(STRIP, len(shown)))
             ],
             width=48,
             alt=["A picture that is being processed"] * min(STRIP, len(shown)),

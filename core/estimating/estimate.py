@@ -26,7 +26,7 @@ class Estimate:
     Attributes:
         scored: seconds from the start of its worker to a scored model.
         memory: peak bytes.
-        disk: bytes that the training adds.
+        disk: bytes that it adds.
     """
 
     scored: float

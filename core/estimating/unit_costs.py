@@ -52,7 +52,7 @@ def built_in(backbone: Backbone) -> UnitCosts:
 
 
 def read(backbone: Backbone, settings: Settings) -> UnitCosts:
-    """Costs that trainings with this backbone have recorded, completed by the built-in guess."""
+    """What trainings with this backbone have recorded, completed by the built-in guess."""
     seconds = _recorded(settings).get(backbone.name, {})
     # Files from before exports were made on demand have their duration, too.
     recorded = {unit: seconds[unit] for unit in get_args(Unit) if unit in seconds}

@@ -131,9 +131,9 @@ def _advanced(
 
     def numbers(labels: Mapping[str, str], *, disabled: bool = False) -> None:
         columns = st.columns(2)
-        for number, (path, label) in enumerate(labels.items()):
+        for place, (path, label) in enumerate(labels.items()):
             fixed = path == "crop" and start is not None
-            with columns[number % 2]:
+            with columns[place % 2]:
                 _number(defaults, path, label, values, disabled=disabled or fixed)
 
     with data:
@@ -262,6 +262,6 @@ def _phase(defaults: TrainingConfig, phase: str, values: dict[str, Any], *, disa
             key=f"{defaults.preset} {phase} optimiser",
             disabled=disabled,
         )
-    for number, (name, label) in enumerate(PHASE.items(), start=1):
-        with columns[number % 2]:
+    for place, (name, label) in enumerate(PHASE.items(), start=1):
+        with columns[place % 2]:
             _number(defaults, f"{phase}.{name}", label, values, disabled=disabled)
