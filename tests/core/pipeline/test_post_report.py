@@ -90,7 +90,7 @@ def test_a_fine_tuned_run_is_compared_with_some_pictures_of_each_class_as_it_see
     tiny, settings, some_shapes, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(post_report, "OOD_PICTURES", 15)
-    monkeypatch.setattr(ood, "FEW", 1)
+    monkeypatch.setattr(ood, "MINIMUM_PER_CLASS", 1)
     seen, fit = [], ood.fit
     monkeypatch.setattr(ood, "fit", lambda *rows: seen.append(rows) or fit(*rows))
     done = train(some_shapes, asked_for("best"), tmp_path / "run", settings)
