@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -146,14 +147,15 @@ def _is_closed(connection: socket.socket, seconds: float = 60) -> bool:
 def worst_pictures(folder: Path, pixels: int) -> Iterator[tuple[str, bytes]]:
     """Honest pictures that cost most to decode, each at the limit of pixels for its format."""
     noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
-    for name, share, options in (
+    kinds: tuple[tuple[str, float, dict[str, Any]], ...] = (
         ("progressive.jpg", 1.0, {"progressive": True, "subsampling": 0}),
         ("large.png", 1.0, {"compress_level": 1}),
         ("large.tiff", 0.65, {}),  # beyond that its file is too large
         ("large.webp", SHARES.get("WEBP", 1.0), {"quality": 50, "method": 0}),
         ("large.avif", SHARES.get("AVIF", 1.0), {"speed": 10}),
         ("deep.png", 1.0, {}),
-    ):
+    )
+    for name, share, options in kinds:
         edge = int((share * pixels) ** 0.5)
         image = Image.fromarray(noise).resize((edge, edge))
         if name == "deep.png":
@@ -231,13 +233,15 @@ def main(arguments: list[str] | None = None) -> int:
         for number, build in enumerate(BUNDLES.values()):
             (bundles / f"{number:03}.zip").write_bytes(build())
         figures |= read_files("bundles", sorted(bundles.iterdir()), folder / "scratch")
-        environment = {"TUSKER_MODE": "public", "TMPDIR": name}
-        with start(folder / "home", app=ROOT / "server.py", **environment) as server:
+        public = partial(
+            start, folder / "home", app=ROOT / "server.py", TUSKER_MODE="public", TMPDIR=name
+        )
+        with public() as server:
             figures |= send_requests(server)
             figures |= connect_slowly(server)
             figures |= visit(server, options.visitors, folder, options.pixels)
         # A new process, since what the visitors left would hide what the upload takes.
-        with start(folder / "home", app=ROOT / "server.py", **environment) as server:
+        with public() as server:
             figures |= upload(server, options.megabytes)
     return show(figures, as_json=options.json, notes=notes)
 

@@ -55,7 +55,7 @@ def settings() -> Settings:
 
 @st.cache_resource
 def start() -> None:
-    """Once per server: let the queues go on."""
+    """Once per server: prepare the process and continue the queues."""
     memory.limit_arenas()
     log.start()
     images.BUDGET.start(settings())
@@ -210,14 +210,14 @@ def model_card(run: Run) -> str:
 
 @_per_run(comparison.MOST)
 def compared_run(run: Run) -> ComparedRun:
-    """What a complete run is compared by. Raises RunDamaged."""
+    """The settings and results by which a complete run is compared. Raises RunDamaged."""
     return comparison.load(run)
 
 
 @_per_run(2, "Comparing …")
 def pairings(compared: tuple[Run, ...]) -> tuple[PairedComparison | NotComparable, ...]:
     """Each of several runs compared with the first. Raises RunDamaged."""
-    first, *others = (compared_run(run).answered for run in compared)
+    first, *others = (compared_run(run).evaluated for run in compared)
     return paired.compare_with(first, others)
 
 

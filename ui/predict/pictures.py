@@ -82,8 +82,8 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
                 on_change=_take_files,
                 args=(key, settings.predict_pictures),
             )
-    kept: tuple[Picture, ...] | Batch = st.session_state.get(state.PICTURES, ())
-    return kept
+    chosen: tuple[Picture, ...] | Batch = st.session_state.get(state.PICTURES, ())
+    return chosen
 
 
 def offer_others(settings: Settings, model: str) -> None:
@@ -107,8 +107,10 @@ def offer_samples(settings: Settings, model: str) -> None:
             with grid.cell(), widgets.reserved(SAMPLE):
                 st.image(preview(sample.content, square=True), width="stretch", alt=sample.alt)
                 _sample_button(sample, f"sample {number}")
-    own = not backbones.known(model)
-    st.caption("Test pictures, which the model has not learned from." if own else samples.CREDIT)
+    trained = not backbones.known(model)
+    st.caption(
+        "Test pictures, which the model has not learned from." if trained else samples.CREDIT
+    )
 
 
 @st.cache_data(
@@ -159,8 +161,8 @@ def _samples(settings: Settings, model: str) -> tuple[Sample, ...]:
     except TuskerError:
         return ()
     offered = []
-    for place in browsing.in_turn(prediction.label for prediction in report.predictions):
-        file, label = run.thumbnail(place), report.classes[report.predictions[place].label]
+    for index in browsing.round_robin(prediction.label for prediction in report.predictions):
+        file, label = run.thumbnail(index), report.classes[report.predictions[index].label]
         if file.is_file():
             offered.append(Sample(label, file.read_bytes(), f"Test picture of {label}"))
         if len(offered) == SAMPLES:
