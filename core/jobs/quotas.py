@@ -78,6 +78,8 @@ def check_pictures(by: str, settings: Settings) -> None:
 def check_minutes(by: str, settings: Settings) -> None:
     """Check that a visitor may train again today.
 
+    What a training does after it gave way to the next one does not count: nobody waits for it.
+
     Raises:
         LimitExceeded: their trainings of the last 24 hours took as long as this host allows.
     """
@@ -150,10 +152,10 @@ def _count_pictures(folder: Path) -> int:
 
 
 def _seconds_since(since: float, folder: Path) -> float:
-    """How long the job of a folder ran, if it ended after a moment."""
+    """How long the job of a folder kept others waiting, if it ended after a moment."""
     try:
         status = JobFolder(folder).recorded()
     except OSError:
         return 0.0
-    seconds = status.earlier_seconds + (status.seconds or 0.0)
+    seconds = status.earlier_seconds + (status.seconds_in_line or 0.0)
     return seconds if (status.ended_at or time.time()) >= since else 0.0

@@ -58,15 +58,19 @@ def enqueue(folder: Path, spec: JobSpec, settings: Settings, *, by: str = "") ->
 
 
 def status(folder: JobFolder, settings: Settings) -> Status:
-    """The job's current status; `interrupted` if it was running and no process works on it."""
+    """The job's current status; `interrupted` if it was running and no process works on it.
+
+    A job in a queue without a dispatcher gets one.
+    """
     recorded = folder.recorded()
     queue = Queue(recorded.kind, settings)
-    if recorded.state is State.RUNNING and not folder.worker_alive:
-        ticket = queue.ticket_of(folder)
-        if ticket is None or not queue.held:
-            if ticket is None or settings.runner == "local":
-                return _interrupt(folder, ticket, settings)
-            start_dispatcher(queue, settings)  # the task on the cluster ended with the old one
+    if recorded.state is State.RUNNING:
+        alive, ticket = folder.worker_alive, queue.ticket_of(folder)
+        unattended = ticket is not None and not queue.held
+        if not alive and (ticket is None or (unattended and settings.runner == "local")):
+            return _interrupt(folder, ticket, settings)
+        if unattended:
+            start_dispatcher(queue, settings)
         return folder.recorded()  # the dispatcher records how the job ended
     # A negative wait: the clock was set back.
     waited = time.time() - recorded.queued_at
@@ -108,7 +112,7 @@ def recover(settings: Settings) -> None:
     """Continue the queues after a restart of the host."""
     for kind in get_args(Kind):
         queue = Queue(kind, settings)
-        if queue.tickets() and not queue.held:
+        if (queue.tickets() or queue.tickets_beside()) and not queue.held:
             start_dispatcher(queue, settings)
 
 
@@ -130,5 +134,5 @@ def _interrupt(folder: JobFolder, ticket: Path | None, settings: Settings) -> St
     # The ticket was looked up before: a new one may belong to a job that was resumed meanwhile.
     status = workers.interrupt(folder, settings)
     if ticket is not None and status.state.ended:
-        ticket.unlink(missing_ok=True)
+        Queue(status.kind, settings).withdraw(ticket)
     return status
