@@ -1,4 +1,4 @@
-"""Check the entries of an untrusted zip or tar before any of them is unpacked."""
+"""Check the entries of an untrusted archive before any of them is unpacked."""
 
 import stat
 import unicodedata
