@@ -40,7 +40,7 @@ RESERVE = 256 * MEGABYTE
 ARCHIVES: tuple[bytes, ...] = (b"PK\3\4", b"PK\5\6", b"Rar!", b"7z\xbc\xaf")
 ARCHIVES += (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd")
 
-CLUTTER = "A file that the operating system keeps for itself."
+CLUTTER = "A file that the operating system or a photo service keeps for itself."
 NESTED = "An archive inside the archive. Put its pictures into folders instead."
 DAMAGED = "Damaged inside the archive. Make the archive again."
 

@@ -214,6 +214,8 @@ def test_damaged_files_are_skipped_and_the_others_kept(tmp_path):
 
 def test_clutter_and_nested_archives_are_skipped(tmp_path):
     clutter = [
+        "a/1.jpg.supplemental-metadata.json",
+        "a/IMG_2.HEIC.suppl(1).json",
         "__MACOSX/a/._1.jpg",
         "a/.DS_Store",
         "a/Thumbs.db",
