@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from core.archive.names import ENCODINGS
 from core.archive.unpacking import NESTED, Extraction, Member
-from core.dataset import combining, folder_names, label_files, layout, repeats
+from core.dataset import combining, file_names, folder_names, label_files, layout, repeats
 from core.dataset.findings import Finding, Remedy, informs, warns
 from core.errors import BadDataset, NoClasses
 from core.images.decoding import READABLE
@@ -67,7 +67,7 @@ def interpret(
     if flat or len(classes) < fewest_classes or _is_flat_split(inferred):
         source = label_files.find(name, pictures, others)
         if source is None or not source.enough:
-            source = label_files.in_names(pictures, source) or source
+            source = file_names.find(pictures, source) or source
         if source:
             inferred = _labelled(pictures, source)
     else:
@@ -88,6 +88,7 @@ def interpret(
             most = len(source.labels) >= label_files.MINIMUM_SHARE * len(pictures)
             lists += source.files if source.divided else ()
             folders = inferred
+            parts = parts and not combining.renumbers(pictures, folders, source)
             if numbered and parts and source.enough and most:
                 inferred = _labelled(pictures, source)
             else:

@@ -1,5 +1,6 @@
 """Read JSON of any structure as rows of a table, and find labels of parts of pictures."""
 
+import html
 import json
 import re
 from collections import Counter
@@ -9,7 +10,7 @@ from typing import Any
 
 from core.dataset import tables
 
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".manifest", ".labels")
 DEEPEST = 20
 MOST_ITEMS = 100
 """Items of a list in a record that are compared."""
@@ -28,6 +29,8 @@ def rows(name: str, text: str) -> list[list[str]]:
     """The rows of a table, or of JSON of any structure, by the name of the file."""
     if PurePosixPath(name).suffix.lower() in SUFFIXES:
         return of_coco(text) or rows_of(text)
+    if PurePosixPath(name).suffix.lower() == ".xml":
+        return _tags_of_cvat(text)
     return expanded(tables.rows_of(text))
 
 
@@ -92,6 +95,30 @@ def of_coco(text: str) -> list[list[str]]:
     except (ValueError, TypeError, KeyError, RecursionError):
         return []
     return [["file", "label"], *pairs]
+
+
+def of_pictures(files: dict[str, str]) -> list[list[str]]:
+    """Rows of JSON files that are about one picture each; their own names name the pictures.
+
+    Args:
+        files: texts by name, such as `1.jpg.json` or `1.json`.
+    """
+    found = []
+    for name, text in files.items():
+        try:
+            found.append({"file": PurePosixPath(name).stem} | dict(_cells(json.loads(text))))
+        except (ValueError, RecursionError):
+            continue
+    return _table(found)
+
+
+def _tags_of_cvat(text: str) -> list[list[str]]:
+    found = []
+    for image in re.split(r"<image\s", text)[1:]:
+        name = re.search(r'\bname="([^"]*)"', image)
+        tags = re.findall(r'<tag\s[^<>]*\blabel="([^"]*)"', image)
+        found += [[html.unescape(cell) for cell in (name[1], tag)] for tag in tags if name]
+    return [["file", "label"], *found]
 
 
 def type_of_project(text: str) -> str:

@@ -283,6 +283,9 @@ def test_a_spreadsheet_and_a_packed_file_are_named(read):
     [
         ("meta.csv", "file,label,site|p99.jpg,x,s1|{0},{1},s2", "ab", "label"),
         ("meta.csv", "file,animal|p98.jpg,x|p99.jpg,y|{0},{1}", "ab", "animal"),
+        ("meta.csv", "файл;класс;место|{0};{1};s{2}", "ab", "класс"),
+        ("meta.csv", "fichier;Étiquette;lieu|{0};{1};s{2}", "ab", "Étiquette"),
+        ("meta.csv", "文件名,标签,地点|{0},{1},s{2}", "ab", "标签"),
         ("meta.csv", "# exported||file,animal|p98.jpg,x|{0},{1}", "ab", "animal"),
         ("meta.csv", ",file,animal|7,p98.jpg,x|7,{0},{1}", "ab", "animal"),
         ("meta.csv", "file,a,b|p98.jpg,0,1|{0},{2},{3}", "ab", "meta.csv"),

@@ -44,6 +44,13 @@ def split(*classes: str) -> dict[tuple[str, str | None], int]:
         ("x/x/train", "x/x/test"),
         ("dataset/dataset-train", "dataset/dataset-holdout"),
         ("mnist/training", "mnist/testing"),
+        ("rps", "rps-test-set"),
+        ("Trainingsdaten", "Testdaten"),
+        ("entraînement", "test"),
+        ("训练集", "测试集"),
+        ("学習用", "テスト用"),
+        ("훈련", "테스트"),
+        ("обучение", "тест"),
     ],
 )
 def test_folders_with_the_words_of_a_split_define_it(training, testing):
@@ -253,8 +260,14 @@ def test_an_export_for_object_detection_is_refused_by_name(name, content, kind, 
 
 @pytest.mark.parametrize(
     "files",
-    [["IMG_1", "IMG_2", "DSC_1", "DSC_2"], ["p1", "p2", "p3"], ["a1", "b1", "c1"]],
-    ids=["cameras", "one label", "one picture each"],
+    [
+        ["IMG_1", "IMG_2", "DSC_1", "DSC_2"],
+        ["IMG-20210501-WA1", "IMG-20210501-WA2", "IMG-20210502-WA3", "IMG-20210502-WA4"],
+        ["1_edited", "2_edited", "3_HDR", "4_HDR"],
+        ["p1", "p2", "p3"],
+        ["a1", "b1", "c1"],
+    ],
+    ids=["cameras", "messenger", "edited", "one label", "one picture each"],
 )
 def test_file_names_that_are_only_numbered_are_no_labels(files, read):
     with pytest.raises(BadDataset):
