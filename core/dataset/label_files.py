@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -264,11 +264,23 @@ def _table(
         return _Source(name, labelled(lambda _: ""), 0, missing)
     column = chosen[0]
     labels = labelled(lambda row: row[column] if tables.is_value(row[column]) else "")
+    labels = list(_each(labels))
     title = f"the column {header[column]} of {name}" if header[column] else name
     plain = not titled or not header[column] or name.lower().endswith(records.SUFFIXES)
     trust = TITLED if column in named else int(not plain)
     few = len(values[column]) <= max(2, len(body) / 2)
     return _Source(title, labels, trust * few, missing)
+
+
+def _each(
+    pairs: list[tuple[str, tuple[str, str]]],
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Pairs of which `cat|dog` becomes two, if both are labels of other pictures."""
+    labels = {label for _, (label, _) in pairs}
+    for found, (label, split) in pairs:
+        several = [part.strip() for part in re.split(r"[|;,]", label)]
+        for part in several if len(several) > 1 and labels.issuperset(several) else [label]:
+            yield found, (part, split)
 
 
 def _title(title: str) -> str:

@@ -158,18 +158,33 @@ def _records(content: Any) -> Iterator[dict[str, str]]:
         if all(isinstance(value, list) for value in values):
             pairs = [(k, v) for k, items in content.items() for v in items if isinstance(v, str)]
             content = [{"file": item, "": key} for key, item in pairs] or max(values, key=len)
-        elif all(isinstance(value, dict) for value in values):
+        elif _are_records(values):
             content = [{"key": key} | value for key, value in content.items()]
         elif nested := [value for value in values if isinstance(value, list | dict)]:
             yield from _records(max(nested, key=len))
             return
-        elif all(PurePosixPath(key).suffix for key in content):
+        elif all(PurePosixPath(key).suffix for key in content) or _repeat(values):
             content = [{"file": key, "": value} for key, value in content.items()]
-        else:  # of one picture; `{"0": "cat"}` names classes
+        else:  # of one picture; `{"0": "cat"}` names classes, which differ
             content = [content]
     for item in content if isinstance(content, list) else ():
         if isinstance(item, dict) and item:
             yield dict(_cells(item))
+        elif isinstance(item, list):  # `["1.jpg", "cat"]`
+            yield {str(n): str(cell) for n, cell in enumerate(item) if isinstance(cell, str | int)}
+
+
+def _repeat(values: list[Any]) -> bool:
+    """Whether most values occur several times, as labels do."""
+    return 2 * len(set(values)) <= len(values)
+
+
+def _are_records(values: list[Any]) -> bool:
+    """Whether these are records, which have titles in common; parts of a project have none."""
+    if not all(isinstance(value, dict) for value in values):
+        return False
+    titles = [set(value) for value in values if value]
+    return bool(titles and set.intersection(*titles))
 
 
 def _cells(value: Any, title: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
