@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from core.runs.run import Run
     from core.training.config import TrainingConfig
 
-Data = Annotated[Path, typer.Argument(help="A zip or tar of class folders, or a folder of them.")]
+Data = Annotated[
+    Path, typer.Argument(help="A zip, tar or 7z of class folders, or a folder of them.")
+]
 BackboneName = Annotated[str | None, typer.Option(help="Name of the backbone.")]
 ConfigFile = Annotated[
     Path | None, typer.Option(help="JSON file of settings, instead of a preset.")
@@ -63,7 +65,7 @@ def existing(path: Path) -> Path:
         BadInput: it does not exist.
     """
     if not _exists(path):
-        raise BadInput(f"Expected a zip or a folder at {path}, found nothing there.")
+        raise BadInput(f"Expected an archive or a folder at {path}, found nothing there.")
     return path
 
 

@@ -29,7 +29,7 @@ NAMED = 5
 
 def predict(
     images: Annotated[
-        list[Path], typer.Argument(help="Pictures, folders of them, and zips of them.")
+        list[Path], typer.Argument(help="Pictures, folders of them, and archives of them.")
     ],
     model: Annotated[
         str, typer.Option(help="A backbone's name, a run's id or folder, or a bundle.")
@@ -173,7 +173,7 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="[MODEL] DATA",
-            help="The model, unless --model names it; then a zip of class folders, or a folder.",
+            help="The model, unless --model names it; then an archive or folder of class folders.",
         ),
     ],
     model: Annotated[
@@ -191,7 +191,7 @@ def evaluate(
         names = [model, *names]
     if len(names) != 2:
         raise BadInput(
-            "Expected a model and a zip or folder of pictures. See: tusker evaluate --help"
+            "Expected a model and an archive or folder of pictures. See: tusker evaluate --help"
         )
     name, data = names
 

@@ -32,7 +32,7 @@ def offer(settings: Settings) -> None:
     )
     widgets.show_refusal(state.REFUSAL)
     widgets.uploader(
-        "Drop pictures, or one zip of them",
+        "Drop pictures, or one archive of them",
         "pile",
         lambda files: _store(partial(_take, files, settings)),
         accept_multiple_files=True,

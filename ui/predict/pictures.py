@@ -72,12 +72,12 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
     else:
         with widgets.reserved(widgets.UPLOADER):
             st.file_uploader(
-                "Drop or paste pictures here, or a zip of them",
+                "Drop or paste pictures here, or an archive of them",
                 type=["image", *sources.ARCHIVES],
                 accept_multiple_files=True,
                 max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
                 help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A "
-                f"zip, or more than {settings.predict_pictures} pictures, becomes a table.",
+                f"zip, tar, 7z or more than {settings.predict_pictures} pictures become a table.",
                 key=key,
                 on_change=_take_files,
                 args=(key, settings.predict_pictures),

@@ -112,7 +112,7 @@ def _add(upload: Upload, names: tuple[str, ...], settings: Settings) -> None:
     )
     if label is not None:
         widgets.uploader(
-            "Pictures, or a zip of them",
+            "Pictures, or an archive of them",
             "added pictures",
             lambda files: _take(upload, names, "" if label == OWN else label, files, settings),
             accept_multiple_files=True,

@@ -67,7 +67,7 @@ def offer(settings: Settings) -> None:
         if source == "Zip":
             st.caption("One folder for each class, named after it: flowers/rose, flowers/tulip, …")
             widgets.uploader(
-                "Drop a zip or tar of class folders",
+                "Drop a zip, tar or 7z of class folders",
                 "zip",
                 lambda files: _upload(lambda: _take_zip(files, settings)),
                 type=list(sources.ARCHIVES),

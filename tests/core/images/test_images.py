@@ -66,7 +66,7 @@ def test_all_listed_formats_are_read(kind, options, by):
     assert (result.format, result.width, result.height) == (kind, 96, 64)
 
 
-@pytest.mark.parametrize("kind", ["TGA", "PCX", "SGI", "DDS", "EPS"])
+@pytest.mark.parametrize("kind", ["TGA", "PCX", "SGI", "DDS"])
 def test_other_formats_are_refused(kind):
     picture = scene().resize((64, 64))
     with pytest.raises(BadImage, match="expected JPEG"):
@@ -340,6 +340,10 @@ FIVE_BANDS = saved(scene(), "TIFF").replace(
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "git lfs pull"),
         (b"bplist00" + bytes(60), "from iCloud"),
         (bytes(128) + b"DICM" + bytes(60), "DICOM"),
+        (b"ZISRAWFILE" + bytes(60), "microscope"),
+        (b"p\0\0\0\1\2\3\4*" + bytes(60), "microscope"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(60), "HDF5"),
+        (saved(scene(), "EPS"), "PostScript"),
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(60), "video"),
         (b"PK\3\4" + bytes(60), "an archive"),
         (FIVE_BANDS, "a TIFF file"),
