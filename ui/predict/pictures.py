@@ -10,6 +10,7 @@ from core.archive import sources
 from core.errors import TuskerError
 from core.evaluation import browsing
 from core.images import AS_DECLARED, Scale
+from core.images.decoding import READABLE
 from core.intake import samples
 from core.intake.samples import Sample
 from core.settings import Settings
@@ -75,7 +76,7 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
                 type=["image", *sources.ARCHIVES],
                 accept_multiple_files=True,
                 max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
-                help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A "
+                help=f"{READABLE}. They stay in this session. A "
                 f"zip, or more than {settings.predict_pictures} pictures, becomes a table.",
                 key=key,
                 on_change=_take_files,
