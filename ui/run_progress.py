@@ -14,7 +14,7 @@ from core.jobs import State, Status
 from core.jobs.events import Epoch, Kept, Step
 from core.runs import Run
 from core.settings import Settings
-from ui import exports, state, text, widgets
+from ui import exports, gallery, state, text, widgets
 from ui.charts import learning
 
 LOG_LINES = 60
@@ -67,13 +67,10 @@ def _watch(run: Run, settings: Settings) -> None:
     if shown and not queued:
         steps = [event for event in run.events() if isinstance(event, Step)]
         at = steps[-1].done if steps else 0
-        st.image(
-            [
-                text.data_url(shown[place % len(shown)].read_bytes())
-                for place in range(at, at + min(STRIP, len(shown)))
-            ],
-            width=48,
-            alt=["A picture that is being processed"] * min(STRIP, len(shown)),
+        count = min(STRIP, len(shown))
+        places = [place % len(shown) for place in range(at, at + count)]
+        gallery.strip(
+            [shown[place] for place in places], ["A picture that is being processed"] * count
         )
     _chart(run, run.epochs())
     continues = "it starts by itself" if queued else "the training continues"
