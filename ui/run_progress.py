@@ -8,7 +8,8 @@ import streamlit as st
 from core import intake, runs
 from core.errors import RunDamaged, TuskerError
 from core.estimating import estimate
-from core.evaluation import Report, describe
+from core.evaluation import Report
+from core.evaluation.wording import figures
 from core.export import card
 from core.jobs import State, Status
 from core.jobs.events import Epoch, Kept, Step
@@ -122,9 +123,10 @@ def finished(run: Run, settings: Settings) -> None:
     if report.leaked:
         st.warning(text.plain(report.headline, 400), icon=":material/content_copy:")
     else:
+        value, low, high = figures(report.accuracy)
         st.success(
-            f"Accuracy {describe(report.accuracy)} on {text.count(report.pictures, 'picture')} "
-            "that were not used for training.",
+            f"**Accuracy {value} %** on {text.count(report.pictures, 'picture')} that the training "
+            f"has not seen (95 % confidence interval: {low}–{high} %).",
             icon=":material/check_circle:",
         )
     with st.container(horizontal=True):
