@@ -1,8 +1,10 @@
+import base64
 import io
 import zipfile
 from collections.abc import Callable
 
 import pytest
+from PIL import Image
 
 from core import runs
 from core.intake import uploads
@@ -112,14 +114,15 @@ def test_settings_without_effect_cannot_be_changed_and_views_are_previewed(
     visitor: Visitor, upload: Upload
 ) -> None:
     visitor.open("train", upload=upload.id)
-    assert {"Rotation (degrees)", "Batch size"} <= _disabled(visitor)
+    solved = {"Batch size", "Label smoothing"}
+    assert {"Rotation (degrees)", *solved} <= _disabled(visitor)
     assert "Share for the test" not in _disabled(visitor)
     shown = len(visitor.at.image)
     visitor.fill("Views of each picture", 3)
     assert "Rotation (degrees)" not in _disabled(visitor)
     assert len(visitor.at.image) > shown
     assert "One of your pictures, as it will be varied" in visitor.reads()
-    assert "Batch size" not in _disabled(visitor.fill("Hidden layers", "64"))
+    assert not solved & _disabled(visitor.fill("Hidden layers", "64"))
 
 
 def test_an_upload_with_its_own_test_set_leaves_its_share_without_effect(visitor: Visitor) -> None:
@@ -134,6 +137,22 @@ def test_an_upload_with_its_own_test_set_leaves_its_share_without_effect(visitor
     assert "Share for the test" in _disabled(visitor)
     assert "Share for validation" not in _disabled(visitor)
     assert "has its own test pictures" in visitor.reads()
+
+
+def test_strips_show_the_central_square_of_each_picture(visitor: Visitor) -> None:
+    wide = {
+        f"{label}/{number}.png": encoded(draw(label, number).resize((240, 120)), "PNG")
+        for label in range(2)
+        for number in range(8)
+    }
+    visitor.open("train").give(("wide.zip", _zip(**wide)))
+    visitor.until(lambda: "Start training" in visitor.buttons())
+    shown = [part.url for image in visitor.at.image for part in image.proto.imgs]
+    urls = [url for url in shown if url.startswith("data:")]  # not those of findings
+    assert len(urls) == 16
+    for url in urls:
+        with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as shown:
+            assert shown.width == shown.height
 
 
 @pytest.mark.parametrize(

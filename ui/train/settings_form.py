@@ -213,13 +213,13 @@ def _ineffective(dataset: Dataset, *, solved: bool) -> set[str]:
     given = {"validation", "test"} & {str(example.split) for example in dataset.examples}
     if given:
         named = text.listed(sorted(given))
-        st.caption(f"No effect on the share for {named}: the upload has its own {named} pictures.")
+        st.caption(f"The share for {named} has no effect: the upload has its own {named} pictures.")
     if solved:
         st.caption(
-            "No effect of the batch size without hidden layers and fine-tuning: the head is then "
-            "solved on all pictures at once."
+            "Batch size and label smoothing have no effect without hidden layers and fine-tuning: "
+            "the head is then solved on all pictures at once."
         )
-    return given | ({"batch_size"} if solved else set())
+    return given | ({"batch_size", "label_smoothing"} if solved else set())
 
 
 def _refuse(sentence: str, values: dict[str, Any]) -> None:
