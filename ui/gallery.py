@@ -51,7 +51,7 @@ def strip(thumbnails: Sequence[Path], names: Sequence[str]) -> None:
     st.image(squares, width=SQUARE, alt=list(names))
 
 
-@st.cache_data(max_entries=2_000, show_spinner=False)
+@st.cache_data(scope="session", max_entries=512, show_spinner=False)
 def _square(thumbnail: Path) -> bytes:
     """JPEG of SQUARE pixels."""
     pixels = images.decode(thumbnail, limits=resources.settings())

@@ -67,8 +67,7 @@ def _show_one(picture: Picture, answer: Answer | str, model: str, count: int) ->
             st.markdown(_one_of(likely))
         about = [f"{max(1, round(1000 * answer.seconds))} ms", text.plain(classifier.title)]
         if verdict is not Verdict.UNLIKE:
-            last = len(classifier.labels) - 1
-            about.insert(0, f"{text.plain(best.label, 60)} is class {best.index} of 0–{last:,}")
+            about.insert(0, f"Likeliest: class {best.index} of 0–{len(classifier.labels) - 1:,}")
         st.caption(" · ".join(about))
     why.offer(model, picture, shown, predictions)
 

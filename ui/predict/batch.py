@@ -30,7 +30,7 @@ SHOWN = 1_000
 BARS = 12
 """Labels that have a bar."""
 ORDER = (
-    *("Picture", "Label", "Probability", "Verdict", "Prediction set", "Problem", "File"),
+    *("Picture", "Label", "Verdict", "Probability", "Prediction set", "Problem", "File"),
     *("Next label", "Next probability", "Index", "Set coverage"),
 )
 """Columns of the table on the page; columns without any value are left out."""
@@ -39,7 +39,7 @@ THUMBNAIL = 48
 SHARES = {"Probability", "Next probability", "Set coverage"}
 COLUMNS = dict.fromkeys(SHARES, st.column_config.NumberColumn(format="%.1f %%")) | {
     "Picture": st.column_config.ImageColumn(width=THUMBNAIL + 16),
-    # Narrow enough for a phone to show the probability, too.
+    # Narrow enough for a phone to show the verdict, too.
     "Label": st.column_config.TextColumn(width=180),
     "Problem": st.column_config.TextColumn(width="large"),
 }
@@ -238,8 +238,7 @@ def _finished(progress: BatchProgress, settings: Settings) -> None:
     st.caption(f"{text.duration(progress.seconds)} · {progress.rate:,.0f} pictures/s")
     with st.container(horizontal=True):
         for form, (name, kind) in FORMS.items():
-            content = partial(table.packed, rows, form)
-            widgets.download(name, content, f"predictions.{form}", kind)
+            widgets.download(name, partial(table.packed, rows, form), f"predictions.{form}", kind)
         if _still_here(progress, settings):
             widgets.download_file(
                 "Sorted into folders",
@@ -297,5 +296,5 @@ def _bars(rows: list[Row]) -> None:
     for label, count in common:
         widgets.bar(label, count / common[0][1], f"{count:,}")
     if len(sure) > BARS:
-        rest = sure.total() - sum(count for _, count in common)
-        st.caption(f"{text.count(rest, 'picture')} have {len(sure) - BARS:,} other labels.")
+        rest = text.count(sure.total() - sum(count for _, count in common), "picture")
+        st.caption(f"{rest} have {len(sure) - BARS:,} other labels.")
