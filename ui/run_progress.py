@@ -161,7 +161,8 @@ def ended_early(run: Run, status: Status, settings: Settings) -> None:
     """A run that was cancelled, failed or interrupted: why, what was kept, and how far it was."""
     title, box, icon = ENDED[status.state]
     st.header(title)
-    box(text.plain(status.sentence, 900), icon=icon)
+    if status.sentence.rstrip(".") != title:
+        box(text.plain(status.sentence, 900), icon=icon)
     st.markdown(KEPT[status.state])
     curves(run)
     if status.state is not State.CANCELLED:
