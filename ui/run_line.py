@@ -34,6 +34,11 @@ def status(run: Summary) -> str:
     return STATUS[State.FINISHED if run.complete else run.state]
 
 
+def preset(name: str) -> str:
+    """The preset of a training, `Quick`, or `Own settings` where something was changed."""
+    return "Own settings" if name == "custom" else name.capitalize()
+
+
 def details(run: Summary) -> str:
     """Pictures, backbone, preset, date and size of a run, as Markdown."""
     exists = backbones.known(run.backbone)
@@ -42,7 +47,7 @@ def details(run: Summary) -> str:
         text.classes(len(run.classes)) if run.classes else "",
         text.count(run.pictures, "picture") if run.pictures else "",
         text.plain(backbones.get(run.backbone).title) if exists else "",
-        run.preset.capitalize() if run.preset != "custom" else "Own settings",
+        preset(run.preset),
         text.date(run.at),
         text.size(round(run.megabytes * MEGABYTE)) if run.megabytes else "",
     ]

@@ -34,8 +34,10 @@ MODEL = "serving.tflite"
 RECORD = "serving.json"
 OUTPUTS = ("probabilities", "embedding", "feature_map")
 TOLERANCE = 1e-4
+BUILDING, CONVERTING = "Building the network", "Converting the network"
+CHECKING = "Checking the network"
 # Per cent of the work done before each step; the download takes longest.
-STEPS = {"Downloading weights": 0, "Building": 60, "Converting": 65, "Checking": 95}
+STEPS = {"Downloading weights": 0, BUILDING: 60, CONVERTING: 65, CHECKING: 95}
 
 Progress = Callable[[str, int, int], None]
 
@@ -149,21 +151,21 @@ def _make(backbone: Backbone, path: Path, settings: Settings, progress: Progress
         progress(step, STEPS[step], 100)
 
     def say_downloaded(step: str, done: int, total: int) -> None:
-        progress(step, STEPS["Building"] * done // total if total else 0, 100)
+        progress(step, STEPS[BUILDING] * done // total if total else 0, 100)
 
     source = None
     if backbone.weights is not None:
         say("Downloading weights")
         source = weights.fetch(backbone, settings, say_downloaded)
-    say("Building")
+    say(BUILDING)
     from core.backbones import build
 
     model = build.imagenet_classifier(backbone, source or "random")
-    say("Converting")
+    say(CONVERTING)
     convert(model, path, (backbone.size, backbone.size, 3))
-    say("Checking")
+    say(CHECKING)
     _check(model, path, backbone.size)
-    progress("Checking", 100, 100)
+    progress(CHECKING, 100, 100)
     return Record(
         backbone=backbone.name,
         sha256=files.sha256(path),

@@ -114,7 +114,8 @@ def unreadable(case: CheckInput) -> Finding | None:
     why = reason if most == len(unread) else f"Most often: {reason}"
     return warns(
         "unreadable",
-        f"{count(len(unread), 'file was', 'files were')} left out. {why}",
+        # Not “left out”: with those that a remedy excluded, there may be more of them.
+        f"{count(len(unread), 'file')} could not be used. {why}",
         files=tuple(skipped.name for skipped in unread),
     )
 

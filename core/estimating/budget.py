@@ -61,8 +61,6 @@ def _reduced(config: TrainingConfig) -> Iterator[TrainingConfig]:
                     "augmentation": augmentation.model_copy(update={"views": views}),
                 }
             )
-        frozen = config.unfreeze.model_copy(update={"stages": 0, "layers": 0})
-        plain = augmentation.model_copy(update={"views": 1})
-        config = config.model_copy(update={"unfreeze": frozen, "augmentation": plain})
+        config = config.without_fine_tuning()
         yield config
     yield config.model_copy(update={"alternatives": ()})

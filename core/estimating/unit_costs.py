@@ -5,10 +5,12 @@
 
 import logging
 import math
+import statistics
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from core import backbones
 from core.backbones import Backbone
 from core.settings import Settings
 from core.system import files, threads
@@ -52,13 +54,27 @@ def built_in(backbone: Backbone) -> UnitCosts:
 
 
 def read(backbone: Backbone, settings: Settings) -> UnitCosts:
-    """What trainings with this backbone have recorded, completed by the built-in guess."""
-    seconds = _recorded(settings).get(backbone.name, {})
+    """What trainings with this backbone have recorded, completed by a guess.
+
+    The guess of a unit is scaled by how far its guesses for other backbones were off.
+    """
+    everything = _recorded(settings)
+    seconds = everything.get(backbone.name, {})
     # Files from before exports were made on demand have their duration, too.
     recorded = {unit: seconds[unit] for unit in get_args(Unit) if unit in seconds}
-    if not recorded:
-        return built_in(backbone)
-    return built_in(backbone).model_copy(update={"recorded": True} | recorded)
+    guess = built_in(backbone)
+    scaled = {unit: getattr(guess, unit) * _pace(everything, unit) for unit in get_args(Unit)}
+    return guess.model_copy(update=scaled | recorded | {"recorded": bool(recorded)})
+
+
+def _pace(everything: dict[str, dict[str, float]], unit: Unit) -> float:
+    """What a unit takes on this machine relative to its guess; 1 before it was recorded."""
+    ratios = [
+        seconds[unit] / getattr(built_in(backbones.get(name)), unit)
+        for name, seconds in everything.items()
+        if unit in seconds and backbones.known(name)
+    ]
+    return statistics.median(ratios) if ratios else 1.0
 
 
 def record(backbone: Backbone, settings: Settings, unit: Unit, seconds: float) -> None:

@@ -183,6 +183,12 @@ class TrainingConfig(_Part):
         """Whether the head is the optimum of a logistic regression."""
         return self.head.convex_start and not self.head.hidden
 
+    def without_fine_tuning(self) -> Self:
+        """The same with the whole backbone frozen, and each picture in one view."""
+        frozen = self.unfreeze.model_copy(update={"stages": 0, "layers": 0})
+        plain = self.augmentation.model_copy(update={"views": 1})
+        return self.model_copy(update={"unfreeze": frozen, "augmentation": plain})
+
     @property
     def fine_tunes(self) -> bool:
         """Whether there is a second phase."""

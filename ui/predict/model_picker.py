@@ -12,7 +12,7 @@ from core.jobs import JobFolder, State, enqueue, scheduling
 from core.jobs.folder import JobSpec
 from core.runs import Summary
 from core.settings import Settings
-from ui import models, state, text, widgets
+from ui import models, run_line, state, text, widgets
 from ui.predict import imported_models
 
 
@@ -55,7 +55,7 @@ def choose(settings: Settings) -> tuple[str, int]:
 def _run_title(run: Summary) -> str:
     parts = (
         text.short(run.name, 40),
-        "sample" if run.sample else run.preset.capitalize(),
+        "sample" if run.sample else run_line.preset(run.preset),
         evaluation.describe(run.accuracy) if run.accuracy else "",
         text.date(run.at),
     )

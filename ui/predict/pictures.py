@@ -10,6 +10,7 @@ from core.archive import sources
 from core.errors import TuskerError
 from core.evaluation import browsing
 from core.images import AS_DECLARED, Scale
+from core.images.formats import READABLE
 from core.intake import samples
 from core.intake.samples import Sample
 from core.settings import Settings
@@ -76,8 +77,8 @@ def choose(settings: Settings) -> tuple[Picture, ...] | Batch:
                 type=["image", *sources.ARCHIVES],
                 accept_multiple_files=True,
                 max_upload_size=max(settings.picture_megabytes, settings.archive_megabytes),
-                help="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC. They stay in this session. A "
-                f"zip, tar, 7z or more than {settings.predict_pictures} pictures become a table.",
+                help=f"{READABLE}. They stay in this session. A zip, tar, 7z or more than "
+                f"{settings.predict_pictures} pictures become a table.",
                 key=key,
                 on_change=_take_files,
                 args=(key, settings.predict_pictures),

@@ -138,7 +138,9 @@ def _head(matching: list[Summary], runs: list[Summary], *, comparable: bool) -> 
     """How many runs there are, and a button to compare those that are ticked."""
     total = text.count(len(runs), "run")
     count = total if len(matching) == len(runs) else f"{len(matching)} of {total}"
-    st.caption(f"{count} · Tick two or more to compare them." if comparable else count)
+    interval = "In brackets: the 95 % confidence interval."
+    tick = " Tick two or more to compare them." if comparable else ""
+    st.caption(f"{count} · {interval}{tick}")
     # The oldest is the reference, so that “now correct” is true.
     ticked = [
         run.id

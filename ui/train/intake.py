@@ -16,7 +16,7 @@ from core.intake import Intake, samples, uploads
 from core.intake.uploads import Upload
 from core.jobs import State, scheduling
 from core.settings import Settings
-from ui import state, text, widgets
+from ui import gallery, state, text, widgets
 from ui.internals import Uploaded
 from ui.pile import page as pile
 from ui.train import camera, classes, findings, grouping
@@ -181,8 +181,10 @@ def show(upload: Upload, examined: Intake, settings: Settings) -> bool:
     widgets.skipped(dataset.skipped)
     if len(dataset.classes) > UNFOLDED:
         label = f"Pictures of the {len(dataset.classes)} classes"
-        with st.expander(label, icon=":material/photo_library:"):
-            _strips(upload, examined)
+        fold = st.expander(label, icon=":material/photo_library:", on_change="rerun", key="strips")
+        if fold.open:
+            with fold:
+                _strips(upload, examined)
     else:
         _strips(upload, examined)
     return not any(finding.severity is Severity.BLOCKS for finding in examined.findings)
@@ -204,10 +206,10 @@ def _strips(upload: Upload, examined: Intake) -> None:
         with title:
             widgets.bar(name, number / most, f"{number:,}")
         first = islice((e for e in dataset.examples if e.label == label), STRIP)
-        strip.image(
-            [str(intake.thumbnail(upload.path, example)) for example in first],
-            width=72,
-            alt=[f"{name}, picture {i + 1}" for i in range(min(STRIP, number))],
-        )
+        with strip:
+            gallery.strip(
+                [intake.thumbnail(upload.path, example) for example in first],
+                [f"{name}, picture {i + 1}" for i in range(min(STRIP, number))],
+            )
     if len(dataset.classes) > CLASSES:
         st.caption(f"… and {len(dataset.classes) - CLASSES} more classes")

@@ -109,8 +109,8 @@ def _card(column: Column, *, reference: bool) -> None:
         on_click=state.show_run,
         args=(column.run.id,),
     )
-    preset, finished = column.measured.config.preset, column.measured.manifest.completed_at
-    st.caption(f"{preset.capitalize()} · {text.date(finished)}")
+    summary = runs.summarise(column.run, resources.settings())
+    st.caption(f"{run_line.preset(summary.preset)} · {text.date(summary.at)}")
     if reference:
         st.caption(":material/flag: Reference")
         return
