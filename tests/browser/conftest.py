@@ -29,7 +29,7 @@ from core.settings import Settings
 from core.training import config
 from tests.browser import chromium, litert, moving_camera
 from tests.browser.server import Server, start
-from tests.core.trainings import take_in, train
+from tests.core.trainings import import_dataset, train
 
 PAGES = pytest.StashKey[list[Page]]()
 HERE = {"127.0.0.1", "localhost"}
@@ -123,11 +123,11 @@ def taught(server: Server, shared: Callable[..., Any]) -> Run:
 
     def build(folder: Path) -> Run:
         path = folder / ("0123456789abcdef" * 2)
-        done = train(take_in(folder), config.preset("quick"), path, Settings(home=folder))
+        done = train(import_dataset(folder), config.preset("quick"), path, Settings(home=folder))
         job = done.run.job
         job.open(JobSpec(kind="train", arguments={"pictures": str(done.pictures)}))
         job.begin()
-        for event in done.said:
+        for event in done.events:
             job.events.append(event)
         job.end(State.FINISHED)
         return done.run

@@ -19,7 +19,7 @@ from core.settings import Settings
 from core.training import config
 from tests.browser import chromium
 from tests.browser.server import Server
-from tests.core.trainings import take_in, train
+from tests.core.trainings import import_dataset, train
 from tests.shapes import draw
 
 NO_RUNTIME = "**/@litertjs/**"
@@ -315,7 +315,7 @@ def test_a_camera_that_shows_such_pictures_looks_like_them_and_a_soft_one_does_n
     visit: Visit, runtime: None, datasets: Path, chrome: Browser, server: Server, tmp_path: Path
 ) -> None:
     home = Settings(home=server.home)
-    taken = take_in(tmp_path, datasets / "ants_bees.zip")
+    taken = import_dataset(tmp_path, datasets / "ants_bees.zip")
     run = train(taken, config.preset("quick"), runs.new_path(home), home).run
     tested = [taken.pictures / example.path for example in run.dataset().of("test")[:40]]
     sharp = [Image.open(path).convert("RGB") for path in tested]

@@ -6,7 +6,7 @@ from core.intake import samples
 from core.model import storage
 from core.runs.annotations import Annotations
 from core.runs.run import Run
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 from tests.pages.visitor import Visitor
 
 
@@ -23,9 +23,9 @@ def strict(run: Run) -> Threshold:
 
 
 def test_a_threshold_becomes_part_of_the_model_and_applies_on_predict(
-    visitor: Visitor, run: Run, trained: Trained
+    visitor: Visitor, run: Run, trained_run: TrainedRun
 ) -> None:
-    known = (trained.pictures / run.dataset().of("train")[0].path).read_bytes()
+    known = (trained_run.pictures / run.dataset().of("train")[0].path).read_bytes()
     choice = strict(run)
     visitor.open("reports", run=run.id, view="Certainty")
     assert "Answers every picture and is wrong on" in visitor.reads()
@@ -113,9 +113,9 @@ def test_a_run_from_before_there_were_sets_offers_none(visitor: Visitor, run: Ru
 
 
 def test_several_likely_classes_are_named_under_the_bars_but_not_for_strange_pictures(
-    visitor: Visitor, run: Run, trained: Trained
+    visitor: Visitor, run: Run, trained_run: TrainedRun
 ) -> None:
-    known = (trained.pictures / run.dataset().of("train")[0].path).read_bytes()
+    known = (trained_run.pictures / run.dataset().of("train")[0].path).read_bytes()
     classes = len(run.dataset().classes)
     offer(run, SetLevel(level=0.9, limit=1.0))
     visitor.open("predict", run=run.id).give(("known.jpg", known))

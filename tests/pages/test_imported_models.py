@@ -27,7 +27,7 @@ from ui import state
 def packed(run_in: Callable[..., Run], host: Settings) -> bytes:
     """The bundle of a run that is gone since."""
     run = run_in()
-    content = trainings.packed(run, host)
+    content = trainings.bundle_bytes(run, host)
     shutil.rmtree(run.path)
     return content
 
@@ -78,7 +78,7 @@ def test_after_a_host_lost_its_disk_a_bundle_restores_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TUSKER_MODE", "public")
-    content = trainings.packed(run, host)
+    content = trainings.bundle_bytes(run, host)
     shutil.rmtree(host.home)
     visitor = Visitor().open(page, run=run.id)
     assert "No run with this id is on this machine." in visitor.reads()

@@ -18,7 +18,7 @@ from core.jobs.queue import Queue
 from core.runs.filenames import MANIFEST, REPORT
 from core.runs.run import Run
 from core.settings import Settings
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 from tests.pages.visitor import Visitor
 
 AGAIN = "Start again with the same settings"
@@ -43,7 +43,7 @@ def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stopped(
-    run_in: Callable[..., Run], upload: Upload, trained: Trained, host: Settings
+    run_in: Callable[..., Run], upload: Upload, trained_run: TrainedRun, host: Settings
 ) -> Callable[..., Run]:
     """`stopped(State.FAILED)`: a run that ended early, whose pictures are still here."""
 
@@ -51,7 +51,7 @@ def stopped(
         run = run_in(State.QUEUED)
         run.job.open(JobSpec(kind="train", arguments={"pictures": str(upload.pictures)}))
         run.job.begin()
-        for event in trained.said:
+        for event in trained_run.events:
             if isinstance(event, Epoch):
                 run.job.events.append(event)
                 break

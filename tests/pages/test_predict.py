@@ -12,7 +12,7 @@ from core.model.classifier import Classifier
 from core.runs import Run
 from core.settings import Settings
 from core.system import files
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 from tests.pages.visitor import SERVED, Visitor, reading
 from tests.shapes import encoded
 
@@ -155,12 +155,12 @@ def test_an_unprepared_backbone_says_what_preparing_takes(visitor: Visitor) -> N
 
 
 def test_a_model_trained_here_answers_with_its_own_classes(
-    visitor: Visitor, run: Run, trained: Trained
+    visitor: Visitor, run: Run, trained_run: TrainedRun
 ) -> None:
     visitor.open("predict", run=run.id)
     assert visitor.at.selectbox[0].value == run.id
     known = next(example for example in run.dataset().of("train") if example.label == 1)
-    visitor.give(("triangle.jpg", (trained.pictures / known.path).read_bytes()))
+    visitor.give(("triangle.jpg", (trained_run.pictures / known.path).read_bytes()))
     assert _answers(visitor)[0] == run.dataset().classes[1]
     assert "4 classes" in visitor.reads()
     said = f"Likeliest class: {run.dataset().classes[1]}, class 1 of 0–3, probability "

@@ -67,12 +67,12 @@ def test_a_queued_run_says_what_it_waits_for(visitor: Visitor, run_in: Callable[
 
 
 def test_a_running_training_shows_its_progress(
-    visitor: Visitor, run_in: Callable[..., Run], trained: object
+    visitor: Visitor, run_in: Callable[..., Run], trained_run: object
 ) -> None:
     run = run_in(State.RUNNING)
-    said = trained.said  # type: ignore[attr-defined]
-    first = next(place for place, event in enumerate(said) if event.kind == "epoch")
-    for event in said[: first + 1]:
+    events = trained_run.events  # type: ignore[attr-defined]
+    first = next(place for place, event in enumerate(events) if event.kind == "epoch")
+    for event in events[: first + 1]:
         run.job.events.append(event)
     with run.job.lock().acquire():
         visitor.open("reports", run=run.id)
@@ -90,9 +90,9 @@ def test_a_damaged_run_says_so_and_the_list_still_opens(
     path = run.path / spoiled
     path.unlink() if content is None else path.write_bytes(content)
     visitor.open("reports", run=run.id)
-    said = [*visitor.at.error, *visitor.at.warning]
+    events = [*visitor.at.error, *visitor.at.warning]
     if spoiled != "status.json":  # the report can be read without it
-        assert said, visitor.reads()
+        assert events, visitor.reads()
         assert "All runs" in visitor.buttons()
     visitor.open("reports")
     assert f"open {whole.id}" in {button.key for button in visitor.at.button}

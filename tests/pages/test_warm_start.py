@@ -25,7 +25,7 @@ ANEW = "A published backbone"
 def model(run_in: Callable[..., Run], host: Settings) -> ImportedModel:
     """A model of the very classes of the upload, brought by somebody on this machine."""
     run = run_in()
-    content = trainings.packed(run, host)
+    content = trainings.bundle_bytes(run, host)
     shutil.rmtree(run.path)
     return imported.import_bundle(io.BytesIO(content), "mine", host)
 

@@ -16,15 +16,15 @@ from core.pipeline.extraction import extract
 from core.training import cache, cross_validation, features
 from core.training.config import parse
 from core.training.context import TrainingContext
-from tests.core.trainings import asked_for
+from tests.core.trainings import tiny_config
 
 QUIET = lambda *_: None  # noqa: E731 - a name for saying nothing
 
 
 @pytest.fixture
-def compare(tiny, settings, some_shapes, monkeypatch):
-    def made(config=None, progress=QUIET, rows=(tiny,), taken=some_shapes):
-        asked = config or asked_for("quick")
+def compare(tiny, settings, shapes_dataset, monkeypatch):
+    def made(config=None, progress=QUIET, rows=(tiny,), taken=shapes_dataset):
+        asked = config or tiny_config("quick")
         monkeypatch.setattr(bakeoff, "available", lambda _settings: rows)
         return bakeoff.compare(taken.dataset, taken.pictures, asked, settings, progress)
 
@@ -47,7 +47,7 @@ def looked_at(monkeypatch):
 
 
 def test_figures_are_those_of_pictures_answered_by_heads_not_taught_on_them(
-    compare, tiny, settings, some_shapes
+    compare, tiny, settings, shapes_dataset
 ):
     found = compare()
     (one,) = found.contenders
@@ -57,15 +57,17 @@ def test_figures_are_those_of_pictures_answered_by_heads_not_taught_on_them(
     assert one.behind is None
     assert 0 < one.milliseconds < 1000
     assert one.megabytes == serving.required(tiny, settings).stat().st_size / 1e6
-    assert found.pictures + found.held_out == len(some_shapes.dataset.examples)
+    assert found.pictures + found.held_out == len(shapes_dataset.dataset.examples)
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-def test_the_pictures_that_the_run_would_test_take_no_part(compare, some_shapes, looked_at, seed):
-    asked = asked_for("quick", seed=seed, test=0.3)
+def test_the_pictures_that_the_run_would_test_take_no_part(
+    compare, shapes_dataset, looked_at, seed
+):
+    asked = tiny_config("quick", seed=seed, test=0.3)
     found = compare(asked)
     parted = dataset.split(
-        some_shapes.dataset, validation=asked.validation, test=asked.test, seed=seed
+        shapes_dataset.dataset, validation=asked.validation, test=asked.test, seed=seed
     )
     tested = {example.name for example in parted.of("test")}
     assert tested and found.held_out == len(tested)
@@ -73,12 +75,12 @@ def test_the_pictures_that_the_run_would_test_take_no_part(compare, some_shapes,
     assert len(looked_at) == found.pictures
 
 
-def test_pictures_of_a_group_are_not_taught_and_asked_about(compare, monkeypatch, some_shapes):
+def test_pictures_of_a_group_are_not_taught_and_asked_about(compare, monkeypatch, shapes_dataset):
     examples = tuple(
         example.model_copy(update={"group": place // 2})
-        for place, example in enumerate(some_shapes.dataset.examples)
+        for place, example in enumerate(shapes_dataset.dataset.examples)
     )
-    grouped = some_shapes.dataset.model_copy(update={"examples": examples})
+    grouped = shapes_dataset.dataset.model_copy(update={"examples": examples})
     asked = []
     out_of_fold = cross_validation.out_of_fold
 
@@ -87,7 +89,7 @@ def test_pictures_of_a_group_are_not_taught_and_asked_about(compare, monkeypatch
         return out_of_fold(embeddings, labels, groups, *rest, **more)
 
     monkeypatch.setattr(cross_validation, "out_of_fold", watched)
-    compare(taken=type(some_shapes)(grouped, some_shapes.pictures))
+    compare(taken=type(shapes_dataset)(grouped, shapes_dataset.pictures))
     parted = dataset.split(grouped, validation=0.15, test=0.15, seed=0)
     taking_part = [e for e in parted.examples if e.split != "test"]
     np.testing.assert_array_equal(asked[0], splitting.groups(taking_part))
@@ -95,16 +97,18 @@ def test_pictures_of_a_group_are_not_taught_and_asked_about(compare, monkeypatch
 
 
 def test_a_training_afterwards_looks_at_the_test_pictures_alone(
-    compare, tiny, settings, some_shapes
+    compare, tiny, settings, shapes_dataset
 ):
-    asked = asked_for("quick")
+    asked = tiny_config("quick")
     compare(asked)
     parted = dataset.split(
-        some_shapes.dataset, validation=asked.validation, test=asked.test, seed=asked.seed
+        shapes_dataset.dataset, validation=asked.validation, test=asked.test, seed=asked.seed
     )
-    folder = cache.cache_folder(some_shapes.pictures, settings)
+    folder = cache.cache_folder(shapes_dataset.pictures, settings)
     with cache.opened(folder, settings) as kept:
-        context = TrainingContext(asked, parted, some_shapes.pictures, tiny, settings, kept, QUIET)
+        context = TrainingContext(
+            asked, parted, shapes_dataset.pictures, tiny, settings, kept, QUIET
+        )
         found = extract(context, ("train", "validation"), None)
     assert [part.passed for part in found.values()] == [0, 0]
     assert [part.reused for part in found.values()] == [
@@ -169,11 +173,11 @@ def test_it_can_be_cancelled_at_every_step(compare, word):
         compare(progress=cancel)
 
 
-def test_too_few_pictures_are_refused_in_a_sentence(compare, some_shapes):
-    first = [example for example in some_shapes.dataset.examples if example.label == 0]
-    alone = some_shapes.dataset.model_copy(update={"examples": tuple(first)})
+def test_too_few_pictures_are_refused_in_a_sentence(compare, shapes_dataset):
+    first = [example for example in shapes_dataset.dataset.examples if example.label == 0]
+    alone = shapes_dataset.dataset.model_copy(update={"examples": tuple(first)})
     with pytest.raises(BadDataset, match=r"found [0-9]+ pictures"):
-        compare(taken=type(some_shapes)(alone, some_shapes.pictures))
+        compare(taken=type(shapes_dataset)(alone, shapes_dataset.pictures))
 
 
 def test_the_best_comes_first_and_the_others_say_how_far_they_are_behind():
@@ -221,14 +225,16 @@ def test_only_what_needs_no_download_is_at_hand(settings, tiny):
     assert [row.name for row in bakeoff.available(settings)] == [*names, "resnet50"]
 
 
-def test_other_pictures_shares_or_seeds_are_other_terms(some_shapes):
-    config = asked_for("quick")
-    terms = conditions_of(some_shapes.dataset, config)
-    assert terms == conditions_of(some_shapes.dataset, asked_for("best"))
+def test_other_pictures_shares_or_seeds_are_other_terms(shapes_dataset):
+    config = tiny_config("quick")
+    terms = conditions_of(shapes_dataset.dataset, config)
+    assert terms == conditions_of(shapes_dataset.dataset, tiny_config("best"))
     for other in ({"seed": 1}, {"test": 0.2}, {"validation": 0.2}, {"crop": 0.8}):
         changed = parse(json.loads(config.model_dump_json()) | other)
-        assert conditions_of(some_shapes.dataset, changed) != terms
-    fewer = some_shapes.dataset.model_copy(update={"examples": some_shapes.dataset.examples[1:]})
+        assert conditions_of(shapes_dataset.dataset, changed) != terms
+    fewer = shapes_dataset.dataset.model_copy(
+        update={"examples": shapes_dataset.dataset.examples[1:]}
+    )
     assert conditions_of(fewer, config) != terms
 
 

@@ -21,7 +21,7 @@ from core.jobs.queue import Queue
 from core.pipeline import worker
 from core.settings import Settings
 from tests.core.jobs import at_work
-from tests.core.trainings import Taken, asked_for
+from tests.core.trainings import ImportedDataset, tiny_config
 
 
 @pytest.fixture
@@ -32,10 +32,10 @@ def host(settings: Settings) -> Iterator[Settings]:
 
 
 @pytest.fixture
-def upload(host: Settings, some_shapes: Taken) -> Upload:
+def upload(host: Settings, shapes_dataset: ImportedDataset) -> Upload:
     """The shapes as an upload that has been examined."""
     upload = Upload(host.home / "uploads" / ("fedcba9876543210" * 2))
-    shutil.copytree(some_shapes.pictures.parent, upload.path)
+    shutil.copytree(shapes_dataset.pictures.parent, upload.path)
     upload.job.open(JobSpec(kind="intake"))
     upload.job.end(State.FINISHED)
     return upload
@@ -57,7 +57,7 @@ def only_tiny(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> Backbone:
 def test_what_a_worker_found_lies_beside_the_pictures(
     host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
 ) -> None:
-    config = asked_for("quick", seed=4)
+    config = tiny_config("quick", seed=4)
     dataset = upload.intake().dataset
     job = comparisons.start(upload, dataset, config, host)
     assert result.read(job.path) is None
@@ -76,8 +76,8 @@ def test_a_new_comparison_forgets_the_old_one(
     host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
 ) -> None:
     dataset = upload.intake().dataset
-    worker.work(comparisons.start(upload, dataset, asked_for("quick"), host), host)
-    job = comparisons.start(upload, dataset, asked_for("quick", seed=1), host)
+    worker.work(comparisons.start(upload, dataset, tiny_config("quick"), host), host)
+    job = comparisons.start(upload, dataset, tiny_config("quick", seed=1), host)
     assert job.recorded().state is State.QUEUED
     assert result.read(job.path) is None
 
@@ -85,7 +85,7 @@ def test_a_new_comparison_forgets_the_old_one(
 def test_a_comparison_is_cancelled_even_while_a_backbone_is_prepared(
     host: Settings, upload: Upload
 ) -> None:
-    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
+    job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
     at_work.until(lambda: at_work.said(job, "EfficientNet-Lite2: being prepared, once"))
     cancel(job, host)
     assert at_work.ended(job, host).state is State.CANCELLED
@@ -96,7 +96,7 @@ def test_a_comparison_is_cancelled_even_while_a_backbone_is_prepared(
 def test_two_uploads_are_two_jobs(host: Settings, upload: Upload, nobody: None) -> None:
     other = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
     shutil.copytree(upload.path, other.path)
-    config = asked_for("quick")
+    config = tiny_config("quick")
     jobs = [comparisons.start(one, one.intake().dataset, config, host) for one in (upload, other)]
     tickets = {Queue("compare", host).ticket_of(job) for job in jobs}
     assert None not in tickets and len(tickets) == 2
@@ -107,15 +107,15 @@ def test_a_full_queue_is_a_sentence(host: Settings, upload: Upload, nobody: None
     other = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
     shutil.copytree(upload.path, other.path)
     dataset = upload.intake().dataset
-    comparisons.start(other, dataset, asked_for("quick"), host)
+    comparisons.start(other, dataset, tiny_config("quick"), host)
     with pytest.raises(LimitExceeded, match="TUSKER_QUEUE_LENGTH"):
-        comparisons.start(upload, dataset, asked_for("quick"), host)
+        comparisons.start(upload, dataset, tiny_config("quick"), host)
 
 
 def test_pictures_that_are_gone_are_a_sentence(
     host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
 ) -> None:
-    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
+    job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
     shutil.rmtree(upload.pictures)
     with pytest.raises(BadDataset):
         worker.work(job, host)
@@ -127,7 +127,7 @@ def test_pictures_that_are_gone_are_a_sentence(
 def test_pictures_are_kept_while_they_are_compared(
     host: Settings, upload: Upload, nobody: None
 ) -> None:
-    job = comparisons.start(upload, upload.intake().dataset, asked_for("quick"), host)
+    job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
     used = time.time() - 3600 * 3
     os.utime(upload.path, (used, used))
     uploads.sweep(host)

@@ -112,13 +112,13 @@ def test_its_threshold_is_that_of_whoever_brought_it(packed):
     assert lookup.find(found.id, done.settings).decision.threshold == 0.9
 
 
-def test_a_bundle_brings_the_threshold_and_the_level_of_its_owner(trained, tmp_path):
-    done = trained()
+def test_a_bundle_brings_the_threshold_and_the_level_of_its_owner(trained_run, tmp_path):
+    done = trained_run()
     levels = storage.load_description(done.run.model_folder).set_levels
     chosen = {"threshold": 0.7, "level": levels[0].level}
     done.run.annotate(lambda own: own.model_copy(update=chosen))
     path = tmp_path / "bundle.zip"
-    path.write_bytes(trainings.packed(done.run, done.settings))
+    path.write_bytes(trainings.bundle_bytes(done.run, done.settings))
     expected = Decision(0.7, levels[0])
     assert done.run.classifier(done.settings).decision == expected
     with path.open("rb") as stream:

@@ -33,7 +33,7 @@ from core.training.cache import cache_folder
 from tests import shapes
 from tests.core import trainings
 from tests.core.jobs.at_work import PATIENCE, hidden, said, until
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "scipy", "h5py", "streamlit", "plotly")
 LINE = re.compile(r"\d+: .+ with probability [01]\.\d\d")
@@ -145,9 +145,9 @@ def test_a_prediction_is_lines_of_rank_label_and_probability(
 
 
 def test_a_model_that_is_not_sure_or_meets_something_else_says_so(
-    command: Command, trained: Callable[..., Trained], tmp_path: Path
+    command: Command, trained_run: Callable[..., TrainedRun], tmp_path: Path
 ) -> None:
-    done = trained()
+    done = trained_run()
     run = done.run
     classifier = run.classifier(done.settings)
     known = min(
@@ -311,9 +311,9 @@ def test_other_bad_arguments_are_refused_in_a_sentence(
 
 
 def test_a_trained_model_is_found_by_its_folder_and_by_its_id(
-    trained: Callable[..., Trained], settings: Settings, capfd: pytest.CaptureFixture[str]
+    trained_run: Callable[..., TrainedRun], settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run, pictures = (done := trained("quick")).run, done.pictures
+    run, pictures = (done := trained_run("quick")).run, done.pictures
     path = pictures / run.dataset().of("train")[0].path
     for name in (str(run.path), run.id):
         assert main(["predict", str(path), "--model", name]) == 0
@@ -321,9 +321,12 @@ def test_a_trained_model_is_found_by_its_folder_and_by_its_id(
 
 
 def test_a_damaged_run_is_refused_in_a_sentence(
-    refusal: Refusal, trained: Callable[..., Trained], photographs: list[Path], some_zip: Path
+    refusal: Refusal,
+    trained_run: Callable[..., TrainedRun],
+    photographs: list[Path],
+    some_zip: Path,
 ) -> None:
-    run = trained("quick").run
+    run = trained_run("quick").run
     weights = run.model_folder / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"!")
     assert "weights.safetensors" in refusal("predict", photographs[0], "--model", run.path)
@@ -335,9 +338,9 @@ def test_a_damaged_run_is_refused_in_a_sentence(
 
 
 def test_a_run_is_scored_on_other_pictures_of_its_classes(
-    command: Command, trained: Callable[..., Trained], some_zip: Path
+    command: Command, trained_run: Callable[..., TrainedRun], some_zip: Path
 ) -> None:
-    run = trained("quick").run
+    run = trained_run("quick").run
     answer = command("evaluate", run.path, some_zip, "--json")
     assert (answer.returncode, answer.stderr) == (0, "")
     report = json.loads(answer.stdout)
@@ -347,11 +350,11 @@ def test_a_run_is_scored_on_other_pictures_of_its_classes(
 
 
 def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
-    command: Command, trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+    command: Command, trained_run: Callable[..., TrainedRun], some_zip: Path, tmp_path: Path
 ) -> None:
-    run = (done := trained("best")).run
+    run = (done := trained_run("best")).run
     bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(trainings.packed(run, done.settings))
+    bundle.write_bytes(trainings.bundle_bytes(run, done.settings))
     path = done.pictures / run.dataset().of("train")[0].path
     for _ in range(2):  # made ready, then known
         answer = command("predict", path, "--model", bundle)
@@ -367,11 +370,11 @@ def test_a_bundle_answers_and_is_scored_as_the_run_that_it_was_made_of(
 
 
 def test_a_training_goes_on_from_a_bundle(
-    command: Command, trained: Callable[..., Trained], some_zip: Path, tmp_path: Path
+    command: Command, trained_run: Callable[..., TrainedRun], some_zip: Path, tmp_path: Path
 ) -> None:
-    done = trained("best")
+    done = trained_run("best")
     bundle = tmp_path / "bundle.zip"
-    bundle.write_bytes(trainings.packed(done.run, done.settings))
+    bundle.write_bytes(trainings.bundle_bytes(done.run, done.settings))
     answer = command("train", some_zip, "--from", bundle, "--out", tmp_path / "run")
     assert answer.returncode == 0, answer.stderr
     run = runs.open_folder(tmp_path / "run")
@@ -408,16 +411,18 @@ def test_what_evaluate_cannot_use_is_refused_in_a_sentence(
 
 
 def test_the_card_of_a_run_is_printed_by_its_folder_and_by_its_id(
-    trained: Callable[..., Trained], capfd: pytest.CaptureFixture[str]
+    trained_run: Callable[..., TrainedRun], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = trained("quick").run
+    run = trained_run("quick").run
     for name in (str(run.path), run.id):
         assert main(["card", name]) == 0
         assert capfd.readouterr().out == card.card(run)
 
 
-def test_an_unfinished_run_has_no_card(refusal: Refusal, trained: Callable[..., Trained]) -> None:
-    run = trained("quick").run
+def test_an_unfinished_run_has_no_card(
+    refusal: Refusal, trained_run: Callable[..., TrainedRun]
+) -> None:
+    run = trained_run("quick").run
     (run.path / "manifest.json").unlink()
     assert "is unfinished" in refusal("card", run.path)
 
@@ -443,9 +448,9 @@ def test_a_quick_training_needs_no_tensorflow_and_ends_with_a_line_of_json(
 
 
 def test_a_run_is_exported_and_packed_without_tensorflow(
-    trained: Callable[..., Trained], tmp_path: Path, banned: Banned, command: Command
+    trained_run: Callable[..., TrainedRun], tmp_path: Path, banned: Banned, command: Command
 ) -> None:
-    run, bundle = trained().run, tmp_path / "bundle.zip"
+    run, bundle = trained_run().run, tmp_path / "bundle.zip"
     asked = ("export", run.path, "--format", "onnx", "--bundle", bundle)
     answer = tusker(*asked, **banned("tensorflow", "keras"))
     assert (answer.returncode, answer.stderr) == (0, "")

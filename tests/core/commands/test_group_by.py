@@ -132,8 +132,8 @@ def test_a_run_by_groups_knows_them_by_name_and_says_which_score_is_on_new_ones(
     run, options = grouped.run, ["--group-by", "prefix"]
     # Sites 10 to 15, of which 10 and 11 were trained with or tested, in pictures not seen.
     other = shapes.sites_zip(tmp_path, first=10, sites=6, per_site=24, name="other.zip")
-    trained = {e.group_name for e in open_folder(run).dataset().examples if e.split != "test"}
-    new = {f"site{number}" for number in range(10, 16)} - trained
+    trained_run = {e.group_name for e in open_folder(run).dataset().examples if e.split != "test"}
+    new = {f"site{number}" for number in range(10, 16)} - trained_run
     assert len(new) < 6
     capfd.readouterr()
     assert main(["evaluate", str(run), str(other), "--json", *options]) == 0

@@ -28,9 +28,9 @@ def host(ray_head: Any, job_settings: Settings) -> Settings:
 
 
 def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
-    host: Settings, nodes: list[Any], a_zip: Path
+    host: Settings, nodes: list[Any], small_zip: Path
 ) -> None:
-    job = at_work.some_intake(host, "shapes", a_zip)
+    job = at_work.some_intake(host, "shapes", small_zip)
     status = at_work.ended(job, host)
     assert (status.state, status.sentence) == (State.FINISHED, ""), job.log_tail()
     steps = [(e.what, e.done, e.total) for e in job.events.read() if isinstance(e, Step)]
@@ -115,9 +115,9 @@ def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
 
 
 def test_a_job_waits_for_a_machine_and_says_so_until_one_is_there(
-    host: Settings, ray_head: Any, a_zip: Path
+    host: Settings, ray_head: Any, small_zip: Path
 ) -> None:
-    job = at_work.some_intake(host, "shapes", a_zip)
+    job = at_work.some_intake(host, "shapes", small_zip)
     at_work.until(lambda: "It waits for a machine" in job.recorded().sentence, within=PATIENCE)
     ray_head.add_node(num_cpus=1)
     status = at_work.ended(job, host, within=PATIENCE)
@@ -151,11 +151,13 @@ def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
     assert at_work.ended(job, host, within=PATIENCE).state is State.FINISHED, job.log_tail()
 
 
-def test_a_host_without_ray_says_so(job_settings: Settings, a_zip: Path) -> None:
+def test_a_host_without_ray_says_so(job_settings: Settings, small_zip: Path) -> None:
     # As a dispatcher has it where the requirements are not installed.
     if importlib.util.find_spec("ray") is not None:
         pytest.skip("Ray is installed here")
-    job = at_work.some_intake(job_settings.model_copy(update={"runner": "ray"}), "shapes", a_zip)
+    job = at_work.some_intake(
+        job_settings.model_copy(update={"runner": "ray"}), "shapes", small_zip
+    )
     status = at_work.ended(job, job_settings)
     assert status.state is State.INTERRUPTED
     assert "requirements-ray.txt" in status.sentence
@@ -163,11 +165,11 @@ def test_a_host_without_ray_says_so(job_settings: Settings, a_zip: Path) -> None
 
 @pytest.mark.cluster
 def test_a_cluster_that_is_not_there_is_told_in_a_sentence(
-    job_settings: Settings, a_zip: Path
+    job_settings: Settings, small_zip: Path
 ) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     nowhere = job_settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
-    job = at_work.some_intake(nowhere, "shapes", a_zip)
+    job = at_work.some_intake(nowhere, "shapes", small_zip)
     status = at_work.ended(job, nowhere)
     assert status.state is State.INTERRUPTED
     assert "cannot be reached" in status.sentence and "TUSKER_RAY_ADDRESS" in status.sentence
@@ -179,10 +181,10 @@ def _long_training(host: Settings, tmp_path: Path, epochs: int = 500) -> JobFold
 
 
 def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
-    host: Settings, ray_head: Any, stranger: Callable[[Path], None], a_zip: Path
+    host: Settings, ray_head: Any, isolated_node: Callable[[Path], None], small_zip: Path
 ) -> None:
-    stranger(host.home)
-    jobs = [at_work.some_intake(host, f"shapes{number}", a_zip) for number in range(2)]
+    isolated_node(host.home)
+    jobs = [at_work.some_intake(host, f"shapes{number}", small_zip) for number in range(2)]
 
     def told(job: JobFolder) -> bool:
         said = job.recorded().sentence
@@ -192,7 +194,7 @@ def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
         at_work.until(lambda job=job: told(job), within=PATIENCE)
         assert job.recorded().state is State.QUEUED
     ray_head.add_node(num_cpus=1)
-    jobs.append(at_work.some_intake(host, "later", a_zip))
+    jobs.append(at_work.some_intake(host, "later", small_zip))
     ends = [at_work.ended(job, host, within=PATIENCE) for job in jobs]
     assert [(end.state, end.sentence) for end in ends] == [(State.FINISHED, "")] * 3
 

@@ -18,14 +18,14 @@ from core.training import engines, features
 from core.training.cache import FeatureCache
 from core.training.config import Augmentation
 from core.training.context import TrainingContext
-from tests.core.trainings import Taken, asked_for, take_in, train
+from tests.core.trainings import ImportedDataset, import_dataset, tiny_config, train
 
 TWO_VIEWS = Augmentation(views=2)
 
 
 @pytest.fixture(scope="module")
-def many_shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
-    return take_in(tmp_path_factory.mktemp("shapes"), classes=3, per_class=40)
+def many_shapes(tmp_path_factory: pytest.TempPathFactory) -> ImportedDataset:
+    return import_dataset(tmp_path_factory.mktemp("shapes"), classes=3, per_class=40)
 
 
 @pytest.fixture
@@ -54,10 +54,10 @@ def filed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 class Passed:
     """A pass over all pictures, shared out, with what was said of its progress."""
 
-    def __init__(self, taken: Taken, spread: Settings, cache: Path) -> None:
-        self.said: list[int] = []
+    def __init__(self, taken: ImportedDataset, spread: Settings, cache: Path) -> None:
+        self.events: list[int] = []
         self.context = TrainingContext(
-            asked_for("best"),
+            tiny_config("best"),
             dataset.split(taken.dataset, validation=0.2, test=0.2, seed=0),
             taken.pictures,
             backbones.get("tiny"),
@@ -69,7 +69,7 @@ class Passed:
 
     def share_out(self, happens: Any = None) -> None:
         def progress(done: int, total: int) -> None:
-            self.said.append(done)
+            self.events.append(done)
             if happens is not None:
                 happens(done)
 
@@ -81,7 +81,11 @@ class Passed:
 
 
 def test_features_from_two_nodes_are_those_of_one_machine(
-    spread: Settings, nodes: list[Any], many_shapes: Taken, filed: list[int], tmp_path: Path
+    spread: Settings,
+    nodes: list[Any],
+    many_shapes: ImportedDataset,
+    filed: list[int],
+    tmp_path: Path,
 ) -> None:
     passed = Passed(many_shapes, spread, tmp_path / "together")
     passed.share_out()
@@ -92,12 +96,12 @@ def test_features_from_two_nodes_are_those_of_one_machine(
     assert np.array_equal(together.embeddings, alone.embeddings)
     every, view = np.arange(120), np.ones(120, np.int64)
     assert np.array_equal(together.cuts(every, view), alone.cuts(every, view))
-    assert passed.said == sorted(passed.said) and passed.said[-1] == 120
+    assert passed.events == sorted(passed.events) and passed.events[-1] == 120
 
 
 def test_a_node_that_dies_costs_no_picture(
     spread: Settings,
-    many_shapes: Taken,
+    many_shapes: ImportedDataset,
     ray_head: Any,
     nodes: list[Any],
     filed: list[int],
@@ -121,13 +125,13 @@ def test_a_node_that_dies_costs_no_picture(
 
 def test_a_machine_that_does_not_see_the_pictures_helps_all_the_same(
     spread: Settings,
-    stranger: Callable[[Path], None],
-    many_shapes: Taken,
+    isolated_node: Callable[[Path], None],
+    many_shapes: ImportedDataset,
     filed: list[int],
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    stranger(tmp_path_factory.getbasetemp())
+    isolated_node(tmp_path_factory.getbasetemp())
     passed = Passed(many_shapes, spread, tmp_path / "together")
     passed.share_out()
     assert filed
@@ -138,7 +142,7 @@ def test_a_machine_that_does_not_see_the_pictures_helps_all_the_same(
 
 
 def test_a_shard_is_of_so_many_views_or_bytes_at_most(
-    many_shapes: Taken, monkeypatch: pytest.MonkeyPatch
+    many_shapes: ImportedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction, "BYTES", 1000)
     one = many_shapes.dataset.examples[0]
@@ -160,7 +164,7 @@ def test_a_shard_is_of_so_many_views_or_bytes_at_most(
 def test_features_of_another_shape_are_computed_here(
     spread: Settings,
     nodes: list[Any],
-    many_shapes: Taken,
+    many_shapes: ImportedDataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -185,7 +189,7 @@ def test_features_of_another_shape_are_computed_here(
 def test_a_picture_that_cannot_be_read_is_told_as_on_one_machine(
     spread: Settings, nodes: list[Any], tmp_path: Path
 ) -> None:
-    taken = take_in(tmp_path / "taken", classes=3, per_class=40)
+    taken = import_dataset(tmp_path / "taken", classes=3, per_class=40)
     for example in taken.dataset.examples[::3]:
         (taken.pictures / example.path).write_bytes(b"no picture")
     passed = Passed(taken, spread, tmp_path / "together")
@@ -195,7 +199,7 @@ def test_a_picture_that_cannot_be_read_is_told_as_on_one_machine(
 
 
 def test_a_cancelled_pass_leaves_the_cluster(
-    spread: Settings, nodes: list[Any], many_shapes: Taken, tmp_path: Path
+    spread: Settings, nodes: list[Any], many_shapes: ImportedDataset, tmp_path: Path
 ) -> None:
     import ray
 
@@ -210,9 +214,13 @@ def test_a_cancelled_pass_leaves_the_cluster(
 
 
 def test_a_training_over_two_nodes_ends_with_the_report_of_one_machine(
-    spread: Settings, nodes: list[Any], many_shapes: Taken, filed: list[int], tmp_path: Path
+    spread: Settings,
+    nodes: list[Any],
+    many_shapes: ImportedDataset,
+    filed: list[int],
+    tmp_path: Path,
 ) -> None:
-    quick = asked_for("quick")
+    quick = tiny_config("quick")
     together = train(many_shapes, quick, tmp_path / ("a" * 32), spread)
     assert filed
     one = spread.model_copy(update={"runner": "local"})
@@ -223,14 +231,14 @@ def test_a_training_over_two_nodes_ends_with_the_report_of_one_machine(
 def test_where_there_is_no_cluster_the_pass_is_made_here(
     tiny: Backbone,
     settings: Settings,
-    many_shapes: Taken,
+    many_shapes: ImportedDataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(extraction, "VIEWS", 8)
     nowhere = settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
-    trained = train(many_shapes, asked_for("quick"), tmp_path / ("c" * 32), nowhere)
-    assert trained.run.complete
+    trained_run = train(many_shapes, tiny_config("quick"), tmp_path / ("c" * 32), nowhere)
+    assert trained_run.run.complete
 
 
 def _extract(

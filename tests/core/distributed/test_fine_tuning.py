@@ -19,15 +19,15 @@ from core.system import threads
 from core.training import checkpoint
 from core.training.config import TrainingConfig
 from tests.core.jobs import at_work
-from tests.core.trainings import Taken, Trained, asked_for, take_in, train
+from tests.core.trainings import ImportedDataset, TrainedRun, import_dataset, tiny_config, train
 
 SHARED = "2 machines fine-tune together."
 LONG = {"epochs": 400, "patience": 400, "learning_rate": 1e-3}
 
 
 @pytest.fixture(scope="module")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> Taken:
-    return take_in(tmp_path_factory.mktemp("shapes"), classes=3, per_class=27)
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> ImportedDataset:
+    return import_dataset(tmp_path_factory.mktemp("shapes"), classes=3, per_class=27)
 
 
 @pytest.fixture
@@ -52,39 +52,43 @@ def other(ray_head: Any) -> Any:
 def fine_tuned(**values: object) -> TrainingConfig:
     """Without dropout, which each process draws for itself."""
     asked = {"head": {"dropout": 0.0}, "batch_size": 8, "seed": 3}
-    return asked_for("best", **(asked | values))
+    return tiny_config("best", **(asked | values))
 
 
-def epochs(trained: Trained) -> list[Epoch]:
+def epochs(trained_run: TrainedRun) -> list[Epoch]:
     """Those that trained."""
-    fine_tuned = [e for e in trained.said if isinstance(e, Epoch) and e.phase == "fine-tune"]
+    fine_tuned = [e for e in trained_run.events if isinstance(e, Epoch) and e.phase == "fine-tune"]
     return [epoch for epoch in fine_tuned if epoch.epoch]
 
 
-def notes(trained: Trained) -> list[str]:
-    return [event.sentence for event in trained.said if isinstance(event, Note)]
+def notes(trained_run: TrainedRun) -> list[str]:
+    return [event.sentence for event in trained_run.events if isinstance(event, Note)]
 
 
-def assert_same(trained: Trained, alone: Trained) -> None:
+def assert_same(trained_run: TrainedRun, alone: TrainedRun) -> None:
     """But for rounding, both went the same way and came to the same answers."""
-    assert [e.epoch for e in epochs(trained)] == [e.epoch for e in epochs(alone)]
-    for ours, theirs in zip(epochs(trained), epochs(alone), strict=True):
+    assert [e.epoch for e in epochs(trained_run)] == [e.epoch for e in epochs(alone)]
+    for ours, theirs in zip(epochs(trained_run), epochs(alone), strict=True):
         for name in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
             assert getattr(ours, name) == pytest.approx(getattr(theirs, name), abs=1e-3)
     kept, expected = (
-        [e for e in one.said if isinstance(e, Kept) and e.phase == "fine-tune"]
-        for one in (trained, alone)
+        [e for e in one.events if isinstance(e, Kept) and e.phase == "fine-tune"]
+        for one in (trained_run, alone)
     )
     assert [one.epoch for one in kept] == [one.epoch for one in expected]
     assert kept[0].epoch > 0
-    reports = trained.run.report(), alone.run.report()
+    reports = trained_run.run.report(), alone.run.report()
     assert reports[0].accuracy.value == reports[1].accuracy.value
     for ours, theirs in zip(*(report.predictions for report in reports), strict=True):
         assert ours.probability == pytest.approx(theirs.probability, abs=2e-3)
 
 
 def test_two_machines_make_of_it_what_one_does(
-    spread: Settings, other: Any, shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spread: Settings,
+    other: Any,
+    shapes: ImportedDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows: list[int] = []
     monkeypatch.setattr(fine_tuning, "Team", _then(lambda _team, size: rows.append(size)))
@@ -97,7 +101,11 @@ def test_two_machines_make_of_it_what_one_does(
 
 
 def test_a_training_that_resumes_is_shared_with_the_weights_of_its_checkpoint(
-    spread: Settings, other: Any, shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spread: Settings,
+    other: Any,
+    shapes: ImportedDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 1e9)
@@ -114,8 +122,8 @@ def test_a_training_that_resumes_is_shared_with_the_weights_of_its_checkpoint(
         patched.setattr(fine_tuning, "Team", _then(stop))
         interrupted = train(shapes, fine_tuned(), path, spread, features=features)
     assert not interrupted.run.complete and epochs(interrupted)
-    resumed = Trained(interrupted.run, interrupted.pictures, spread)
-    training_job.train(resumed.run, shapes.pictures, spread, resumed.said.append, features)
+    resumed = TrainedRun(interrupted.run, interrupted.pictures, spread)
+    training_job.train(resumed.run, shapes.pictures, spread, resumed.events.append, features)
     assert any("resumes after epoch" in note for note in notes(resumed))
     assert SHARED in notes(resumed) and fine_tuning.LOST not in notes(resumed)
     one = spread.model_copy(update={"runner": "local"})
@@ -128,7 +136,7 @@ def test_a_machine_that_is_lost_leaves_it_to_this_one(
     spread: Settings,
     ray_head: Any,
     other: Any,
-    shapes: Taken,
+    shapes: ImportedDataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -145,19 +153,19 @@ def test_a_machine_that_is_lost_leaves_it_to_this_one(
             _helpers()[-1].suspend()
 
     monkeypatch.setattr(fine_tuning, "Team", _then(strike))
-    trained = train(shapes, fine_tuned(), tmp_path / ("d" * 32), spread)
-    assert trained.run.complete
-    assert fine_tuning.LOST in notes(trained)
-    assert [e.epoch for e in epochs(trained)] == list(range(1, len(epochs(trained)) + 1))
+    trained_run = train(shapes, fine_tuned(), tmp_path / ("d" * 32), spread)
+    assert trained_run.run.complete
+    assert fine_tuning.LOST in notes(trained_run)
+    assert [e.epoch for e in epochs(trained_run)] == list(range(1, len(epochs(trained_run)) + 1))
     one = spread.model_copy(update={"runner": "local"})
-    assert_same(trained, train(shapes, fine_tuned(), tmp_path / ("b" * 32), one))
+    assert_same(trained_run, train(shapes, fine_tuned(), tmp_path / ("b" * 32), one))
     at_work.until(lambda: not _helpers())
 
 
 def test_a_cancelled_one_ends_everywhere_within_seconds(
     spread: Settings,
     other: Any,
-    shapes: Taken,
+    shapes: ImportedDataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -171,42 +179,42 @@ def test_a_cancelled_one_ends_everywhere_within_seconds(
 
     monkeypatch.setattr(fine_tuning, "Team", _then(stop))
     asked = fine_tuned(fine_tune_phase=LONG)
-    trained = train(shapes, asked, tmp_path / ("e" * 32), spread)
-    assert running == [1] and not trained.run.complete
+    trained_run = train(shapes, asked, tmp_path / ("e" * 32), spread)
+    assert running == [1] and not trained_run.run.complete
     assert not ray.is_initialized()
     at_work.until(lambda: not _helpers(), within=30)
 
 
 def test_few_pictures_are_fine_tuned_here(
-    spread: Settings, shapes: Taken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spread: Settings, shapes: ImportedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
     joined: list[Settings] = []
     monkeypatch.setattr(connection, "join", joined.append)
-    trained = train(shapes, fine_tuned(), tmp_path / ("f" * 32), spread)
-    assert trained.run.complete and epochs(trained)
+    trained_run = train(shapes, fine_tuned(), tmp_path / ("f" * 32), spread)
+    assert trained_run.run.complete and epochs(trained_run)
     assert not joined
 
 
 def test_where_no_other_machine_has_room_it_is_done_here(
-    spread: Settings, shapes: Taken, tmp_path: Path
+    spread: Settings, shapes: ImportedDataset, tmp_path: Path
 ) -> None:
-    trained = train(shapes, fine_tuned(), tmp_path / ("0" * 32), spread)
-    assert trained.run.complete and epochs(trained)
-    assert not {SHARED, fine_tuning.LOST} & set(notes(trained))
+    trained_run = train(shapes, fine_tuned(), tmp_path / ("0" * 32), spread)
+    assert trained_run.run.complete and epochs(trained_run)
+    assert not {SHARED, fine_tuning.LOST} & set(notes(trained_run))
 
 
 def test_where_there_is_no_cluster_it_is_done_here(
     tiny: Backbone,
     settings: Settings,
-    shapes: Taken,
+    shapes: ImportedDataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fine_tuning, "WORTH_IT", 0.0)
     nowhere = settings.model_copy(update={"runner": "ray", "ray_address": "127.0.0.1:9"})
-    trained = train(shapes, fine_tuned(), tmp_path / ("1" * 32), nowhere)
-    assert trained.run.complete and epochs(trained)
+    trained_run = train(shapes, fine_tuned(), tmp_path / ("1" * 32), nowhere)
+    assert trained_run.run.complete and epochs(trained_run)
 
 
 @pytest.mark.parametrize("count", [32, 7, 1])

@@ -7,7 +7,7 @@ from core.dataset import Dataset
 from core.estimating import budget, estimate, unit_costs
 from core.settings import Settings
 from core.training import config
-from tests.core.trainings import Taken
+from tests.core.trainings import ImportedDataset
 
 BEST = config.preset("best")
 
@@ -22,8 +22,8 @@ def measured(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def pictures(some_shapes: Taken) -> Dataset:
-    return some_shapes.dataset
+def pictures(shapes_dataset: ImportedDataset) -> Dataset:
+    return shapes_dataset.dataset
 
 
 def minutes(pictures: Dataset, settings: Settings, **left_out: object) -> float:

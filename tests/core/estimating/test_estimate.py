@@ -12,18 +12,18 @@ from core.estimating.estimate import Estimate
 from core.settings import Settings
 from core.training import config as training_config
 from core.training.config import TrainingConfig, parse
-from tests.core.trainings import Taken
+from tests.core.trainings import ImportedDataset
 
 LITE = backbones.get("efficientnet-lite0")
 QUICK, BALANCED, BEST = map(training_config.preset, training_config.PRESETS)
 
 
 @pytest.fixture
-def pictures(some_shapes: Taken) -> Dataset:
+def pictures(shapes_dataset: ImportedDataset) -> Dataset:
     """A thousand pictures."""
-    examples = some_shapes.dataset.examples
+    examples = shapes_dataset.dataset.examples
     many = tuple(examples[i % len(examples)] for i in range(1_000))
-    return some_shapes.dataset.model_copy(update={"examples": many})
+    return shapes_dataset.dataset.model_copy(update={"examples": many})
 
 
 def seconds(pictures: Dataset, config: TrainingConfig, settings: Settings) -> float:

@@ -13,7 +13,7 @@ from core.settings import MEGABYTE, Settings
 from core.system import capacity, threads
 from core.training import config as training_config
 from core.training import depth
-from tests.core.trainings import Taken
+from tests.core.trainings import ImportedDataset
 
 GIGABYTE = 1024 * MEGABYTE
 QUICK = training_config.preset("quick")
@@ -32,11 +32,11 @@ def of_pictures(count: int, classes: int = 4) -> Dataset:
 PICTURES = of_pictures(500)
 
 
-def test_splits_are_counted_as_they_will_be_made(some_shapes: Taken) -> None:
+def test_splits_are_counted_as_they_will_be_made(shapes_dataset: ImportedDataset) -> None:
     split = datasets.split(
-        some_shapes.dataset, validation=QUICK.validation, test=QUICK.test, seed=0
+        shapes_dataset.dataset, validation=QUICK.validation, test=QUICK.test, seed=0
     )
-    before, after = (resources.counts(d, QUICK) for d in (some_shapes.dataset, split))
+    before, after = (resources.counts(d, QUICK) for d in (shapes_dataset.dataset, split))
     assert after == (len(split.of("train")), len(split.of("validation")), len(split.of("test")))
     assert max(abs(a - b) for a, b in zip(before, after, strict=True)) <= len(split.classes)
 

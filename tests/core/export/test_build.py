@@ -32,8 +32,8 @@ def there(run):
     return {path.name for path in run.model_folder.iterdir()} & ALL
 
 
-def test_labels_outside_ascii_are_written_as_they_are(trained):
-    done = trained()
+def test_labels_outside_ascii_are_written_as_they_are(trained_run):
+    done = trained_run()
     saved, arrays = storage.load(done.run.model_folder)
     classes = ("ćma", "蜂", saved.classes[2])
     storage.save(done.run.model_folder, saved.model_copy(update={"classes": classes}), arrays)
@@ -43,8 +43,8 @@ def test_labels_outside_ascii_are_written_as_they_are(trained):
     assert written == "".join(f"{name}\n" for name in classes)
 
 
-def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reason(trained):
-    done = trained()
+def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reason(trained_run):
+    done = trained_run()
     saved, arrays = storage.load(done.run.model_folder)
     wrong = arrays | {"head.0.bias": arrays["head.0.bias"] + np.float32([0, 50, 0])}
     storage.save(done.run.model_folder, saved, wrong)
@@ -66,8 +66,8 @@ def test_files_that_answer_otherwise_than_the_report_are_withheld_with_the_reaso
     assert done.run.verification() == found
 
 
-def test_a_format_that_fails_does_not_affect_the_others(trained, monkeypatch):
-    done = trained()
+def test_a_format_that_fails_does_not_affect_the_others(trained_run, monkeypatch):
+    done = trained_run()
 
     def fail(*_):
         raise ZeroDivisionError
@@ -81,16 +81,16 @@ def test_a_format_that_fails_does_not_affect_the_others(trained, monkeypatch):
     assert there(done.run) == ALL - {ONNX, storage.KERAS}
 
 
-def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained, monkeypatch):
-    done = trained()
+def test_a_format_is_skipped_with_a_sentence_where_memory_is_short(trained_run, monkeypatch):
+    done = trained_run()
     monkeypatch.setattr(capacity, "free_memory", lambda: 300 * 2**20)
     found = export(done, "litert", "saved-model")
     assert found.of(storage.LITERT).passed
     assert "Expected about 641 MB of free memory, found 300 MB" in found.of(SAVED_MODEL).reason
 
 
-def test_cancelling_ends_the_verifying_process_and_leaves_nothing_half_made(trained):
-    done = trained()
+def test_cancelling_ends_the_verifying_process_and_leaves_nothing_half_made(trained_run):
+    done = trained_run()
 
     def stop(event):
         if isinstance(event, Step):
@@ -103,9 +103,9 @@ def test_cancelling_ends_the_verifying_process_and_leaves_nothing_half_made(trai
 
 
 def test_held_out_pictures_are_test_pictures_with_what_the_report_says_of_them(
-    trained, monkeypatch
+    trained_run, monkeypatch
 ):
-    done = trained()
+    done = trained_run()
     monkeypatch.setattr(build, "VERIFICATION_PICTURES", 4)
     known = build.held_out(done.run, done.pictures, done.settings)
     tests = done.run.dataset().of("test")
@@ -116,8 +116,8 @@ def test_held_out_pictures_are_test_pictures_with_what_the_report_says_of_them(
         np.testing.assert_array_equal(said, done.run.probabilities()[place])
 
 
-def test_pictures_that_take_more_than_pillow_are_verified_on_their_pixels(trained, tmp_path):
-    done = trained()
+def test_pictures_that_take_more_than_pillow_are_verified_on_their_pixels(trained_run, tmp_path):
+    done = trained_run()
     known = build.held_out(done.run, done.pictures, done.settings)
     strange = tmp_path / "strange.heic"
     strange.write_bytes(b"not for Pillow")
@@ -156,8 +156,8 @@ def test_pictures_that_take_more_than_pillow_are_verified_on_their_pixels(traine
     assert "could not be verified" in found.reason
 
 
-def test_without_the_pictures_the_small_copies_of_the_run_are_used(trained):
-    done = trained()
+def test_without_the_pictures_the_small_copies_of_the_run_are_used(trained_run):
+    done = trained_run()
     before = done.run.verification()
     build.export(done.run, named(["litert", "int8"]), None, done.settings, lambda _: None)
     made = [done.run.verification().of(name) for name in (storage.LITERT, INT8)]
@@ -170,8 +170,8 @@ def test_without_the_pictures_the_small_copies_of_the_run_are_used(trained):
     assert known.paths == tuple(done.run.thumbnail(place) for place in range(6))
 
 
-def test_files_that_the_same_library_opens_share_a_process(trained):
-    steps = dict.fromkeys(event.what for event in trained().said if isinstance(event, Step))
+def test_files_that_the_same_library_opens_share_a_process(trained_run):
+    steps = dict.fromkeys(event.what for event in trained_run().events if isinstance(event, Step))
     assert list(steps) == [
         "Verifying classifier.tflite and classifier-int8.tflite",
         "Verifying classifier.onnx",
@@ -204,8 +204,8 @@ keras_file.write(base, *storage.load(run.model_folder), run.model_folder / stora
 """
 
 
-def test_from_the_second_run_of_a_backbone_on_only_a_saved_model_takes_tensorflow(trained):
-    done = trained()
+def test_from_the_second_run_of_a_backbone_on_only_a_saved_model_takes_tensorflow(trained_run):
+    done = trained_run()
     for form in FORMATS:
         files.remove(done.run.model_folder / form.file)
     told = subprocess.run(
@@ -222,8 +222,8 @@ def test_from_the_second_run_of_a_backbone_on_only_a_saved_model_takes_tensorflo
 
 
 @pytest.mark.parametrize("form", [FORMATS[0], named(["onnx"])[0]])
-def test_a_file_whose_program_gives_another_verdict_than_the_model_is_withheld(trained, form):
-    done = trained()
+def test_a_file_whose_program_gives_another_verdict_than_the_model_is_withheld(trained_run, form):
+    done = trained_run()
     known = build.held_out(done.run, done.pictures, done.settings)
     assert known.decision.threshold > 0, "so that some pictures are not sure"
     assert known.decision.set_level is not None

@@ -13,7 +13,7 @@ from core.runs.annotations import Correction, Origin
 from core.runs.filenames import FOOTPRINT, LABEL_ISSUES, LEARNING_CURVE, OOD_SCORES
 from core.runs.run import Run
 from tests import hostile
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 
 NASTY = hostile.CLASSES[:3]
 PARTS = {"train": "Training", "validation": "Validation", "test": "Test"}
@@ -26,8 +26,8 @@ def reads(markdown: str) -> str:
 
 
 @pytest.fixture
-def run(trained: Callable[..., Trained]) -> Run:
-    return trained().run
+def run(trained_run: Callable[..., TrainedRun]) -> Run:
+    return trained_run().run
 
 
 def test_every_figure_is_the_one_of_the_report(run: Run) -> None:

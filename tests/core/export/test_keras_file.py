@@ -25,7 +25,7 @@ def base(settings, tmp_path):
     return tmp_path / "backbone.keras"
 
 
-def trained():
+def trained_run():
     """A network whose layers above the stem were trained, and their weights."""
     trunk = build.trunk(get("tiny"))
     above = build.top_model(get("tiny"), 0, trunk)
@@ -41,7 +41,7 @@ def test_the_file_is_the_network_pooled_under_the_head(base, tmp_path, hidden, d
         (random.normal(0, 0.3, pair).astype(np.float32), random.normal(size=pair[1]))
         for pair in itertools.pairwise((32, *hidden, 2))
     ]
-    head, (trunk, arrays) = DenseHead(tuple(layers)), trained()
+    head, (trunk, arrays) = DenseHead(tuple(layers)), trained_run()
     saved = SAVED.model_copy(update={"hidden": hidden, "dropout": dropout})
     keras_file.write(base, saved, arrays | head.arrays(), tmp_path / "whole.keras")
     whole = keras.models.load_model(tmp_path / "whole.keras", compile=False)
@@ -60,7 +60,7 @@ def test_the_file_is_the_network_pooled_under_the_head(base, tmp_path, hidden, d
 def test_a_head_that_weighs_small_differences_is_not_rounded_with_the_network(base, tmp_path):
     """Between two views alike but for a detail, whole numbers would see none."""
     views = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3)).astype(np.uint8)
-    trunk, arrays = trained()
+    trunk, arrays = trained_run()
     embeddings = np.asarray(trunk(views.astype(np.float32), training=False)).mean((1, 2))
     first = np.linalg.svd(embeddings - embeddings.mean(axis=0))[2][0]
     kernel = np.stack([first, -first], axis=1) * 4 / (embeddings @ first).std()

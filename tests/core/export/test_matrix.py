@@ -12,7 +12,7 @@ from core.backbones import build, weights
 from core.export.formats import FORMATS, INT8
 from core.settings import Settings
 from core.training import config
-from tests.core.trainings import take_in, train
+from tests.core.trainings import import_dataset, train
 from tests.shapes import NAMES, draw, encoded
 
 CLASSES = {"two classes": 2, "many classes": 20}
@@ -59,7 +59,7 @@ def pictures(tmp_path_factory):
                         picture = Image.fromarray(np.roll(drawn, turn, axis=2))
                         name = f"{NAMES[label % len(NAMES)]} {turn}/{number:02}.jpg"
                         archive.writestr(name, encoded(picture))
-            kept[count] = take_in(folder / "taken", path)
+            kept[count] = import_dataset(folder / "taken", path)
         return kept[count]
 
     return taken

@@ -13,13 +13,13 @@ from core.model import storage
 from core.system import files
 from tests.core.jobs import at_work
 from tests.core.jobs.at_work import until
-from tests.core.trainings import asked_for
+from tests.core.trainings import tiny_config
 
 
 @pytest.fixture
-def fresh(trained, settings):
+def fresh(trained_run, settings):
     """A finished run with its LiteRT file alone, and the settings of its home."""
-    run = trained().run
+    run = trained_run().run
     for form in FORMATS:
         if form.file != storage.LITERT:
             files.remove(run.model_folder / form.file)
@@ -117,8 +117,8 @@ def test_a_run_that_is_being_exported_can_be_discarded_and_restored(fresh):
     assert "litert" in offered(restored)
 
 
-def test_a_run_without_a_model_cannot_be_exported(settings, tiny, some_shapes):
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+def test_a_run_without_a_model_cannot_be_exported(settings, tiny, shapes_dataset):
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     with pytest.raises(BadInput, match="not finished"):
         ordering.order(run, named(["onnx"]), settings)
     with pytest.raises(BadInput, match="without its model"):

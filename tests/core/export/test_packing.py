@@ -25,12 +25,12 @@ FILES = {form.file for form in FORMATS} - {SAVED_MODEL}
 
 
 def opened(done, chosen=None):
-    return zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings, chosen)))
+    return zipfile.ZipFile(io.BytesIO(trainings.bundle_bytes(done.run, done.settings, chosen)))
 
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
-def test_the_bundle_holds_what_was_promised(trained, preset):
-    done = trained(preset)
+def test_the_bundle_holds_what_was_promised(trained_run, preset):
+    done = trained_run(preset)
     with opened(done) as archive:
         assert archive.testzip() is None
         names = archive.namelist()
@@ -58,8 +58,8 @@ def test_the_bundle_holds_what_was_promised(trained, preset):
     assert not {kind for kind in kinds if "Random" in kind or kind == "Lambda"}
 
 
-def test_only_the_chosen_formats_come_along_with_their_programs(trained):
-    done = trained()
+def test_only_the_chosen_formats_come_along_with_their_programs(trained_run):
+    done = trained_run()
     with opened(done, [ONNX]) as archive:
         names = set(archive.namelist())
     assert ONNX in names
@@ -67,8 +67,8 @@ def test_only_the_chosen_formats_come_along_with_their_programs(trained):
     assert names & PROGRAMS == {"predict_onnx.py"}
 
 
-def test_the_backbone_for_the_training_program_comes_once_it_is_prepared(trained):
-    done = trained()
+def test_the_backbone_for_the_training_program_comes_once_it_is_prepared(trained_run):
+    done = trained_run()
     for part in done.settings.home.glob(f"backbones/*/*{BACKBONE_FILE}"):
         part.unlink()
     row = backbones.get("tiny")
@@ -79,8 +79,8 @@ def test_the_backbone_for_the_training_program_comes_once_it_is_prepared(trained
         assert BACKBONE_FILE in archive.namelist()
 
 
-def test_a_saved_model_is_downloaded_as_a_zip_and_other_files_as_they_are(trained):
-    done = trained()
+def test_a_saved_model_is_downloaded_as_a_zip_and_other_files_as_they_are(trained_run):
+    done = trained_run()
     for form in FORMATS:
         packing.write_format(done.run, form, file := io.BytesIO())
         content = file.getvalue()
@@ -91,16 +91,16 @@ def test_a_saved_model_is_downloaded_as_a_zip_and_other_files_as_they_are(traine
             assert content == (done.run.model_folder / form.file).read_bytes()
 
 
-def test_the_program_asks_the_int8_file_where_that_comes_alone(trained):
-    done = trained()
+def test_the_program_asks_the_int8_file_where_that_comes_alone(trained_run):
+    done = trained_run()
     with opened(done, [INT8]) as archive:
         assert f'HERE / "{INT8}"' in archive.read("predict.py").decode()
     with opened(done) as archive:
         assert f'HERE / "{storage.LITERT}"' in archive.read("predict.py").decode()
 
 
-def test_a_file_that_did_not_pass_or_is_gone_is_left_out(trained):
-    done = trained()
+def test_a_file_that_did_not_pass_or_is_gone_is_left_out(trained_run):
+    done = trained_run()
     found = done.run.verification()
     failed = [
         result.model_copy(update={"passed": result.file != ONNX, "reason": "It lied."})
@@ -114,16 +114,16 @@ def test_a_file_that_did_not_pass_or_is_gone_is_left_out(trained):
     assert {storage.LITERT, INT8} <= names
 
 
-def test_the_programs_know_the_threshold_of_the_owner(trained):
-    done = trained()
+def test_the_programs_know_the_threshold_of_the_owner(trained_run):
+    done = trained_run()
     done.run.annotate(lambda said: said.model_copy(update={"threshold": 0.75}))
     with opened(done) as archive:
         for program in PROGRAMS:
             assert "THRESHOLD = 0.75" in archive.read(program).decode()
 
 
-def test_files_name_their_classes_where_the_format_has_a_place(trained):
-    done = trained()
+def test_files_name_their_classes_where_the_format_has_a_place(trained_run):
+    done = trained_run()
     folder, labels = done.run.model_folder, "".join(f"{c}\n" for c in done.run.dataset().classes)
     for name in (storage.LITERT, INT8):
         network = schema.ModelT.InitFromObj(schema.Model.GetRootAs((folder / name).read_bytes(), 0))
@@ -137,9 +137,9 @@ def test_files_name_their_classes_where_the_format_has_a_place(trained):
     assert (folder / SAVED_MODEL / "assets.extra" / "labels.txt").read_text() == labels
 
 
-def test_the_files_agree_with_the_report_in_every_figure(trained):
+def test_the_files_agree_with_the_report_in_every_figure(trained_run):
     for preset in ("quick", "best"):
-        found = trained(preset).run.verification()
+        found = trained_run(preset).run.verification()
         assert len(found.results) == len(FORMATS)
         for result in found.results:
             assert result.passed, result.reason

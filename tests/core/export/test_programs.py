@@ -75,16 +75,16 @@ def choose(run, classifier, views):
     ],
 )
 def test_a_program_prints_what_the_page_shows_wherever_the_bundle_lies(
-    trained, pictures, tmp_path, form
+    trained_run, pictures, tmp_path, form
 ):
-    done = trained("best")
+    done = trained_run("best")
     tests = done.run.dataset().of("test")
     pictures |= {f"{n}.png": (done.pictures / e.path).read_bytes() for n, e in enumerate(tests)}
     for name, content in pictures.items():
         (tmp_path / name).write_bytes(content)
     classifier = done.run.classifier(done.settings)
     choose(done.run, classifier, [classifier.load(content) for content in pictures.values()])
-    with zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(trainings.bundle_bytes(done.run, done.settings))) as archive:
         archive.extractall(tmp_path / "bundle")
     classifier = done.run.classifier(done.settings)
     wanted, seen = [], set()
@@ -199,10 +199,10 @@ def test_programs_are_short_and_in_good_shape(tmp_path):
         subprocess.run([*ruff, tmp_path], check=True)
 
 
-def test_a_program_without_pictures_says_what_it_expects(trained, tmp_path):
-    done = trained()
+def test_a_program_without_pictures_says_what_it_expects(trained_run, tmp_path):
+    done = trained_run()
     with zipfile.ZipFile(
-        io.BytesIO(trainings.packed(done.run, done.settings, [storage.LITERT]))
+        io.BytesIO(trainings.bundle_bytes(done.run, done.settings, [storage.LITERT]))
     ) as archive:
         archive.extractall(tmp_path)
     command = [sys.executable, "-I", str(tmp_path / "predict.py")]

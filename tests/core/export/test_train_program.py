@@ -24,7 +24,7 @@ from core.export import train_program
 from core.model.storage import ModelFile
 from core.training import config, depth, stages
 from tests.core import trainings
-from tests.core.trainings import asked_for, take_in, train
+from tests.core.trainings import import_dataset, tiny_config, train
 from tests.shapes import draw, encoded
 
 TINY = backbones.get("tiny")
@@ -238,7 +238,7 @@ def test_the_network_of_keras_is_ours_and_is_cut_at_the_same_place(name):
 
 
 def unpacked(done, folder):
-    with zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings))) as archive:
+    with zipfile.ZipFile(io.BytesIO(trainings.bundle_bytes(done.run, done.settings))) as archive:
         archive.extractall(folder)
     return folder
 
@@ -270,7 +270,7 @@ def accuracy(said):
 
 
 def shapes_on_disk(folder, per_class=14):
-    """The pictures of `some_shapes`, one folder deeper than they were taken in."""
+    """The pictures of `shapes_dataset`, one folder deeper than they were taken in."""
     for label, name in enumerate(("circle", "square", "triangle")):
         (folder / "all" / name).mkdir(parents=True)
         for number in range(per_class):
@@ -281,8 +281,10 @@ def shapes_on_disk(folder, per_class=14):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["quick", "best"])
-def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(trained, tmp_path, preset):
-    done = trained(preset)
+def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(
+    trained_run, tmp_path, preset
+):
+    done = trained_run(preset)
     folder = unpacked(done, tmp_path / "bundle")
     pictures = shapes_on_disk(tmp_path / "pictures")
     (pictures / "all" / "circle" / "broken.jpg").write_bytes(b"no picture")
@@ -301,9 +303,9 @@ def test_it_runs_from_the_unpacked_bundle_and_tests_on_the_same_pictures(trained
 
 
 @pytest.mark.slow
-def test_settings_of_ones_own_run_too(tiny, some_shapes, settings, tmp_path):
+def test_settings_of_ones_own_run_too(tiny, shapes_dataset, settings, tmp_path):
     """Hidden layers on several views, then single layers of the backbone."""
-    asked = asked_for(
+    asked = tiny_config(
         "quick",
         head={"hidden": (24,)},
         augmentation={"views": 3},
@@ -311,7 +313,7 @@ def test_settings_of_ones_own_run_too(tiny, some_shapes, settings, tmp_path):
         head_phase={"optimizer": "sgd", "learning_rate": 0.05, "epochs": 30},
         fine_tune_phase={"optimizer": "adamw", "epochs": 2},
     )
-    done = train(some_shapes, asked, runs.new_path(settings), settings, exports=True)
+    done = train(shapes_dataset, asked, runs.new_path(settings), settings, exports=True)
     folder = unpacked(done, tmp_path / "bundle")
     hits, total = accuracy(run_program(folder, shapes_on_disk(tmp_path / "pictures")).stdout)
     assert hits / total >= done.run.report().accuracy.value - 0.2
@@ -334,9 +336,9 @@ def test_it_runs_on_a_network_of_keras(tmp_path, backbone):
 
 
 def test_pictures_it_does_not_know_are_dealt_out_and_unreadable_ones_left_out(
-    trained, run_here, tmp_path
+    trained_run, run_here, tmp_path
 ):
-    folder = unpacked(trained(), tmp_path / "bundle")
+    folder = unpacked(trained_run(), tmp_path / "bundle")
     (folder / train_program.SPLIT_FILE).unlink()
     program = (folder / "train.py").read_text()
     short, changed = re.subn(r"(HEAD_PATIENCE = \S+), \d+, \d+", r"\1, 2, 2", program)
@@ -353,9 +355,9 @@ def test_pictures_it_does_not_know_are_dealt_out_and_unreadable_ones_left_out(
 
 
 def test_a_missing_folder_and_one_without_the_classes_are_said_in_one_sentence(
-    trained, run_here, tmp_path
+    trained_run, run_here, tmp_path
 ):
-    folder = unpacked(trained(), tmp_path / "bundle")
+    folder = unpacked(trained_run(), tmp_path / "bundle")
     with pytest.raises(SystemExit, match=r"^Expected a folder, found nowhere: python train\.py"):
         run_here(folder, "nowhere")
     (tmp_path / "empty").mkdir()
@@ -369,7 +371,7 @@ def test_a_missing_folder_and_one_without_the_classes_are_said_in_one_sentence(
 @pytest.mark.parametrize("preset", ["quick", "best"])
 def test_it_is_within_two_points_of_the_report(datasets, settings, tmp_path, preset):
     source = datasets / "ants_bees.zip"
-    taken = take_in(tmp_path / "taken", source)
+    taken = import_dataset(tmp_path / "taken", source)
     asked = config.preset(preset)
     done = train(taken, asked, runs.new_path(settings), settings, exports=True)
     folder = unpacked(done, tmp_path / "bundle")

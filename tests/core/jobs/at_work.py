@@ -106,7 +106,7 @@ def some_intake(settings: Settings, name: str, source: Path) -> JobFolder:
 
 
 def stalled_preparation(settings: Settings) -> JobFolder:
-    """Queue the preparation of ResNet50, which does not end if the network is `stalled`."""
+    """Queue the preparation of ResNet50, which never ends on an `unresponsive_network`."""
     order = JobSpec(kind="prepare", arguments={"backbone": "resnet50"})
     return enqueue(serving.kept_in(get("resnet50"), settings), order, settings)
 

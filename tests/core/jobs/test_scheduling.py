@@ -31,8 +31,10 @@ def opened(settings: Settings, name: str, source: Path, *, seconds_ago: float = 
     return job
 
 
-def test_a_job_is_queued_then_runs_then_is_finished(job_settings: Settings, a_zip: Path) -> None:
-    job = at_work.some_intake(job_settings, "shapes", a_zip)
+def test_a_job_is_queued_then_runs_then_is_finished(
+    job_settings: Settings, small_zip: Path
+) -> None:
+    job = at_work.some_intake(job_settings, "shapes", small_zip)
     states = [job.recorded().state]
     while not states[-1].ended:
         state = scheduling.status(job, job_settings).state
@@ -81,12 +83,15 @@ def test_a_training_starts_with_the_report_of_the_last_one_and_ends_with_a_compl
 
 
 def test_a_job_starts_beside_the_rest_of_the_last_one_only_if_memory_is_free(
-    job_settings: Settings, stalled: None, a_zip: Path, monkeypatch: pytest.MonkeyPatch
+    job_settings: Settings,
+    unresponsive_network: None,
+    small_zip: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(scheduling, "start_dispatcher", lambda *_: None)
     monkeypatch.setattr(capacity, "free_memory", lambda: 0)
     slow, queue = at_work.stalled_preparation(job_settings), Queue("prepare", job_settings)
-    quick = opened(job_settings, "quick", a_zip)
+    quick = opened(job_settings, "quick", small_zip)
     queue.add(quick.path)
     dispatching = threading.Thread(target=dispatcher.dispatch, args=("prepare", job_settings))
     dispatching.start()
@@ -103,17 +108,17 @@ def test_a_job_starts_beside_the_rest_of_the_last_one_only_if_memory_is_free(
 
 
 def test_kinds_run_at_the_same_time_unless_there_is_only_one_slot(
-    job_settings: Settings, stalled: None, a_zip: Path
+    job_settings: Settings, unresponsive_network: None, small_zip: Path
 ) -> None:
     slow = at_work.stalled_preparation(job_settings)
     at_work.until(lambda: slow.recorded().state is State.RUNNING)
-    quick = at_work.some_intake(job_settings, "quick", a_zip)
+    quick = at_work.some_intake(job_settings, "quick", small_zip)
     assert at_work.ended(quick, job_settings).state is State.FINISHED
     assert scheduling.status(slow, job_settings).state is State.RUNNING
     at_work.until(lambda: not Queue("intake", job_settings).held)
 
     one_slot = job_settings.model_copy(update={"jobs_at_once": 1})
-    waiting = at_work.some_intake(one_slot, "waiting", a_zip)
+    waiting = at_work.some_intake(one_slot, "waiting", small_zip)
     at_work.until(lambda: Queue("intake", one_slot).held)
     time.sleep(1)
     assert scheduling.status(waiting, one_slot).state is State.QUEUED
@@ -145,7 +150,7 @@ def test_there_are_only_as_many_slots_as_the_host_allows(settings: Settings) -> 
 
 
 def test_a_full_queue_refuses_jobs_and_positions_count_the_jobs_ahead(
-    job_settings: Settings, stalled: None, tmp_path: Path
+    job_settings: Settings, unresponsive_network: None, tmp_path: Path
 ) -> None:
     host = job_settings.model_copy(update={"queue_length": 2})
     first = at_work.training(host, tmp_path / "pictures", backbone="resnet50")
@@ -170,13 +175,13 @@ def test_a_full_queue_refuses_jobs_and_positions_count_the_jobs_ahead(
 
 
 def test_concurrent_dispatchers_run_each_job_once_and_in_order(
-    job_settings: Settings, a_zip: Path
+    job_settings: Settings, small_zip: Path
 ) -> None:
     queue = Queue("intake", job_settings)
     (queue.path / ".half").write_text("/nowh")
     assert queue.tickets() == []
     queue.add(job_settings.home / "uploads" / "deleted")
-    jobs = [opened(job_settings, name, a_zip) for name in ("c", "a", "b")]
+    jobs = [opened(job_settings, name, small_zip) for name in ("c", "a", "b")]
     for job in jobs:
         queue.add(job.path)
     dispatchers = [
@@ -195,9 +200,9 @@ def test_concurrent_dispatchers_run_each_job_once_and_in_order(
         assert before.ended_at <= after.started_at
 
 
-def test_a_second_dispatcher_runs_no_job(job_settings: Settings, a_zip: Path) -> None:
+def test_a_second_dispatcher_runs_no_job(job_settings: Settings, small_zip: Path) -> None:
     queue = Queue("intake", job_settings)
-    job = opened(job_settings, "waits", a_zip)
+    job = opened(job_settings, "waits", small_zip)
     queue.add(job.path)
     with queue.lock():
         dispatcher.dispatch("intake", job_settings)
@@ -206,7 +211,7 @@ def test_a_second_dispatcher_runs_no_job(job_settings: Settings, a_zip: Path) ->
 
 
 def test_a_running_job_that_is_deleted_is_stopped_and_the_next_one_starts(
-    job_settings: Settings, stalled: None, tmp_path: Path
+    job_settings: Settings, unresponsive_network: None, tmp_path: Path
 ) -> None:
     first = at_work.training(job_settings, tmp_path / "pictures", backbone="resnet50")
     at_work.until(lambda: at_work.said(first.job, "Downloading"))
@@ -218,18 +223,18 @@ def test_a_running_job_that_is_deleted_is_stopped_and_the_next_one_starts(
     assert not first.path.exists()
 
 
-def test_a_job_without_a_dispatcher_gets_one(job_settings: Settings, a_zip: Path) -> None:
-    job = opened(job_settings, "forgotten", a_zip)
+def test_a_job_without_a_dispatcher_gets_one(job_settings: Settings, small_zip: Path) -> None:
+    job = opened(job_settings, "forgotten", small_zip)
     Queue("intake", job_settings).add(job.path)
     assert scheduling.status(job, job_settings).state is State.QUEUED
     assert at_work.processes(job_settings) == []
-    job = opened(job_settings, "forgotten", a_zip, seconds_ago=-86400)  # the clock was set back
+    job = opened(job_settings, "forgotten", small_zip, seconds_ago=-86400)  # the clock was set back
     scheduling.status(job, job_settings)  # once: each time starts one, until one has begun
     at_work.until(lambda: job.recorded().state is State.FINISHED)
 
 
-def test_a_job_without_a_ticket_is_interrupted(job_settings: Settings, a_zip: Path) -> None:
-    job = opened(job_settings, "lost", a_zip, seconds_ago=2 * scheduling.PATIENCE_SECONDS)
+def test_a_job_without_a_ticket_is_interrupted(job_settings: Settings, small_zip: Path) -> None:
+    job = opened(job_settings, "lost", small_zip, seconds_ago=2 * scheduling.PATIENCE_SECONDS)
     assert scheduling.status(job, job_settings).state is State.INTERRUPTED
 
 

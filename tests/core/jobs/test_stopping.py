@@ -81,7 +81,7 @@ def test_a_training_is_cancelled_while_it_fine_tunes(
 
 @pytest.mark.parametrize("hangs", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_download_is_cancelled_and_its_files_are_removed(
-    job_settings: Settings, stalled: None, hangs: bool
+    job_settings: Settings, unresponsive_network: None, hangs: bool
 ) -> None:
     scratch = job_settings.home / "scratch"
     job = at_work.stalled_preparation(job_settings)
@@ -161,12 +161,12 @@ def test_a_job_is_not_interrupted_while_a_process_works_on_it(job_settings: Sett
 
 
 def test_a_worker_outlives_its_dispatcher_and_the_next_one_waits_for_it(
-    job_settings: Settings, unreaped: None, a_zip: Path, tmp_path: Path
+    job_settings: Settings, no_init_process: None, small_zip: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "many").mkdir()
     many = shapes.shapes_zip(tmp_path / "many", classes=8, per_class=40, size=32)
     first = at_work.some_intake(job_settings, "many", many)
-    second = at_work.some_intake(job_settings, "few", a_zip)
+    second = at_work.some_intake(job_settings, "few", small_zip)
     at_work.until(lambda: at_work.processes(job_settings, "worker"))
     orphan = at_work.only(job_settings, "worker")
     at_work.until(lambda: first.recorded().state is State.RUNNING)
@@ -184,10 +184,10 @@ def test_a_worker_outlives_its_dispatcher_and_the_next_one_waits_for_it(
 
 @pytest.mark.slow
 def test_a_worker_that_starts_late_does_not_repeat_the_job(
-    job_settings: Settings, a_zip: Path
+    job_settings: Settings, small_zip: Path
 ) -> None:
     job = JobFolder(job_settings.home / "uploads" / "shapes")
-    job.open(at_work.intake_order(a_zip))
+    job.open(at_work.intake_order(small_zip))
     command = [sys.executable, "-m", "core.pipeline.worker", str(job.path)]
     with psutil.Popen(command, cwd=ROOT, env=worker_environment(job_settings)) as late:
         late.suspend()
@@ -201,7 +201,7 @@ def test_a_worker_that_starts_late_does_not_repeat_the_job(
 
 
 def test_a_worker_without_its_dispatcher_can_be_cancelled(
-    job_settings: Settings, unreaped: None, stalled: None
+    job_settings: Settings, no_init_process: None, unresponsive_network: None
 ) -> None:
     job = at_work.stalled_preparation(job_settings)
     at_work.until(lambda: at_work.said(job, "Downloading"))
@@ -214,7 +214,7 @@ def test_a_worker_without_its_dispatcher_can_be_cancelled(
 
 
 def test_a_worker_that_the_system_terminates_is_interrupted_not_cancelled(
-    job_settings: Settings, stalled: None
+    job_settings: Settings, unresponsive_network: None
 ) -> None:
     job = at_work.stalled_preparation(job_settings)
     at_work.until(lambda: at_work.said(job, "Downloading"))
@@ -226,7 +226,7 @@ def test_a_worker_that_the_system_terminates_is_interrupted_not_cancelled(
 
 
 def test_a_job_that_takes_too_long_fails_and_names_the_limit(
-    job_settings: Settings, stalled: None
+    job_settings: Settings, unresponsive_network: None
 ) -> None:
     settings = job_settings.model_copy(update={"job_minutes": 0.02})
     job = at_work.stalled_preparation(settings)

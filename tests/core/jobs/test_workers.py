@@ -52,7 +52,7 @@ def test_only_the_dispatcher_of_a_cluster_gets_its_credentials(
 
 @linux
 def test_on_a_public_host_a_worker_is_nice_its_memory_is_limited_and_it_gets_no_secrets(
-    job_settings: Settings, stalled: None, monkeypatch: pytest.MonkeyPatch
+    job_settings: Settings, unresponsive_network: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
@@ -100,7 +100,7 @@ def test_errors_of_c_libraries_without_memory_name_the_limit(
 
 
 def test_an_attempt_leaves_the_temporary_files_of_another_alone(
-    job_settings: Settings, stalled: None
+    job_settings: Settings, unresponsive_network: None
 ) -> None:
     job = at_work.stalled_preparation(job_settings)
     at_work.until(lambda: at_work.said(job, "Downloading"))

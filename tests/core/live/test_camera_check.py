@@ -10,22 +10,22 @@ from core.errors import BadImage, BadInput
 from core.live import camera_check
 from core.model.appearance import Appearance
 from core.model.classifier import Classifier
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 from tests.shapes import encoded
 
 
 @pytest.fixture
-def run(trained: Callable[..., Trained]) -> Trained:
-    return trained("quick")
+def run(trained_run: Callable[..., TrainedRun]) -> TrainedRun:
+    return trained_run("quick")
 
 
 @pytest.fixture
-def model(run: Trained) -> Classifier:
+def model(run: TrainedRun) -> Classifier:
     return run.run.classifier(run.settings)
 
 
 @pytest.fixture
-def views(run: Trained, model: Classifier) -> list[np.ndarray]:
+def views(run: TrainedRun, model: Classifier) -> list[np.ndarray]:
     """Test pictures as the model sees them."""
     examples = run.run.dataset().of("test")
     return [model.load(run.pictures / example.path) for example in examples]

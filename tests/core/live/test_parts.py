@@ -18,7 +18,7 @@ from core.model.dense import DenseHead
 from core.model.ood import OodDetector
 from core.predict import lookup
 from core.settings import Settings
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 from tests.shapes import draw, encoded
 
 AGREES = 1e-3
@@ -67,9 +67,9 @@ def test_the_parts_of_a_backbone_predict_as_it_does(
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
 def test_the_parts_of_a_trained_model_include_its_ood_detector(
-    preset: str, trained: Callable[[str], Trained], settings: Settings, tmp_path: Path
+    preset: str, trained_run: Callable[[str], TrainedRun], settings: Settings, tmp_path: Path
 ) -> None:
-    model = lookup.find(str(trained(preset).run.path), settings)
+    model = lookup.find(str(trained_run(preset).run.path), settings)
     parts = _packed(model)
     picture = np.asarray(draw(1, size=model.size))
     answer = model.answer(picture)
@@ -86,9 +86,9 @@ def test_the_parts_of_a_trained_model_include_its_ood_detector(
 
 
 def test_models_on_one_frozen_backbone_share_its_trunk(
-    trained: Callable[[str], Trained], tiny: Backbone, settings: Settings
+    trained_run: Callable[[str], TrainedRun], tiny: Backbone, settings: Settings
 ) -> None:
-    trained_model = lookup.find(str(trained("quick").run.path), settings)
+    trained_model = lookup.find(str(trained_run("quick").run.path), settings)
     own = Classifier.of_backbone(tiny, settings)
     assert trunk(trained_model.file).sha256 == trunk(own.file).sha256
     assert _packed(trained_model)["head"].sha256 != _packed(own)["head"].sha256

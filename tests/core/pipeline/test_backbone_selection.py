@@ -10,7 +10,7 @@ from core.errors import WeightsUnavailable
 from core.jobs.events import Note
 from core.model import storage
 from core.settings import Settings
-from tests.core.trainings import Taken, asked_for, take_in, train
+from tests.core.trainings import ImportedDataset, import_dataset, tiny_config, train
 
 LITE0, LITE2 = "efficientnet-lite0", "efficientnet-lite2"
 
@@ -18,8 +18,8 @@ LITE0, LITE2 = "efficientnet-lite0", "efficientnet-lite2"
 def test_a_better_alternative_is_trained_and_becomes_the_backbone_of_the_run(
     tiny: Backbone, settings: Settings, tmp_path: Path
 ) -> None:
-    shapes = take_in(tmp_path, classes=8, per_class=8)
-    asked = asked_for("quick", alternatives=[LITE0])
+    shapes = import_dataset(tmp_path, classes=8, per_class=8)
+    asked = tiny_config("quick", alternatives=[LITE0])
     done = train(shapes, asked, tmp_path / "run", settings)
     run = done.run
     choice = run.backbone_choice()
@@ -28,15 +28,15 @@ def test_a_better_alternative_is_trained_and_becomes_the_backbone_of_the_run(
     assert choice.losses[LITE0] < choice.losses["tiny"]
     assert (run.config().backbone, run.config().alternatives) == (LITE0, ("tiny",))
     assert storage.load(run.model_folder)[0].backbone == LITE0
-    assert choice.sentence in [e.sentence for e in done.said if isinstance(e, Note)]
+    assert choice.sentence in [e.sentence for e in done.events if isinstance(e, Note)]
 
-    asked, features = asked_for("quick", backbone=LITE0), tmp_path / "features-of-run"
+    asked, features = tiny_config("quick", backbone=LITE0), tmp_path / "features-of-run"
     alone = train(shapes, asked, tmp_path / "alone", settings, features=features)
     assert alone.run.report() == run.report(), "the comparison changes nothing else"
 
 
 def test_an_alternative_without_weights_is_left_out_and_said(
-    some_shapes: Taken,
+    shapes_dataset: ImportedDataset,
     tiny: Backbone,
     settings: Settings,
     tmp_path: Path,
@@ -46,10 +46,12 @@ def test_an_alternative_without_weights_is_left_out_and_said(
         raise WeightsUnavailable("There is no network.")
 
     monkeypatch.setattr(serving, "prepare", unavailable)
-    done = train(some_shapes, asked_for("quick", alternatives=[LITE2]), tmp_path / "run", settings)
+    done = train(
+        shapes_dataset, tiny_config("quick", alternatives=[LITE2]), tmp_path / "run", settings
+    )
     assert done.run.config().backbone == "tiny"
     assert done.run.backbone_choice() is None
-    notes = [event.sentence for event in done.said if isinstance(event, Note)]
+    notes = [event.sentence for event in done.events if isinstance(event, Note)]
     title = backbones.get(LITE2).title
     assert f"{title} was not compared. There is no network." in notes
 
@@ -58,7 +60,7 @@ def test_an_alternative_without_weights_is_left_out_and_said(
 def test_heads_with_hidden_layers_are_compared_too(
     tiny: Backbone, settings: Settings, tmp_path: Path
 ) -> None:
-    shapes = take_in(tmp_path, classes=8, per_class=8)
-    asked = asked_for("quick", alternatives=[LITE0], head={"hidden": [8]}, features="last")
+    shapes = import_dataset(tmp_path, classes=8, per_class=8)
+    asked = tiny_config("quick", alternatives=[LITE0], head={"hidden": [8]}, features="last")
     done = train(shapes, asked, tmp_path / "run", settings)
     assert done.run.config().backbone == LITE0

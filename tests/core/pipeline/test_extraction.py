@@ -10,7 +10,7 @@ from core.pipeline import extraction, post_report
 from core.training import engines, serving_model
 from core.training.engines import LitertEngine
 from core.training.keras_engine import KerasEngine
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import tiny_config, train
 
 OTHER = {"head_phase": {"optimizer": "sgd", "learning_rate": 0.02, "epochs": 3}}
 
@@ -41,16 +41,18 @@ def passed(monkeypatch):
 
 
 @pytest.fixture
-def trained_again(tiny, settings, some_shapes, tmp_path, monkeypatch):
+def trained_again(tiny, settings, shapes_dataset, tmp_path, monkeypatch):
     """`trained_again(preset, …)`: a training up to its report, always with the same features."""
     runs = []
 
     def again(preset="quick", **values):
         path = tmp_path / str(len(runs))
-        asked = asked_for(preset, **values)
+        asked = tiny_config(preset, **values)
         with monkeypatch.context() as patch:  # not for the trainings that all tests share
             patch.setattr(post_report, "finish", lambda *_: None)
-            runs.append(train(some_shapes, asked, path, settings, features=tmp_path / "features"))
+            runs.append(
+                train(shapes_dataset, asked, path, settings, features=tmp_path / "features")
+            )
         return runs[-1]
 
     return again
@@ -75,7 +77,7 @@ def tuned_again(trained_again, monkeypatch):
 
 def cached(done):
     """The notes about views from the cache."""
-    sentences = [event.sentence for event in done.said if isinstance(event, Note)]
+    sentences = [event.sentence for event in done.events if isinstance(event, Note)]
     return [sentence for sentence in sentences if "from the cache" in sentence]
 
 
@@ -86,7 +88,7 @@ def test_with_other_settings_no_picture_goes_through_the_frozen_layers_again(tra
         done = trained_again(**values)
         assert passed.litert == 42, values
         assert cached(done) == ["42 of 42 views came from the cache; 0 were extracted."]
-        steps = {event.what for event in done.said if isinstance(event, Step)}
+        steps = {event.what for event in done.events if isinstance(event, Step)}
         assert {step for step in steps if step.startswith("Extracting")} == {
             f"Extracting features of {part} pictures" for part in ("training", "validation", "test")
         }
@@ -143,15 +145,15 @@ def test_on_a_gpu_training_views_go_through_tensorflow_and_scored_ones_through_l
 
 
 def test_what_a_view_and_a_step_took_is_recorded(
-    tiny, settings, some_shapes, tmp_path, monkeypatch
+    tiny, settings, shapes_dataset, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(extraction, "ENOUGH", 42)
-    train(some_shapes, asked_for("quick"), tmp_path / "quick", settings)
+    train(shapes_dataset, tiny_config("quick"), tmp_path / "quick", settings)
     first = unit_costs.read(tiny, settings)
     guess = unit_costs.built_in(tiny)
     assert first.recorded and first.view != guess.view
     assert first.step == guess.step
-    train(some_shapes, asked_for("best"), tmp_path / "best", settings)
+    train(shapes_dataset, tiny_config("best"), tmp_path / "best", settings)
     second = unit_costs.read(tiny, settings)
     assert second.view == first.view, "TensorFlow was starting meanwhile"
     assert second.step != guess.step

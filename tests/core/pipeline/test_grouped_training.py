@@ -12,20 +12,22 @@ from core.dataset import splitting
 from core.evaluation import folds
 from core.settings import Settings
 from tests import shapes
-from tests.core.trainings import Taken, Trained, asked_for, train
+from tests.core.trainings import ImportedDataset, TrainedRun, tiny_config, train
 
 
 @pytest.fixture
-def at_sites(tiny: object, tmp_path: Path, settings: Settings) -> Trained:
+def at_sites(tiny: object, tmp_path: Path, settings: Settings) -> TrainedRun:
     """A run on pictures of 12 sites, kept together by the prefix of their file names."""
     source = shapes.sites_zip(tmp_path)
     examined = intake.take_in(source, "Sites", tmp_path / "intake", settings)
     grouped = intake.group(examined, "prefix")
     pictures = intake.pictures(tmp_path / "intake")
-    return train(Taken(grouped.dataset, pictures), asked_for("quick"), tmp_path / "run", settings)
+    return train(
+        ImportedDataset(grouped.dataset, pictures), tiny_config("quick"), tmp_path / "run", settings
+    )
 
 
-def test_sites_stay_together_and_the_inflation_is_measured(at_sites: Trained) -> None:
+def test_sites_stay_together_and_the_inflation_is_measured(at_sites: TrainedRun) -> None:
     run = at_sites.run
     dataset = run.dataset()
     assert dataset.grouped_by == "prefix"

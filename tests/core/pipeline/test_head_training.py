@@ -14,17 +14,17 @@ from core.model import storage
 from core.model.dense import DenseHead
 from core.settings import Settings
 from tests.core import trainings
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import tiny_config, train
 
 
 @pytest.fixture(scope="module")
-def deep(tiny_home, some_shapes, tmp_path_factory):
+def deep(tiny_home, shapes_dataset, tmp_path_factory):
     """A run with features from several depths, with the formats that take no TensorFlow."""
     folder = tmp_path_factory.mktemp("deep")
     shutil.copytree(tiny_home, folder / "home")
-    config = asked_for("quick", features="depths")
+    config = tiny_config("quick", features="depths")
     settings = Settings(home=folder / "home")
-    done = train(some_shapes, config, folder / "run", settings)
+    done = train(shapes_dataset, config, folder / "run", settings)
     exported(done, ["litert", "onnx"])
     return done
 
@@ -32,7 +32,7 @@ def deep(tiny_home, some_shapes, tmp_path_factory):
 def exported(done, names=()):
     """Make formats, all of them for no name; `named` has them in their order."""
     forms = named(names)
-    build.export(done.run, forms, done.pictures, done.settings, done.said.append)
+    build.export(done.run, forms, done.pictures, done.settings, done.events.append)
     manifest = done.run.manifest()
     done.run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
     return done.run.verification().results
@@ -65,7 +65,7 @@ def test_the_program_trains_on_the_same_features(deep):
 
 def test_a_bundle_of_it_answers_the_same_elsewhere(deep, tmp_path):
     path = tmp_path / "bundle.zip"
-    path.write_bytes(trainings.packed(deep.run, deep.settings))
+    path.write_bytes(trainings.bundle_bytes(deep.run, deep.settings))
     model = imported.open_bundle(path, deep.settings)
     view = images.decode_and_crop(
         deep.pictures / deep.run.dataset().of("test")[0].path,
@@ -79,21 +79,21 @@ def test_a_bundle_of_it_answers_the_same_elsewhere(deep, tmp_path):
     assert found.ood_score == pytest.approx(expected.ood_score)
 
 
-def test_quick_compares_and_says_what_it_took(tiny, settings, some_shapes, tmp_path):
-    done = train(some_shapes, asked_for("quick", features="best"), tmp_path / "run", settings)
+def test_quick_compares_and_says_what_it_took(tiny, settings, shapes_dataset, tmp_path):
+    done = train(shapes_dataset, tiny_config("quick", features="best"), tmp_path / "run", settings)
     choice = done.run.feature_choice()
     assert choice is not None
     saved, arrays = storage.load(done.run.model_folder)
     assert bool(saved.depths) == choice.chosen
     assert DenseHead.from_arrays(arrays).inputs == saved.width
-    assert choice.sentence in [event.sentence for event in done.said if isinstance(event, Note)]
+    assert choice.sentence in [event.sentence for event in done.events if isinstance(event, Note)]
     assert done.run.complete
 
 
 def test_the_last_features_alone_are_used_without_a_comparison(
-    tiny, settings, some_shapes, tmp_path
+    tiny, settings, shapes_dataset, tmp_path
 ):
-    config = asked_for("quick", features="last")
-    done = train(some_shapes, config, tmp_path / "run", settings)
+    config = tiny_config("quick", features="last")
+    done = train(shapes_dataset, config, tmp_path / "run", settings)
     assert done.run.feature_choice() is None
     assert storage.load_description(done.run.model_folder).depths == ()

@@ -12,7 +12,7 @@ from core.pipeline import post_report
 from core.pipeline.post_report import TrainingOutputs
 from core.training.cache import FeatureCache
 from core.training.context import TrainingContext
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import tiny_config, train
 
 BOTH = pytest.mark.parametrize("preset", ["quick", "best"])
 NOTHING = np.empty((0, 0), np.float32)
@@ -35,8 +35,8 @@ def context_of(done, said=None):
 
 
 @BOTH
-def test_ood_scores_of_test_pictures_are_those_of_the_classifier(trained, preset):
-    done = trained(preset)
+def test_ood_scores_of_test_pictures_are_those_of_the_classifier(trained_run, preset):
+    done = trained_run(preset)
     assert (done.run.model_folder / "novelty.safetensors").is_file()
     assert storage.load(done.run.model_folder)[0].fine_tuned == (preset == "best")
     classifier = done.run.classifier(done.settings)
@@ -48,16 +48,16 @@ def test_ood_scores_of_test_pictures_are_those_of_the_classifier(trained, preset
 
 
 @BOTH
-def test_false_alarms_are_counted_on_the_test_pictures(trained, preset):
-    unlike = trained(preset).run.ood_scores()
+def test_false_alarms_are_counted_on_the_test_pictures(trained_run, preset):
+    unlike = trained_run(preset).run.ood_scores()
     flagged = sum(score > 1 for score in unlike.scores)
     assert unlike.false_alarms.value == pytest.approx(flagged / len(unlike.scores))
     assert unlike.false_alarms.low <= unlike.false_alarms.value <= unlike.false_alarms.high
 
 
 @BOTH
-def test_a_picture_of_none_of_the_classes_is_out_of_distribution(trained, preset):
-    done = trained(preset)
+def test_a_picture_of_none_of_the_classes_is_out_of_distribution(trained_run, preset):
+    done = trained_run(preset)
     classifier = done.run.classifier(done.settings)
     rows = np.arange(classifier.size)[:, np.newaxis, np.newaxis]
     stripes = np.broadcast_to(np.where(rows % 4 < 2, 255, 0), (classifier.size,) * 2 + (3,))
@@ -67,9 +67,9 @@ def test_a_picture_of_none_of_the_classes_is_out_of_distribution(trained, preset
 
 @BOTH
 def test_the_detector_is_fitted_to_training_and_validation_pictures_only(
-    trained, preset, monkeypatch
+    trained_run, preset, monkeypatch
 ):
-    done, seen = trained(preset), []
+    done, seen = trained_run(preset), []
 
     def fit(embeddings, labels, groups):
         seen.append((len(embeddings), labels.tolist(), len(groups)))
@@ -87,13 +87,13 @@ def test_the_detector_is_fitted_to_training_and_validation_pictures_only(
 
 
 def test_a_fine_tuned_run_is_compared_with_some_pictures_of_each_class_as_it_sees_them(
-    tiny, settings, some_shapes, tmp_path, monkeypatch
+    tiny, settings, shapes_dataset, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(post_report, "OOD_PICTURES", 15)
     monkeypatch.setattr(ood, "FEW", 1)
     seen, fit = [], ood.fit
     monkeypatch.setattr(ood, "fit", lambda *rows: seen.append(rows) or fit(*rows))
-    done = train(some_shapes, asked_for("best"), tmp_path / "run", settings)
+    done = train(shapes_dataset, tiny_config("best"), tmp_path / "run", settings)
     ((embeddings, labels, _groups),) = seen
     assert np.bincount(labels).tolist() == [5, 5, 5]
     classifier, examples = done.run.classifier(settings), done.run.dataset().examples
@@ -104,8 +104,8 @@ def test_a_fine_tuned_run_is_compared_with_some_pictures_of_each_class_as_it_see
         np.testing.assert_allclose(classifier.answer(view).embedding, row, atol=1e-4)
 
 
-def test_too_few_pictures_give_no_detector(trained, monkeypatch):
-    done = trained()
+def test_too_few_pictures_give_no_detector(trained_run, monkeypatch):
+    done = trained_run()
     monkeypatch.setattr(ood, "fit", lambda *_: None)
     (done.run.model_folder / storage.OOD).unlink()
     (done.run.path / "unlike.json").unlink()
@@ -122,15 +122,15 @@ def test_too_few_pictures_give_no_detector(trained, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80\x80"])
-def test_a_detector_that_cannot_be_read_is_damage(trained, content):
-    done = trained()
+def test_a_detector_that_cannot_be_read_is_damage(trained_run, content):
+    done = trained_run()
     (done.run.model_folder / storage.OOD).write_bytes(content)
     with pytest.raises(RunDamaged, match=r"novelty\.safetensors cannot be read"):
         unsealed(done)
 
 
-def test_a_detector_for_other_features_is_damage(trained):
-    done = trained()
+def test_a_detector_for_other_features_is_damage(trained_run):
+    done = trained_run()
     file = done.run.model_folder / storage.OOD
     arrays = load_file(file)
     narrow = {name: arrays[name][:, :-1].copy() for name in ("means", "directions")}
@@ -140,8 +140,10 @@ def test_a_detector_for_other_features_is_damage(trained):
 
 
 @BOTH
-def test_the_appearance_of_training_pictures_is_measured_as_the_model_sees_them(trained, preset):
-    done = trained(preset)
+def test_the_appearance_of_training_pictures_is_measured_as_the_model_sees_them(
+    trained_run, preset
+):
+    done = trained_run(preset)
     classifier = done.run.classifier(done.settings)
     taught = [done.pictures / example.path for example in done.run.dataset().of("train")]
     found = [
@@ -151,15 +153,15 @@ def test_the_appearance_of_training_pictures_is_measured_as_the_model_sees_them(
     assert classifier.appearance.pictures == len(taught)
 
 
-def test_of_many_training_pictures_some_are_measured(trained, monkeypatch):
-    done = trained()
+def test_of_many_training_pictures_some_are_measured(trained_run, monkeypatch):
+    done = trained_run()
     monkeypatch.setattr(appearance, "MOST", 22)
     post_report.measure_appearance(context_of(done), done.run, None)
     assert storage.load_appearance(done.run.model_folder).pictures == 22
 
 
-def test_of_few_training_pictures_no_appearance_is_kept(trained, monkeypatch):
-    done = trained()
+def test_of_few_training_pictures_no_appearance_is_kept(trained_run, monkeypatch):
+    done = trained_run()
     (done.run.model_folder / storage.APPEARANCE).unlink()
     monkeypatch.setattr(appearance, "MINIMUM_PICTURES", 100)
     post_report.measure_appearance(context_of(done), done.run, None)
@@ -168,8 +170,8 @@ def test_of_few_training_pictures_no_appearance_is_kept(trained, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x80", b'{"version": 1, "pictures": 30}'])
-def test_an_appearance_that_cannot_be_read_is_damage(trained, content):
-    done = trained()
+def test_an_appearance_that_cannot_be_read_is_damage(trained_run, content):
+    done = trained_run()
     (done.run.model_folder / storage.APPEARANCE).write_bytes(content)
     with pytest.raises(RunDamaged, match=r"looks\.json cannot be read"):
         unsealed(done)

@@ -14,14 +14,14 @@ from core.pipeline.extraction import extract
 from core.training.cache import FeatureCache
 from core.training.calibrated_head import CalibratedHead
 from core.training.context import TrainingContext
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import tiny_config, train
 
 EVERY = ("train", "validation", "test")
 
 
 @pytest.mark.parametrize("preset", ["quick", "best"])
-def test_the_report_holds_what_the_classifier_answers_on_the_pictures(trained, preset):
-    done = trained(preset)
+def test_the_report_holds_what_the_classifier_answers_on_the_pictures(trained_run, preset):
+    done = trained_run(preset)
     classifier = done.run.classifier(done.settings)
     examples = done.run.dataset().of("test")
     for example, row in zip(examples, done.run.probabilities(), strict=True):
@@ -30,9 +30,9 @@ def test_the_report_holds_what_the_classifier_answers_on_the_pictures(trained, p
 
 
 def test_a_head_on_embeddings_predicts_as_the_model_on_pictures(
-    tiny, settings, some_shapes, tmp_path
+    tiny, settings, shapes_dataset, tmp_path
 ):
-    done = train(some_shapes, asked_for("quick"), tmp_path / "run", settings)
+    done = train(shapes_dataset, tiny_config("quick"), tmp_path / "run", settings)
     run, first = done.run, done.run.probabilities()
     cache = FeatureCache(tmp_path / "features")
     context = TrainingContext(
@@ -53,19 +53,21 @@ def test_a_head_on_embeddings_predicts_as_the_model_on_pictures(
     np.testing.assert_array_equal(run.probabilities(), first)
 
 
-def test_thumbnails_are_those_of_the_intake(trained):
-    run, pictures = (done := trained()).run, done.pictures
+def test_thumbnails_are_those_of_the_intake(trained_run):
+    run, pictures = (done := trained_run()).run, done.pictures
     for place, example in enumerate(run.dataset().of("test")):
         made = intake.thumbnail(pictures.parent, example).read_bytes()
         assert run.thumbnail(place).read_bytes() == made
 
 
-def test_without_those_of_the_intake_new_thumbnails_are_made(tiny, settings, some_shapes, tmp_path):
+def test_without_those_of_the_intake_new_thumbnails_are_made(
+    tiny, settings, shapes_dataset, tmp_path
+):
     copy = tmp_path / "upload"
-    shutil.copytree(some_shapes.pictures.parent, copy)
+    shutil.copytree(shapes_dataset.pictures.parent, copy)
     shutil.rmtree(copy / intake.THUMBNAILS)
-    taken = type(some_shapes)(some_shapes.dataset, copy / "pictures")
-    run = train(taken, asked_for("quick"), tmp_path / "run", settings).run
+    taken = type(shapes_dataset)(shapes_dataset.dataset, copy / "pictures")
+    run = train(taken, tiny_config("quick"), tmp_path / "run", settings).run
     for place in range(6):
         with Image.open(run.thumbnail(place)) as small:
             assert small.format == "JPEG"

@@ -23,11 +23,11 @@ from core.system.files import sha256
 from core.training import features, head, outcome
 from core.training.config import parse
 from tests import shapes
-from tests.core.trainings import Taken, asked_for, take_in, train
+from tests.core.trainings import ImportedDataset, import_dataset, tiny_config, train
 
 ROOT = Path(__file__).parents[3]
 BOTH = pytest.mark.parametrize("preset", ["quick", "best"])
-QUICK = asked_for("quick")
+QUICK = tiny_config("quick")
 
 
 def files(run):
@@ -35,8 +35,8 @@ def files(run):
     return {path.relative_to(run.path).as_posix() for path in found}
 
 
-def notes(trained):
-    return [event.sentence for event in trained.said if isinstance(event, Note)]
+def notes(trained_run):
+    return [event.sentence for event in trained_run.events if isinstance(event, Note)]
 
 
 def some(dataset: Dataset, keep) -> Dataset:
@@ -51,8 +51,8 @@ def some(dataset: Dataset, keep) -> Dataset:
 
 
 @BOTH
-def test_a_run_is_complete_with_every_file(trained, preset):
-    run = trained(preset).run
+def test_a_run_is_complete_with_every_file(trained_run, preset):
+    run = trained_run(preset).run
     pictures = {f"thumbnails/{place:06d}.jpg" for place in range(run.report().pictures)}
     inside = {"classifier.tflite", "labels.txt", "train.py", "split.json"}
     inside |= {"model.json", "weights.safetensors", "novelty.safetensors", "looks.json"}
@@ -77,8 +77,8 @@ def test_a_run_is_complete_with_every_file(trained, preset):
 
 
 @BOTH
-def test_the_manifest_lists_every_file_with_its_hash(trained, preset):
-    run = trained(preset).run
+def test_the_manifest_lists_every_file_with_its_hash(trained_run, preset):
+    run = trained_run(preset).run
     manifest = run.manifest()
     assert set(manifest.files) == files(run) - {*PRIVATE, "manifest.json"}
     assert all(sha256(run.path / name) == value for name, value in manifest.files.items())
@@ -87,8 +87,8 @@ def test_the_manifest_lists_every_file_with_its_hash(trained, preset):
 
 
 @BOTH
-def test_report_run_and_litert_answer_the_same(trained, preset):
-    done = trained(preset)
+def test_report_run_and_litert_answer_the_same(trained_run, preset):
+    done = trained_run(preset)
     run = done.run
     report, classifier = run.report(), run.classifier(done.settings)
     test = run.dataset().of("test")
@@ -114,12 +114,14 @@ def test_report_run_and_litert_answer_the_same(trained, preset):
 
 
 @BOTH
-def test_what_was_learned_is_better_than_chance(trained, preset):
-    assert trained(preset).run.report().accuracy.value > 0.6
+def test_what_was_learned_is_better_than_chance(trained_run, preset):
+    assert trained_run(preset).run.report().accuracy.value > 0.6
 
 
-def test_quick_keeps_the_backbone_and_best_trains_its_top(trained):
-    quick, fine_tuned = (storage.load(trained(name).run.model_folder) for name in ("quick", "best"))
+def test_quick_keeps_the_backbone_and_best_trains_its_top(trained_run):
+    quick, fine_tuned = (
+        storage.load(trained_run(name).run.model_folder) for name in ("quick", "best")
+    )
     assert not quick[0].fine_tuned
     assert set(quick[1]) == {"head.0.kernel", "head.0.bias"}
     assert fine_tuned[0].cut == "stem"
@@ -127,20 +129,20 @@ def test_quick_keeps_the_backbone_and_best_trains_its_top(trained):
 
 
 @BOTH
-def test_the_settings_are_kept_as_they_were_asked_for(trained, preset):
-    assert trained(preset).run.config() == asked_for(preset)
+def test_the_settings_are_kept_as_they_were_asked_for(trained_run, preset):
+    assert trained_run(preset).run.config() == tiny_config(preset)
 
 
-def test_the_split_is_written_down(trained):
-    dataset = trained().run.dataset()
+def test_the_split_is_written_down(trained_run):
+    dataset = trained_run().run.dataset()
     sizes = {split: len(dataset.of(split)) for split in ("train", "validation", "test")}
     assert sizes == {"train": 30, "validation": 6, "test": 6}
-    assert trained().run.report().pictures == 6
+    assert trained_run().run.report().pictures == 6
 
 
-def test_it_says_what_it_does_in_order(trained):
-    done = trained("best")
-    steps = list(dict.fromkeys(event.what for event in done.said if isinstance(event, Step)))
+def test_it_says_what_it_does_in_order(trained_run):
+    done = trained_run("best")
+    steps = list(dict.fromkeys(event.what for event in done.events if isinstance(event, Step)))
     assert steps[:3] == [
         "Extracting features of training pictures",
         "Extracting features of validation pictures",
@@ -148,9 +150,9 @@ def test_it_says_what_it_does_in_order(trained):
     ]
     after = steps.index("Scoring test pictures")
     assert steps[after:][:2] == ["Scoring test pictures", "Verifying classifier.tflite"]
-    phases = [event.phase for event in done.said if isinstance(event, Epoch)]
+    phases = [event.phase for event in done.events if isinstance(event, Epoch)]
     assert phases == sorted(phases, reverse=True), "head, then fine-tune"
-    kept = [event for event in done.said if isinstance(event, Kept)]
+    kept = [event for event in done.events if isinstance(event, Kept)]
     assert [event.phase for event in kept] == ["head", "fine-tune"]
     assert kept[1].epoch and outcome.describe(kept[1]) in notes(done)
     assert "Writing classifier.tflite." in notes(done)
@@ -177,11 +179,11 @@ print(run.verification().of("classifier.tflite").passed, heavy())
 
 
 def test_quick_writes_its_report_and_a_verified_file_without_tensorflow(
-    tiny, settings, some_shapes, tmp_path
+    tiny, settings, shapes_dataset, tmp_path
 ):
-    run = runs.create(QUICK, some_shapes.dataset, runs.new_path(settings))
+    run = runs.create(QUICK, shapes_dataset.dataset, runs.new_path(settings))
     watched = subprocess.run(
-        [sys.executable, "-c", WATCH, run.path, some_shapes.pictures, WRITING, tmp_path],
+        [sys.executable, "-c", WATCH, run.path, shapes_dataset.pictures, WRITING, tmp_path],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -200,7 +202,7 @@ def test_a_given_split_is_used_as_it_stands(tiny, settings, tmp_path):
                 for number in range(count):
                     picture = shapes.encoded(shapes.draw(label, 100 * count + number))
                     archive.writestr(f"{split}/{shapes.NAMES[label]}/{number}.jpg", picture)
-    done = train(take_in(tmp_path / "in", given), QUICK, tmp_path / "run", settings)
+    done = train(import_dataset(tmp_path / "in", given), QUICK, tmp_path / "run", settings)
     dataset = done.run.dataset()
     for split, folder in (("train", "train"), ("validation", "val"), ("test", "test")):
         assert {example.name.split("/")[0] for example in dataset.of(split)} == {folder}
@@ -210,7 +212,7 @@ def test_a_given_split_is_used_as_it_stands(tiny, settings, tmp_path):
 
 @BOTH
 def test_no_validation_or_test_picture_is_among_the_training_features(
-    tiny, settings, some_shapes, tmp_path, monkeypatch, preset
+    tiny, settings, shapes_dataset, tmp_path, monkeypatch, preset
 ):
     looked = []
     extract = features.extract
@@ -224,7 +226,7 @@ def test_no_validation_or_test_picture_is_among_the_training_features(
 
     monkeypatch.setattr(features, "extract", watched)
     monkeypatch.setattr(head, "fit", stop)
-    train(some_shapes, asked_for(preset), tmp_path / "run", settings)
+    train(shapes_dataset, tiny_config(preset), tmp_path / "run", settings)
     dataset = runs.Run(tmp_path / "run").dataset()
     hashes = {
         split: {example.sha256 for example in dataset.of(split)}
@@ -236,22 +238,22 @@ def test_no_validation_or_test_picture_is_among_the_training_features(
     assert not hashes["train"] & (hashes["validation"] | hashes["test"])
 
 
-def test_the_seed_decides_the_split(trained, settings, some_shapes, tmp_path):
-    first = trained("quick").run
+def test_the_seed_decides_the_split(trained_run, settings, shapes_dataset, tmp_path):
+    first = trained_run("quick").run
     assert first.config().seed == 0
-    other = train(some_shapes, asked_for("quick", seed=1), tmp_path / "run", settings).run
+    other = train(shapes_dataset, tiny_config("quick", seed=1), tmp_path / "run", settings).run
     one, two = ({e.name for e in run.dataset().of("test")} for run in (first, other))
     assert one != two
 
 
 @BOTH
 def test_the_same_settings_and_seed_give_the_same_report_to_the_last_bit(
-    trainings, tiny_home, some_shapes, tmp_path, preset
+    trainings, tiny_home, shapes_dataset, tmp_path, preset
 ):
     first = trainings(preset).run
     shutil.copytree(tiny_home, tmp_path / "home")
     home = Settings(home=tmp_path / "home")
-    again = train(some_shapes, asked_for(preset), tmp_path / "again", home).run
+    again = train(shapes_dataset, tiny_config(preset), tmp_path / "again", home).run
     np.testing.assert_array_equal(again.probabilities(), first.probabilities())
     assert again.report() == first.report()
     assert again.ood_scores() == first.ood_scores()
@@ -260,67 +262,69 @@ def test_the_same_settings_and_seed_give_the_same_report_to_the_last_bit(
 
 def refusal(dataset, taken, tmp_path, settings):
     with pytest.raises(BadDataset) as refused:
-        train(Taken(dataset, taken.pictures), QUICK, tmp_path / "run", settings)
+        train(ImportedDataset(dataset, taken.pictures), QUICK, tmp_path / "run", settings)
     run = runs.Run(tmp_path / "run")
     assert not run.complete
     assert files(run) == {"config.json", "dataset.json"}
     return str(refused.value)
 
 
-def test_too_few_pictures_are_refused_in_a_sentence(tiny, settings, some_shapes, tmp_path):
-    few = some(some_shapes.dataset, lambda _, place: place < 2)
-    sentence = refusal(few, some_shapes, tmp_path, settings)
+def test_too_few_pictures_are_refused_in_a_sentence(tiny, settings, shapes_dataset, tmp_path):
+    few = some(shapes_dataset.dataset, lambda _, place: place < 2)
+    sentence = refusal(few, shapes_dataset, tmp_path, settings)
     assert sentence.startswith("Expected validation pictures, found none among 6.")
 
 
 def test_a_class_with_nothing_to_learn_from_is_refused_by_name(
-    tiny, settings, some_shapes, tmp_path
+    tiny, settings, shapes_dataset, tmp_path
 ):
     examples = tuple(
         example.model_copy(
             update={"split": "test" if example.label == 1 or place % 3 == 0 else "train"}
         )
-        for place, example in enumerate(some_shapes.dataset.examples)
+        for place, example in enumerate(shapes_dataset.dataset.examples)
     )
-    given = some_shapes.dataset.model_copy(update={"examples": examples, "predefined": True})
+    given = shapes_dataset.dataset.model_copy(update={"examples": examples, "predefined": True})
     name = given.classes[1]
-    sentence = refusal(given, some_shapes, tmp_path, settings)
+    sentence = refusal(given, shapes_dataset, tmp_path, settings)
     assert sentence.startswith("Expected training pictures of each class") and name in sentence
 
 
 def test_a_class_of_one_picture_is_learned_from_many_views_of_it(
-    tiny, settings, some_shapes, tmp_path
+    tiny, settings, shapes_dataset, tmp_path
 ):
-    rare = some(some_shapes.dataset, lambda label, place: label != 2 or place == 0)
-    asked = asked_for("quick", augmentation={"views": 8})
-    done = train(Taken(rare, some_shapes.pictures), asked, tmp_path / "run", settings)
+    rare = some(shapes_dataset.dataset, lambda label, place: label != 2 or place == 0)
+    asked = tiny_config("quick", augmentation={"views": 8})
+    done = train(ImportedDataset(rare, shapes_dataset.pictures), asked, tmp_path / "run", settings)
     assert done.run.complete
     assert done.run.dataset().count(2, "train") == 1
 
 
 def test_cancelling_leaves_an_unfinished_run_and_keeps_what_was_looked_at(
-    tiny, settings, some_shapes, tmp_path
+    tiny, settings, shapes_dataset, tmp_path
 ):
-    run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
+    run = runs.create(QUICK, shapes_dataset.dataset, tmp_path / "run")
 
     def stop(event):
         if isinstance(event, Epoch):
             raise Cancelled("Stop.")
 
     with pytest.raises(Cancelled):
-        training_job.train(run, some_shapes.pictures, settings, stop, tmp_path / "features")
+        training_job.train(run, shapes_dataset.pictures, settings, stop, tmp_path / "features")
     assert not run.complete
     assert files(run) == {"config.json", "dataset.json"}
     assert not list(run.path.glob(".*"))
-    again = train(some_shapes, QUICK, tmp_path / "again", settings, features=tmp_path / "features")
+    again = train(
+        shapes_dataset, QUICK, tmp_path / "again", settings, features=tmp_path / "features"
+    )
     assert "42 of 42 views came from the cache; 0 were extracted." in notes(again)
 
 
 @pytest.mark.parametrize("mode", ["personal", "public"])
-def test_features_are_kept_where_the_mode_has_them(tiny, settings, some_shapes, tmp_path, mode):
+def test_features_are_kept_where_the_mode_has_them(tiny, settings, shapes_dataset, tmp_path, mode):
     intake = tmp_path / "upload"
-    shutil.copytree(some_shapes.pictures, intake / "pictures")
-    run = runs.create(QUICK, some_shapes.dataset, tmp_path / "run")
+    shutil.copytree(shapes_dataset.pictures, intake / "pictures")
+    run = runs.create(QUICK, shapes_dataset.dataset, tmp_path / "run")
 
     def stop(event):
         if isinstance(event, Epoch):
@@ -335,8 +339,8 @@ def test_features_are_kept_where_the_mode_has_them(tiny, settings, some_shapes, 
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no list of mapped files here")
-def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, some_shapes, tmp_path):
-    run = runs.create(asked_for("best"), some_shapes.dataset, tmp_path / "run")
+def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, shapes_dataset, tmp_path):
+    run = runs.create(tiny_config("best"), shapes_dataset.dataset, tmp_path / "run")
     mapped = {}
 
     def watch(event):
@@ -346,23 +350,23 @@ def test_kept_activations_are_let_go_before_the_scoring(tiny, settings, some_sha
                 raise Cancelled("Seen enough.")
 
     with pytest.raises(Cancelled):
-        training_job.train(run, some_shapes.pictures, settings, watch, tmp_path / "features")
+        training_job.train(run, shapes_dataset.pictures, settings, watch, tmp_path / "features")
     assert mapped["Fine-tuning, epoch 1"]
     assert not mapped["Scoring test pictures"]
 
 
-def test_a_training_ends_with_one_exported_file(trained, settings, some_shapes):
-    run = trained("quick").run
+def test_a_training_ends_with_one_exported_file(trained_run, settings, shapes_dataset):
+    run = trained_run("quick").run
     assert run.complete
     assert run.report().pictures == 6
-    assert run.classifier(settings).labels == some_shapes.dataset.classes
+    assert run.classifier(settings).labels == shapes_dataset.dataset.classes
     assert set(run.manifest().files) >= {"report.json", "model/classifier.tflite"}
     assert [result.file for result in run.verification().results] == ["classifier.tflite"]
     assert not (run.model_folder / "classifier.keras").exists()
 
 
 def test_faults_after_the_report_are_told_and_the_run_stays_complete(
-    tiny, settings, some_shapes, tmp_path, monkeypatch
+    tiny, settings, shapes_dataset, tmp_path, monkeypatch
 ):
     def fault(*_):
         raise ZeroDivisionError
@@ -372,7 +376,7 @@ def test_faults_after_the_report_are_told_and_the_run_stays_complete(
     steps += ("keep_fingerprints",)
     for step in steps:
         monkeypatch.setattr(post_report, step, fault)
-    done = train(some_shapes, QUICK, tmp_path / "run", settings)
+    done = train(shapes_dataset, QUICK, tmp_path / "run", settings)
     told = [sentence for sentence in notes(done) if sentence.endswith("; the log says why.")]
     assert len(set(told)) == len(steps), "a fault stops no other step"
     assert done.run.complete
@@ -380,33 +384,33 @@ def test_faults_after_the_report_are_told_and_the_run_stays_complete(
 
 
 def test_fine_tuning_that_does_no_good_leaves_the_head_alone(
-    trained, tiny, settings, some_shapes, tmp_path
+    trained_run, tiny, settings, shapes_dataset, tmp_path
 ):
     phase = {"optimizer": "sgd", "learning_rate": 1, "epochs": 2}
-    asked = asked_for("best", fine_tune_phase=phase)
-    done = train(some_shapes, asked, tmp_path / "run", settings)
+    asked = tiny_config("best", fine_tune_phase=phase)
+    done = train(shapes_dataset, asked, tmp_path / "run", settings)
     assert any("the head alone was kept" in sentence for sentence in notes(done))
     saved, _ = storage.load(done.run.model_folder)
     assert not saved.fine_tuned
     assert not (done.run.model_folder / "serving.tflite").exists()
-    quick = trained("quick")
+    quick = trained_run("quick")
     np.testing.assert_allclose(done.run.probabilities(), quick.run.probabilities(), atol=1e-4)
 
 
 def test_fine_tuning_that_could_show_no_gain_is_left_out(
-    trained, tiny, settings, some_shapes, tmp_path
+    trained_run, tiny, settings, shapes_dataset, tmp_path
 ):
-    asked = asked_for("best", unfreeze={"stages": 2, "least_errors": 100})
-    done = train(some_shapes, asked, tmp_path / "run", settings)
+    asked = tiny_config("best", unfreeze={"stages": 2, "least_errors": 100})
+    done = train(shapes_dataset, asked, tmp_path / "run", settings)
     assert any(sentence.startswith("Fine-tuning was left out") for sentence in notes(done))
-    assert {event.phase for event in done.said if isinstance(event, Kept)} == {"head"}
-    quick = trained("quick")
+    assert {event.phase for event in done.events if isinstance(event, Kept)} == {"head"}
+    quick = trained_run("quick")
     np.testing.assert_array_equal(done.run.probabilities(), quick.run.probabilities())
 
 
-def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tmp_path):
-    asked = asked_for("quick", head={"hidden": [8], "dropout": 0.1})
-    done = train(some_shapes, asked, tmp_path / "run", settings)
+def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, shapes_dataset, tmp_path):
+    asked = tiny_config("quick", head={"hidden": [8], "dropout": 0.1})
+    done = train(shapes_dataset, asked, tmp_path / "run", settings)
     classifier = done.run.classifier(settings)
     for example, row in zip(done.run.dataset().of("test"), done.run.probabilities(), strict=True):
         view = images.decode_and_crop(
@@ -416,32 +420,34 @@ def test_a_hidden_head_is_reported_as_it_answers(tiny, settings, some_shapes, tm
 
 
 def test_more_layers_than_there_are_is_a_refusal_and_not_a_crash(
-    tiny, settings, some_shapes, tmp_path
+    tiny, settings, shapes_dataset, tmp_path
 ):
     asked = parse({"backbone": "tiny", "unfreeze": {"layers": 50}})
     with pytest.raises(BadConfig, match="Ask for fewer"):
-        train(some_shapes, asked, tmp_path / "run", settings)
+        train(shapes_dataset, asked, tmp_path / "run", settings)
 
 
-def test_a_backbone_that_is_not_ready_is_prepared_first(settings, some_shapes, tmp_path):
-    done = train(some_shapes, QUICK, tmp_path / "run", settings)
+def test_a_backbone_that_is_not_ready_is_prepared_first(settings, shapes_dataset, tmp_path):
+    done = train(shapes_dataset, QUICK, tmp_path / "run", settings)
     assert notes(done)[0] == "Tiny is prepared first. This happens once."
     assert done.run.complete
 
 
 def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
-    tiny, settings, some_shapes, tmp_path, monkeypatch
+    tiny, settings, shapes_dataset, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(checks.labels, "MARGIN", 0.01)
-    wrong = {some_shapes.dataset.examples[place].name for place in (1, 15, 30)}
+    wrong = {shapes_dataset.dataset.examples[place].name for place in (1, 15, 30)}
     examples = tuple(
         example.model_copy(update={"label": (example.label + 1) % 3})
         if example.name in wrong
         else example
-        for example in some_shapes.dataset.examples
+        for example in shapes_dataset.dataset.examples
     )
-    spoiled = some_shapes.dataset.model_copy(update={"examples": examples})
-    done = train(Taken(spoiled, some_shapes.pictures), QUICK, tmp_path / "run", settings)
+    spoiled = shapes_dataset.dataset.model_copy(update={"examples": examples})
+    done = train(
+        ImportedDataset(spoiled, shapes_dataset.pictures), QUICK, tmp_path / "run", settings
+    )
     taught = {example.name for example in done.run.dataset().of("train")}
     listed = [suspect.name for suspect in done.run.label_issues()]
     assert wrong & taught
@@ -451,8 +457,8 @@ def test_a_label_that_is_likely_wrong_is_listed_with_a_picture(
 
 
 @BOTH
-def test_the_learning_curve_is_of_the_pictures_that_are_not_tested(trained, preset):
-    run = trained(preset).run
+def test_the_learning_curve_is_of_the_pictures_that_are_not_tested(trained_run, preset):
+    run = trained_run(preset).run
     dataset, curve = run.dataset(), run.learning_curve()
     assert curve.classes == dataset.classes
     assert curve.pictures == len(dataset.of("train")) + len(dataset.of("validation"))

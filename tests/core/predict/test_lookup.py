@@ -29,8 +29,8 @@ def test_a_backbone_is_found_by_its_name(tiny, settings):
     assert lookup.find("tiny", settings).title == "Tiny"
 
 
-def test_a_run_is_found_by_its_id_and_by_its_folder(trained):
-    done = trained()
+def test_a_run_is_found_by_its_id_and_by_its_folder(trained_run):
+    done = trained_run()
     for name in (done.run.id, str(done.run.path)):
         found = lookup.find(name, done.settings)
         assert found.title == "shapes"
@@ -50,15 +50,15 @@ def test_a_run_that_is_not_there_and_a_folder_that_is_no_run_are_refused(setting
         lookup.find(str(tmp_path), settings)
 
 
-def test_a_damaged_run_is_refused(trained):
-    done = trained()
+def test_a_damaged_run_is_refused(trained_run):
+    done = trained_run()
     (done.run.model_folder / "weights.safetensors").write_bytes(b"")
     with pytest.raises(RunDamaged):
         lookup.find(done.run.id, done.settings)
 
 
-def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):
-    done = trained("best")
+def test_other_pictures_are_scored_as_the_model_answers(trained_run, tmp_path):
+    done = trained_run("best")
     source = tmp_path / "others.zip"
     with zipfile.ZipFile(source, "w") as archive:
         # Not in the order of the model's classes, and one of them is missing.
@@ -78,8 +78,8 @@ def test_other_pictures_are_scored_as_the_model_answers(trained, tmp_path):
             assert prediction.name.startswith(f"{classifier.labels[prediction.label]}/")
 
 
-def test_pictures_of_one_class_are_enough_and_what_is_undefined_is_said(trained, tmp_path):
-    done = trained("best")
+def test_pictures_of_one_class_are_enough_and_what_is_undefined_is_said(trained_run, tmp_path):
+    done = trained_run("best")
     source = tmp_path / "one.zip"
     with zipfile.ZipFile(source, "w") as archive:
         for number in range(4):
@@ -94,15 +94,15 @@ def test_pictures_of_one_class_are_enough_and_what_is_undefined_is_said(trained,
     )
 
 
-def test_folders_of_other_classes_are_refused_by_name(trained, tmp_path):
-    done = trained()
+def test_folders_of_other_classes_are_refused_by_name(trained_run, tmp_path):
+    done = trained_run()
     source = shapes.shapes_zip(tmp_path, classes=5, per_class=2)
     with pytest.raises(BadDataset, match=r"found cross and ring\. Rename them"):
         lookup.evaluate_on(done.run.id, source, done.settings)
 
 
-def test_of_many_other_classes_the_first_are_named(trained, tmp_path):
-    done = trained()
+def test_of_many_other_classes_the_first_are_named(trained_run, tmp_path):
+    done = trained_run()
     source = tmp_path / "many.zip"
     with zipfile.ZipFile(source, "w") as archive:
         for number in range(9):
@@ -123,11 +123,13 @@ def trained_zip(done, path, splits):
 
 
 @pytest.mark.parametrize("bundled", [False, True])
-def test_pictures_that_the_model_learned_from_are_left_out_and_counted(trained, tmp_path, bundled):
-    done = trained()
+def test_pictures_that_the_model_learned_from_are_left_out_and_counted(
+    trained_run, tmp_path, bundled
+):
+    done = trained_run()
     name = str(done.run.path)
     if bundled:
-        (tmp_path / "bundle.zip").write_bytes(trainings.packed(done.run, done.settings))
+        (tmp_path / "bundle.zip").write_bytes(trainings.bundle_bytes(done.run, done.settings))
         name = str(tmp_path / "bundle.zip")
     everything = trained_zip(done, tmp_path / "all.zip", ("train", "validation", "test"))
     report = lookup.evaluate_on(name, everything, done.settings)
@@ -139,8 +141,8 @@ def test_pictures_that_the_model_learned_from_are_left_out_and_counted(trained, 
         lookup.evaluate_on(name, only_known, done.settings)
 
 
-def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(trained, tmp_path):
-    done = trained()
+def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(trained_run, tmp_path):
+    done = trained_run()
     assert done.run.pictures is None, "they may be gone"
     everything = trained_zip(done, tmp_path / "all.zip", ("train", "validation", "test"))
     with (
@@ -157,9 +159,9 @@ def test_changed_copies_of_pictures_that_a_run_learned_from_are_left_out_too(tra
     assert report.left_out == len(dataset.examples) - len(dataset.of("test"))
 
 
-def test_an_earlier_bundle_says_by_its_split_what_it_learned_from(trained, tmp_path):
-    done = trained()
-    files = zipfile.ZipFile(io.BytesIO(trainings.packed(done.run, done.settings)))
+def test_an_earlier_bundle_says_by_its_split_what_it_learned_from(trained_run, tmp_path):
+    done = trained_run()
+    files = zipfile.ZipFile(io.BytesIO(trainings.bundle_bytes(done.run, done.settings)))
     with zipfile.ZipFile(tmp_path / "old.zip", "w") as old:
         for member in files.namelist():
             if member != "learned.json":

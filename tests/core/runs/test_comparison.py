@@ -9,13 +9,13 @@ from core.runs import comparison
 from core.runs.filenames import PROBABILITIES
 from core.runs.run import Run
 from core.training import config
-from tests.core.trainings import Trained
+from tests.core.trainings import TrainedRun
 
 
 @pytest.fixture
-def run(trained: Callable[..., Trained]) -> Run:
+def run(trained_run: Callable[..., TrainedRun]) -> Run:
     """A finished run that may be changed."""
-    return trained().run
+    return trained_run().run
 
 
 def test_what_was_measured_is_what_the_run_holds(run: Run) -> None:

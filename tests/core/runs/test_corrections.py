@@ -15,7 +15,7 @@ from core.runs.annotations import Correction
 from core.runs.run import Run
 from core.settings import Settings
 from core.training.cache import cache_folder
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import tiny_config, train
 
 CLASSES = ("ant", "bee")
 
@@ -77,13 +77,13 @@ def test_a_dataset_that_was_dealt_before_keeps_its_parts() -> None:
 
 
 @pytest.fixture
-def learned(tiny: object, settings: Settings, some_shapes, tmp_path: Path) -> Run:
+def learned(tiny: object, settings: Settings, shapes_dataset, tmp_path: Path) -> Run:
     """A run on some shapes in the home of this test, with its pictures beside it."""
     personal = settings.model_copy(update={"mode": "personal"})
-    features = cache_folder(some_shapes.pictures, personal)
+    features = cache_folder(shapes_dataset.pictures, personal)
     path = settings.home / "runs" / ("0123456789abcdef" * 2)
-    run = train(some_shapes, asked_for("quick"), path, personal, features=features).run
-    run.job.open(JobSpec(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    run = train(shapes_dataset, tiny_config("quick"), path, personal, features=features).run
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(shapes_dataset.pictures)}))
     run.job.end(State.FINISHED)
     return run
 
@@ -122,9 +122,9 @@ def test_a_new_run_learns_from_corrected_pictures_and_pays_only_for_the_head(
 
 
 def test_without_its_pictures_a_run_cannot_be_corrected(
-    some_shapes, settings: Settings, tmp_path: Path
+    shapes_dataset, settings: Settings, tmp_path: Path
 ) -> None:
-    learned = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    learned = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     learned.job.open(runs.training_spec(tmp_path / "gone"))
     learned.job.end(State.FINISHED)
     with pytest.raises(BadDataset, match=r"no longer on this host.*upload them again"):

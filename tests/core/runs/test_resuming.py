@@ -16,7 +16,7 @@ from core.jobs.queue import Queue
 from core.runs import resuming
 from core.runs.run import Run
 from core.settings import Settings
-from tests.core.trainings import Taken, Trained, asked_for
+from tests.core.trainings import ImportedDataset, TrainedRun, tiny_config
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +26,10 @@ def nobody_works(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def broken_off(some_shapes: Taken, settings: Settings) -> Run:
+def broken_off(shapes_dataset: ImportedDataset, settings: Settings) -> Run:
     """A run that was interrupted in the middle of its report."""
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(runs.training_spec(some_shapes.pictures))
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
+    run.job.open(runs.training_spec(shapes_dataset.pictures))
     run.job.begin()
     run.write_thumbnails([b"half"])
     run.annotate(lambda said: said.named("Mine"))
@@ -115,9 +115,9 @@ def _waiting(like: Run, settings: Settings) -> Path:
 
 
 def test_a_finished_run_is_never_touched(
-    trained: Callable[..., Trained], settings: Settings
+    trained_run: Callable[..., TrainedRun], settings: Settings
 ) -> None:
-    run = trained("quick").run
+    run = trained_run("quick").run
     run.job.open(runs.training_spec(Path("pictures")))
     run.job.end(State.INTERRUPTED)
     before = run.probabilities()
@@ -127,9 +127,9 @@ def test_a_finished_run_is_never_touched(
 
 
 def test_a_run_that_never_came_into_the_queue_is_interrupted(
-    some_shapes: Taken, settings: Settings, tiny: Backbone
+    shapes_dataset: ImportedDataset, settings: Settings, tiny: Backbone
 ) -> None:
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     line = runs.summarise(run, settings)
     assert (line.state, line.damaged) == (State.INTERRUPTED, False)
     assert run.status(settings).sentence.startswith("It was interrupted before")

@@ -11,14 +11,14 @@ from core.errors import BadInput, UnknownModel
 from core.jobs import State
 from core.jobs.folder import JobSpec
 from core.runs import store
-from tests.core.trainings import asked_for
+from tests.core.trainings import tiny_config
 
 
 @pytest.fixture
-def queued(settings, some_shapes):
+def queued(settings, shapes_dataset):
     """A run that waits for a worker."""
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(JobSpec(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(shapes_dataset.pictures)}))
     return run
 
 
@@ -30,10 +30,10 @@ def test_a_new_run_has_a_name_that_nobody_guesses(settings):
         assert re.fullmatch("[0-9a-f]{32}", path.name)
 
 
-def test_a_new_run_keeps_its_settings_and_its_data(settings, queued, some_shapes):
+def test_a_new_run_keeps_its_settings_and_its_data(settings, queued, shapes_dataset):
     assert runs.get(settings, queued.id).path == queued.path
-    assert queued.config() == asked_for("quick")
-    assert queued.dataset() == some_shapes.dataset
+    assert queued.config() == tiny_config("quick")
+    assert queued.dataset() == shapes_dataset.dataset
     assert not queued.complete
 
 
@@ -67,10 +67,10 @@ def test_a_folder_is_a_run_if_it_holds_settings(queued, tmp_path):
             runs.open_folder(other)
 
 
-def test_every_run_is_listed_and_nothing_else(settings, queued, some_shapes):
-    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+def test_every_run_is_listed_and_nothing_else(settings, queued, shapes_dataset):
+    other = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     (runs.folder(settings) / ("e" * 32)).mkdir()
-    runs.create(asked_for("quick"), some_shapes.dataset, runs.folder(settings) / "by hand")
+    runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.folder(settings) / "by hand")
     assert {run.id for run in runs.list_runs(settings)} == {queued.id, other.id}
 
 
@@ -107,9 +107,9 @@ def test_a_tab_that_still_shows_a_discarded_run_does_not_stand_in_its_way_back(s
     assert runs.restore(ended.id, settings).annotations().name == ""
 
 
-def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
+def test_what_was_discarded_a_while_ago_goes_for_good(settings, shapes_dataset):
     gone, other = (
-        runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+        runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
         for _ in range(2)
     )
     for run in (gone, other):
@@ -125,10 +125,10 @@ def test_what_was_discarded_a_while_ago_goes_for_good(settings, some_shapes):
         runs.restore(gone.id, settings)
 
 
-def test_discarding_one_run_sweeps_away_those_of_long_ago(settings, ended, some_shapes):
+def test_discarding_one_run_sweeps_away_those_of_long_ago(settings, ended, shapes_dataset):
     runs.discard(ended, settings)
     _old(runs.folder(settings) / f"{store.TRASH}{ended.id}", store.TRASH_MINUTES + 1)
-    other = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+    other = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     runs.discard(other, settings)
     assert runs.restorable(other.id, settings)
     assert not runs.restorable(ended.id, settings)
@@ -147,8 +147,8 @@ def test_a_run_that_a_process_still_works_on_is_not_discarded(settings, ended, m
     assert ended.path.is_dir()
 
 
-def test_a_run_without_a_job_can_be_discarded(settings, some_shapes):
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
+def test_a_run_without_a_job_can_be_discarded(settings, shapes_dataset):
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
     runs.discard(run, settings)
     runs.discard(run, settings)  # another tab was faster
     assert runs.list_runs(settings) == ()

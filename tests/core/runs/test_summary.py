@@ -6,21 +6,21 @@ from core import runs
 from core.jobs import State
 from core.jobs.folder import JobSpec
 from core.runs.run import Run
-from tests.core.trainings import asked_for
+from tests.core.trainings import tiny_config
 
 
 @pytest.fixture
-def queued(settings, some_shapes):
+def queued(settings, shapes_dataset):
     """A run that waits for a worker."""
-    run = runs.create(asked_for("quick"), some_shapes.dataset, runs.new_path(settings))
-    run.job.open(JobSpec(kind="train", arguments={"pictures": str(some_shapes.pictures)}))
+    run = runs.create(tiny_config("quick"), shapes_dataset.dataset, runs.new_path(settings))
+    run.job.open(JobSpec(kind="train", arguments={"pictures": str(shapes_dataset.pictures)}))
     return run
 
 
 @pytest.fixture
-def done(trained):
+def done(trained_run):
     """A finished run."""
-    made = trained()
+    made = trained_run()
     made.run.job.open(JobSpec(kind="train", arguments={}))
     made.run.job.end(State.FINISHED)
     return made
@@ -82,7 +82,7 @@ def test_a_damaged_run_keeps_the_name_that_its_owner_gave_it(done):
     assert line.at > 0
 
 
-def test_a_file_of_another_training_is_damage_even_if_it_can_be_read(done, trained):
+def test_a_file_of_another_training_is_damage_even_if_it_can_be_read(done, trained_run):
     report = done.run.path / "report.json"
     report.write_bytes(report.read_bytes() + b" ")
     assert runs.summarise(done.run, done.settings).damaged

@@ -26,7 +26,7 @@ from core.training.config import TrainingConfig, parse
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
 from tests.core.training import clouds
-from tests.core.trainings import Taken, asked_for, train
+from tests.core.trainings import ImportedDataset, tiny_config, train
 
 GOES_ON = "Fine-tuning resumes after epoch"
 
@@ -45,12 +45,12 @@ class Tuned:
     """The tiny backbone fine-tuned, with what was said; `until` names an epoch not to survive."""
 
     def __init__(self, config: TrainingConfig, kept: Checkpoint | None, until: int = 0) -> None:
-        self.said: list[Event] = []
+        self.events: list[Event] = []
         self.tuner = Tuner(build.trunk(backbones.get("tiny")), config, 3, pictures=24)
         train, validation = clouds.cuts(0, 24, views=2), clouds.cuts(1, 12)
 
         def emit(event: Event) -> None:
-            self.said.append(event)
+            self.events.append(event)
             if isinstance(event, Epoch) and event.epoch == until > 0:
                 raise Killed
 
@@ -62,7 +62,7 @@ class Tuned:
     @property
     def epochs(self) -> list[Epoch]:
         """Those that trained."""
-        return [event for event in self.said if isinstance(event, Epoch) and event.epoch]
+        return [event for event in self.events if isinstance(event, Epoch) and event.epoch]
 
     @property
     def losses(self) -> list[tuple[int, float, float | None]]:
@@ -70,7 +70,7 @@ class Tuned:
 
     @property
     def notes(self) -> list[str]:
-        return [event.sentence for event in self.said if isinstance(event, Note)]
+        return [event.sentence for event in self.events if isinstance(event, Note)]
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -278,23 +278,23 @@ def test_losses_that_are_no_numbers_are_kept_as_they_are(tmp_path: Path) -> None
 
 
 def test_whatever_decides_the_course_makes_it_another_training(
-    tiny: Backbone, settings: Settings, some_shapes: Taken, tmp_path: Path
+    tiny: Backbone, settings: Settings, shapes_dataset: ImportedDataset, tmp_path: Path
 ) -> None:
     def key(config: TrainingConfig | None = None, **values: Any) -> str:
-        split = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0)
+        split = dataset.split(shapes_dataset.dataset, validation=0.2, test=0.2, seed=0)
         split = split.model_copy(update=values)
-        config = config or asked_for("best")
+        config = config or tiny_config("best")
         context = TrainingContext(
             config, split, tmp_path, tiny, settings, FeatureCache(tmp_path), lambda _: None
         )
         return checkpoint.key_of(context)
 
-    examples = dataset.split(some_shapes.dataset, validation=0.2, test=0.2, seed=0).examples
+    examples = dataset.split(shapes_dataset.dataset, validation=0.2, test=0.2, seed=0).examples
     moved = examples[0].model_copy(update={"split": "test"}), *examples[1:]
     others = {
-        key(asked_for("best", seed=1)),
-        key(asked_for("best", batch_size=4)),
-        key(classes=tuple(reversed(some_shapes.dataset.classes))),
+        key(tiny_config("best", seed=1)),
+        key(tiny_config("best", batch_size=4)),
+        key(classes=tuple(reversed(shapes_dataset.dataset.classes))),
         key(examples=examples[1:]),
         key(examples=moved if examples[0].split != "test" else examples[2:]),
     }
@@ -304,23 +304,23 @@ def test_whatever_decides_the_course_makes_it_another_training(
 
 
 def test_a_run_that_was_killed_in_an_epoch_has_the_report_of_one_that_was_not(
-    tiny: Backbone, settings: Settings, some_shapes: Taken, tmp_path: Path
+    tiny: Backbone, settings: Settings, shapes_dataset: ImportedDataset, tmp_path: Path
 ) -> None:
-    config = asked_for("best")
-    uninterrupted = train(some_shapes, config, tmp_path / ("a" * 32), settings)
-    run = runs.create(config, some_shapes.dataset, tmp_path / ("b" * 32))
+    config = tiny_config("best")
+    uninterrupted = train(shapes_dataset, config, tmp_path / ("a" * 32), settings)
+    run = runs.create(config, shapes_dataset.dataset, tmp_path / ("b" * 32))
     features = tmp_path / "features"
     with pytest.raises(Killed):
-        _trained(run, some_shapes, settings, features, until=4)
+        _trained(run, shapes_dataset, settings, features, until=4)
     assert run.job.checkpoint.is_file()
     run.clear()
-    said = _trained(run, some_shapes, settings, features)
+    said = _trained(run, shapes_dataset, settings, features)
     assert any(isinstance(e, Note) and f"{GOES_ON} 3" in e.sentence for e in said)
     assert run.report() == uninterrupted.run.report()
     assert np.array_equal(run.probabilities(), uninterrupted.run.probabilities())
     weights = Path("model") / "weights.safetensors"
     assert (run.path / weights).read_bytes() == (uninterrupted.run.path / weights).read_bytes()
-    assert _tuned(said) == _tuned(uninterrupted.said)
+    assert _tuned(said) == _tuned(uninterrupted.events)
     assert not run.job.checkpoint.exists()
     assert CHECKPOINT not in run.manifest().files
 
@@ -330,7 +330,7 @@ def _tuned(said: list[Event]) -> list[tuple[str, int, float]]:
 
 
 def _trained(
-    run: Run, taken: Taken, settings: Settings, features: Path, until: int = 0
+    run: Run, taken: ImportedDataset, settings: Settings, features: Path, until: int = 0
 ) -> list[Event]:
     """Train until an epoch of fine-tuning is told, or up to the report."""
     said: list[Event] = []

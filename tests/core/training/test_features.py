@@ -59,19 +59,19 @@ def kept(tmp_path):
 
 
 @pytest.fixture
-def examples(some_shapes):
+def examples(shapes_dataset):
     """A few pictures of every class."""
-    return some_shapes.dataset.examples[::3]
+    return shapes_dataset.dataset.examples[::3]
 
 
 @pytest.fixture
-def extract(some_shapes, tiny, kept, examples):
+def extract(shapes_dataset, tiny, kept, examples):
     """`extract(engine, …)`: features of the examples, in a cache that was just opened."""
 
     def run(engine, augmentation=THREE, **how):
         return features.extract(
             how.pop("examples", examples),
-            how.pop("pictures", some_shapes.pictures),
+            how.pop("pictures", shapes_dataset.pictures),
             tiny,
             augmentation,
             engine,
@@ -125,20 +125,20 @@ def alive():
 
 
 def test_embeddings_are_those_that_a_prediction_has(
-    extract, engine, tiny, settings, some_shapes, examples
+    extract, engine, tiny, settings, shapes_dataset, examples
 ):
     found = extract(engine, PLAIN).embeddings
     classifier = Classifier.of_backbone(tiny, settings)
     assert (found.dtype, found.shape) == (np.float32, (len(examples), 1, 32))
     for example, (embedding,) in zip(examples, found, strict=True):
-        answer = classifier.answer(classifier.load(some_shapes.pictures / example.path))
+        answer = classifier.answer(classifier.load(shapes_dataset.pictures / example.path))
         np.testing.assert_array_equal(embedding, answer.embedding)
 
 
-def test_views_are_in_order_with_their_activations(extract, engine, tiny, some_shapes, examples):
+def test_views_are_in_order_with_their_activations(extract, engine, tiny, shapes_dataset, examples):
     found = extract(engine, seed=5)
     for place in (0, 7, len(examples) - 1):
-        picture = images.decode(some_shapes.pictures / examples[place].path, limits=Settings())
+        picture = images.decode(shapes_dataset.pictures / examples[place].path, limits=Settings())
         views = render(picture, tiny.size, tiny.crop, THREE, f"5/{examples[place].sha256}")
         embeddings, cuts = engine.run(np.stack(views))
         np.testing.assert_array_equal(found.embeddings[place], embeddings)
@@ -215,8 +215,10 @@ def test_features_of_other_depths_are_kept_apart(extract, tiny, settings):
     assert found.passed == 0
 
 
-def test_new_pictures_pay_for_themselves_alone(extract, engine, decoded, some_shapes, undisturbed):
-    extract(engine, examples=some_shapes.dataset.examples[:9:3])
+def test_new_pictures_pay_for_themselves_alone(
+    extract, engine, decoded, shapes_dataset, undisturbed
+):
+    extract(engine, examples=shapes_dataset.dataset.examples[:9:3])
     engine.views = 0
     decoded.clear()
     found = extract(engine)
@@ -250,14 +252,14 @@ def test_new_views_pay_for_themselves_alone(
 
 
 def test_another_crop_shows_something_else_and_is_kept_apart(
-    extract, engine, undisturbed, tiny, some_shapes, examples
+    extract, engine, undisturbed, tiny, shapes_dataset, examples
 ):
     extract(engine)
     closer = extract(engine, crop=0.7)
     assert (closer.passed, closer.reused) == (3 * len(examples), 0)
     for example, (plain, *_) in zip(examples, closer.embeddings, strict=True):
         view = images.decode_and_crop(
-            some_shapes.pictures / example.path, tiny.size, 0.7, limits=Settings()
+            shapes_dataset.pictures / example.path, tiny.size, 0.7, limits=Settings()
         )
         np.testing.assert_array_equal(plain, engine.run(view[None])[0][0])
     assert extract(engine, crop=0.7).passed == 0
@@ -338,10 +340,10 @@ features.extract(
 
 
 def test_a_pass_that_was_killed_goes_on_where_it_was(
-    extract, engine, undisturbed, settings, some_shapes, kept
+    extract, engine, undisturbed, settings, shapes_dataset, kept
 ):
     job = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(some_shapes.pictures.parent), str(kept)],
+        [sys.executable, "-c", KILLED, str(shapes_dataset.pictures.parent), str(kept)],
         cwd=ROOT,
         env=os.environ | {"TUSKER_HOME": str(settings.home)},
         stdout=subprocess.PIPE,
@@ -369,14 +371,14 @@ def test_a_view_that_was_kept_in_part_passes_again(extract, engine, undisturbed,
     same(found, undisturbed)
 
 
-def test_no_more_passes_ahead_than_memory_holds(extract, engine, some_shapes):
+def test_no_more_passes_ahead_than_memory_holds(extract, engine, shapes_dataset):
     ahead = []
 
     def slowly(done, total):
         time.sleep(0.02)
         ahead.append(engine.views - done)
 
-    extract(engine, PLAIN, examples=some_shapes.dataset.examples, progress=slowly)
+    extract(engine, PLAIN, examples=shapes_dataset.dataset.examples, progress=slowly)
     assert 0 < max(ahead) <= 2 * engine.callers * engine.batch
 
 
@@ -391,7 +393,7 @@ def test_progress_counts_pictures_up_to_all_of_them(extract, engine, examples):
 
 
 def test_cancelling_stops_at_once_and_leaves_no_thread_behind(
-    extract, tiny, settings, decoded, some_shapes
+    extract, tiny, settings, decoded, shapes_dataset
 ):
     def stop(done, total):
         raise Cancelled("Stop.")
@@ -399,9 +401,9 @@ def test_cancelling_stops_at_once_and_leaves_no_thread_behind(
     slow = Counting(engines.litert(Network(tiny, settings), STAGE), seconds=0.1)
     slow.callers = 1
     with pytest.raises(Cancelled) as stopped:
-        extract(slow, PLAIN, examples=some_shapes.dataset.examples, progress=stop)
+        extract(slow, PLAIN, examples=shapes_dataset.dataset.examples, progress=stop)
     assert alive() == [], stopped
-    assert len(decoded) < len(some_shapes.dataset.examples) / 2
+    assert len(decoded) < len(shapes_dataset.dataset.examples) / 2
 
 
 def test_of_no_pictures_there_are_no_features(extract, engine):
@@ -411,10 +413,10 @@ def test_of_no_pictures_there_are_no_features(extract, engine):
 
 
 def test_a_picture_that_has_gone_is_a_refusal_unless_it_is_known(
-    extract, engine, some_shapes, tmp_path, examples
+    extract, engine, shapes_dataset, tmp_path, examples
 ):
     copy = tmp_path / "copy"
-    shutil.copytree(some_shapes.pictures, copy)
+    shutil.copytree(shapes_dataset.pictures, copy)
     (copy / examples[3].path).unlink()
     with pytest.raises(BadImage, match="may have been deleted"):
         extract(engine, pictures=copy)

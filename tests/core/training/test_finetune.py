@@ -73,12 +73,12 @@ def run(config, stage=BLOCK1, head=None, train=None, validation=None):
 class Outcome:
     def __init__(self, tuner, before, after, head, kept, said):
         self.tuner, self.above, self.head, self.kept = tuner, tuner.above, head, kept
-        self.before, self.after, self.said = before, after, said
+        self.before, self.after, self.events = before, after, said
 
     @property
     def epochs(self):
         """Those that trained."""
-        return [event for event in self.said if isinstance(event, Epoch) and event.epoch]
+        return [event for event in self.events if isinstance(event, Epoch) and event.epoch]
 
     @property
     def changed(self):
@@ -132,7 +132,7 @@ def test_it_learns():
 
 
 def test_what_is_said_is_an_epoch_at_a_time_with_steps_between():
-    said = run(asked(epochs=2, batch_size=10)).said
+    said = run(asked(epochs=2, batch_size=10)).events
     assert [type(event) for event in said] == [Epoch, *[Step, Step, Step, Epoch] * 2]
     steps = [(event.what, event.done, event.total) for event in said if isinstance(event, Step)]
     assert steps[:3] == [("Fine-tuning, epoch 1", done, 24) for done in (10, 20, 24)]
@@ -145,7 +145,7 @@ def test_what_is_said_is_an_epoch_at_a_time_with_steps_between():
 def test_epoch_0_is_the_head_alone():
     start, (validation, labels) = a_head(), cuts(1, 12)
     done = run(asked(epochs=1), head=start)
-    first = next(event for event in done.said if isinstance(event, Epoch))
+    first = next(event for event in done.events if isinstance(event, Epoch))
     above = build.top_model(TINY, BLOCK1, build.trunk(TINY))
     found = start.probabilities(np.asarray(above(activations(validation))).mean((1, 2)))
     assert first.epoch == 0 and first.loss is None
@@ -201,8 +201,8 @@ def test_weights_between_the_head_alone_and_the_best_epoch_are_kept_if_they_are_
     done = run(asked(epochs=2))
     assert (done.kept.epoch, done.kept.share, done.kept.validation_loss) == (2, share, 1)
     now = [done.after["block2_conv", "kernel"], *done.head.layers[0]]
-    trained = [0, -2, -1]  # kernel of the convolution, kernel and bias of the head
-    for array, place in zip(now, trained, strict=True):
+    trained_run = [0, -2, -1]  # kernel of the convolution, kernel and bias of the head
+    for array, place in zip(now, trained_run, strict=True):
         start, end = seen[0][place], seen[2][place]
         assert not np.array_equal(start, end)
         np.testing.assert_allclose(array, start + share * (end - start), atol=1e-6)
@@ -248,7 +248,7 @@ def test_class_weights_are_those_of_the_first_phase(monkeypatch):
     rare = np.array([0] * 16 + [1] * 6 + [2] * 2)
     train = cuts()[0], rare
     weighted, plain = (
-        run(asked(class_weights=on, epochs=1), train=train).said[-1].loss for on in (True, False)
+        run(asked(class_weights=on, epochs=1), train=train).events[-1].loss for on in (True, False)
     )
     np.testing.assert_allclose(seen, [[0.5, 4 / 3, 4]])
     assert weighted != pytest.approx(plain, rel=0.02)

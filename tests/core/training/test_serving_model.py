@@ -12,19 +12,18 @@ from core.settings import Settings
 from core.training import serving_model, stages
 from core.training.context import TrainingContext
 from core.training.finetune import Tuner
-from core.training.stages import trained
-from tests.core.trainings import asked_for, train
+from tests.core.trainings import tiny_config, train
 
 
 @pytest.fixture
-def context(tiny, settings, some_shapes):
+def context(tiny, settings, shapes_dataset):
     """Enough of a training for a network to be written."""
     from core import dataset
 
-    split = dataset.split(some_shapes.dataset, validation=0.15, test=0.15, seed=0)
-    config = asked_for("best")
+    split = dataset.split(shapes_dataset.dataset, validation=0.15, test=0.15, seed=0)
+    config = tiny_config("best")
     return TrainingContext(
-        config, split, some_shapes.pictures, tiny, settings, None, lambda _: None
+        config, split, shapes_dataset.pictures, tiny, settings, None, lambda _: None
     )
 
 
@@ -33,7 +32,7 @@ def tuner(context):
     """A network whose last stage is not as it was."""
     made = Tuner(context.network.trunk(), context.config, 3, 30)
     random = np.random.default_rng(0)
-    for layer in trained(made.above):
+    for layer in stages.trained(made.above):
         layer.set_weights(
             [part + 0.1 * random.normal(size=part.shape) for part in layer.get_weights()]
         )
@@ -112,11 +111,11 @@ def test_an_exchange_that_went_wrong_is_noticed_and_the_network_converted(
 
 
 def test_a_run_answers_the_same_either_way(
-    trained, some_shapes, settings, conversions, tmp_path, monkeypatch
+    trained_run, shapes_dataset, settings, conversions, tmp_path, monkeypatch
 ):
-    exchanged = trained("best").run
+    exchanged = trained_run("best").run
     monkeypatch.setattr(LitertFile, "retrain", refuse)
-    runs = [exchanged, train(some_shapes, asked_for("best"), tmp_path / "run", settings).run]
+    runs = [exchanged, train(shapes_dataset, tiny_config("best"), tmp_path / "run", settings).run]
     assert len(conversions) == 1
     assert all(storage.load(run.model_folder)[0].fine_tuned for run in runs)
     one, other = (run.probabilities() for run in runs)

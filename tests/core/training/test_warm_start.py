@@ -18,21 +18,21 @@ from core.training import engines, head, warm_start
 from core.training.config import parse
 from core.training.network import Network
 from tests.core.training.clouds import clusters
-from tests.core.trainings import Taken, asked_for, take_in, train
+from tests.core.trainings import ImportedDataset, import_dataset, tiny_config, train
 
 
 @pytest.fixture(scope="module")
 def more_shapes(tmp_path_factory):
-    """The classes of `some_shapes` and one more, whose name comes first. Not to be changed."""
-    return take_in(tmp_path_factory.mktemp("more"), classes=4, per_class=14)
+    """The classes of `shapes_dataset` and one more, whose name comes first. Not to be changed."""
+    return import_dataset(tmp_path_factory.mktemp("more"), classes=4, per_class=14)
 
 
 @pytest.fixture
-def start(trained):
+def start(trained_run):
     """`start("best")`: the model of a run of that preset, in a new folder."""
 
     def copy(preset="best"):
-        done = trained(preset)
+        done = trained_run(preset)
         folder = done.run.path.parents[1] / "a model"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(done.run.model_folder, folder)
@@ -43,7 +43,7 @@ def start(trained):
 
 def go_on(taken, preset, folder, settings, **values):
     """A training that goes on from the model in a folder."""
-    asked = warm_start.configure(asked_for(preset, **values), folder)
+    asked = warm_start.configure(tiny_config(preset, **values), folder)
     return train(taken, asked, runs.new_path(settings), settings, start=folder)
 
 
@@ -54,7 +54,7 @@ def trunk(folder):
 
 def problems(done):
     """What the run says of work that failed: exports that do not answer as the report does."""
-    notes = [event.sentence for event in done.said if isinstance(event, Note)]
+    notes = [event.sentence for event in done.events if isinstance(event, Note)]
     return [note for note in notes if "could not" in note]
 
 
@@ -93,7 +93,7 @@ def test_a_given_test_set_that_the_model_learned_from_is_no_fair_test(start, mor
         for place, e in enumerate(more_shapes.dataset.examples)
     )
     given = more_shapes.dataset.model_copy(update={"examples": examples, "predefined": True})
-    done = go_on(Taken(given, more_shapes.pictures), "quick", folder, settings)
+    done = go_on(ImportedDataset(given, more_shapes.pictures), "quick", folder, settings)
     known = sum(e.sha256 in before for e in done.run.dataset().of("test"))
     assert done.run.report().leaked == known > 0
     assert done.run.report().headline.startswith(f"Not a fair test: {known} of ")
@@ -106,7 +106,7 @@ def test_what_either_generation_trained_is_in_the_weights(start, more_shapes):
     done = go_on(more_shapes, "best", folder, settings, fine_tune_phase=phase, unfreeze=last)
     made = build.export(done.run, named(["keras"]), done.pictures, settings, lambda _: None)
     assert made.of(storage.KERAS).passed
-    (kept,) = [e for e in done.said if isinstance(e, Kept) and e.phase == "fine-tune"]
+    (kept,) = [e for e in done.events if isinstance(e, Kept) and e.phase == "fine-tune"]
     assert kept.epoch, "nothing was trained, so this shows nothing"
     found, before = trunk(done.run.model_folder), trunk(folder)
     lower, upper = sorted(before)
@@ -132,14 +132,14 @@ def test_deeper_layers_than_before_can_be_trained_too(start, more_shapes):
 
 
 def test_where_nothing_better_was_found_the_network_is_that_of_the_model(
-    start, some_shapes, monkeypatch
+    start, shapes_dataset, monkeypatch
 ):
     from core.training import finetune
 
     folder, settings = start()
     nothing = Kept(phase="fine-tune", epoch=0, validation_loss=0, validation_accuracy=0)
     monkeypatch.setattr(finetune.Tuner, "fit", lambda _, head, *_more: (head, nothing))
-    done = go_on(some_shapes, "best", folder, settings)
+    done = go_on(shapes_dataset, "best", folder, settings)
     found = trunk(done.run.model_folder)
     for name, array in trunk(folder).items():
         np.testing.assert_array_equal(found[name], array)
@@ -155,13 +155,13 @@ def test_classes_keep_their_places_and_new_ones_come_after_them(start, more_shap
     for example in done.run.dataset().examples:
         assert example.name.split("/")[-2] == classes[example.label]
     assert done.run.report().accuracy.value > 0.5
-    (said,) = [e.sentence for e in done.said if isinstance(e, Note) and "Continues" in e.sentence]
+    (said,) = [e.sentence for e in done.events if isinstance(e, Note) and "Continues" in e.sentence]
     assert said == "Continues from a model that knows 3 of these classes. New: cross."
 
 
 def test_what_has_no_pictures_any_more_is_said_to_be_forgotten(start, tmp_path):
     folder, _ = start("quick")
-    fewer = take_in(tmp_path, classes=2, per_class=4).dataset
+    fewer = import_dataset(tmp_path, classes=2, per_class=4).dataset
     said = warm_start.describe(fewer, storage.load(folder)[0])
     assert said.endswith("No longer known: triangle, as there are no pictures of them.")
     assert warm_start.arrange_classes(fewer, ("triangle", "square", "circle")).classes == (
@@ -246,19 +246,19 @@ def test_a_linear_head_comes_out_the_same_wherever_it_starts():
     )
 
 
-def test_another_model_than_the_settings_name_is_refused(start, some_shapes):
+def test_another_model_than_the_settings_name_is_refused(start, shapes_dataset):
     folder, _ = start()
-    asked = warm_start.configure(asked_for("quick"), folder)
+    asked = warm_start.configure(tiny_config("quick"), folder)
     assert asked.start == warm_start.digest(folder)
     warm_start.check(asked, folder)
-    for config, place in ((asked, None), (asked_for("quick"), folder), (asked, folder / "gone")):
+    for config, place in ((asked, None), (tiny_config("quick"), folder), (asked, folder / "gone")):
         with pytest.raises(BadConfig, match="Import its bundle again"):
             warm_start.check(config, place)
 
 
 def test_what_the_model_fixes_is_taken_from_it(start):
     folder, _ = start()
-    asked = warm_start.configure(asked_for("quick", crop=0.6, head={"hidden": [7]}), folder)
+    asked = warm_start.configure(tiny_config("quick", crop=0.6, head={"hidden": [7]}), folder)
     saved = storage.load(folder)[0]
     assert (asked.crop, asked.head.hidden, asked.backbone) == (saved.crop, (), "tiny")
 
