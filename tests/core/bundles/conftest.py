@@ -10,13 +10,13 @@ from tests.core.trainings import TrainedRun
 
 
 @pytest.fixture
-def packed(
+def packed_run(
     trained_run: Callable[..., TrainedRun],
 ) -> Callable[[str], tuple[TrainedRun, io.BytesIO]]:
     """`packed("best")`: a run of that preset and its bundle."""
 
     def pack(preset: str = "quick") -> tuple[TrainedRun, io.BytesIO]:
-        done = trained_run(preset)
-        return done, io.BytesIO(trainings.bundle_bytes(done.run, done.settings))
+        trained = trained_run(preset)
+        return trained, io.BytesIO(trainings.bundle_bytes(trained.run, trained.settings))
 
     return pack

@@ -27,11 +27,11 @@ def trainings(
             settings = Settings(home=folder / "home")
             shutil.copytree(original.settings.home, settings.home)
             run = Run(shutil.copytree(original.run.path, folder / ("fedcba9876543210" * 2)))
-            done = TrainedRun(run, original.pictures, settings)
-            build.export(run, FORMATS, done.pictures, settings, done.events.append)
+            trained = TrainedRun(run, original.pictures, settings)
+            build.export(run, FORMATS, trained.pictures, settings, trained.events.append)
             manifest = run.manifest()
             run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
-            return done
+            return trained
 
         return shared(f"exported-{preset}", make)
 
