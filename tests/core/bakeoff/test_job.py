@@ -42,7 +42,7 @@ def upload(host: Settings, shapes_dataset: ImportedDataset) -> Upload:
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_dispatcher(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are put in their queue, and nobody comes to work."""
     monkeypatch.setattr("core.jobs.scheduling.start_dispatcher", lambda *_: None)
 
@@ -54,8 +54,8 @@ def only_tiny(tiny: Backbone, monkeypatch: pytest.MonkeyPatch) -> Backbone:
     return tiny
 
 
-def test_what_a_worker_found_lies_beside_the_pictures(
-    host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
+def test_a_worker_writes_the_comparison_beside_the_pictures(
+    host: Settings, upload: Upload, no_dispatcher: None, only_tiny: Backbone
 ) -> None:
     config = tiny_config("quick", seed=4)
     dataset = upload.intake().dataset
@@ -63,17 +63,17 @@ def test_what_a_worker_found_lies_beside_the_pictures(
     assert result.read(job.path) is None
     worker.work(job, host)
     assert job.recorded().state is State.FINISHED
-    found = result.read(Upload(upload.path).comparison.path)
-    assert found is not None
-    assert [one.backbone for one in found.contenders] == [only_tiny.name]
-    assert found.terms == result.conditions_of(dataset, config)
+    comparison = result.read(Upload(upload.path).comparison.path)
+    assert comparison is not None
+    assert [candidate.backbone for candidate in comparison.contenders] == [only_tiny.name]
+    assert comparison.terms == result.conditions_of(dataset, config)
     steps = [event for event in job.events.read() if isinstance(event, Step)]
     assert {step.what for step in steps} >= {"Tiny: extracting features", "Tiny: training heads"}
     assert not at_work.hidden(job.path)
 
 
-def test_a_new_comparison_forgets_the_old_one(
-    host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
+def test_a_new_comparison_replaces_the_old_one(
+    host: Settings, upload: Upload, no_dispatcher: None, only_tiny: Backbone
 ) -> None:
     dataset = upload.intake().dataset
     worker.work(comparisons.start(upload, dataset, tiny_config("quick"), host), host)
@@ -93,27 +93,32 @@ def test_a_comparison_is_cancelled_even_while_a_backbone_is_prepared(
     assert result.read(job.path) is None
 
 
-def test_two_uploads_are_two_jobs(host: Settings, upload: Upload, nobody: None) -> None:
-    other = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
-    shutil.copytree(upload.path, other.path)
+def test_two_uploads_are_two_jobs(host: Settings, upload: Upload, no_dispatcher: None) -> None:
+    second = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
+    shutil.copytree(upload.path, second.path)
     config = tiny_config("quick")
-    jobs = [comparisons.start(one, one.intake().dataset, config, host) for one in (upload, other)]
+    jobs = [
+        comparisons.start(each_upload, each_upload.intake().dataset, config, host)
+        for each_upload in (upload, second)
+    ]
     tickets = {Queue("compare", host).ticket_of(job) for job in jobs}
     assert None not in tickets and len(tickets) == 2
 
 
-def test_a_full_queue_is_a_sentence(host: Settings, upload: Upload, nobody: None) -> None:
+def test_a_full_queue_is_refused_with_the_limit(
+    host: Settings, upload: Upload, no_dispatcher: None
+) -> None:
     host = host.model_copy(update={"queue_length": 1})
-    other = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
-    shutil.copytree(upload.path, other.path)
+    second = Upload(host.home / "uploads" / ("0123456789abcdef" * 2))
+    shutil.copytree(upload.path, second.path)
     dataset = upload.intake().dataset
-    comparisons.start(other, dataset, tiny_config("quick"), host)
+    comparisons.start(second, dataset, tiny_config("quick"), host)
     with pytest.raises(LimitExceeded, match="TUSKER_QUEUE_LENGTH"):
         comparisons.start(upload, dataset, tiny_config("quick"), host)
 
 
-def test_pictures_that_are_gone_are_a_sentence(
-    host: Settings, upload: Upload, nobody: None, only_tiny: Backbone
+def test_deleted_pictures_end_the_comparison_with_an_error(
+    host: Settings, upload: Upload, no_dispatcher: None, only_tiny: Backbone
 ) -> None:
     job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
     shutil.rmtree(upload.pictures)
@@ -125,7 +130,7 @@ def test_pictures_that_are_gone_are_a_sentence(
 
 
 def test_pictures_are_kept_while_they_are_compared(
-    host: Settings, upload: Upload, nobody: None
+    host: Settings, upload: Upload, no_dispatcher: None
 ) -> None:
     job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
     used = time.time() - 3600 * 3
