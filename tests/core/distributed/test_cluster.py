@@ -27,7 +27,7 @@ def host(ray_head: Any, job_settings: Settings) -> Settings:
     return job_settings.model_copy(update={"runner": "ray", "ray_address": ray_head.address})
 
 
-def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
+def test_a_job_runs_on_the_cluster_and_its_events_and_log_are_returned(
     host: Settings, nodes: list[Any], small_zip: Path
 ) -> None:
     job = at_work.some_intake(host, "shapes", small_zip)
@@ -40,7 +40,7 @@ def test_a_job_goes_to_the_cluster_and_its_events_and_log_come_back(
     assert Queue("intake", host).tickets() == []
 
 
-def test_jobs_of_several_visitors_are_at_work_at_once(
+def test_jobs_of_several_visitors_run_at_once(
     host: Settings, nodes: list[Any], tiny: Backbone, tmp_path: Path
 ) -> None:
     runs = [
@@ -53,7 +53,7 @@ def test_jobs_of_several_visitors_are_at_work_at_once(
     assert runs[0].report() == runs[1].report()
 
 
-def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_once(
+def test_running_and_waiting_jobs_can_be_cancelled(
     host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
     ray_head.add_node(num_cpus=1)
@@ -67,37 +67,37 @@ def test_a_job_on_the_cluster_is_cancelled_within_seconds_and_one_that_waits_at_
     at_work.until(lambda: not at_work.processes(host))
 
 
-def test_a_job_whose_node_dies_begins_again_on_another_and_ends_with_the_same_report(
+def test_a_job_whose_node_dies_restarts_on_another_with_the_same_report(
     host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
-    how = FINE_TUNED | {"fine_tune_phase": {"epochs": 25, "patience": 25}}
-    doomed = ray_head.add_node(num_cpus=1)
-    run = at_work.training(host, tmp_path / "pictures", **how)
+    options = FINE_TUNED | {"fine_tune_phase": {"epochs": 25, "patience": 25}}
+    first_node = ray_head.add_node(num_cpus=1)
+    run = at_work.training(host, tmp_path / "pictures", **options)
     at_work.until(lambda: any(isinstance(e, Epoch) for e in run.job.events.read()), within=PATIENCE)
-    ray_head.remove_node(doomed, allow_graceful=False)
+    ray_head.remove_node(first_node, allow_graceful=False)
     ray_head.add_node(num_cpus=1)
     at_work.until(lambda: at_work.said(run.job, "begins again on another"))
     status = at_work.ended(run.job, host, within=PATIENCE)
     assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
 
-    undisturbed = at_work.training(host, tmp_path / "pictures", **how)
-    at_work.ended(undisturbed.job, host, within=PATIENCE)
-    assert undisturbed.report() == run.report()
+    uninterrupted = at_work.training(host, tmp_path / "pictures", **options)
+    at_work.ended(uninterrupted.job, host, within=PATIENCE)
+    assert uninterrupted.report() == run.report()
     assert not any(
-        isinstance(e, Note) and "begins again" in e.sentence for e in undisturbed.events()
+        isinstance(e, Note) and "begins again" in e.sentence for e in uninterrupted.events()
     )
 
 
 @pytest.mark.timeout(1500)
-def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
+def test_fine_tuning_whose_node_dies_resumes_from_its_checkpoint(
     host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
     long = {"epochs": 300, "patience": 300}  # its epochs together take more than five seconds
-    how = FINE_TUNED | {"fine_tune_phase": long, "unfreeze": {"stages": 2}, "batch_size": 1}
-    doomed = ray_head.add_node(num_cpus=1)
-    run = at_work.training(host, tmp_path / "pictures", **how)
+    options = FINE_TUNED | {"fine_tune_phase": long, "unfreeze": {"stages": 2}, "batch_size": 1}
+    first_node = ray_head.add_node(num_cpus=1)
+    run = at_work.training(host, tmp_path / "pictures", **options)
     at_work.until(run.job.checkpoint.is_file, within=3 * PATIENCE)
-    ray_head.remove_node(doomed, allow_graceful=False)
+    ray_head.remove_node(first_node, allow_graceful=False)
     ray_head.add_node(num_cpus=1)
     status = at_work.ended(run.job, host, within=3 * PATIENCE)
     assert (status.state, status.sentence) == (State.FINISHED, ""), run.job.log_tail()
@@ -108,13 +108,13 @@ def test_fine_tuning_whose_node_dies_goes_on_after_the_last_epoch_that_was_kept(
     assert not run.job.checkpoint.exists()
     assert run.job.earlier_seconds > 3
 
-    undisturbed = at_work.training(host, tmp_path / "pictures", **how)
-    at_work.ended(undisturbed.job, host, within=3 * PATIENCE)
-    assert not at_work.said(undisturbed.job, "resumes after epoch")
-    assert undisturbed.report() == run.report()
+    uninterrupted = at_work.training(host, tmp_path / "pictures", **options)
+    at_work.ended(uninterrupted.job, host, within=3 * PATIENCE)
+    assert not at_work.said(uninterrupted.job, "resumes after epoch")
+    assert uninterrupted.report() == run.report()
 
 
-def test_a_job_waits_for_a_machine_and_says_so_until_one_is_there(
+def test_a_job_waits_until_the_cluster_has_a_machine(
     host: Settings, ray_head: Any, small_zip: Path
 ) -> None:
     job = at_work.some_intake(host, "shapes", small_zip)
@@ -124,7 +124,7 @@ def test_a_job_waits_for_a_machine_and_says_so_until_one_is_there(
     assert (status.state, status.sentence) == (State.FINISHED, ""), job.log_tail()
 
 
-def test_a_job_that_waits_takes_a_smaller_machine_once_the_larger_is_gone(
+def test_a_waiting_job_accepts_a_smaller_machine_once_the_larger_is_gone(
     host: Settings, ray_head: Any, tiny: Backbone, tmp_path: Path
 ) -> None:
     large = ray_head.add_node(num_cpus=2)
@@ -140,7 +140,7 @@ def test_a_job_that_waits_takes_a_smaller_machine_once_the_larger_is_gone(
     assert (status.state, status.sentence) == (State.FINISHED, ""), waiting.job.log_tail()
 
 
-def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
+def test_a_job_whose_dispatcher_dies_is_supervised_by_the_next(
     host: Settings, nodes: list[Any], tiny: Backbone, tmp_path: Path
 ) -> None:
     job = _long_training(host, tmp_path, epochs=8)
@@ -151,7 +151,9 @@ def test_a_job_whose_dispatcher_dies_is_taken_up_by_the_next(
     assert at_work.ended(job, host, within=PATIENCE).state is State.FINISHED, job.log_tail()
 
 
-def test_a_host_without_ray_says_so(job_settings: Settings, small_zip: Path) -> None:
+def test_a_host_without_ray_interrupts_the_job_with_a_reason(
+    job_settings: Settings, small_zip: Path
+) -> None:
     # As a dispatcher has it where the requirements are not installed.
     if importlib.util.find_spec("ray") is not None:
         pytest.skip("Ray is installed here")
@@ -164,7 +166,7 @@ def test_a_host_without_ray_says_so(job_settings: Settings, small_zip: Path) -> 
 
 
 @pytest.mark.cluster
-def test_a_cluster_that_is_not_there_is_told_in_a_sentence(
+def test_an_unreachable_cluster_interrupts_the_job_with_a_reason(
     job_settings: Settings, small_zip: Path
 ) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
@@ -180,18 +182,18 @@ def _long_training(host: Settings, tmp_path: Path, epochs: int = 500) -> JobFold
     return at_work.training(host, tmp_path / "pictures", **FINE_TUNED | phase).job
 
 
-def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
+def test_jobs_skip_a_machine_that_does_not_have_their_folder(
     host: Settings, ray_head: Any, isolated_node: Callable[[Path], None], small_zip: Path
 ) -> None:
     isolated_node(host.home)
     jobs = [at_work.some_intake(host, f"shapes{number}", small_zip) for number in range(2)]
 
-    def told(job: JobFolder) -> bool:
-        said = job.recorded().sentence
-        return f"{socket.gethostname()} has not" in said and "TUSKER_HOME" in said
+    def waits_for_folder(job: JobFolder) -> bool:
+        sentence = job.recorded().sentence
+        return f"{socket.gethostname()} has not" in sentence and "TUSKER_HOME" in sentence
 
     for job in jobs:  # the first was there; the second never got that far
-        at_work.until(lambda job=job: told(job), within=PATIENCE)
+        at_work.until(lambda job=job: waits_for_folder(job), within=PATIENCE)
         assert job.recorded().state is State.QUEUED
     ray_head.add_node(num_cpus=1)
     jobs.append(at_work.some_intake(host, "later", small_zip))
@@ -199,7 +201,7 @@ def test_jobs_go_past_a_machine_that_does_not_have_their_folder(
     assert [(end.state, end.sentence) for end in ends] == [(State.FINISHED, "")] * 3
 
 
-def test_a_job_that_begins_again_keeps_what_was_ordered_printed_and_asked(tmp_path: Path) -> None:
+def test_a_restarted_job_keeps_its_order_log_and_cancel_request(tmp_path: Path) -> None:
     job = JobFolder(tmp_path / "job")
     job.open(JobSpec(kind="train", arguments={"pictures": "here"}))
     queued_at = job.recorded().queued_at

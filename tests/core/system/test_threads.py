@@ -11,7 +11,7 @@ def results(work, items, count=3, most=4):
     return threads.map_ordered(work, items, threads=count, most=most, name="test-map")
 
 
-def alive():
+def running_threads():
     return [t for t in threading.enumerate() if t.name.startswith("test-map")]
 
 
@@ -38,7 +38,7 @@ def test_an_exception_is_raised_in_its_turn_and_stops_the_threads():
     assert [next(reading) for _ in range(3)] == [0, 0, 1]
     with pytest.raises(ZeroDivisionError):
         next(reading)
-    assert not alive()
+    assert not running_threads()
 
 
 def test_closing_stops_the_threads_and_drops_waiting_items():
@@ -51,5 +51,5 @@ def test_closing_stops_the_threads_and_drops_waiting_items():
     reading = results(work, range(100), count=1, most=50)
     next(reading)
     reading.close()
-    assert not alive()
+    assert not running_threads()
     assert len(started) < 40, "of the 50 that may wait"
