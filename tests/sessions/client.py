@@ -28,14 +28,14 @@ class Session:
     Attributes:
         url: of the server.
         cookie: the visitor's token; empty for a new visitor, who gets one with the first page.
-        got: every message of the server, as it was received.
+        received: every message of the server, as it was received.
         served: content by address of the files that the pages show or offer as downloads.
     """
 
     url: str
     cookie: str = ""
     header: str = ""
-    got: list[bytes] = field(default_factory=list)
+    received: list[bytes] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
     served: dict[str, bytes] = field(default_factory=dict)
     _offered: set[str] = field(default_factory=set)
@@ -63,7 +63,7 @@ class Session:
         self._connection.__exit__(None, None, None)
 
     def open(self, page: str = "", query: str = "", widgets: tuple[WidgetState, ...] = ()) -> Self:
-        """Run a page with these values of its widgets; `got` has those of all runs."""
+        """Run a page with these values of its widgets; `received` has those of all runs."""
         message = BackMsg()
         message.rerun_script.page_name = page
         message.rerun_script.query_string = query
@@ -113,7 +113,7 @@ class Session:
 
     def everything(self) -> bytes:
         """Everything that this session has received."""
-        return b"\n".join([*self.got, *self.served.values()])
+        return b"\n".join([*self.received, *self.served.values()])
 
     def _send(self, message: BackMsg) -> None:
         self._socket.send(message.SerializeToString())
@@ -122,7 +122,7 @@ class Session:
         while True:
             raw = self._socket.recv(timeout=TIMEOUT_SECONDS)
             assert isinstance(raw, bytes)
-            self.got.append(raw)
+            self.received.append(raw)
             # Pictures, downloads and pictures in tables, anywhere in a message.
             self._offered.update(path.decode() for path in MEDIA.findall(raw))
             message = ForwardMsg.FromString(raw)

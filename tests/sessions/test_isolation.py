@@ -170,5 +170,5 @@ def test_everyone_can_read_a_published_run_but_only_its_owner_can_change_it(
         assert run.id.encode() in page and b"published" in page
         assert f"manage {run.id}".encode() not in page
         run.publish(shown=False)
-        visitor.got.clear()
+        visitor.received.clear()
         assert run.id.encode() not in visitor.open("reports").everything()
