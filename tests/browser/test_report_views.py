@@ -112,7 +112,7 @@ def test_a_picture_opens_closer_and_leads_to_the_next(
     page = open_page(
         f"reports?run={report_of_many_classes.id}&view=Pictures&order=Surest", width=chromium.NARROW
     )
-    ranked = sorted(report.predictions, key=lambda said: -said.probability)
+    ranked = sorted(report.predictions, key=lambda prediction: -prediction.probability)
     page.get_by_test_id("stMain").get_by_role("button").filter(has_text="%").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text(ranked[0].name)).to_be_visible()
@@ -153,7 +153,9 @@ def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
     open_page: Callable[..., Page], report_of_many_classes: Run, tmp_path: Path
 ) -> None:
     report = report_of_many_classes.report()
-    wrong = [said for said in report.predictions if said.label != said.predicted]
+    wrong = [
+        prediction for prediction in report.predictions if prediction.label != prediction.predicted
+    ]
     page = open_page(f"reports?run={report_of_many_classes.id}&view=Pictures")
     chromium.choose(page, "Wrong")
     assert "only=Wrong" in page.url
@@ -166,7 +168,7 @@ def test_filters_are_in_the_address_and_the_csv_holds_what_they_found(
     download.value.save_as(file)
     with file.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
-    assert {row["file"] for row in rows} == {said.name for said in wrong}
+    assert {row["file"] for row in rows} == {prediction.name for prediction in wrong}
     assert len(rows) == len(wrong)
 
 

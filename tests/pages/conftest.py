@@ -25,7 +25,7 @@ from core.settings import Settings
 from core.training import config
 from tests.core.jobs import at_work
 from tests.core.trainings import ImportedDataset, TrainedRun, import_dataset, train
-from tests.pages import visitor as visitor_room
+from tests.pages import visitor as visitor_module
 from tests.pages.visitor import Visitor
 from tests.shapes import draw, encoded
 
@@ -38,7 +38,7 @@ PER_CLASS = 12
 def host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """A machine in personal mode with an empty home, which no test before has used."""
     monkeypatch.setenv("TUSKER_MODE", "personal")
-    monkeypatch.setattr(app_test, "MemoryMediaFileStorage", visitor_room.Storage)
+    monkeypatch.setattr(app_test, "MemoryMediaFileStorage", visitor_module.Storage)
     st.cache_data.clear()
     st.cache_resource.clear()
     with ThreadPoolExecutor(1) as imports:
@@ -155,6 +155,6 @@ def picture(tmp_path: Path) -> Callable[[int], bytes]:
 
 
 @pytest.fixture
-def begun(host: Settings) -> Callable[[Visitor], Run]:
+def run_of_visitor(host: Settings) -> Callable[[Visitor], Run]:
     """`begun(visitor)`: the run that the visitor's address leads to."""
     return lambda visitor: runs.get(host, visitor.at.query_params["run"])
