@@ -156,5 +156,5 @@ def picture(tmp_path: Path) -> Callable[[int], bytes]:
 
 @pytest.fixture
 def run_of_visitor(host: Settings) -> Callable[[Visitor], Run]:
-    """`begun(visitor)`: the run that the visitor's address leads to."""
+    """`run_of_visitor(visitor)`: the run that the visitor's address leads to."""
     return lambda visitor: runs.get(host, visitor.at.query_params["run"])

@@ -27,7 +27,7 @@ def _capture_two_classes(visitor: Visitor, count: int = 8) -> Visitor:
 
 
 def test_captured_pictures_stay_in_memory_until_they_are_trained_on(
-    visitor: Visitor, host: Settings, begun: Callable[[Visitor], Run]
+    visitor: Visitor, host: Settings, run_of_visitor: Callable[[Visitor], Run]
 ) -> None:
     visitor.open("train").choose("Camera")
     assert "Nothing is written to disk until you save it" in visitor.text()
@@ -38,7 +38,7 @@ def test_captured_pictures_stay_in_memory_until_they_are_trained_on(
     assert sorted(host.home.rglob("*")) == before
     visitor.press("Train and save")
     visitor.wait_until(lambda: "run" in visitor.at.query_params)
-    run = begun(visitor)
+    run = run_of_visitor(visitor)
     assert run.config().preset == "quick"
     dataset = run.dataset()
     assert dataset.classes == ("Class 1", "Class 2")
