@@ -155,19 +155,24 @@ def overflow(page: Page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
 
-def axe_violations(page: Page) -> list[str]:
-    """What axe finds on the page in both colour schemes; nothing where npm has not installed axe.
+def axe_violations(page: Page, *, dark: bool = True) -> list[str]:
+    """Violations that axe finds on a page; none if npm has not installed axe.
 
-    Left out is Streamlit's own frame of an uploader, which axe thinks minor.
+    Left out is the role of Streamlit's own frame of an uploader, which axe calls minor.
+
+    Args:
+        page: a settled page in light colours.
+        dark: whether to check the contrast in dark colours too.
     """
     if not AXE.is_file():
         return []
     page.evaluate(AXE.read_text())
     violations = page.evaluate(_RUN_AXE, None)
-    page.emulate_media(color_scheme="dark")
-    settle(page)
-    violations += page.evaluate(_RUN_AXE, ["color-contrast"])
-    page.emulate_media(color_scheme="light")
+    if dark:
+        page.emulate_media(color_scheme="dark")
+        settle(page)
+        violations += page.evaluate(_RUN_AXE, ["color-contrast"])
+        page.emulate_media(color_scheme="light")
     return violations
 
 

@@ -8,12 +8,7 @@ from core.backbones import build, variables
 from core.model import keras_model
 from core.training import stages
 
-SLOW = ("efficientnet-lite2", "efficientnetv2b0", "inceptionv3", "resnet50")
-SLOW += ("resnet101", "resnet152", "mobilenetv2")
-NAMES = [
-    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
-    for name in (*backbones.BACKBONES, "tiny")
-]
+NAMES = ["tiny", *(pytest.param(name, marks=pytest.mark.slow) for name in backbones.BACKBONES)]
 
 
 @pytest.mark.parametrize("name", NAMES)

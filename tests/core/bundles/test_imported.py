@@ -85,6 +85,7 @@ def test_a_worker_process_builds_the_network(packed_run):
     assert_same_predictions(trained, model, trained.settings)
 
 
+@pytest.mark.slow
 def test_without_a_serving_model_the_network_is_converted(packed_run, monkeypatch):
     trained, stream = packed_run("best")
     monkeypatch.setattr(serving, "locate", lambda *_: None)

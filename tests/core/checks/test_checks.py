@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -76,9 +77,14 @@ def examine_files(files: dict[str, bytes], folder: Path) -> tuple[Dataset, dict[
     return result.dataset, {finding.code: finding for finding in result.findings}
 
 
+@cache
+def photograph_file(seed: int) -> bytes:
+    return encoded(photograph(seed))
+
+
 def sound_files(per_class: int = 20, **changed: bytes) -> dict[str, bytes]:
     files = {
-        f"{c}/{i}.jpg": encoded(photograph(1_000 * at + i))
+        f"{c}/{i}.jpg": photograph_file(1_000 * at + i)
         for at, c in enumerate(("ant", "bee"))
         for i in range(per_class)
     }

@@ -112,6 +112,7 @@ def test_a_faulty_exchange_is_detected_and_the_network_converted(
     np.testing.assert_allclose(embedding, stages.embedding(tuner.trunk, view), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_predicts_the_same_after_exchange_and_conversion(
     trained_run, shapes_dataset, settings, conversions, tmp_path, monkeypatch
 ):
