@@ -119,7 +119,7 @@ def test_other_files_of_a_bundle_are_not_read(settings: Settings) -> None:
         "weights.pkl": hostile.RUNS,
         "saved/variables/variables.index": hostile.RUNS,
     }
-    content = bytearray(hostile.zipped(hostile.whole() | other_files))
+    content = bytearray(hostile.zipped(hostile.bundle_files() | other_files))
     for name in other_files:  # reading any of them would show that its bytes are not what they were
         content[content.index(name.encode()) + len(name)] ^= 0xFF
     model = imported.import_bundle(io.BytesIO(content), "mine", settings)
@@ -132,7 +132,7 @@ def test_the_stored_weights_are_written_from_the_checked_arrays(settings: Settin
     entries = {"__metadata__": {"a": "b"}, "head.0.kernel": hostile.GOOD}
     header = json.dumps(entries | {"head.0.bias": hostile.BIAS}).encode() + b" " * 99
     weights = hostile.tensors(header, bytes(264))
-    content = hostile.zipped(hostile.whole(weights=weights))
+    content = hostile.zipped(hostile.bundle_files(weights=weights))
     model = imported.import_bundle(io.BytesIO(content), "mine", settings)
     stored = (model.path / "weights.safetensors").read_bytes()
     assert stored == save({name: np.zeros_like(array) for name, array in hostile.head().items()})
@@ -140,6 +140,6 @@ def test_the_stored_weights_are_written_from_the_checked_arrays(settings: Settin
 
 def test_a_bundle_that_is_too_large_for_this_host_names_the_limit(settings: Settings) -> None:
     small = settings.model_copy(update={"archive_megabytes": 1})
-    content = hostile.zipped(hostile.whole() | {"classifier.keras": bytes(1 << 21)})
+    content = hostile.zipped(hostile.bundle_files() | {"classifier.keras": bytes(1 << 21)})
     with pytest.raises(LimitExceeded, match="TUSKER_ARCHIVE_MEGABYTES"):
         bundle.read(io.BytesIO(content), small)

@@ -65,9 +65,9 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
     """`command("predict", …)`: the same in this process, which is much faster."""
 
     def run(*words: object) -> subprocess.CompletedProcess[str]:
-        words = [str(word) for word in words]
-        code = main(words)
-        return subprocess.CompletedProcess(words, code, *capfd.readouterr())
+        arguments = [str(word) for word in words]
+        code = main(arguments)
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
 
     monkeypatch.chdir(ROOT)
     return run
