@@ -21,7 +21,7 @@ from core.runs import Run
 from core.settings import Settings
 from tests import shapes
 from tests.core.jobs import at_work
-from tests.core.jobs.at_work import until
+from tests.core.jobs.at_work import wait_until
 from tests.core.trainings import ImportedDataset, TrainedRun, import_dataset, tiny_config, train
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -137,20 +137,20 @@ def isolated_node(ray_head: Any) -> Iterator[Callable[[Path], None]]:
                 stderr=subprocess.DEVNULL,
             )
         )
-        until(lambda: living() > before)
+        wait_until(lambda: living() > before)
 
     yield start
     left = living() - len(started)
     for node in started:
         node.terminate()
         node.wait()
-    until(lambda: living() <= left)
+    wait_until(lambda: living() <= left)
 
 
 @pytest.fixture
 def job_settings(settings: Settings) -> Iterator[Settings]:
     """Settings whose dispatchers and workers are killed after the test."""
-    with at_work.tidied(settings):
+    with at_work.killing_processes(settings):
         yield settings
 
 

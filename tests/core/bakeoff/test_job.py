@@ -27,7 +27,7 @@ from tests.core.trainings import ImportedDataset, tiny_config
 @pytest.fixture
 def host(settings: Settings) -> Iterator[Settings]:
     """A host with its own queue, which ends with the test."""
-    with at_work.tidied(settings):
+    with at_work.killing_processes(settings):
         yield settings
 
 
@@ -69,7 +69,7 @@ def test_a_worker_writes_the_comparison_beside_the_pictures(
     assert comparison.terms == result.conditions_of(dataset, config)
     steps = [event for event in job.events.read() if isinstance(event, Step)]
     assert {step.what for step in steps} >= {"Tiny: extracting features", "Tiny: training heads"}
-    assert not at_work.hidden(job.path)
+    assert not at_work.hidden_files(job.path)
 
 
 def test_a_new_comparison_replaces_the_old_one(
@@ -86,9 +86,9 @@ def test_a_comparison_is_cancelled_even_while_a_backbone_is_prepared(
     host: Settings, upload: Upload
 ) -> None:
     job = comparisons.start(upload, upload.intake().dataset, tiny_config("quick"), host)
-    at_work.until(lambda: at_work.said(job, "EfficientNet-Lite2: being prepared, once"))
+    at_work.wait_until(lambda: at_work.has_event(job, "EfficientNet-Lite2: being prepared, once"))
     cancel(job, host)
-    assert at_work.ended(job, host).state is State.CANCELLED
+    assert at_work.wait_until_ended(job, host).state is State.CANCELLED
     assert serving.locate(backbones.get("efficientnet-lite2"), host) is None, "it was waited for"
     assert result.read(job.path) is None
 

@@ -80,9 +80,9 @@ def test_a_saved_capture_is_imported_with_its_split(capture: Capture, settings: 
     session = capture((6, 3, 3), (5, 4))
     assert saving.missing(session) == ""
     assert saving.single_burst_classes(session) == ()
-    with at_work.tidied(settings):
+    with at_work.killing_processes(settings):
         upload = saving.save(session, settings)
-        assert at_work.ended(upload.job, settings).state is State.FINISHED
+        assert at_work.wait_until_ended(upload.job, settings).state is State.FINISHED
     dataset = upload.intake().dataset
     assert dataset.predefined
     assert dataset.classes == ("Class 1", "Class 2")
@@ -96,9 +96,9 @@ def test_a_saved_capture_is_imported_with_its_split(capture: Capture, settings: 
 
 
 def test_a_single_burst_is_a_finding(capture: Capture, settings: Settings) -> None:
-    with at_work.tidied(settings):
+    with at_work.killing_processes(settings):
         upload = saving.save(capture((8,), (3, 3, 3)), settings)
-        assert at_work.ended(upload.job, settings).state is State.FINISHED
+        assert at_work.wait_until_ended(upload.job, settings).state is State.FINISHED
     (finding,) = (other for other in upload.intake().findings if other.code == "one_burst")
     assert "Class 1" in finding.sentence
     assert finding in intake.apply_remedies(upload.path, (), settings).findings

@@ -15,7 +15,7 @@ from core.__main__ import main
 from core.jobs.workers import ROOT
 from core.predict import lookup
 from core.settings import Settings
-from tests.core.jobs.at_work import until
+from tests.core.jobs.at_work import wait_until
 from tests.shapes import draw, encoded
 
 RunCommand = Callable[..., tuple[int, str, str]]
@@ -142,7 +142,7 @@ def test_a_cancel_leaves_no_file(folder: Path, tmp_path: Path, number: signal.Si
         stdout=subprocess.PIPE,
     )
     try:
-        until(lambda: process.poll() is not None or list(home.iterdir()))
+        wait_until(lambda: process.poll() is not None or list(home.iterdir()))
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     finally:

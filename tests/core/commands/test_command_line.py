@@ -32,7 +32,7 @@ from core.settings import Settings
 from core.training.cache import cache_folder
 from tests import shapes
 from tests.core import trainings
-from tests.core.jobs.at_work import PATIENCE, hidden, said, until
+from tests.core.jobs.at_work import PATIENCE, has_event, hidden_files, wait_until
 from tests.core.trainings import TrainedRun
 
 HEAVY = ("tensorflow", "keras", "sklearn", "pandas", "scipy", "h5py", "streamlit", "plotly")
@@ -595,7 +595,7 @@ def interrupted(path: Path, two_classes: Path, config: Path, number: int) -> tup
     signal.signal(signal.SIGINT, before)
     try:
         job = JobFolder(path)
-        until(lambda: process.poll() is not None or said(job, "validation pictures"))
+        wait_until(lambda: process.poll() is not None or has_event(job, "validation pictures"))
         process.send_signal(number)
         _, complaint = process.communicate(timeout=PATIENCE)
     finally:
@@ -615,7 +615,7 @@ def test_an_interrupted_training_is_cancelled_and_leaves_no_partial_files(
     run = runs.open_folder(path)
     assert run.job.recorded().state is State.CANCELLED
     assert not run.complete
-    assert hidden(path) == []
+    assert hidden_files(path) == []
     assert not Path(run.job.spec().arguments["pictures"]).parent.exists()
 
 

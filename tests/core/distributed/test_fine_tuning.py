@@ -171,7 +171,7 @@ def test_this_machine_continues_after_another_is_lost(
     assert_same(
         trained_run, train(larger_shapes, fine_tune_config(), tmp_path / ("b" * 32), local_settings)
     )
-    at_work.until(lambda: not _helpers())
+    at_work.wait_until(lambda: not _helpers())
 
 
 def test_a_cancelled_fine_tuning_ends_on_every_machine(
@@ -194,7 +194,7 @@ def test_a_cancelled_fine_tuning_ends_on_every_machine(
     trained_run = train(larger_shapes, defaults, tmp_path / ("e" * 32), cluster_settings)
     assert running == [1] and not trained_run.run.complete
     assert not ray.is_initialized()
-    at_work.until(lambda: not _helpers(), within=30)
+    at_work.wait_until(lambda: not _helpers(), within=30)
 
 
 def test_few_pictures_are_fine_tuned_locally(
@@ -278,6 +278,6 @@ def _helpers() -> list[psutil.Process]:
     helpers = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if "ray::Helper" in " ".join(process.cmdline()) and at_work.lives(process):
+            if "ray::Helper" in " ".join(process.cmdline()) and at_work.is_alive(process):
                 helpers.append(process)
     return helpers

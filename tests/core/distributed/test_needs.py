@@ -16,7 +16,7 @@ WITH_GPU = {"CPU": 4.0, "memory": 16.0 * GIGABYTE, "GPU": 1.0}
 
 
 def _needs_of(settings: Settings, pictures: Path, **config: object) -> Needs:
-    run = at_work.some_run(settings, pictures, **config)
+    run = at_work.create_run(settings, pictures, **config)
     run.job.open(JobSpec(kind="train", arguments={"pictures": str(pictures)}))
     return needs.of(run.job)
 

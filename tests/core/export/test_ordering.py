@@ -12,7 +12,7 @@ from core.jobs.queue import Queue
 from core.model import storage
 from core.system import files
 from tests.core.jobs import at_work
-from tests.core.jobs.at_work import until
+from tests.core.jobs.at_work import wait_until
 from tests.core.trainings import tiny_config
 
 
@@ -29,7 +29,7 @@ def litert_only(trained_run, settings):
     )
     run.verification.write(verification.model_copy(update={"results": litert_results}))
     run.complete_with(manifest.name, manifest.completed_at, manifest.seconds)
-    with at_work.tidied(settings):
+    with at_work.killing_processes(settings):
         yield run, settings
 
 
@@ -42,7 +42,7 @@ def test_an_ordered_format_is_prepared_by_a_worker_and_listed(litert_only):
     assert offered_formats(run) == ["litert"]
     job = ordering.order(run, named(["onnx"]), settings)
     assert [form.name for form in ordering.waiting(run, settings)] == ["onnx"]
-    status = at_work.ended(job, settings)
+    status = at_work.wait_until_ended(job, settings)
     assert status.state is State.FINISHED, job.log_tail()
     assert offered_formats(run) == ["litert", "onnx"]
     listed = run.manifest().files
@@ -91,31 +91,33 @@ def test_an_export_waits_for_trainings_and_is_stopped_for_them(litert_only):
     training = run.path.with_name("f" * 32)
     Queue("train", settings).add(training)
     job = ordering.order(run, named(["onnx"]), settings)
-    until(lambda: Queue("export", settings).held)
+    wait_until(lambda: Queue("export", settings).held)
     assert scheduling.status(job, settings).state is State.QUEUED
     assert not at_work.processes(settings, "worker")
     (ticket,) = Queue("train", settings).tickets()
     ticket.unlink()
-    until(lambda: job.recorded().state is State.RUNNING)
-    worker = at_work.only(settings, "worker")
+    wait_until(lambda: job.recorded().state is State.RUNNING)
+    worker = at_work.only_process(settings, "worker")
     Queue("train", settings).add(training)
-    until(lambda: not at_work.lives(worker))
-    until(lambda: job.recorded().state is State.QUEUED)
+    wait_until(lambda: not at_work.is_alive(worker))
+    wait_until(lambda: job.recorded().state is State.QUEUED)
     assert job.spec() == JobSpec(kind="export", arguments={"formats": ["onnx"]})
     Queue("train", settings).tickets()[0].unlink()
-    assert at_work.ended(job, settings, within=300).state is State.FINISHED, job.log_tail()
-    assert at_work.hidden(run.path) == []
+    assert at_work.wait_until_ended(job, settings, within=300).state is State.FINISHED, (
+        job.log_tail()
+    )
+    assert at_work.hidden_files(run.path) == []
     assert offered_formats(run) == ["litert", "onnx"]
 
 
 def test_a_run_that_is_being_exported_can_be_discarded_and_restored(litert_only):
     run, settings = litert_only
     job = ordering.order(run, named(["onnx"]), settings)
-    until(lambda: job.recorded().state is State.RUNNING)
+    wait_until(lambda: job.recorded().state is State.RUNNING)
     runs.discard(run, settings)
-    until(lambda: not at_work.processes(settings, "worker"))
+    wait_until(lambda: not at_work.processes(settings, "worker"))
     restored = runs.restore(run.id, settings)
-    assert at_work.ended(restored.export_job, settings).state is State.CANCELLED
+    assert at_work.wait_until_ended(restored.export_job, settings).state is State.CANCELLED
     assert "litert" in offered_formats(restored)
 
 

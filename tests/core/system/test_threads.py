@@ -4,7 +4,7 @@ import time
 import pytest
 
 from core.system import threads
-from tests.core.jobs.at_work import until
+from tests.core.jobs.at_work import wait_until
 
 
 def results(work, items, count=3, most=4):
@@ -27,7 +27,7 @@ def test_no_more_items_are_started_than_may_wait():
     started = []
     reading = results(started.append, range(100))
     next(reading)
-    until(lambda: len(started) >= 5)
+    wait_until(lambda: len(started) >= 5)
     time.sleep(0.1)
     assert len(started) == 5
     reading.close()
